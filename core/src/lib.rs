@@ -1,0 +1,3 @@
+//! FarmTally's field core.
+pub mod environment;
+pub mod units;

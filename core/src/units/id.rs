@@ -1,0 +1,132 @@
+//! Identifiers of 128 bits, made on the device and ordered by time (UUID version 7, RFC 9562).
+
+use std::fmt;
+use std::str::FromStr;
+
+use minicbor::{Decode, Encode};
+use rusqlite::ToSql;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+
+use super::UnitError;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The sixteen bytes as they are stored and sent.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; 16]> for $name {
+            fn from(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                uuid::Uuid::from_bytes(self.0).fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnitError;
+            fn from_str(text: &str) -> Result<Self, UnitError> {
+                uuid::Uuid::parse_str(text)
+                    .map(|id| Self(id.into_bytes()))
+                    .map_err(|error| UnitError::new(format!("not an id: {error}")))
+            }
+        }
+
+        impl<C> Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?;
+                Ok(())
+            }
+        }
+
+        impl<'b, C> Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                d.bytes()?
+                    .try_into()
+                    .map(Self)
+                    .map_err(|_| minicbor::decode::Error::message("an id has sixteen bytes"))
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.as_slice().into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// An organisation: nothing crosses from one to another.
+    OrganisationId
+    /// An installation on a phone; a new one at every enrolment.
+    DeviceId
+    /// A person who records.
+    UserId
+    /// What the server allowed a user on a device.
+    GrantId
+    /// Any field document, whatever its kind.
+    DocumentId
+    /// A delivery, from its draft on.
+    DeliveryId
+    /// A lorry load.
+    LoadId
+    /// A farmer's identity.
+    FarmerId
+    /// A farmer's contact details, which can be erased.
+    ContactId
+    /// A matter that waits for a person.
+    ReviewId
+}
+
+macro_rules! names_a_document {
+    ($($name:ident)*) => {$(
+        impl From<$name> for DocumentId {
+            fn from(id: $name) -> Self {
+                Self(id.0)
+            }
+        }
+        impl From<DocumentId> for $name {
+            fn from(id: DocumentId) -> Self {
+                Self(id.0)
+            }
+        }
+    )*};
+}
+
+names_a_document!(DeliveryId LoadId FarmerId ContactId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_as_printed_and_refuse_others() {
+        let id = DeliveryId::from([7; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "7", "07070707-0707-0707-0707-07070707070", "zz"] {
+            assert!(wrong.parse::<DeliveryId>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Numbers that people read out: unique because each device counts under its own code.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+use super::{BusinessDate, CentreCode};
+
+const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The short code that the server gave an installation, printed in Crockford's base 32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct DeviceCode(#[n(0)] pub u32);
+
+impl fmt::Display for DeviceCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = Vec::with_capacity(7);
+        let mut rest = self.0;
+        loop {
+            let digit = BASE32.get((rest % 32) as usize).copied().unwrap_or(b'0');
+            digits.push(char::from(digit));
+            rest /= 32;
+            if rest == 0 {
+                break;
+            }
+        }
+        f.write_str(&digits.iter().rev().collect::<String>())
+    }
+}
+
+/// `CENTRE-DEVICE-SEQ-C`, where `C` guards against a misread character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptNumber {
+    /// Where the delivery was recorded.
+    pub centre: CentreCode,
+    /// By which installation.
+    pub device: DeviceCode,
+    /// The installation's own count, from 1.
+    pub sequence: u32,
+}
+
+impl fmt::Display for ReceiptNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = format!("{}-{}-{}", self.centre, self.device, self.sequence);
+        write!(f, "{number}-{}", check_character(&number))
+    }
+}
+
+/// A farmer's code until the server gives a shorter one: `FARMER-CENTRE-DEVICE-SEQ` without the first word, led by `T`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarmerCode {
+    /// The home centre.
+    pub centre: CentreCode,
+    /// The installation that registered the farmer.
+    pub device: DeviceCode,
+    /// The installation's own count, from 1.
+    pub sequence: u32,
+}
+
+impl fmt::Display for FarmerCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "T-{}-{}-{}", self.centre, self.device, self.sequence)
+    }
+}
+
+/// `CENTRE-MMDD-DEVICE-SEQ` of a lorry load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadNumber {
+    /// Where the load was opened.
+    pub centre: CentreCode,
+    /// On which day.
+    pub date: BusinessDate,
+    /// By which installation.
+    pub device: DeviceCode,
+    /// The installation's own count, from 1.
+    pub sequence: u32,
+}
+
+impl fmt::Display for LoadNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.date.to_string();
+        let day: String = date.chars().skip(5).filter(char::is_ascii_digit).collect();
+        write!(f, "{}-{day}-{}-{}", self.centre, self.device, self.sequence)
+    }
+}
+
+/// ISO/IEC 7064, MOD 37,36: catches every single wrong character and most swaps of neighbours. Hyphens do not count.
+fn check_character(text: &str) -> char {
+    let mut product = 36;
+    for value in text.chars().filter_map(|c| c.to_digit(36)) {
+        let sum = (product + value) % 36;
+        product = (if sum == 0 { 36 } else { sum } * 2) % 37;
+    }
+    char::from_digit((37 - product) % 36, 36).map_or('0', |c| c.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(device: u32, sequence: u32) -> String {
+        ReceiptNumber {
+            centre: "KOLAR".parse().expect("a code"),
+            device: DeviceCode(device),
+            sequence,
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn the_check_character_is_that_of_iso_7064() {
+        assert_eq!(check_character("A12425GABC1234002"), 'M');
+    }
+
+    #[test]
+    fn receipts_carry_centre_device_count_and_check() {
+        let number = receipt(35, 17);
+        assert!(number.starts_with("KOLAR-13-17-"), "{number}");
+        assert_ne!(receipt(35, 17), receipt(35, 71));
+    }
+
+    #[test]
+    fn one_misread_character_is_noticed() {
+        let number = receipt(35, 17);
+        let (body, check) = number.rsplit_once('-').expect("a check character");
+        for (at, was) in body.char_indices().filter(|(_, c)| *c != '-') {
+            for other in ('0'..='9').chain('A'..='Z').filter(|c| *c != was) {
+                let mut wrong = body.to_owned();
+                wrong.replace_range(at..=at, &other.to_string());
+                assert_ne!(check_character(&wrong).to_string(), check, "{wrong}");
+            }
+        }
+    }
+}

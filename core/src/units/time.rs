@@ -1,0 +1,162 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate};
+use minicbor::{Decode, Encode};
+
+use super::UnitError;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] pub i64);
+
+impl Timestamp {
+    /// The calendar day in a zone that is `zone_minutes` ahead of UTC.
+    pub fn date(self, zone_minutes: i16) -> BusinessDate {
+        let local_ms = self.0.saturating_add(i64::from(zone_minutes) * 60_000);
+        BusinessDate(i32::try_from(local_ms.div_euclid(86_400_000)).unwrap_or(i32::MAX))
+    }
+}
+
+/// `2026-11-21T10:30:00Z`, to the second.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp_millis(self.0) {
+            Some(time) => write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%SZ")),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// A calendar day without time or zone: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BusinessDate(#[n(0)] pub i32);
+
+impl From<NaiveDate> for BusinessDate {
+    fn from(date: NaiveDate) -> Self {
+        Self(date.to_epoch_days())
+    }
+}
+
+/// `2026-11-21`.
+impl fmt::Display for BusinessDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NaiveDate::from_epoch_days(self.0) {
+            Some(date) => date.fmt(f),
+            None => write!(f, "day {}", self.0),
+        }
+    }
+}
+
+impl FromStr for BusinessDate {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
+            .map(Self::from)
+            .map_err(|_| UnitError::new("not a date: write year-month-day, such as 2026-11-21"))
+    }
+}
+
+/// A point in hybrid logical time: the wall clock where it runs forward, a counter where it does not.
+///
+/// Source: Kulkarni et al., *Logical Physical Clocks*, 2014.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
+pub struct HybridTime {
+    /// The wall clock in milliseconds.
+    #[n(0)]
+    pub wall_ms: i64,
+    /// Tells apart what happened within one millisecond, or while the clock stood behind.
+    #[n(1)]
+    pub counter: u32,
+}
+
+/// Hands out rising [`HybridTime`]s on one device.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HybridClock {
+    last: HybridTime,
+}
+
+/// How far ahead of this device another clock may be and still be followed.
+const TRUSTED_LEAD_MS: i64 = 24 * 3_600_000;
+
+impl HybridClock {
+    /// A clock that continues after `last`.
+    pub fn after(last: HybridTime) -> Self {
+        Self { last }
+    }
+
+    /// The newest time handed out or observed.
+    pub fn last(&self) -> HybridTime {
+        self.last
+    }
+
+    /// The next time at wall clock `now`: later than all before, whatever the wall clock does.
+    pub fn tick(&mut self, now: Timestamp) -> HybridTime {
+        self.last = if now.0 > self.last.wall_ms {
+            HybridTime {
+                wall_ms: now.0,
+                counter: 0,
+            }
+        } else {
+            HybridTime {
+                wall_ms: self.last.wall_ms,
+                counter: self.last.counter.saturating_add(1),
+            }
+        };
+        self.last
+    }
+
+    /// Follows another device's time, unless that is more than a day ahead of `now`.
+    pub fn observe(&mut self, remote: HybridTime, now: Timestamp) {
+        if remote.wall_ms <= now.0.saturating_add(TRUSTED_LEAD_MS) {
+            self.last = self.last.max(remote);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_read_and_print() {
+        let date: BusinessDate = "2019-05-09".parse().expect("a date");
+        assert_eq!(date.to_string(), "2019-05-09");
+        assert_eq!(date.0, 18_025);
+        for wrong in ["2019-02-29", "09-05-2019", "", "tomorrow"] {
+            assert!(wrong.parse::<BusinessDate>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_day_turns_at_local_midnight() {
+        let half_past_eleven_pm_utc = Timestamp(18_025 * 86_400_000 - 1_800_000);
+        assert_eq!(half_past_eleven_pm_utc.date(0), BusinessDate(18_024));
+        assert_eq!(half_past_eleven_pm_utc.date(330), BusinessDate(18_025));
+        assert_eq!(Timestamp(-1).date(0), BusinessDate(-1));
+    }
+
+    #[test]
+    fn hybrid_time_rises_whatever_the_wall_clock_does() {
+        let mut clock = HybridClock::default();
+        let times: Vec<_> = [100, 100, 50, 200, i64::MIN, 199]
+            .into_iter()
+            .map(|now| clock.tick(Timestamp(now)))
+            .collect();
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    }
+
+    #[test]
+    fn a_clock_more_than_a_day_ahead_is_not_followed() {
+        let at = |wall_ms| HybridTime { wall_ms, counter: 0 };
+        let now = Timestamp(1_000);
+        for (lead, followed) in [(TRUSTED_LEAD_MS, true), (TRUSTED_LEAD_MS + 1, false)] {
+            let mut clock = HybridClock::default();
+            clock.observe(at(now.0 + lead), now);
+            assert_eq!(clock.last() == at(now.0 + lead), followed);
+        }
+    }
+}
