@@ -35,12 +35,7 @@ pub struct Environment {
 impl Environment {
     /// The operating system's clock and randomness.
     pub fn system() -> Self {
-        Self {
-            clock: Arc::new(SystemClock {
-                started: Instant::now(),
-            }),
-            entropy: Arc::new(SystemEntropy),
-        }
+        Self { clock: Arc::new(SystemClock { started: Instant::now() }), entropy: Arc::new(SystemEntropy) }
     }
 
     /// Sixteen or thirty-two random bytes, as the caller's type asks.

@@ -14,9 +14,7 @@ fn check(text: &str, longest: usize) -> Result<(), UnitError> {
     if (1..=longest).contains(&text.len()) && text.bytes().all(allowed) {
         Ok(())
     } else {
-        Err(UnitError::new(format!(
-            "a code is 1 to {longest} of the characters A to Z and 0 to 9"
-        )))
+        Err(UnitError::new(format!("a code is 1 to {longest} of the characters A to Z and 0 to 9")))
     }
 }
 
@@ -113,11 +111,7 @@ impl BagType {
 impl TryFrom<u8> for BagType {
     type Error = UnitError;
     fn try_from(number: u8) -> Result<Self, UnitError> {
-        if number < 16 {
-            Ok(Self(number))
-        } else {
-            Err(UnitError::new("a bag type is 0 to 15"))
-        }
+        if number < 16 { Ok(Self(number)) } else { Err(UnitError::new("a bag type is 0 to 15")) }
     }
 }
 

@@ -16,8 +16,7 @@ mod time;
 pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
 pub use grams::{BagWeight, Grams};
 pub use id::{
-    ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId,
-    ReviewId, UserId,
+    ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, UserId,
 };
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub use percent::Percent;
@@ -34,9 +33,7 @@ pub struct UnitError {
 
 impl UnitError {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
+        Self { reason: reason.into() }
     }
 }
 
@@ -59,11 +56,7 @@ fn parse_decimal(text: &str, scale: u32) -> Result<i64, UnitError> {
     }
     let too_large = |_| UnitError::new("too large a number");
     let whole: i64 = whole.parse().map_err(too_large)?;
-    let fraction: i64 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().map_err(too_large)?
-    };
+    let fraction: i64 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(too_large)? };
     let value = whole
         .checked_mul(10_i64.pow(scale))
         .and_then(|value| value.checked_add(fraction * 10_i64.pow(scale - decimals)))

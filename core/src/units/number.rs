@@ -100,12 +100,7 @@ mod tests {
     use super::*;
 
     fn receipt(device: u32, sequence: u32) -> String {
-        ReceiptNumber {
-            centre: "KOLAR".parse().expect("a code"),
-            device: DeviceCode(device),
-            sequence,
-        }
-        .to_string()
+        ReceiptNumber { centre: "KOLAR".parse().expect("a code"), device: DeviceCode(device), sequence }.to_string()
     }
 
     #[test]

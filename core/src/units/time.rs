@@ -96,15 +96,9 @@ impl HybridClock {
     /// The next time at wall clock `now`: later than all before, whatever the wall clock does.
     pub fn tick(&mut self, now: Timestamp) -> HybridTime {
         self.last = if now.0 > self.last.wall_ms {
-            HybridTime {
-                wall_ms: now.0,
-                counter: 0,
-            }
+            HybridTime { wall_ms: now.0, counter: 0 }
         } else {
-            HybridTime {
-                wall_ms: self.last.wall_ms,
-                counter: self.last.counter.saturating_add(1),
-            }
+            HybridTime { wall_ms: self.last.wall_ms, counter: self.last.counter.saturating_add(1) }
         };
         self.last
     }
@@ -142,10 +136,8 @@ mod tests {
     #[test]
     fn hybrid_time_rises_whatever_the_wall_clock_does() {
         let mut clock = HybridClock::default();
-        let times: Vec<_> = [100, 100, 50, 200, i64::MIN, 199]
-            .into_iter()
-            .map(|now| clock.tick(Timestamp(now)))
-            .collect();
+        let times: Vec<_> =
+            [100, 100, 50, 200, i64::MIN, 199].into_iter().map(|now| clock.tick(Timestamp(now))).collect();
         assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
     }
 

@@ -1,0 +1,398 @@
+//! Deliveries: recording, amending, voiding, and what a screen shows of one.
+
+use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current};
+use crate::Error;
+use crate::limits::MAX_BAGS;
+use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
+use crate::records::{Act, Bag, BagSource, Conflict, Delivery, Kind, Merged, Record, encode, pack_bags};
+use crate::rules::{Capability, Check, Totals, check_delivery, check_text, totals};
+use crate::scope::Scope;
+use crate::store::outbox::{self, SyncState};
+use crate::store::records::Stored;
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
+use crate::store::{decisions, drafts, records as stored};
+use crate::units::{
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
+    Position, SeasonCode,
+};
+
+/// How far a delivery has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Still being weighed, only on this phone.
+    Draft,
+    /// Recorded: it counts.
+    Recorded,
+    /// Voided: it no longer counts.
+    Voided,
+}
+
+/// All that a screen shows of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryView {
+    /// Its id, the same from draft to settlement.
+    pub delivery_id: DeliveryId,
+    /// What to hand in with the next change.
+    pub basis: Basis,
+    /// How far it has come.
+    pub lifecycle: Lifecycle,
+    /// How far it is on its way to the server's log; a draft is [`SyncState::Unsent`].
+    pub sync: SyncState,
+    /// The number on the receipt; `None` for a draft.
+    pub receipt_number: Option<String>,
+    /// Where.
+    pub centre: CentreCode,
+    /// In which season.
+    pub season: SeasonCode,
+    /// What.
+    pub commodity: CommodityCode,
+    /// For which day.
+    pub business_date: BusinessDate,
+    /// From whom.
+    pub farmer_id: Option<FarmerId>,
+    /// Onto which load.
+    pub load_id: Option<LoadId>,
+    /// How many bags were said to come.
+    pub declared_bags: Option<u32>,
+    /// All bags, voided ones too.
+    pub bags: Vec<DeliveryBag>,
+    /// Moisture readings; the last one counts.
+    pub readings: Vec<Percent>,
+    /// Where the phone was.
+    pub position: Option<Position>,
+    /// The voided delivery that this one stands in for.
+    pub replaces: Option<DeliveryId>,
+    /// What the bags that count add up to.
+    pub totals: Totals,
+    /// Amendments, oldest first.
+    pub amendments: Vec<Act>,
+    /// Voids, oldest first.
+    pub voids: Vec<Act>,
+    /// Fields that were given different values without knowledge of each other.
+    pub conflicts: Vec<Conflict>,
+    /// Codes of the reviews that name it.
+    pub reviews: Vec<String>,
+}
+
+/// A correction of a recorded delivery.
+#[derive(Clone, Debug)]
+pub enum DeliveryEdit {
+    /// A bag that was forgotten.
+    AddBag {
+        /// Its weight.
+        gross: BagWeight,
+        /// What it is made of.
+        bag_type: BagType,
+        /// How the weight came in.
+        source: BagSource,
+    },
+    /// A bag that does not count; it stays visible, struck through.
+    VoidBag {
+        /// The bag's key.
+        key: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// The load it lies on, or none.
+    SetLoad(Option<LoadId>),
+    /// The day it counts for, within the same season.
+    SetBusinessDate(BusinessDate),
+    /// How many bags were said to come.
+    SetDeclaredBags(Option<u32>),
+}
+
+impl FieldClient {
+    /// Records a draft: from here on it counts, is sent, and is only ever amended or voided.
+    ///
+    /// # Errors
+    /// [`Error::Confirm`] with what is unusual: ask the person, repeat with those checks in `accept`. [`Error::Invalid`] for a missing
+    /// farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::SignIn`].
+    pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        author.require(Capability::RecordDelivery)?;
+        let id = DeliveryId::from(basis.document);
+        let (version, draft) = self.draft(id)?.ok_or_else(|| not_found("draft"))?;
+        require_current(basis, id, version.to_be_bytes())?;
+        author.require_centre(&draft.centre)?;
+        let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
+        let corrupt = || Error::Internal { reason: "a bag of the draft is out of bounds".into() };
+        let bags = draft.bags.iter().map(|bag| bag.bag().ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
+        if bags.is_empty() {
+            return Err(Error::invalid("bags", "weigh at least one bag"));
+        }
+        let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
+        let rules = rules
+            .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?
+            .clone();
+        self.confirm(self.checks(&draft, &bags, rules.moisture_required)?, accept)?;
+
+        let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
+        let zone_minutes = self.environment.clock.zone_minutes();
+        self.act(
+            author,
+            |action| {
+                action.counters.receipts += 1;
+                let snapshot = Snapshot {
+                    standing: Standing {
+                        user: action.stamp.user,
+                        device: action.stamp.device,
+                        clock_suspect: action.stamp.clock_suspect,
+                        zone_minutes,
+                        centre: draft.centre.clone(),
+                        season: draft.season.clone(),
+                        commodity: draft.commodity.clone(),
+                        rule_set: rules.number,
+                        load: draft.load_id,
+                        date: draft.business_date,
+                    },
+                    wall_ms: action.stamp.at.wall_ms,
+                    counter: action.stamp.at.counter,
+                    receipt_sequence: action.counters.receipts,
+                    farmer,
+                    readings: draft.readings.clone(),
+                    position: draft.position,
+                    bags: pack_bags(&bags, action.stamp.written_at()),
+                    declared_bags: draft.declared_bags,
+                    replaces: draft.replaces,
+                };
+                action.create(Kind::Delivery, id.into(), scope, encode(&snapshot))
+            },
+            |db| {
+                // The draft must still be the one that was read: a bag called out meanwhile must not vanish with it.
+                let (current, _) = drafts::find(db, id)?.ok_or(Error::Stale)?;
+                if current != version {
+                    return Err(Error::Stale);
+                }
+                Ok(drafts::remove(db, id)?)
+            },
+        )?;
+        self.delivery(id)
+    }
+
+    /// Corrects a recorded delivery, with a reason. Everything stays visible.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`] once it is voided, or by the role's window of time; [`Error::Invalid`].
+    pub fn amend_delivery(&self, basis: Basis, reason: &Reason, edits: &[DeliveryEdit]) -> Result<DeliveryView, Error> {
+        if edits.is_empty() {
+            return Err(Error::invalid("edits", "nothing to amend"));
+        }
+        self.change_delivery(basis, reason, |delivery, stamp, reason| {
+            let mut amendments = Vec::new();
+            let mut added = Vec::new();
+            for edit in edits {
+                match edit {
+                    DeliveryEdit::AddBag { gross, bag_type, source } => {
+                        let offset = u32::try_from(added.len()).unwrap_or(u32::MAX);
+                        added.push(Bag {
+                            number: delivery.next_bag_number() + offset,
+                            gross: *gross,
+                            bag_type: *bag_type,
+                            source: *source,
+                            weighed_at: stamp.written_at(),
+                        });
+                    }
+                    DeliveryEdit::VoidBag { key, reason } => {
+                        let standing = delivery.bags.iter().any(|bag| bag.key == *key && bag.voids.is_empty());
+                        if !standing {
+                            return Err(Error::invalid("bag", "no such bag, or it is voided already"));
+                        }
+                        amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
+                    }
+                    DeliveryEdit::SetLoad(load) => amendments.push(Amendment::SetLoad(*load)),
+                    DeliveryEdit::SetBusinessDate(date) => amendments.push(Amendment::SetDate(*date)),
+                    DeliveryEdit::SetDeclaredBags(count) => amendments.push(Amendment::SetDeclaredBags(*count)),
+                }
+            }
+            if delivery.bags.len() + added.len() > MAX_BAGS {
+                let reason = format!("a delivery has at most {MAX_BAGS} bags");
+                return Err(Error::TooLarge { field: "bags", reason });
+            }
+            if !added.is_empty() {
+                amendments.push(Amendment::AddBags(added));
+            }
+            Ok(delivery::amend(delivery, stamp, reason, amendments))
+        })
+    }
+
+    /// Voids a recorded delivery, with a reason. It stays visible and counts nowhere.
+    ///
+    /// # Errors
+    /// As [`FieldClient::amend_delivery`].
+    pub fn void_delivery(&self, basis: Basis, reason: &Reason) -> Result<DeliveryView, Error> {
+        self.change_delivery(basis, reason, |delivery, stamp, reason| Ok(delivery::void(delivery, stamp, reason)))
+    }
+
+    fn change_delivery(
+        &self,
+        basis: Basis,
+        reason: &Reason,
+        puts: impl FnOnce(&Delivery, crate::records::Stamp, Reason) -> Result<Vec<crate::records::Put>, Error>,
+    ) -> Result<DeliveryView, Error> {
+        let reason = checked(reason)?;
+        let author = self.author()?;
+        let id = DeliveryId::from(basis.document);
+        let (stored, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
+        require_current(basis, id, merged.version())?;
+        self.require_changeable(&author, &delivery)?;
+        self.act(
+            author,
+            |action| {
+                let puts = puts(&delivery, action.stamp, reason)?;
+                action.edit(Kind::Delivery, id.into(), stored.scope.clone(), Some(&stored), puts)
+            },
+            |_| Ok(()),
+        )?;
+        self.delivery(id)
+    }
+
+    fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
+        author.require_centre(&delivery.centre)?;
+        if delivery.is_voided() {
+            return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
+        }
+        if delivery.recorded.user != author.grant.user {
+            return author.require(Capability::AmendOthers);
+        }
+        let age_ms = self.environment.clock.now().0.saturating_sub(delivery.recorded.at.wall_ms);
+        match author.grant.role.amend_window_ms() {
+            Some(window_ms) if age_ms > window_ms => {
+                let hours = window_ms / 3_600_000;
+                Err(Error::not_allowed(format!("a {} may change it for {hours} hours", author.grant.role.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One delivery, draft or recorded.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
+        if let Some((version, draft)) = self.draft(id)? {
+            return self.draft_view(id, version, &draft);
+        }
+        let (_, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
+        let (sync, reviews) = self.store.read(|db| {
+            let sync = outbox::states(db)?.remove(&DocumentId::from(id)).unwrap_or_default();
+            Ok::<_, Error>((sync, decisions::review_codes(db, id.into())?))
+        })?;
+        let reference = self.reference();
+        let standing = delivery.standing_bags();
+        Ok(DeliveryView {
+            delivery_id: id,
+            basis: Basis { document: id.into(), version: merged.version() },
+            lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
+            sync,
+            receipt_number: Some(delivery.receipt_number().to_string()),
+            totals: totals(standing, reference.rule_set(delivery.rule_set)),
+            centre: delivery.centre,
+            season: delivery.season,
+            commodity: delivery.commodity,
+            business_date: delivery.business_date,
+            farmer_id: Some(delivery.farmer_id),
+            load_id: delivery.load_id,
+            declared_bags: delivery.declared_bags,
+            bags: delivery.bags,
+            readings: delivery.readings,
+            position: delivery.position,
+            replaces: delivery.replaces,
+            amendments: delivery.amendments,
+            voids: delivery.voids,
+            conflicts: delivery.conflicts,
+            reviews,
+        })
+    }
+
+    /// Recorded deliveries, the newest to arrive here first, with how far each is on its way to the server's log.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
+        let (rows, mut states) =
+            self.store.read(|db| Ok::<_, Error>((rows::deliveries(db, filter, limit)?, outbox::states(db)?)))?;
+        let with_state = |row: DeliveryRow| {
+            let state = states.remove(&row.delivery_id.into()).unwrap_or_default();
+            (row, state)
+        };
+        Ok(rows.into_iter().map(with_state).collect())
+    }
+
+    /// What a centre's recorded deliveries of a day add up to.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn day_sum(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Sum, Error> {
+        let scope = Scope::Season(centre.clone(), season.clone());
+        Ok(self.store.read(|db| rows::day_sum(db, &scope, date))?)
+    }
+
+    /// The recorded document behind a delivery, if this user may see it.
+    pub(super) fn recorded(&self, id: DeliveryId) -> Result<Option<(Stored, Merged, Delivery)>, Error> {
+        let author = self.author()?;
+        let found = self.store.read(|db| stored::load(db, id.into()))?;
+        Ok(match found {
+            Some((stored, mut merged)) if is_within(&author.grant, &stored.scope) => match merged.record.take() {
+                Some(Record::Delivery(delivery)) => Some((stored, merged, delivery)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> Result<DeliveryView, Error> {
+        let reference = self.reference();
+        let rules = reference.rules_on(&draft.commodity, draft.business_date);
+        let bags: Vec<Bag> = draft.bags.iter().filter_map(super::DraftBag::bag).collect();
+        Ok(DeliveryView {
+            delivery_id: id,
+            basis: Self::draft_basis(id, version),
+            lifecycle: Lifecycle::Draft,
+            sync: SyncState::Unsent,
+            receipt_number: None,
+            totals: totals(bags.iter(), rules),
+            centre: draft.centre.clone(),
+            season: draft.season.clone(),
+            commodity: draft.commodity.clone(),
+            business_date: draft.business_date,
+            farmer_id: draft.farmer_id,
+            load_id: draft.load_id,
+            declared_bags: draft.declared_bags,
+            bags: bags
+                .into_iter()
+                .map(|bag| DeliveryBag { key: bag.number.to_string(), bag, voids: Vec::new() })
+                .collect(),
+            readings: draft.readings.clone(),
+            position: draft.position,
+            replaces: draft.replaces,
+            amendments: Vec::new(),
+            voids: Vec::new(),
+            conflicts: Vec::new(),
+            reviews: Vec::new(),
+        })
+    }
+
+    fn checks(&self, draft: &Draft, bags: &[Bag], moisture_required: bool) -> Result<Vec<Check>, Error> {
+        let clock = &self.environment.clock;
+        let today = clock.now().date(clock.zone_minutes());
+        let mut checks =
+            check_delivery(bags, draft.declared_bags, &draft.readings, moisture_required, draft.business_date, today);
+        if let Some(load) = draft.load_id {
+            let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
+            checks.extend(self.check_load(load, gross)?);
+        }
+        Ok(checks)
+    }
+
+    /// Asks about what was not accepted yet.
+    pub(super) fn confirm(&self, mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
+        checks.retain(|check| !accept.contains(check));
+        if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
+    }
+}
+
+fn checked(reason: &Reason) -> Result<Reason, Error> {
+    let code = check_text(&reason.code, true).map_err(|wrong| Error::invalid("reason", wrong))?;
+    let text = check_text(&reason.text, false).map_err(|wrong| Error::invalid("reason", wrong))?;
+    Ok(Reason { code, text })
+}

@@ -1,0 +1,256 @@
+//! Deliveries while they are weighed, bag by bag.
+
+use minicbor::{Decode, Encode};
+
+use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current};
+use crate::Error;
+use crate::limits::MAX_BAGS;
+use crate::records::{Bag, BagSource};
+use crate::rules::Capability;
+use crate::store::drafts;
+use crate::units::{
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId,
+    Percent, Position, SeasonCode, Timestamp, UserId,
+};
+
+/// A delivery that is not recorded yet. It lives on one phone, survives a crash, and counts nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Draft {
+    /// Who weighs.
+    #[n(0)]
+    pub user: UserId,
+    /// Where.
+    #[n(1)]
+    pub centre: CentreCode,
+    /// In which season.
+    #[n(2)]
+    pub season: SeasonCode,
+    /// What.
+    #[n(3)]
+    pub commodity: CommodityCode,
+    /// For which day.
+    #[n(4)]
+    pub business_date: BusinessDate,
+    /// For whom; needed before recording.
+    #[n(5)]
+    pub farmer_id: Option<FarmerId>,
+    /// Onto which load.
+    #[n(6)]
+    pub load_id: Option<LoadId>,
+    /// How many bags were said to come.
+    #[n(7)]
+    pub declared_bags: Option<u32>,
+    /// The bags so far.
+    #[n(8)]
+    pub bags: Vec<DraftBag>,
+    /// The label for the next bag.
+    #[n(9)]
+    pub next_number: u32,
+    /// Moisture readings so far.
+    #[n(10)]
+    pub readings: Vec<Percent>,
+    /// Where the phone was.
+    #[n(11)]
+    pub position: Option<Position>,
+    /// The voided delivery that this one stands in for.
+    #[n(12)]
+    pub replaces: Option<DeliveryId>,
+}
+
+/// A bag of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct DraftBag {
+    /// The label.
+    #[n(0)]
+    number: u32,
+    #[n(1)]
+    gross: Grams,
+    #[n(2)]
+    bag_type: u8,
+    #[n(3)]
+    source: u8,
+    #[n(4)]
+    weighed_at: Timestamp,
+}
+
+impl DraftBag {
+    fn new(number: u32, gross: BagWeight, bag_type: BagType, source: BagSource, weighed_at: Timestamp) -> Self {
+        Self { number, gross: gross.grams(), bag_type: bag_type.number(), source: source as u8, weighed_at }
+    }
+
+    /// The bag, if the stored numbers are within bounds.
+    pub(super) fn bag(&self) -> Option<Bag> {
+        Some(Bag {
+            number: self.number,
+            gross: self.gross.try_into().ok()?,
+            bag_type: self.bag_type.try_into().ok()?,
+            source: self.source.try_into().ok()?,
+            weighed_at: self.weighed_at,
+        })
+    }
+}
+
+/// What a new draft begins with.
+#[derive(Clone, Debug)]
+pub struct StartDraft {
+    /// Where.
+    pub centre: CentreCode,
+    /// What.
+    pub commodity: CommodityCode,
+    /// For whom, if known already.
+    pub farmer_id: Option<FarmerId>,
+    /// Onto which load, if any.
+    pub load_id: Option<LoadId>,
+    /// The voided delivery that this one stands in for.
+    pub replaces: Option<DeliveryId>,
+}
+
+/// A step of weighing.
+#[derive(Clone, Debug)]
+pub enum DraftEdit {
+    /// Chooses the farmer.
+    SetFarmer(FarmerId),
+    /// Chooses the load, or none.
+    SetLoad(Option<LoadId>),
+    /// Notes how many bags are said to come.
+    SetDeclaredBags(Option<u32>),
+    /// Chooses the day it counts for.
+    SetBusinessDate(BusinessDate),
+    /// A bag was called out.
+    AddBag {
+        /// Its weight.
+        gross: BagWeight,
+        /// What it is made of.
+        bag_type: BagType,
+        /// How the weight came in.
+        source: BagSource,
+    },
+    /// Takes a bag out again; its label is not given to another.
+    RemoveBag {
+        /// Its label.
+        number: u32,
+    },
+    /// Adds a moisture reading; the last one counts.
+    AddReading(Percent),
+    /// Notes where the phone is.
+    SetPosition(Position),
+}
+
+impl FieldClient {
+    /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
+    ///
+    /// # Errors
+    /// [`Error::SignIn`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] without a season today.
+    pub fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        author.require(Capability::RecordDelivery)?;
+        author.require_centre(&input.centre)?;
+        let clock = &self.environment.clock;
+        let business_date = clock.now().date(clock.zone_minutes());
+        let draft = Draft {
+            user: author.grant.user,
+            season: Self::season_of(&author, &input.commodity, business_date)?,
+            centre: input.centre,
+            commodity: input.commodity,
+            business_date,
+            farmer_id: input.farmer_id,
+            load_id: input.load_id,
+            declared_bags: None,
+            bags: Vec::new(),
+            next_number: 1,
+            readings: Vec::new(),
+            position: None,
+            replaces: input.replaces,
+        };
+        let id = self.environment.new_id();
+        self.store.write(|db| Ok::<_, Error>(drafts::save(db, id, 1, &draft)?))?;
+        self.delivery(id)
+    }
+
+    /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Invalid`] naming the step.
+    pub fn edit_draft(&self, basis: Basis, edits: &[DraftEdit]) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        let id = DeliveryId::from(basis.document);
+        let now = self.environment.clock.now();
+        let (version, draft) = self.store.write(|db| {
+            let (version, mut draft) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
+            require_current(basis, id, version.to_be_bytes())?;
+            for edit in edits {
+                draft.take(&author, edit, now)?;
+            }
+            drafts::save(db, id, version + 1, &draft)?;
+            Ok::<_, Error>((version + 1, draft))
+        })?;
+        self.draft_view(id, version, &draft)
+    }
+
+    /// Throws a draft away: the only true deletion there is.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`].
+    pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
+        let id = DeliveryId::from(basis.document);
+        self.store.write(|db| {
+            let (version, _) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
+            require_current(basis, id, version.to_be_bytes())?;
+            Ok(drafts::remove(db, id)?)
+        })
+    }
+
+    /// All drafts on this phone, the oldest first; after a crash this is where weighing goes on.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
+        let drafts = self.store.read(|db| drafts::all(db))?;
+        drafts.into_iter().map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect()
+    }
+
+    pub(super) fn draft(&self, id: DeliveryId) -> Result<Option<(u64, Draft)>, Error> {
+        Ok(self.store.read(|db| drafts::find(db, id))?)
+    }
+
+    pub(super) fn draft_basis(id: DeliveryId, version: u64) -> Basis {
+        Basis { document: DocumentId::from(id), version: version.to_be_bytes() }
+    }
+}
+
+impl Draft {
+    fn take(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
+        match edit {
+            DraftEdit::SetFarmer(farmer) => self.farmer_id = Some(*farmer),
+            DraftEdit::SetLoad(load) => self.load_id = *load,
+            DraftEdit::SetDeclaredBags(count) => self.declared_bags = *count,
+            DraftEdit::SetBusinessDate(date) => {
+                self.season = FieldClient::season_of(author, &self.commodity, *date)?;
+                self.business_date = *date;
+            }
+            DraftEdit::AddBag { .. } if self.bags.len() >= MAX_BAGS => {
+                let reason = format!("a delivery has at most {MAX_BAGS} bags: record this one and begin another");
+                return Err(Error::TooLarge { field: "bags", reason });
+            }
+            DraftEdit::AddBag { gross, bag_type, source } => {
+                self.bags.push(DraftBag::new(self.next_number, *gross, *bag_type, *source, now));
+                self.next_number += 1;
+            }
+            DraftEdit::RemoveBag { number } => {
+                let before = self.bags.len();
+                self.bags.retain(|bag| bag.number != *number);
+                if self.bags.len() == before {
+                    return Err(Error::invalid("bag", format!("no bag has the label {number}")));
+                }
+            }
+            DraftEdit::AddReading(reading) => self.readings.push(*reading),
+            DraftEdit::SetPosition(position) => {
+                position.check().map_err(|error| Error::invalid("position", error))?;
+                self.position = Some(*position);
+            }
+        }
+        Ok(())
+    }
+}

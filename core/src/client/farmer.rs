@@ -1,0 +1,167 @@
+//! Farmers: registering, correcting contact details, searching.
+
+use super::{Basis, FieldClient, is_within, not_found, require_current};
+use crate::Error;
+use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
+use crate::records::{Conflict, Farmer, Kind, Record, encode};
+use crate::rules::{Capability, Check, check_phone, check_text, look_alike};
+use crate::scope::Scope;
+use crate::store::outbox::{self, SyncState};
+use crate::store::rows::{self, FarmerRow};
+use crate::store::{decisions, records as stored};
+use crate::units::{CentreCode, ContactId, DocumentId, FarmerId};
+
+/// A farmer to register.
+#[derive(Clone, Debug)]
+pub struct FarmerInput {
+    /// The home centre.
+    pub centre: CentreCode,
+    /// Name, village, telephone number.
+    pub details: ContactDetails,
+}
+
+/// All that a screen shows of a farmer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarmerView {
+    /// The id.
+    pub farmer_id: FarmerId,
+    /// What to hand in with the next change of the contact details.
+    pub basis: Basis,
+    /// The code.
+    pub code: String,
+    /// The home centre.
+    pub centre: CentreCode,
+    /// Name, village, telephone number.
+    pub details: ContactDetails,
+    /// How far the registration is on its way to the server's log.
+    pub sync: SyncState,
+    /// Fields that were given different values without knowledge of each other.
+    pub conflicts: Vec<Conflict>,
+    /// Codes of the reviews that name the farmer.
+    pub reviews: Vec<String>,
+}
+
+impl FieldClient {
+    /// Registers a farmer: identity and contact details in one action.
+    ///
+    /// # Errors
+    /// [`Error::Confirm`] if somebody here looks alike, [`Error::Invalid`], [`Error::Refused`], [`Error::SignIn`].
+    pub fn register_farmer(&self, input: &FarmerInput, accept: &[Check]) -> Result<FarmerView, Error> {
+        let author = self.author()?;
+        author.require(Capability::RegisterFarmer)?;
+        author.require_centre(&input.centre)?;
+        let details = checked(&input.details)?;
+        let scope = Scope::Centre(input.centre.clone());
+        if self.has_look_alike(&scope, &details)? {
+            self.confirm(vec![Check::FarmerLooksAlike], accept)?;
+        }
+        let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
+        self.act(
+            author,
+            |action| {
+                action.counters.farmers += 1;
+                let (stamp, sequence) = (action.stamp, action.counters.farmers);
+                let identity = Snapshot { centre: input.centre.clone(), stamp, sequence };
+                action.create(Kind::Farmer, farmer_id.into(), scope.clone(), encode(&identity))?;
+                let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
+                action.create(Kind::Contact, contact_id.into(), scope.clone(), encode(&contact))
+            },
+            |_| Ok(()),
+        )?;
+        self.farmer(farmer_id)
+    }
+
+    /// Corrects contact details; fields that stay as they were are not written.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`].
+    pub fn edit_farmer(
+        &self,
+        farmer_id: FarmerId,
+        basis: Basis,
+        details: &ContactDetails,
+    ) -> Result<FarmerView, Error> {
+        let author = self.author()?;
+        author.require(Capability::RegisterFarmer)?;
+        let details = checked(details)?;
+        let found = self.store.read(|db| stored::load(db, basis.document))?;
+        let Some((stored, merged)) = found.filter(|(stored, _)| is_within(&author.grant, &stored.scope)) else {
+            return Err(not_found("farmer"));
+        };
+        require_current(basis, basis.document, merged.version())?;
+        let Some(Record::Contact(contact)) = merged.record.filter(|_| stored.kind == Kind::Contact) else {
+            return Err(not_found("farmer"));
+        };
+        if contact.farmer_id != farmer_id {
+            return Err(Error::Stale);
+        }
+        if contact.details != details {
+            self.act(
+                author,
+                |action| {
+                    let puts =
+                        farmer::edit_contact(action.stamp, &contact.details, &details, || self.environment.random());
+                    action.edit(Kind::Contact, basis.document, stored.scope.clone(), Some(&stored), puts)
+                },
+                |_| Ok(()),
+            )?;
+        }
+        self.farmer(farmer_id)
+    }
+
+    /// One farmer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also while the contact details are not here; [`Error::Store`].
+    pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
+        let author = self.author()?;
+        self.store.read(|db| {
+            let identity = stored::load(db, farmer_id.into())?.filter(|(it, _)| is_within(&author.grant, &it.scope));
+            let Some(Record::Farmer(farmer)) = identity.and_then(|(_, merged)| merged.record) else {
+                return Err(not_found("farmer"));
+            };
+            let contact_id: ContactId = rows::contact_of(db, farmer_id)?.ok_or_else(|| not_found("farmer"))?;
+            let contact = stored::load(db, contact_id.into())?.ok_or_else(|| not_found("farmer"))?.1;
+            let version = contact.version();
+            let Some(Record::Contact(contact)) = contact.record else { return Err(not_found("farmer")) };
+            let states = outbox::states(db)?;
+            let state = |id: DocumentId| states.get(&id).cloned().unwrap_or_default();
+            Ok(FarmerView {
+                farmer_id,
+                basis: Basis { document: contact_id.into(), version },
+                code: Farmer::code(&farmer).to_string(),
+                centre: farmer.centre,
+                details: contact.details,
+                sync: state(farmer_id.into()).max(state(contact_id.into())),
+                conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
+                reviews: decisions::review_codes(db, farmer_id.into())?,
+            })
+        })
+    }
+
+    /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
+        let author = self.author()?;
+        author.require_centre(centre)?;
+        Ok(self.store.read(|db| rows::farmers(db, &Scope::Centre(centre.clone()), text, limit))?)
+    }
+
+    fn has_look_alike(&self, scope: &Scope, details: &ContactDetails) -> Result<bool, Error> {
+        Ok(self.store.read(|db| {
+            let candidates = rows::look_alike_candidates(db, scope, details)?;
+            Ok::<_, crate::store::Error>(candidates.iter().any(|(_, other)| look_alike(other, details)))
+        })?)
+    }
+}
+
+fn checked(details: &ContactDetails) -> Result<ContactDetails, Error> {
+    let text = |field, text: &str, required| check_text(text, required).map_err(|wrong| Error::invalid(field, wrong));
+    Ok(ContactDetails {
+        name: text("name", &details.name, true)?,
+        village: text("village", &details.village, false)?,
+        phone: check_phone(&details.phone).map_err(|wrong| Error::invalid("phone", wrong))?,
+    })
+}

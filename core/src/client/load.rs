@@ -1,0 +1,295 @@
+//! Lorry loads: opening, joining by code, asking to close.
+
+use data_encoding::BASE64URL_NOPAD;
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use super::{Basis, FieldClient, is_within, not_found, require_current};
+use crate::Error;
+use crate::codec::decode;
+use crate::limits::MAX_MANIFEST;
+use crate::records::load::{self, CloseRequest, Header, ManifestLine, Snapshot};
+use crate::records::{Kind, Load, Record, encode, version};
+use crate::rules::{Capability, Check, check_text};
+use crate::scope::Scope;
+use crate::store::outbox::{self, SyncState};
+use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
+use crate::store::{decisions, drafts, records as stored};
+use crate::units::{BusinessDate, CentreCode, CommodityCode, DocumentId, Grams, LoadId, LorryPlate, SeasonCode};
+
+/// What a load is opened with.
+#[derive(Clone, Debug)]
+pub struct OpenLoad {
+    /// Where.
+    pub centre: CentreCode,
+    /// For what.
+    pub commodity: CommodityCode,
+    /// Which lorry.
+    pub lorry: LorryPlate,
+    /// Who drives, if known.
+    pub driver: Option<String>,
+}
+
+/// All that a screen shows of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadView {
+    /// The load as all changes that are here tell it.
+    pub load: Load,
+    /// What to hand in with the next change.
+    pub basis: Basis,
+    /// How far it is on its way to the server's log.
+    pub sync: SyncState,
+    /// What the deliveries on it add up to, as far as they are here.
+    pub sum: Sum,
+    /// The deliveries on it that count, as far as they are here.
+    pub manifest: Vec<ManifestLine>,
+    /// Names the manifest; hand it in with the request to close.
+    pub manifest_hash: String,
+    /// Shown to other clerks, as text or QR code, so that they can join without network.
+    pub join_code: String,
+    /// Codes of the reviews that name it.
+    pub reviews: Vec<String>,
+}
+
+/// What a join code says; base64url of its CBOR, led by [`JOIN_PREFIX`].
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct JoinCode {
+    #[n(0)]
+    load: LoadId,
+    #[n(1)]
+    header: Header,
+}
+
+const JOIN_PREFIX: &str = "FTL1-";
+
+impl JoinCode {
+    fn read(text: &str) -> Result<Self, Error> {
+        let bytes = text.trim().strip_prefix(JOIN_PREFIX).and_then(|rest| BASE64URL_NOPAD.decode(rest.as_bytes()).ok());
+        let code = bytes.and_then(|bytes| decode(&bytes).ok());
+        code.ok_or_else(|| Error::invalid("join_code", "not a load's code: read it again from the other phone"))
+    }
+
+    fn write(&self) -> String {
+        format!("{JOIN_PREFIX}{}", BASE64URL_NOPAD.encode(&encode(self)))
+    }
+}
+
+impl FieldClient {
+    /// Opens a load.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for a lorry that is not known, [`Error::SignIn`].
+    pub fn open_load(&self, input: &OpenLoad) -> Result<LoadView, Error> {
+        let author = self.author()?;
+        author.require(Capability::OpenLoad)?;
+        author.require_centre(&input.centre)?;
+        if !author.reference.lorries.iter().any(|lorry| lorry.lorry == input.lorry) {
+            return Err(Error::invalid("lorry", format!("no lorry {} is known: check the plate", input.lorry)));
+        }
+        let driver = input.driver.as_deref().map(|driver| check_text(driver, true)).transpose();
+        let driver = driver.map_err(|wrong| Error::invalid("driver", wrong))?;
+        let clock = &self.environment.clock;
+        let date = clock.now().date(clock.zone_minutes());
+        let season = Self::season_of(&author, &input.commodity, date)?;
+        let load_id: LoadId = self.environment.new_id();
+        self.act(
+            author,
+            |action| {
+                action.counters.loads += 1;
+                let header = Header {
+                    centre: input.centre.clone(),
+                    season: season.clone(),
+                    date,
+                    device: action.stamp.device,
+                    sequence: action.counters.loads,
+                    lorry: input.lorry.clone(),
+                };
+                let snapshot = Snapshot { header, stamp: action.stamp, driver };
+                let scope = Scope::Season(input.centre.clone(), season.clone());
+                action.create(Kind::Load, load_id.into(), scope, encode(&snapshot))
+            },
+            |_| Ok(()),
+        )?;
+        self.load(load_id)
+    }
+
+    /// Joins a load that another phone opened, by the code it shows; works without network and without having seen the load.
+    /// Joining twice is joining once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is no code, [`Error::Refused`] for another centre, [`Error::SignIn`].
+    pub fn join_load(&self, join_code: &str) -> Result<LoadView, Error> {
+        let author = self.author()?;
+        author.require(Capability::JoinLoad)?;
+        let JoinCode { load: load_id, header } = JoinCode::read(join_code)?;
+        author.require_centre(&header.centre)?;
+        let known = self.store.read(|db| stored::load(db, load_id.into()))?;
+        let me = (author.installation.user, author.installation.device_code);
+        let (saved, joined) = match known {
+            Some((saved, merged)) => match merged.record {
+                Some(Record::Load(load)) => {
+                    let joined = load.loaders.iter().any(|loader| (loader.user, loader.device) == me);
+                    (Some(saved), joined)
+                }
+                _ => return Err(Error::invalid("join_code", "it names something else than a load")),
+            },
+            None => (None, false),
+        };
+        if !joined {
+            self.act(
+                author,
+                |action| {
+                    let scope = Scope::Season(header.centre.clone(), header.season.clone());
+                    let puts = load::join(action.stamp, header);
+                    action.edit(Kind::Load, load_id.into(), scope, saved.as_ref(), puts)
+                },
+                |_| Ok(()),
+            )?;
+        }
+        self.load(load_id)
+    }
+
+    /// Corrects the lorry of a load.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`] for a lorry that is not known, [`Error::Refused`].
+    pub fn set_lorry(&self, basis: Basis, lorry: &LorryPlate) -> Result<LoadView, Error> {
+        let author = self.author()?;
+        author.require(Capability::OpenLoad)?;
+        if !author.reference.lorries.iter().any(|known| known.lorry == *lorry) {
+            return Err(Error::invalid("lorry", format!("no lorry {lorry} is known: check the plate")));
+        }
+        self.change_load(basis, |view| {
+            if view.load.lorry == *lorry {
+                return Err(Error::invalid("lorry", "it is this lorry already"));
+            }
+            Ok(Box::new(|stamp| load::set_lorry(stamp, lorry.clone())))
+        })
+    }
+
+    /// Asks the office to close a load with what is known here to be on it. The lorry may leave; whatever is added later counts as late.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the load or its manifest is no longer what was shown, [`Error::Refused`] without a delivery or while a draft
+    /// for it lies on this phone, [`Error::TooLarge`], [`Error::NotFound`].
+    pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
+        self.author()?.require(Capability::OpenLoad)?;
+        let load_id = LoadId::from(basis.document);
+        let drafts = self.store.read(|db| drafts::all(db))?;
+        if drafts.iter().any(|(_, _, draft)| draft.load_id == Some(load_id)) {
+            return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
+        }
+        self.change_load(basis, |view| {
+            if view.manifest_hash != manifest_hash {
+                return Err(Error::Stale);
+            }
+            if view.manifest.is_empty() {
+                return Err(Error::not_allowed("there is no delivery on the load"));
+            }
+            if view.manifest.len() > MAX_MANIFEST {
+                let reason = format!("{} deliveries, at most {MAX_MANIFEST} fit one manifest", view.manifest.len());
+                return Err(Error::TooLarge { field: "manifest", reason });
+            }
+            let manifest = view.manifest.clone();
+            Ok(Box::new(|stamp| load::request_close(&CloseRequest { stamp, manifest })))
+        })
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "named once, read once: checks first, then the keys that need the stamp"
+    )]
+    fn change_load<'a>(
+        &self,
+        basis: Basis,
+        prepare: impl FnOnce(
+            &LoadView,
+        )
+            -> Result<Box<dyn FnOnce(crate::records::Stamp) -> Vec<crate::records::Put> + 'a>, Error>,
+    ) -> Result<LoadView, Error> {
+        let author = self.author()?;
+        let load_id = LoadId::from(basis.document);
+        let view = self.load(load_id)?;
+        require_current(basis, load_id, view.basis.version)?;
+        let puts = prepare(&view)?;
+        let saved = self.store.read(|db| stored::find(db, load_id.into()))?.ok_or_else(|| not_found("load"))?;
+        self.act(
+            author,
+            |action| action.edit(Kind::Load, load_id.into(), saved.scope.clone(), Some(&saved), puts(action.stamp)),
+            |_| Ok(()),
+        )?;
+        self.load(load_id)
+    }
+
+    /// One load.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub fn load(&self, load_id: LoadId) -> Result<LoadView, Error> {
+        let author = self.author()?;
+        self.store.read(|db| {
+            let found = stored::load(db, load_id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
+            let Some((_, merged)) = found else { return Err(not_found("load")) };
+            let basis = Basis { document: load_id.into(), version: merged.version() };
+            let Some(Record::Load(load)) = merged.record else { return Err(not_found("load")) };
+            let manifest = manifest(db, load_id)?;
+            Ok(LoadView {
+                basis,
+                sync: outbox::states(db)?.remove(&DocumentId::from(load_id)).unwrap_or_default(),
+                sum: rows::load_sum(db, load_id)?,
+                manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
+                manifest,
+                join_code: JoinCode { load: load_id, header: load.header.clone() }.write(),
+                reviews: decisions::review_codes(db, load_id.into())?,
+                load,
+            })
+        })
+    }
+
+    /// The loads of a centre's season and day.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn loads(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
+        let scope = Scope::Season(centre.clone(), season.clone());
+        Ok(self.store.read(|db| rows::loads(db, &scope, date))?)
+    }
+
+    /// What is unusual about putting this much more on a load.
+    pub(super) fn check_load(&self, load_id: LoadId, more: Grams) -> Result<Vec<Check>, Error> {
+        let reference = self.reference();
+        Ok(self.store.read(|db| {
+            let Some((_, merged)) = stored::load(db, load_id.into())? else { return Ok(Vec::new()) };
+            let Some(Record::Load(load)) = merged.record else { return Ok(Vec::new()) };
+            let mut checks = Vec::new();
+            if !load.close_requests.is_empty() {
+                checks.push(Check::LoadClosing);
+            }
+            let payload = reference.lorries.iter().find(|it| it.lorry == load.lorry).map(|it| it.payload);
+            if payload.is_some_and(|payload| {
+                payload.0 > 0 && rows::load_sum(db, load_id).is_ok_and(|sum| sum.gross + more > payload)
+            }) {
+                checks.push(Check::OverCapacity);
+            }
+            Ok::<_, crate::store::Error>(checks)
+        })?)
+    }
+}
+
+/// The deliveries on a load that count, by id.
+fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
+    let filter = DeliveryFilter { load_id: Some(load_id), ..DeliveryFilter::default() };
+    let mut lines = Vec::new();
+    for row in rows::deliveries(db, &filter, u32::MAX)?.into_iter().filter(|row| !row.is_voided) {
+        let heads = stored::find(db, row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
+        lines.push(ManifestLine {
+            delivery_id: row.delivery_id,
+            version: version(&heads),
+            bags: row.bags,
+            gross: row.gross,
+        });
+    }
+    lines.sort_by_key(|line| line.delivery_id);
+    Ok(lines)
+}

@@ -1,0 +1,234 @@
+//! [`FieldClient`]: the one handle that an app holds; joins records, rules, store and sync.
+//!
+//! Owns the session and the order of one action: validate, encode and build first, then one transaction, then return.
+//! Has no rule, no SQL and no format of its own. Calls block on the disk (and [`FieldClient::sync`] on the network); whoever must
+//! not wait runs them on a thread. Read next: `action.rs` for how anything is written.
+
+mod action;
+mod delivery;
+mod draft;
+mod farmer;
+mod inbox;
+mod load;
+mod sync;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::Error;
+use crate::decisions::Grant;
+use crate::environment::Environment;
+use crate::records::Actor;
+use crate::rules::Capability;
+use crate::scope::Scope;
+use crate::store::decisions::Reference;
+use crate::store::installation::{self, Counters, Installation};
+use crate::store::{PHONE, Store};
+use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
+
+pub use action::Basis;
+pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
+pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
+pub use farmer::{FarmerInput, FarmerView};
+pub use inbox::{InboxItem, InboxKind};
+pub use load::{LoadView, OpenLoad};
+pub use sync::{SyncOutcome, SyncReport, SyncStatus};
+
+/// The database's name inside the data folder.
+const FILE: &str = "field.db";
+
+/// A phone's store and session. Any thread may call it.
+///
+/// ```
+/// use farmtally_core::client::FieldClient;
+/// use farmtally_core::environment::Environment;
+///
+/// # fn main() -> Result<(), farmtally_core::Error> {
+/// # let folder = std::env::temp_dir().join(format!("farmtally-doc-{}", std::process::id()));
+/// let client = FieldClient::open(&folder, Environment::system())?;
+/// assert!(client.session().is_none(), "a new phone must be enrolled first");
+/// # drop(client);
+/// # std::fs::remove_dir_all(&folder).ok();
+/// # Ok(())
+/// # }
+/// ```
+pub struct FieldClient {
+    store: Store,
+    environment: Environment,
+    actor: Actor,
+    identity: RwLock<Identity>,
+    /// Held while a person's action is built and written; sync takes it only to follow other clocks.
+    counters: Mutex<Counters>,
+    /// Held while a sync runs: there is never more than one.
+    syncing: Mutex<()>,
+    cancelled: AtomicBool,
+}
+
+/// Who the phone is, and what the organisation told it; replaced when a sync brings news.
+#[derive(Clone, Default)]
+struct Identity {
+    installation: Option<Arc<Installation>>,
+    reference: Arc<Reference>,
+}
+
+/// Who is using the phone, and what they may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The installation.
+    pub device: DeviceId,
+    /// Its code on receipts.
+    pub device_code: DeviceCode,
+    /// The person.
+    pub user: UserId,
+    /// What the office allowed; `None` until the first sync.
+    pub grant: Option<Grant>,
+    /// When this device last had everything from the server, by its own clock.
+    pub synced_at: Option<Timestamp>,
+}
+
+/// What an action needs to know about its author.
+#[derive(Clone)]
+struct Author {
+    installation: Arc<Installation>,
+    reference: Arc<Reference>,
+    grant: Grant,
+}
+
+impl Author {
+    fn require(&self, capability: Capability) -> Result<(), Error> {
+        if self.grant.role.may(capability) {
+            Ok(())
+        } else {
+            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role.name())))
+        }
+    }
+
+    fn require_centre(&self, centre: &CentreCode) -> Result<(), Error> {
+        if self.grant.centres.contains(centre) {
+            Ok(())
+        } else {
+            let reason = format!("centre {centre} is not among those granted");
+            Err(Error::Refused { code: crate::ErrorCode::OutOfScope, reason })
+        }
+    }
+}
+
+impl FieldClient {
+    /// Opens the store in a folder of the app's own, and makes it if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the folder cannot be used, or the file is damaged or of a newer version.
+    pub fn open(data_dir: &Path, environment: Environment) -> Result<Self, Error> {
+        std::fs::create_dir_all(data_dir)
+            .map_err(|error| Error::Internal { reason: format!("the data folder cannot be made: {error}") })?;
+        let path: PathBuf = data_dir.join(FILE);
+        let store = Store::open(&path, PHONE)?;
+        let counters = store.read(Counters::load)?;
+        let client = Self {
+            actor: Actor::new(environment.random()),
+            environment,
+            identity: RwLock::default(),
+            counters: Mutex::new(counters),
+            syncing: Mutex::default(),
+            cancelled: AtomicBool::new(false),
+            store,
+        };
+        client.refresh_identity()?;
+        Ok(client)
+    }
+
+    /// Who is using the phone; `None` before enrolment.
+    pub fn session(&self) -> Option<Session> {
+        let Identity { installation, reference } = self.identity();
+        let installation = installation?;
+        Some(Session {
+            organisation: installation.organisation,
+            device: installation.device,
+            device_code: installation.device_code,
+            user: installation.user,
+            grant: newest_grant(&reference, &installation),
+            synced_at: installation.synced_at,
+        })
+    }
+
+    /// Centres, seasons, commodities, lorries and rules as far as they were received.
+    pub fn reference(&self) -> Arc<Reference> {
+        self.identity().reference
+    }
+
+    /// Compares every row with a fresh projection of its document by projecting all again; returns how many documents there are.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn rebuild(&self) -> Result<usize, Error> {
+        Ok(self.store.write(|db| crate::store::records::rebuild(db))?)
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refresh_identity(&self) -> Result<(), Error> {
+        let fresh = self.store.read(|db| {
+            let installation = installation::load(db)?.map(Arc::new);
+            Ok::<_, crate::store::Error>(Identity { installation, reference: Arc::new(Reference::load(db)?) })
+        })?;
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    fn installation(&self) -> Result<Arc<Installation>, Error> {
+        let reason = || "the device is not enrolled: enrol it with a code from the office".to_owned();
+        self.identity().installation.ok_or_else(|| Error::SignIn { reason: reason() })
+    }
+
+    fn author(&self) -> Result<Author, Error> {
+        let Identity { installation, reference } = self.identity();
+        let not_enrolled = "the device is not enrolled: enrol it with a code from the office";
+        let installation = installation.ok_or_else(|| Error::SignIn { reason: not_enrolled.into() })?;
+        let no_grant = "nothing was granted yet: sync once";
+        let grant = newest_grant(&reference, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
+        Ok(Author { installation, reference, grant })
+    }
+
+    fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The season that a centre buys a commodity in on this day.
+    fn season_of(
+        author: &Author,
+        commodity: &crate::units::CommodityCode,
+        date: crate::units::BusinessDate,
+    ) -> Result<SeasonCode, Error> {
+        let open = |season: &&crate::decisions::Season| {
+            season.commodity == *commodity && (season.from..=season.to).contains(&date)
+        };
+        let season = author.reference.seasons.iter().rev().find(open);
+        season
+            .map(|season| season.season.clone())
+            .ok_or_else(|| Error::invalid("business_date", format!("no season of {commodity} on {date}")))
+    }
+}
+
+fn newest_grant(reference: &Reference, installation: &Installation) -> Option<Grant> {
+    let own = |grant: &&Grant| grant.device == installation.device && grant.user == installation.user;
+    reference.grants.iter().filter(own).max_by_key(|grant| (grant.granted_at, grant.grant)).cloned()
+}
+
+/// Whether a document belongs to a scope that this grant reaches.
+fn is_within(grant: &Grant, scope: &Scope) -> bool {
+    scope.centre().is_none_or(|centre| grant.centres.contains(centre))
+}
+
+fn not_found(what: &'static str) -> Error {
+    Error::NotFound { what }
+}
+
+/// Requires that the record is still the one that the caller saw.
+fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 8]) -> Result<(), Error> {
+    if basis == (Basis { document: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
+}

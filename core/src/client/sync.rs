@@ -1,0 +1,160 @@
+//! Enrolment and sync, as an app calls them.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use ed25519_dalek::SigningKey;
+
+use super::{FieldClient, Session};
+use crate::rules::check_text;
+use crate::store::inbox;
+use crate::store::installation;
+use crate::store::outbox::{self, Backlog};
+use crate::sync::exchange::{Exchange, enrol_request, enrolment};
+use crate::sync::message::EnrolRequest;
+use crate::sync::{Progress, Transport};
+use crate::units::{HybridClock, Timestamp};
+use crate::{Error, ErrorCode};
+
+/// How a run of sync ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncOutcome {
+    /// The server has all that this phone had, in its log or held, and this phone has all that the server had.
+    Complete,
+    /// Something waits for other changes; everything else is done.
+    Partial,
+    /// There was no connection, or it broke off. What was done stays done.
+    Offline,
+    /// Somebody cancelled. What was done stays done.
+    Cancelled,
+}
+
+/// What one run of sync did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncReport {
+    /// How it ended.
+    pub outcome: SyncOutcome,
+    /// What it did.
+    pub progress: Progress,
+}
+
+/// What the phone knows about being in step with the server; never better than what was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncStatus {
+    /// What the server does not have in its log yet.
+    pub backlog: Backlog,
+    /// Entries from the server that this version could not apply.
+    pub set_aside: u64,
+    /// When a run was last complete, by this device's clock.
+    pub synced_at: Option<Timestamp>,
+}
+
+impl FieldClient {
+    /// Enrols this installation with a code from the office, and fetches reference data and grant. Needs the network, once.
+    ///
+    /// An attempt whose answer was lost may be repeated with the same code.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled; [`Error::Unavailable`].
+    pub fn enrol(
+        &self,
+        transport: &dyn Transport,
+        server_url: &str,
+        code: &str,
+        model: &str,
+    ) -> Result<Session, Error> {
+        let already = "this installation is enrolled already: a new organisation needs a data folder of its own";
+        if self.identity().installation.is_some() {
+            return Err(Error::not_allowed(already));
+        }
+        let server_url = server_url.trim().trim_end_matches('/');
+        if !server_url.starts_with("https://") && !server_url.starts_with("http://") {
+            return Err(Error::invalid("server_url", "begins with https://"));
+        }
+        let code = check_text(code, true).map_err(|wrong| Error::invalid("code", wrong))?;
+        let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
+        let fresh = SigningKey::from_bytes(&self.environment.random());
+        let key = self.store.write(|db| installation::enrolling_key(db, fresh))?;
+        let request = enrol_request(server_url, &EnrolRequest::new(&code, &key, &model))?;
+        let response = transport.send(&request).map_err(offline)?;
+        let enrolment = enrolment(&response)?;
+        self.store.write(|db| {
+            if installation::load(db)?.is_some() {
+                return Err(Error::not_allowed(already));
+            }
+            Ok(installation::save(db, &key, server_url, &enrolment)?)
+        })?;
+        self.refresh_identity()?;
+        self.sync(transport, &|_| ())?;
+        self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
+    }
+
+    /// Pushes everybody's work from this phone and fetches the news. Only one run at a time: a second caller waits, then runs its own.
+    ///
+    /// Being offline is not an error: the outcome says so, and what was done stays done. `on_progress` is told after every answer.
+    ///
+    /// # Errors
+    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`].
+    pub fn sync(&self, transport: &dyn Transport, on_progress: &dyn Fn(&Progress)) -> Result<SyncReport, Error> {
+        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.cancelled.store(false, Ordering::Release);
+        let installation = self.installation()?;
+        let hybrid = self.counters().hybrid;
+        let mut exchange = Exchange::new(&self.store, &self.environment, installation, hybrid);
+        let ended = self.run(&mut exchange, transport, on_progress);
+        let (progress, newest) = (exchange.progress, exchange.newest);
+        if matches!(ended, Ok(SyncOutcome::Complete | SyncOutcome::Partial)) {
+            let now = self.environment.clock.now();
+            self.store.write(|db| installation::save_synced(db, now))?;
+        }
+        self.refresh_identity()?;
+        // What is recorded from now on sorts after what came in, unless that is more than a day ahead.
+        let mut counters = self.counters();
+        let mut clock = HybridClock::after(counters.hybrid);
+        clock.observe(newest, self.environment.clock.now());
+        counters.hybrid = clock.last();
+        Ok(SyncReport { outcome: ended?, progress })
+    }
+
+    fn run(
+        &self,
+        exchange: &mut Exchange<'_>,
+        transport: &dyn Transport,
+        on_progress: &dyn Fn(&Progress),
+    ) -> Result<SyncOutcome, Error> {
+        while let Some(request) = exchange.next_request()? {
+            if self.cancelled.load(Ordering::Acquire) {
+                return Ok(SyncOutcome::Cancelled);
+            }
+            let Ok(response) = transport.send(&request) else { return Ok(SyncOutcome::Offline) };
+            match exchange.handle_response(&response) {
+                Err(Error::Unavailable { code: ErrorCode::Offline, .. }) => return Ok(SyncOutcome::Offline),
+                handled => handled?,
+            }
+            on_progress(&exchange.progress);
+        }
+        let backlog = self.store.read(outbox::backlog)?;
+        Ok(if backlog.sent == 0 && backlog.refused.is_none() { SyncOutcome::Complete } else { SyncOutcome::Partial })
+    }
+
+    /// Ends a running sync after the answer it waits for.
+    pub fn cancel_sync(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// What the server does not have yet, and since when.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn sync_status(&self) -> Result<SyncStatus, Error> {
+        let synced_at = self.session().and_then(|session| session.synced_at);
+        Ok(self.store.read(|db| {
+            let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
+            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, synced_at })
+        })?)
+    }
+}
+
+fn offline(error: crate::sync::TransportError) -> Error {
+    Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() }
+}

@@ -1,0 +1,212 @@
+//! What can go wrong, as callers decide about it.
+
+use std::fmt;
+
+use crate::rules::Check;
+use crate::store;
+
+/// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorCode {
+    /// There is no such record here.
+    NotFound,
+    /// A field holds what it cannot hold.
+    InvalidInput,
+    /// Larger than can be recorded at once.
+    TooLarge,
+    /// Something is unusual; repeat with the checks accepted.
+    ConfirmNeeded,
+    /// The record has changed since it was read.
+    Stale,
+    /// The user's role or the record's state does not allow it.
+    NotAllowed,
+    /// The user's grant does not reach there.
+    OutOfScope,
+    /// The device is not enrolled, or its server does not know it.
+    Unauthorized,
+    /// No connection to the server.
+    Offline,
+    /// The server asks to wait.
+    RateLimited,
+    /// The call was cancelled, or the server was stopping.
+    Interrupted,
+    /// The server or the phone is too old for the other.
+    IncompatibleVersion,
+    /// The storage is full.
+    StorageFull,
+    /// The database is damaged.
+    StorageCorrupt,
+    /// The database was written by a newer version.
+    StorageTooNew,
+    /// A defect of this program.
+    Internal,
+}
+
+impl ErrorCode {
+    /// All codes.
+    pub const ALL: [Self; 16] = [
+        Self::NotFound,
+        Self::InvalidInput,
+        Self::TooLarge,
+        Self::ConfirmNeeded,
+        Self::Stale,
+        Self::NotAllowed,
+        Self::OutOfScope,
+        Self::Unauthorized,
+        Self::Offline,
+        Self::RateLimited,
+        Self::Interrupted,
+        Self::IncompatibleVersion,
+        Self::StorageFull,
+        Self::StorageCorrupt,
+        Self::StorageTooNew,
+        Self::Internal,
+    ];
+
+    /// The code as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::InvalidInput => "invalid_input",
+            Self::TooLarge => "too_large",
+            Self::ConfirmNeeded => "confirm_needed",
+            Self::Stale => "stale",
+            Self::NotAllowed => "not_allowed",
+            Self::OutOfScope => "out_of_scope",
+            Self::Unauthorized => "unauthorized",
+            Self::Offline => "offline",
+            Self::RateLimited => "rate_limited",
+            Self::Interrupted => "interrupted",
+            Self::IncompatibleVersion => "incompatible_version",
+            Self::StorageFull => "storage_full",
+            Self::StorageCorrupt => "storage_corrupt",
+            Self::StorageTooNew => "storage_too_new",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a call did nothing. One variant for each thing that a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Mark the field and let the person correct it.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which input.
+        field: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The input is larger than can be recorded at once; split it.
+    #[error("{field}: {reason}")]
+    TooLarge {
+        /// Which input.
+        field: &'static str,
+        /// How large, and what is allowed.
+        reason: String,
+    },
+    /// Ask the person, then repeat with these checks accepted.
+    #[error("unusual: {}", list(.checks))]
+    Confirm {
+        /// What is unusual.
+        checks: Vec<Check>,
+    },
+    /// Read the record again and show it.
+    #[error("the record has changed since it was read")]
+    Stale,
+    /// Say why it cannot be done.
+    #[error("{reason}")]
+    Refused {
+        /// [`ErrorCode::NotAllowed`] or [`ErrorCode::OutOfScope`].
+        code: ErrorCode,
+        /// Why.
+        reason: String,
+    },
+    /// There is no such record here.
+    #[error("no such {what} here")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// Enrol the device; recording goes on meanwhile if it was enrolled before.
+    #[error("{reason}")]
+    SignIn {
+        /// Why.
+        reason: String,
+    },
+    /// Work on and try again later.
+    #[error("{reason}")]
+    Unavailable {
+        /// [`ErrorCode::Offline`], [`ErrorCode::RateLimited`] or [`ErrorCode::Interrupted`].
+        code: ErrorCode,
+        /// What happened.
+        reason: String,
+    },
+    /// Update this program or the server.
+    #[error("{reason}")]
+    UpdateNeeded {
+        /// Which of the two is too old.
+        reason: String,
+    },
+    /// The store did not do as told.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A defect of this program or of the server.
+    #[error("{reason}")]
+    Internal {
+        /// What was not as it must be.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The error's stable name.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid { .. } => ErrorCode::InvalidInput,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Confirm { .. } => ErrorCode::ConfirmNeeded,
+            Self::Stale => ErrorCode::Stale,
+            Self::Refused { code, .. } | Self::Unavailable { code, .. } => *code,
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::SignIn { .. } => ErrorCode::Unauthorized,
+            Self::UpdateNeeded { .. } => ErrorCode::IncompatibleVersion,
+            Self::Store(store::Error::Full) => ErrorCode::StorageFull,
+            Self::Store(store::Error::Corrupt { .. } | store::Error::Record(_)) => ErrorCode::StorageCorrupt,
+            Self::Store(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
+            Self::Store(store::Error::Sqlite(_)) | Self::Internal { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// Whether the same call can succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    pub(crate) fn invalid(field: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Invalid { field, reason: reason.to_string() }
+    }
+
+    pub(crate) fn not_allowed(reason: impl Into<String>) -> Self {
+        Self::Refused { code: ErrorCode::NotAllowed, reason: reason.into() }
+    }
+}
+
+impl From<crate::records::Error> for Error {
+    fn from(error: crate::records::Error) -> Self {
+        match error {
+            crate::records::Error::TooLarge { .. } => Self::TooLarge { field: "record", reason: error.to_string() },
+            error => Self::Store(error.into()),
+        }
+    }
+}
+
+fn list(checks: &[Check]) -> String {
+    checks.iter().map(|check| check.code()).collect::<Vec<_>>().join(", ")
+}

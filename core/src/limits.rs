@@ -1,0 +1,32 @@
+//! Every limit of the product, in one place. What is soft is asked about ([`crate::rules::Check`]), what is hard is refused.
+
+use std::ops::RangeInclusive;
+
+use crate::units::Grams;
+
+/// The largest change, in bytes of its raw form (hard).
+pub const MAX_CHANGE_BYTES: usize = 48 * 1024;
+/// Where a bundle is cut, in bytes of raw changes (hard); a larger outbox becomes several bundles.
+pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
+/// The largest request or response, in bytes as sent (hard).
+pub const MAX_WIRE_BYTES: usize = 256 * 1024;
+/// The largest request or response once unpacked (hard).
+pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Where a frame is closed, in bytes of raw entries: 16 to 32 KiB once compressed.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Bags in one value of a delivery (hard).
+pub const MAX_BAGS: usize = 2_000;
+/// Bags that a delivery commonly has at most (soft).
+pub const COMMON_BAGS: usize = 1_000;
+/// Deliveries in the manifest of one load (hard): 32 bytes each, within one change.
+pub const MAX_MANIFEST: usize = 1_000;
+/// What a bag commonly weighs (soft); its hard bounds are those of [`crate::units::BagWeight`].
+pub const COMMON_BAG: RangeInclusive<Grams> = Grams(10_000)..=Grams(100_000);
+/// Common moisture in hundredths of a percent (soft).
+pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
+/// Business dates that are commonly recorded, in days from today (soft).
+pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
+/// Digits of a telephone number (hard; ITU-T E.164 allows 15).
+pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
+/// Names, villages, reasons and other text, in characters (hard).
+pub const MAX_TEXT: usize = 200;

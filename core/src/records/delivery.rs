@@ -1,0 +1,348 @@
+//! A delivery: what a farmer handed over, bag by bag.
+//!
+//! Owns the delivery's keys and values, and the reading of a document as a [`Delivery`].
+//! Invariants: what was confirmed with "record" is one immutable value; a void is final; bags are only ever added or voided.
+
+use minicbor::{Decode, Encode};
+
+use super::bags::{self, Bag};
+use super::stamp::Register;
+use super::{Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use crate::units::{
+    BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
+    Position, ReceiptNumber, SeasonCode, UserId,
+};
+
+/// The delivery's keys.
+pub const SHAPE: Shape = Shape(&[
+    KeyRule { key: "v1", class: Class::Snapshot, holds: "what was recorded" },
+    KeyRule { key: "p", class: Class::Add, holds: "more bags" },
+    KeyRule { key: "x", class: Class::Add, holds: "a voided bag, by the bag's key" },
+    KeyRule { key: "e", class: Class::Add, holds: "amended or voided" },
+    KeyRule { key: "load", class: Class::Register, holds: "the load it lies on" },
+    KeyRule { key: "date", class: Class::Register, holds: "the business date" },
+    KeyRule { key: "count", class: Class::Register, holds: "the declared number of bags" },
+]);
+
+/// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
+/// New fields go to the end; a reader skips those it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Snapshot {
+    #[n(0)]
+    pub(crate) standing: Standing,
+    #[n(1)]
+    pub(crate) wall_ms: i64,
+    #[n(2)]
+    pub(crate) counter: u32,
+    #[n(3)]
+    pub(crate) receipt_sequence: u32,
+    #[n(4)]
+    pub(crate) farmer: FarmerId,
+    #[n(5)]
+    pub(crate) readings: Vec<Percent>,
+    #[n(6)]
+    pub(crate) position: Option<Position>,
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub(crate) bags: Vec<u8>,
+    #[n(8)]
+    pub(crate) declared_bags: Option<u32>,
+    #[n(9)]
+    pub(crate) replaces: Option<DeliveryId>,
+}
+
+/// The part of a snapshot that is the same for many deliveries in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Standing {
+    #[n(0)]
+    pub(crate) user: UserId,
+    #[n(1)]
+    pub(crate) device: DeviceCode,
+    #[n(2)]
+    pub(crate) clock_suspect: bool,
+    #[n(3)]
+    pub(crate) zone_minutes: i16,
+    #[n(4)]
+    pub(crate) centre: CentreCode,
+    #[n(5)]
+    pub(crate) season: SeasonCode,
+    #[n(6)]
+    pub(crate) commodity: CommodityCode,
+    #[n(7)]
+    pub(crate) rule_set: u32,
+    #[n(8)]
+    pub(crate) load: Option<LoadId>,
+    #[n(9)]
+    pub(crate) date: BusinessDate,
+}
+
+impl Snapshot {
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            user: self.standing.user,
+            device: self.standing.device,
+            at: HybridTime { wall_ms: self.wall_ms, counter: self.counter },
+            clock_suspect: self.standing.clock_suspect,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+struct MoreBags {
+    #[n(0)]
+    stamp: Stamp,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    bags: Vec<u8>,
+}
+
+/// Why something was amended or voided: a reason code and, if wanted, words.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Reason {
+    /// A code such as `mistyped`, `wrong_farmer`, `returned`.
+    #[n(0)]
+    pub code: String,
+    /// Words of the person, may be empty.
+    #[n(1)]
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+struct VoidedBag {
+    #[n(0)]
+    stamp: Stamp,
+    #[n(1)]
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+struct Event {
+    #[n(0)]
+    stamp: Stamp,
+    #[n(1)]
+    step: Step,
+    #[n(2)]
+    reason: Reason,
+    /// How many amendments the author had seen; a void that saw fewer than there are was written at the same time as one.
+    #[n(3)]
+    amendments_seen: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+enum Step {
+    #[n(0)]
+    Amended,
+    #[n(1)]
+    Voided,
+}
+
+/// Something that a person did to a recorded delivery, or to one of its bags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// Who, where and when.
+    pub stamp: Stamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A bag in a recorded delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryBag {
+    /// The bag's key in the document: `v1-3`, or `1a2b3c4d-21` for one that was added later.
+    pub key: String,
+    /// What was weighed.
+    pub bag: Bag,
+    /// Why it no longer counts; empty for a bag that stands.
+    pub voids: Vec<Act>,
+}
+
+/// A delivery as all its changes tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub delivery_id: DeliveryId,
+    /// Who recorded it, where and when.
+    pub recorded: Stamp,
+    /// Minutes that the recording phone's local time was ahead of UTC.
+    pub zone_minutes: i16,
+    /// The collection centre.
+    pub centre: CentreCode,
+    /// The season.
+    pub season: SeasonCode,
+    /// What was delivered.
+    pub commodity: CommodityCode,
+    /// The number of the rule set it was recorded under.
+    pub rule_set: u32,
+    /// Who delivered; never changes.
+    pub farmer_id: FarmerId,
+    /// The recording device's count.
+    pub receipt_sequence: u32,
+    /// The day it counts for.
+    pub business_date: BusinessDate,
+    /// The load it lies on.
+    pub load_id: Option<LoadId>,
+    /// How many bags were said to come.
+    pub declared_bags: Option<u32>,
+    /// Moisture, in the order of reading; the last one counts.
+    pub readings: Vec<Percent>,
+    /// Where it was recorded.
+    pub position: Option<Position>,
+    /// The voided delivery that this one stands in for.
+    pub replaces: Option<DeliveryId>,
+    /// All bags ever added, voided ones too.
+    pub bags: Vec<DeliveryBag>,
+    /// Amendments, oldest first.
+    pub amendments: Vec<Act>,
+    /// Voids, oldest first; one is enough.
+    pub voids: Vec<Act>,
+    /// Fields that were given different values without knowledge of each other.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Delivery {
+    /// Whether it no longer counts. A void wins over any concurrent amendment.
+    pub fn is_voided(&self) -> bool {
+        !self.voids.is_empty()
+    }
+
+    /// The bags that count.
+    pub fn standing_bags(&self) -> impl Iterator<Item = &Bag> {
+        self.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| &bag.bag)
+    }
+
+    /// Sum of the bags that count, whether or not the delivery is voided (domain formula 1).
+    pub fn gross(&self) -> Grams {
+        self.standing_bags().map(|bag| bag.gross.grams()).sum()
+    }
+
+    /// The number on the receipt.
+    pub fn receipt_number(&self) -> ReceiptNumber {
+        ReceiptNumber { centre: self.centre.clone(), device: self.recorded.device, sequence: self.receipt_sequence }
+    }
+
+    /// The label for the next bag.
+    pub(crate) fn next_bag_number(&self) -> u32 {
+        self.bags.iter().map(|bag| bag.bag.number).max().unwrap_or(0) + 1
+    }
+}
+
+/// What an amendment writes.
+pub(crate) enum Amendment {
+    AddBags(Vec<Bag>),
+    VoidBag { key: String, reason: Reason },
+    SetLoad(Option<LoadId>),
+    SetDate(BusinessDate),
+    SetDeclaredBags(Option<u32>),
+}
+
+/// The keys that amend a delivery, the reason among them.
+pub(crate) fn amend(delivery: &Delivery, stamp: Stamp, reason: Reason, amendments: Vec<Amendment>) -> Vec<Put> {
+    let mut puts = vec![event(delivery, stamp, Step::Amended, reason)];
+    puts.extend(amendments.into_iter().map(|amendment| match amendment {
+        Amendment::AddBags(bags) => {
+            let bags = bags::pack(&bags, stamp.written_at());
+            Put::Add('p', String::new(), encode(&MoreBags { stamp, bags }))
+        }
+        Amendment::VoidBag { key, reason } => Put::Add('x', key, encode(&VoidedBag { stamp, reason })),
+        Amendment::SetLoad(value) => Put::Key("load", encode(&Register { stamp, value })),
+        Amendment::SetDate(value) => Put::Key("date", encode(&Register { stamp, value })),
+        Amendment::SetDeclaredBags(value) => Put::Key("count", encode(&Register { stamp, value })),
+    }));
+    puts
+}
+
+/// The key that voids a delivery.
+pub(crate) fn void(delivery: &Delivery, stamp: Stamp, reason: Reason) -> Vec<Put> {
+    vec![event(delivery, stamp, Step::Voided, reason)]
+}
+
+fn event(delivery: &Delivery, stamp: Stamp, step: Step, reason: Reason) -> Put {
+    let amendments_seen = u32::try_from(delivery.amendments.len()).unwrap_or(u32::MAX);
+    Put::Add('e', String::new(), encode(&Event { stamp, step, reason, amendments_seen }))
+}
+
+/// The void stands; whoever amended without knowing of it should be told.
+fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
+    let value = |act: &Act, what: &str, is_effective| ConflictValue {
+        text: format!("{what}: {}", act.reason.code),
+        stamp: act.stamp,
+        is_effective,
+    };
+    let voids = voids.iter().map(|act| value(act, "voided", true));
+    let amendments = amendments.iter().map(|act| value(act, "amended", false));
+    Conflict { field: "lifecycle", is_hard: false, values: voids.chain(amendments).collect() }
+}
+
+/// Reads a document's keys as a delivery; `None` while its creating change is missing.
+pub(crate) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Delivery>, Error> {
+    let mut conflicts = Vec::new();
+    let snapshot = fields.snapshot(
+        Snapshot::stamp,
+        |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
+        &mut conflicts,
+    )?;
+    let Some(snapshot) = snapshot else { return Ok(None) };
+    let recorded = snapshot.stamp();
+    let Snapshot { standing, .. } = snapshot;
+    if let Some(position) = snapshot.position {
+        position.check().map_err(Error::malformed)?;
+    }
+
+    let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, recorded.written_at())?
+        .into_iter()
+        .map(|bag| DeliveryBag { key: format!("v1-{}", bag.number), bag, voids: Vec::new() })
+        .collect();
+    for (key, more) in fields.added::<MoreBags>('p')? {
+        let actor = key.split('-').next().unwrap_or_default();
+        let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
+        bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
+    }
+    for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
+        let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
+        for bag in bags.iter_mut().filter(|bag| bag.key == bag_key) {
+            bag.voids.push(Act { stamp, reason: reason.clone() });
+        }
+    }
+    bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
+
+    let mut events: Vec<Event> = fields.added('e')?.into_iter().map(|(_, event)| event).collect();
+    events.sort_by_key(|event| (event.stamp.at, event.stamp.user));
+    let of = |step| {
+        let events = events.iter().filter(move |event| event.step == step);
+        events.map(|event| Act { stamp: event.stamp, reason: event.reason.clone() }).collect::<Vec<_>>()
+    };
+    let (amendments, voids) = (of(Step::Amended), of(Step::Voided));
+    let voids_saw = events.iter().filter(|event| event.step == Step::Voided).map(|event| event.amendments_seen).max();
+    if voids_saw.is_some_and(|seen| (seen as usize) < amendments.len()) {
+        conflicts.push(amended_and_voided(&amendments, &voids));
+    }
+
+    let load = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| load.to_string());
+    let count = |count: &Option<u32>| count.map_or_else(|| "not declared".to_owned(), |count| count.to_string());
+    Ok(Some(Delivery {
+        delivery_id,
+        recorded,
+        zone_minutes: standing.zone_minutes,
+        centre: standing.centre,
+        season: standing.season,
+        commodity: standing.commodity,
+        rule_set: standing.rule_set,
+        farmer_id: snapshot.farmer,
+        receipt_sequence: snapshot.receipt_sequence,
+        business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(standing.date),
+        load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(standing.load),
+        declared_bags: fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags),
+        readings: snapshot.readings,
+        position: snapshot.position,
+        replaces: snapshot.replaces,
+        bags,
+        amendments,
+        voids,
+        conflicts,
+    }))
+}

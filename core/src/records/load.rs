@@ -1,0 +1,215 @@
+//! A lorry load: opened by one clerk, joined by others, closed with a manifest.
+//!
+//! Owns the load's keys and values, and the reading of a document as a [`Load`].
+//! Invariant: a clerk who joins by code writes into the document before having seen it; what the code said stands until the creating change arrives.
+
+use minicbor::{Decode, Encode};
+
+use super::stamp::Register;
+use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use crate::limits::MAX_MANIFEST;
+use crate::units::{
+    BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
+    UserId,
+};
+
+/// The load's keys.
+pub const SHAPE: Shape = Shape(&[
+    KeyRule { key: "v1", class: Class::Snapshot, holds: "what was opened" },
+    KeyRule { key: "j", class: Class::Add, holds: "a clerk joined, with what the join code said" },
+    KeyRule { key: "c", class: Class::Add, holds: "a request to close, with its manifest" },
+    KeyRule { key: "lorry", class: Class::Register, holds: "the lorry" },
+]);
+
+/// The value under `v1`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Snapshot {
+    #[n(0)]
+    pub(crate) header: Header,
+    #[n(1)]
+    pub(crate) stamp: Stamp,
+    #[n(2)]
+    pub(crate) driver: Option<String>,
+}
+
+/// What identifies a load to people; a join code carries the same.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Header {
+    /// Where it was opened.
+    #[n(0)]
+    pub centre: CentreCode,
+    /// In which season.
+    #[n(1)]
+    pub season: SeasonCode,
+    /// On which day.
+    #[n(2)]
+    pub date: BusinessDate,
+    /// By which installation.
+    #[n(3)]
+    pub device: DeviceCode,
+    /// The installation's own count.
+    #[n(4)]
+    pub sequence: u32,
+    /// The lorry.
+    #[n(5)]
+    pub lorry: LorryPlate,
+}
+
+impl Header {
+    /// The number that people read out.
+    pub fn number(&self) -> LoadNumber {
+        LoadNumber { centre: self.centre.clone(), date: self.date, device: self.device, sequence: self.sequence }
+    }
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+struct Joined {
+    #[n(0)]
+    stamp: Stamp,
+    #[n(1)]
+    header: Header,
+}
+
+/// One delivery as the closer saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ManifestLine {
+    /// Which delivery.
+    #[n(0)]
+    pub delivery_id: DeliveryId,
+    /// Its version: the first eight bytes of the SHA-256 over its heads.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub version: [u8; 8],
+    /// Bags that counted.
+    #[n(2)]
+    pub bags: u32,
+    /// Their weight.
+    #[n(3)]
+    pub gross: Grams,
+}
+
+/// A request to close, with all that the closer knew to be on the lorry. The office confirms one of possibly several.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct CloseRequest {
+    /// Who asked, where and when.
+    #[n(0)]
+    pub stamp: Stamp,
+    /// The deliveries, by id.
+    #[n(1)]
+    pub manifest: Vec<ManifestLine>,
+}
+
+impl CloseRequest {
+    /// What the manifest adds up to.
+    pub fn gross(&self) -> Grams {
+        self.manifest.iter().map(|line| line.gross).sum()
+    }
+}
+
+/// A clerk who loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loader {
+    /// Who.
+    pub user: UserId,
+    /// With which installation.
+    pub device: DeviceCode,
+    /// Since when.
+    pub since: HybridTime,
+}
+
+/// How far a load has come, as far as the field knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LoadState {
+    /// Deliveries are being put on.
+    Open = 0,
+    /// Somebody asked to close it.
+    Closing = 1,
+}
+
+/// A load as all its changes tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Its id.
+    pub load_id: LoadId,
+    /// Number, place, day and the lorry it was opened with.
+    pub header: Header,
+    /// The lorry that counts.
+    pub lorry: LorryPlate,
+    /// The driver, if known.
+    pub driver: Option<String>,
+    /// Who opened it; unknown on a phone that joined by code and has not synced since.
+    pub opened: Option<Stamp>,
+    /// Everybody who loads, the opener first.
+    pub loaders: Vec<Loader>,
+    /// Requests to close, oldest first.
+    pub close_requests: Vec<CloseRequest>,
+    /// Fields that were given different values without knowledge of each other.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Load {
+    /// Open until somebody asks to close.
+    pub fn state(&self) -> LoadState {
+        if self.close_requests.is_empty() { LoadState::Open } else { LoadState::Closing }
+    }
+
+    /// Whether a manifest names the delivery. Without any manifest nothing is late.
+    pub fn names(&self, delivery_id: DeliveryId) -> bool {
+        let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
+        lines.any(|line| line.delivery_id == delivery_id)
+    }
+}
+
+/// The key with which a clerk joins.
+pub(crate) fn join(stamp: Stamp, header: Header) -> Vec<Put> {
+    vec![Put::Add('j', String::new(), encode(&Joined { stamp, header }))]
+}
+
+/// The key that asks to close.
+pub(crate) fn request_close(request: &CloseRequest) -> Vec<Put> {
+    vec![Put::Add('c', String::new(), encode(request))]
+}
+
+/// The key that corrects the lorry.
+pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Vec<Put> {
+    vec![Put::Key("lorry", encode(&Register { stamp, value }))]
+}
+
+/// Reads a document's keys as a load; `None` while neither its creating change nor a join is known.
+pub(crate) fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Load>, Error> {
+    let mut conflicts = Vec::new();
+    let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
+    let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+    let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
+    let mut close_requests: Vec<CloseRequest> = fields.added('c')?.into_iter().map(|(_, request)| request).collect();
+    if close_requests.iter().any(|request| request.manifest.len() > MAX_MANIFEST) {
+        return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
+    }
+    close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user));
+
+    let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user));
+    let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
+    let Some(header) = header.cloned() else { return Ok(None) };
+
+    let stamps = snapshot.iter().map(|it| it.stamp).chain(joined.iter().map(|it| it.stamp));
+    let mut loaders: Vec<Loader> =
+        stamps.map(|stamp| Loader { user: stamp.user, device: stamp.device, since: stamp.at }).collect();
+    loaders.sort_by_key(|loader| (loader.since, loader.user));
+    let mut seen = std::collections::BTreeSet::new();
+    loaders.retain(|loader| seen.insert((loader.user, loader.device)));
+
+    Ok(Some(Load {
+        load_id,
+        lorry: fields.register("lorry", LorryPlate::to_string, &mut conflicts)?.unwrap_or_else(|| header.lorry.clone()),
+        header,
+        driver: snapshot.as_ref().and_then(|it| it.driver.clone()),
+        opened: snapshot.as_ref().map(|it| it.stamp),
+        loaders,
+        close_requests,
+        conflicts,
+    }))
+}

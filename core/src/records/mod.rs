@@ -1,0 +1,345 @@
+//! What field staff record: one flat Automerge document per thing that happened or exists.
+//!
+//! Owns the document shapes, the commands' values and the projections. Does not store, send or decide.
+//! Invariants: a record is a pure function of its document's set of changes, never of their order; nothing is ever deleted or
+//! overwritten by somebody who had not seen it. Read next: `shape.rs` for the table of a kind, `merge` here for how a change meets a document.
+
+mod bags;
+mod change;
+pub mod delivery;
+mod document;
+pub mod farmer;
+pub mod load;
+mod shape;
+mod stamp;
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+pub(crate) use bags::pack as pack_bags;
+pub use bags::{Bag, BagSource};
+pub use change::{Change, ChangeHash};
+pub use delivery::{Act, Delivery};
+pub use document::Actor;
+pub(crate) use document::{Document, Put, Written, create};
+pub use farmer::{Contact, Farmer};
+pub use load::Load;
+pub use shape::{Class, KeyRule, Shape};
+pub use stamp::{Conflict, ConflictValue, Stamp};
+
+use crate::codec;
+pub(crate) use crate::codec::encode;
+use crate::units::{DocumentId, HybridTime};
+
+/// Why a change was not merged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are no change, or hold values that cannot be read.
+    #[error("malformed change: {reason}")]
+    Malformed {
+        /// What cannot be read.
+        reason: String,
+    },
+    /// The change writes what its record kind does not allow.
+    #[error("key {key:?} breaks the record's shape: {reason}")]
+    Shape {
+        /// The key in question.
+        key: String,
+        /// What is not allowed.
+        reason: String,
+    },
+    /// Changes that this one was made on top of are not here yet.
+    #[error("{} earlier changes are missing", .hashes.len())]
+    Missing {
+        /// Their hashes.
+        hashes: Vec<ChangeHash>,
+    },
+    /// The change is larger than any may be.
+    #[error("{bytes} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// What is allowed.
+        limit: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn malformed(error: impl std::fmt::Display) -> Self {
+        Self::Malformed { reason: error.to_string() }
+    }
+}
+
+/// The kinds of record. The numbers are in every database and on every wire: never reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A [`Delivery`].
+    Delivery = 1,
+    /// A [`Load`].
+    Load = 2,
+    /// A [`Farmer`]'s identity.
+    Farmer = 3,
+    /// A farmer's [`Contact`].
+    Contact = 4,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Delivery, Self::Load, Self::Farmer, Self::Contact];
+
+    /// The kind of a number; `None` for one that a newer version made.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// The kind's table of keys.
+    pub fn shape(self) -> Shape {
+        match self {
+            Self::Delivery => delivery::SHAPE,
+            Self::Load => load::SHAPE,
+            Self::Farmer => farmer::IDENTITY_SHAPE,
+            Self::Contact => farmer::CONTACT_SHAPE,
+        }
+    }
+}
+
+/// A record of any kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time; a box would cost an allocation per record")]
+pub enum Record {
+    /// A delivery.
+    Delivery(Delivery),
+    /// A load.
+    Load(Load),
+    /// A farmer's identity.
+    Farmer(Farmer),
+    /// A farmer's contact.
+    Contact(Contact),
+}
+
+impl Record {
+    fn project(kind: Kind, id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
+        Ok(match kind {
+            Kind::Delivery => delivery::project(id.into(), fields)?.map(Self::Delivery),
+            Kind::Load => load::project(id.into(), fields)?.map(Self::Load),
+            Kind::Farmer => farmer::project(id.into(), fields)?.map(Self::Farmer),
+            Kind::Contact => farmer::project_contact(id.into(), fields)?.map(Self::Contact),
+        })
+    }
+
+    /// The newest time that is known of any of its acts.
+    pub(crate) fn newest_time(&self) -> HybridTime {
+        let newest = match self {
+            Self::Delivery(it) => {
+                let acts = it.amendments.iter().chain(&it.voids).map(|act| act.stamp.at);
+                acts.chain([it.recorded.at]).max()
+            }
+            Self::Load(it) => {
+                let requests = it.close_requests.iter().map(|request| request.stamp.at);
+                requests.chain(it.loaders.iter().map(|loader| loader.since)).max()
+            }
+            Self::Farmer(it) => Some(it.registered.at),
+            Self::Contact(_) => None,
+        };
+        newest.unwrap_or_default()
+    }
+
+    /// Fields that were given different values without knowledge of each other.
+    pub fn conflicts(&self) -> &[Conflict] {
+        match self {
+            Self::Delivery(delivery) => &delivery.conflicts,
+            Self::Load(load) => &load.conflicts,
+            Self::Farmer(farmer) => &farmer.conflicts,
+            Self::Contact(contact) => &contact.conflicts,
+        }
+    }
+}
+
+/// A document after a change: what to store.
+#[derive(Debug)]
+pub struct Merged {
+    /// The document: the raw first change until the first edit, then Automerge's saved form.
+    pub saved: Vec<u8>,
+    /// The hashes of the changes that no other builds on, in order.
+    pub heads: Vec<ChangeHash>,
+    /// The record; `None` while its creating change is missing.
+    pub record: Option<Record>,
+    /// Whether the change was known before, and nothing changed.
+    pub was_known: bool,
+}
+
+impl Merged {
+    /// The version that a manifest, a basis or a settlement names.
+    pub fn version(&self) -> [u8; 8] {
+        version(&self.heads)
+    }
+}
+
+/// The first eight bytes of the SHA-256 over a document's heads.
+pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    for head in heads {
+        hash.update(head.0);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0))
+}
+
+/// Merges a change into a stored document, or begins one.
+///
+/// A lone creating change is read without Automerge's document (2.7 µs instead of 16, 2026-11-21).
+///
+/// # Errors
+/// [`Error::Shape`] and [`Error::Malformed`] for changes that must be held, [`Error::Missing`] for one that came too early.
+pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
+    kind.shape().check(change)?;
+    if saved.is_none() && change.is_first() {
+        if let Some(fields) = Fields::of_creation(change) {
+            return Ok(Merged {
+                record: Record::project(kind, id, &fields)?,
+                saved: change.raw().to_vec(),
+                heads: vec![change.hash()],
+                was_known: false,
+            });
+        }
+    }
+    let mut document = match saved {
+        Some(saved) => Document::load(saved)?,
+        None => Document::new(),
+    };
+    let was_known = document.contains(change.hash());
+    if !was_known {
+        let hashes = document.missing(change);
+        if !hashes.is_empty() {
+            return Err(Error::Missing { hashes });
+        }
+        document.apply(change)?;
+    }
+    merged(kind, id, &document, was_known)
+}
+
+/// Reads a stored document without changing it.
+///
+/// # Errors
+/// [`Error::Malformed`] if the stored bytes cannot be read.
+pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
+    merged(kind, id, &Document::load(saved)?, true)
+}
+
+/// Writes `puts` on top of a stored document, or begins one.
+pub(crate) fn edit(
+    kind: Kind,
+    id: DocumentId,
+    saved: Option<&[u8]>,
+    actor: &Actor,
+    puts: Vec<Put>,
+) -> Result<(Change, Merged), Error> {
+    let mut document = match saved {
+        Some(saved) => Document::load(saved)?,
+        None => Document::new(),
+    };
+    let change = document.commit(actor, puts)?;
+    if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
+        return Err(Error::TooLarge { bytes: change.raw().len(), limit: crate::limits::MAX_CHANGE_BYTES });
+    }
+    kind.shape().check(&change)?;
+    Ok((change, merged(kind, id, &document, false)?))
+}
+
+fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
+    Ok(Merged {
+        record: Record::project(kind, id, &Fields::of(document)?)?,
+        saved: document.save(),
+        heads: document.heads(),
+        was_known,
+    })
+}
+
+/// The keys of a document with all their concurrent values.
+pub(crate) struct Fields(BTreeMap<String, Vec<Written>>);
+
+impl Fields {
+    fn of(document: &Document) -> Result<Self, Error> {
+        let keys = document.keys().map(|key| document.values(&key).map(|values| (key, values)));
+        keys.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The keys of a document that has only its creating change, if that writes the snapshot alone.
+    fn of_creation(change: &Change) -> Option<Self> {
+        use automerge::legacy::{Key, OpType};
+        let [op] = change.expanded.operations.as_slice() else { return None };
+        match (&op.key, &op.action) {
+            (Key::Map(key), OpType::Put(automerge::ScalarValue::Bytes(value))) if key == shape::SNAPSHOT => {
+                let written = Written { value: value.clone(), change: change.hash() };
+                Some(Self(BTreeMap::from([(shape::SNAPSHOT.to_owned(), vec![written])])))
+            }
+            _ => None,
+        }
+    }
+
+    /// The creating value that counts. Two phones that created the same document are a hard conflict.
+    fn snapshot<T: for<'b> Decode<'b, ()>>(
+        &self,
+        stamp: impl Fn(&T) -> Stamp,
+        text: impl Fn(&T) -> String,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Option<T>, Error> {
+        self.effective(shape::SNAPSHOT, stamp, text, conflicts)
+    }
+
+    /// The value of a register that counts; concurrent others become a hard conflict.
+    fn register<T: for<'b> Decode<'b, ()> + Encode<()>>(
+        &self,
+        key: &'static str,
+        text: impl Fn(&T) -> String,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Option<T>, Error> {
+        let value: Option<stamp::Register<T>> =
+            self.effective(key, |it: &stamp::Register<T>| it.stamp, |it| text(&it.value), conflicts)?;
+        Ok(value.map(|register| register.value))
+    }
+
+    fn effective<T: for<'b> Decode<'b, ()>>(
+        &self,
+        key: &'static str,
+        stamp: impl Fn(&T) -> Stamp,
+        text: impl Fn(&T) -> String,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Option<T>, Error> {
+        let written = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
+        let mut values = Vec::with_capacity(written.len());
+        for Written { value, change } in written {
+            values.push((decode::<T>(value)?, *change));
+        }
+        values.sort_by_key(|(value, change)| std::cmp::Reverse(stamp(value).rank(*change)));
+        let differ = values.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if text(a) != text(b)));
+        if differ {
+            let values = values.iter().enumerate().map(|(index, (value, _))| ConflictValue {
+                text: text(value),
+                stamp: stamp(value),
+                is_effective: index == 0,
+            });
+            conflicts.push(Conflict { field: key, is_hard: true, values: values.collect() });
+        }
+        Ok(values.into_iter().next().map(|(value, _)| value))
+    }
+
+    /// All values of a family with the rest of their keys. Should one key ever hold two values, both count.
+    fn added<T: for<'b> Decode<'b, ()>>(&self, family: char) -> Result<Vec<(String, T)>, Error> {
+        let mut values = Vec::new();
+        for (key, written) in &self.0 {
+            if let Some(rest) = key.strip_prefix(family) {
+                for Written { value, .. } in written {
+                    values.push((rest.to_owned(), decode(value)?));
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, Error> {
+    codec::decode(bytes).map_err(Error::malformed)
+}

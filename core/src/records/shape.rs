@@ -1,0 +1,91 @@
+//! The table of a record kind: which keys its documents have, and how each may be written.
+//!
+//! Owns the one list that the commands, the check of foreign changes and the projection share.
+//! Invariant: a change that passes [`Shape::check`] can be applied in any order and never hides or removes what another wrote.
+
+use automerge::ScalarValue;
+use automerge::legacy::{Key, ObjectId, OpType};
+
+use super::{Change, Error};
+
+/// The key of the immutable value that the creating change writes.
+pub(crate) const SNAPSHOT: &str = "v1";
+
+/// How a key may be written, and how concurrent writes of it meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// In the creating change only; never again.
+    Snapshot,
+    /// A family of keys: a new key each time, ending in the writer's actor and a number; never overwritten. All count.
+    Add,
+    /// Overwritten by those who saw the old value; concurrent values are all kept and shown as a conflict.
+    Register,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRule {
+    /// The key itself, or the one-letter family of an [`Class::Add`].
+    pub key: &'static str,
+    /// How it may be written.
+    pub class: Class,
+    /// What it holds, for people.
+    pub holds: &'static str,
+}
+
+/// The table of one record kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape(pub &'static [KeyRule]);
+
+impl Shape {
+    /// The rule of a key, if the table declares it. A register's or snapshot's full name goes before a family's letter.
+    pub fn rule(&self, key: &str) -> Option<&KeyRule> {
+        let named = |rule: &&KeyRule| rule.class != Class::Add && rule.key == key;
+        let family = |rule: &&KeyRule| rule.class == Class::Add && key.starts_with(rule.key);
+        self.0.iter().find(named).or_else(|| self.0.iter().find(family))
+    }
+
+    /// Checks that a change writes only declared keys, each as its class allows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] naming the key.
+    pub fn check(&self, change: &Change) -> Result<(), Error> {
+        if change.expanded.operations.is_empty() {
+            return Err(refuse("", "an empty change"));
+        }
+        let suffix = format!("{}-", change.actor_prefix());
+        for op in &change.expanded.operations {
+            let Key::Map(key) = &op.key else {
+                return Err(refuse("", "a list element"));
+            };
+            if op.obj != ObjectId::Root || op.insert {
+                return Err(refuse(key, "a nested value"));
+            }
+            if !matches!(op.action, OpType::Put(ScalarValue::Bytes(_))) {
+                return Err(refuse(key, "not a put of bytes"));
+            }
+            let rule = self.rule(key).ok_or_else(|| refuse(key, "not a key of this kind"))?;
+            match rule.class {
+                Class::Register => {}
+                Class::Snapshot if change.is_first() && op.pred.is_empty() => {}
+                Class::Snapshot => return Err(refuse(key, "a snapshot outside of the creating change")),
+                Class::Add if !op.pred.is_empty() => return Err(refuse(key, "an added key written twice")),
+                Class::Add => {
+                    let own = key.rsplit_once('-').is_some_and(|(head, n)| {
+                        format!("{head}-").ends_with(&suffix)
+                            && !n.is_empty()
+                            && n.bytes().all(|byte| byte.is_ascii_digit())
+                    });
+                    if !own {
+                        return Err(refuse(key, "an added key that does not end in its writer's actor"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse(key: &str, reason: &str) -> Error {
+    Error::Shape { key: key.to_owned(), reason: reason.to_owned() }
+}

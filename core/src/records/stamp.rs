@@ -1,0 +1,69 @@
+//! Who wrote a value, when, and which of several concurrent values stands.
+
+use minicbor::{Decode, Encode};
+
+use super::ChangeHash;
+use crate::units::{DeviceCode, HybridTime, Timestamp, UserId};
+
+/// Author, device and time of a value; every value in a document carries one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Stamp {
+    /// The person.
+    #[n(0)]
+    pub user: UserId,
+    /// The installation.
+    #[n(1)]
+    pub device: DeviceCode,
+    /// The hybrid clock.
+    #[n(2)]
+    pub at: HybridTime,
+    /// Whether the device doubted its own clock.
+    #[n(3)]
+    pub clock_suspect: bool,
+}
+
+impl Stamp {
+    /// The wall clock's part.
+    pub fn written_at(&self) -> Timestamp {
+        Timestamp(self.at.wall_ms)
+    }
+
+    /// The order of concurrent values, the effective one greatest: clocks in doubt lose, then the later hybrid clock wins,
+    /// then the greater change hash. Automerge's own winner is arbitrary and never asked.
+    pub(crate) fn rank(&self, change: ChangeHash) -> (bool, HybridTime, ChangeHash) {
+        (!self.clock_suspect, self.at, change)
+    }
+}
+
+/// A value of a register.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Register<T> {
+    #[n(0)]
+    pub(crate) stamp: Stamp,
+    #[n(1)]
+    pub(crate) value: T,
+}
+
+/// One of the values that stand against each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictValue {
+    /// The value as text.
+    pub text: String,
+    /// Who wrote it, where and when.
+    pub stamp: Stamp,
+    /// Whether this is the one that counts until a person chooses.
+    pub is_effective: bool,
+}
+
+/// Concurrent values of one field, all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The field's name in the shape table, or `lifecycle`.
+    pub field: &'static str,
+    /// Hard: the same field was given different values. Soft: both can stand, but somebody should know.
+    pub is_hard: bool,
+    /// The values, the effective one first.
+    pub values: Vec<ConflictValue>,
+}

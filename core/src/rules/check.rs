@@ -1,0 +1,170 @@
+use std::fmt;
+
+use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
+use crate::records::Bag;
+use crate::units::{BusinessDate, Percent};
+
+/// Something unusual that a person must say yes to before it is recorded. The names are stable: apps carry texts for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// A bag outside of 10 to 100 kg.
+    UncommonBagWeight,
+    /// More than 1,000 bags.
+    UncommonBagCount,
+    /// Other than the declared number of bags.
+    DeclaredBagsDiffer,
+    /// Moisture outside of 10 to 30 %.
+    UncommonMoisture,
+    /// The rule set asks for a moisture reading.
+    MoistureMissing,
+    /// More than 60 days back or more than one ahead.
+    UncommonDate,
+    /// A farmer with the same telephone number, or the same name and village, is registered.
+    FarmerLooksAlike,
+    /// The load was asked to be closed: the delivery will count as late.
+    LoadClosing,
+    /// With this delivery, what is known to be on the load exceeds the lorry's payload.
+    OverCapacity,
+}
+
+impl Check {
+    /// All checks.
+    pub const ALL: [Self; 9] = [
+        Self::UncommonBagWeight,
+        Self::UncommonBagCount,
+        Self::DeclaredBagsDiffer,
+        Self::UncommonMoisture,
+        Self::MoistureMissing,
+        Self::UncommonDate,
+        Self::FarmerLooksAlike,
+        Self::LoadClosing,
+        Self::OverCapacity,
+    ];
+
+    /// The check's stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UncommonBagWeight => "uncommon_bag_weight",
+            Self::UncommonBagCount => "uncommon_bag_count",
+            Self::DeclaredBagsDiffer => "declared_bags_differ",
+            Self::UncommonMoisture => "uncommon_moisture",
+            Self::MoistureMissing => "moisture_missing",
+            Self::UncommonDate => "uncommon_date",
+            Self::FarmerLooksAlike => "farmer_looks_alike",
+            Self::LoadClosing => "load_closing",
+            Self::OverCapacity => "over_capacity",
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// What is unusual about a delivery that is about to be recorded.
+pub(crate) fn check_delivery(
+    bags: &[Bag],
+    declared_bags: Option<u32>,
+    readings: &[Percent],
+    moisture_required: bool,
+    date: BusinessDate,
+    today: BusinessDate,
+) -> Vec<Check> {
+    let findings = [
+        (Check::UncommonBagWeight, bags.iter().any(|bag| !COMMON_BAG.contains(&bag.gross.grams()))),
+        (Check::UncommonBagCount, bags.len() > COMMON_BAGS),
+        (Check::DeclaredBagsDiffer, declared_bags.is_some_and(|declared| declared as usize != bags.len())),
+        (Check::UncommonMoisture, readings.iter().any(|it| !COMMON_MOISTURE.contains(&it.hundredths()))),
+        (Check::MoistureMissing, moisture_required && readings.is_empty()),
+        (Check::UncommonDate, !COMMON_DAYS.contains(&date.0.saturating_sub(today.0))),
+    ];
+    findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
+}
+
+/// Trims a person's text and checks its length.
+pub(crate) fn check_text(text: &str, required: bool) -> Result<String, String> {
+    let text = text.trim();
+    if required && text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else if text.chars().count() > MAX_TEXT {
+        Err(format!("has more than {MAX_TEXT} characters"))
+    } else if text.chars().any(char::is_control) {
+        Err("has a control character or line break".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Brings a telephone number into its one form: digits, led by `+` if it has a country code; empty if there is none.
+pub(crate) fn check_phone(text: &str) -> Result<String, String> {
+    let phone: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
+    let digits = phone.strip_prefix('+').unwrap_or(&phone);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && PHONE_DIGITS.contains(&digits.len());
+    if phone.is_empty() || is_number { Ok(phone) } else { Err("is not a telephone number".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::BagSource;
+    use crate::units::{BagType, Grams, Timestamp};
+
+    fn bags(grams: i64, count: usize) -> Vec<Bag> {
+        let gross = Grams(grams).try_into().expect("in bounds");
+        let bag =
+            Bag { number: 1, gross, bag_type: BagType::default(), source: BagSource::Manual, weighed_at: Timestamp(0) };
+        vec![bag; count]
+    }
+
+    #[test]
+    fn telephone_numbers_have_one_form() {
+        let cases = [
+            ("+91 98450-11111", Some("+919845011111")),
+            (" ", Some("")),
+            ("1234", None),
+            ("12345", Some("12345")),
+            ("123456789012345", Some("123456789012345")),
+            ("1234567890123456", None),
+            ("98450x", None),
+            ("9+8450", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(check_phone(text).ok().as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_bounded() {
+        for (length, fits) in [(0, false), (1, true), (MAX_TEXT, true), (MAX_TEXT + 1, false)] {
+            assert_eq!(check_text(&"x".repeat(length), true).is_ok(), fits, "{length}");
+        }
+        assert_eq!(check_text("  ", false).as_deref(), Ok(""));
+        assert!(check_text("two\nlines", false).is_err());
+    }
+
+    #[test]
+    fn unusual_deliveries_are_asked_about_beyond_each_limit() {
+        let today = BusinessDate(18_025);
+        let moisture = |hundredths: i64| vec![Percent::try_from(hundredths).expect("in bounds")];
+        let ask = |bags: &[Bag], declared, readings: &[Percent], required, days| {
+            check_delivery(bags, declared, readings, required, BusinessDate(today.0 + days), today)
+        };
+        let usual = bags(50_000, 20);
+        assert_eq!(ask(&usual, Some(20), &moisture(1_450), true, 0), []);
+        assert_eq!(ask(&usual, Some(19), &[], true, 0), [Check::DeclaredBagsDiffer, Check::MoistureMissing]);
+        for (grams, found) in [(9_999, true), (10_000, false), (100_000, false), (100_001, true)] {
+            assert_eq!(!ask(&bags(grams, 20), None, &[], false, 0).is_empty(), found, "{grams} g");
+        }
+        for (count, found) in [(1_000, false), (1_001, true)] {
+            assert_eq!(!ask(&bags(50_000, count), None, &[], false, 0).is_empty(), found, "{count} bags");
+        }
+        for (hundredths, found) in [(999, true), (1_000, false), (3_000, false), (3_001, true)] {
+            assert_eq!(!ask(&usual, None, &moisture(hundredths), false, 0).is_empty(), found, "{hundredths}");
+        }
+        for (days, found) in [(-61, true), (-60, false), (1, false), (2, true)] {
+            assert_eq!(!ask(&usual, None, &[], false, days).is_empty(), found, "{days} days");
+        }
+    }
+}

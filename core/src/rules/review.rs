@@ -1,0 +1,91 @@
+use sha2::{Digest, Sha256};
+
+use crate::decisions::Review;
+use crate::records::farmer::ContactDetails;
+use crate::units::{DocumentId, ReviewId, Timestamp};
+
+/// The kinds of matter that the server raises. The names are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReviewCode {
+    /// Two loads for one lorry on one day. Blocks dispatch.
+    LoadContention,
+    /// A delivery on a load whose manifest does not name it. Blocks settlement of the delivery.
+    LateDelivery,
+    /// Two registrations that may be one farmer. Blocks payment.
+    FarmerLookAlike,
+    /// A device handed over two different bundles under one number: cloned, restored, or broken flash.
+    DeviceFork,
+}
+
+impl ReviewCode {
+    /// The code's stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::LoadContention => "load_contention",
+            Self::LateDelivery => "late_delivery",
+            Self::FarmerLookAlike => "farmer_look_alike",
+            Self::DeviceFork => "device_fork",
+        }
+    }
+
+    /// The review of this matter about these records.
+    ///
+    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents: the same matter found twice is one review.
+    pub fn review(self, mut documents: Vec<DocumentId>, raised_at: Timestamp) -> Review {
+        documents.sort_unstable();
+        documents.dedup();
+        let mut hash = Sha256::new();
+        hash.update(self.code());
+        for document in &documents {
+            hash.update(document.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let id: [u8; 16] = std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0));
+        Review { review: ReviewId::from(id), code: self.code().to_owned(), documents, raised_at }
+    }
+}
+
+/// Whether two farmers may be one: the same telephone number, or the same name and village, however written.
+pub fn look_alike(a: &ContactDetails, b: &ContactDetails) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let folded = |text: &str| {
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect::<String>()
+    };
+    let same_phone = digits(&a.phone).len() >= 7 && digits(&a.phone) == digits(&b.phone);
+    same_phone || (folded(&a.name) == folded(&b.name) && folded(&a.village) == folded(&b.village))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_share_a_phone_or_name_and_village() {
+        let details = |name: &str, village: &str, phone: &str| ContactDetails {
+            name: name.into(),
+            village: village.into(),
+            phone: phone.into(),
+        };
+        let lakshmi = details("Lakshmi Devi", "Vemagal", "+91 98450 11111");
+        let cases = [
+            (details("lakshmi-devi", "VEMAGAL", ""), true),
+            (details("L. Devi", "Kolar", "+919845011111"), true),
+            (details("Lakshmi Devi", "Kolar", ""), false),
+            (details("Ramesh", "Vemagal", "+91 98450 22222"), false),
+        ];
+        for (other, expected) in cases {
+            assert_eq!(look_alike(&lakshmi, &other), expected, "{other:?}");
+        }
+        let (a, b) = (details("A", "x", ""), details("B", "x", ""));
+        assert!(!look_alike(&a, &b), "two farmers without a phone are not alike");
+    }
+
+    #[test]
+    fn a_matter_found_twice_is_one_review() {
+        let (a, b) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
+        let review = |documents| ReviewCode::LoadContention.review(documents, Timestamp(0));
+        assert_eq!(review(vec![a, b]), review(vec![b, a]));
+        assert_ne!(review(vec![a, b]).review, review(vec![a]).review);
+    }
+}

@@ -1,0 +1,108 @@
+-- What phone and server both keep: documents, what they project to, and what decisions project to.
+
+CREATE TABLE documents (
+    document_id BLOB NOT NULL PRIMARY KEY,
+    kind        INTEGER NOT NULL,              -- records::Kind
+    scope       TEXT NOT NULL,
+    saved       BLOB NOT NULL,                 -- the raw first change until the first edit, then Automerge's saved form
+    heads       BLOB NOT NULL                  -- 32 bytes each, in order
+) STRICT, WITHOUT ROWID;
+
+-- Projections: can be dropped and rebuilt from documents. No uniqueness beyond the record's id.
+
+CREATE TABLE deliveries (
+    delivery       INTEGER PRIMARY KEY,
+    delivery_id    BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    farmer_id      BLOB NOT NULL,
+    load_id        BLOB,
+    business_day   INTEGER NOT NULL,           -- days since 1970-01-01
+    recorded_at_ms INTEGER NOT NULL,
+    user_id        BLOB NOT NULL,
+    device_code    INTEGER NOT NULL,
+    receipt_seq    INTEGER NOT NULL,
+    rule_set       INTEGER NOT NULL,
+    is_voided      INTEGER NOT NULL,
+    amendments     INTEGER NOT NULL,
+    conflicts      INTEGER NOT NULL,
+    bag_count      INTEGER NOT NULL,           -- bags that count
+    gross_g        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
+CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
+CREATE INDEX deliveries_by_load ON deliveries (load_id);
+
+CREATE TABLE loads (
+    load           INTEGER PRIMARY KEY,
+    load_id        BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    number         TEXT NOT NULL,
+    lorry          TEXT NOT NULL,
+    business_day   INTEGER NOT NULL,
+    opened_at_ms   INTEGER,                    -- null: joined by code, the opening not yet received
+    state          INTEGER NOT NULL,           -- records::load::LoadState
+    loaders        INTEGER NOT NULL,
+    conflicts      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX loads_by_day ON loads (scope, business_day);
+
+CREATE TABLE farmers (
+    farmer         INTEGER PRIMARY KEY,
+    farmer_id      BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    code           TEXT NOT NULL,
+    registered_at_ms INTEGER NOT NULL,
+    conflicts      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE contacts (
+    contact        INTEGER PRIMARY KEY,
+    contact_id     BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    farmer_id      BLOB NOT NULL,
+    name           TEXT NOT NULL,
+    village        TEXT NOT NULL,
+    phone          TEXT NOT NULL,
+    conflicts      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
+
+-- Names, villages and telephone numbers for search by any word's beginning.
+CREATE VIRTUAL TABLE contacts_text USING fts5 (
+    name, village, phone, content = 'contacts', content_rowid = 'contact', prefix = '2 3',
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER contacts_text_insert AFTER INSERT ON contacts BEGIN
+    INSERT INTO contacts_text (rowid, name, village, phone) VALUES (new.contact, new.name, new.village, new.phone);
+END;
+CREATE TRIGGER contacts_text_delete AFTER DELETE ON contacts BEGIN
+    INSERT INTO contacts_text (contacts_text, rowid, name, village, phone)
+    VALUES ('delete', old.contact, old.name, old.village, old.phone);
+END;
+CREATE TRIGGER contacts_text_update AFTER UPDATE ON contacts BEGIN
+    INSERT INTO contacts_text (contacts_text, rowid, name, village, phone)
+    VALUES ('delete', old.contact, old.name, old.village, old.phone);
+    INSERT INTO contacts_text (rowid, name, village, phone) VALUES (new.contact, new.name, new.village, new.phone);
+END;
+
+-- What decisions project to.
+
+CREATE TABLE reference (
+    kind TEXT NOT NULL,                        -- organisation, centre, season, commodity, lorry, rule_set, user, grant
+    code TEXT NOT NULL,
+    body BLOB NOT NULL,                        -- CBOR of decisions::Decision
+    PRIMARY KEY (kind, code)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reviews (
+    review_id    BLOB NOT NULL PRIMARY KEY,
+    code         TEXT NOT NULL,
+    raised_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE review_documents (
+    document_id BLOB NOT NULL,
+    review_id   BLOB NOT NULL,
+    PRIMARY KEY (document_id, review_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX review_documents_by_review ON review_documents (review_id);

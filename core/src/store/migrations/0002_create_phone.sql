@@ -1,0 +1,92 @@
+-- What only a phone keeps.
+
+CREATE TABLE installation (
+    id               INTEGER PRIMARY KEY CHECK (id = 1),
+    organisation_id  BLOB NOT NULL,
+    device_id        BLOB NOT NULL,
+    device_code      INTEGER NOT NULL,
+    user_id          BLOB NOT NULL,
+    secret_key       BLOB NOT NULL,
+    server_url       TEXT NOT NULL,
+    server_key       BLOB NOT NULL,
+    successor_key    BLOB NOT NULL,
+    challenge        BLOB NOT NULL,
+    server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
+    synced_at_ms     INTEGER                   -- this device's clock at the last complete sync
+) STRICT;
+
+CREATE TABLE counters (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    receipts    INTEGER NOT NULL,
+    loads       INTEGER NOT NULL,
+    farmers     INTEGER NOT NULL,
+    actions     INTEGER NOT NULL,              -- one for each transaction of a person
+    hybrid_ms   INTEGER NOT NULL,
+    hybrid_counter INTEGER NOT NULL
+) STRICT;
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0);
+
+CREATE TABLE drafts (
+    delivery_id BLOB NOT NULL PRIMARY KEY,
+    version     INTEGER NOT NULL,
+    body        BLOB NOT NULL                  -- CBOR of client::Draft
+) STRICT, WITHOUT ROWID;
+
+-- Own changes until the server has acknowledged each by name.
+CREATE TABLE outbox (
+    outbox        INTEGER PRIMARY KEY,
+    action        INTEGER NOT NULL,            -- changes of one action belong together
+    author_id     BLOB NOT NULL,
+    grant_id      BLOB NOT NULL,
+    device_cursor INTEGER NOT NULL,
+    document_id   BLOB NOT NULL,
+    kind          INTEGER NOT NULL,
+    scope         TEXT NOT NULL,
+    change        BLOB NOT NULL,               -- stripped
+    created_at_ms INTEGER NOT NULL,
+    bundle_seq    INTEGER,                     -- null: not yet sealed
+    entry         INTEGER,                     -- its number in the bundle
+    held_code     TEXT,                        -- null: not held by the server
+    held_reason   TEXT
+) STRICT;
+CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS NOT NULL;
+
+CREATE TABLE bundles (
+    bundle_seq  INTEGER PRIMARY KEY,
+    hash        BLOB NOT NULL UNIQUE,
+    bytes       BLOB NOT NULL,
+    is_answered INTEGER NOT NULL,              -- each entry was logged or held
+    was_sent    INTEGER NOT NULL,
+    refused     TEXT                           -- the server refused the bundle as a whole
+) STRICT;
+CREATE INDEX bundles_unanswered ON bundles (bundle_seq) WHERE is_answered = 0;
+
+CREATE TABLE log_cursors (
+    scope TEXT NOT NULL PRIMARY KEY,
+    seq   INTEGER NOT NULL,
+    chain BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decisions (
+    scope    TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    decision BLOB NOT NULL,                    -- as it came
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Entries that could not be applied here, verbatim; tried again after the document's next entry.
+CREATE TABLE inbox_held (
+    scope       TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    document_id BLOB,
+    entry       BLOB NOT NULL,                 -- CBOR of sync::message::FrameEntry
+    reason      TEXT NOT NULL,
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_held_by_document ON inbox_held (document_id);
+
+-- The key of an enrolment under way: a repeated request must show the same one.
+CREATE TABLE enrolling (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    secret_key BLOB NOT NULL
+) STRICT;

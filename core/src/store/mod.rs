@@ -1,0 +1,213 @@
+//! SQLite: one file, one writer, a few readers.
+//!
+//! Owns connections, settings, migrations, and the tables that phone and server share (`records`, `decisions`).
+//! Does not know what is sent or decided. Invariants: what [`Store::write`] returned from is on the disk; what failed left no trace.
+
+pub mod decisions;
+pub(crate) mod drafts;
+pub(crate) mod inbox;
+pub(crate) mod installation;
+pub(crate) mod outbox;
+pub mod records;
+pub mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+/// One numbered step of a schema; never edited once released.
+pub type Migration = &'static str;
+
+/// The tables that phone and server share, as the first migration of both.
+pub const RECORDS: Migration = include_str!("migrations/0001_create_records.sql");
+pub(crate) const PHONE: &[Migration] = &[RECORDS, include_str!("migrations/0002_create_phone.sql")];
+
+/// Why the store did not do as told. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No room on the device.
+    #[error("the storage is full: free some space and try again")]
+    Full,
+    /// The file is damaged, or no database.
+    #[error("the database cannot be read: {reason}")]
+    Corrupt {
+        /// What SQLite or the reader says.
+        reason: String,
+    },
+    /// The file was written by a newer version.
+    #[error("the database is of version {found}, this program knows up to {known}: update the program")]
+    TooNew {
+        /// The file's version.
+        found: usize,
+        /// The newest known here.
+        known: usize,
+    },
+    /// A change could not be merged.
+    #[error(transparent)]
+    Record(#[from] crate::records::Error),
+    /// Anything else that SQLite reports.
+    #[error("the database refuses: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt { reason: error.to_string() },
+            _ => match error {
+                rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+                    Self::Corrupt { reason: error.to_string() }
+                }
+                error => Self::Sqlite(error),
+            },
+        }
+    }
+}
+
+/// Commits after which the write-ahead log is folded back, outside of anybody's call.
+const COMMITS_PER_CHECKPOINT: u32 = 400;
+const READERS_KEPT: usize = 2;
+
+/// An open database file.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    commits: AtomicU32,
+}
+
+impl Store {
+    /// Opens a file, makes it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], or what SQLite reports.
+    pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
+        let mut writer = connect(path, OpenFlags::default())?;
+        migrate(&mut writer, migrations)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            commits: AtomicU32::new(0),
+        })
+    }
+
+    /// Runs `f` on a snapshot.
+    ///
+    /// # Errors
+    /// Those of `f`, and what SQLite reports.
+    pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        let kept = lock(&self.readers).pop();
+        let mut reader = match kept {
+            Some(reader) => reader,
+            None => connect(&self.path, OpenFlags::default())?,
+        };
+        let snapshot = reader.transaction().map_err(Error::from)?;
+        let result = f(&snapshot)?;
+        snapshot.finish().map_err(Error::from)?;
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        Ok(result)
+    }
+
+    /// Runs `f` in the one transaction that may write, and commits it durably if it succeeds.
+    ///
+    /// # Errors
+    /// Those of `f`, and what SQLite reports; nothing is changed then.
+    pub fn write<T, E: From<Error>>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
+        let result = f(&transaction)?;
+        transaction.commit().map_err(Error::from)?;
+        drop(writer);
+        if self.commits.fetch_add(1, Ordering::Relaxed) % COMMITS_PER_CHECKPOINT == COMMITS_PER_CHECKPOINT - 1 {
+            self.checkpoint_aside();
+        }
+        Ok(result)
+    }
+
+    /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.
+    fn checkpoint_aside(&self) {
+        let path = self.path.clone();
+        std::thread::spawn(move || {
+            // A failed checkpoint costs only disk space; the next one tries again.
+            if let Ok(connection) = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+                drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+            }
+        });
+    }
+}
+
+/// A panic while a lock was held rolled its transaction back, so the connection behind it is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;")?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: usize = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let Some(missing) = migrations.get(found..) else {
+        return Err(Error::TooNew { found, known: migrations.len() });
+    };
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", migrations.len())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_file_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("field.db");
+        drop(Store::open(&path, PHONE).expect("it opens"));
+        let error = Store::open(&path, &[RECORDS]).expect_err("one migration too few");
+        assert!(matches!(error, Error::TooNew { found: 2, known: 1 }), "{error}");
+        Store::open(&path, PHONE).expect("the file is as it was");
+    }
+
+    #[test]
+    fn what_fails_leaves_no_trace() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
+        let failed: Result<(), Error> = store.write(|tx| {
+            tx.execute("UPDATE counters SET receipts = 7", [])?;
+            Err(Error::Full)
+        });
+        assert!(failed.is_err());
+        let receipts: i64 = store
+            .read(|db| Ok::<_, Error>(db.query_row("SELECT receipts FROM counters", [], |row| row.get(0))?))
+            .expect("it reads");
+        assert_eq!(receipts, 0);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_called_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("field.db");
+        std::fs::write(&path, [b'x'; 8192]).expect("it writes");
+        assert!(matches!(Store::open(&path, PHONE), Err(Error::Corrupt { .. })));
+    }
+}

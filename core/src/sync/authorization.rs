@@ -1,0 +1,110 @@
+//! How a device signs its requests: no tokens on phones, nothing to refresh or to lose.
+//!
+//! `authorization: FarmTally <base64url of device id, challenge and signature>`; the signature covers the server's key, the device, the method, the path,
+//! the SHA-256 of the body as sent, and a challenge from an earlier answer. Requests are idempotent, so a challenge may be used again.
+
+use data_encoding::BASE64URL_NOPAD;
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use super::message::Challenge;
+use crate::units::DeviceId;
+
+const SCHEME: &str = "FarmTally ";
+
+/// What an `authorization` header says.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// Who asks.
+    pub device: DeviceId,
+    /// Which moment they repeat.
+    pub challenge: Challenge,
+    signature: [u8; 64],
+}
+
+impl Authorization {
+    /// Signs a request.
+    pub fn sign(request: &Signed<'_>, device: DeviceId, challenge: Challenge, key: &SigningKey) -> Self {
+        let signature = key.sign(&request.message(device, challenge)).to_bytes();
+        Self { device, challenge, signature }
+    }
+
+    /// Whether the device with this key signed the request.
+    pub fn fits(&self, request: &Signed<'_>, key: &VerifyingKey) -> bool {
+        let message = request.message(self.device, self.challenge);
+        key.verify(&message, &Signature::from_bytes(&self.signature)).is_ok()
+    }
+
+    /// The header's value.
+    pub fn to_header(&self) -> String {
+        let bytes = [self.device.as_bytes().as_slice(), &self.challenge.0, &self.signature].concat();
+        format!("{SCHEME}{}", BASE64URL_NOPAD.encode(&bytes))
+    }
+
+    /// Reads a header's value; `None` for anything else.
+    pub fn from_header(value: &str) -> Option<Self> {
+        let bytes = BASE64URL_NOPAD.decode(value.strip_prefix(SCHEME)?.as_bytes()).ok()?;
+        let (device, rest) = bytes.split_first_chunk::<16>()?;
+        let (challenge, signature) = rest.split_first_chunk::<24>()?;
+        Some(Self {
+            device: DeviceId::from(*device),
+            challenge: Challenge(*challenge),
+            signature: signature.try_into().ok()?,
+        })
+    }
+}
+
+/// The request that a signature covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The key of the server it is meant for.
+    pub server_key: &'a [u8; 32],
+    /// `POST` or `GET`.
+    pub method: &'a str,
+    /// The path, without the server's address.
+    pub path: &'a str,
+    /// The body as sent.
+    pub body: &'a [u8],
+}
+
+impl Signed<'_> {
+    fn message(&self, device: DeviceId, challenge: Challenge) -> Vec<u8> {
+        let mut message = b"farmtally request 1\0".to_vec();
+        message.extend(self.server_key);
+        message.extend(device.as_bytes());
+        message.extend(challenge.0);
+        message.extend(<[u8; 32]>::from(Sha256::digest(self.body)));
+        message.extend(self.method.as_bytes());
+        message.push(0);
+        message.extend(self.path.as_bytes());
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_fits_only_its_own_request() {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let (device, challenge) = (DeviceId::from([2; 16]), Challenge([3; 24]));
+        let request = Signed { server_key: &[4; 32], method: "POST", path: "/v1/sync", body: b"body" };
+        let header = Authorization::sign(&request, device, challenge, &key).to_header();
+        let read = Authorization::from_header(&header).expect("it reads");
+        assert!(read.fits(&request, &key.verifying_key()));
+        let others = [
+            Signed { server_key: &[5; 32], ..request },
+            Signed { method: "GET", ..request },
+            Signed { path: "/v1/live", ..request },
+            Signed { body: b"bodi", ..request },
+        ];
+        for other in others {
+            assert!(!read.fits(&other, &key.verifying_key()), "{other:?}");
+        }
+        assert!(!read.fits(&request, &SigningKey::from_bytes(&[9; 32]).verifying_key()));
+        for wrong in ["", "FarmTally ", "Bearer x", &header[..header.len() - 1]] {
+            assert!(Authorization::from_header(wrong).is_none(), "{wrong:?}");
+        }
+    }
+}

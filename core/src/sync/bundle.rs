@@ -1,0 +1,315 @@
+//! A bundle: what a device hands over, sealed and signed; any carrier may bring it.
+//!
+//! Owns the bundle's form, its signature and the chain of a device's bundles (format: `docs/protocol.md`).
+//! Invariant: the signature covers the header and, for each entry, its envelope and the *hash* of its change, never the coding of the bytes;
+//! so the coding may improve, and a person's bytes may be erased, without breaking a signature.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use crate::codec::{decode, encode};
+use crate::records::{Change, ChangeHash};
+use crate::scope::Scope;
+use crate::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+
+/// The newest form of bundles that this version writes; it reads all from 1 on.
+pub const BUNDLE_VERSION: u16 = 1;
+/// The newest set of record kinds and keys that this version knows.
+pub const SCHEMA_VERSION: u16 = 1;
+
+const SIGNED_AS: &[u8] = b"farmtally bundle 1\0";
+
+/// The SHA-256 over a bundle's signed part, by which it is known and chained.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BundleHash(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl std::fmt::Debug for BundleHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+/// Why a bundle was refused as a whole. It leaves no trace, and loses nothing: the device keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Bytes are missing at the end or anywhere else, or are no bundle at all.
+    #[error("the bundle cannot be read")]
+    Unreadable,
+    /// A version from the future, or none.
+    #[error("the bundle's version is not known here")]
+    UnknownVersion,
+    /// Made for another organisation.
+    #[error("the bundle belongs to another organisation")]
+    ForeignOrganisation,
+    /// Made by a device that was never enrolled here.
+    #[error("the bundle's device is not known here")]
+    UnknownDevice,
+    /// Not signed by the device's key, or changed after signing.
+    #[error("the bundle's signature does not fit")]
+    BadSignature,
+    /// Larger than a bundle may be.
+    #[error("the bundle is too large")]
+    TooLarge,
+}
+
+impl Refusal {
+    /// The refusal's stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "bundle_unreadable",
+            Self::UnknownVersion => "bundle_version_unknown",
+            Self::ForeignOrganisation => "bundle_foreign_organisation",
+            Self::UnknownDevice => "bundle_device_unknown",
+            Self::BadSignature => "bundle_signature_wrong",
+            Self::TooLarge => "bundle_too_large",
+        }
+    }
+}
+
+/// Who sealed a bundle, as what number of theirs, and when by their clock.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Header {
+    /// The form of the bundle.
+    #[n(0)]
+    pub version: u16,
+    /// Whose data it is.
+    #[n(1)]
+    pub organisation: OrganisationId,
+    /// Who sealed it.
+    #[n(2)]
+    pub device: DeviceId,
+    /// The device's own count, from 1.
+    #[n(3)]
+    pub sequence: u64,
+    /// The device's bundle before; zeroes for the first.
+    #[n(4)]
+    pub previous: BundleHash,
+    /// The wall clock at sealing.
+    #[n(5)]
+    pub sealed_at: Timestamp,
+    /// Minutes that local time was ahead of UTC.
+    #[n(6)]
+    pub zone_minutes: i16,
+    /// The newest hybrid time on the device.
+    #[n(7)]
+    pub hybrid: HybridTime,
+    /// Milliseconds since the process's clock began: shows jumps of the wall clock.
+    #[n(8)]
+    pub monotonic_ms: u64,
+    /// The newest record kinds and keys that the device knew.
+    #[n(9)]
+    pub schema: u16,
+}
+
+/// What one action of a person changed.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Transaction {
+    /// Who.
+    #[n(0)]
+    pub author: UserId,
+    /// By which grant.
+    #[n(1)]
+    pub grant: GrantId,
+    /// How far the author had read the device's own scope: tells which grants and revocations they could know.
+    #[n(2)]
+    pub device_cursor: u64,
+    /// The changes.
+    #[n(3)]
+    pub entries: Vec<Entry>,
+}
+
+/// One change with where it belongs.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Entry {
+    /// The document.
+    #[n(0)]
+    pub document: DocumentId,
+    /// The number of its kind.
+    #[n(1)]
+    pub kind: u8,
+    /// The scope that the author knew.
+    #[n(2)]
+    pub scope: Scope,
+    /// The stripped change ([`Change::stripped`]).
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub change: Vec<u8>,
+}
+
+/// A sealed bundle.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Bundle {
+    /// Who, when and after which.
+    #[n(0)]
+    pub header: Header,
+    /// What.
+    #[n(1)]
+    pub transactions: Vec<Transaction>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    signature: [u8; 64],
+}
+
+/// An entry of an opened bundle, with all that is judged about it.
+#[derive(Clone, Debug)]
+pub struct OpenedEntry {
+    /// What is logged about it.
+    pub envelope: Envelope,
+    /// How far its author had read the device's own scope.
+    pub device_cursor: u64,
+    /// The change; the reason instead, if its bytes are none.
+    pub change: Result<Change, String>,
+}
+
+/// What the log keeps about a change beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Envelope {
+    /// The device that sealed it.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Who made it.
+    #[n(1)]
+    pub author: UserId,
+    /// By which grant.
+    #[n(2)]
+    pub grant: GrantId,
+    /// The document.
+    #[n(3)]
+    pub document: DocumentId,
+    /// The number of its kind.
+    #[n(4)]
+    pub kind: u8,
+    /// The scope that the author knew.
+    #[n(5)]
+    pub scope: Scope,
+}
+
+#[derive(Encode)]
+#[cbor(array)]
+struct SignedPart {
+    #[n(0)]
+    header: Header,
+    #[n(1)]
+    transactions: Vec<SignedTransaction>,
+}
+
+#[derive(Encode)]
+#[cbor(array)]
+struct SignedTransaction {
+    #[n(0)]
+    author: UserId,
+    #[n(1)]
+    grant: GrantId,
+    #[n(2)]
+    device_cursor: u64,
+    #[n(3)]
+    entries: Vec<SignedEntry>,
+}
+
+#[derive(Encode)]
+#[cbor(array)]
+struct SignedEntry {
+    #[n(0)]
+    document: DocumentId,
+    #[n(1)]
+    kind: u8,
+    #[n(2)]
+    scope: Scope,
+    #[n(3)]
+    change: ChangeHash,
+}
+
+impl Bundle {
+    /// Seals what a device hands over.
+    pub fn seal(header: Header, transactions: Vec<Transaction>, key: &SigningKey) -> Self {
+        let mut bundle = Self { header, transactions, signature: [0; 64] };
+        bundle.signature = key.sign(&bundle.message()).to_bytes();
+        bundle
+    }
+
+    /// Reads a bundle's bytes without judging them.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLarge`], [`Refusal::Unreadable`], [`Refusal::UnknownVersion`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        // Raw changes are cut at the limit; envelopes come on top, 100 bytes an entry of at least 100.
+        if bytes.len() > 4 * crate::limits::MAX_BUNDLE_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        let bundle: Self = decode(bytes).map_err(|_| Refusal::Unreadable)?;
+        if !(1..=BUNDLE_VERSION).contains(&bundle.header.version) {
+            return Err(Refusal::UnknownVersion);
+        }
+        Ok(bundle)
+    }
+
+    /// The bytes that travel and are kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Checks the signature.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`].
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), Refusal> {
+        let signature = Signature::from_bytes(&self.signature);
+        key.verify(&self.message(), &signature).map_err(|_| Refusal::BadSignature)
+    }
+
+    /// The bundle's name.
+    pub fn hash(&self) -> BundleHash {
+        BundleHash(Sha256::digest(self.message()).into())
+    }
+
+    /// The entries in order, numbered from 0 across transactions.
+    pub fn entries(&self) -> impl Iterator<Item = (&Transaction, &Entry)> {
+        let of = |transaction| std::iter::repeat(transaction);
+        self.transactions.iter().flat_map(move |transaction| of(transaction).zip(&transaction.entries))
+    }
+
+    /// The entries with their changes read.
+    pub fn open(&self) -> impl Iterator<Item = OpenedEntry> {
+        self.entries().map(|(transaction, entry)| OpenedEntry {
+            envelope: self.envelope(transaction, entry),
+            device_cursor: transaction.device_cursor,
+            change: Change::parse_stripped(&entry.change).map_err(|error| error.to_string()),
+        })
+    }
+
+    /// What the log keeps about an entry beside its bytes.
+    pub fn envelope(&self, transaction: &Transaction, entry: &Entry) -> Envelope {
+        Envelope {
+            device: self.header.device,
+            author: transaction.author,
+            grant: transaction.grant,
+            document: entry.document,
+            kind: entry.kind,
+            scope: entry.scope.clone(),
+        }
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let entry = |entry: &Entry| SignedEntry {
+            document: entry.document,
+            kind: entry.kind,
+            scope: entry.scope.clone(),
+            change: Change::hash_of_stripped(&entry.change),
+        };
+        let transaction = |transaction: &Transaction| SignedTransaction {
+            author: transaction.author,
+            grant: transaction.grant,
+            device_cursor: transaction.device_cursor,
+            entries: transaction.entries.iter().map(entry).collect(),
+        };
+        let transactions = self.transactions.iter().map(transaction).collect();
+        let mut message = SIGNED_AS.to_vec();
+        message.extend(encode(&SignedPart { header: self.header.clone(), transactions }));
+        message
+    }
+}

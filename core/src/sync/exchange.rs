@@ -1,0 +1,284 @@
+//! The exchange as a state machine: it says what to ask next and takes the answer; it never touches the network.
+//!
+//! Owns the order of a sync: seal, push before pull, verdicts, frames, until there is nothing more either way.
+//! Invariants: a bundle is sent at most once in a run; an answer is believed only under the pinned server's signature; a frame and its
+//! cursor are one transaction, so a run may end between any two steps and the next one continues.
+
+use std::sync::Arc;
+
+use ed25519_dalek::VerifyingKey;
+
+use super::authorization::{Authorization, Signed};
+use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
+use super::message::{
+    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse,
+    WireError,
+};
+use super::transport::{WireRequest, WireResponse};
+use crate::environment::Environment;
+use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES};
+use crate::store::Store;
+use crate::store::inbox::{self, FrameError};
+use crate::store::installation::{self, Installation};
+use crate::store::outbox::{self, Unanswered};
+use crate::units::HybridTime;
+use crate::{Error, ErrorCode};
+
+/// What a run has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Changes that the server took into its log in this run.
+    pub logged: u64,
+    /// Changes that the server keeps for a person to decide.
+    pub held: u64,
+    /// Changes of others and decisions that came in.
+    pub received: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes up, above TLS ([`WireRequest::bytes`]).
+    pub bytes_up: u64,
+    /// Bytes of bodies that came down.
+    pub bytes_down: u64,
+}
+
+const SYNC_PATH: &str = "/v1/sync";
+const ENROL_PATH: &str = "/v1/enrol";
+/// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
+const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
+/// Answers without any news, though more was promised, after which the run gives up.
+const IDLE_ANSWERS: u32 = 3;
+
+/// One run of sync.
+pub(crate) struct Exchange<'a> {
+    store: &'a Store,
+    environment: &'a Environment,
+    installation: Arc<Installation>,
+    challenge: message::Challenge,
+    hybrid: HybridTime,
+    /// The newest bundle that was sent in this run.
+    sent_up_to: u64,
+    in_flight: Vec<u64>,
+    own_bytes: bool,
+    is_done: bool,
+    challenged: bool,
+    idle_answers: u32,
+    pub(crate) progress: Progress,
+    /// The newest hybrid time that came in.
+    pub(crate) newest: HybridTime,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        environment: &'a Environment,
+        installation: Arc<Installation>,
+        hybrid: HybridTime,
+    ) -> Self {
+        Self {
+            challenge: installation.challenge,
+            store,
+            environment,
+            installation,
+            hybrid,
+            sent_up_to: 0,
+            in_flight: Vec::new(),
+            own_bytes: false,
+            is_done: false,
+            challenged: false,
+            idle_answers: 0,
+            progress: Progress::default(),
+            newest: HybridTime::default(),
+        }
+    }
+
+    /// What to ask next; `None` when there is nothing more either way.
+    pub(crate) fn next_request(&mut self) -> Result<Option<WireRequest>, Error> {
+        if self.is_done {
+            return Ok(None);
+        }
+        self.seal()?;
+        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
+        let cursors = self.store.read(inbox::cursors)?;
+        let body = loop {
+            let request = SyncRequest {
+                protocol: PROTOCOL_VERSION,
+                schema: SCHEMA_VERSION,
+                cursors: cursors.clone(),
+                bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
+                budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
+                own_bytes: self.own_bytes,
+            };
+            match message::pack(&request) {
+                Ok(body) => break body,
+                // Changes that compress badly: fewer at once. A single bundle always fits.
+                Err(WireError::TooLarge { .. }) if bundles.len() > 1 => bundles.truncate(bundles.len() / 2),
+                Err(error) => return Err(internal(&error)),
+            }
+        };
+        self.in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
+        self.sent_up_to = self.in_flight.last().copied().unwrap_or(self.sent_up_to);
+        self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
+        let signed = Signed { server_key: &self.installation.server_key, method: "POST", path: SYNC_PATH, body: &body };
+        let authorization =
+            Authorization::sign(&signed, self.installation.device, self.challenge, &self.installation.key);
+        let request = WireRequest {
+            method: "POST",
+            server_url: self.installation.server_url.clone(),
+            path: SYNC_PATH,
+            authorization: Some(authorization.to_header()),
+            body,
+        };
+        self.progress.requests += 1;
+        self.progress.bytes_up += request.bytes();
+        Ok(Some(request))
+    }
+
+    /// Takes the answer to the last request.
+    pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
+        self.progress.bytes_down += response.body.len() as u64;
+        match response.status {
+            200 => {
+                let answer: SyncResponse = message::unpack(&response.body).map_err(|error| internal(&error))?;
+                self.challenged = false;
+                self.take(answer)
+            }
+            401 => {
+                let answer: Result<ChallengeResponse, _> = message::unpack(&response.body);
+                match answer {
+                    Ok(answer) if !self.challenged => {
+                        self.challenged = true;
+                        self.challenge = answer.challenge;
+                        self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
+                        Ok(())
+                    }
+                    _ => Err(Error::SignIn { reason: "the server does not know this device: enrol it again".into() }),
+                }
+            }
+            status => Err(problem(status, &response.body)),
+        }
+    }
+
+    fn take(&mut self, answer: SyncResponse) -> Result<(), Error> {
+        let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
+        if answer.statement.device != self.installation.device
+            || !answer.statement.is_signed_by(&key, &answer.signature)
+        {
+            return Err(Error::Internal { reason: "the answer is not signed by this organisation's server".into() });
+        }
+        self.challenge = answer.challenge;
+        let before = self.progress;
+        self.store.write(|db| {
+            installation::save_contact(db, answer.challenge, answer.statement.server_time)?;
+            for verdict in &answer.verdicts {
+                if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
+                    let settled = outbox::settle(db, *sequence, verdict)?;
+                    self.progress.logged += settled.logged;
+                    self.progress.held += settled.held;
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        let had_bundles = !self.in_flight.is_empty();
+        self.in_flight.clear();
+        let mut applied = 0_u32;
+        for frame in &answer.frames {
+            applied += u32::from(self.take_frame(frame)?);
+        }
+        let moved = applied > 0 || had_bundles || self.progress.logged > before.logged;
+        self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
+        if answer.more && self.idle_answers >= IDLE_ANSWERS {
+            return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
+        }
+        let waiting = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, 1))?;
+        self.is_done = !answer.more && waiting.is_empty();
+        Ok(())
+    }
+
+    /// Returns whether the frame was taken over.
+    fn take_frame(&mut self, frame: &Frame) -> Result<bool, Error> {
+        let organisation = self.installation.organisation;
+        match self.store.write(|db| inbox::apply(db, organisation, frame)) {
+            Ok(received) => {
+                self.progress.received += received.entries;
+                self.newest = self.newest.max(received.newest);
+                Ok(true)
+            }
+            Err(FrameError::Elsewhere) => Ok(false),
+            Err(FrameError::OwnBytesNeeded) => {
+                self.own_bytes = true;
+                Ok(false)
+            }
+            Err(FrameError::Diverged { scope }) => {
+                Err(Error::Internal { reason: format!("the log of {scope} does not follow from what was read before") })
+            }
+            Err(FrameError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Seals all that is not sealed yet, one transaction a bundle.
+    fn seal(&self) -> Result<(), Error> {
+        loop {
+            let sealed = self.store.write(|db| {
+                let (numbers, transactions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
+                if transactions.is_empty() {
+                    return Ok::<_, Error>(false);
+                }
+                let (sequence, previous) = outbox::head(db)?.unwrap_or((0, BundleHash([0; 32])));
+                let clock = &self.environment.clock;
+                let header = Header {
+                    version: BUNDLE_VERSION,
+                    organisation: self.installation.organisation,
+                    device: self.installation.device,
+                    sequence: sequence + 1,
+                    previous,
+                    sealed_at: clock.now(),
+                    zone_minutes: clock.zone_minutes(),
+                    hybrid: self.hybrid,
+                    monotonic_ms: clock.monotonic_ms(),
+                    schema: SCHEMA_VERSION,
+                };
+                let bundle = Bundle::seal(header, transactions, &self.installation.key);
+                outbox::save_sealed(db, &bundle, &numbers)?;
+                Ok(true)
+            })?;
+            if !sealed {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The request that redeems an enrolment code.
+pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<WireRequest, Error> {
+    let body = message::pack(request).map_err(|error| internal(&error))?;
+    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path: ENROL_PATH, authorization: None, body })
+}
+
+/// Reads the answer to an enrolment.
+pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
+    match response.status {
+        200 => message::unpack(&response.body).map_err(|error| internal(&error)),
+        status => Err(problem(status, &response.body)),
+    }
+}
+
+fn problem(status: u16, body: &[u8]) -> Error {
+    let problem: Option<Problem> = message::unpack(body).ok();
+    let reason = problem.map_or_else(|| format!("the server answered with status {status}"), |it| it.reason);
+    match status {
+        401 => Error::SignIn { reason },
+        403 => Error::not_allowed(reason),
+        413 => Error::TooLarge { field: "request", reason },
+        422 => Error::Invalid { field: "code", reason },
+        426 => Error::UpdateNeeded { reason },
+        429 => Error::Unavailable { code: ErrorCode::RateLimited, reason },
+        502..=504 => Error::Unavailable { code: ErrorCode::Interrupted, reason },
+        // A captive portal or a proxy answers in the server's place: that is no connection.
+        200..=399 | 404 | 405 | 511 => Error::Unavailable { code: ErrorCode::Offline, reason },
+        _ => Error::Internal { reason },
+    }
+}
+
+fn internal(error: &dyn std::error::Error) -> Error {
+    Error::Internal { reason: error.to_string() }
+}

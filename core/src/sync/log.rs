@@ -1,0 +1,94 @@
+//! The log of a scope: a contiguous sequence whose every prefix has one name.
+//!
+//! Owns the hash chain and what an entry's hash covers. A cursor `(n, chain hash)` names the whole prefix up to n.
+
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use super::bundle::Envelope;
+use crate::codec::encode;
+use crate::records::ChangeHash;
+use crate::scope::Scope;
+use crate::units::OrganisationId;
+
+/// The chain hash after some entry of a scope's log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct ChainHash(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl std::fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl ChainHash {
+    /// The chain before the first entry of a scope.
+    pub fn start(organisation: OrganisationId, scope: &Scope) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"farmtally scope 1\0");
+        hash.update(organisation.as_bytes());
+        hash.update(scope.to_string());
+        Self(hash.finalize().into())
+    }
+
+    /// The chain after one more entry.
+    #[must_use]
+    pub fn then(self, entry: EntryHash) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(entry.0);
+        Self(hash.finalize().into())
+    }
+}
+
+/// What the chain covers of one entry; when the server received it stays outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryHash(pub [u8; 32]);
+
+impl EntryHash {
+    /// Of a change: its envelope and its hash, so that its bytes can be erased and the chain still holds.
+    pub fn of_change(envelope: &Envelope, change: ChangeHash) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"change\0");
+        hash.update(Sha256::digest(encode(envelope)));
+        hash.update(change.0);
+        Self(hash.finalize().into())
+    }
+
+    /// Of a decision: its bytes.
+    pub fn of_decision(decision: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"decision\0");
+        hash.update(Sha256::digest(decision));
+        Self(hash.finalize().into())
+    }
+}
+
+/// A place in a scope's log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Cursor {
+    /// Whose log.
+    #[n(0)]
+    pub scope: Scope,
+    /// How many entries lie before this place.
+    #[n(1)]
+    pub sequence: u64,
+    /// The chain hash there.
+    #[n(2)]
+    pub chain: ChainHash,
+}
+
+impl Cursor {
+    /// The place before a scope's first entry.
+    pub fn start(organisation: OrganisationId, scope: Scope) -> Self {
+        Self { sequence: 0, chain: ChainHash::start(organisation, &scope), scope }
+    }
+
+    /// Moves past one entry.
+    pub fn advance(&mut self, entry: EntryHash) {
+        self.sequence += 1;
+        self.chain = self.chain.then(entry);
+    }
+}

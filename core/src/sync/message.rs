@@ -1,0 +1,435 @@
+//! What phone and server say to each other: CBOR maps with integer keys, compressed with zstd.
+//!
+//! Owns the messages and their limits (format: `docs/protocol.md`). Unknown keys are skipped, so either side may be newer.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use minicbor::{Decode, Encode};
+
+use super::bundle::{BundleHash, Envelope};
+use super::log::{ChainHash, Cursor};
+use crate::codec::{decode, encode};
+use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
+use crate::records::ChangeHash;
+use crate::scope::Scope;
+use crate::units::{DeviceCode, DeviceId, OrganisationId, Timestamp, UserId};
+
+/// The version of the exchange that this build speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Why a message could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Larger than any message may be.
+    #[error("the message is larger than {limit} bytes")]
+    TooLarge {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// Not what was expected.
+    #[error("the message cannot be read: {reason}")]
+    Unreadable {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Packs a message for the wire.
+///
+/// # Errors
+/// [`WireError::TooLarge`] if it would not be accepted.
+pub fn pack<T: Encode<()>>(message: &T) -> Result<Vec<u8>, WireError> {
+    let plain = encode(message);
+    if plain.len() > MAX_BODY_BYTES {
+        return Err(WireError::TooLarge { limit: MAX_BODY_BYTES });
+    }
+    let packed =
+        zstd::bulk::compress(&plain, 3).map_err(|error| WireError::Unreadable { reason: error.to_string() })?;
+    if packed.len() > MAX_WIRE_BYTES {
+        return Err(WireError::TooLarge { limit: MAX_WIRE_BYTES });
+    }
+    Ok(packed)
+}
+
+/// Reads a message from the wire; never unpacks more than the limit, whatever the bytes claim.
+///
+/// # Errors
+/// [`WireError::TooLarge`], [`WireError::Unreadable`].
+pub fn unpack<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, WireError> {
+    if bytes.len() > MAX_WIRE_BYTES {
+        return Err(WireError::TooLarge { limit: MAX_WIRE_BYTES });
+    }
+    let unreadable = |reason: String| WireError::Unreadable { reason };
+    let plain = zstd::bulk::decompress(bytes, MAX_BODY_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    decode(&plain).map_err(|error| unreadable(error.to_string()))
+}
+
+/// `POST /v1/enrol`: redeems a code, once; the same code with the same key is answered the same way again.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct EnrolRequest {
+    /// The version spoken.
+    #[n(0)]
+    pub protocol: u16,
+    /// The code that the office handed out.
+    #[n(1)]
+    pub code: String,
+    /// The device's new public key.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub public_key: [u8; 32],
+    /// A signature over the code with that key: shows that the device holds the other half.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub proof: [u8; 64],
+    /// What kind of phone, for the office's list.
+    #[n(4)]
+    pub model: String,
+}
+
+const ENROL_AS: &[u8] = b"farmtally enrol 1\0";
+
+impl EnrolRequest {
+    /// The request of a device with this key.
+    pub fn new(code: &str, key: &SigningKey, model: &str) -> Self {
+        Self {
+            protocol: PROTOCOL_VERSION,
+            code: code.to_owned(),
+            public_key: key.verifying_key().to_bytes(),
+            proof: key.sign(&[ENROL_AS, code.as_bytes()].concat()).to_bytes(),
+            model: model.to_owned(),
+        }
+    }
+
+    /// The key, if the proof fits it.
+    pub fn verified_key(&self) -> Option<VerifyingKey> {
+        let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
+        let message = [ENROL_AS, self.code.as_bytes()].concat();
+        key.verify(&message, &Signature::from_bytes(&self.proof)).ok()?;
+        Some(key)
+    }
+}
+
+/// The answer to an enrolment.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Enrolment {
+    /// The organisation.
+    #[n(0)]
+    pub organisation: OrganisationId,
+    /// The new device.
+    #[n(1)]
+    pub device: DeviceId,
+    /// Its short code for receipts.
+    #[n(2)]
+    pub device_code: DeviceCode,
+    /// The person it was handed to.
+    #[n(3)]
+    pub user: UserId,
+    /// The server's public key, to be pinned.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub server_key: [u8; 32],
+    /// The public key that will follow, held offline; to be pinned too.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub successor_key: [u8; 32],
+    /// For the first signed request.
+    #[n(6)]
+    pub challenge: Challenge,
+    /// The server's clock.
+    #[n(7)]
+    pub server_time: Timestamp,
+}
+
+/// A moment that the server has vouched for; every signed request repeats a recent one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Challenge(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 24]);
+
+/// `POST /v1/sync`, up.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct SyncRequest {
+    /// The version spoken.
+    #[n(0)]
+    pub protocol: u16,
+    /// The newest record kinds and keys known.
+    #[n(1)]
+    pub schema: u16,
+    /// How far each scope was read; one that is not named is read from the start.
+    #[n(2)]
+    pub cursors: Vec<Cursor>,
+    /// Sealed bundles, oldest first.
+    #[n(3)]
+    pub bundles: Vec<minicbor::bytes::ByteVec>,
+    /// How many bytes of frames to send at most, before compression; at least one frame comes.
+    #[n(4)]
+    pub budget_bytes: u32,
+    /// Whether the device's own changes must come with their bytes, because it has lost its bundles.
+    #[n(5)]
+    pub own_bytes: bool,
+}
+
+/// `POST /v1/sync`, down.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct SyncResponse {
+    /// The version spoken.
+    #[n(0)]
+    pub protocol: u16,
+    /// For the next signed request.
+    #[n(1)]
+    pub challenge: Challenge,
+    /// What became of each bundle.
+    #[n(2)]
+    pub verdicts: Vec<BundleVerdict>,
+    /// News, the most urgent scope first.
+    #[n(3)]
+    pub frames: Vec<Frame>,
+    /// Whether there is more to fetch.
+    #[n(4)]
+    pub more: bool,
+    /// What the server vouches for.
+    #[n(5)]
+    pub statement: Statement,
+    /// The server's signature over the statement.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+/// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Statement {
+    /// To whom.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The server's clock.
+    #[n(1)]
+    pub server_time: Timestamp,
+    /// The newest bundle of this device that the server has: number and hash.
+    #[n(2)]
+    pub device_head: Option<DeviceHead>,
+    /// The head of each scope that the device may read.
+    #[n(3)]
+    pub heads: Vec<Cursor>,
+}
+
+/// The newest bundle of a device that the server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct DeviceHead {
+    /// Its number.
+    #[n(0)]
+    pub sequence: u64,
+    /// Its hash.
+    #[n(1)]
+    pub hash: BundleHash,
+}
+
+impl Statement {
+    /// Signs with the server's key.
+    pub fn sign(&self, key: &SigningKey) -> [u8; 64] {
+        key.sign(&self.message()).to_bytes()
+    }
+
+    /// Whether the signature is that of the server.
+    pub fn is_signed_by(&self, key: &VerifyingKey, signature: &[u8; 64]) -> bool {
+        key.verify(&self.message(), &Signature::from_bytes(signature)).is_ok()
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let mut message = b"farmtally statement 1\0".to_vec();
+        message.extend(encode(self));
+        message
+    }
+}
+
+/// What became of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct BundleVerdict {
+    /// Which bundle, by its place in the request.
+    #[n(0)]
+    pub index: u32,
+    /// Set if the bundle was refused as a whole; it left no trace on the server.
+    #[n(1)]
+    pub refused: Option<String>,
+    /// What became of its entries, in runs that lie end to end from entry 0.
+    #[n(2)]
+    pub runs: Vec<VerdictRun>,
+}
+
+/// Entries in a row with the same fate.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct VerdictRun {
+    /// How many entries.
+    #[n(0)]
+    pub count: u32,
+    /// The fate; for logged entries, that of the first, the others follow on.
+    #[n(1)]
+    pub verdict: Verdict,
+}
+
+/// What became of one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Verdict {
+    /// In the log at this place; repeated for an entry that was there before.
+    #[n(0)]
+    Logged {
+        /// The document's scope, as the server's record says.
+        #[n(0)]
+        scope: Scope,
+        /// The entry's number, from 1.
+        #[n(1)]
+        sequence: u64,
+    },
+    /// Waits for other changes. This is no acknowledgement; any device may bring what is missing.
+    #[n(1)]
+    Deferred {
+        /// What is missing.
+        #[n(0)]
+        missing: Vec<ChangeHash>,
+    },
+    /// Kept verbatim for a person to decide.
+    #[n(2)]
+    Held {
+        /// Why.
+        #[n(0)]
+        code: String,
+        /// Details for people.
+        #[n(1)]
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// Whether this entry's fate continues a run that began with `first`, `count` entries before.
+    fn continues(&self, first: &Self, count: u32) -> bool {
+        match (first, self) {
+            (Self::Logged { scope, sequence }, Self::Logged { scope: own_scope, sequence: own }) => {
+                scope == own_scope && *own == sequence + u64::from(count)
+            }
+            _ => self == first,
+        }
+    }
+
+    /// Gathers fates into runs.
+    pub fn runs(verdicts: impl IntoIterator<Item = Self>) -> Vec<VerdictRun> {
+        let mut runs: Vec<VerdictRun> = Vec::new();
+        for verdict in verdicts {
+            match runs.last_mut() {
+                Some(run) if verdict.continues(&run.verdict, run.count) => run.count += 1,
+                _ => runs.push(VerdictRun { count: 1, verdict }),
+            }
+        }
+        runs
+    }
+}
+
+/// A stretch of a scope's log. It is applied with its cursor in one transaction, and ends with the chain hash that must come out.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Frame {
+    /// Whose log.
+    #[n(0)]
+    pub scope: Scope,
+    /// How many entries lie before.
+    #[n(1)]
+    pub after: u64,
+    /// The entries.
+    #[n(2)]
+    pub entries: Vec<FrameEntry>,
+    /// The chain hash after the last of them.
+    #[n(3)]
+    pub chain: ChainHash,
+}
+
+/// One or more entries of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum FrameEntry {
+    /// A change of another device.
+    #[n(0)]
+    Change {
+        /// What is logged about it.
+        #[n(0)]
+        envelope: Envelope,
+        /// The stripped change.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        change: Vec<u8>,
+    },
+    /// A decision.
+    #[n(1)]
+    Decision {
+        /// Its bytes, kept as they are even by a phone that cannot read them yet.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        decision: Vec<u8>,
+    },
+    /// Entries in a row of one of the receiver's own bundles; it has the bytes.
+    #[n(2)]
+    Own {
+        /// Which bundle.
+        #[n(0)]
+        bundle: BundleHash,
+        /// The first entry in it, from 0.
+        #[n(1)]
+        first: u32,
+        /// How many entries.
+        #[n(2)]
+        count: u32,
+    },
+}
+
+/// The body of `401`: sign again, with this challenge.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct ChallengeResponse {
+    /// For the next signed request.
+    #[n(0)]
+    pub challenge: Challenge,
+    /// The server's clock.
+    #[n(1)]
+    pub server_time: Timestamp,
+}
+
+/// The body of any other refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Problem {
+    /// A stable code of `docs/errors.md`.
+    #[n(0)]
+    pub code: String,
+    /// What is wrong, for logs.
+    #[n(1)]
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fates_in_a_row_are_one_run() {
+        let logged = |scope: &str, sequence| Verdict::Logged { scope: scope.parse().expect("a scope"), sequence };
+        let held = || Verdict::Held { code: "shape".into(), reason: String::new() };
+        let verdicts = vec![
+            logged("c/A", 5),
+            logged("c/A", 6),
+            logged("c/A", 8),
+            held(),
+            held(),
+            logged("c/B", 9),
+            logged("c/A", 10),
+        ];
+        let counts: Vec<u32> = Verdict::runs(verdicts).iter().map(|run| run.count).collect();
+        assert_eq!(counts, [2, 1, 2, 1, 1]);
+    }
+
+    #[test]
+    fn a_message_that_unpacks_beyond_the_limit_is_refused() {
+        for (length, fits) in [(MAX_BODY_BYTES - 5, true), (MAX_BODY_BYTES + 1, false)] {
+            let mut plain = vec![0x5a];
+            plain.extend(u32::try_from(length - 5).unwrap_or(0).to_be_bytes());
+            plain.resize(length, 0);
+            let packed = zstd::bulk::compress(&plain, 3).expect("it packs");
+            assert_eq!(unpack::<minicbor::bytes::ByteVec>(&packed).is_ok(), fits, "{length}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! How work reaches the server and news reaches the phone.
+//!
+//! Owns the protocol: bundles, logs and their chains, messages, signed requests, the exchange. Does not judge records.
+//! Invariants: everything is named by its hash, so every request may be repeated; nothing leaves the outbox without a verdict that
+//! names it; the exchange has no I/O, so tests drive it through any network. Format: `docs/protocol.md`. Read next: `exchange.rs`.
+
+pub mod authorization;
+pub mod bundle;
+pub(crate) mod exchange;
+#[cfg(feature = "http")]
+mod http;
+pub mod log;
+pub mod message;
+mod transport;
+
+pub use exchange::Progress;
+#[cfg(feature = "http")]
+pub use http::HttpTransport;
+pub use transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};
