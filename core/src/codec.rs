@@ -3,7 +3,11 @@
 use minicbor::{Decode, Encode};
 
 /// Writes a value as CBOR.
-#[expect(clippy::expect_used, reason = "writing into memory cannot fail, and no type of ours refuses to be written")]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "writing into memory cannot fail, and no type of ours refuses to be written"
+)]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("memory takes all bytes")
 }

@@ -1,4 +1,44 @@
-//! FarmTally's field core.
+//! FarmTally's field core: what is recorded where produce is weighed, the rules it obeys, where it is kept and how it travels.
+//! Phone and server run this same code.
+//!
+//! It owns the forms (documents, decisions, tables, messages), the rules of the trade, and the one [`client::FieldClient`] that an
+//! app holds. It does *not* own screens, the foreign interfaces, the server's tables and routes, or prices and money; and it
+//! decides nothing that only the server may: it asks, and works on meanwhile.
+//!
+//! # Layers
+//!
+//! Each knows only those below it, with two exceptions: [`store`] keeps bundles, frames and drafts, which are values of [`sync`] and
+//! [`client`]; a grant in [`decisions`] names a [`rules::Role`].
+//!
+//! | Module | Owns |
+//! |---|---|
+//! | [`client`] | the handle of an app: session, actions, views |
+//! | [`sync`] | bundles, logs, messages, signed requests, the exchange |
+//! | [`store`] | SQLite: connections, migrations, documents and their rows |
+//! | [`rules`] | arithmetic, checks, roles, what makes a review |
+//! | [`records`] | Automerge documents, one per delivery, load, farmer and contact |
+//! | [`decisions`] | what only the server writes: reference data, grants, reviews |
+//! | [`scope`] | the unit of permission, log, first sync and purge |
+//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; exact small types; every limit; time and chance from outside |
+//!
+//! # Invariants
+//!
+//! - What a call returned from is on the disk; what failed left no trace.
+//! - A record is a function of its document's *set* of changes, so phones that have the same changes show the same record.
+//! - A change leaves a phone's outbox only on a verdict of the server's that names it. Every request may be repeated.
+//! - A value of [`units`] is within its hard bounds, and every quantity is an integer of a named unit.
+//! - Time and chance come only from [`environment::Environment`], so a run can be replayed to the byte.
+//! - Bytes from outside never cause a panic; they are refused, held or set aside.
+//! - An [`ErrorCode`] is the same on every surface and never used again for something else.
+//!
+//! # Features
+//!
+//! `http` (default) adds the transport over HTTPS. Nothing else here touches the network.
+//!
+//! # Where to read next
+//!
+//! [`client`] for how an action is written, [`records`] for what a document is, then [`sync`] for how it travels.
+
 pub mod client;
 pub mod codec;
 pub mod decisions;
@@ -11,4 +51,5 @@ pub mod scope;
 pub mod store;
 pub mod sync;
 pub mod units;
+
 pub use error::{Error, ErrorCode};

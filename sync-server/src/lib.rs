@@ -1,0 +1,176 @@
+//! The sync server: takes in what phones recorded, hands out what others recorded and the office decided.
+//!
+//! Owns the log of each scope, the judging of bundles, enrolment, and the office's page. Rules, merging and projection are core's.
+//! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; a request may be repeated.
+//! Read next: `ingest.rs` for what becomes of a bundle, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
+
+mod enrol;
+mod error;
+mod http;
+mod ingest;
+mod keys;
+mod office;
+mod page;
+mod pull;
+pub mod storage;
+
+use std::path::Path;
+
+use ed25519_dalek::VerifyingKey;
+use farmtally_core::environment::Environment;
+use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::message::{
+    self, ChallengeResponse, EnrolRequest, PROTOCOL_VERSION, Problem, Statement, SyncRequest, SyncResponse, WireError,
+};
+use farmtally_core::sync::{WireRequest, WireResponse};
+use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
+
+pub use error::Error;
+pub use http::{Running, serve};
+use keys::Keys;
+pub use office::{NewCode, ReferenceFile};
+pub use page::{Day, DayCentre};
+use storage::{Device, SqliteStorage, Storage};
+
+/// A server over its storage; [`serve`] puts it on the network.
+pub struct Server {
+    storage: Box<dyn Storage>,
+    keys: Keys,
+    environment: Environment,
+}
+
+impl Server {
+    /// Opens a data folder, and makes it if there is none: databases in `data`, keys beside them in `keys`.
+    ///
+    /// # Errors
+    /// [`Error::Setup`], [`Error::Storage`].
+    pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
+        Ok(Self {
+            keys: Keys::open(&folder.join("keys"), &environment)?,
+            storage: Box::new(SqliteStorage::open(&folder.join("data"))?),
+            environment,
+        })
+    }
+
+    /// All organisations.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
+        self.storage.organisations()
+    }
+
+    /// Answers a phone. Blocks on the database.
+    pub fn respond(&self, request: &WireRequest) -> WireResponse {
+        let answer = match (request.method, request.path) {
+            ("POST", "/v1/enrol") => self.enrol(&request.body),
+            ("POST", "/v1/sync") => self.sync(request),
+            _ => Err(Error::NotFound { what: "such path" }),
+        };
+        let (status, body) = match answer {
+            Ok(body) => (200, body),
+            Err(Error::Unauthorized) => (401, self.challenge()),
+            Err(error) => {
+                if error.status() >= 500 {
+                    tracing::error!(code = %error.code(), path = request.path, "{error}");
+                }
+                (error.status(), problem(&error))
+            }
+        };
+        WireResponse { status, body }
+    }
+
+    fn challenge(&self) -> Vec<u8> {
+        let server_time = self.environment.clock.now();
+        pack(&ChallengeResponse { challenge: self.keys.challenge(server_time), server_time }).unwrap_or_default()
+    }
+
+    fn enrol(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let request: EnrolRequest = unpack(body)?;
+        require_protocol(request.protocol)?;
+        pack(&enrol::enrol(self.storage.as_ref(), &self.keys, &self.environment, &request)?)
+    }
+
+    fn sync(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
+        let now = self.environment.clock.now();
+        let (organisation, device) = self.authenticate(request, now)?;
+        let asked: SyncRequest = unpack(&request.body)?;
+        require_protocol(asked.protocol)?;
+        let mut verdicts = Vec::with_capacity(asked.bundles.len());
+        for (index, bundle) in (0..).zip(&asked.bundles) {
+            self.storage.write(organisation, &mut |db| {
+                verdicts.push(ingest::ingest(db, organisation, index, bundle, now)?);
+                Ok(())
+            })?;
+        }
+        let budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
+        let (mut news, mut head) = (pull::News::default(), None);
+        self.storage.read(organisation, &mut |db| {
+            news = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
+            head = db.device(device.device)?.and_then(|device| device.head);
+            Ok(())
+        })?;
+        let answer = |news: pull::News| {
+            let statement = Statement { device: device.device, server_time: now, device_head: head, heads: news.heads };
+            let signature = statement.sign(self.keys.signing());
+            let challenge = self.keys.challenge(now);
+            let verdicts = verdicts.clone();
+            let pull::News { frames, more, .. } = news;
+            SyncResponse { protocol: PROTOCOL_VERSION, challenge, verdicts, frames, more, statement, signature }
+        };
+        pack(&answer(news))
+    }
+
+    /// The device that signed the request, with a challenge of ours.
+    fn authenticate(&self, request: &WireRequest, now: Timestamp) -> Result<(OrganisationId, Device), Error> {
+        let header = request.authorization.as_deref().and_then(Authorization::from_header).ok_or(Error::Unauthorized)?;
+        if !self.keys.accepts(header.challenge, now) {
+            return Err(Error::Unauthorized);
+        }
+        let organisation = self.storage.route(header.device.as_bytes())?.ok_or(Error::Unauthorized)?;
+        let device = self.device(organisation, header.device, now)?;
+        let server_key = self.keys.public();
+        let signed =
+            Signed { server_key: &server_key, method: request.method, path: request.path, body: &request.body };
+        match VerifyingKey::from_bytes(&device.public_key) {
+            Ok(key) if header.fits(&signed, &key) => Ok((organisation, device)),
+            _ => Err(Error::Unauthorized),
+        }
+    }
+
+    fn device(&self, organisation: OrganisationId, id: DeviceId, now: Timestamp) -> Result<Device, Error> {
+        let mut found = None;
+        self.storage.write(organisation, &mut |db| {
+            db.set_seen(id, now)?;
+            found = db.device(id)?;
+            Ok(())
+        })?;
+        found.ok_or(Error::Unauthorized)
+    }
+}
+
+fn require_protocol(protocol: u16) -> Result<(), Error> {
+    match protocol {
+        PROTOCOL_VERSION => Ok(()),
+        0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
+        newer => {
+            Err(Error::Incompatible { reason: format!("protocol {newer} is newer than this server: update the server") })
+        }
+    }
+}
+
+fn problem(error: &Error) -> Vec<u8> {
+    pack(&Problem { code: error.code().to_string(), reason: error.to_string() }).unwrap_or_default()
+}
+
+fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
+    message::pack(message).map_err(|error| Error::Setup { reason: error.to_string() })
+}
+
+fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
+    message::unpack(body).map_err(|error| match error {
+        WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
+        WireError::Unreadable { .. } => Error::Invalid { field: "body", reason: error.to_string() },
+    })
+}

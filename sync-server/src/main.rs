@@ -1,1 +1,184 @@
-fn main() {}
+//! `farmtally-server`: runs the sync server and does what the office does by command.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use farmtally_core::environment::Environment;
+use farmtally_core::rules::Role;
+use farmtally_core::units::{CentreCode, OrganisationId};
+use farmtally_sync_server::{NewCode, ReferenceFile, Server, serve};
+
+/// Reconciles phones, and keeps what the office decides.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Data {
+    /// The folder with databases and keys; it is made if there is none
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+impl Data {
+    fn open(&self) -> anyhow::Result<Server> {
+        Ok(Server::open(&self.data, Environment::system())?)
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer phones and show the office's page
+    Serve {
+        #[command(flatten)]
+        data: Data,
+        /// The address to listen on; the page has no sign-in yet, so put a proxy in front before opening it to others
+        #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+        host: IpAddr,
+        /// The port to listen on; 0 chooses a free one
+        #[arg(long, default_value_t = 8484)]
+        port: u16,
+    },
+    /// Create and update organisations
+    #[command(subcommand)]
+    Org(Org),
+    /// Make a code with which one phone can be enrolled, once, within seven days
+    EnrolCode {
+        #[command(flatten)]
+        data: Data,
+        /// The organisation; may be left out while there is only one
+        #[arg(long)]
+        org: Option<OrganisationId>,
+        /// The person's name
+        #[arg(long)]
+        user: String,
+        /// clerk, `field_manager` or dispatcher
+        #[arg(long)]
+        role: Role,
+        /// A centre they work at; may be given several times
+        #[arg(long = "centre", required = true)]
+        centres: Vec<CentreCode>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Org {
+    /// Create an organisation and print its id
+    Create {
+        #[command(flatten)]
+        data: Data,
+        /// Its name
+        name: String,
+        /// Centres, commodities, seasons, lorries and rule sets as JSON (docs/operating.md)
+        #[arg(long, value_name = "FILE")]
+        reference: Option<PathBuf>,
+        /// Minutes that local time is ahead of UTC
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(-840..=840))]
+        zone_minutes: i16,
+    },
+    /// Add reference data, or replace records of the same codes
+    Update {
+        #[command(flatten)]
+        data: Data,
+        /// The organisation; may be left out while there is only one
+        #[arg(long)]
+        org: Option<OrganisationId>,
+        /// As for `create`
+        #[arg(long, value_name = "FILE")]
+        reference: PathBuf,
+    },
+    /// List organisations
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Serve { data, host, port } => run(&data, host, port),
+        Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
+            let file = reference.map(read).transpose()?.unwrap_or_default();
+            println!("{}", data.open()?.create_organisation(&name, zone_minutes, &file)?);
+            Ok(())
+        }
+        Command::Org(Org::Update { data, org, reference }) => {
+            let server = data.open()?;
+            let file = read(reference)?;
+            Ok(server.update_reference(choose(&server, org)?, &file)?)
+        }
+        Command::Org(Org::List { data }) => {
+            let server = data.open()?;
+            for organisation in server.organisations()? {
+                println!("{organisation}  {}", server.day(organisation, None)?.organisation.name);
+            }
+            Ok(())
+        }
+        Command::EnrolCode { data, org, user, role, centres } => {
+            let server = data.open()?;
+            let organisation = choose(&server, org)?;
+            println!("{}", server.create_code(organisation, &NewCode { user, role, centres })?);
+            Ok(())
+        }
+    }
+}
+
+fn read(path: PathBuf) -> anyhow::Result<ReferenceFile> {
+    let json = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    ReferenceFile::parse(&json).with_context(|| format!("in {}", path.display()))
+}
+
+fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {
+    let all = server.organisations()?;
+    match (asked, all.as_slice()) {
+        (Some(asked), all) if all.contains(&asked) => Ok(asked),
+        (Some(asked), _) => anyhow::bail!("there is no organisation {asked}: see `farmtally-server org list`"),
+        (None, &[only]) => Ok(only),
+        (None, []) => anyhow::bail!("there is no organisation yet: create one with `farmtally-server org create`"),
+        (None, _) => anyhow::bail!("there are several organisations: name one with --org, see `farmtally-server org list`"),
+    }
+}
+
+#[tokio::main]
+async fn run(data: &Data, host: IpAddr, port: u16) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::builder();
+    let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let mut running = serve(Arc::new(data.open()?), host, port).await?;
+    let address = running.address();
+    tracing::info!(%address, "listening");
+    #[expect(clippy::print_stdout, reason = "whoever started the server with port 0 reads the address here")]
+    {
+        println!("http://{address}/");
+    }
+    tokio::select! {
+        ended = running.wait() => Ok(ended?),
+        () = asked_to_stop() => {
+            tracing::info!("stopping");
+            Ok(running.stop().await?)
+        }
+    }
+}
+
+/// Ctrl-C, or the signal with which service managers stop a program.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    // Without a signal handler the program still ends at Ctrl-C, only not in order.
+    drop(tokio::signal::ctrl_c().await);
+}

@@ -36,7 +36,7 @@ pub struct DeliveryView {
     pub basis: Basis,
     /// How far it has come.
     pub lifecycle: Lifecycle,
-    /// How far it is on its way to the server's log; a draft is [`SyncState::Unsent`].
+    /// How far it is on its way to the server's log; a draft is `unsent`.
     pub sync: SyncState,
     /// The number on the receipt; `None` for a draft.
     pub receipt_number: Option<String>,
@@ -124,7 +124,7 @@ impl FieldClient {
         let rules = rules
             .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?
             .clone();
-        self.confirm(self.checks(&draft, &bags, rules.moisture_required)?, accept)?;
+        Self::confirm(self.checks(&draft, &bags, rules.moisture_required)?, accept)?;
 
         let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
         let zone_minutes = self.environment.clock.zone_minutes();
@@ -270,7 +270,7 @@ impl FieldClient {
     /// [`Error::NotFound`], [`Error::Store`].
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
         if let Some((version, draft)) = self.draft(id)? {
-            return self.draft_view(id, version, &draft);
+            return Ok(self.draft_view(id, version, &draft));
         }
         let (_, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
         let (sync, reviews) = self.store.read(|db| {
@@ -340,11 +340,11 @@ impl FieldClient {
         })
     }
 
-    pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> Result<DeliveryView, Error> {
+    pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
         let reference = self.reference();
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
         let bags: Vec<Bag> = draft.bags.iter().filter_map(super::DraftBag::bag).collect();
-        Ok(DeliveryView {
+        DeliveryView {
             delivery_id: id,
             basis: Self::draft_basis(id, version),
             lifecycle: Lifecycle::Draft,
@@ -369,7 +369,7 @@ impl FieldClient {
             voids: Vec::new(),
             conflicts: Vec::new(),
             reviews: Vec::new(),
-        })
+        }
     }
 
     fn checks(&self, draft: &Draft, bags: &[Bag], moisture_required: bool) -> Result<Vec<Check>, Error> {
@@ -385,7 +385,7 @@ impl FieldClient {
     }
 
     /// Asks about what was not accepted yet.
-    pub(super) fn confirm(&self, mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
+    pub(super) fn confirm(mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
         checks.retain(|check| !accept.contains(check));
         if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
     }

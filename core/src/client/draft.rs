@@ -186,7 +186,7 @@ impl FieldClient {
             drafts::save(db, id, version + 1, &draft)?;
             Ok::<_, Error>((version + 1, draft))
         })?;
-        self.draft_view(id, version, &draft)
+        Ok(self.draft_view(id, version, &draft))
     }
 
     /// Throws a draft away: the only true deletion there is.
@@ -207,8 +207,8 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
-        let drafts = self.store.read(|db| drafts::all(db))?;
-        drafts.into_iter().map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect()
+        let drafts = self.store.read(drafts::all)?;
+        Ok(drafts.into_iter().map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
     }
 
     pub(super) fn draft(&self, id: DeliveryId) -> Result<Option<(u64, Draft)>, Error> {

@@ -53,7 +53,7 @@ impl FieldClient {
         let details = checked(&input.details)?;
         let scope = Scope::Centre(input.centre.clone());
         if self.has_look_alike(&scope, &details)? {
-            self.confirm(vec![Check::FarmerLooksAlike], accept)?;
+            Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
         }
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
         self.act(

@@ -2,7 +2,7 @@
 
 use super::FieldClient;
 use crate::Error;
-use crate::records::Conflict;
+use crate::records::{Conflict, Record};
 use crate::store::outbox;
 use crate::store::rows;
 use crate::store::{decisions, records as stored};
@@ -52,7 +52,7 @@ impl FieldClient {
             let mut items: Vec<InboxItem> = held.collect();
             for document in rows::in_conflict(db)? {
                 let record = stored::load(db, document)?.and_then(|(_, merged)| merged.record);
-                let conflicts = record.iter().flat_map(|record| record.conflicts());
+                let conflicts = record.iter().flat_map(Record::conflicts);
                 items.extend(conflicts.map(|conflict| InboxItem {
                     documents: vec![document],
                     kind: InboxKind::Conflict(conflict.clone()),

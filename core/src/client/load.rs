@@ -176,7 +176,7 @@ impl FieldClient {
     pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
         self.author()?.require(Capability::OpenLoad)?;
         let load_id = LoadId::from(basis.document);
-        let drafts = self.store.read(|db| drafts::all(db))?;
+        let drafts = self.store.read(drafts::all)?;
         if drafts.iter().any(|(_, _, draft)| draft.load_id == Some(load_id)) {
             return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
         }
@@ -196,10 +196,7 @@ impl FieldClient {
         })
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "named once, read once: checks first, then the keys that need the stamp"
-    )]
+    /// Changes a load that is as the caller saw it: `prepare` checks first and returns what makes the keys, which need the stamp.
     fn change_load<'a>(
         &self,
         basis: Basis,

@@ -33,6 +33,7 @@ pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{InboxItem, InboxKind};
 pub use load::{LoadView, OpenLoad};
+pub use crate::store::outbox::{Backlog, SyncState};
 pub use sync::{SyncOutcome, SyncReport, SyncStatus};
 
 /// The database's name inside the data folder.

@@ -76,7 +76,7 @@ impl FieldClient {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, fresh))?;
         let request = enrol_request(server_url, &EnrolRequest::new(&code, &key, &model))?;
-        let response = transport.send(&request).map_err(offline)?;
+        let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response)?;
         self.store.write(|db| {
             if installation::load(db)?.is_some() {
@@ -155,6 +155,6 @@ impl FieldClient {
     }
 }
 
-fn offline(error: crate::sync::TransportError) -> Error {
+fn offline(error: &crate::sync::TransportError) -> Error {
     Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() }
 }

@@ -7,10 +7,12 @@
 //! | how many | varint n; nothing follows if 0 |
 //! | first number | varint: the first bag's label; each next bag has the next label |
 //! | last bag | varint: seconds from the last bag to the moment of recording |
-//! | weights | varint unit in grams (greatest common divisor), varint least weight / unit, byte width in bits, n × width bits of (weight − least) / unit |
+//! | weights | varint unit in grams (greatest common divisor), varint lightest weight / unit, byte width in bits, n × width bits of (weight − lightest) / unit |
 //! | times | byte width in bits, (n − 1) × width bits: whole seconds since the bag before |
 //! | kinds | byte: bag type × 16 + source of most bags; varint m, then m × (varint index, byte) for the others |
 //! | labels left out | varint m, then m × (varint index, varint how many labels are left out before that bag) |
+
+use std::collections::BTreeMap;
 
 use super::Error;
 use crate::limits::MAX_BAGS;
@@ -70,10 +72,10 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
 
     let weights: Vec<u64> = bags.iter().map(|bag| bag.gross.grams().0.unsigned_abs()).collect();
     let unit = weights.iter().copied().fold(0, gcd).max(1);
-    let least = weights.iter().copied().min().unwrap_or(0);
+    let lightest = weights.iter().copied().min().unwrap_or(0);
     put_varint(&mut out, unit);
-    put_varint(&mut out, least / unit);
-    put_bits(&mut out, weights.iter().map(|weight| (weight - least) / unit));
+    put_varint(&mut out, lightest / unit);
+    put_bits(&mut out, weights.iter().map(|weight| (weight - lightest) / unit));
     let times = bags.iter().zip(bags.iter().skip(1));
     put_bits(&mut out, times.map(|(before, bag)| seconds_between(before.weighed_at, bag.weighed_at)));
 
@@ -107,7 +109,7 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
     let first = input.label()?;
     let since_last = input.varint()?;
     let unit = input.varint()?;
-    let least = input.varint()?;
+    let lightest = input.varint()?;
     let steps = input.bits(count)?;
     let gaps = input.bits(count - 1)?;
     let common = input.byte()?;
@@ -137,9 +139,9 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
     let mut number = first;
     for (((left_out, step), gap), kind) in left_out.into_iter().zip(steps).zip(gaps).zip(kinds) {
         number += left_out;
-        at += i64::try_from(gap * 1000).map_err(|_| broken("times out of range"))?;
+        at += i64::try_from(gap * 1000).map_err(|_too_large| broken("times out of range"))?;
         let grams = step
-            .checked_add(least)
+            .checked_add(lightest)
             .and_then(|steps| i64::try_from(steps.checked_mul(unit)?).ok())
             .ok_or_else(|| broken("too large a weight"))?;
         bags.push(Bag {
@@ -163,11 +165,15 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 fn most_frequent(kinds: &[u8]) -> u8 {
-    let count = |kind: u8| kinds.iter().filter(|other| **other == kind).count();
-    kinds.iter().copied().max_by_key(|kind| count(*kind)).unwrap_or(0)
+    let mut counts = BTreeMap::<u8, usize>::new();
+    for kind in kinds {
+        *counts.entry(*kind).or_default() += 1;
+    }
+    kinds.iter().copied().max_by_key(|kind| counts.get(kind).copied()).unwrap_or(0)
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+/// Writes a number as LEB128.
+pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value % 0x80) as u8 | 0x80);
         value /= 0x80;
@@ -183,14 +189,19 @@ fn put_bits(out: &mut Vec<u8>, values: impl Iterator<Item = u64> + Clone) {
         pending |= u128::from(value) << bits;
         bits += width;
         while bits >= 8 {
-            out.push((pending % 256) as u8);
+            out.push(lowest_byte(pending));
             pending >>= 8;
             bits -= 8;
         }
     }
     if bits > 0 {
-        out.push((pending % 256) as u8);
+        out.push(lowest_byte(pending));
     }
+}
+
+fn lowest_byte(pending: u128) -> u8 {
+    let [lowest, ..] = pending.to_le_bytes();
+    lowest
 }
 
 struct Input<'a>(&'a [u8]);

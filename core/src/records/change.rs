@@ -11,6 +11,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::bags::put_varint;
 use crate::limits::MAX_CHANGE_BYTES;
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
@@ -39,7 +40,10 @@ impl<C> Encode<C> for ChangeHash {
 
 impl<'b, C> Decode<'b, C> for ChangeHash {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.bytes()?.try_into().map(Self).map_err(|_| minicbor::decode::Error::message("a hash has thirty-two bytes"))
+        d.bytes()?
+            .try_into()
+            .map(Self)
+            .map_err(|_length| minicbor::decode::Error::message("a hash has thirty-two bytes"))
     }
 }
 
@@ -51,7 +55,7 @@ impl ToSql for ChangeHash {
 
 impl FromSql for ChangeHash {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+        value.as_blob()?.try_into().map(Self).map_err(|_length| FromSqlError::InvalidType)
     }
 }
 
@@ -138,12 +142,7 @@ impl Change {
 fn chunk(body: &[u8]) -> Vec<u8> {
     let mut chunk = Vec::with_capacity(body.len() + 6);
     chunk.push(CHANGE_CHUNK);
-    let mut length = body.len();
-    while length >= 0x80 {
-        chunk.push((length % 0x80) as u8 | 0x80);
-        length /= 0x80;
-    }
-    chunk.push((length % 0x80) as u8);
+    put_varint(&mut chunk, body.len() as u64);
     chunk.extend_from_slice(body);
     chunk
 }
@@ -155,5 +154,5 @@ pub(super) fn actor_prefix(actor: &automerge::ActorId) -> String {
 
 /// Runs Automerge on bytes from outside: its decoder is thorough, but panics on some hostile operations (0.12.0, `legacy::OpType::from_parts`).
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| Error::Malformed { reason: "the change cannot be read".into() })
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_panic| Error::Malformed { reason: "the change cannot be read".into() })
 }

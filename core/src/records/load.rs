@@ -130,6 +130,16 @@ pub enum LoadState {
     Closing = 1,
 }
 
+impl LoadState {
+    /// The state's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closing => "closing",
+        }
+    }
+}
+
 /// A load as all its changes tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {

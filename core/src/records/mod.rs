@@ -107,7 +107,6 @@ impl Kind {
 
 /// A record of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time; a box would cost an allocation per record")]
 pub enum Record {
     /// A delivery.
     Delivery(Delivery),
@@ -195,15 +194,16 @@ pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
 /// [`Error::Shape`] and [`Error::Malformed`] for changes that must be held, [`Error::Missing`] for one that came too early.
 pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
     kind.shape().check(change)?;
-    if saved.is_none() && change.is_first() {
-        if let Some(fields) = Fields::of_creation(change) {
-            return Ok(Merged {
-                record: Record::project(kind, id, &fields)?,
-                saved: change.raw().to_vec(),
-                heads: vec![change.hash()],
-                was_known: false,
-            });
-        }
+    if saved.is_none()
+        && change.is_first()
+        && let Some(fields) = Fields::of_creation(change)
+    {
+        return Ok(Merged {
+            record: Record::project(kind, id, &fields)?,
+            saved: change.raw().to_vec(),
+            heads: vec![change.hash()],
+            was_known: false,
+        });
     }
     let mut document = match saved {
         Some(saved) => Document::load(saved)?,

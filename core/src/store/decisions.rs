@@ -92,7 +92,7 @@ pub fn grant(db: &Connection, grant: GrantId) -> Result<Option<Grant>, Error> {
     let body: Option<Vec<u8>> = statement.query_row([grant.to_string()], |row| row.get(0)).optional()?;
     body.map(|body| match read(&body)? {
         Decision::Grant(grant) => Ok(grant),
-        other => Err(Error::Corrupt { reason: format!("not a grant: {other:?}") }),
+        _ => Err(Error::Corrupt { reason: "a grant's row holds another decision".into() }),
     })
     .transpose()
 }

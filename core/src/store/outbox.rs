@@ -263,13 +263,13 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
 
 /// A change that the server keeps for a person to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldChange {
+pub(crate) struct HeldChange {
     /// The document.
-    pub document: DocumentId,
+    pub(crate) document: DocumentId,
     /// Why, as a stable code.
-    pub code: String,
+    pub(crate) code: String,
     /// Why, in words.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {

@@ -53,11 +53,11 @@ pub fn load(db: &Connection, id: DocumentId) -> Result<Option<(Stored, Merged)>,
 /// [`Error::Record`] says why the change must be held or must wait; nothing was written then.
 pub fn apply(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<Merged, Error> {
     let stored = find(db, id)?;
-    if let Some(stored) = &stored {
-        if stored.kind != kind {
-            let reason = format!("the document is a {:?}, not a {kind:?}", stored.kind);
-            return Err(records::Error::Shape { key: String::new(), reason }.into());
-        }
+    if let Some(stored) = &stored
+        && stored.kind != kind
+    {
+        let reason = format!("the document is a {:?}, not a {kind:?}", stored.kind);
+        return Err(records::Error::Shape { key: String::new(), reason }.into());
     }
     let merged = records::merge(kind, id, stored.as_ref().map(|stored| stored.saved.as_slice()), change)?;
     if !merged.was_known {

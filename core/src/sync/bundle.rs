@@ -241,7 +241,7 @@ impl Bundle {
         if bytes.len() > 4 * crate::limits::MAX_BUNDLE_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let bundle: Self = decode(bytes).map_err(|_| Refusal::Unreadable)?;
+        let bundle: Self = decode(bytes).map_err(|_form| Refusal::Unreadable)?;
         if !(1..=BUNDLE_VERSION).contains(&bundle.header.version) {
             return Err(Refusal::UnknownVersion);
         }
@@ -259,7 +259,7 @@ impl Bundle {
     /// [`Refusal::BadSignature`].
     pub fn verify(&self, key: &VerifyingKey) -> Result<(), Refusal> {
         let signature = Signature::from_bytes(&self.signature);
-        key.verify(&self.message(), &signature).map_err(|_| Refusal::BadSignature)
+        key.verify(&self.message(), &signature).map_err(|_mismatch| Refusal::BadSignature)
     }
 
     /// The bundle's name.

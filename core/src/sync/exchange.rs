@@ -10,6 +10,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::authorization::{Authorization, Signed};
 use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
+use super::log::Cursor;
 use super::message::{
     self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse,
     WireError,
@@ -98,7 +99,7 @@ impl<'a> Exchange<'a> {
         }
         self.seal()?;
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
-        let cursors = self.store.read(inbox::cursors)?;
+        let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let body = loop {
             let request = SyncRequest {
                 protocol: PROTOCOL_VERSION,
@@ -140,7 +141,7 @@ impl<'a> Exchange<'a> {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| internal(&error))?;
                 self.challenged = false;
-                self.take(answer)
+                self.take(&answer)
             }
             401 => {
                 let answer: Result<ChallengeResponse, _> = message::unpack(&response.body);
@@ -158,7 +159,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn take(&mut self, answer: SyncResponse) -> Result<(), Error> {
+    fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
         if answer.statement.device != self.installation.device
             || !answer.statement.is_signed_by(&key, &answer.signature)

@@ -92,3 +92,32 @@ impl Cursor {
         self.chain = self.chain.then(entry);
     }
 }
+
+/// A cursor as a phone names it: eight bytes of the chain hash are enough to notice another history.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct CursorName {
+    /// Whose log.
+    #[n(0)]
+    pub scope: Scope,
+    /// How many entries lie before this place.
+    #[n(1)]
+    pub sequence: u64,
+    /// The beginning of the chain hash there.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub chain: [u8; 8],
+}
+
+impl Cursor {
+    /// The short form that is sent up.
+    pub fn name(&self) -> CursorName {
+        CursorName { scope: self.scope.clone(), sequence: self.sequence, chain: self.chain.short() }
+    }
+}
+
+impl ChainHash {
+    /// Its first eight bytes.
+    pub fn short(&self) -> [u8; 8] {
+        self.0.first_chunk().copied().unwrap_or_default()
+    }
+}

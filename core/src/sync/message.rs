@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 
 use super::bundle::{BundleHash, Envelope};
-use super::log::{ChainHash, Cursor};
+use super::log::{ChainHash, Cursor, CursorName};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use crate::records::ChangeHash;
@@ -154,7 +154,7 @@ pub struct SyncRequest {
     pub schema: u16,
     /// How far each scope was read; one that is not named is read from the start.
     #[n(2)]
-    pub cursors: Vec<Cursor>,
+    pub cursors: Vec<CursorName>,
     /// Sealed bundles, oldest first.
     #[n(3)]
     pub bundles: Vec<minicbor::bytes::ByteVec>,
@@ -206,7 +206,7 @@ pub struct Statement {
     /// The newest bundle of this device that the server has: number and hash.
     #[n(2)]
     pub device_head: Option<DeviceHead>,
-    /// The head of each scope that the device may read.
+    /// The heads of the scopes that have news for the device; of the others it has the head already.
     #[n(3)]
     pub heads: Vec<Cursor>,
 }
@@ -281,10 +281,10 @@ pub enum Verdict {
         #[n(1)]
         sequence: u64,
     },
-    /// Waits for other changes. This is no acknowledgement; any device may bring what is missing.
+    /// Waits for other changes, or for a newer server. This is no acknowledgement; any device may bring what is missing.
     #[n(1)]
     Deferred {
-        /// What is missing.
+        /// What is missing; empty if the server is too old to judge the entry.
         #[n(0)]
         missing: Vec<ChangeHash>,
     },

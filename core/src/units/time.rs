@@ -55,7 +55,7 @@ impl FromStr for BusinessDate {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
             .map(Self::from)
-            .map_err(|_| UnitError::new("not a date: write year-month-day, such as 2026-11-21"))
+            .map_err(|_form| UnitError::new("not a date: write year-month-day, such as 2026-11-21"))
     }
 }
 

@@ -1,0 +1,42 @@
+# The front door: `just` lists the recipes. Checks are stages of `tests/run`, so that people and CI run the same commands.
+
+# List the recipes
+[private]
+default:
+    @{{ just_executable() }} --list
+
+# Show a market day on real data
+demo *args:
+    cargo run -p farmtally-demo -- {{ args }}
+
+# Run every check and test, as CI does
+test:
+    tests/run
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Check the format and the lints
+lint:
+    tests/run fmt lint
+
+# Build the documentation; a warning fails
+docs:
+    tests/run docs
+
+# Run the benchmarks
+bench *args:
+    cargo bench -p farmtally-tests {{ args }}
+
+# Generate, build and test the Kotlin package
+kotlin:
+    tests/run kotlin
+
+# Generate and test the Python package
+python:
+    tests/run python
+
+# Check licences, sources and known faults of the dependencies
+deny:
+    tests/run deny

@@ -1,0 +1,85 @@
+//! What can go wrong on the server, and which HTTP answer each gets.
+
+use farmtally_core::ErrorCode;
+use farmtally_core::store;
+
+/// Why a request or command did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field of the request or command holds what it cannot hold.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The request is not signed by a device that is known here.
+    #[error("the device is not known here, or the signature does not fit")]
+    Unauthorized,
+    /// There is no such thing.
+    #[error("no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The request is larger than any may be.
+    #[error("{reason}")]
+    TooLarge {
+        /// What is allowed.
+        reason: String,
+    },
+    /// The phone speaks a version that this server does not.
+    #[error("{reason}")]
+    Incompatible {
+        /// Which of the two is too old.
+        reason: String,
+    },
+    /// The phone names a place in a log that this server never had.
+    #[error("{reason}")]
+    UnknownCursor {
+        /// Which place.
+        reason: String,
+    },
+    /// The database did not do as told.
+    #[error(transparent)]
+    Storage(#[from] store::Error),
+    /// The server cannot be set up as asked.
+    #[error("{reason}")]
+    Setup {
+        /// What is in the way.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The error's stable name.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid { .. } => ErrorCode::InvalidInput,
+            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
+            Self::UnknownCursor { .. } => ErrorCode::Stale,
+            Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
+            Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
+            Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
+            Self::Storage(store::Error::Record(_) | store::Error::Sqlite(_)) | Self::Setup { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> u16 {
+        match self.code() {
+            ErrorCode::InvalidInput => 422,
+            ErrorCode::Unauthorized => 401,
+            ErrorCode::NotFound => 404,
+            ErrorCode::TooLarge => 413,
+            ErrorCode::IncompatibleVersion => 426,
+            ErrorCode::Stale => 409,
+            ErrorCode::StorageFull => 503,
+            _ => 500,
+        }
+    }
+}

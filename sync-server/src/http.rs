@@ -1,0 +1,119 @@
+//! The server on the network: routes, limits, and the way from a request to [`Server::respond`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use farmtally_core::limits::MAX_WIRE_BYTES;
+use farmtally_core::sync::{CONTENT_TYPE, WireRequest};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::page::PageQuery;
+use crate::{Error, Server};
+
+/// A server that answers, until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    finished: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Where it listens; with the port that was chosen if 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops taking requests, ends the running ones, and returns.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if the server had failed.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended by itself is told nothing; its result is below.
+            drop(stop.send(()));
+        }
+        let failed = |error: String| Error::Setup { reason: format!("the server ended: {error}") };
+        self.finished.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Waits until the server ends by itself.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if it failed.
+    pub async fn wait(&mut self) -> Result<(), Error> {
+        let failed = |error: String| Error::Setup { reason: format!("the server ended: {error}") };
+        (&mut self.finished).await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// Puts a server on the network; port 0 chooses a free one.
+///
+/// # Errors
+/// [`Error::Setup`] if the address is taken.
+pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
+    let taken = |error: std::io::Error| Error::Setup { reason: format!("cannot listen on {host} port {port}: {error}") };
+    let listener = TcpListener::bind((host, port)).await.map_err(taken)?;
+    let address = listener.local_addr().map_err(taken)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let router = router(server);
+    let finished = tokio::spawn(async move {
+        let stopped = async {
+            // The sender lives in `Running`; when that is dropped, the server goes on until its runtime ends.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    });
+    Ok(Running { address, stop: Some(stop), finished })
+}
+
+fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/v1/enrol", post(enrol))
+        .route("/v1/sync", post(sync))
+        .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
+        .with_state(server)
+}
+
+async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(server, "/v1/enrol", &headers, &body).await
+}
+
+async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(server, "/v1/sync", &headers, &body).await
+}
+
+async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let request =
+        WireRequest { method: "POST", server_url: String::new(), path, authorization, body: body.to_vec() };
+    let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
+    let Ok(answered) = answered else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    (status, [content_type], answered.body).into_response()
+}
+
+async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
+    let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
+    match rendered {
+        Ok(Ok(html)) => Html(html).into_response(),
+        Ok(Err(error)) => {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, format!("{error}\n")).into_response()
+        }
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The server's keys and the challenges made with them.
+//!
+//! Owns the folder `keys`, which stands beside the data and not in its backups: a restored database must not bring old keys with it.
+
+use std::io::Write;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
+use farmtally_core::environment::Environment;
+use farmtally_core::sync::message::Challenge;
+use farmtally_core::units::Timestamp;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// How long a challenge is good for.
+const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
+/// How far a challenge may lie in the future: nodes behind one balancer may differ by a little.
+const CHALLENGE_LEAD_MS: i64 = 60_000;
+
+/// The server's keys.
+pub struct Keys {
+    signing: SigningKey,
+    successor: [u8; 32],
+    challenge: [u8; 32],
+}
+
+impl Keys {
+    /// Reads the keys in a folder, and makes them if there are none. Move `successor.key` to a safe place offline.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if the folder cannot be used or holds something else.
+    pub fn open(folder: &Path, environment: &Environment) -> Result<Self, Error> {
+        let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
+        std::fs::create_dir_all(folder).map_err(setup)?;
+        let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
+        let public = folder.join("successor.pub");
+        if !public.exists() {
+            let successor = SigningKey::from_bytes(&secret(&folder.join("successor.key"), environment)?);
+            write(&public, &successor.verifying_key().to_bytes())?;
+        }
+        let successor = read(&public)?;
+        let challenge = Sha256::digest([b"farmtally challenge 1\0".as_slice(), signing.as_bytes()].concat()).into();
+        Ok(Self { signing, successor, challenge })
+    }
+
+    /// The key that signs statements.
+    pub fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The public key that phones pin.
+    pub fn public(&self) -> [u8; 32] {
+        self.signing.verifying_key().to_bytes()
+    }
+
+    /// The public key that phones pin for later.
+    pub fn successor(&self) -> [u8; 32] {
+        self.successor
+    }
+
+    /// A challenge of this moment; nothing is stored about it.
+    pub fn challenge(&self, now: Timestamp) -> Challenge {
+        let time = now.0.to_be_bytes();
+        let mac: [u8; 32] = self.mac(time).finalize().into_bytes().into();
+        let mut challenge = [0; 24];
+        for (to, from) in challenge.iter_mut().zip(time.iter().chain(&mac)) {
+            *to = *from;
+        }
+        Challenge(challenge)
+    }
+
+    /// Whether a challenge is ours and recent.
+    pub fn accepts(&self, challenge: Challenge, now: Timestamp) -> bool {
+        let Some((time, mac)) = challenge.0.split_first_chunk::<8>() else { return false };
+        let age_ms = now.0.saturating_sub(i64::from_be_bytes(*time));
+        (-CHALLENGE_LEAD_MS..=CHALLENGE_LIFE_MS).contains(&age_ms) && self.mac(*time).verify_truncated_left(mac).is_ok()
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn mac(&self, time: [u8; 8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.challenge).expect("a key of 32 bytes");
+        mac.update(&time);
+        mac
+    }
+}
+
+fn secret(path: &Path, environment: &Environment) -> Result<[u8; 32], Error> {
+    if !path.exists() {
+        write(path, &environment.random())?;
+    }
+    read(path)
+}
+
+fn read(path: &Path) -> Result<[u8; 32], Error> {
+    let name = path.file_name().unwrap_or_default().display();
+    let wrong = |reason: String| Error::Setup { reason: format!("{name}: {reason}") };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let bytes = HEXLOWER.decode(text.trim().as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
+}
+
+/// Written aside and renamed, so that a crash leaves either no key or a whole one.
+fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
+    let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
+    let aside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&aside).map_err(setup)?;
+    file.write_all(HEXLOWER.encode(key).as_bytes()).map_err(setup)?;
+    file.sync_all().map_err(setup)?;
+    std::fs::rename(&aside, path).map_err(setup)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_good_for_two_days_on_the_server_that_made_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let environment = Environment::system();
+        let keys = Keys::open(&folder.path().join("a"), &environment).expect("keys");
+        let again = Keys::open(&folder.path().join("a"), &environment).expect("keys");
+        let other = Keys::open(&folder.path().join("b"), &environment).expect("keys");
+        let made = Timestamp(1_000_000_000_000);
+        let challenge = keys.challenge(made);
+        for (age_ms, good) in [
+            (-CHALLENGE_LEAD_MS - 1, false),
+            (-CHALLENGE_LEAD_MS, true),
+            (CHALLENGE_LIFE_MS, true),
+            (CHALLENGE_LIFE_MS + 1, false),
+        ] {
+            assert_eq!(again.accepts(challenge, Timestamp(made.0 + age_ms)), good, "{age_ms}");
+        }
+        assert!(!other.accepts(challenge, made));
+        let mut bent = challenge;
+        bent.0[20] ^= 1;
+        assert!(!keys.accepts(bent, made));
+    }
+}

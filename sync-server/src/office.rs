@@ -1,0 +1,246 @@
+//! What the office does by command: organisations, reference data, enrolment codes.
+
+use data_encoding::BASE32_NOPAD;
+use farmtally_core::decisions::{BagTypeRule, Centre, Commodity, Decision, Lorry, Organisation, RuleSet, Season, User};
+use farmtally_core::rules::Role;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::ingest::decide;
+use crate::storage::EnrolmentCode;
+use crate::{Error, Server};
+
+/// How long an enrolment code is good for.
+const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Reference data as an operator writes it, in JSON (format: `docs/operating.md`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReferenceFile {
+    centres: Vec<CentreEntry>,
+    commodities: Vec<CommodityEntry>,
+    seasons: Vec<SeasonEntry>,
+    lorries: Vec<LorryEntry>,
+    rule_sets: Vec<RuleSetEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CentreEntry {
+    centre: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommodityEntry {
+    commodity: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeasonEntry {
+    season: String,
+    commodity: String,
+    from: String,
+    to: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LorryEntry {
+    lorry: String,
+    payload_g: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleSetEntry {
+    number: u32,
+    commodity: String,
+    valid_from: String,
+    bag_types: Vec<BagTypeEntry>,
+    #[serde(default)]
+    moisture_required: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BagTypeEntry {
+    number: u8,
+    name: String,
+    tare_g: i64,
+}
+
+impl ReferenceFile {
+    /// Reads the JSON text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with line and column.
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        serde_json::from_str(json).map_err(|error| Error::Invalid { field: "reference", reason: error.to_string() })
+    }
+
+    fn decisions(&self) -> Result<Vec<Decision>, Error> {
+        let mut decisions = Vec::new();
+        for it in &self.centres {
+            decisions.push(Decision::Centre(Centre { centre: read("centre", &it.centre)?, name: it.name.clone() }));
+        }
+        for it in &self.commodities {
+            let commodity = read("commodity", &it.commodity)?;
+            decisions.push(Decision::Commodity(Commodity { commodity, name: it.name.clone() }));
+        }
+        for it in &self.seasons {
+            let (from, to): (BusinessDate, BusinessDate) = (read("from", &it.from)?, read("to", &it.to)?);
+            if from > to {
+                return Err(Error::Invalid { field: "season", reason: format!("{} ends before it begins", it.season) });
+            }
+            let (season, commodity) = (read("season", &it.season)?, read("commodity", &it.commodity)?);
+            decisions.push(Decision::Season(Season { season, commodity, from, to }));
+        }
+        for it in &self.lorries {
+            if it.payload_g <= 0 {
+                return Err(Error::Invalid { field: "payload_g", reason: format!("{} must carry something", it.lorry) });
+            }
+            decisions.push(Decision::Lorry(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) }));
+        }
+        for it in &self.rule_sets {
+            decisions.push(Decision::RuleSet(it.rule_set()?));
+        }
+        Ok(decisions)
+    }
+}
+
+impl RuleSetEntry {
+    fn rule_set(&self) -> Result<RuleSet, Error> {
+        let mut bag_types = Vec::new();
+        for it in &self.bag_types {
+            if it.number > 15 || it.tare_g < 0 {
+                let reason = format!("bag type {}: numbers are 0 to 15, tares not negative", it.number);
+                return Err(Error::Invalid { field: "bag_types", reason });
+            }
+            bag_types.push(BagTypeRule { number: it.number, name: it.name.clone(), tare: Grams(it.tare_g) });
+        }
+        Ok(RuleSet {
+            number: self.number,
+            commodity: read("commodity", &self.commodity)?,
+            valid_from: read("valid_from", &self.valid_from)?,
+            bag_types,
+            moisture_required: self.moisture_required,
+        })
+    }
+}
+
+fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error| Error::Invalid { field, reason: format!("{text:?}: {error}") })
+}
+
+/// What an enrolment code is made for.
+#[derive(Clone, Debug)]
+pub struct NewCode {
+    /// The person's name; somebody of this exact name gets a further device.
+    pub user: String,
+    /// As what.
+    pub role: Role,
+    /// Where.
+    pub centres: Vec<CentreCode>,
+}
+
+impl Server {
+    /// Creates an organisation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Storage`].
+    pub fn create_organisation(&self, name: &str, zone_minutes: i16, file: &ReferenceFile) -> Result<OrganisationId, Error> {
+        if name.trim().is_empty() {
+            return Err(Error::Invalid { field: "name", reason: "must not be empty".into() });
+        }
+        let mut decisions = file.decisions()?;
+        let organisation_id: OrganisationId = self.environment.new_id();
+        decisions.insert(0, Decision::Organisation(Organisation { organisation_id, name: name.trim().to_owned(), zone_minutes }));
+        self.storage.add_organisation(organisation_id)?;
+        self.publish(organisation_id, &decisions)?;
+        Ok(organisation_id)
+    }
+
+    /// Adds reference data to an organisation, or replaces records of the same codes. A published rule set never changes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Storage`].
+    pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
+        self.publish(organisation, &file.decisions()?)
+    }
+
+    fn publish(&self, organisation: OrganisationId, decisions: &[Decision]) -> Result<(), Error> {
+        self.storage.write(organisation, &mut |db| {
+            let reference = db.reference()?;
+            let work = db.next_work()?;
+            for decision in decisions {
+                if let Decision::RuleSet(rules) = decision
+                    && let Some(published) = reference.rule_set(rules.number)
+                {
+                    if published != rules {
+                        let reason = format!("rule set {} is published and can't change: use a new number", rules.number);
+                        return Err(Error::Invalid { field: "rule_sets", reason });
+                    }
+                    continue;
+                }
+                decide(db, organisation, &Scope::Organisation, work, decision)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a code with which one phone can be enrolled, once, within seven days. It cannot be read again.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
+    pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
+        let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
+        let hash = code_hash(&code);
+        let now = self.environment.clock.now();
+        self.storage.add_route(&hash, organisation)?;
+        self.storage.write(organisation, &mut |db| {
+            let reference = db.reference()?;
+            for centre in &new.centres {
+                if !reference.centres.iter().any(|known| known.centre == *centre) {
+                    return Err(Error::Invalid { field: "centre", reason: format!("there is no centre {centre}") });
+                }
+            }
+            let known = reference.users.iter().find(|user| user.name == new.user);
+            let user = if let Some(known) = known {
+                known.user
+            } else {
+                let user: UserId = self.environment.new_id();
+                let work = db.next_work()?;
+                let decision = Decision::User(User { user, name: new.user.clone() });
+                decide(db, organisation, &Scope::Organisation, work, &decision)?;
+                user
+            };
+            db.save_enrolment_code(&EnrolmentCode {
+                hash,
+                user,
+                role: new.role,
+                centres: new.centres.clone(),
+                expires_at: Timestamp(now.0 + CODE_LIFE_MS),
+                device: None,
+            })
+        })?;
+        Ok(grouped(&code))
+    }
+}
+
+/// `ABCD-EFGH-IJKL-MNOP`.
+fn grouped(code: &str) -> String {
+    let characters: Vec<char> = code.chars().collect();
+    characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// Codes are kept as hashes; blanks, hyphens and case do not matter.
+pub(crate) fn code_hash(code: &str) -> [u8; 32] {
+    let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    Sha256::digest(plain).into()
+}

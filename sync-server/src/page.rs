@@ -1,0 +1,193 @@
+//! The office's page: what was recorded on a day, where, by which device, and what waits for a person.
+//!
+//! Shows codes and weights; farmers' names stay out until there is a sign-in.
+
+use askama::Template;
+use farmtally_core::decisions::Organisation;
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
+use farmtally_core::store::decisions::Reference;
+use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
+use serde::Deserialize;
+
+use crate::storage::{Device, Transaction};
+use crate::{Error, Server};
+
+/// Deliveries on the page at most; the sums are over all.
+const DELIVERIES_SHOWN: u32 = 100;
+
+/// What the page's address asks for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PageQuery {
+    organisation: Option<String>,
+    date: Option<String>,
+}
+
+/// A day of an organisation.
+#[derive(Clone, Debug)]
+pub struct Day {
+    /// Whose.
+    pub organisation: Organisation,
+    /// Which day.
+    pub date: BusinessDate,
+    /// Centre by centre.
+    pub centres: Vec<DayCentre>,
+    /// Reviews of all days, by kind: the code and how many.
+    pub reviews: Vec<(String, usize)>,
+    /// Entries that are held.
+    pub held: usize,
+    devices: Vec<DeviceLine>,
+}
+
+/// A day of a centre's season.
+#[derive(Clone, Debug)]
+pub struct DayCentre {
+    /// Where.
+    pub scope: Scope,
+    /// What its deliveries add up to.
+    pub sum: Sum,
+    name: String,
+    loads: Vec<LoadLine>,
+    deliveries: Vec<DeliveryLine>,
+}
+
+#[derive(Clone, Debug)]
+struct LoadLine {
+    row: LoadRow,
+    sum: Sum,
+    late: usize,
+    is_contended: bool,
+}
+
+#[derive(Clone, Debug)]
+struct DeliveryLine {
+    row: DeliveryRow,
+    farmer: String,
+    receipt: String,
+    time: String,
+}
+
+#[derive(Clone, Debug)]
+struct DeviceLine {
+    device: Device,
+    user: String,
+    seen: String,
+}
+
+#[derive(Template)]
+#[template(path = "day.html")]
+struct DayPage<'a> {
+    day: &'a Day,
+}
+
+#[derive(Template)]
+#[template(path = "organisations.html")]
+struct OrganisationsPage {
+    organisations: Vec<Organisation>,
+}
+
+impl Server {
+    /// What an organisation recorded on a day; without a day, on the latest that has a delivery, else today.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an organisation that does not exist, [`Error::Storage`].
+    pub fn day(&self, organisation: OrganisationId, date: Option<BusinessDate>) -> Result<Day, Error> {
+        if !self.storage.organisations()?.contains(&organisation) {
+            return Err(Error::NotFound { what: "organisation" });
+        }
+        let now = self.environment.clock.now();
+        let mut day = None;
+        self.storage.read(organisation, &mut |db| {
+            day = Some(read_day(db, date, now)?);
+            Ok(())
+        })?;
+        day.ok_or(Error::NotFound { what: "organisation" })
+    }
+
+    pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {
+        let read = |field, text: &str| Error::Invalid { field, reason: format!("{text:?} cannot be read") };
+        let date = query.date.as_deref().filter(|text| !text.is_empty());
+        let date = date.map(|text| text.parse().map_err(|_wrong| read("date", text))).transpose()?;
+        let asked = query.organisation.as_deref();
+        let asked = asked.map(|text| text.parse().map_err(|_wrong| read("organisation", text))).transpose()?;
+        let all = self.storage.organisations()?;
+        let html = match (asked, all.as_slice()) {
+            (Some(organisation), _) | (None, &[organisation]) => {
+                DayPage { day: &self.day(organisation, date)? }.render()
+            }
+            (None, all) => {
+                let days = all.iter().map(|organisation| self.day(*organisation, None));
+                let organisations = days.map(|day| day.map(|day| day.organisation)).collect::<Result<_, _>>()?;
+                OrganisationsPage { organisations }.render()
+            }
+        };
+        html.map_err(|error| Error::Setup { reason: error.to_string() })
+    }
+}
+
+fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp) -> Result<Day, Error> {
+    let reference = db.reference()?;
+    let organisation = reference.organisation.clone().ok_or(Error::NotFound { what: "organisation" })?;
+    let zone_minutes = organisation.zone_minutes;
+    let date = match date {
+        Some(date) => date,
+        None => db.latest_day()?.unwrap_or_else(|| now.date(zone_minutes)),
+    };
+    let reviews = db.reviews()?;
+    let naming = |code: ReviewCode, document: DocumentId| {
+        reviews.iter().filter(|review| review.code == code.code() && review.documents.contains(&document)).count()
+    };
+    let mut centres = Vec::new();
+    for scope in db.scopes_on(date)? {
+        let mut loads = Vec::new();
+        for row in db.loads(&scope, date)? {
+            let sum = db.load_sum(row.load_id)?;
+            let late = naming(ReviewCode::LateDelivery, row.load_id.into());
+            let is_contended = naming(ReviewCode::LoadContention, row.load_id.into()) > 0;
+            loads.push(LoadLine { row, sum, late, is_contended });
+        }
+        let mut deliveries = Vec::new();
+        for row in db.deliveries(&scope, date, DELIVERIES_SHOWN)? {
+            deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
+        }
+        let name = scope.centre().map_or_else(String::new, |code| {
+            let centre = reference.centres.iter().find(|centre| centre.centre == *code);
+            centre.map_or_else(|| code.to_string(), |centre| centre.name.clone())
+        });
+        centres.push(DayCentre { sum: db.day_sum(&scope, date)?, name, loads, deliveries, scope });
+    }
+    let mut counts = std::collections::BTreeMap::new();
+    for review in &reviews {
+        *counts.entry(review.code.clone()).or_insert(0) += 1;
+    }
+    let devices = db.devices()?.into_iter().map(|device| device_line(&reference, device, zone_minutes)).collect();
+    let held = db.held()?.len();
+    Ok(Day { organisation, date, centres, reviews: counts.into_iter().collect(), held, devices })
+}
+
+fn delivery_line(
+    db: &mut dyn Transaction,
+    scope: &Scope,
+    row: DeliveryRow,
+    zone_minutes: i16,
+) -> Result<DeliveryLine, Error> {
+    let farmer = db.farmer(row.farmer_id)?.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
+    let receipt = scope.centre().map_or_else(String::new, |centre| {
+        let (device, sequence) = (row.device, row.receipt_sequence);
+        farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
+    });
+    Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
+}
+
+fn device_line(reference: &Reference, device: Device, zone_minutes: i16) -> DeviceLine {
+    let user = reference.users.iter().find(|user| user.user == device.user);
+    let user = user.map_or_else(|| device.user.to_string(), |user| user.name.clone());
+    DeviceLine { user, seen: local_time(device.seen_at, zone_minutes), device }
+}
+
+/// `2019-05-09 14:30`, by the organisation's clock.
+fn local_time(at: Timestamp, zone_minutes: i16) -> String {
+    let local = Timestamp(at.0.saturating_add(i64::from(zone_minutes) * 60_000));
+    local.to_string().replace('T', " ").chars().take(16).collect()
+}

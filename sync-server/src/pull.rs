@@ -1,0 +1,137 @@
+//! What phones fetch: frames of the scopes that their grants reach.
+//!
+//! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
+
+use farmtally_core::decisions::Grant;
+use farmtally_core::limits::FRAME_BYTES;
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::log::{Cursor, CursorName};
+use farmtally_core::sync::message::{Frame, FrameEntry};
+use farmtally_core::units::{DeviceId, OrganisationId};
+
+use crate::Error;
+use crate::storage::{LogContent, LogEntry, Transaction};
+
+/// Log entries that are read at a time.
+const BATCH: u32 = 500;
+
+/// News for a device.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) heads: Vec<Cursor>,
+    pub(crate) more: bool,
+}
+
+/// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
+/// then centres and seasons.
+pub(crate) fn pull(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    device: DeviceId,
+    cursors: &[CursorName],
+    budget: usize,
+    own_bytes: bool,
+) -> Result<News, Error> {
+    let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == device).collect();
+    let reaches = |scope: &Scope| match scope {
+        Scope::Device(of) => *of == device,
+        Scope::Organisation => true,
+        Scope::Centre(centre) | Scope::Season(centre, _) => grants.iter().any(|grant| grant.centres.contains(centre)),
+    };
+    let mut scopes = db.scopes()?;
+    scopes.retain(reaches);
+    scopes.sort();
+
+    let mut news = News::default();
+    let mut spent = 0;
+    for scope in scopes {
+        let Some(head) = db.head(&scope)? else { continue };
+        let mut from = place(db, organisation, cursors.iter().find(|cursor| cursor.scope == scope), &scope)?;
+        if from.sequence == head.sequence {
+            continue;
+        }
+        news.heads.push(head.clone());
+        while from.sequence < head.sequence {
+            if spent >= budget {
+                news.more = true;
+                return Ok(news);
+            }
+            let (frame, bytes, reached) = frame(db, device, &from, own_bytes)?;
+            news.frames.push(frame);
+            spent += bytes;
+            from = reached;
+        }
+    }
+    Ok(news)
+}
+
+/// The place that a device names, if it lies on this server's log.
+fn place(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    named: Option<&CursorName>,
+    scope: &Scope,
+) -> Result<Cursor, Error> {
+    let start = Cursor::start(organisation, scope.clone());
+    let Some(named) = named else { return Ok(start) };
+    let known = if named.sequence == 0 { Some(start) } else { db.entry(scope, named.sequence)?.map(|it| it.cursor) };
+    known.filter(|cursor| cursor.chain.short() == named.chain).ok_or_else(|| Error::UnknownCursor {
+        reason: format!("entry {} of {scope} is not the one that the device has read", named.sequence),
+    })
+}
+
+/// One frame after a place, its size in raw bytes, and where it ends.
+fn frame(
+    db: &mut dyn Transaction,
+    device: DeviceId,
+    from: &Cursor,
+    own_bytes: bool,
+) -> Result<(Frame, usize, Cursor), Error> {
+    let mut entries: Vec<FrameEntry> = Vec::new();
+    let (mut bytes, mut at, mut work) = (0, from.clone(), None);
+    'frame: loop {
+        let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
+        let is_last = batch.len() < BATCH as usize;
+        for entry in batch {
+            if bytes >= FRAME_BYTES && work != Some(entry.work) {
+                break 'frame;
+            }
+            work = Some(entry.work);
+            at = entry.cursor.clone();
+            bytes += push(&mut entries, entry, device, own_bytes);
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok((Frame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
+}
+
+/// Adds an entry to a frame; a device's own changes become ranges of its bundles. Returns what the entry costs.
+fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
+    match entry.content {
+        LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device == device && !own_bytes => {
+            match entries.last_mut() {
+                Some(FrameEntry::Own { bundle: last, first, count }) if *last == bundle && *first + *count == number => {
+                    *count += 1;
+                    0
+                }
+                _ => {
+                    entries.push(FrameEntry::Own { bundle, first: number, count: 1 });
+                    40
+                }
+            }
+        }
+        LogContent::Change { envelope, change, .. } => {
+            let bytes = change.len() + 100;
+            entries.push(FrameEntry::Change { envelope, change });
+            bytes
+        }
+        LogContent::Decision(decision) => {
+            let bytes = decision.len();
+            entries.push(FrameEntry::Decision { decision });
+            bytes
+        }
+    }
+}

@@ -1,0 +1,70 @@
+-- What the server keeps for one organisation, beside the records that phones have too.
+
+CREATE TABLE devices (
+    device_id      BLOB NOT NULL PRIMARY KEY,
+    device_code    INTEGER NOT NULL UNIQUE,
+    public_key     BLOB NOT NULL UNIQUE,
+    user_id        BLOB NOT NULL,
+    model          TEXT NOT NULL,
+    enrolled_at_ms INTEGER NOT NULL,
+    seen_at_ms     INTEGER NOT NULL,
+    head_seq       INTEGER NOT NULL,             -- its newest bundle here, 0 for none
+    head_hash      BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE enrolment_codes (
+    code_hash     BLOB NOT NULL PRIMARY KEY,     -- SHA-256: the code itself is only shown once
+    user_id       BLOB NOT NULL,
+    role          TEXT NOT NULL,
+    centres       TEXT NOT NULL,                 -- codes, separated by blanks
+    expires_at_ms INTEGER NOT NULL,
+    device_id     BLOB                           -- who redeemed it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bundles (
+    hash           BLOB NOT NULL PRIMARY KEY,
+    device_id      BLOB NOT NULL,
+    bundle_seq     INTEGER NOT NULL,
+    bytes          BLOB NOT NULL,
+    verdicts       BLOB NOT NULL,                -- CBOR of the runs, repeated when the bundle comes again
+    received_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX bundles_by_device ON bundles (device_id, bundle_seq);
+
+CREATE TABLE scopes (
+    scope TEXT NOT NULL PRIMARY KEY,
+    seq   INTEGER NOT NULL,                      -- taken inside the commit, never from a counter that may skip
+    chain BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log (
+    scope          TEXT NOT NULL,
+    seq            INTEGER NOT NULL,
+    chain          BLOB NOT NULL,                -- after this entry
+    work           INTEGER NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
+    bundle_hash    BLOB,                         -- null for a decision
+    entry          INTEGER,
+    envelope       BLOB,                         -- CBOR of sync::bundle::Envelope; null for a decision
+    body           BLOB NOT NULL,                -- the stripped change, or the decision
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Where a change stands in the log.
+CREATE TABLE logged_changes (
+    document_id BLOB NOT NULL,
+    change_hash BLOB NOT NULL,
+    scope       TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    PRIMARY KEY (document_id, change_hash)
+) STRICT, WITHOUT ROWID;
+
+-- Entries that a person must decide about; their bytes are in the bundle.
+CREATE TABLE held (
+    bundle_hash BLOB NOT NULL,
+    entry       INTEGER NOT NULL,
+    document_id BLOB NOT NULL,
+    code        TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    held_at_ms  INTEGER NOT NULL,
+    PRIMARY KEY (bundle_hash, entry)
+) STRICT, WITHOUT ROWID;
