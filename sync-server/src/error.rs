@@ -65,7 +65,9 @@ impl Error {
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
-            Self::Storage(store::Error::Record(_) | store::Error::Sqlite(_)) | Self::Setup { .. } => ErrorCode::Internal,
+            Self::Storage(store::Error::Record(_) | store::Error::Sqlite(_)) | Self::Setup { .. } => {
+                ErrorCode::Internal
+            }
         }
     }
 

@@ -38,8 +38,8 @@ impl Running {
     /// [`Error::Setup`] if the server had failed.
     pub async fn stop(mut self) -> Result<(), Error> {
         if let Some(stop) = self.stop.take() {
-            // A server that has ended by itself is told nothing; its result is below.
-            drop(stop.send(()));
+            // A server that has ended by itself hears nothing; its result is below.
+            let _ended_already = stop.send(());
         }
         let failed = |error: String| Error::Setup { reason: format!("the server ended: {error}") };
         self.finished.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
@@ -51,7 +51,10 @@ impl Running {
     /// [`Error::Setup`] if it failed.
     pub async fn wait(&mut self) -> Result<(), Error> {
         let failed = |error: String| Error::Setup { reason: format!("the server ended: {error}") };
-        (&mut self.finished).await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+        (&mut self.finished)
+            .await
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))
     }
 }
 
@@ -60,7 +63,8 @@ impl Running {
 /// # Errors
 /// [`Error::Setup`] if the address is taken.
 pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
-    let taken = |error: std::io::Error| Error::Setup { reason: format!("cannot listen on {host} port {port}: {error}") };
+    let taken =
+        |error: std::io::Error| Error::Setup { reason: format!("cannot listen on {host} port {port}: {error}") };
     let listener = TcpListener::bind((host, port)).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -97,8 +101,7 @@ async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes
 
 async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let request =
-        WireRequest { method: "POST", server_url: String::new(), path, authorization, body: body.to_vec() };
+    let request = WireRequest { method: "POST", server_url: String::new(), path, authorization, body: body.to_vec() };
     let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
     let Ok(answered) = answered else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -33,7 +33,11 @@ pub(crate) fn ingest(
 }
 
 /// The inner error refuses the bundle without a trace.
-fn open(db: &mut dyn Transaction, organisation: OrganisationId, bytes: &[u8]) -> Result<Result<Bundle, Refusal>, Error> {
+fn open(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    bytes: &[u8],
+) -> Result<Result<Bundle, Refusal>, Error> {
     let bundle = match Bundle::parse(bytes) {
         Ok(bundle) if bundle.header.organisation != organisation => return Ok(Err(Refusal::ForeignOrganisation)),
         Ok(bundle) => bundle,

@@ -21,7 +21,7 @@ const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 const CHALLENGE_LEAD_MS: i64 = 60_000;
 
 /// The server's keys.
-pub struct Keys {
+pub(crate) struct Keys {
     signing: SigningKey,
     successor: [u8; 32],
     challenge: [u8; 32],
@@ -32,7 +32,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Error::Setup`] if the folder cannot be used or holds something else.
-    pub fn open(folder: &Path, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn open(folder: &Path, environment: &Environment) -> Result<Self, Error> {
         let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
         std::fs::create_dir_all(folder).map_err(setup)?;
         let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
@@ -47,22 +47,22 @@ impl Keys {
     }
 
     /// The key that signs statements.
-    pub fn signing(&self) -> &SigningKey {
+    pub(crate) fn signing(&self) -> &SigningKey {
         &self.signing
     }
 
     /// The public key that phones pin.
-    pub fn public(&self) -> [u8; 32] {
+    pub(crate) fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
     }
 
     /// The public key that phones pin for later.
-    pub fn successor(&self) -> [u8; 32] {
+    pub(crate) fn successor(&self) -> [u8; 32] {
         self.successor
     }
 
     /// A challenge of this moment; nothing is stored about it.
-    pub fn challenge(&self, now: Timestamp) -> Challenge {
+    pub(crate) fn challenge(&self, now: Timestamp) -> Challenge {
         let time = now.0.to_be_bytes();
         let mac: [u8; 32] = self.mac(time).finalize().into_bytes().into();
         let mut challenge = [0; 24];
@@ -73,7 +73,7 @@ impl Keys {
     }
 
     /// Whether a challenge is ours and recent.
-    pub fn accepts(&self, challenge: Challenge, now: Timestamp) -> bool {
+    pub(crate) fn accepts(&self, challenge: Challenge, now: Timestamp) -> bool {
         let Some((time, mac)) = challenge.0.split_first_chunk::<8>() else { return false };
         let age_ms = now.0.saturating_sub(i64::from_be_bytes(*time));
         (-CHALLENGE_LEAD_MS..=CHALLENGE_LIFE_MS).contains(&age_ms) && self.mac(*time).verify_truncated_left(mac).is_ok()

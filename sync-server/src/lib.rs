@@ -124,7 +124,8 @@ impl Server {
 
     /// The device that signed the request, with a challenge of ours.
     fn authenticate(&self, request: &WireRequest, now: Timestamp) -> Result<(OrganisationId, Device), Error> {
-        let header = request.authorization.as_deref().and_then(Authorization::from_header).ok_or(Error::Unauthorized)?;
+        let header =
+            request.authorization.as_deref().and_then(Authorization::from_header).ok_or(Error::Unauthorized)?;
         if !self.keys.accepts(header.challenge, now) {
             return Err(Error::Unauthorized);
         }
@@ -154,9 +155,9 @@ fn require_protocol(protocol: u16) -> Result<(), Error> {
     match protocol {
         PROTOCOL_VERSION => Ok(()),
         0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
-        newer => {
-            Err(Error::Incompatible { reason: format!("protocol {newer} is newer than this server: update the server") })
-        }
+        newer => Err(Error::Incompatible {
+            reason: format!("protocol {newer} is newer than this server: update the server"),
+        }),
     }
 }
 

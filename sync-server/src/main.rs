@@ -142,7 +142,9 @@ fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<Orga
         (Some(asked), _) => anyhow::bail!("there is no organisation {asked}: see `farmtally-server org list`"),
         (None, &[only]) => Ok(only),
         (None, []) => anyhow::bail!("there is no organisation yet: create one with `farmtally-server org create`"),
-        (None, _) => anyhow::bail!("there are several organisations: name one with --org, see `farmtally-server org list`"),
+        (None, _) => {
+            anyhow::bail!("there are several organisations: name one with --org, see `farmtally-server org list`")
+        }
     }
 }
 

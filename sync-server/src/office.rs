@@ -103,7 +103,10 @@ impl ReferenceFile {
         }
         for it in &self.lorries {
             if it.payload_g <= 0 {
-                return Err(Error::Invalid { field: "payload_g", reason: format!("{} must carry something", it.lorry) });
+                return Err(Error::Invalid {
+                    field: "payload_g",
+                    reason: format!("{} must carry something", it.lorry),
+                });
             }
             decisions.push(Decision::Lorry(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) }));
         }
@@ -154,13 +157,21 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::Storage`].
-    pub fn create_organisation(&self, name: &str, zone_minutes: i16, file: &ReferenceFile) -> Result<OrganisationId, Error> {
+    pub fn create_organisation(
+        &self,
+        name: &str,
+        zone_minutes: i16,
+        file: &ReferenceFile,
+    ) -> Result<OrganisationId, Error> {
         if name.trim().is_empty() {
             return Err(Error::Invalid { field: "name", reason: "must not be empty".into() });
         }
         let mut decisions = file.decisions()?;
         let organisation_id: OrganisationId = self.environment.new_id();
-        decisions.insert(0, Decision::Organisation(Organisation { organisation_id, name: name.trim().to_owned(), zone_minutes }));
+        decisions.insert(
+            0,
+            Decision::Organisation(Organisation { organisation_id, name: name.trim().to_owned(), zone_minutes }),
+        );
         self.storage.add_organisation(organisation_id)?;
         self.publish(organisation_id, &decisions)?;
         Ok(organisation_id)
@@ -183,7 +194,8 @@ impl Server {
                     && let Some(published) = reference.rule_set(rules.number)
                 {
                     if published != rules {
-                        let reason = format!("rule set {} is published and can't change: use a new number", rules.number);
+                        let reason =
+                            format!("rule set {} is published and can't change: use a new number", rules.number);
                         return Err(Error::Invalid { field: "rule_sets", reason });
                     }
                     continue;

@@ -6,8 +6,8 @@ use askama::Template;
 use farmtally_core::decisions::Organisation;
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
 use farmtally_core::store::decisions::Reference;
+use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
 use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
 

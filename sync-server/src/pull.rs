@@ -113,7 +113,9 @@ fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_by
     match entry.content {
         LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device == device && !own_bytes => {
             match entries.last_mut() {
-                Some(FrameEntry::Own { bundle: last, first, count }) if *last == bundle && *first + *count == number => {
+                Some(FrameEntry::Own { bundle: last, first, count })
+                    if *last == bundle && *first + *count == number =>
+                {
                     *count += 1;
                     0
                 }

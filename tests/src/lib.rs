@@ -1,0 +1,13 @@
+//! The test kit: named people on named phones, a server in the same process, and a network between them that can fail.
+//!
+//! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
+
+mod cast;
+mod market;
+mod network;
+mod world;
+
+pub use cast::Person;
+pub use market::{Market, fingerprint};
+pub use network::{Fault, Network};
+pub use world::{SeededEntropy, TestClock, environment};

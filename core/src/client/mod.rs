@@ -27,13 +27,13 @@ use crate::store::installation::{self, Counters, Installation};
 use crate::store::{PHONE, Store};
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
 
+pub use crate::store::outbox::{Backlog, SyncState};
 pub use action::Basis;
 pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
 pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{InboxItem, InboxKind};
 pub use load::{LoadView, OpenLoad};
-pub use crate::store::outbox::{Backlog, SyncState};
 pub use sync::{SyncOutcome, SyncReport, SyncStatus};
 
 /// The database's name inside the data folder.

@@ -216,7 +216,13 @@ pub trait Transaction {
     /// The scopes that have a log.
     fn scopes(&mut self) -> Result<Vec<Scope>, Error>;
     /// Appends to a scope's log; `work` is the same for all that belongs together.
-    fn append(&mut self, organisation: OrganisationId, scope: &Scope, work: u64, entry: &NewEntry<'_>) -> Result<Cursor, Error>;
+    fn append(
+        &mut self,
+        organisation: OrganisationId,
+        scope: &Scope,
+        work: u64,
+        entry: &NewEntry<'_>,
+    ) -> Result<Cursor, Error>;
     /// A number for what belongs together, different from all before.
     fn next_work(&mut self) -> Result<u64, Error>;
     /// The entry with a number.

@@ -21,7 +21,9 @@ use farmtally_core::units::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::{Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Storage, StoredBundle, Transaction, Work};
+use super::{
+    Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Storage, StoredBundle, Transaction, Work,
+};
 use crate::Error;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
@@ -41,7 +43,8 @@ impl SqliteStorage {
     /// # Errors
     /// [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::Setup { reason: format!("the data folder: {error}") })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::Setup { reason: format!("the data folder: {error}") })?;
         let control = Store::open(&folder.join("control.db"), CONTROL)?;
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
@@ -132,8 +135,7 @@ impl SqliteTransaction<'_> {
     }
 }
 
-const DEVICE: &str =
-    "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash FROM devices";
+const DEVICE: &str = "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash FROM devices";
 
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     let hash: Option<[u8; 32]> = row.get(8)?;
@@ -186,8 +188,7 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn add_device(&mut self, device: &Device) -> Result<DeviceCode, Error> {
-        let newest: Option<u32> =
-            self.row("SELECT max(device_code) FROM devices", [], |row| row.get(0))?.flatten();
+        let newest: Option<u32> = self.row("SELECT max(device_code) FROM devices", [], |row| row.get(0))?.flatten();
         // From two characters on, so that codes look alike on receipts.
         let code = DeviceCode(newest.map_or(32, |newest| newest + 1));
         self.run(

@@ -1,0 +1,178 @@
+//! People and what they do, in the words of a market.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use farmtally_core::client::{
+    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadView, OpenLoad,
+    StartDraft, SyncReport,
+};
+use farmtally_core::environment::Environment;
+use farmtally_core::records::BagSource;
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::rules::Check;
+use farmtally_core::store::rows::Sum;
+use farmtally_core::units::{BagType, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
+use farmtally_core::{Error, client};
+
+use crate::{Network, TestClock};
+
+/// Somebody with a phone.
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The phone's core.
+    pub client: FieldClient,
+    /// The phone's way to the server.
+    pub network: Network,
+    /// The phone's folder.
+    pub folder: PathBuf,
+    centre: CentreCode,
+    environment: Environment,
+    clock: Arc<TestClock>,
+}
+
+impl Person {
+    pub(crate) fn new(
+        name: &str,
+        folder: &Path,
+        environment: Environment,
+        clock: &Arc<TestClock>,
+        network: Network,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            client: FieldClient::open(folder, environment.clone()).expect("a phone"),
+            network,
+            folder: folder.to_owned(),
+            centre: "KOLAR".parse().expect("a code"),
+            environment,
+            clock: Arc::clone(clock),
+        }
+    }
+
+    /// The phone's database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("field.db")
+    }
+
+    /// The app is killed and started again.
+    #[must_use]
+    pub fn restarts(self) -> Self {
+        let Self { name, client, network, folder, centre, environment, clock } = self;
+        drop(client);
+        let client = FieldClient::open(&folder, environment.clone()).expect("a phone");
+        Self { name, client, network, folder, centre, environment, clock }
+    }
+
+    /// Registers a farmer; says yes if somebody looks alike.
+    pub fn registers(&self, name: &str, village: &str, phone: &str) -> FarmerView {
+        let details = ContactDetails { name: name.into(), village: village.into(), phone: phone.into() };
+        let input = FarmerInput { centre: self.centre.clone(), details };
+        self.client.register_farmer(&input, &[Check::FarmerLooksAlike]).expect("registered")
+    }
+
+    /// Begins a draft.
+    pub fn starts(&self, farmer: Option<FarmerId>, load: Option<LoadId>) -> DeliveryView {
+        let input = StartDraft {
+            centre: self.centre.clone(),
+            commodity: "TOMATO".parse().expect("a code"),
+            farmer_id: farmer,
+            load_id: load,
+            replaces: None,
+        };
+        self.client.start_draft(input).expect("a draft")
+    }
+
+    /// Calls out one bag, fifteen seconds after the last.
+    pub fn adds_bag(&self, draft: &DeliveryView, grams: i64) -> DeliveryView {
+        self.clock.pass(15);
+        self.client.edit_draft(draft.basis, &[bag(grams)]).expect("a bag")
+    }
+
+    /// Weighs a farmer's bags one by one and records them; says yes to everything unusual.
+    pub fn weighs(&self, farmer: FarmerId, load: Option<LoadId>, grams: &[i64]) -> DeliveryView {
+        let mut draft = self.starts(Some(farmer), load);
+        for grams in grams {
+            draft = self.adds_bag(&draft, *grams);
+        }
+        self.client.record_delivery(draft.basis, &Check::ALL).expect("recorded")
+    }
+
+    /// Adds a forgotten bag to a recorded delivery.
+    pub fn amends(&self, delivery: DeliveryId, grams: i64) -> Result<DeliveryView, Error> {
+        let basis = self.client.delivery(delivery)?.basis;
+        let gross = Grams(grams).try_into().expect("a bag");
+        let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+        self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit])
+    }
+
+    /// Puts a recorded delivery on another load.
+    pub fn moves(&self, delivery: DeliveryId, load: Option<LoadId>) -> Result<DeliveryView, Error> {
+        let basis = self.client.delivery(delivery)?.basis;
+        self.client.amend_delivery(basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
+    }
+
+    /// Voids a recorded delivery.
+    pub fn voids(&self, delivery: DeliveryId) -> Result<DeliveryView, Error> {
+        let basis = self.client.delivery(delivery)?.basis;
+        self.client.void_delivery(basis, &reason("returned"))
+    }
+
+    /// Opens a load.
+    pub fn opens(&self, lorry: &str) -> LoadView {
+        let input = OpenLoad {
+            centre: self.centre.clone(),
+            commodity: "TOMATO".parse().expect("a code"),
+            lorry: lorry.parse().expect("a plate"),
+            driver: None,
+        };
+        self.client.open_load(&input).expect("a load")
+    }
+
+    /// Joins a load by its code.
+    pub fn joins(&self, code: &str) -> LoadView {
+        self.client.join_load(code).expect("joined")
+    }
+
+    /// Asks to close a load with what is on it.
+    pub fn closes(&self, load: LoadId) -> Result<LoadView, Error> {
+        let view = self.client.load(load)?;
+        self.client.request_close(view.basis, &view.manifest_hash)
+    }
+
+    /// Syncs, whatever comes of it.
+    pub fn syncs(&self) -> Result<SyncReport, Error> {
+        self.client.sync(&self.network, &|_| ())
+    }
+
+    /// Syncs without a fault until everything is through.
+    pub fn syncs_wholly(&self) {
+        self.network.plan(&[]);
+        let report = self.syncs().expect("a sync");
+        assert_eq!(report.outcome, client::SyncOutcome::Complete, "{} after {report:?}", self.name);
+    }
+
+    /// What the phone's deliveries of the day add up to.
+    pub fn sum(&self) -> Sum {
+        let date = "2019-05-09".parse().expect("a date");
+        self.client.day_sum(&self.centre, &"2019".parse().expect("a code"), date).expect("a sum")
+    }
+
+    /// What waits for a person.
+    pub fn inbox(&self) -> Vec<InboxItem> {
+        self.client.inbox().expect("an inbox")
+    }
+}
+
+/// The step that adds a bag.
+pub fn bag(grams: i64) -> DraftEdit {
+    let gross = Grams(grams).try_into().expect("a bag");
+    DraftEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Scale }
+}
+
+/// A reason by its code.
+pub fn reason(code: &str) -> Reason {
+    Reason { code: code.to_owned(), text: String::new() }
+}

@@ -1,0 +1,133 @@
+//! A market with a server, and what must be equal everywhere.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use farmtally_core::sync::WireRequest;
+use farmtally_core::units::{OrganisationId, Timestamp};
+use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use tempfile::TempDir;
+
+use crate::{Network, Person, TestClock, environment};
+
+/// The address that phones are given; the test's network leads to the server whatever it says.
+pub const ADDRESS: &str = "http://server.test";
+
+/// One organisation with the centres KOLAR and MALUR, tomatoes, three lorries, and a server.
+pub struct Market {
+    /// Everybody's clock.
+    pub clock: Arc<TestClock>,
+    /// The server.
+    pub server: Arc<Server>,
+    /// Whose data it is.
+    pub organisation: OrganisationId,
+    folder: TempDir,
+    stuck: Arc<Mutex<Vec<WireRequest>>>,
+    seed: u64,
+    people: u64,
+}
+
+/// The market's reference data.
+pub const REFERENCE: &str = r#"{
+    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
+    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"season": "2019", "commodity": "TOMATO", "from": "2019-01-01", "to": "2019-12-31"}],
+    "lorries": [
+        {"lorry": "KA07A1111", "payload_g": 9000000},
+        {"lorry": "KA07A2222", "payload_g": 9000000},
+        {"lorry": "KA07A3333", "payload_g": 9000000}
+    ],
+    "rule_sets": [{
+        "number": 1, "commodity": "TOMATO", "valid_from": "2016-01-01",
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}]
+    }]
+}"#;
+
+impl Market {
+    /// Opens the market on 9 May 2019, half past six in the morning.
+    pub fn open(seed: u64) -> Self {
+        let clock = TestClock::at(Timestamp(1_557_363_600_000));
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = Server::open(&folder.path().join("server"), environment(&clock, seed)).expect("a server");
+        let file = ReferenceFile::parse(REFERENCE).expect("reference data");
+        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        Self {
+            clock,
+            server: Arc::new(server),
+            organisation,
+            folder,
+            stuck: Arc::default(),
+            seed: seed.wrapping_mul(1_000),
+            people: 0,
+        }
+    }
+
+    /// The folder of a phone.
+    pub fn phone(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The server's folder.
+    pub fn server_folder(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
+    /// A new way to the server.
+    pub fn network(&self) -> Network {
+        Network::new(Arc::clone(&self.server), Arc::clone(&self.stuck))
+    }
+
+    /// A code from the office.
+    pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
+        let role = role.parse().expect("a role");
+        let centres = vec![centre.parse().expect("a code")];
+        let new = NewCode { user: name.to_owned(), role, centres };
+        self.server.create_code(self.organisation, &new).expect("a code")
+    }
+
+    /// Somebody with a phone that is enrolled at KOLAR.
+    pub fn hires(&mut self, name: &str, role: &str) -> Person {
+        self.hires_at(name, role, "KOLAR")
+    }
+
+    /// Somebody with a phone that is enrolled at a centre.
+    pub fn hires_at(&mut self, name: &str, role: &str, centre: &str) -> Person {
+        self.people += 1;
+        let environment = environment(&self.clock, self.seed + self.people);
+        let person = Person::new(name, &self.phone(name), environment, &self.clock, self.network());
+        person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
+        person
+    }
+}
+
+/// All documents and rows of a database as text: equal fingerprints are equal replicas.
+pub fn fingerprint(path: &Path) -> String {
+    let db =
+        rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
+    let mut text = String::new();
+    for (table, columns, order) in [
+        ("documents", "hex(document_id), kind, scope, hex(heads)", "document_id"),
+        (
+            "deliveries",
+            "hex(delivery_id), scope, hex(farmer_id), hex(load_id), business_day, recorded_at_ms, hex(user_id), device_code,
+             receipt_seq, rule_set, is_voided, amendments, conflicts, bag_count, gross_g",
+            "delivery_id",
+        ),
+        ("loads", "hex(load_id), scope, number, lorry, business_day, opened_at_ms, state, loaders, conflicts", "load_id"),
+        ("farmers", "hex(farmer_id), scope, code, registered_at_ms, conflicts", "farmer_id"),
+        ("contacts", "hex(contact_id), scope, hex(farmer_id), name, village, phone, conflicts", "contact_id"),
+        ("reviews", "hex(review_id), code, raised_at_ms", "review_id"),
+        ("review_documents", "hex(document_id), hex(review_id)", "document_id, review_id"),
+    ] {
+        let sql = format!("SELECT concat_ws('|', {columns}) FROM {table} ORDER BY {order}");
+        let mut statement = db.prepare(&sql).expect("a table");
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+        for row in rows {
+            text.push_str(table);
+            text.push('|');
+            text.push_str(&row.expect("a row"));
+            text.push('\n');
+        }
+    }
+    text
+}

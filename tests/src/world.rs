@@ -1,0 +1,63 @@
+//! Time and chance under a test's control.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use farmtally_core::environment::{Clock, Entropy, Environment};
+use farmtally_core::units::Timestamp;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// A clock that stands until it is moved.
+#[derive(Debug)]
+pub struct TestClock {
+    now_ms: AtomicI64,
+    zone_minutes: i16,
+}
+
+impl TestClock {
+    /// A clock at this moment in Indian time.
+    pub fn at(now: Timestamp) -> Arc<Self> {
+        Arc::new(Self { now_ms: AtomicI64::new(now.0), zone_minutes: 330 })
+    }
+
+    /// Lets time pass; negative seconds set the clock back.
+    pub fn pass(&self, seconds: i64) {
+        self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now_ms.load(Ordering::Relaxed))
+    }
+
+    fn zone_minutes(&self) -> i16 {
+        self.zone_minutes
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.now_ms.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+}
+
+/// Chance from a seed.
+pub struct SeededEntropy(Mutex<StdRng>);
+
+impl SeededEntropy {
+    /// The chance of a seed.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
+    }
+}
+
+/// This clock, and chance from a seed.
+pub fn environment(clock: &Arc<TestClock>, seed: u64) -> Environment {
+    Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
+}
