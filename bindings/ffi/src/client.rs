@@ -1,0 +1,311 @@
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+
+use farmtally_core::client::{Basis, FarmerInput, FieldClient as Core};
+use farmtally_core::environment::Environment;
+use farmtally_core::store::rows::DeliveryFilter;
+use farmtally_core::sync::HttpTransport;
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, SeasonCode};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::FieldError;
+use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
+use crate::view::{
+    DeliveryPage, DeliveryView, FarmerRow, FarmerView, InboxItem, LoadRow, LoadView, Reference, Session, SyncReport,
+    SyncStatus, Today,
+};
+
+/// Rows on a page at most.
+const MAX_PAGE: u32 = 200;
+
+/// The threads that do the work, for all clients of the process. `None` if the system gives no threads.
+static THREADS: LazyLock<Option<Runtime>> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).build().ok());
+
+struct Engine {
+    core: Core,
+    environment: Environment,
+    transport: OnceLock<HttpTransport>,
+}
+
+impl Engine {
+    fn transport(&self) -> Result<&HttpTransport, FieldError> {
+        if let Some(transport) = self.transport.get() {
+            return Ok(transport);
+        }
+        let opened = HttpTransport::open().map_err(FieldError::internal)?;
+        Ok(self.transport.get_or_init(|| opened))
+    }
+
+    fn today(&self) -> BusinessDate {
+        let clock = &self.environment.clock;
+        clock.now().date(clock.zone_minutes())
+    }
+
+    /// The season of a centre's business on a day: the newest that covers it.
+    fn season(&self, date: BusinessDate) -> Option<SeasonCode> {
+        let reference = self.core.reference();
+        let season = reference.seasons.iter().rev().find(|season| (season.from..=season.to).contains(&date));
+        season.map(|season| season.season.clone())
+    }
+}
+
+/// A phone's store and session. Any thread may call it; no call blocks its caller.
+///
+/// Every change takes the `basis` of the view that the person saw, and returns the new view. A call that was cancelled has either
+/// wholly happened or not at all.
+#[derive(uniffi::Object)]
+pub struct FieldClient {
+    engine: Arc<RwLock<Option<Engine>>>,
+}
+
+/// Runs work on a thread of this library.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
+) -> Result<T, FieldError> {
+    let threads = THREADS.as_ref().ok_or_else(|| FieldError::internal("the system gives no threads"))?;
+    match threads.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panicked) => Err(FieldError::internal(format!("a defect was caught: {panicked}"))),
+    }
+}
+
+impl FieldClient {
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
+    ) -> Result<T, FieldError> {
+        let engine = Arc::clone(&self.engine);
+        on_thread(move || {
+            let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
+            work(engine.as_ref().ok_or_else(FieldError::shut_down)?)
+        })
+        .await
+    }
+}
+
+#[uniffi::export]
+impl FieldClient {
+    /// Opens the store in a folder of the app's own, and makes it if there is none.
+    #[uniffi::constructor]
+    pub async fn open(data_dir: String) -> Result<Arc<Self>, FieldError> {
+        on_thread(move || {
+            let environment = Environment::system();
+            let core = Core::open(&PathBuf::from(data_dir), environment.clone())?;
+            let engine = Engine { core, environment, transport: OnceLock::new() };
+            Ok(Arc::new(Self { engine: Arc::new(RwLock::new(Some(engine))) }))
+        })
+        .await
+    }
+
+    /// Ends running calls and closes the store. Calling it twice is fine; any later call fails with ShutDown.
+    pub async fn shut_down(&self) -> Result<(), FieldError> {
+        let engine = Arc::clone(&self.engine);
+        on_thread(move || {
+            if let Some(engine) = engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                engine.core.cancel_sync();
+            }
+            engine.write().unwrap_or_else(PoisonError::into_inner).take();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Who is using the phone; none before enrolment.
+    pub async fn session(&self) -> Result<Option<Session>, FieldError> {
+        self.call(|engine| Ok(engine.core.session().map(|session| Session::of(session, &engine.core.reference()))))
+            .await
+    }
+
+    /// Enrols this installation with a code from the office. Needs the network, once; an attempt whose answer was lost may be repeated.
+    pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
+        self.call(move |engine| {
+            let session = engine.core.enrol(engine.transport()?, &server_url, &code, &model)?;
+            Ok(Session::of(session, &engine.core.reference()))
+        })
+        .await
+    }
+
+    /// Commodities, bag types and lorries, as far as they were received.
+    pub async fn reference(&self) -> Result<Reference, FieldError> {
+        self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.today()))).await
+    }
+
+    /// The day's screen of a centre; `date` is year-month-day, today if left out.
+    #[uniffi::method(default(date = None))]
+    pub async fn today(&self, centre: String, date: Option<String>) -> Result<Today, FieldError> {
+        self.call(move |engine| {
+            let centre: CentreCode = read("centre", &centre)?;
+            let date = date.map_or_else(|| Ok(engine.today()), |date| read("date", &date))?;
+            let (totals, loads) = match engine.season(date) {
+                Some(season) => {
+                    (engine.core.day_sum(&centre, &season, date)?, engine.core.loads(&centre, &season, date)?)
+                }
+                None => Default::default(),
+            };
+            Ok(Today {
+                date: date.to_string(),
+                totals: totals.into(),
+                drafts: engine.core.drafts()?.into_iter().map(DeliveryView::from).collect(),
+                loads: loads.into_iter().map(LoadRow::from).collect(),
+                sync: engine.core.sync_status()?.into(),
+            })
+        })
+        .await
+    }
+
+    /// Recorded deliveries, the newest to arrive on this phone first.
+    pub async fn deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, FieldError> {
+        self.call(move |engine| {
+            let limit = query.limit.clamp(1, MAX_PAGE);
+            let filter = DeliveryFilter {
+                scope: None,
+                date: query.date.map(|date| read("date", &date)).transpose()?,
+                load_id: query.load_id,
+                farmer_id: query.farmer_id,
+                before: query.after,
+            };
+            Ok(DeliveryPage::of(engine.core.deliveries(&filter, limit)?, limit))
+        })
+        .await
+    }
+
+    /// One delivery, draft or recorded.
+    pub async fn delivery(&self, delivery_id: DeliveryId) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.delivery(delivery_id)?.into())).await
+    }
+
+    /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
+    pub async fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.start_draft(input.read()?)?.into())).await
+    }
+
+    /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
+    pub async fn edit_draft(&self, basis: Basis, edits: Vec<DraftEdit>) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| {
+            let edits = edits.into_iter().map(DraftEdit::read).collect::<Result<Vec<_>, _>>()?;
+            Ok(engine.core.edit_draft(basis, &edits)?.into())
+        })
+        .await
+    }
+
+    /// Throws a draft away.
+    pub async fn discard_draft(&self, basis: Basis) -> Result<(), FieldError> {
+        self.call(move |engine| Ok(engine.core.discard_draft(basis)?)).await
+    }
+
+    /// Records a draft: from here on it counts, is sent, and is only ever amended or voided.
+    #[uniffi::method(default(accept = []))]
+    pub async fn record_delivery(&self, basis: Basis, accept: Vec<String>) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(&accept)?)?.into())).await
+    }
+
+    /// Corrects a recorded delivery, with a reason. Everything stays visible.
+    pub async fn amend_delivery(
+        &self,
+        basis: Basis,
+        reason: Reason,
+        edits: Vec<DeliveryEdit>,
+    ) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| {
+            let edits = edits.into_iter().map(DeliveryEdit::read).collect::<Result<Vec<_>, _>>()?;
+            Ok(engine.core.amend_delivery(basis, &reason.into(), &edits)?.into())
+        })
+        .await
+    }
+
+    /// Voids a recorded delivery, with a reason. It stays visible and counts nowhere.
+    pub async fn void_delivery(&self, basis: Basis, reason: Reason) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason.into())?.into())).await
+    }
+
+    /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
+    #[uniffi::method(default(limit = 50))]
+    pub async fn farmers(&self, centre: String, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
+        self.call(move |engine| {
+            let rows = engine.core.farmers(&read("centre", &centre)?, &text, limit.clamp(1, MAX_PAGE))?;
+            Ok(rows.into_iter().map(FarmerRow::from).collect())
+        })
+        .await
+    }
+
+    /// One farmer.
+    pub async fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, FieldError> {
+        self.call(move |engine| Ok(engine.core.farmer(farmer_id)?.into())).await
+    }
+
+    /// Registers a farmer.
+    #[uniffi::method(default(accept = []))]
+    pub async fn register_farmer(
+        &self,
+        centre: String,
+        contact: Contact,
+        accept: Vec<String>,
+    ) -> Result<FarmerView, FieldError> {
+        self.call(move |engine| {
+            let input = FarmerInput { centre: read("centre", &centre)?, details: contact.into() };
+            Ok(engine.core.register_farmer(&input, &checks(&accept)?)?.into())
+        })
+        .await
+    }
+
+    /// Corrects a farmer's contact details.
+    pub async fn edit_farmer(
+        &self,
+        farmer_id: FarmerId,
+        basis: Basis,
+        contact: Contact,
+    ) -> Result<FarmerView, FieldError> {
+        self.call(move |engine| Ok(engine.core.edit_farmer(farmer_id, basis, &contact.into())?.into())).await
+    }
+
+    /// Opens a load.
+    pub async fn open_load(&self, input: OpenLoad) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.open_load(&input.read()?)?.into())).await
+    }
+
+    /// Joins a load that another phone opened, by the code it shows. Works without network.
+    pub async fn join_load(&self, join_code: String) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.join_load(&join_code)?.into())).await
+    }
+
+    /// Corrects the lorry of a load.
+    pub async fn set_lorry(&self, basis: Basis, lorry: String) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.set_lorry(basis, &read("lorry", &lorry)?)?.into())).await
+    }
+
+    /// Asks the office to close a load with what is on it; whatever is added later counts as late.
+    pub async fn request_close(&self, basis: Basis, manifest_hash: String) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.request_close(basis, &manifest_hash)?.into())).await
+    }
+
+    /// One load.
+    pub async fn load(&self, load_id: LoadId) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.load(load_id)?.into())).await
+    }
+
+    /// What waits for a person: held changes, conflicts, reviews.
+    pub async fn inbox(&self) -> Result<Vec<InboxItem>, FieldError> {
+        self.call(|engine| Ok(engine.core.inbox()?.into_iter().map(InboxItem::from).collect())).await
+    }
+
+    /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does
+    /// not end the run; cancel_sync does.
+    pub async fn sync(&self) -> Result<SyncReport, FieldError> {
+        self.call(|engine| Ok(engine.core.sync(engine.transport()?, &|_| ())?.into())).await
+    }
+
+    /// Ends a running sync after the answer it waits for.
+    pub async fn cancel_sync(&self) -> Result<(), FieldError> {
+        self.call(|engine| {
+            engine.core.cancel_sync();
+            Ok(())
+        })
+        .await
+    }
+
+    /// What the server does not have yet, and since when.
+    pub async fn sync_status(&self) -> Result<SyncStatus, FieldError> {
+        self.call(|engine| Ok(engine.core.sync_status()?.into())).await
+    }
+}

@@ -1,0 +1,147 @@
+use farmtally_core::{Error, ErrorCode};
+
+/// Why a call did nothing. `code` is stable and listed in docs/errors.md; `reason` is for logs, not for people.
+#[derive(Debug, thiserror::Error, uniffi::Error)]
+pub enum FieldError {
+    /// Mark the input `field` and let the person correct it.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// invalid_input or too_large
+        code: String,
+        /// What is wrong and what would be right
+        reason: String,
+        /// Which input
+        field: String,
+    },
+    /// Something is unusual: ask the person, then repeat the call with these checks in `accept`.
+    #[error("{reason}")]
+    Confirm {
+        /// confirm_needed
+        code: String,
+        /// What is unusual
+        reason: String,
+        /// The codes to accept
+        checks: Vec<String>,
+    },
+    /// The record has changed since it was read: read it again and show it.
+    #[error("{reason}")]
+    Stale {
+        /// stale
+        code: String,
+        /// What happened
+        reason: String,
+    },
+    /// The user's role, the granted centres or the record's state do not allow it: say why.
+    #[error("{reason}")]
+    Refused {
+        /// not_allowed or out_of_scope
+        code: String,
+        /// Why
+        reason: String,
+    },
+    /// There is no such record on this phone.
+    #[error("{reason}")]
+    NotFound {
+        /// not_found
+        code: String,
+        /// What was looked for
+        reason: String,
+    },
+    /// The device is not enrolled, or its server does not know it: enrol it.
+    #[error("{reason}")]
+    SignIn {
+        /// unauthorized
+        code: String,
+        /// Why
+        reason: String,
+    },
+    /// The network or the server is not there: work on and try again later.
+    #[error("{reason}")]
+    Unavailable {
+        /// offline, rate_limited or interrupted
+        code: String,
+        /// What happened
+        reason: String,
+    },
+    /// The app or the server must be updated.
+    #[error("{reason}")]
+    UpdateNeeded {
+        /// incompatible_version or storage_too_new
+        code: String,
+        /// Which of the two is too old
+        reason: String,
+    },
+    /// The phone's storage is full: ask for space.
+    #[error("{reason}")]
+    StorageFull {
+        /// storage_full
+        code: String,
+        /// What happened
+        reason: String,
+    },
+    /// The database is damaged.
+    #[error("{reason}")]
+    StorageDamaged {
+        /// storage_corrupt
+        code: String,
+        /// What happened
+        reason: String,
+    },
+    /// The client was shut down.
+    #[error("{reason}")]
+    ShutDown {
+        /// shut_down
+        code: String,
+        /// What happened
+        reason: String,
+    },
+    /// A defect of the library; the client stays usable.
+    #[error("{reason}")]
+    Internal {
+        /// internal
+        code: String,
+        /// What happened
+        reason: String,
+    },
+}
+
+impl FieldError {
+    pub(crate) fn invalid(field: &str, error: impl std::fmt::Display) -> Self {
+        Self::Invalid { code: ErrorCode::InvalidInput.to_string(), reason: error.to_string(), field: field.into() }
+    }
+
+    pub(crate) fn shut_down() -> Self {
+        Self::ShutDown { code: "shut_down".into(), reason: "the client was shut down".into() }
+    }
+
+    pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
+        Self::Internal { code: ErrorCode::Internal.to_string(), reason: reason.to_string() }
+    }
+}
+
+impl From<Error> for FieldError {
+    fn from(error: Error) -> Self {
+        let (code, reason) = (error.code().to_string(), error.to_string());
+        match error {
+            Error::Invalid { field, .. } | Error::TooLarge { field, .. } => {
+                Self::Invalid { code, reason, field: field.into() }
+            }
+            Error::Confirm { checks } => {
+                Self::Confirm { code, reason, checks: checks.iter().map(ToString::to_string).collect() }
+            }
+            Error::Stale => Self::Stale { code, reason },
+            Error::Refused { .. } => Self::Refused { code, reason },
+            Error::NotFound { .. } => Self::NotFound { code, reason },
+            Error::SignIn { .. } => Self::SignIn { code, reason },
+            Error::Unavailable { .. } => Self::Unavailable { code, reason },
+            Error::UpdateNeeded { .. } => Self::UpdateNeeded { code, reason },
+            Error::Store(_) => match ErrorCode::ALL.into_iter().find(|known| known.as_str() == code) {
+                Some(ErrorCode::StorageFull) => Self::StorageFull { code, reason },
+                Some(ErrorCode::StorageTooNew) => Self::UpdateNeeded { code, reason },
+                Some(ErrorCode::StorageCorrupt) => Self::StorageDamaged { code, reason },
+                _ => Self::Internal { code, reason },
+            },
+            Error::Internal { .. } => Self::Internal { code, reason },
+        }
+    }
+}
