@@ -21,7 +21,8 @@ use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::message::{
-    self, ChallengeResponse, EnrolRequest, PROTOCOL_VERSION, Problem, Statement, SyncRequest, SyncResponse, WireError,
+    self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, Statement, SyncRequest, SyncResponse,
+    WireError,
 };
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
@@ -32,6 +33,9 @@ use keys::Keys;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre};
 use storage::{Device, SqliteStorage, Storage};
+
+/// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
+const SEEN_STEP_MS: i64 = 60_000;
 
 /// A server over its storage; [`serve`] puts it on the network.
 pub struct Server {
@@ -104,22 +108,24 @@ impl Server {
                 Ok(())
             })?;
         }
-        let budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
-        let (mut news, mut head) = (pull::News::default(), None);
-        self.storage.read(organisation, &mut |db| {
-            news = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
-            head = db.device(device.device)?.and_then(|device| device.head);
-            Ok(())
-        })?;
-        let answer = |news: pull::News| {
-            let statement = Statement { device: device.device, server_time: now, device_head: head, heads: news.heads };
-            let signature = statement.sign(self.keys.signing());
-            let challenge = self.keys.challenge(now);
-            let verdicts = verdicts.clone();
-            let pull::News { frames, more, .. } = news;
-            SyncResponse { protocol: PROTOCOL_VERSION, challenge, verdicts, frames, more, statement, signature }
-        };
-        pack(&answer(news))
+        let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
+        loop {
+            let (mut pulled, mut device_head) = (pull::Pulled::default(), None);
+            self.storage.read(organisation, &mut |db| {
+                pulled = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
+                device_head = db.device(device.device)?.and_then(|device| device.head);
+                Ok(())
+            })?;
+            let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
+            let news = News { verdicts: verdicts.clone(), frames: pulled.frames, more: pulled.more };
+            let answer = SyncResponse::sign(&statement, &news, self.keys.challenge(now), self.keys.signing());
+            match message::pack(&answer) {
+                Ok(body) => return Ok(body),
+                // Entries that compress badly: less at once. A single frame always fits.
+                Err(WireError::TooLarge { .. }) if budget > 0 => budget /= 4,
+                Err(error) => return Err(Error::Setup { reason: error.to_string() }),
+            }
+        }
     }
 
     /// The device that signed the request, with a challenge of ours.
@@ -130,20 +136,23 @@ impl Server {
             return Err(Error::Unauthorized);
         }
         let organisation = self.storage.route(header.device.as_bytes())?.ok_or(Error::Unauthorized)?;
-        let device = self.device(organisation, header.device, now)?;
+        let device = self.device(organisation, header.device)?;
         let server_key = self.keys.public();
         let signed =
             Signed { server_key: &server_key, method: request.method, path: request.path, body: &request.body };
         match VerifyingKey::from_bytes(&device.public_key) {
-            Ok(key) if header.fits(&signed, &key) => Ok((organisation, device)),
-            _ => Err(Error::Unauthorized),
+            Ok(key) if header.fits(&signed, &key) => {}
+            _ => return Err(Error::Unauthorized),
         }
+        if now.0.saturating_sub(device.seen_at.0) >= SEEN_STEP_MS {
+            self.storage.write(organisation, &mut |db| db.set_seen(device.device, now))?;
+        }
+        Ok((organisation, device))
     }
 
-    fn device(&self, organisation: OrganisationId, id: DeviceId, now: Timestamp) -> Result<Device, Error> {
+    fn device(&self, organisation: OrganisationId, id: DeviceId) -> Result<Device, Error> {
         let mut found = None;
-        self.storage.write(organisation, &mut |db| {
-            db.set_seen(id, now)?;
+        self.storage.read(organisation, &mut |db| {
             found = db.device(id)?;
             Ok(())
         })?;
@@ -172,6 +181,8 @@ fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
 fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
     message::unpack(body).map_err(|error| match error {
         WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
-        WireError::Unreadable { .. } => Error::Invalid { field: "body", reason: error.to_string() },
+        WireError::Unreadable { .. } | WireError::Unsigned => {
+            Error::Invalid { field: "body", reason: error.to_string() }
+        }
     })
 }

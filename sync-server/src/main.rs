@@ -1,7 +1,7 @@
 //! `farmtally-server`: runs the sync server and does what the office does by command.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -105,13 +105,13 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Serve { data, host, port } => run(&data, host, port),
         Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
-            let file = reference.map(read).transpose()?.unwrap_or_default();
+            let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
             println!("{}", data.open()?.create_organisation(&name, zone_minutes, &file)?);
             Ok(())
         }
         Command::Org(Org::Update { data, org, reference }) => {
             let server = data.open()?;
-            let file = read(reference)?;
+            let file = read(&reference)?;
             Ok(server.update_reference(choose(&server, org)?, &file)?)
         }
         Command::Org(Org::List { data }) => {
@@ -130,8 +130,8 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn read(path: PathBuf) -> anyhow::Result<ReferenceFile> {
-    let json = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
+    let json = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     ReferenceFile::parse(&json).with_context(|| format!("in {}", path.display()))
 }
 

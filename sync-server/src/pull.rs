@@ -15,9 +15,9 @@ use crate::storage::{LogContent, LogEntry, Transaction};
 /// Log entries that are read at a time.
 const BATCH: u32 = 500;
 
-/// News for a device.
+/// What there is to fetch for a device.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Pulled {
     pub(crate) frames: Vec<Frame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
@@ -32,18 +32,18 @@ pub(crate) fn pull(
     cursors: &[CursorName],
     budget: usize,
     own_bytes: bool,
-) -> Result<News, Error> {
+) -> Result<Pulled, Error> {
     let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == device).collect();
-    let reaches = |scope: &Scope| match scope {
+    let may_read = |scope: &Scope| match scope {
         Scope::Device(of) => *of == device,
         Scope::Organisation => true,
         Scope::Centre(centre) | Scope::Season(centre, _) => grants.iter().any(|grant| grant.centres.contains(centre)),
     };
     let mut scopes = db.scopes()?;
-    scopes.retain(reaches);
+    scopes.retain(may_read);
     scopes.sort();
 
-    let mut news = News::default();
+    let mut pulled = Pulled::default();
     let mut spent = 0;
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
@@ -51,19 +51,19 @@ pub(crate) fn pull(
         if from.sequence == head.sequence {
             continue;
         }
-        news.heads.push(head.clone());
+        pulled.heads.push(head.clone());
         while from.sequence < head.sequence {
             if spent >= budget {
-                news.more = true;
-                return Ok(news);
+                pulled.more = true;
+                return Ok(pulled);
             }
-            let (frame, bytes, reached) = frame(db, device, &from, own_bytes)?;
-            news.frames.push(frame);
+            let (frame, bytes, end) = frame(db, device, &from, own_bytes)?;
+            pulled.frames.push(frame);
             spent += bytes;
-            from = reached;
+            from = end;
         }
     }
-    Ok(news)
+    Ok(pulled)
 }
 
 /// The place that a device names, if it lies on this server's log.

@@ -1,6 +1,6 @@
 //! Deliveries: recording, amending, voiding, and what a screen shows of one.
 
-use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
@@ -12,8 +12,8 @@ use crate::store::records::Stored;
 use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
 use crate::store::{decisions, drafts, records as stored};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
-    Position, SeasonCode,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
+    SeasonCode,
 };
 
 /// How far a delivery has come.
@@ -199,8 +199,20 @@ impl FieldClient {
                         }
                         amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
                     }
-                    DeliveryEdit::SetLoad(load) => amendments.push(Amendment::SetLoad(*load)),
-                    DeliveryEdit::SetBusinessDate(date) => amendments.push(Amendment::SetDate(*date)),
+                    DeliveryEdit::SetLoad(load) => {
+                        if let Some(load) = load {
+                            self.store.read(|db| require_record(db, Kind::Load, (*load).into(), "load_id"))?;
+                        }
+                        amendments.push(Amendment::SetLoad(*load));
+                    }
+                    DeliveryEdit::SetBusinessDate(date) => {
+                        let reference = self.reference();
+                        let season = reference.season(&delivery.season);
+                        if season.is_some_and(|season| !(season.from..=season.to).contains(date)) {
+                            return Err(Error::invalid("business_date", "lies outside of the delivery's season"));
+                        }
+                        amendments.push(Amendment::SetDate(*date));
+                    }
                     DeliveryEdit::SetDeclaredBags(count) => amendments.push(Amendment::SetDeclaredBags(*count)),
                 }
             }
@@ -274,7 +286,7 @@ impl FieldClient {
         }
         let (_, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
         let (sync, reviews) = self.store.read(|db| {
-            let sync = outbox::states(db)?.remove(&DocumentId::from(id)).unwrap_or_default();
+            let sync = outbox::state(db, id.into())?;
             Ok::<_, Error>((sync, decisions::review_codes(db, id.into())?))
         })?;
         let reference = self.reference();
@@ -309,13 +321,11 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
-        let (rows, mut states) =
-            self.store.read(|db| Ok::<_, Error>((rows::deliveries(db, filter, limit)?, outbox::states(db)?)))?;
-        let with_state = |row: DeliveryRow| {
-            let state = states.remove(&row.delivery_id.into()).unwrap_or_default();
-            (row, state)
-        };
-        Ok(rows.into_iter().map(with_state).collect())
+        Ok(self.store.read(|db| {
+            let rows = rows::deliveries(db, filter, limit)?.into_iter();
+            rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
+                .collect::<Result<_, _>>()
+        })?)
     }
 
     /// What a centre's recorded deliveries of a day add up to.

@@ -2,10 +2,10 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current};
+use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
-use crate::records::{Bag, BagSource};
+use crate::records::{Bag, BagSource, Kind};
 use crate::rules::Capability;
 use crate::store::drafts;
 use crate::units::{
@@ -165,7 +165,10 @@ impl FieldClient {
             replaces: input.replaces,
         };
         let id = self.environment.new_id();
-        self.store.write(|db| Ok::<_, Error>(drafts::save(db, id, 1, &draft)?))?;
+        self.store.write(|db| {
+            draft.require_known(db)?;
+            Ok::<_, Error>(drafts::save(db, id, 1, &draft)?)
+        })?;
         self.delivery(id)
     }
 
@@ -183,6 +186,7 @@ impl FieldClient {
             for edit in edits {
                 draft.take(&author, edit, now)?;
             }
+            draft.require_known(db)?;
             drafts::save(db, id, version + 1, &draft)?;
             Ok::<_, Error>((version + 1, draft))
         })?;
@@ -221,6 +225,17 @@ impl FieldClient {
 }
 
 impl Draft {
+    /// A farmer or load that is not on this phone is a mistake of the caller.
+    fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
+        if let Some(farmer) = self.farmer_id {
+            require_record(db, Kind::Farmer, farmer.into(), "farmer_id")?;
+        }
+        if let Some(load) = self.load_id {
+            require_record(db, Kind::Load, load.into(), "load_id")?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
         match edit {
             DraftEdit::SetFarmer(farmer) => self.farmer_id = Some(*farmer),

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, FarmerRow};
 use crate::store::{decisions, records as stored};
-use crate::units::{CentreCode, ContactId, DocumentId, FarmerId};
+use crate::units::{CentreCode, ContactId, FarmerId};
 
 /// A farmer to register.
 #[derive(Clone, Debug)]
@@ -124,15 +124,13 @@ impl FieldClient {
             let contact = stored::load(db, contact_id.into())?.ok_or_else(|| not_found("farmer"))?.1;
             let version = contact.version();
             let Some(Record::Contact(contact)) = contact.record else { return Err(not_found("farmer")) };
-            let states = outbox::states(db)?;
-            let state = |id: DocumentId| states.get(&id).cloned().unwrap_or_default();
             Ok(FarmerView {
                 farmer_id,
                 basis: Basis { document: contact_id.into(), version },
                 code: Farmer::code(&farmer).to_string(),
                 centre: farmer.centre,
                 details: contact.details,
-                sync: state(farmer_id.into()).max(state(contact_id.into())),
+                sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
                 conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
                 reviews: decisions::review_codes(db, farmer_id.into())?,
             })

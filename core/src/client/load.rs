@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
 use crate::store::{decisions, drafts, records as stored};
-use crate::units::{BusinessDate, CentreCode, CommodityCode, DocumentId, Grams, LoadId, LorryPlate, SeasonCode};
+use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
 
 /// What a load is opened with.
 #[derive(Clone, Debug)]
@@ -233,7 +233,7 @@ impl FieldClient {
             let manifest = manifest(db, load_id)?;
             Ok(LoadView {
                 basis,
-                sync: outbox::states(db)?.remove(&DocumentId::from(load_id)).unwrap_or_default(),
+                sync: outbox::state(db, load_id.into())?,
                 sum: rows::load_sum(db, load_id)?,
                 manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
                 manifest,

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::Error;
 use crate::decisions::Grant;
 use crate::environment::Environment;
-use crate::records::Actor;
+use crate::records::{Actor, Kind};
 use crate::rules::Capability;
 use crate::scope::Scope;
 use crate::store::decisions::Reference;
@@ -160,7 +160,7 @@ impl FieldClient {
         self.identity().reference
     }
 
-    /// Compares every row with a fresh projection of its document by projecting all again; returns how many documents there are.
+    /// Projects every document again and returns how many there are; the rows come out as they were.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -232,4 +232,17 @@ fn not_found(what: &'static str) -> Error {
 /// Requires that the record is still the one that the caller saw.
 fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 8]) -> Result<(), Error> {
     if basis == (Basis { document: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
+}
+
+/// Requires that a record of this kind is on this phone.
+fn require_record(
+    db: &rusqlite::Connection,
+    kind: Kind,
+    document: DocumentId,
+    field: &'static str,
+) -> Result<(), Error> {
+    match crate::store::records::find(db, document)? {
+        Some(stored) if stored.kind == kind => Ok(()),
+        _ => Err(Error::invalid(field, "no such record is on this phone")),
+    }
 }

@@ -128,7 +128,9 @@ impl FieldClient {
             }
             let Ok(response) = transport.send(&request) else { return Ok(SyncOutcome::Offline) };
             match exchange.handle_response(&response) {
-                Err(Error::Unavailable { code: ErrorCode::Offline, .. }) => return Ok(SyncOutcome::Offline),
+                Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
+                    return Ok(SyncOutcome::Offline);
+                }
                 handled => handled?,
             }
             on_progress(&exchange.progress);

@@ -3,8 +3,6 @@
 //! Owns the tables `outbox` and `bundles`. Invariants: a change leaves the outbox only on a `logged` verdict that names it; a sealed
 //! bundle never changes, and stays.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Error;
@@ -204,26 +202,22 @@ impl SyncState {
     }
 }
 
-/// The state of every document that is not wholly logged; the worst of its changes counts.
-pub(crate) fn states(db: &Connection) -> Result<BTreeMap<DocumentId, SyncState>, Error> {
+/// How far a document is; the worst of its changes counts.
+pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT document_id, held_code, coalesce(was_sent, 0) FROM outbox LEFT JOIN bundles USING (bundle_seq)",
+        "SELECT held_code, coalesce(was_sent, 0) FROM outbox LEFT JOIN bundles USING (bundle_seq) WHERE document_id = ?1",
     )?;
-    let mut states = BTreeMap::new();
-    let mut rows = statement.query([])?;
+    let mut worst = SyncState::Logged;
+    let mut rows = statement.query([document])?;
     while let Some(row) = rows.next()? {
-        let held: Option<String> = row.get(1)?;
-        let state = match held {
+        let held: Option<String> = row.get(0)?;
+        worst = worst.max(match held {
             Some(code) => SyncState::Held { code },
-            None if row.get(2)? => SyncState::Sent,
+            None if row.get(1)? => SyncState::Sent,
             None => SyncState::Unsent,
-        };
-        let worst: &mut SyncState = states.entry(row.get(0)?).or_default();
-        if state > *worst {
-            *worst = state;
-        }
+        });
     }
-    Ok(states)
+    Ok(worst)
 }
 
 /// What the server does not have in its log yet.

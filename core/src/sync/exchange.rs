@@ -139,7 +139,7 @@ impl<'a> Exchange<'a> {
         self.progress.bytes_down += response.body.len() as u64;
         match response.status {
             200 => {
-                let answer: SyncResponse = message::unpack(&response.body).map_err(|error| internal(&error))?;
+                let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
                 self.challenged = false;
                 self.take(&answer)
             }
@@ -161,16 +161,15 @@ impl<'a> Exchange<'a> {
 
     fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
-        if answer.statement.device != self.installation.device
-            || !answer.statement.is_signed_by(&key, &answer.signature)
-        {
-            return Err(Error::Internal { reason: "the answer is not signed by this organisation's server".into() });
+        let (statement, news) = answer.open(&key).map_err(|error| internal(&error))?;
+        if statement.device != self.installation.device {
+            return Err(Error::Internal { reason: "the answer is meant for another device".into() });
         }
         self.challenge = answer.challenge;
         let before = self.progress;
         self.store.write(|db| {
-            installation::save_contact(db, answer.challenge, answer.statement.server_time)?;
-            for verdict in &answer.verdicts {
+            installation::save_contact(db, answer.challenge, statement.server_time)?;
+            for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
                     let settled = outbox::settle(db, *sequence, verdict)?;
                     self.progress.logged += settled.logged;
@@ -182,16 +181,16 @@ impl<'a> Exchange<'a> {
         let had_bundles = !self.in_flight.is_empty();
         self.in_flight.clear();
         let mut applied = 0_u32;
-        for frame in &answer.frames {
+        for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
         let moved = applied > 0 || had_bundles || self.progress.logged > before.logged;
         self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
-        if answer.more && self.idle_answers >= IDLE_ANSWERS {
+        if news.more && self.idle_answers >= IDLE_ANSWERS {
             return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
         }
         let waiting = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, 1))?;
-        self.is_done = !answer.more && waiting.is_empty();
+        self.is_done = !news.more && waiting.is_empty();
         Ok(())
     }
 
@@ -258,7 +257,7 @@ pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<
 /// Reads the answer to an enrolment.
 pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
     match response.status {
-        200 => message::unpack(&response.body).map_err(|error| internal(&error)),
+        200 => message::unpack(&response.body).map_err(|error| damaged(&error)),
         status => Err(problem(status, &response.body)),
     }
 }
@@ -278,6 +277,11 @@ fn problem(status: u16, body: &[u8]) -> Error {
         200..=399 | 404 | 405 | 511 => Error::Unavailable { code: ErrorCode::Offline, reason },
         _ => Error::Internal { reason },
     }
+}
+
+/// An answer that broke off or was changed on its way: asking again is safe.
+fn damaged(error: &WireError) -> Error {
+    Error::Unavailable { code: ErrorCode::Interrupted, reason: error.to_string() }
 }
 
 fn internal(error: &dyn std::error::Error) -> Error {

@@ -4,6 +4,7 @@
 
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
 
 use super::bundle::{BundleHash, Envelope};
 use super::log::{ChainHash, Cursor, CursorName};
@@ -31,6 +32,9 @@ pub enum WireError {
         /// What is wrong.
         reason: String,
     },
+    /// Not signed by the server whose key was pinned.
+    #[error("the answer is not signed by this organisation's server")]
+    Unsigned,
 }
 
 /// Packs a message for the wire.
@@ -166,7 +170,7 @@ pub struct SyncRequest {
     pub own_bytes: bool,
 }
 
-/// `POST /v1/sync`, down.
+/// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncResponse {
@@ -176,21 +180,58 @@ pub struct SyncResponse {
     /// For the next signed request.
     #[n(1)]
     pub challenge: Challenge,
-    /// What became of each bundle.
+    /// CBOR of the [`Statement`].
     #[n(2)]
-    pub verdicts: Vec<BundleVerdict>,
-    /// News, the most urgent scope first.
+    pub statement: minicbor::bytes::ByteVec,
+    /// CBOR of the [`News`].
     #[n(3)]
+    pub news: minicbor::bytes::ByteVec,
+    /// The server's signature over both.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+impl SyncResponse {
+    /// Signs what the server has to say.
+    pub fn sign(statement: &Statement, news: &News, challenge: Challenge, key: &SigningKey) -> Self {
+        let (statement, news) = (encode(statement), encode(news));
+        let signature = key.sign(&Self::message(&statement, &news)).to_bytes();
+        Self { protocol: PROTOCOL_VERSION, challenge, statement: statement.into(), news: news.into(), signature }
+    }
+
+    /// Reads both parts, if the signature is that of the server.
+    ///
+    /// # Errors
+    /// [`WireError::Unsigned`], [`WireError::Unreadable`].
+    pub fn open(&self, key: &VerifyingKey) -> Result<(Statement, News), WireError> {
+        let message = Self::message(&self.statement, &self.news);
+        key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
+        let unreadable = |error: minicbor::decode::Error| WireError::Unreadable { reason: error.to_string() };
+        Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
+    }
+
+    /// The statement stands at the end and the news only as a hash, so that a phone can keep a statement as evidence without the news.
+    fn message(statement: &[u8], news: &[u8]) -> Vec<u8> {
+        let mut message = b"farmtally answer 1\0".to_vec();
+        message.extend(<[u8; 32]>::from(Sha256::digest(news)));
+        message.extend(statement);
+        message
+    }
+}
+
+/// What a sync brought.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct News {
+    /// What became of each bundle.
+    #[n(0)]
+    pub verdicts: Vec<BundleVerdict>,
+    /// Stretches of logs, the most urgent scope first.
+    #[n(1)]
     pub frames: Vec<Frame>,
     /// Whether there is more to fetch.
-    #[n(4)]
+    #[n(2)]
     pub more: bool,
-    /// What the server vouches for.
-    #[n(5)]
-    pub statement: Statement,
-    /// The server's signature over the statement.
-    #[cbor(n(6), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
@@ -221,24 +262,6 @@ pub struct DeviceHead {
     /// Its hash.
     #[n(1)]
     pub hash: BundleHash,
-}
-
-impl Statement {
-    /// Signs with the server's key.
-    pub fn sign(&self, key: &SigningKey) -> [u8; 64] {
-        key.sign(&self.message()).to_bytes()
-    }
-
-    /// Whether the signature is that of the server.
-    pub fn is_signed_by(&self, key: &VerifyingKey, signature: &[u8; 64]) -> bool {
-        key.verify(&self.message(), &Signature::from_bytes(signature)).is_ok()
-    }
-
-    fn message(&self) -> Vec<u8> {
-        let mut message = b"farmtally statement 1\0".to_vec();
-        message.extend(encode(self));
-        message
-    }
 }
 
 /// What became of a bundle.

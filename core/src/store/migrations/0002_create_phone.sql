@@ -49,6 +49,7 @@ CREATE TABLE outbox (
     held_code     TEXT,                        -- null: not held by the server
     held_reason   TEXT
 ) STRICT;
+CREATE INDEX outbox_by_document ON outbox (document_id);
 CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS NOT NULL;
 
 CREATE TABLE bundles (
