@@ -4,7 +4,7 @@ use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_cur
 use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
-use crate::records::{Act, Bag, BagSource, Conflict, Delivery, Kind, Merged, Record, encode, pack_bags};
+use crate::records::{Act, Bag, BagSource, Conflict, Delivery, Kind, Merged, Put, Record, Stamp, encode, pack_bags};
 use crate::rules::{Capability, Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
@@ -239,7 +239,7 @@ impl FieldClient {
         &self,
         basis: Basis,
         reason: &Reason,
-        puts: impl FnOnce(&Delivery, crate::records::Stamp, Reason) -> Result<Vec<crate::records::Put>, Error>,
+        puts: impl FnOnce(&Delivery, Stamp, Reason) -> Result<Vec<Put>, Error>,
     ) -> Result<DeliveryView, Error> {
         let reason = checked(reason)?;
         let author = self.author()?;

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::codec::decode;
 use crate::limits::MAX_MANIFEST;
 use crate::records::load::{self, CloseRequest, Header, ManifestLine, Snapshot};
-use crate::records::{Kind, Load, Record, encode, version};
+use crate::records::{Kind, Load, Put, Record, Stamp, encode, version};
 use crate::rules::{Capability, Check, check_text};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
@@ -160,11 +160,11 @@ impl FieldClient {
         if !author.reference.lorries.iter().any(|known| known.lorry == *lorry) {
             return Err(Error::invalid("lorry", format!("no lorry {lorry} is known: check the plate")));
         }
-        self.change_load(basis, |view| {
+        self.change_load(basis, |view, stamp| {
             if view.load.lorry == *lorry {
                 return Err(Error::invalid("lorry", "it is this lorry already"));
             }
-            Ok(Box::new(|stamp| load::set_lorry(stamp, lorry.clone())))
+            Ok(load::set_lorry(stamp, lorry.clone()))
         })
     }
 
@@ -180,7 +180,7 @@ impl FieldClient {
         if drafts.iter().any(|(_, _, draft)| draft.load_id == Some(load_id)) {
             return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
         }
-        self.change_load(basis, |view| {
+        self.change_load(basis, |view, stamp| {
             if view.manifest_hash != manifest_hash {
                 return Err(Error::Stale);
             }
@@ -191,29 +191,26 @@ impl FieldClient {
                 let reason = format!("{} deliveries, at most {MAX_MANIFEST} fit one manifest", view.manifest.len());
                 return Err(Error::TooLarge { field: "manifest", reason });
             }
-            let manifest = view.manifest.clone();
-            Ok(Box::new(|stamp| load::request_close(&CloseRequest { stamp, manifest })))
+            Ok(load::request_close(&CloseRequest { stamp, manifest: view.manifest.clone() }))
         })
     }
 
-    /// Changes a load that is as the caller saw it: `prepare` checks first and returns what makes the keys, which need the stamp.
-    fn change_load<'a>(
+    fn change_load(
         &self,
         basis: Basis,
-        prepare: impl FnOnce(
-            &LoadView,
-        )
-            -> Result<Box<dyn FnOnce(crate::records::Stamp) -> Vec<crate::records::Put> + 'a>, Error>,
+        puts: impl FnOnce(&LoadView, Stamp) -> Result<Vec<Put>, Error>,
     ) -> Result<LoadView, Error> {
         let author = self.author()?;
         let load_id = LoadId::from(basis.document);
         let view = self.load(load_id)?;
         require_current(basis, load_id, view.basis.version)?;
-        let puts = prepare(&view)?;
         let saved = self.store.read(|db| stored::find(db, load_id.into()))?.ok_or_else(|| not_found("load"))?;
         self.act(
             author,
-            |action| action.edit(Kind::Load, load_id.into(), saved.scope.clone(), Some(&saved), puts(action.stamp)),
+            |action| {
+                let puts = puts(&view, action.stamp)?;
+                action.edit(Kind::Load, load_id.into(), saved.scope.clone(), Some(&saved), puts)
+            },
             |_| Ok(()),
         )?;
         self.load(load_id)

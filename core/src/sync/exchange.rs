@@ -180,6 +180,7 @@ impl<'a> Exchange<'a> {
         })?;
         let had_bundles = !self.in_flight.is_empty();
         self.in_flight.clear();
+        let had_own_bytes = self.own_bytes;
         let mut applied = 0_u32;
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
@@ -190,7 +191,9 @@ impl<'a> Exchange<'a> {
             return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
         }
         let waiting = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, 1))?;
-        self.is_done = !news.more && waiting.is_empty();
+        // A frame that needs the phone's own bytes was left lying: the same again, with them.
+        let asks_again = self.own_bytes && !had_own_bytes;
+        self.is_done = !news.more && waiting.is_empty() && !asks_again;
         Ok(())
     }
 
