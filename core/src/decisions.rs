@@ -1,7 +1,7 @@
 //! What only the server writes: ordered, append-only, never merged.
 //!
 //! Owns the decisions' values. Phone and server apply them with the same code (`store::decisions`).
-//! Invariant: a decision that this version cannot read is kept as it came and read again after an upgrade.
+//! Invariant: a decision that this version cannot read is kept as it came, and tried again at every opening of the store.
 
 use minicbor::{Decode, Encode};
 

@@ -4,7 +4,7 @@
 //! number has the form of an Indian mobile number and may belong to somebody by chance, so never dial or message one.
 //!
 //! Invariants: the same index and seed give the same farmer; two indices of a seed never share a phone number, and not a name below
-//! [`NAMES`] indices.
+//! 17 × [`NAMES`] indices.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
@@ -71,18 +71,13 @@ const FATHERS_NAMES: [&str; 24] = [
     "Yellappa",
 ];
 
-const INITIALS: [&str; 16] = [
-    "A", "B", "C", "D", "G", "H", "J", "K", "L", "M", "N", "P", "R", "S", "T", "V",
-];
+const INITIALS: [&str; 16] = ["A", "B", "C", "D", "G", "H", "J", "K", "L", "M", "N", "P", "R", "S", "T", "V"];
 
 const VILLAGE_STARTS: [&str; 12] = [
-    "Arali", "Bevina", "Chinna", "Halasina", "Honge", "Kallu", "Kere", "Mavina", "Nellu",
-    "Sampige", "Tenginna", "Ulli",
+    "Arali", "Bevina", "Chinna", "Halasina", "Honge", "Kallu", "Kere", "Mavina", "Nellu", "Sampige", "Tenginna", "Ulli",
 ];
 
-const VILLAGE_ENDS: [&str; 8] = [
-    "halli", "gere", "pura", "kunte", "palya", "koppa", "gudda", "tota",
-];
+const VILLAGE_ENDS: [&str; 8] = ["halli", "gere", "pura", "kunte", "palya", "koppa", "gudda", "tota"];
 
 /// How many different names there are.
 const NAMES: u64 = (GIVEN_NAMES.len() * FATHERS_NAMES.len() * INITIALS.len()) as u64;
@@ -94,22 +89,29 @@ const PHONES: u64 = 4_000_000_000;
 /// A prime that divides none of the list lengths: steps of this size visit everything before they repeat.
 const STRIDE: u64 = 2_654_435_761;
 
-/// The name of a farmer, such as "M. Lakshmamma Narayanappa": initial, given name, father's name.
+/// The name of a farmer, such as "M. Lakshmamma Narayanappa": initial, given name, father's name; a second initial once all names are taken.
 pub(crate) fn farmer_name(index: usize, seed: u64) -> String {
     let place = place(index, seed, NAMES);
     let (given, rest) = take(&GIVEN_NAMES, place);
     let (father, rest) = take(&FATHERS_NAMES, rest);
     let (initial, _) = take(&INITIALS, rest);
-    format!("{initial}. {given} {father}")
+    match (index as u64 / NAMES).checked_sub(1) {
+        None => format!("{initial}. {given} {father}"),
+        Some(round) => format!("{initial}. {}. {given} {father}", take(&INITIALS, round).0),
+    }
+}
+
+/// The same name as somebody else would write it: "Lakshmamma N." for "M. Lakshmamma Narayanappa".
+pub(crate) fn other_spelling(name: &str) -> String {
+    let mut words = name.split(' ').filter(|word| !word.ends_with('.'));
+    let given = words.next().unwrap_or(name);
+    let initials = words.filter_map(|word| word.chars().next());
+    initials.fold(given.to_owned(), |spelled, initial| format!("{spelled} {initial}."))
 }
 
 /// The village of a farmer, such as "Mavinahalli"; many farmers share one.
 pub(crate) fn farmer_village(index: usize, seed: u64) -> String {
-    let place = place(
-        index,
-        seed,
-        (VILLAGE_STARTS.len() * VILLAGE_ENDS.len()) as u64,
-    );
+    let place = place(index, seed, (VILLAGE_STARTS.len() * VILLAGE_ENDS.len()) as u64);
     let (start, rest) = take(&VILLAGE_STARTS, place);
     let (end, _) = take(&VILLAGE_ENDS, rest);
     format!("{start}{end}")
@@ -131,10 +133,7 @@ fn place(index: usize, seed: u64, places: u64) -> u64 {
 /// One of a list by the remainder of `place`, and what is left of `place` for the next list.
 fn take<'list>(list: &[&'list str], place: u64) -> (&'list str, u64) {
     let length = list.len() as u64;
-    let chosen = usize::try_from(place % length)
-        .ok()
-        .and_then(|position| list.get(position))
-        .copied();
+    let chosen = usize::try_from(place % length).ok().and_then(|position| list.get(position)).copied();
     (chosen.unwrap_or_default(), place / length)
 }
 
@@ -156,7 +155,15 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(farmer_name(12_288, 7), farmer_name(0, 7));
+        let more: BTreeSet<String> = (0..40_000).map(|index| farmer_name(index, 7)).collect();
+        assert_eq!(more.len(), 40_000);
+    }
+
+    #[test]
+    fn another_spelling_keeps_the_given_name() {
+        assert_eq!(other_spelling("M. Lakshmamma Narayanappa"), "Lakshmamma N.");
+        assert_eq!(other_spelling("M. A. Lakshmamma Narayanappa"), "Lakshmamma N.");
+        assert_eq!(other_spelling(""), "");
     }
 
     #[test]
@@ -172,16 +179,11 @@ mod tests {
         assert_eq!(phones.len(), 10_000);
         for phone in &phones {
             let digits = phone.strip_prefix("+91").unwrap();
-            assert!(
-                digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit()),
-                "{phone}"
-            );
+            assert!(digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{phone}");
             assert!(digits.starts_with(['6', '7', '8', '9']), "{phone}");
         }
         assert!(
-            ["+916", "+917", "+918", "+919"]
-                .iter()
-                .all(|start| phones.iter().any(|phone| phone.starts_with(start)))
+            ["+916", "+917", "+918", "+919"].iter().all(|start| phones.iter().any(|phone| phone.starts_with(start)))
         );
     }
 

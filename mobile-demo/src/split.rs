@@ -41,9 +41,7 @@ pub(crate) enum SplitError {
     #[error("no deliveries to split into: ask for at least one")]
     NoDeliveries,
     /// Less than one gram for each delivery, or a total that is zero or negative.
-    #[error(
-        "{total_g} g are too little for {deliveries} deliveries: ask for fewer deliveries or a larger total"
-    )]
+    #[error("{total_g} g are too little for {deliveries} deliveries: ask for fewer deliveries or a larger total")]
     TotalTooSmall {
         /// The total asked for, in grams.
         total_g: i64,
@@ -82,30 +80,20 @@ pub(crate) fn split(total_g: i64, deliveries: usize, seed: u64) -> Result<Vec<Sh
     let count = deliveries as u64;
     let total = u64::try_from(total_g).unwrap_or(0);
     if total < count {
-        return Err(SplitError::TotalTooSmall {
-            total_g,
-            deliveries,
-        });
+        return Err(SplitError::TotalTooSmall { total_g, deliveries });
     }
     if total > count.saturating_mul(MAX_CRATES * MAX_CRATE_G) {
-        return Err(SplitError::TotalTooLarge {
-            total_g,
-            deliveries,
-        });
+        return Err(SplitError::TotalTooLarge { total_g, deliveries });
     }
     let mut draw = Draw::new(seed);
     let crate_counts = crate_counts(total, count, &mut draw);
-    let mut crates_g =
-        crate_weights(total, crate_counts.iter().sum(), count, &mut draw).into_iter();
+    let mut crates_g = crate_weights(total, crate_counts.iter().sum(), count, &mut draw).into_iter();
     let farmers = farmers(deliveries, &mut draw);
     let shares = farmers.into_iter().zip(crate_counts);
     Ok(shares
         .map(|(farmer, count)| Share {
             farmer,
-            crates_g: (0..count)
-                .zip(&mut crates_g)
-                .map(|(_, grams)| grams)
-                .collect(),
+            crates_g: (0..count).zip(&mut crates_g).map(|(_, grams)| grams).collect(),
         })
         .collect())
 }
@@ -116,26 +104,16 @@ fn crate_counts(total_g: u64, deliveries: u64, draw: &mut Draw) -> Vec<u64> {
     let crates = usual.clamp(deliveries, deliveries.saturating_mul(MAX_CRATES));
     // One crate each; the others go by uneven weight, and what exceeds the maximum goes to the deliveries with room for more.
     let weights: Vec<u64> = (0..deliveries).map(|_| draw.uneven_weight()).collect();
-    let counts: Vec<u64> = apportion(crates - deliveries, &weights)
-        .into_iter()
-        .map(|more| (1 + more).min(MAX_CRATES))
-        .collect();
+    let counts: Vec<u64> =
+        apportion(crates - deliveries, &weights).into_iter().map(|more| (1 + more).min(MAX_CRATES)).collect();
     let room: Vec<u64> = counts.iter().map(|count| MAX_CRATES - count).collect();
     let left = crates - counts.iter().sum::<u64>();
-    counts
-        .into_iter()
-        .zip(apportion(left, &room))
-        .map(|(count, more)| count + more)
-        .collect()
+    counts.into_iter().zip(apportion(left, &room)).map(|(count, more)| count + more).collect()
 }
 
 /// The grams of all crates: together `total_g`, each 1 to [`MAX_CRATE_G`].
 fn crate_weights(total_g: u64, crates: u64, deliveries: u64, draw: &mut Draw) -> Vec<i64> {
-    let step_g = if total_g / STEP_G < deliveries {
-        1
-    } else {
-        STEP_G
-    };
+    let step_g = if total_g / STEP_G < deliveries { 1 } else { STEP_G };
     let steps = total_g / step_g;
     let (low, high) = crate_bounds(steps / crates, steps.div_ceil(crates), step_g);
 
@@ -159,10 +137,7 @@ fn crate_weights(total_g: u64, crates: u64, deliveries: u64, draw: &mut Draw) ->
     if let Some(lightest) = weights.iter_mut().min() {
         *lightest += total_g % step_g;
     }
-    weights
-        .into_iter()
-        .map(|grams| i64::try_from(grams).unwrap_or(i64::MAX))
-        .collect()
+    weights.into_iter().map(|grams| i64::try_from(grams).unwrap_or(i64::MAX)).collect()
 }
 
 /// The lightest and heaviest crate in steps, around an average that lies between `average` and `average_up` (rounded down and up, at least 1).
@@ -173,10 +148,7 @@ fn crate_bounds(average: u64, average_up: u64, step_g: u64) -> (u64, u64) {
     if usual_low <= average && average_up <= usual_high {
         return (usual_low, usual_high);
     }
-    (
-        (average * low / 4).max(1),
-        (average_up * high).div_ceil(4).min(MAX_CRATE_G / step_g),
-    )
+    ((average * low / 4).max(1), (average_up * high).div_ceil(4).min(MAX_CRATE_G / step_g))
 }
 
 /// Which farmer brings each delivery: four for every five deliveries, each at least once, in a drawn order.
@@ -232,18 +204,12 @@ impl Draw {
     fn uneven_weight(&mut self) -> u64 {
         const ONE: u64 = 1 << 32;
         const FACTOR_ONE: u64 = 1_200;
-        (0..12).fold(ONE, |weight, _| {
-            weight / FACTOR_ONE * (900 + self.below(701))
-        })
+        (0..12).fold(ONE, |weight, _| weight / FACTOR_ONE * (900 + self.below(701)))
     }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -254,39 +220,20 @@ mod tests {
     fn lawful_split(total_g: i64, deliveries: usize, seed: u64) -> Vec<Share> {
         let shares = split(total_g, deliveries, seed).unwrap();
         assert_eq!(shares.len(), deliveries);
-        assert_eq!(
-            shares.iter().flat_map(|share| &share.crates_g).sum::<i64>(),
-            total_g
-        );
+        assert_eq!(shares.iter().flat_map(|share| &share.crates_g).sum::<i64>(), total_g);
         for share in &shares {
-            assert!(
-                (1..=1_000).contains(&share.crates_g.len()),
-                "{} crates",
-                share.crates_g.len()
-            );
-            assert!(
-                share
-                    .crates_g
-                    .iter()
-                    .all(|grams| (1..=1_000_000).contains(grams))
-            );
+            assert!((1..=1_000).contains(&share.crates_g.len()), "{} crates", share.crates_g.len());
+            assert!(share.crates_g.iter().all(|grams| (1..=1_000_000).contains(grams)));
         }
         let mut farmers: Vec<usize> = shares.iter().map(|share| share.farmer).collect();
         farmers.sort_unstable();
         farmers.dedup();
-        assert_eq!(
-            farmers,
-            (0..(deliveries * 4).div_ceil(5)).collect::<Vec<_>>()
-        );
+        assert_eq!(farmers, (0..(deliveries * 4).div_ceil(5)).collect::<Vec<_>>());
         shares
     }
 
     fn lightest_and_heaviest(shares: &[Share]) -> (i64, i64) {
-        let crates = || {
-            shares
-                .iter()
-                .flat_map(|share| share.crates_g.iter().copied())
-        };
+        let crates = || shares.iter().flat_map(|share| share.crates_g.iter().copied());
         (crates().min().unwrap(), crates().max().unwrap())
     }
 
@@ -320,16 +267,8 @@ mod tests {
     fn what_cannot_be_split_says_why() {
         let table = [
             (5, 0, "no deliveries to split into: ask for at least one"),
-            (
-                4,
-                5,
-                "4 g are too little for 5 deliveries: ask for fewer deliveries or a larger total",
-            ),
-            (
-                0,
-                1,
-                "0 g are too little for 1 deliveries: ask for fewer deliveries or a larger total",
-            ),
+            (4, 5, "4 g are too little for 5 deliveries: ask for fewer deliveries or a larger total"),
+            (0, 1, "0 g are too little for 1 deliveries: ask for fewer deliveries or a larger total"),
             (
                 i64::MIN,
                 1,
@@ -359,12 +298,8 @@ mod tests {
             (15_000..15_100).contains(&lightest) && (24_900..=25_000).contains(&heaviest),
             "{lightest} to {heaviest}"
         );
-        let off_the_step: Vec<i64> = shares
-            .iter()
-            .flat_map(|share| &share.crates_g)
-            .map(|grams| grams % 100)
-            .filter(|rest| *rest > 0)
-            .collect();
+        let off_the_step: Vec<i64> =
+            shares.iter().flat_map(|share| &share.crates_g).map(|grams| grams % 100).filter(|rest| *rest > 0).collect();
         assert_eq!(off_the_step, [42]);
 
         // 1,850 crates in 300 deliveries: log-normal has a mean above the median and a long tail.
@@ -372,10 +307,7 @@ mod tests {
         counts.sort_unstable();
         assert_eq!(counts.iter().sum::<usize>(), 1_850);
         assert!(
-            counts[30] <= 3
-                && (4..=6).contains(&counts[150])
-                && counts[270] >= 9
-                && counts[299] >= 15,
+            counts[30] <= 3 && (4..=6).contains(&counts[150]) && counts[270] >= 9 && counts[299] >= 15,
             "{counts:?}"
         );
     }
@@ -399,10 +331,8 @@ mod tests {
     #[test]
     fn a_seed_gives_the_split_it_always_gave() {
         let shares = split(200_042, 5, 7).unwrap();
-        let shown: Vec<(usize, &[i64])> = shares
-            .iter()
-            .map(|share| (share.farmer, share.crates_g.as_slice()))
-            .collect();
+        let shown: Vec<(usize, &[i64])> =
+            shares.iter().map(|share| (share.farmer, share.crates_g.as_slice())).collect();
         let expected: [(usize, &[i64]); 5] = [
             (3, &[21_600, 19_100]),
             (2, &[18_600, 15_042]),

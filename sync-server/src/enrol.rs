@@ -38,6 +38,9 @@ pub(crate) fn enrol(
                 _ => return Err(wrong("the code was used already: ask the office for a new one")),
             },
             None if code.expires_at < now => return Err(wrong("the code has expired: ask the office for a new one")),
+            None if db.devices()?.iter().any(|device| device.public_key == key) => {
+                return Err(wrong("this key was enrolled with another code: enter that one again"));
+            }
             None => {
                 let mut device = Device {
                     device: fresh,

@@ -35,12 +35,6 @@ pub enum Error {
         /// Which of the two is too old.
         reason: String,
     },
-    /// The phone names a place in a log that this server never had.
-    #[error("{reason}")]
-    UnknownCursor {
-        /// Which place.
-        reason: String,
-    },
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
@@ -61,7 +55,6 @@ impl Error {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
-            Self::UnknownCursor { .. } => ErrorCode::Stale,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
@@ -79,7 +72,6 @@ impl Error {
             ErrorCode::NotFound => 404,
             ErrorCode::TooLarge => 413,
             ErrorCode::IncompatibleVersion => 426,
-            ErrorCode::Stale => 409,
             ErrorCode::StorageFull => 503,
             _ => 500,
         }

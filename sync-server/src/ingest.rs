@@ -9,11 +9,11 @@ use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, Grant};
 use farmtally_core::records::{self, Change, Kind, Record, merge};
-use farmtally_core::rules::{Capability, ReviewCode, look_alike};
+use farmtally_core::rules::{ReviewCode, look_alike};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::{Bundle, BundleHash, Envelope, OpenedEntry, Refusal};
 use farmtally_core::sync::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
-use farmtally_core::units::{DocumentId, LoadId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceCode, DocumentId, LoadId, OrganisationId, Timestamp};
 
 use crate::Error;
 use crate::storage::{HeldEntry, NewEntry, StoredBundle, Transaction};
@@ -63,8 +63,10 @@ fn judge(
     {
         return Ok(runs.clone());
     }
-    let mut ingest = Ingest { db, organisation, bundle: hash, now, work: 0, touched: BTreeSet::new() };
-    ingest.work = ingest.db.next_work()?;
+    let device = db.device(bundle.header.device)?.ok_or(Error::NotFound { what: "device" })?;
+    let work = db.next_work()?;
+    let touched = BTreeSet::new();
+    let mut ingest = Ingest { db, organisation, bundle: hash, device: device.code, now, work, touched };
     let mut verdicts = Vec::new();
     for (number, entry) in (0..).zip(bundle.open()) {
         verdicts.push(ingest.entry(number, &entry)?);
@@ -72,8 +74,8 @@ fn judge(
     ingest.raise_reviews()?;
     let is_fork = ingest.db.has_other_bundle(bundle.header.device, bundle.header.sequence, hash)?;
     if known.is_none() && is_fork {
-        let device = DocumentId::from(*bundle.header.device.as_bytes());
-        ingest.raise(&Scope::Device(bundle.header.device), ReviewCode::DeviceFork, vec![device])?;
+        let forked = DocumentId::from(*bundle.header.device.as_bytes());
+        ingest.raise(&Scope::Device(bundle.header.device), ReviewCode::DeviceFork, vec![forked])?;
     }
     let runs = Verdict::runs(verdicts);
     db.save_bundle(&StoredBundle {
@@ -84,8 +86,7 @@ fn judge(
         verdicts: &runs,
         received_at: now,
     })?;
-    let head = db.device(bundle.header.device)?.and_then(|device| device.head);
-    if head.is_none_or(|head| head.sequence < bundle.header.sequence) {
+    if device.head.is_none_or(|head| head.sequence < bundle.header.sequence) {
         db.set_head(bundle.header.device, DeviceHead { sequence: bundle.header.sequence, hash })?;
     }
     Ok(runs)
@@ -95,6 +96,8 @@ struct Ingest<'a> {
     db: &'a mut dyn Transaction,
     organisation: OrganisationId,
     bundle: BundleHash,
+    /// The code of the device that sealed the bundle.
+    device: DeviceCode,
     now: Timestamp,
     work: u64,
     /// Records that changed, for the reviews.
@@ -126,7 +129,7 @@ impl Ingest<'_> {
         let Some(kind) = Kind::from_number(envelope.kind) else {
             return Ok(Verdict::Deferred { missing: Vec::new() });
         };
-        if let Err(hold) = self.permission(kind, envelope)? {
+        if let Err(hold) = self.permission(kind, envelope, change)? {
             return self.hold(number, envelope, hold);
         }
         match self.merge(number, kind, envelope, change)? {
@@ -147,12 +150,12 @@ impl Ingest<'_> {
         Ok(Verdict::Held { code: hold.code.to_owned(), reason: hold.reason })
     }
 
-    /// Whether the author was granted this kind of record in this scope.
-    fn permission(&mut self, kind: Kind, envelope: &Envelope) -> Result<Result<(), Hold>, Error> {
+    /// Whether the author was granted to write these keys in this scope.
+    fn permission(&mut self, kind: Kind, envelope: &Envelope, change: &Change) -> Result<Result<(), Hold>, Error> {
         let Some(grant) = self.db.grant(envelope.grant)? else {
             return Ok(Err(Hold::new("not_allowed", "the grant is not known")));
         };
-        Ok(check_grant(&grant, kind, envelope))
+        Ok(check_grant(&grant, kind, envelope, change))
     }
 
     fn merge(
@@ -163,10 +166,15 @@ impl Ingest<'_> {
         change: &Change,
     ) -> Result<Result<Verdict, Hold>, Error> {
         let stored = self.db.document(envelope.document)?;
-        if let Some(stored) = &stored
-            && stored.kind != kind
-        {
-            return Ok(Err(Hold::new("shape", format!("the document is a {:?}, not a {kind:?}", stored.kind))));
+        if let Some(stored) = &stored {
+            if stored.kind != kind {
+                return Ok(Err(Hold::new("shape", format!("the document is a {:?}, not a {kind:?}", stored.kind))));
+            }
+            // What was granted is checked for the entry's scope, so it must be the document's.
+            if stored.scope != envelope.scope {
+                let reason = format!("the document belongs to {}, not to {}", stored.scope, envelope.scope);
+                return Ok(Err(Hold::new("out_of_scope", reason)));
+            }
         }
         let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
         let merged = match merge(kind, envelope.document, saved, change) {
@@ -175,18 +183,21 @@ impl Ingest<'_> {
             Err(error @ records::Error::Shape { .. }) => return Ok(Err(Hold::new("shape", error.to_string()))),
             Err(error) => return Ok(Err(Hold::new("malformed", error.to_string()))),
         };
-        // A document's scope is what the server's record says; a new one's must be that of its own content.
-        let scope = stored.map_or_else(|| envelope.scope.clone(), |stored| stored.scope);
+        let scope = &envelope.scope;
         if let Some(own) = merged.record.as_ref().and_then(scope_of)
-            && own != scope
+            && own != *scope
         {
             return Ok(Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}"))));
         }
-        self.db.save_document(&scope, kind, envelope.document, &merged)?;
+        let created = merged.record.as_ref().and_then(Record::created).filter(|_| stored.is_none());
+        if created.is_some_and(|stamp| (stamp.user, stamp.device) != (envelope.author, self.device)) {
+            return Ok(Err(Hold::new("not_allowed", "the record names another author or device than the entry")));
+        }
+        self.db.save_document(scope, kind, envelope.document, &merged)?;
         let entry = NewEntry::Change { envelope, change, origin: (self.bundle, number) };
-        let cursor = self.db.append(self.organisation, &scope, self.work, &entry)?;
+        let cursor = self.db.append(self.organisation, scope, self.work, &entry)?;
         self.touched.insert((kind, envelope.document));
-        Ok(Ok(Verdict::Logged { scope, sequence: cursor.sequence }))
+        Ok(Ok(Verdict::Logged { scope: scope.clone(), sequence: cursor.sequence }))
     }
 
     fn raise_reviews(&mut self) -> Result<(), Error> {
@@ -269,16 +280,11 @@ fn storage(error: records::Error) -> Error {
     Error::Storage(error.into())
 }
 
-fn check_grant(grant: &Grant, kind: Kind, envelope: &Envelope) -> Result<(), Hold> {
+fn check_grant(grant: &Grant, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
     if grant.user != envelope.author || grant.device != envelope.device {
         return Err(Hold::new("not_allowed", "the grant was given to somebody else"));
     }
-    let capability = match kind {
-        Kind::Delivery => Capability::RecordDelivery,
-        Kind::Load => Capability::JoinLoad,
-        Kind::Farmer | Kind::Contact => Capability::RegisterFarmer,
-    };
-    if !grant.role.may(capability) {
+    if !kind.shape().needs(change).all(|capability| grant.role.may(capability)) {
         return Err(Hold::new("not_allowed", format!("a {} may not write this", grant.role.name())));
     }
     let fits = matches!(

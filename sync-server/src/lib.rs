@@ -70,7 +70,7 @@ impl Server {
         let answer = match (request.method, request.path) {
             ("POST", "/v1/enrol") => self.enrol(&request.body),
             ("POST", "/v1/sync") => self.sync(request),
-            _ => Err(Error::NotFound { what: "such path" }),
+            _ => Err(Error::NotFound { what: "path" }),
         };
         let (status, body) = match answer {
             Ok(body) => (200, body),
@@ -117,8 +117,10 @@ impl Server {
                 Ok(())
             })?;
             let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
-            let news = News { verdicts: verdicts.clone(), frames: pulled.frames, more: pulled.more };
-            let answer = SyncResponse::sign(&statement, &news, self.keys.challenge(now), self.keys.signing());
+            let pull::Pulled { frames, more, diverged, .. } = pulled;
+            let news = News { verdicts: verdicts.clone(), frames, more, diverged };
+            let answer =
+                SyncResponse::sign(&request.body, &statement, &news, self.keys.challenge(now), self.keys.signing());
             match message::pack(&answer) {
                 Ok(body) => return Ok(body),
                 // Entries that compress badly: less at once. A single frame always fits.

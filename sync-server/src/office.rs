@@ -172,8 +172,9 @@ impl Server {
             0,
             Decision::Organisation(Organisation { organisation_id, name: name.trim().to_owned(), zone_minutes }),
         );
-        self.storage.add_organisation(organisation_id)?;
+        // Listed only once it is whole: a crash in between leaves a file that nobody asks for.
         self.publish(organisation_id, &decisions)?;
+        self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)
     }
 
@@ -187,11 +188,9 @@ impl Server {
 
     fn publish(&self, organisation: OrganisationId, decisions: &[Decision]) -> Result<(), Error> {
         self.storage.write(organisation, &mut |db| {
-            let reference = db.reference()?;
-            let work = db.next_work()?;
             for decision in decisions {
                 if let Decision::RuleSet(rules) = decision
-                    && let Some(published) = reference.rule_set(rules.number)
+                    && let Some(published) = db.reference()?.rule_set(rules.number)
                 {
                     if published != rules {
                         let reason =
@@ -200,6 +199,7 @@ impl Server {
                     }
                     continue;
                 }
+                let work = db.next_work()?;
                 decide(db, organisation, &Scope::Organisation, work, decision)?;
             }
             Ok(())

@@ -21,6 +21,8 @@ pub(crate) struct Pulled {
     pub(crate) frames: Vec<Frame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
+    /// Scopes in which the device names a place that is not on this server's log.
+    pub(crate) diverged: Vec<Scope>,
 }
 
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
@@ -47,13 +49,17 @@ pub(crate) fn pull(
     let mut spent = 0;
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
-        let mut from = place(db, organisation, cursors.iter().find(|cursor| cursor.scope == scope), &scope)?;
+        let named = cursors.iter().find(|cursor| cursor.scope == scope);
+        let Some(mut from) = place(db, organisation, named, &scope)? else {
+            pulled.diverged.push(scope);
+            continue;
+        };
         if from.sequence == head.sequence {
             continue;
         }
         pulled.heads.push(head.clone());
         while from.sequence < head.sequence {
-            if spent >= budget {
+            if spent >= budget && !pulled.frames.is_empty() {
                 pulled.more = true;
                 return Ok(pulled);
             }
@@ -66,19 +72,17 @@ pub(crate) fn pull(
     Ok(pulled)
 }
 
-/// The place that a device names, if it lies on this server's log.
+/// The place that a device names; `None` if it does not lie on this server's log.
 fn place(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     named: Option<&CursorName>,
     scope: &Scope,
-) -> Result<Cursor, Error> {
+) -> Result<Option<Cursor>, Error> {
     let start = Cursor::start(organisation, scope.clone());
-    let Some(named) = named else { return Ok(start) };
+    let Some(named) = named else { return Ok(Some(start)) };
     let known = if named.sequence == 0 { Some(start) } else { db.entry(scope, named.sequence)?.map(|it| it.cursor) };
-    known.filter(|cursor| cursor.chain.short() == named.chain).ok_or_else(|| Error::UnknownCursor {
-        reason: format!("entry {} of {scope} is not the one that the device has read", named.sequence),
-    })
+    Ok(known.filter(|cursor| cursor.chain.short() == named.chain))
 }
 
 /// One frame after a place, its size in raw bytes, and where it ends.

@@ -13,7 +13,7 @@ use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::Sum;
-use farmtally_core::units::{BagType, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
+use farmtally_core::units::{BagType, BusinessDate, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
 use farmtally_core::{Error, client};
 
 use crate::{Network, TestClock};
@@ -122,13 +122,18 @@ impl Person {
 
     /// Opens a load.
     pub fn opens(&self, lorry: &str) -> LoadView {
+        self.tries_to_open(lorry).expect("a load")
+    }
+
+    /// Opens a load, if the role allows it.
+    pub fn tries_to_open(&self, lorry: &str) -> Result<LoadView, Error> {
         let input = OpenLoad {
             centre: self.centre.clone(),
             commodity: "TOMATO".parse().expect("a code"),
             lorry: lorry.parse().expect("a plate"),
             driver: None,
         };
-        self.client.open_load(&input).expect("a load")
+        self.client.open_load(&input)
     }
 
     /// Joins a load by its code.
@@ -156,7 +161,11 @@ impl Person {
 
     /// What the phone's deliveries of the day add up to.
     pub fn sum(&self) -> Sum {
-        let date = "2019-05-09".parse().expect("a date");
+        self.sum_on("2019-05-09".parse().expect("a date"))
+    }
+
+    /// What the phone's deliveries of a day add up to.
+    pub fn sum_on(&self, date: BusinessDate) -> Sum {
         self.client.day_sum(&self.centre, &"2019".parse().expect("a code"), date).expect("a sum")
     }
 

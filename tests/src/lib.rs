@@ -3,11 +3,13 @@
 //! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
 
 mod cast;
+mod forger;
 mod market;
 mod network;
 mod world;
 
-pub use cast::Person;
-pub use market::{Market, fingerprint};
+pub use cast::{Person, bag, reason};
+pub use forger::{Forger, bent_change, fate, fates, forged_change};
+pub use market::{ADDRESS, Market, REFERENCE, fingerprint};
 pub use network::{Fault, Network};
 pub use world::{SeededEntropy, TestClock, environment};

@@ -47,7 +47,7 @@ impl Market {
     /// Opens the market on 9 May 2019, half past six in the morning.
     pub fn open(seed: u64) -> Self {
         let clock = TestClock::at(Timestamp(1_557_363_600_000));
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         let server = Server::open(&folder.path().join("server"), environment(&clock, seed)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
@@ -72,6 +72,11 @@ impl Market {
         self.folder.path().join("server")
     }
 
+    /// The server's database of the organisation.
+    pub fn server_database(&self) -> PathBuf {
+        self.server_folder().join("data").join(format!("{}.db", self.organisation))
+    }
+
     /// A new way to the server.
     pub fn network(&self) -> Network {
         Network::new(Arc::clone(&self.server), Arc::clone(&self.stuck))
@@ -85,6 +90,19 @@ impl Market {
         self.server.create_code(self.organisation, &new).expect("a code")
     }
 
+    /// Somebody with a phone that is not enrolled yet.
+    pub fn meets(&mut self, name: &str) -> Person {
+        let folder = self.phone(name);
+        self.revives(name, &folder)
+    }
+
+    /// The app on the files in a folder, whatever state they are in.
+    pub fn revives(&mut self, name: &str, folder: &Path) -> Person {
+        self.people += 1;
+        let environment = environment(&self.clock, self.seed + self.people);
+        Person::new(name, folder, environment, &self.clock, self.network())
+    }
+
     /// Somebody with a phone that is enrolled at KOLAR.
     pub fn hires(&mut self, name: &str, role: &str) -> Person {
         self.hires_at(name, role, "KOLAR")
@@ -92,12 +110,16 @@ impl Market {
 
     /// Somebody with a phone that is enrolled at a centre.
     pub fn hires_at(&mut self, name: &str, role: &str, centre: &str) -> Person {
-        self.people += 1;
-        let environment = environment(&self.clock, self.seed + self.people);
-        let person = Person::new(name, &self.phone(name), environment, &self.clock, self.network());
+        let person = self.meets(name);
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
         person
     }
+}
+
+/// A folder in memory where there is one: the tests wait for no disk, and none of them is about losing power.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
 }
 
 /// All documents and rows of a database as text: equal fingerprints are equal replicas.

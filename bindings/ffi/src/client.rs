@@ -5,14 +5,14 @@ use farmtally_core::client::{Basis, FarmerInput, FieldClient as Core};
 use farmtally_core::environment::Environment;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::HttpTransport;
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, SeasonCode};
+use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::FieldError;
 use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
 use crate::view::{
-    DeliveryPage, DeliveryView, FarmerRow, FarmerView, InboxItem, LoadRow, LoadView, Reference, Session, SyncReport,
-    SyncStatus, Today,
+    DeliveryPage, DeliveryView, FarmerRow, FarmerView, InboxItem, LoadView, Reference, Session, SyncReport, SyncStatus,
+    Today,
 };
 
 /// Rows on a page at most.
@@ -24,7 +24,6 @@ static THREADS: LazyLock<Option<Runtime>> =
 
 struct Engine {
     core: Core,
-    environment: Environment,
     transport: OnceLock<HttpTransport>,
 }
 
@@ -35,18 +34,6 @@ impl Engine {
         }
         let opened = HttpTransport::open().map_err(FieldError::internal)?;
         Ok(self.transport.get_or_init(|| opened))
-    }
-
-    fn today(&self) -> BusinessDate {
-        let clock = &self.environment.clock;
-        clock.now().date(clock.zone_minutes())
-    }
-
-    /// The season of a centre's business on a day: the newest that covers it.
-    fn season(&self, date: BusinessDate) -> Option<SeasonCode> {
-        let reference = self.core.reference();
-        let season = reference.seasons.iter().rev().find(|season| (season.from..=season.to).contains(&date));
-        season.map(|season| season.season.clone())
     }
 }
 
@@ -90,9 +77,8 @@ impl FieldClient {
     #[uniffi::constructor]
     pub async fn open(data_dir: String) -> Result<Arc<Self>, FieldError> {
         on_thread(move || {
-            let environment = Environment::system();
-            let core = Core::open(&PathBuf::from(data_dir), environment.clone())?;
-            let engine = Engine { core, environment, transport: OnceLock::new() };
+            let core = Core::open(&PathBuf::from(data_dir), Environment::system())?;
+            let engine = Engine { core, transport: OnceLock::new() };
             Ok(Arc::new(Self { engine: Arc::new(RwLock::new(Some(engine))) }))
         })
         .await
@@ -128,28 +114,15 @@ impl FieldClient {
 
     /// Commodities, bag types and lorries, as far as they were received.
     pub async fn reference(&self) -> Result<Reference, FieldError> {
-        self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.today()))).await
+        self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.core.date()))).await
     }
 
     /// The day's screen of a centre; `date` is year-month-day, today if left out.
     #[uniffi::method(default(date = None))]
     pub async fn today(&self, centre: String, date: Option<String>) -> Result<Today, FieldError> {
         self.call(move |engine| {
-            let centre: CentreCode = read("centre", &centre)?;
-            let date = date.map_or_else(|| Ok(engine.today()), |date| read("date", &date))?;
-            let (totals, loads) = match engine.season(date) {
-                Some(season) => {
-                    (engine.core.day_sum(&centre, &season, date)?, engine.core.loads(&centre, &season, date)?)
-                }
-                None => Default::default(),
-            };
-            Ok(Today {
-                date: date.to_string(),
-                totals: totals.into(),
-                drafts: engine.core.drafts()?.into_iter().map(DeliveryView::from).collect(),
-                loads: loads.into_iter().map(LoadRow::from).collect(),
-                sync: engine.core.sync_status()?.into(),
-            })
+            let date = date.map(|date| read("date", &date)).transpose()?;
+            Ok(engine.core.today(&read("centre", &centre)?, date)?.into())
         })
         .await
     }

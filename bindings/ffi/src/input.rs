@@ -5,7 +5,7 @@ use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason as CoreReason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
-use farmtally_core::units::{BagType, DeliveryId, FarmerId, LoadId, Position as CorePosition};
+use farmtally_core::units::{BagType, FarmerId, LoadId, Position as CorePosition};
 
 use crate::FieldError;
 
@@ -38,7 +38,7 @@ pub struct StartDraft {
     pub load_id: Option<LoadId>,
     /// The voided delivery that this one stands in for
     #[uniffi(default = None)]
-    pub replaces: Option<DeliveryId>,
+    pub replaces: Option<String>,
 }
 
 impl StartDraft {
@@ -48,7 +48,7 @@ impl StartDraft {
             commodity: read("commodity", &self.commodity)?,
             farmer_id: self.farmer_id,
             load_id: self.load_id,
-            replaces: self.replaces,
+            replaces: self.replaces.map(|id| read("replaces", &id)).transpose()?,
         })
     }
 }

@@ -533,6 +533,18 @@ pub struct Today {
     pub sync: SyncStatus,
 }
 
+impl From<client::Today> for Today {
+    fn from(it: client::Today) -> Self {
+        Self {
+            date: it.date.to_string(),
+            totals: it.sum.into(),
+            drafts: it.drafts.into_iter().map(DeliveryView::from).collect(),
+            loads: it.loads.into_iter().map(LoadRow::from).collect(),
+            sync: it.sync.into(),
+        }
+    }
+}
+
 /// A matter that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum InboxItem {

@@ -94,6 +94,9 @@ impl Action<'_> {
     }
 }
 
+/// How far the clock may be behind the server's last word before it is in doubt.
+const CLOCK_SLACK_MS: i64 = 120_000;
+
 impl FieldClient {
     /// Runs one action: `build` makes its changes, `finish` may add to the transaction. Returns after the commit.
     pub(super) fn act(
@@ -104,9 +107,7 @@ impl FieldClient {
     ) -> Result<(), Error> {
         let mut counters = self.counters();
         let now = self.environment.clock.now();
-        // In doubt: behind the server's last word, or so far behind this device's newest record that the clock was set back.
-        let clock_suspect =
-            now.0 < author.installation.server_time.0.max(counters.hybrid.wall_ms).saturating_sub(120_000);
+        let clock_suspect = now.0 < author.installation.server_time.0.saturating_sub(CLOCK_SLACK_MS);
         let mut clock = HybridClock::after(counters.hybrid);
         let at = clock.tick(now);
         let mut action = Action {

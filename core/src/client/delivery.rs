@@ -270,7 +270,10 @@ impl FieldClient {
         match author.grant.role.amend_window_ms() {
             Some(window_ms) if age_ms > window_ms => {
                 let hours = window_ms / 3_600_000;
-                Err(Error::not_allowed(format!("a {} may change it for {hours} hours", author.grant.role.name())))
+                Err(Error::not_allowed(format!(
+                    "a {} may change it until {hours} h after recording",
+                    author.grant.role.name()
+                )))
             }
             _ => Ok(()),
         }
@@ -333,6 +336,7 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn day_sum(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Sum, Error> {
+        self.author()?.require_centre(centre)?;
         let scope = Scope::Season(centre.clone(), season.clone());
         Ok(self.store.read(|db| rows::day_sum(db, &scope, date))?)
     }
@@ -383,10 +387,14 @@ impl FieldClient {
     }
 
     fn checks(&self, draft: &Draft, bags: &[Bag], moisture_required: bool) -> Result<Vec<Check>, Error> {
-        let clock = &self.environment.clock;
-        let today = clock.now().date(clock.zone_minutes());
-        let mut checks =
-            check_delivery(bags, draft.declared_bags, &draft.readings, moisture_required, draft.business_date, today);
+        let mut checks = check_delivery(
+            bags,
+            draft.declared_bags,
+            &draft.readings,
+            moisture_required,
+            draft.business_date,
+            self.date(),
+        );
         if let Some(load) = draft.load_id {
             let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
             checks.extend(self.check_load(load, gross)?);

@@ -147,8 +147,7 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
         author.require_centre(&input.centre)?;
-        let clock = &self.environment.clock;
-        let business_date = clock.now().date(clock.zone_minutes());
+        let business_date = self.date();
         let draft = Draft {
             user: author.grant.user,
             season: Self::season_of(&author, &input.commodity, business_date)?,

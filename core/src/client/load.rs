@@ -89,8 +89,7 @@ impl FieldClient {
         }
         let driver = input.driver.as_deref().map(|driver| check_text(driver, true)).transpose();
         let driver = driver.map_err(|wrong| Error::invalid("driver", wrong))?;
-        let clock = &self.environment.clock;
-        let date = clock.now().date(clock.zone_minutes());
+        let date = self.date();
         let season = Self::season_of(&author, &input.commodity, date)?;
         let load_id: LoadId = self.environment.new_id();
         self.act(
@@ -211,7 +210,7 @@ impl FieldClient {
                 let puts = puts(&view, action.stamp)?;
                 action.edit(Kind::Load, load_id.into(), saved.scope.clone(), Some(&saved), puts)
             },
-            |_| Ok(()),
+            |db| if manifest(db, load_id)? == view.manifest { Ok(()) } else { Err(Error::Stale) },
         )?;
         self.load(load_id)
     }
@@ -246,6 +245,7 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn loads(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
+        self.author()?.require_centre(centre)?;
         let scope = Scope::Season(centre.clone(), season.clone());
         Ok(self.store.read(|db| rows::loads(db, &scope, date))?)
     }

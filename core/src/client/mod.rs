@@ -11,6 +11,7 @@ mod farmer;
 mod inbox;
 mod load;
 mod sync;
+mod today;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -35,6 +36,7 @@ pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{InboxItem, InboxKind};
 pub use load::{LoadView, OpenLoad};
 pub use sync::{SyncOutcome, SyncReport, SyncStatus};
+pub use today::Today;
 
 /// The database's name inside the data folder.
 const FILE: &str = "field.db";
@@ -127,7 +129,10 @@ impl FieldClient {
             .map_err(|error| Error::Internal { reason: format!("the data folder cannot be made: {error}") })?;
         let path: PathBuf = data_dir.join(FILE);
         let store = Store::open(&path, PHONE)?;
-        let counters = store.read(Counters::load)?;
+        let counters = store.write(|db| {
+            crate::store::inbox::retry_all(db)?;
+            Counters::load(db)
+        })?;
         let client = Self {
             actor: Actor::new(environment.random()),
             environment,

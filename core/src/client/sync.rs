@@ -74,7 +74,7 @@ impl FieldClient {
         let code = check_text(code, true).map_err(|wrong| Error::invalid("code", wrong))?;
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
-        let key = self.store.write(|db| installation::enrolling_key(db, fresh))?;
+        let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
         let request = enrol_request(server_url, &EnrolRequest::new(&code, &key, &model))?;
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response)?;
@@ -103,7 +103,7 @@ impl FieldClient {
         let mut exchange = Exchange::new(&self.store, &self.environment, installation, hybrid);
         let ended = self.run(&mut exchange, transport, on_progress);
         let (progress, newest) = (exchange.progress, exchange.newest);
-        if matches!(ended, Ok(SyncOutcome::Complete | SyncOutcome::Partial)) {
+        if matches!(ended, Ok(SyncOutcome::Complete)) {
             let now = self.environment.clock.now();
             self.store.write(|db| installation::save_synced(db, now))?;
         }
@@ -122,10 +122,11 @@ impl FieldClient {
         transport: &dyn Transport,
         on_progress: &dyn Fn(&Progress),
     ) -> Result<SyncOutcome, Error> {
-        while let Some(request) = exchange.next_request()? {
+        loop {
             if self.cancelled.load(Ordering::Acquire) {
                 return Ok(SyncOutcome::Cancelled);
             }
+            let Some(request) = exchange.next_request()? else { break };
             let Ok(response) = transport.send(&request) else { return Ok(SyncOutcome::Offline) };
             match exchange.handle_response(&response) {
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::bags::{self, Bag};
 use super::stamp::Register;
 use super::{Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use crate::rules::Capability;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
     Position, ReceiptNumber, SeasonCode, UserId,
@@ -15,13 +16,23 @@ use crate::units::{
 
 /// The delivery's keys.
 pub const SHAPE: Shape = Shape(&[
-    KeyRule { key: "v1", class: Class::Snapshot, holds: "what was recorded" },
-    KeyRule { key: "p", class: Class::Add, holds: "more bags" },
-    KeyRule { key: "x", class: Class::Add, holds: "a voided bag, by the bag's key" },
-    KeyRule { key: "e", class: Class::Add, holds: "amended or voided" },
-    KeyRule { key: "load", class: Class::Register, holds: "the load it lies on" },
-    KeyRule { key: "date", class: Class::Register, holds: "the business date" },
-    KeyRule { key: "count", class: Class::Register, holds: "the declared number of bags" },
+    KeyRule { key: "v1", class: Class::Snapshot, needs: Capability::RecordDelivery, holds: "what was recorded" },
+    KeyRule { key: "p", class: Class::Add, needs: Capability::RecordDelivery, holds: "more bags" },
+    KeyRule {
+        key: "x",
+        class: Class::AddAbout,
+        needs: Capability::RecordDelivery,
+        holds: "a voided bag, by the bag's key",
+    },
+    KeyRule { key: "e", class: Class::Add, needs: Capability::RecordDelivery, holds: "amended or voided" },
+    KeyRule { key: "load", class: Class::Register, needs: Capability::RecordDelivery, holds: "the load it lies on" },
+    KeyRule { key: "date", class: Class::Register, needs: Capability::RecordDelivery, holds: "the business date" },
+    KeyRule {
+        key: "count",
+        class: Class::Register,
+        needs: Capability::RecordDelivery,
+        holds: "the declared number of bags",
+    },
 ]);
 
 /// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.

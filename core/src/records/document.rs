@@ -68,6 +68,14 @@ impl Document {
         change.dependencies().into_iter().filter(|hash| !self.contains(*hash)).collect()
     }
 
+    /// Whether the change counts its operations on from those it was made on top of. Automerge takes others, but cannot load what it
+    /// saves then (0.12.0, "`max_op` is lower than `start_op`").
+    pub(crate) fn counts_on(&self, change: &Change) -> bool {
+        let before = change.inner.deps().iter().filter_map(|hash| self.inner.get_change_by_hash(hash));
+        let newest = before.map(|change| change.max_op()).max().unwrap_or(0);
+        newest.checked_add(1) == Some(change.inner.start_op().get())
+    }
+
     pub(crate) fn apply(&mut self, change: &Change) -> Result<(), Error> {
         guarded(|| self.inner.apply_changes([change.inner.clone()]))?.map_err(Error::malformed)
     }

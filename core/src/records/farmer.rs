@@ -8,17 +8,28 @@ use minicbor::{Decode, Encode};
 
 use super::stamp::Register;
 use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use crate::rules::Capability;
 use crate::units::{CentreCode, ContactId, FarmerCode, FarmerId};
 
 /// The identity's keys.
-pub const IDENTITY_SHAPE: Shape = Shape(&[KeyRule { key: "v1", class: Class::Snapshot, holds: "the registration" }]);
+pub const IDENTITY_SHAPE: Shape = Shape(&[KeyRule {
+    key: "v1",
+    class: Class::Snapshot,
+    needs: Capability::RegisterFarmer,
+    holds: "the registration",
+}]);
 
 /// The contact's keys.
 pub const CONTACT_SHAPE: Shape = Shape(&[
-    KeyRule { key: "v1", class: Class::Snapshot, holds: "the details at registration" },
-    KeyRule { key: "name", class: Class::Register, holds: "the name" },
-    KeyRule { key: "village", class: Class::Register, holds: "the village" },
-    KeyRule { key: "phone", class: Class::Register, holds: "the telephone number" },
+    KeyRule {
+        key: "v1",
+        class: Class::Snapshot,
+        needs: Capability::RegisterFarmer,
+        holds: "the details at registration",
+    },
+    KeyRule { key: "name", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the name" },
+    KeyRule { key: "village", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the village" },
+    KeyRule { key: "phone", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the telephone number" },
 ]);
 
 /// The identity's value under `v1`.

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::stamp::Register;
 use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
 use crate::limits::MAX_MANIFEST;
+use crate::rules::Capability;
 use crate::units::{
     BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
     UserId,
@@ -15,10 +16,20 @@ use crate::units::{
 
 /// The load's keys.
 pub const SHAPE: Shape = Shape(&[
-    KeyRule { key: "v1", class: Class::Snapshot, holds: "what was opened" },
-    KeyRule { key: "j", class: Class::Add, holds: "a clerk joined, with what the join code said" },
-    KeyRule { key: "c", class: Class::Add, holds: "a request to close, with its manifest" },
-    KeyRule { key: "lorry", class: Class::Register, holds: "the lorry" },
+    KeyRule { key: "v1", class: Class::Snapshot, needs: Capability::OpenLoad, holds: "what was opened" },
+    KeyRule {
+        key: "j",
+        class: Class::Add,
+        needs: Capability::JoinLoad,
+        holds: "a clerk joined, with what the join code said",
+    },
+    KeyRule {
+        key: "c",
+        class: Class::Add,
+        needs: Capability::OpenLoad,
+        holds: "a request to close, with its manifest",
+    },
+    KeyRule { key: "lorry", class: Class::Register, needs: Capability::OpenLoad, holds: "the lorry" },
 ]);
 
 /// The value under `v1`.

@@ -128,6 +128,16 @@ impl Record {
         })
     }
 
+    /// Who created it, where and when; unknown for a contact, and for a load that is only known by code.
+    pub fn created(&self) -> Option<Stamp> {
+        match self {
+            Self::Delivery(it) => Some(it.recorded),
+            Self::Load(it) => it.opened,
+            Self::Farmer(it) => Some(it.registered),
+            Self::Contact(_) => None,
+        }
+    }
+
     /// The newest time that is known of any of its acts.
     pub(crate) fn newest_time(&self) -> HybridTime {
         let newest = match self {
@@ -214,6 +224,9 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
         let hashes = document.missing(change);
         if !hashes.is_empty() {
             return Err(Error::Missing { hashes });
+        }
+        if !document.counts_on(change) {
+            return Err(Error::Shape { key: String::new(), reason: "operations that are not counted on".into() });
         }
         document.apply(change)?;
     }

@@ -7,6 +7,7 @@ use automerge::ScalarValue;
 use automerge::legacy::{Key, ObjectId, OpType};
 
 use super::{Change, Error};
+use crate::rules::Capability;
 
 /// The key of the immutable value that the creating change writes.
 pub(crate) const SNAPSHOT: &str = "v1";
@@ -18,8 +19,22 @@ pub enum Class {
     Snapshot,
     /// A family of keys: a new key each time, ending in the writer's actor and a number; never overwritten. All count.
     Add,
+    /// As [`Class::Add`], with the key of what it is about before the actor.
+    AddAbout,
     /// Overwritten by those who saw the old value; concurrent values are all kept and shown as a conflict.
     Register,
+}
+
+impl Class {
+    /// The class's name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Add => "add",
+            Self::AddAbout => "add about",
+            Self::Register => "register",
+        }
+    }
 }
 
 /// One row of the table.
@@ -29,6 +44,8 @@ pub struct KeyRule {
     pub key: &'static str,
     /// How it may be written.
     pub class: Class,
+    /// What a role must be allowed to do to write it.
+    pub needs: Capability,
     /// What it holds, for people.
     pub holds: &'static str,
 }
@@ -40,9 +57,18 @@ pub struct Shape(pub &'static [KeyRule]);
 impl Shape {
     /// The rule of a key, if the table declares it. A register's or snapshot's full name goes before a family's letter.
     pub fn rule(&self, key: &str) -> Option<&KeyRule> {
-        let named = |rule: &&KeyRule| rule.class != Class::Add && rule.key == key;
-        let family = |rule: &&KeyRule| rule.class == Class::Add && key.starts_with(rule.key);
+        let is_family = |rule: &KeyRule| matches!(rule.class, Class::Add | Class::AddAbout);
+        let named = |rule: &&KeyRule| !is_family(rule) && rule.key == key;
+        let family = |rule: &&KeyRule| is_family(rule) && key.starts_with(rule.key);
         self.0.iter().find(named).or_else(|| self.0.iter().find(family))
+    }
+
+    /// What a role must be allowed to do to make this change; nothing for keys that the table does not declare.
+    pub fn needs(&self, change: &Change) -> impl Iterator<Item = Capability> {
+        change.expanded.operations.iter().filter_map(|op| match &op.key {
+            Key::Map(key) => self.rule(key).map(|rule| rule.needs),
+            Key::Seq(_) => None,
+        })
     }
 
     /// Checks that a change writes only declared keys, each as its class allows.
@@ -53,7 +79,7 @@ impl Shape {
         if change.expanded.operations.is_empty() {
             return Err(refuse("", "an empty change"));
         }
-        let suffix = format!("{}-", change.actor_prefix());
+        let actor = change.actor_prefix();
         for op in &change.expanded.operations {
             let Key::Map(key) = &op.key else {
                 return Err(refuse("", "a list element"));
@@ -69,21 +95,30 @@ impl Shape {
                 Class::Register => {}
                 Class::Snapshot if change.is_first() && op.pred.is_empty() => {}
                 Class::Snapshot => return Err(refuse(key, "a snapshot outside of the creating change")),
-                Class::Add if !op.pred.is_empty() => return Err(refuse(key, "an added key written twice")),
-                Class::Add => {
-                    let own = key.rsplit_once('-').is_some_and(|(head, n)| {
-                        format!("{head}-").ends_with(&suffix)
-                            && !n.is_empty()
-                            && n.bytes().all(|byte| byte.is_ascii_digit())
-                    });
-                    if !own {
-                        return Err(refuse(key, "an added key that does not end in its writer's actor"));
+                Class::Add | Class::AddAbout if !op.pred.is_empty() => {
+                    return Err(refuse(key, "an added key written twice"));
+                }
+                Class::Add | Class::AddAbout => {
+                    if !is_own(rule, key, &actor) {
+                        return Err(refuse(key, "an added key that does not end in its writer's actor and a number"));
                     }
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Whether an added key has the form of its class, with this actor.
+fn is_own(rule: &KeyRule, key: &str, actor: &str) -> bool {
+    let rest = key.strip_prefix(rule.key).and_then(|rest| rest.rsplit_once('-'));
+    rest.is_some_and(|(head, n)| {
+        let fits = match rule.class {
+            Class::AddAbout => head.strip_suffix(actor).is_some_and(|about| about.len() > 1 && about.ends_with('-')),
+            _ => head == actor,
+        };
+        fits && !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn refuse(key: &str, reason: &str) -> Error {

@@ -149,12 +149,16 @@ fn apply_entry(db: &Connection, scope: &Scope, entry: &FrameEntry) -> Result<Res
     }
 }
 
-/// Tries a document's set-aside entries again, in the order in which they came.
+/// Tries a document's set-aside entries again.
 fn retry_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    retry(db, "document_id = ?1", [document])
+}
+
+fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
     let mut statement =
-        db.prepare_cached("SELECT scope, seq, entry FROM inbox_held WHERE document_id = ?1 ORDER BY scope, seq")?;
+        db.prepare_cached(&format!("SELECT scope, seq, entry FROM inbox_held WHERE {which} ORDER BY scope, seq"))?;
     let held = statement
-        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
     for (scope, sequence, entry) in held {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
@@ -163,6 +167,11 @@ fn retry_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Tries every set-aside entry again, in the order in which they came: this version may know what an older one did not.
+pub(crate) fn retry_all(db: &Connection) -> Result<(), Error> {
+    retry(db, "true", [])
 }
 
 /// How many entries are set aside.

@@ -47,13 +47,15 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     Ok(installation.optional()?)
 }
 
-/// The key to enrol with: the one of an attempt whose answer was lost, or `fresh`, kept before anything is sent.
-pub(crate) fn enrolling_key(db: &Connection, fresh: SigningKey) -> Result<SigningKey, Error> {
-    let kept = db.query_row("SELECT secret_key FROM enrolling", [], |row| row.get::<_, [u8; 32]>(0)).optional()?;
+/// The key to enrol with: the one of an attempt with this code whose answer was lost, or `fresh`, kept before anything is sent.
+pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> Result<SigningKey, Error> {
+    let kept = db
+        .query_row("SELECT secret_key FROM enrolling WHERE code = ?1", [code], |row| row.get::<_, [u8; 32]>(0))
+        .optional()?;
     if let Some(kept) = kept {
         return Ok(SigningKey::from_bytes(&kept));
     }
-    db.execute("INSERT INTO enrolling (id, secret_key) VALUES (1, ?1)", [fresh.as_bytes()])?;
+    db.execute("INSERT INTO enrolling (code, secret_key) VALUES (?1, ?2)", (code, fresh.as_bytes()))?;
     Ok(fresh)
 }
 

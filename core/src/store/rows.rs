@@ -125,6 +125,18 @@ pub struct Sum {
     pub gross: Grams,
 }
 
+impl std::ops::Add for Sum {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            deliveries: self.deliveries + other.deliveries,
+            voided: self.voided + other.voided,
+            bags: self.bags + other.bags,
+            gross: self.gross + other.gross,
+        }
+    }
+}
+
 /// The sum of a scope and day, over all loads and none.
 ///
 /// # Errors

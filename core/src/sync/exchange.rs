@@ -59,6 +59,8 @@ pub(crate) struct Exchange<'a> {
     /// The newest bundle that was sent in this run.
     sent_up_to: u64,
     in_flight: Vec<u64>,
+    /// The body of the last request; an answer to any other is not believed.
+    asked: Vec<u8>,
     own_bytes: bool,
     is_done: bool,
     challenged: bool,
@@ -83,6 +85,7 @@ impl<'a> Exchange<'a> {
             hybrid,
             sent_up_to: 0,
             in_flight: Vec::new(),
+            asked: Vec::new(),
             own_bytes: false,
             is_done: false,
             challenged: false,
@@ -122,6 +125,7 @@ impl<'a> Exchange<'a> {
         let signed = Signed { server_key: &self.installation.server_key, method: "POST", path: SYNC_PATH, body: &body };
         let authorization =
             Authorization::sign(&signed, self.installation.device, self.challenge, &self.installation.key);
+        self.asked.clone_from(&body);
         let request = WireRequest {
             method: "POST",
             server_url: self.installation.server_url.clone(),
@@ -155,18 +159,17 @@ impl<'a> Exchange<'a> {
                     _ => Err(Error::SignIn { reason: "the server does not know this device: enrol it again".into() }),
                 }
             }
-            status => Err(problem(status, &response.body)),
+            status => Err(problem(status, &response.body, "request")),
         }
     }
 
     fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
-        let (statement, news) = answer.open(&key).map_err(|error| internal(&error))?;
+        let (statement, news) = answer.open(&self.asked, &key).map_err(|error| internal(&error))?;
         if statement.device != self.installation.device {
             return Err(Error::Internal { reason: "the answer is meant for another device".into() });
         }
         self.challenge = answer.challenge;
-        let before = self.progress;
         self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             for verdict in &news.verdicts {
@@ -185,10 +188,13 @@ impl<'a> Exchange<'a> {
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
-        let moved = applied > 0 || had_bundles || self.progress.logged > before.logged;
+        let moved = applied > 0 || had_bundles;
         self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
         if news.more && self.idle_answers >= IDLE_ANSWERS {
             return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
+        }
+        if let Some(scope) = news.diverged.first() {
+            return Err(Error::Internal { reason: format!("the server's log of {scope} is not the one read before") });
         }
         let waiting = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, 1))?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
@@ -261,18 +267,18 @@ pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<
 pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
     match response.status {
         200 => message::unpack(&response.body).map_err(|error| damaged(&error)),
-        status => Err(problem(status, &response.body)),
+        status => Err(problem(status, &response.body, "code")),
     }
 }
 
-fn problem(status: u16, body: &[u8]) -> Error {
+fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
     let problem: Option<Problem> = message::unpack(body).ok();
     let reason = problem.map_or_else(|| format!("the server answered with status {status}"), |it| it.reason);
     match status {
         401 => Error::SignIn { reason },
         403 => Error::not_allowed(reason),
-        413 => Error::TooLarge { field: "request", reason },
-        422 => Error::Invalid { field: "code", reason },
+        413 => Error::TooLarge { field, reason },
+        422 => Error::Invalid { field, reason },
         426 => Error::UpdateNeeded { reason },
         429 => Error::Unavailable { code: ErrorCode::RateLimited, reason },
         502..=504 => Error::Unavailable { code: ErrorCode::Interrupted, reason },

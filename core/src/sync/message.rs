@@ -63,7 +63,13 @@ pub fn unpack<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, WireError> {
         return Err(WireError::TooLarge { limit: MAX_WIRE_BYTES });
     }
     let unreadable = |reason: String| WireError::Unreadable { reason };
-    let plain = zstd::bulk::decompress(bytes, MAX_BODY_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    let plain =
+        zstd::bulk::decompress(bytes, MAX_BODY_BYTES).map_err(
+            |error| match zstd::zstd_safe::get_frame_content_size(bytes) {
+                Ok(Some(claimed)) if claimed > MAX_BODY_BYTES as u64 => WireError::TooLarge { limit: MAX_BODY_BYTES },
+                _ => unreadable(error.to_string()),
+            },
+        )?;
     decode(&plain).map_err(|error| unreadable(error.to_string()))
 }
 
@@ -186,33 +192,34 @@ pub struct SyncResponse {
     /// CBOR of the [`News`].
     #[n(3)]
     pub news: minicbor::bytes::ByteVec,
-    /// The server's signature over both.
+    /// The server's signature over both, and over the request that they answer.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
 impl SyncResponse {
-    /// Signs what the server has to say.
-    pub fn sign(statement: &Statement, news: &News, challenge: Challenge, key: &SigningKey) -> Self {
+    /// Signs what the server has to say to a request, whose body as sent is given.
+    pub fn sign(request: &[u8], statement: &Statement, news: &News, challenge: Challenge, key: &SigningKey) -> Self {
         let (statement, news) = (encode(statement), encode(news));
-        let signature = key.sign(&Self::message(&statement, &news)).to_bytes();
+        let signature = key.sign(&Self::message(request, &statement, &news)).to_bytes();
         Self { protocol: PROTOCOL_VERSION, challenge, statement: statement.into(), news: news.into(), signature }
     }
 
-    /// Reads both parts, if the signature is that of the server.
+    /// Reads both parts, if the signature is that of the server and this is the answer to the request.
     ///
     /// # Errors
     /// [`WireError::Unsigned`], [`WireError::Unreadable`].
-    pub fn open(&self, key: &VerifyingKey) -> Result<(Statement, News), WireError> {
-        let message = Self::message(&self.statement, &self.news);
+    pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, News), WireError> {
+        let message = Self::message(request, &self.statement, &self.news);
         key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
         let unreadable = |error: minicbor::decode::Error| WireError::Unreadable { reason: error.to_string() };
         Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
     }
 
-    /// The statement stands at the end and the news only as a hash, so that a phone can keep a statement as evidence without the news.
-    fn message(statement: &[u8], news: &[u8]) -> Vec<u8> {
+    /// The statement stands at the end and the rest only as hashes, so that a phone can keep a statement as evidence without the rest.
+    fn message(request: &[u8], statement: &[u8], news: &[u8]) -> Vec<u8> {
         let mut message = b"farmtally answer 1\0".to_vec();
+        message.extend(<[u8; 32]>::from(Sha256::digest(request)));
         message.extend(<[u8; 32]>::from(Sha256::digest(news)));
         message.extend(statement);
         message
@@ -232,6 +239,9 @@ pub struct News {
     /// Whether there is more to fetch.
     #[n(2)]
     pub more: bool,
+    /// Scopes whose log here is not the one that the device has read.
+    #[n(3)]
+    pub diverged: Vec<Scope>,
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.

@@ -65,11 +65,7 @@ pub(crate) struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}:{}: {}: {}",
-            self.file, self.line, self.field, self.reason
-        )
+        write!(formatter, "{}:{}: {}: {}", self.file, self.line, self.field, self.reason)
     }
 }
 
@@ -85,9 +81,7 @@ pub(crate) enum ArrivalsError {
         source: io::Error,
     },
     /// The file starts like a zstd file but cannot be decompressed.
-    #[error(
-        "cannot decompress {file}: the file is damaged or cut short, fetch it again or give the plain CSV"
-    )]
+    #[error("cannot decompress {file}: the file is damaged or cut short, fetch it again or give the plain CSV")]
     Decompress {
         /// Name of the file.
         file: String,

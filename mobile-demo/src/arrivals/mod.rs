@@ -32,14 +32,8 @@ const BUILT_IN_NAME: &str = "tomato_karnataka.csv";
 const MARKETS: &str = include_str!("../../data/markets_karnataka.csv");
 
 /// Markets that publish arrivals but have no position in the list of markets.
-const MARKETS_WITHOUT_POSITION: [&str; 6] = [
-    "Binny Mill (F&V)",
-    "Hiriyur",
-    "K.R.Nagar",
-    "Kudchi",
-    "Santhesargur",
-    "Tiptur",
-];
+const MARKETS_WITHOUT_POSITION: [&str; 6] =
+    ["Binny Mill (F&V)", "Hiriyur", "K.R.Nagar", "Kudchi", "Santhesargur", "Tiptur"];
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -130,11 +124,8 @@ impl Arrivals {
     /// - [`ArrivalsError::NoUsableRow`]: nothing but findings below the header.
     pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Self, ArrivalsError> {
         if bytes.starts_with(&ZSTD_MAGIC) {
-            let plain =
-                zstd::stream::decode_all(bytes).map_err(|source| ArrivalsError::Decompress {
-                    file: file.to_owned(),
-                    source,
-                })?;
+            let plain = zstd::stream::decode_all(bytes)
+                .map_err(|source| ArrivalsError::Decompress { file: file.to_owned(), source })?;
             Self::parse_plain(file, &plain)
         } else {
             Self::parse_plain(file, bytes)
@@ -143,46 +134,22 @@ impl Arrivals {
 
     fn parse_plain(file: &str, bytes: &[u8]) -> Result<Self, ArrivalsError> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let mut lines = (1..)
-            .zip(bytes.split(|byte| *byte == b'\n'))
-            .filter(|(_, line)| !line.trim_ascii().is_empty());
-        let header = lines.next().map_or_else(ByteRecord::new, |(_, line)| {
-            split_fields(line).unwrap_or_default()
-        });
+        let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+        let header = lines.next().map_or_else(ByteRecord::new, |(_, line)| split_fields(line).unwrap_or_default());
         let columns = Columns::find(file, &header)?;
         let known_markets = known_markets();
 
         let mut by_market: BTreeMap<String, Days> = BTreeMap::new();
         let mut findings = Vec::new();
         for (line, text) in lines {
-            let kept = columns
-                .arrival(line, text, &known_markets)
-                .and_then(|arrival| keep(&mut by_market, arrival));
-            if let Err(Problem {
-                field,
-                kind,
-                reason,
-            }) = kept
-            {
-                findings.push(Finding {
-                    file: file.to_owned(),
-                    line,
-                    field: field.to_owned(),
-                    kind,
-                    reason,
-                });
+            let kept = columns.arrival(line, text, &known_markets).and_then(|arrival| keep(&mut by_market, arrival));
+            if let Err(Problem { field, kind, reason }) = kept {
+                findings.push(Finding { file: file.to_owned(), line, field: field.to_owned(), kind, reason });
             }
         }
         match default_day(&by_market) {
-            Some(default_day) => Ok(Self {
-                by_market,
-                default_day,
-                findings,
-            }),
-            None => Err(ArrivalsError::NoUsableRow {
-                file: file.to_owned(),
-                findings,
-            }),
+            Some(default_day) => Ok(Self { by_market, default_day, findings }),
+            None => Err(ArrivalsError::NoUsableRow { file: file.to_owned(), findings }),
         }
     }
 
@@ -210,43 +177,12 @@ impl Arrivals {
         self.by_market.keys().map(String::as_str)
     }
 
-    /// The days of a market with their published grams, by date; none for an unknown market.
-    pub(crate) fn days(&self, market: &str) -> impl Iterator<Item = (NaiveDate, i64)> {
-        self.by_market
-            .get(market)
-            .into_iter()
-            .flatten()
-            .map(|(date, rows)| (*date, total_g(rows)))
-    }
-
     /// The rows of one market day in the order of the file, one per variety; empty when there are none.
     pub(crate) fn of(&self, market: &str, date: NaiveDate) -> Vec<&Arrival> {
-        self.by_market
-            .get(market)
-            .and_then(|days| days.get(&date))
-            .into_iter()
-            .flatten()
-            .collect()
+        self.by_market.get(market).and_then(|days| days.get(&date)).into_iter().flatten().collect()
     }
 
-    /// The published grams of one market day over all varieties; absent when the market published nothing usable.
-    pub(crate) fn published_g(&self, market: &str, date: NaiveDate) -> Option<i64> {
-        self.by_market
-            .get(market)
-            .and_then(|days| days.get(&date))
-            .map(|rows| total_g(rows))
-    }
-
-    /// The market day to show when nothing was asked for.
-    ///
-    /// The market: of those whose median day is 20 to 60 tonnes, the one with most days; when no market is of that size, the one with most days of
-    /// all; of equals the first by name. The day: the latest one with exactly the market's median total, where the median of an even number of days
-    /// is the lower one of the middle two. In the built-in file that is Srinivasapur on 2021-02-18 with 37 tonnes.
-    pub(crate) fn default_day(&self) -> &MarketDay {
-        &self.default_day
-    }
-
-    /// The market day for what was asked: both, only a market (then its median day, as for [`Arrivals::default_day`]), only a day (then the market
+    /// The market day for what was asked: both, only a market (then its median day, as for [`default_day`]), only a day (then the market
     /// with the largest arrival of that day, of equals the first by name) or neither (then the default day).
     ///
     /// # Errors
@@ -254,34 +190,20 @@ impl Arrivals {
     /// - [`ChoiceError::UnknownMarket`]: the market has no usable row at all.
     /// - [`ChoiceError::EmptyDay`]: no market has a usable row on that day.
     /// - [`ChoiceError::EmptyMarketDay`]: the market has usable rows, but not on that day.
-    pub(crate) fn choose(
-        &self,
-        market: Option<&str>,
-        date: Option<NaiveDate>,
-    ) -> Result<MarketDay, ChoiceError> {
+    pub(crate) fn choose(&self, market: Option<&str>, date: Option<NaiveDate>) -> Result<MarketDay, ChoiceError> {
         match (market, date) {
             (None, None) => Ok(self.default_day.clone()),
             (None, Some(date)) => self.largest_of(date).ok_or(ChoiceError::EmptyDay { date }),
             (Some(market), date) => {
-                let unknown_market = || ChoiceError::UnknownMarket {
-                    market: market.to_owned(),
-                };
+                let unknown_market = || ChoiceError::UnknownMarket { market: market.to_owned() };
                 let days = self.by_market.get(market).ok_or_else(unknown_market)?;
                 let Some(date) = date else {
                     return median_day(market, days).ok_or_else(unknown_market);
                 };
                 match days.get(&date) {
-                    Some(rows) => Ok(MarketDay {
-                        market: market.to_owned(),
-                        date,
-                        total_g: total_g(rows),
-                    }),
+                    Some(rows) => Ok(MarketDay { market: market.to_owned(), date, total_g: total_g(rows) }),
                     None => Err(match nearest(days, date) {
-                        Some(nearest) => ChoiceError::EmptyMarketDay {
-                            market: market.to_owned(),
-                            date,
-                            nearest,
-                        },
+                        Some(nearest) => ChoiceError::EmptyMarketDay { market: market.to_owned(), date, nearest },
                         None => unknown_market(),
                     }),
                 }
@@ -293,11 +215,7 @@ impl Arrivals {
         self.by_market
             .iter()
             .filter_map(|(market, days)| {
-                Some(MarketDay {
-                    market: market.clone(),
-                    date,
-                    total_g: total_g(days.get(&date)?),
-                })
+                Some(MarketDay { market: market.clone(), date, total_g: total_g(days.get(&date)?) })
             })
             // The last of equals wins, so the names are walked backwards.
             .rev()
@@ -311,29 +229,23 @@ fn total_g(rows: &[Arrival]) -> i64 {
 }
 
 fn nearest(days: &Days, date: NaiveDate) -> Option<NaiveDate> {
-    days.keys()
-        .rev()
-        .copied()
-        .min_by_key(|day| day.signed_duration_since(date).abs())
+    days.keys().rev().copied().min_by_key(|day| day.signed_duration_since(date).abs())
 }
 
 fn median_day(market: &str, days: &Days) -> Option<MarketDay> {
-    let mut by_total: Vec<(i64, NaiveDate)> = days
-        .iter()
-        .map(|(date, rows)| (total_g(rows), *date))
-        .collect();
+    let mut by_total: Vec<(i64, NaiveDate)> = days.iter().map(|(date, rows)| (total_g(rows), *date)).collect();
     by_total.sort_unstable();
     let middle = by_total.len().checked_sub(1)? / 2;
     let (median_g, _) = *by_total.get(middle)?;
     let (total_g, date) = *by_total.iter().rfind(|(total_g, _)| *total_g == median_g)?;
-    Some(MarketDay {
-        market: market.to_owned(),
-        date,
-        total_g,
-    })
+    Some(MarketDay { market: market.to_owned(), date, total_g })
 }
 
-/// The rule is stated at [`Arrivals::default_day`]; absent only when there is no row.
+/// The market day to show when nothing was asked for; absent only when there is no row.
+///
+/// The market: of those whose median day is 20 to 60 tonnes, the one with most days; when no market is of that size, the one with most days of
+/// all; of equals the first by name. The day: the latest one with exactly the market's median total, where the median of an even number of days
+/// is the lower one of the middle two. In the built-in file that is Srinivasapur on 2021-02-18 with 37 tonnes.
 fn default_day(by_market: &BTreeMap<String, Days>) -> Option<MarketDay> {
     by_market
         .iter()
@@ -345,25 +257,15 @@ fn default_day(by_market: &BTreeMap<String, Days>) -> Option<MarketDay> {
 }
 
 fn known_markets() -> BTreeSet<&'static str> {
-    let listed = MARKETS
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split(',').nth(1));
+    let listed = MARKETS.lines().skip(1).filter_map(|line| line.split(',').nth(1));
     listed.chain(MARKETS_WITHOUT_POSITION).collect()
 }
 
 /// Adds a row unless its date, market and variety are there already.
 fn keep(by_market: &mut BTreeMap<String, Days>, arrival: Arrival) -> Result<(), Problem> {
-    let day = by_market
-        .entry(arrival.market.clone())
-        .or_default()
-        .entry(arrival.date)
-        .or_default();
+    let day = by_market.entry(arrival.market.clone()).or_default().entry(arrival.date).or_default();
     if let Some(first) = day.iter().find(|row| row.variety == arrival.variety) {
-        let reason = format!(
-            "same date, market and variety as line {}; remove one of the two",
-            first.line
-        );
+        let reason = format!("same date, market and variety as line {}; remove one of the two", first.line);
         return Err(Problem::new("row", FindingKind::Duplicate, reason));
     }
     day.push(arrival);
@@ -371,11 +273,7 @@ fn keep(by_market: &mut BTreeMap<String, Days>, arrival: Arrival) -> Result<(), 
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -384,6 +282,10 @@ mod tests {
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    fn total_of(arrivals: &Arrivals, market: &str, date: &str) -> i64 {
+        arrivals.of(market, day(date)).iter().map(|row| row.arrival_g).sum()
     }
 
     #[test]
@@ -485,42 +387,21 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
         );
         let arrivals = Arrivals::parse("test.csv", file.as_bytes()).unwrap();
         assert_eq!(
-            arrivals
-                .rows()
-                .map(|row| (row.line, row.arrival_g))
-                .collect::<Vec<_>>(),
+            arrivals.rows().map(|row| (row.line, row.arrival_g)).collect::<Vec<_>>(),
             [(4, 6_000_000), (6, 7_000_000)]
         );
-        assert_eq!(
-            arrivals
-                .findings()
-                .iter()
-                .map(|finding| finding.line)
-                .collect::<Vec<_>>(),
-            [3, 5]
-        );
+        assert_eq!(arrivals.findings().iter().map(|finding| finding.line).collect::<Vec<_>>(), [3, 5]);
     }
 
     #[test]
     fn a_duplicate_of_a_bad_row_is_no_duplicate() {
-        let file = format!(
-            "{HEADER}\n2016-01-01,Kolar,Tomato,\n2016-01-01,Kolar,Tomato,5\n2016-01-01,Kolar,Hybrid,6\n"
-        );
+        let file =
+            format!("{HEADER}\n2016-01-01,Kolar,Tomato,\n2016-01-01,Kolar,Tomato,5\n2016-01-01,Kolar,Hybrid,6\n");
         let arrivals = Arrivals::parse("test.csv", file.as_bytes()).unwrap();
+        assert_eq!(arrivals.findings_by_kind(), BTreeMap::from([(FindingKind::MissingArrival, 1)]));
+        assert_eq!(total_of(&arrivals, "Kolar", "2016-01-01"), 11_000_000);
         assert_eq!(
-            arrivals.findings_by_kind(),
-            BTreeMap::from([(FindingKind::MissingArrival, 1)])
-        );
-        assert_eq!(
-            arrivals.published_g("Kolar", day("2016-01-01")),
-            Some(11_000_000)
-        );
-        assert_eq!(
-            arrivals
-                .of("Kolar", day("2016-01-01"))
-                .iter()
-                .map(|row| row.variety.as_str())
-                .collect::<Vec<_>>(),
+            arrivals.of("Kolar", day("2016-01-01")).iter().map(|row| row.variety.as_str()).collect::<Vec<_>>(),
             ["Tomato", "Hybrid"]
         );
     }
@@ -555,37 +436,23 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
                 "Date,market,variety,arrival_tonnes\n",
                 "test.csv has no column date: name the columns date, market, variety and arrival_tonnes in the first line",
             ),
-            (
-                "date,market,variety,arrival_tonnes,market\n",
-                "test.csv has the column market more than once: keep one",
-            ),
+            ("date,market,variety,arrival_tonnes,market\n", "test.csv has the column market more than once: keep one"),
         ];
         for (file, text) in table {
-            assert_eq!(
-                Arrivals::parse("test.csv", file.as_bytes())
-                    .unwrap_err()
-                    .to_string(),
-                text
-            );
+            assert_eq!(Arrivals::parse("test.csv", file.as_bytes()).unwrap_err().to_string(), text);
         }
     }
 
     #[test]
     fn a_file_without_a_usable_row_stops_the_import() {
         let error = Arrivals::parse("test.csv", format!("{HEADER}\n\n").as_bytes()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "test.csv has no usable row: there is nothing below the header"
-        );
-        let error =
-            Arrivals::parse("test.csv", format!("{HEADER}\nx\ny\n").as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "test.csv has no usable row: there is nothing below the header");
+        let error = Arrivals::parse("test.csv", format!("{HEADER}\nx\ny\n").as_bytes()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "test.csv has no usable row: 2 skipped, the first is test.csv:2: row: has 1 fields where the header has 4; add or remove commas"
         );
-        assert!(
-            matches!(error, ArrivalsError::NoUsableRow { findings, .. } if findings.len() == 2)
-        );
+        assert!(matches!(error, ArrivalsError::NoUsableRow { findings, .. } if findings.len() == 2));
     }
 
     #[test]
@@ -595,22 +462,13 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
         assert!(
             matches!(Arrivals::load(&absent), Err(ArrivalsError::Read { file, .. }) if file.ends_with("absent.csv"))
         );
-        assert!(matches!(
-            Arrivals::load(folder.path()),
-            Err(ArrivalsError::Read { .. })
-        ));
+        assert!(matches!(Arrivals::load(folder.path()), Err(ArrivalsError::Read { .. })));
 
         let cut = &BUILT_IN[..BUILT_IN.len() / 2];
         let path = folder.path().join("cut.csv.zst");
         std::fs::write(&path, cut).unwrap();
-        assert!(matches!(
-            Arrivals::load(&path),
-            Err(ArrivalsError::Decompress { .. })
-        ));
-        assert!(matches!(
-            Arrivals::parse("magic", &ZSTD_MAGIC),
-            Err(ArrivalsError::Decompress { .. })
-        ));
+        assert!(matches!(Arrivals::load(&path), Err(ArrivalsError::Decompress { .. })));
+        assert!(matches!(Arrivals::parse("magic", &ZSTD_MAGIC), Err(ArrivalsError::Decompress { .. })));
     }
 
     #[test]
@@ -628,30 +486,18 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
     fn the_built_in_file_has_30009_rows_of_which_684_lack_the_arrival() {
         let arrivals = Arrivals::built_in().unwrap();
         assert_eq!(arrivals.rows().count(), 30_009 - 684);
-        assert_eq!(
-            arrivals.findings_by_kind(),
-            BTreeMap::from([(FindingKind::MissingArrival, 684)])
-        );
+        assert_eq!(arrivals.findings_by_kind(), BTreeMap::from([(FindingKind::MissingArrival, 684)]));
         assert_eq!(
             arrivals.findings().first().unwrap().to_string(),
             "tomato_karnataka.csv:215: arrival_tonnes: is missing; add the tonnes or leave the row out"
         );
         assert_eq!(arrivals.markets().count(), 57);
-        assert_eq!(arrivals.days("Kolar").count(), 1897);
-        assert_eq!(
-            arrivals.days("Kolar").map(|(_, grams)| grams).max(),
-            Some(9_070_000_000)
-        );
-        assert_eq!(
-            arrivals.published_g("Kolar", day("2020-09-08")),
-            Some(9_070_000_000)
-        );
-        assert_eq!(arrivals.published_g("Kolar", day("1999-09-09")), None);
-        assert_eq!(arrivals.days("Atlantis").count(), 0);
-        assert_eq!(
-            arrivals.of("Atlantis", day("2020-09-08")),
-            Vec::<&Arrival>::new()
-        );
+        let kolar = arrivals.by_market.get("Kolar").unwrap();
+        assert_eq!(kolar.len(), 1897);
+        assert_eq!(kolar.values().map(|rows| total_g(rows)).max(), Some(9_070_000_000));
+        assert_eq!(total_of(&arrivals, "Kolar", "2020-09-08"), 9_070_000_000);
+        assert_eq!(arrivals.of("Kolar", day("1999-09-09")), Vec::<&Arrival>::new());
+        assert_eq!(arrivals.of("Atlantis", day("2020-09-08")), Vec::<&Arrival>::new());
     }
 
     #[test]
@@ -676,62 +522,34 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
     fn a_market_day_is_chosen_from_what_was_asked() {
         let arrivals = Arrivals::built_in().unwrap();
         let chosen = |market, date: Option<&str>| {
-            let chosen = arrivals
-                .choose(market, date.map(day))
-                .map_err(|error| error.to_string())?;
-            assert_eq!(
-                arrivals.published_g(&chosen.market, chosen.date),
-                Some(chosen.total_g)
-            );
-            Ok(format!(
-                "{} {} {}",
-                chosen.market, chosen.date, chosen.total_g
-            ))
+            let chosen = arrivals.choose(market, date.map(day)).map_err(|error| error.to_string())?;
+            assert_eq!(total_of(&arrivals, &chosen.market, &chosen.date.to_string()), chosen.total_g);
+            Ok(format!("{} {} {}", chosen.market, chosen.date, chosen.total_g))
         };
         let no = |text: &str| Err(text.to_owned());
         let yes = |text: &str| Ok(text.to_owned());
         assert_eq!(chosen(None, None), yes("Srinivasapur 2021-02-18 37000000"));
-        assert_eq!(
-            arrivals.choose(None, None).as_ref(),
-            Ok(arrivals.default_day())
-        );
-        assert_eq!(
-            chosen(Some("Kolar"), None),
-            yes("Kolar 2018-05-27 467000000")
-        );
-        assert_eq!(
-            chosen(Some("Kolar"), Some("2020-09-08")),
-            yes("Kolar 2020-09-08 9070000000")
-        );
-        assert_eq!(
-            chosen(None, Some("2020-09-08")),
-            yes("Kolar 2020-09-08 9070000000")
-        );
-        assert_eq!(
-            chosen(Some("Atlantis"), None),
-            no("no arrivals of market \"Atlantis\": spell it as in the file")
-        );
+        assert_eq!(chosen(Some("Kolar"), None), yes("Kolar 2018-05-27 467000000"));
+        assert_eq!(chosen(Some("Kolar"), Some("2020-09-08")), yes("Kolar 2020-09-08 9070000000"));
+        assert_eq!(chosen(None, Some("2020-09-08")), yes("Kolar 2020-09-08 9070000000"));
+        assert_eq!(chosen(Some("Atlantis"), None), no("no arrivals of market \"Atlantis\": spell it as in the file"));
         assert_eq!(
             chosen(Some("Atlantis"), Some("2020-09-08")),
             no("no arrivals of market \"Atlantis\": spell it as in the file")
         );
-        assert_eq!(
-            chosen(None, Some("1999-09-09")),
-            no("no arrivals on 1999-09-09: choose another day")
-        );
+        assert_eq!(chosen(None, Some("1999-09-09")), no("no arrivals on 1999-09-09: choose another day"));
         assert_eq!(
             chosen(Some("Kudchi"), Some("1999-09-09")),
             no(&format!(
                 "no arrivals of market \"Kudchi\" on 1999-09-09: its nearest day is {}",
-                arrivals.days("Kudchi").next().unwrap().0
+                arrivals.by_market.get("Kudchi").unwrap().keys().next().unwrap()
             ))
         );
     }
 
     #[test]
     fn the_nearest_day_is_the_later_of_two() {
-        let rows =
-            "2016-01-01,Kolar,Tomato,5\n2016-01-05,Kolar,Tomato,5\n2016-02-01,Kolar,Tomato,5";
+        let rows = "2016-01-01,Kolar,Tomato,5\n2016-01-05,Kolar,Tomato,5\n2016-02-01,Kolar,Tomato,5";
         let arrivals = Arrivals::parse("test.csv", format!("{HEADER}\n{rows}").as_bytes()).unwrap();
         for (date, nearest) in [
             ("2015-06-01", "2016-01-01"),
@@ -742,11 +560,7 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
             let (date, nearest, market) = (day(date), day(nearest), "Kolar".to_owned());
             assert_eq!(
                 arrivals.choose(Some("Kolar"), Some(date)),
-                Err(ChoiceError::EmptyMarketDay {
-                    market,
-                    date,
-                    nearest
-                })
+                Err(ChoiceError::EmptyMarketDay { market, date, nearest })
             );
         }
     }
@@ -754,11 +568,10 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
     #[test]
     fn equal_choices_go_to_the_first_name_and_the_latest_day() {
         let choose = |rows: &[&str], date: Option<&str>| {
-            let chosen =
-                Arrivals::parse("test.csv", [&[HEADER], rows].concat().join("\n").as_bytes())
-                    .unwrap()
-                    .choose(None, date.map(day))
-                    .unwrap();
+            let chosen = Arrivals::parse("test.csv", [&[HEADER], rows].concat().join("\n").as_bytes())
+                .unwrap()
+                .choose(None, date.map(day))
+                .unwrap();
             format!("{} {} {}", chosen.market, chosen.date, chosen.total_g)
         };
         let tie = [
@@ -768,19 +581,10 @@ test.csv:24: row: same date, market and variety as line 2; remove one of the two
             "2016-01-02,Malur,Tomato,30",
         ];
         assert_eq!(choose(&tie, None), "Kolar 2016-01-02 30000000");
-        assert_eq!(
-            choose(&tie, Some("2016-01-01")),
-            "Kolar 2016-01-01 30000000"
-        );
-        let modest_before_many_days = [
-            "2016-01-01,Malur,Tomato,20",
-            "2016-01-01,Kolar,Tomato,61",
-            "2016-01-02,Kolar,Tomato,61",
-        ];
-        assert_eq!(
-            choose(&modest_before_many_days, None),
-            "Malur 2016-01-01 20000000"
-        );
+        assert_eq!(choose(&tie, Some("2016-01-01")), "Kolar 2016-01-01 30000000");
+        let modest_before_many_days =
+            ["2016-01-01,Malur,Tomato,20", "2016-01-01,Kolar,Tomato,61", "2016-01-02,Kolar,Tomato,61"];
+        assert_eq!(choose(&modest_before_many_days, None), "Malur 2016-01-01 20000000");
         let none_modest = [
             "2016-01-01,Kolar,Tomato,1",
             "2016-01-01,Malur,Tomato,61",

@@ -19,10 +19,7 @@ const FIRST_YEAR: i32 = 1900;
 const LAST_YEAR: i32 = 2100;
 /// What one market published for one variety on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "arrival is the published term for the weight"
-)]
+#[expect(clippy::struct_field_names, reason = "arrival is the published term for the weight")]
 pub(crate) struct Arrival {
     /// Line of the file, counted from 1; the header is line 1 of a file without leading blank lines.
     pub(crate) line: u64,
@@ -48,11 +45,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(field: &'static str, kind: FindingKind, reason: impl Into<String>) -> Self {
-        Self {
-            field,
-            kind,
-            reason: reason.into(),
-        }
+        Self { field, kind, reason: reason.into() }
     }
 
     fn broken_row(reason: impl Into<String>) -> Self {
@@ -78,21 +71,12 @@ impl Columns {
     /// Finds the needed columns; `file` is the name for the errors.
     pub(super) fn find(file: &str, header: &ByteRecord) -> Result<Self, ArrivalsError> {
         let position = |column: &'static str| {
-            let mut found = header
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| *name == column.as_bytes());
+            let mut found = header.iter().enumerate().filter(|(_, name)| *name == column.as_bytes());
             let Some((position, _)) = found.next() else {
-                return Err(ArrivalsError::MissingColumn {
-                    file: file.to_owned(),
-                    column,
-                });
+                return Err(ArrivalsError::MissingColumn { file: file.to_owned(), column });
             };
             match found.next() {
-                Some(_) => Err(ArrivalsError::RepeatedColumn {
-                    file: file.to_owned(),
-                    column,
-                }),
+                Some(_) => Err(ArrivalsError::RepeatedColumn { file: file.to_owned(), column }),
                 None => Ok(position),
             }
         };
@@ -106,72 +90,40 @@ impl Columns {
     }
 
     /// Reads one line, without looking at any other.
-    pub(super) fn arrival(
-        &self,
-        line: u64,
-        text: &[u8],
-        known_markets: &BTreeSet<&str>,
-    ) -> Result<Arrival, Problem> {
+    pub(super) fn arrival(&self, line: u64, text: &[u8], known_markets: &BTreeSet<&str>) -> Result<Arrival, Problem> {
         let record = self.record(text)?;
         let field = |position: usize| record.get(position).unwrap_or_default();
-        let date = parse_date(field(self.date))
-            .map_err(|reason| Problem::new(Self::DATE, FindingKind::BadDate, reason))?;
+        let date =
+            parse_date(field(self.date)).map_err(|reason| Problem::new(Self::DATE, FindingKind::BadDate, reason))?;
         let market = field(self.market);
         if !known_markets.contains(market) {
-            let reason = format!(
-                "{} is not a known market; spell it as in markets_karnataka.csv",
-                quoted(market)
-            );
-            return Err(Problem::new(
-                Self::MARKET,
-                FindingKind::UnknownMarket,
-                reason,
-            ));
+            let reason = format!("{} is not a known market; spell it as in markets_karnataka.csv", quoted(market));
+            return Err(Problem::new(Self::MARKET, FindingKind::UnknownMarket, reason));
         }
         let variety = field(self.variety);
         if variety.is_empty() {
-            return Err(Problem::new(
-                Self::VARIETY,
-                FindingKind::EmptyVariety,
-                "is empty; name the variety",
-            ));
+            return Err(Problem::new(Self::VARIETY, FindingKind::EmptyVariety, "is empty; name the variety"));
         }
         let arrival_g = parse_tonnes(field(self.arrival_tonnes))
             .map_err(|(kind, reason)| Problem::new(Self::ARRIVAL_TONNES, kind, reason))?;
-        Ok(Arrival {
-            line,
-            date,
-            market: market.to_owned(),
-            variety: variety.to_owned(),
-            arrival_g,
-        })
+        Ok(Arrival { line, date, market: market.to_owned(), variety: variety.to_owned(), arrival_g })
     }
 
     fn record(&self, text: &[u8]) -> Result<StringRecord, Problem> {
         // The csv crate takes an open quote as closed at the end; an odd number of quotes is an even number of pieces between them.
         if text.split(|byte| *byte == b'"').count().is_multiple_of(2) {
-            return Err(Problem::broken_row(
-                "a quote is not closed on its line; remove or double it",
-            ));
+            return Err(Problem::broken_row("a quote is not closed on its line; remove or double it"));
         }
-        let record = split_fields(text).map_err(|error| {
-            Problem::broken_row(format!(
-                "cannot be split into fields ({error}); write it anew"
-            ))
-        })?;
+        let record = split_fields(text)
+            .map_err(|error| Problem::broken_row(format!("cannot be split into fields ({error}); write it anew")))?;
         if record.len() != self.width {
-            let reason = format!(
-                "has {} fields where the header has {}; add or remove commas",
-                record.len(),
-                self.width
-            );
+            let reason =
+                format!("has {} fields where the header has {}; add or remove commas", record.len(), self.width);
             return Err(Problem::broken_row(reason));
         }
         StringRecord::from_byte_record(record).map_err(|error| {
             let column = error.utf8_error().field() + 1;
-            Problem::broken_row(format!(
-                "field {column} is not UTF-8; save the file as UTF-8"
-            ))
+            Problem::broken_row(format!("field {column} is not UTF-8; save the file as UTF-8"))
         })
     }
 }
@@ -180,10 +132,7 @@ impl Columns {
 pub(super) fn split_fields(line: &[u8]) -> Result<ByteRecord, csv::Error> {
     // Without quotes CSV is a split at the commas. A parser for each line took a second for the built-in file in a debug build.
     if !line.contains(&b'"') {
-        return Ok(line
-            .split(|byte| *byte == b',')
-            .map(<[u8]>::trim_ascii)
-            .collect());
+        return Ok(line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect());
     }
     let mut record = ByteRecord::new();
     csv::ReaderBuilder::new()
@@ -197,29 +146,18 @@ pub(super) fn split_fields(line: &[u8]) -> Result<ByteRecord, csv::Error> {
 
 fn parse_date(text: &str) -> Result<NaiveDate, String> {
     // chrono also takes signs, spaces and single digits: only what prints back as it was is in the form.
-    let date = text
-        .parse::<NaiveDate>()
-        .ok()
-        .filter(|date| date.to_string() == text);
+    let date = text.parse::<NaiveDate>().ok().filter(|date| date.to_string() == text);
     match date {
         Some(date) if (FIRST_YEAR..=LAST_YEAR).contains(&date.year()) => Ok(date),
-        Some(date) => Err(format!(
-            "{date} is outside the years {FIRST_YEAR} to {LAST_YEAR}; correct the year"
-        )),
-        None => Err(format!(
-            "{} is not a calendar date; write it as YYYY-MM-DD",
-            quoted(text)
-        )),
+        Some(date) => Err(format!("{date} is outside the years {FIRST_YEAR} to {LAST_YEAR}; correct the year")),
+        None => Err(format!("{} is not a calendar date; write it as YYYY-MM-DD", quoted(text))),
     }
 }
 
 /// Grams of a decimal number of tonnes: digits, and optionally a point with more digits.
 fn parse_tonnes(text: &str) -> Result<i64, (FindingKind, String)> {
     if text.is_empty() {
-        return Err((
-            FindingKind::MissingArrival,
-            "is missing; add the tonnes or leave the row out".to_owned(),
-        ));
+        return Err((FindingKind::MissingArrival, "is missing; add the tonnes or leave the row out".to_owned()));
     }
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
@@ -227,41 +165,24 @@ fn parse_tonnes(text: &str) -> Result<i64, (FindingKind, String)> {
     if !is_digits(whole) || !is_digits(decimals) {
         return Err((
             FindingKind::NotANumber,
-            format!(
-                "{} is not a number; write tonnes such as 12 or 12.5",
-                quoted(text)
-            ),
+            format!("{} is not a number; write tonnes such as 12 or 12.5", quoted(text)),
         ));
     }
     if unsigned != text {
-        return Err((
-            FindingKind::NegativeArrival,
-            format!("{} is negative; an arrival is above zero", quoted(text)),
-        ));
+        return Err((FindingKind::NegativeArrival, format!("{} is negative; an arrival is above zero", quoted(text))));
     }
     if decimals.len() > MAX_DECIMALS {
         return Err((
             FindingKind::TooManyDecimals,
-            format!(
-                "{} is finer than a gram; keep at most {MAX_DECIMALS} decimals",
-                quoted(text)
-            ),
+            format!("{} is finer than a gram; keep at most {MAX_DECIMALS} decimals", quoted(text)),
         ));
     }
     // Padded to six decimals, the digits without the point are the grams. Only a number too long for 64 bits fails here.
-    let grams = format!("{whole}{decimals:0<MAX_DECIMALS$}")
-        .parse()
-        .unwrap_or(i64::MAX);
+    let grams = format!("{whole}{decimals:0<MAX_DECIMALS$}").parse().unwrap_or(i64::MAX);
     match grams {
-        0 => Err((
-            FindingKind::ZeroArrival,
-            "is zero; leave out a day without arrivals".to_owned(),
-        )),
+        0 => Err((FindingKind::ZeroArrival, "is zero; leave out a day without arrivals".to_owned())),
         1..=MAX_ARRIVAL_G => Ok(grams),
-        _ => Err((
-            FindingKind::TooLarge,
-            format!("{} is above 100000 tonnes; check the unit", quoted(text)),
-        )),
+        _ => Err((FindingKind::TooLarge, format!("{} is above 100000 tonnes; check the unit", quoted(text)))),
     }
 }
 
@@ -274,11 +195,7 @@ fn quoted(value: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -323,11 +240,7 @@ mod tests {
             ("99999999999999999999999999999999", FindingKind::TooLarge),
         ];
         for (text, kind) in table {
-            assert_eq!(
-                parse_tonnes(text).map_err(|(kind, _)| kind),
-                Err(kind),
-                "{text}"
-            );
+            assert_eq!(parse_tonnes(text).map_err(|(kind, _)| kind), Err(kind), "{text}");
         }
     }
 

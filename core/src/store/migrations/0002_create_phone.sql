@@ -88,6 +88,6 @@ CREATE INDEX inbox_held_by_document ON inbox_held (document_id);
 
 -- The key of an enrolment under way: a repeated request must show the same one.
 CREATE TABLE enrolling (
-    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    code       TEXT NOT NULL PRIMARY KEY,     -- another code gets a key of its own
     secret_key BLOB NOT NULL
 ) STRICT;

@@ -1,0 +1,141 @@
+/** A server process, a market on it, and people with phones. */
+package org.farmtally.field.tests
+
+import java.io.File
+import java.nio.file.Files
+import java.util.concurrent.TimeUnit
+import kotlinx.coroutines.runBlocking
+import org.farmtally.field.Contact
+import org.farmtally.field.DeliveryView
+import org.farmtally.field.DraftEdit
+import org.farmtally.field.FarmerView
+import org.farmtally.field.FieldClient
+import org.farmtally.field.InboxItem
+import org.farmtally.field.LoadView
+import org.farmtally.field.OpenLoad
+import org.farmtally.field.Reason
+import org.farmtally.field.StartDraft
+
+val MISTYPED = Reason("mistyped")
+
+private const val REFERENCE = """{
+    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
+    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"season": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
+    "lorries": [
+        {"lorry": "KA07A1111", "payload_g": 9000000},
+        {"lorry": "KA07A2222", "payload_g": 9000000},
+        {"lorry": "KA07A3333", "payload_g": 9000000}
+    ],
+    "rule_sets": [{
+        "number": 1, "commodity": "TOMATO", "valid_from": "2020-01-01",
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 250}]
+    }]
+}"""
+
+/** The process of a `farmtally-server`, and its command line. */
+class Server : AutoCloseable {
+    val folder: File = Files.createTempDirectory("farmtally-").toFile()
+    val reference = folder.resolve("reference.json").apply { writeText(REFERENCE) }
+    lateinit var url: String
+    private val binary = System.getProperty("farmtally.server")
+    private val log = folder.resolve("server.log")
+    private var process: Process? = null
+    private var port = 0
+
+    /** Starts the process: on any free port, and after a stop on the same one. */
+    fun start(): Server {
+        val command = command("serve", "--port", "$port").redirectError(ProcessBuilder.Redirect.appendTo(log))
+        val started = command.start().also { process = it }
+        url = checkNotNull(started.inputReader().readLine()) { log.readText() }
+        port = url.trimEnd('/').substringAfterLast(':').toInt()
+        return this
+    }
+
+    /** Ends the process in order, and waits for its end. */
+    fun stop() {
+        val running = process ?: return
+        process = null
+        running.destroy()
+        check(running.waitFor(30, TimeUnit.SECONDS) && running.exitValue() == 0) { log.readText() }
+    }
+
+    /** Stops the process and removes all files. */
+    override fun close() {
+        stop()
+        folder.deleteRecursively()
+    }
+
+    /** What a command of the office prints. */
+    fun run(vararg arguments: String): String {
+        val done = command(*arguments).redirectErrorStream(true).start()
+        val printed = done.inputReader().readText().trim()
+        check(done.waitFor() == 0) { printed }
+        return printed
+    }
+
+    private fun command(vararg arguments: String) =
+        ProcessBuilder(binary, *arguments, "--data", folder.resolve("server").path)
+}
+
+/** An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries. */
+class Market(private val server: Server) : AutoCloseable {
+    val organisation = server.run("org", "create", "Kolar growers", "--reference", server.reference.path)
+    private val people = mutableListOf<Person>()
+
+    /** A code from the office. */
+    fun code(name: String, role: String, vararg centres: String): String {
+        val where = centres.ifEmpty { arrayOf("KOLAR") }.flatMap { listOf("--centre", it) }
+        return server.run("enrol-code", "--org", organisation, "--user", name, "--role", role, *where.toTypedArray())
+    }
+
+    /** Somebody with a phone that is not enrolled. */
+    suspend fun meets(name: String): Person {
+        val folder = server.folder.resolve("phones/$organisation/$name").path
+        return Person(folder, FieldClient.open(folder)).also { people += it }
+    }
+
+    /** Somebody with a phone that is enrolled. */
+    suspend fun hires(name: String, role: String, vararg centres: String): Person {
+        val person = meets(name)
+        person.client.enrol(server.url, code(name, role, *centres), "test phone")
+        return person
+    }
+
+    /** Shuts everybody's phone down. */
+    override fun close() = runBlocking { people.forEach { it.client.shutDown() } }
+}
+
+/** Somebody with a phone at KOLAR. */
+class Person(private val folder: String, var client: FieldClient) {
+    /** Closes the app and opens it again. */
+    suspend fun restarts() {
+        client.shutDown()
+        client = FieldClient.open(folder)
+    }
+
+    suspend fun registers(name: String, village: String = "", phone: String = "", accept: List<String> = listOf()) =
+        client.registerFarmer("KOLAR", Contact(name, village, phone), accept)
+
+    suspend fun opens(lorry: String) = client.openLoad(OpenLoad("KOLAR", "TOMATO", lorry))
+
+    /** A draft with these bags. */
+    suspend fun begins(farmer: FarmerView, vararg weights: String, load: LoadView? = null): DeliveryView {
+        val draft = client.startDraft(StartDraft("KOLAR", "TOMATO", farmer.farmerId, load?.loadId))
+        return client.editDraft(draft.basis, weights.map { DraftEdit.AddBag(it) })
+    }
+
+    /** A recorded delivery with these bags. */
+    suspend fun weighs(farmer: FarmerView, vararg weights: String, load: LoadView? = null) =
+        client.recordDelivery(begins(farmer, *weights, load = load).basis)
+
+    suspend fun totals() = client.today("KOLAR").totals
+
+    /** The codes of the reviews in the inbox, sorted. */
+    suspend fun reviews() = client.inbox().filterIsInstance<InboxItem.Review>().map { it.code }.sorted()
+
+    /** Field, hardness and number of values of the conflicts in the inbox. */
+    suspend fun conflicts() = client.inbox().filterIsInstance<InboxItem.Conflict>().map {
+        Triple(it.conflict.field, it.conflict.isHard, it.conflict.values.size)
+    }
+}

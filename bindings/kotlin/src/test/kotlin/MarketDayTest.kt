@@ -1,0 +1,403 @@
+package org.farmtally.field.tests
+
+import java.io.File
+import java.time.Instant
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.yield
+import org.farmtally.field.Contact
+import org.farmtally.field.DeliveryEdit
+import org.farmtally.field.DeliveryQuery
+import org.farmtally.field.DraftEdit
+import org.farmtally.field.FieldException
+import org.farmtally.field.Lifecycle
+import org.farmtally.field.StartDraft
+import org.farmtally.field.Sum
+import org.farmtally.field.SyncOutcome
+import org.farmtally.field.SyncReport
+import org.farmtally.field.SyncState
+import org.farmtally.field.Totals
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNotEquals
+import org.junit.jupiter.api.Assertions.assertNotNull
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.fail
+
+/** The scenarios of bindings/scenarios.md, in its order. */
+class MarketDayTest {
+    companion object {
+        private val server = Server()
+
+        @BeforeAll
+        @JvmStatic
+        fun start() {
+            server.start()
+        }
+
+        @AfterAll
+        @JvmStatic
+        fun close() = server.close()
+    }
+
+    private val market = Market(server)
+
+    @AfterEach
+    fun shutDown() = market.close()
+
+    @Test
+    fun `a new phone has no session and may not record`() = story {
+        val asha = market.meets("Asha")
+        assertNull(asha.client.session())
+        val start = StartDraft("KOLAR", "TOMATO")
+        assertEquals("unauthorized", refused<FieldException.SignIn> { asha.client.startDraft(start) }.code)
+        assertEquals("unauthorized", refused<FieldException.SignIn> { asha.registers("Lakshmi Devi") }.code)
+    }
+
+    @Test
+    fun `a wrong or used code is refused`() = story {
+        val (asha, ravi) = listOf(market.meets("Asha"), market.meets("Ravi"))
+        val code = market.code("Asha", "clerk")
+        asha.client.enrol(server.url, code, "test phone")
+        for (wrong in listOf("ABCD-EFGH-IJKL-MNOP", "", code)) {
+            val refusal = refused<FieldException.Invalid> { ravi.client.enrol(server.url, wrong, "test phone") }
+            assertEquals("invalid_input" to "code", refusal.code to refusal.field)
+        }
+        assertNull(ravi.client.session())
+    }
+
+    @Test
+    fun `enrolment brings session and reference`() = story {
+        val asha = market.hires("Asha", "field_manager", "KOLAR", "MALUR")
+        val session = checkNotNull(asha.client.session())
+        assertEquals("Kolar growers" to market.organisation, session.organisation to session.organisationId)
+        assertEquals("Asha" to "field_manager", session.user to session.role)
+        assertEquals(listOf("KOLAR", "MALUR"), session.centres)
+        assertNotNull(session.syncedAt)
+        val reference = asha.client.reference()
+        assertEquals(listOf("TOMATO"), reference.commodities)
+        val bagTypes = reference.bagTypes.map { Triple(it.number.toInt(), it.name, it.tareG) }
+        assertEquals(listOf(Triple(0, "crate", 1_500L), Triple(1, "sack", 250L)), bagTypes)
+        val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { it to 9_000_000L }
+        assertEquals(lorries, reference.lorries.map { it.lorry to it.payloadG })
+    }
+
+    @Test
+    fun `a delivery is weighed and recorded once confirmed`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val client = asha.client
+        val lakshmi = asha.registers("Lakshmi Devi")
+        var asked = listOf<String>()
+        val opened = Instant.now().minusMillis(1)
+        // The example of the README begins here.
+        val start = StartDraft("KOLAR", "TOMATO", farmerId = lakshmi.farmerId)
+        var delivery = client.startDraft(start)
+        for (weight in listOf("20.5", "21500 g", "5"))
+            delivery = client.editDraft(delivery.basis, listOf(DraftEdit.AddBag(weight)))
+        val more = listOf(DraftEdit.AddReading("14.5"), DraftEdit.SetDeclaredBags(3u))
+        delivery = client.editDraft(delivery.basis, more)
+        delivery = try {
+            client.recordDelivery(delivery.basis)
+        } catch (unusual: FieldException.Confirm) {
+            asked = unusual.checks // and the person said yes
+            client.recordDelivery(delivery.basis, asked)
+        }
+        // And ends here.
+        assertEquals(listOf("uncommon_bag_weight"), asked)
+        assertEquals(Lifecycle.RECORDED to SyncState.Unsent, delivery.lifecycle to delivery.sync)
+        assertEquals(Totals(bags = 3u, grossG = 47_000, tareG = 4_500, netG = 42_500), delivery.totals)
+        val bags = listOf(1u to 20_500L, 2u to 21_500L, 3u to 5_000L)
+        assertEquals(bags, delivery.bags.map { it.number to it.grossG })
+        assertTrue(delivery.bags.all { it.weighedAt in opened..Instant.now() })
+        assertEquals(listOf("14.50") to 3u, delivery.readings to delivery.declaredBags)
+        val device = checkNotNull(client.session()).deviceCode
+        assertTrue(delivery.receiptNumber.orEmpty().contains(device), "${delivery.receiptNumber} of $device")
+        assertEquals(delivery, client.delivery(delivery.deliveryId))
+        assertEquals(Sum(deliveries = 1u, voided = 0u, bags = 3u, grossG = 47_000), asha.totals())
+    }
+
+    @Test
+    fun `a draft survives closing and opening the store`() = story {
+        val asha = market.hires("Asha", "clerk")
+        var draft = asha.begins(asha.registers("Lakshmi Devi"), "20", "21.5", "22.345")
+        asha.restarts()
+        assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
+        assertEquals(0uL, asha.totals().deliveries)
+        draft = asha.client.editDraft(draft.basis, listOf(DraftEdit.AddBag("30", bagType = 1u)))
+        val recorded = asha.client.recordDelivery(draft.basis)
+        assertEquals(Totals(bags = 4u, grossG = 93_845, tareG = 4_750, netG = 89_095), recorded.totals)
+        assertTrue(asha.client.today("KOLAR").drafts.isEmpty())
+    }
+
+    @Test
+    fun `a stale basis and a bad weight add nothing`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val draft = asha.begins(asha.registers("Lakshmi Devi"), "20")
+        val edits = listOf(DraftEdit.AddBag("21"))
+        val taps = List(2) { async { runCatching { asha.client.editDraft(draft.basis, edits) } } }.awaitAll()
+        assertEquals(1, taps.count { it.exceptionOrNull() is FieldException.Stale })
+        val first = taps.firstNotNullOf { it.getOrNull() }
+        assertEquals(41_000, first.totals.grossG)
+        assertEquals("stale", refused<FieldException.Stale> { asha.client.recordDelivery(draft.basis) }.code)
+        assertEquals("stale", refused<FieldException.Stale> { asha.client.discardDraft(draft.basis) }.code)
+        for (weight in listOf("abc", "", "0", "-5", "1000.1", "62.4321", "62,4")) {
+            val bags = listOf(DraftEdit.AddBag("22"), DraftEdit.AddBag(weight))
+            assertEquals("weight", refused<FieldException.Invalid> { asha.client.editDraft(first.basis, bags) }.field)
+        }
+        assertEquals(first, asha.client.delivery(draft.deliveryId))
+    }
+
+    @Test
+    fun `two phones without network agree after they sync`() = story {
+        val (asha, ravi) = listOf(market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"))
+        val lakshmi = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111")
+        val twice = ravi.registers("L. Devi", "Vemagal", "+919845011111")
+        val load = asha.opens("KA07A1111")
+        ravi.client.joinLoad(load.joinCode)
+        asha.opens("KA07A2222")
+        ravi.opens("KA07A2222")
+        val recorded = asha.weighs(lakshmi, "20", "21.5", load = load)
+        for (person in listOf(asha, ravi)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
+
+        // From here on neither has network. Ravi sees what Asha recorded.
+        val first = asha.client.delivery(recorded.deliveryId)
+        val seen = ravi.client.delivery(recorded.deliveryId)
+        assertEquals(first.basis to first.totals, seen.basis to seen.totals)
+        asha.client.amendDelivery(first.basis, MISTYPED, listOf(DeliveryEdit.AddBag("19")))
+        ravi.client.voidDelivery(seen.basis, MISTYPED)
+        val second = asha.weighs(lakshmi, "22", load = load)
+        val shown = asha.client.load(load.loadId)
+        assertEquals("closing", asha.client.requestClose(shown.basis, shown.manifestHash).state)
+        val late = ravi.weighs(twice, "18.2", "18.3", load = load)
+
+        for (person in listOf(asha, ravi, asha)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
+        for (person in listOf(asha, ravi)) {
+            assertEquals(Sum(deliveries = 2u, voided = 1u, bags = 3u, grossG = 58_500), person.totals())
+            assertEquals(58_500, person.client.load(load.loadId).sum.grossG)
+            assertEquals(listOf("farmer_look_alike", "late_delivery", "load_contention"), person.reviews())
+            assertEquals(listOf(Triple("lifecycle", false, 2)), person.conflicts())
+            val voided = person.client.delivery(first.deliveryId)
+            assertEquals(Triple(Lifecycle.VOIDED, 1, 1), Triple(voided.lifecycle, voided.amendments.size, voided.voids.size))
+            assertEquals(listOf("late_delivery"), person.client.delivery(late.deliveryId).reviews)
+            assertEquals(listOf<String>(), person.client.delivery(second.deliveryId).reviews)
+        }
+        val alike = refused<FieldException.Confirm> { asha.registers("Lakshmi", "Malur", "+91 98450-11111") }
+        assertEquals(listOf("farmer_looks_alike"), alike.checks)
+        asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept = alike.checks)
+    }
+
+    @Test
+    fun `the status is honest while the server is away`() = Server().start().use { server ->
+        Market(server).use { market -> story { isHonest(server, market.hires("Asha", "clerk")) } }
+    }
+
+    private suspend fun isHonest(server: Server, asha: Person) {
+        suspend fun waiting() = asha.client.syncStatus().run { unsent + sent + held }
+        assertEquals(0uL, waiting())
+        val delivery = asha.weighs(asha.registers("Lakshmi Devi"), "20")
+        val before = asha.client.syncStatus()
+        assertEquals(Triple(3uL, 0uL, 0uL), Triple(before.unsent, before.sent, before.held))
+        assertNotNull(before.oldestAt)
+
+        server.stop()
+        val offline = asha.client.sync()
+        assertEquals(SyncOutcome.OFFLINE to 0uL, offline.outcome to offline.logged)
+        assertEquals(3uL, waiting())
+        assertEquals(before.syncedAt, asha.client.syncStatus().syncedAt)
+        assertNotEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
+
+        server.start()
+        val complete = asha.client.sync()
+        assertEquals(Triple(SyncOutcome.COMPLETE, 3uL, 0uL), Triple(complete.outcome, complete.logged, complete.held))
+        val after = asha.client.syncStatus()
+        assertEquals(0uL to null, waiting() to after.oldestAt)
+        assertTrue(checkNotNull(after.syncedAt) > checkNotNull(before.syncedAt))
+        assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
+    }
+
+    @Test
+    fun `farmers are found by the beginnings of words`() = story {
+        val asha = market.hires("Asha", "clerk", "KOLAR", "MALUR")
+        asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111")
+        asha.registers("Ramesh Gowda", "Devanahalli")
+        val expected = mapOf(
+            "lak" to listOf("Lakshmi Devi"),
+            "dev" to listOf("Lakshmi Devi", "Ramesh Gowda"),
+            "dev lak" to listOf("Lakshmi Devi"),
+            "vema" to listOf("Lakshmi Devi"),
+            "9198450" to listOf("Lakshmi Devi"),
+            "gowda dev" to listOf("Ramesh Gowda"),
+            "shmi" to listOf(),
+            "" to listOf("Lakshmi Devi", "Ramesh Gowda"),
+        )
+        for ((text, names) in expected)
+            assertEquals(names, asha.client.farmers("KOLAR", text).map { it.contact.name }.sorted(), text)
+        assertEquals(1, asha.client.farmers("KOLAR", "dev", limit = 1u).size)
+        assertTrue(asha.client.farmers("MALUR", "lak").isEmpty())
+    }
+
+    @Test
+    fun `shutting down twice is fine and later calls are refused`() = story {
+        val asha = market.hires("Asha", "clerk")
+        asha.client.shutDown()
+        asha.client.shutDown()
+        val calls = listOf<suspend () -> Any?>(
+            { asha.client.session() }, { asha.client.sync() }, { asha.totals() }, { asha.registers("Lakshmi Devi") },
+        )
+        for (call in calls) assertEquals("shut_down", refused<FieldException.ShutDown> { call() }.code)
+    }
+
+    @Test
+    fun `a cancelled call is done wholly or not at all`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val lakshmi = asha.registers("Lakshmi Devi")
+        val recording = mutableListOf<String>()
+        val weighing = mutableListOf<String>()
+        repeat(50) { turn ->
+            val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
+            cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }
+            val part = asha.begins(lakshmi, "30").also { weighing += it.deliveryId }
+            val edits = listOf(DraftEdit.AddBag("31"), DraftEdit.AddBag("32"))
+            cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }
+        }
+        // Shutting down waits for what has begun, and nothing more begins.
+        asha.restarts()
+        val wholes = recording.map { asha.client.delivery(it) }
+        assertEquals(setOf(41_000L), wholes.map { it.totals.grossG }.toSet())
+        val recorded = wholes.count { it.lifecycle == Lifecycle.RECORDED }
+        val parts = weighing.map { asha.client.delivery(it) }
+        assertTrue(parts.all { it.lifecycle == Lifecycle.DRAFT && it.totals.grossG in listOf(30_000L, 93_000L) })
+        val sum = Sum(recorded.toULong(), 0uL, 2uL * recorded.toULong(), 41_000L * recorded)
+        assertEquals(sum, asha.totals())
+        assertEquals(100 - recorded, asha.client.today("KOLAR").drafts.size)
+        val weighed = parts.count { it.totals.bags == 3uL }
+        assertTrue(recorded > 0 && weighed > 0, "no cancelled call was done: they were cancelled too early")
+    }
+
+    @Test
+    fun `what is no id or date is refused by its field`() = story {
+        val asha = market.hires("Asha", "field_manager")
+        val client = asha.client
+        val lakshmi = asha.registers("Lakshmi Devi")
+        val draft = asha.begins(lakshmi, "20")
+        val recorded = asha.weighs(lakshmi, "20")
+        val contact = Contact("Lakshmi")
+        val bad = "no-id"
+        val start = StartDraft("KOLAR", "TOMATO")
+        suspend fun edit(step: DraftEdit) = client.editDraft(draft.basis, listOf(step))
+        suspend fun amend(step: DeliveryEdit) = client.amendDelivery(recorded.basis, MISTYPED, listOf(step))
+        val calls = listOf<Pair<String, suspend () -> Any>>(
+            "delivery_id" to { client.delivery(bad) },
+            "delivery_id" to { client.delivery("") },
+            "farmer_id" to { client.farmer(bad) },
+            "farmer_id" to { client.editFarmer(bad, lakshmi.basis, contact) },
+            "farmer_id" to { client.startDraft(start.copy(farmerId = bad)) },
+            "farmer_id" to { edit(DraftEdit.SetFarmer(bad)) },
+            "farmer_id" to { client.deliveries(DeliveryQuery(farmerId = bad)) },
+            "load_id" to { client.load(bad) },
+            "load_id" to { client.startDraft(start.copy(loadId = bad)) },
+            "load_id" to { edit(DraftEdit.SetLoad(bad)) },
+            "load_id" to { amend(DeliveryEdit.SetLoad(bad)) },
+            "load_id" to { client.deliveries(DeliveryQuery(loadId = bad)) },
+            "replaces" to { client.startDraft(start.copy(replaces = bad)) },
+            "bag" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
+            "basis" to { client.editDraft(bad, listOf()) },
+            "basis" to { client.discardDraft(draft.deliveryId) },
+            "basis" to { client.recordDelivery(draft.basis + "0") },
+            "basis" to { client.amendDelivery(bad, MISTYPED, listOf()) },
+            "basis" to { client.voidDelivery(bad, MISTYPED) },
+            "basis" to { client.editFarmer(lakshmi.farmerId, bad, contact) },
+            "basis" to { client.setLorry(bad, "KA07A1111") },
+            "basis" to { client.requestClose(bad, "") },
+            "business_date" to { edit(DraftEdit.SetBusinessDate("2026-02-30")) },
+            "business_date" to { amend(DeliveryEdit.SetBusinessDate("today")) },
+            "date" to { client.today("KOLAR", "21.11.2026") },
+            "date" to { client.deliveries(DeliveryQuery(date = "2026-13-01")) },
+            "join_code" to { client.joinLoad(bad) },
+            "centre" to { client.today("not a centre") },
+            "centre" to { client.farmers("", "") },
+        )
+        calls.forEachIndexed { index, (field, call) ->
+            val refusal = refused<FieldException.Invalid> { call() }
+            assertEquals("invalid_input" to field, refusal.code to refusal.field, "call $index")
+        }
+        assertEquals(draft, client.delivery(draft.deliveryId))
+        assertEquals(recorded, client.delivery(recorded.deliveryId))
+    }
+
+    @Test
+    fun `two stores in one process do not disturb each other`() = Market(server).use { other -> story {
+        val (asha, ravi) = listOf(market.hires("Asha", "clerk"), other.hires("Ravi", "clerk"))
+        suspend fun works(person: Person, name: String, weights: List<String>): SyncReport {
+            val farmer = person.registers(name)
+            for (weight in weights) person.weighs(farmer, weight)
+            return person.client.sync()
+        }
+        val reports = listOf(
+            async(Dispatchers.Default) { works(asha, "Lakshmi", List(10) { "20" }) },
+            async(Dispatchers.Default) { works(ravi, "Ramesh", List(20) { "30" }) },
+        ).awaitAll()
+        val complete = listOf(SyncOutcome.COMPLETE to 12uL, SyncOutcome.COMPLETE to 22uL)
+        assertEquals(complete, reports.map { it.outcome to it.logged })
+        asha.client.shutDown()
+        assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = 600_000), ravi.totals())
+        assertEquals(listOf("Ramesh"), ravi.client.farmers("KOLAR", "").map { it.contact.name })
+        asha.restarts()
+        assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = 200_000), asha.totals())
+    } }
+
+    @Test
+    fun `five hundred parallel calls answer`() = story {
+        val asha = market.hires("Asha", "clerk")
+        asha.weighs(asha.registers("Lakshmi Devi"), "20")
+        val answers = List(500) { async(Dispatchers.Default) { asha.totals() } }.awaitAll()
+        assertEquals(List(500) { 20_000L }, answers.map { it.grossG })
+    }
+}
+
+/** What JUnit runs returns nothing. */
+private fun story(tell: suspend CoroutineScope.() -> Unit) = runBlocking { tell() }
+
+/** The error with which a call fails. */
+private suspend inline fun <reified E : FieldException> refused(call: () -> Unit): E =
+    try {
+        call()
+        null
+    } catch (error: FieldException) {
+        error as? E ?: throw error
+    } ?: fail("nothing was refused")
+
+/** Lets a call begin, cancels it after some turns of the dispatcher, and waits for its end. */
+private suspend fun cancelled(turns: Int, call: suspend () -> Unit) = coroutineScope {
+    val job = launch(start = CoroutineStart.UNDISPATCHED) { call() }
+    repeat(turns) { yield() }
+    job.cancel()
+    job.join()
+}
+
+class DocumentsTest {
+    @Test
+    fun `the tests are the scenarios`() {
+        val names = Regex("""^\d+\. ([^:]+):""", RegexOption.MULTILINE).findAll(File("../scenarios.md").readText())
+        val tests = MarketDayTest::class.java.declaredMethods.filter { it.isAnnotationPresent(Test::class.java) }
+        assertEquals(names.map { it.groupValues[1] }.toSet(), tests.map { it.name }.toSet())
+    }
+
+    @Test
+    fun `the example of the README is what runs`() {
+        val fence = Regex("""```kotlin\n(.*?)```""", RegexOption.DOT_MATCHES_ALL)
+        val example = checkNotNull(fence.find(File("README.md").readText())).groupValues[1]
+        val source = File("src/test/kotlin/MarketDayTest.kt").readText()
+        assertTrue(source.contains(example.prependIndent("        ").trimEnd()), "the README's example differs")
+    }
+}

@@ -1,0 +1,151 @@
+"""A server process, a market on it, and people with phones."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import farmtally_ffi
+from farmtally_ffi import Contact, DraftEdit, FieldClient, InboxItem, OpenLoad, Reason, StartDraft
+
+# Generated records say all in `str` and nothing in `repr`, which is what a failed assertion prints.
+for generated in vars(farmtally_ffi).values():
+    if dataclasses.is_dataclass(generated):
+        generated.__repr__ = generated.__str__
+
+MISTYPED = Reason(code="mistyped")
+
+REFERENCE = {
+    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
+    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"season": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
+    "lorries": [{"lorry": f"KA07A{number}", "payload_g": 9_000_000} for number in (1111, 2222, 3333)],
+    "rule_sets": [
+        {
+            "number": 1,
+            "commodity": "TOMATO",
+            "valid_from": "2020-01-01",
+            "bag_types": [{"number": 0, "name": "crate", "tare_g": 1_500}, {"number": 1, "name": "sack", "tare_g": 250}],
+        }
+    ],
+}
+
+
+class Server:
+    """The process of a `farmtally-server`, and its command line."""
+
+    def __init__(self):
+        self.binary = os.environ["FARMTALLY_SERVER"]
+        self.folder = tempfile.TemporaryDirectory(prefix="farmtally-")
+        self.path = Path(self.folder.name)
+        self.reference = self.path / "reference.json"
+        self.reference.write_text(json.dumps(REFERENCE))
+        self.process = None
+        self.port = 0
+
+    def start(self):
+        """Starts the process: on any free port, and after a stop on the same one."""
+        command = [self.binary, "serve", "--data", self.path / "server", "--port", str(self.port)]
+        with open(self.path / "server.log", "a") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.url = self.process.stdout.readline().strip()
+        if not self.url:
+            raise AssertionError((self.path / "server.log").read_text())
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+        return self
+
+    def stop(self):
+        """Ends the process in order, and waits for its end."""
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        assert code == 0, f"the server ended with {code}"
+
+    def close(self):
+        """Stops the process and removes all files."""
+        if self.process and self.process.poll() is None:
+            self.stop()
+        self.folder.cleanup()
+
+    def run(self, *command):
+        """What a command of the office prints."""
+        done = subprocess.run([self.binary, *command, "--data", self.path / "server"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+class Market:
+    """An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries."""
+
+    def __init__(self, server):
+        self.server = server
+        self.organisation = server.run("org", "create", "Kolar growers", "--reference", str(server.reference))
+        self.people = []
+
+    def code(self, name, role, *centres):
+        """A code from the office."""
+        where = [argument for centre in centres or ["KOLAR"] for argument in ("--centre", centre)]
+        return self.server.run("enrol-code", "--org", self.organisation, "--user", name, "--role", role, *where)
+
+    async def meets(self, name):
+        """Somebody with a phone that is not enrolled."""
+        folder = self.server.path / "phones" / self.organisation / name
+        person = Person(folder, await FieldClient.open(str(folder)))
+        self.people.append(person)
+        return person
+
+    async def hires(self, name, role, *centres):
+        """Somebody with a phone that is enrolled."""
+        person = await self.meets(name)
+        await person.client.enrol(self.server.url, self.code(name, role, *centres), "test phone")
+        return person
+
+    async def close(self):
+        """Shuts everybody's phone down."""
+        for person in self.people:
+            await person.client.shut_down()
+
+
+class Person:
+    """Somebody with a phone at KOLAR."""
+
+    def __init__(self, folder, client):
+        self.folder = folder
+        self.client = client
+
+    async def restarts(self):
+        """Closes the app and opens it again."""
+        await self.client.shut_down()
+        self.client = await FieldClient.open(str(self.folder))
+
+    async def registers(self, name, village="", phone="", accept=()):
+        contact = Contact(name=name, village=village, phone=phone)
+        return await self.client.register_farmer("KOLAR", contact, list(accept))
+
+    async def opens(self, lorry):
+        return await self.client.open_load(OpenLoad(centre="KOLAR", commodity="TOMATO", lorry=lorry))
+
+    async def begins(self, farmer, *weights, load=None):
+        """A draft with these bags."""
+        load_id = load.load_id if load else None
+        start = StartDraft(centre="KOLAR", commodity="TOMATO", farmer_id=farmer.farmer_id, load_id=load_id)
+        draft = await self.client.start_draft(start)
+        return await self.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG(weight) for weight in weights])
+
+    async def weighs(self, farmer, *weights, load=None):
+        """A recorded delivery with these bags."""
+        return await self.client.record_delivery((await self.begins(farmer, *weights, load=load)).basis)
+
+    async def totals(self):
+        return (await self.client.today("KOLAR")).totals
+
+    async def reviews(self):
+        """The codes of the reviews in the inbox, sorted."""
+        return sorted(item.code for item in await self.client.inbox() if isinstance(item, InboxItem.REVIEW))
+
+    async def conflicts(self):
+        """Field, hardness and number of values of the conflicts in the inbox."""
+        found = [item.conflict for item in await self.client.inbox() if isinstance(item, InboxItem.CONFLICT)]
+        return [(it.field, it.is_hard, len(it.values)) for it in found]

@@ -1,0 +1,363 @@
+"""The scenarios of bindings/scenarios.md, in its order."""
+
+import asyncio
+import re
+import textwrap
+import unittest
+from pathlib import Path
+
+from farmtally_ffi import (
+    Contact,
+    DeliveryEdit,
+    DeliveryQuery,
+    DraftEdit,
+    FieldError,
+    Lifecycle,
+    StartDraft,
+    Sum,
+    SyncOutcome,
+    SyncState,
+    Totals,
+)
+from market import MISTYPED, Market, Server
+
+PACKAGE = Path(__file__).parent.parent
+
+
+class MarketDay(unittest.IsolatedAsyncioTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.close)
+        cls.server.start()
+
+    async def asyncSetUp(self):
+        self.market = Market(self.server)
+        self.addAsyncCleanup(self.market.close)
+
+    async def refused(self, error, call, **fields):
+        """The call fails with this error and these fields."""
+        with self.assertRaises(error) as caught:
+            await call
+        for name, value in fields.items():
+            self.assertEqual(getattr(caught.exception, name), value)
+
+    async def test_a_new_phone_has_no_session_and_may_not_record(self):
+        asha = await self.market.meets("Asha")
+        self.assertIsNone(await asha.client.session())
+        start = StartDraft(centre="KOLAR", commodity="TOMATO")
+        await self.refused(FieldError.SignIn, asha.client.start_draft(start), code="unauthorized")
+        await self.refused(FieldError.SignIn, asha.registers("Lakshmi Devi"), code="unauthorized")
+
+    async def test_a_wrong_or_used_code_is_refused(self):
+        asha, ravi = await self.market.meets("Asha"), await self.market.meets("Ravi")
+        code = self.market.code("Asha", "clerk")
+        await asha.client.enrol(self.server.url, code, "test phone")
+        for wrong in ("ABCD-EFGH-IJKL-MNOP", "", code):
+            enrol = ravi.client.enrol(self.server.url, wrong, "test phone")
+            await self.refused(FieldError.Invalid, enrol, code="invalid_input", field="code")
+        self.assertIsNone(await ravi.client.session())
+
+    async def test_enrolment_brings_session_and_reference(self):
+        asha = await self.market.hires("Asha", "field_manager", "KOLAR", "MALUR")
+        session = await asha.client.session()
+        self.assertEqual((session.organisation, session.organisation_id), ("Kolar growers", self.market.organisation))
+        self.assertEqual((session.user, session.role), ("Asha", "field_manager"))
+        self.assertEqual(session.centres, ["KOLAR", "MALUR"])
+        self.assertIsNotNone(session.synced_at)
+        reference = await asha.client.reference()
+        self.assertEqual(reference.commodities, ["TOMATO"])
+        bag_types = [(it.number, it.name, it.tare_g) for it in reference.bag_types]
+        self.assertEqual(bag_types, [(0, "crate", 1_500), (1, "sack", 250)])
+        lorries = [(it.lorry, it.payload_g) for it in reference.lorries]
+        self.assertEqual(lorries, [("KA07A1111", 9_000_000), ("KA07A2222", 9_000_000), ("KA07A3333", 9_000_000)])
+
+    async def test_a_delivery_is_weighed_and_recorded_once_confirmed(self):
+        asha = await self.market.hires("Asha", "clerk")
+        client, lakshmi = asha.client, await asha.registers("Lakshmi Devi")
+        # The example of the README begins here.
+        start = StartDraft(centre="KOLAR", commodity="TOMATO", farmer_id=lakshmi.farmer_id)
+        delivery = await client.start_draft(start)
+        for weight in ("20.5", "21500 g", "5"):
+            delivery = await client.edit_draft(delivery.basis, [DraftEdit.ADD_BAG(weight)])
+        more = [DraftEdit.ADD_READING("14.5"), DraftEdit.SET_DECLARED_BAGS(3)]
+        delivery = await client.edit_draft(delivery.basis, more)
+        try:
+            delivery = await client.record_delivery(delivery.basis)
+        except FieldError.Confirm as unusual:
+            asked = unusual.checks  # and the person said yes
+            delivery = await client.record_delivery(delivery.basis, asked)
+        # And ends here.
+        self.assertEqual(asked, ["uncommon_bag_weight"])
+        self.assertEqual((delivery.lifecycle, delivery.sync), (Lifecycle.RECORDED, SyncState.UNSENT()))
+        self.assertEqual(delivery.totals, Totals(bags=3, gross_g=47_000, tare_g=4_500, net_g=42_500))
+        self.assertEqual([(bag.number, bag.gross_g) for bag in delivery.bags], [(1, 20_500), (2, 21_500), (3, 5_000)])
+        self.assertEqual((delivery.readings, delivery.declared_bags), (["14.50"], 3))
+        device = (await client.session()).device_code
+        self.assertIn(device, delivery.receipt_number)
+        self.assertEqual(await client.delivery(delivery.delivery_id), delivery)
+        self.assertEqual(await asha.totals(), Sum(deliveries=1, voided=0, bags=3, gross_g=47_000))
+
+    async def test_a_draft_survives_closing_and_opening_the_store(self):
+        asha = await self.market.hires("Asha", "clerk")
+        draft = await asha.begins(await asha.registers("Lakshmi Devi"), "20", "21.5", "22.345")
+        await asha.restarts()
+        self.assertEqual((await asha.client.today("KOLAR")).drafts, [draft])
+        self.assertEqual((await asha.totals()).deliveries, 0)
+        draft = await asha.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG("30", bag_type=1)])
+        recorded = await asha.client.record_delivery(draft.basis)
+        self.assertEqual(recorded.totals, Totals(bags=4, gross_g=93_845, tare_g=4_750, net_g=89_095))
+        self.assertEqual((await asha.client.today("KOLAR")).drafts, [])
+
+    async def test_a_stale_basis_and_a_bad_weight_add_nothing(self):
+        asha = await self.market.hires("Asha", "clerk")
+        draft = await asha.begins(await asha.registers("Lakshmi Devi"), "20")
+        taps = [asha.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG("21")]) for _ in range(2)]
+        first, second = await asyncio.gather(*taps, return_exceptions=True)
+        if isinstance(first, FieldError):
+            first, second = second, first
+        self.assertIsInstance(second, FieldError.Stale)
+        self.assertEqual(first.totals.gross_g, 41_000)
+        await self.refused(FieldError.Stale, asha.client.record_delivery(draft.basis), code="stale")
+        await self.refused(FieldError.Stale, asha.client.discard_draft(draft.basis), code="stale")
+        for weight in ("abc", "", "0", "-5", "1000.1", "62.4321", "62,4"):
+            edits = [DraftEdit.ADD_BAG("22"), DraftEdit.ADD_BAG(weight)]
+            await self.refused(FieldError.Invalid, asha.client.edit_draft(first.basis, edits), field="weight")
+        self.assertEqual(await asha.client.delivery(draft.delivery_id), first)
+
+    async def test_two_phones_without_network_agree_after_they_sync(self):
+        asha, ravi = await self.market.hires("Asha", "field_manager"), await self.market.hires("Ravi", "dispatcher")
+        lakshmi = await asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111")
+        twice = await ravi.registers("L. Devi", "Vemagal", "+919845011111")
+        load = await asha.opens("KA07A1111")
+        await ravi.client.join_load(load.join_code)
+        await asha.opens("KA07A2222")
+        await ravi.opens("KA07A2222")
+        first = await asha.weighs(lakshmi, "20", "21.5", load=load)
+        for person in (asha, ravi):
+            self.assertEqual((await person.client.sync()).outcome, SyncOutcome.COMPLETE)
+
+        # From here on neither has network. Ravi sees what Asha recorded.
+        first = await asha.client.delivery(first.delivery_id)
+        seen = await ravi.client.delivery(first.delivery_id)
+        self.assertEqual((seen.basis, seen.totals), (first.basis, first.totals))
+        await asha.client.amend_delivery(first.basis, MISTYPED, [DeliveryEdit.ADD_BAG("19")])
+        await ravi.client.void_delivery(seen.basis, MISTYPED)
+        second = await asha.weighs(lakshmi, "22", load=load)
+        shown = await asha.client.load(load.load_id)
+        closing = await asha.client.request_close(shown.basis, shown.manifest_hash)
+        self.assertEqual(closing.state, "closing")
+        late = await ravi.weighs(twice, "18.2", "18.3", load=load)
+
+        for person in (asha, ravi, asha):
+            self.assertEqual((await person.client.sync()).outcome, SyncOutcome.COMPLETE)
+        for person in (asha, ravi):
+            self.assertEqual(await person.totals(), Sum(deliveries=2, voided=1, bags=3, gross_g=58_500))
+            self.assertEqual((await person.client.load(load.load_id)).sum.gross_g, 58_500)
+            self.assertEqual(await person.reviews(), ["farmer_look_alike", "late_delivery", "load_contention"])
+            self.assertEqual(await person.conflicts(), [("lifecycle", False, 2)])
+            voided = await person.client.delivery(first.delivery_id)
+            self.assertEqual((voided.lifecycle, len(voided.amendments), len(voided.voids)), (Lifecycle.VOIDED, 1, 1))
+            self.assertEqual((await person.client.delivery(late.delivery_id)).reviews, ["late_delivery"])
+            self.assertEqual((await person.client.delivery(second.delivery_id)).reviews, [])
+        alike = asha.registers("Lakshmi", "Malur", "+91 98450-11111")
+        await self.refused(FieldError.Confirm, alike, checks=["farmer_looks_alike"])
+        await asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept=["farmer_looks_alike"])
+
+    async def test_the_status_is_honest_while_the_server_is_away(self):
+        server = Server().start()
+        self.addCleanup(server.close)
+        market = Market(server)
+        self.addAsyncCleanup(market.close)
+        asha = await market.hires("Asha", "clerk")
+
+        async def waiting():
+            status = await asha.client.sync_status()
+            return status.unsent + status.sent + status.held
+
+        self.assertEqual(await waiting(), 0)
+        lakshmi = await asha.registers("Lakshmi Devi")
+        delivery = await asha.weighs(lakshmi, "20")
+        before = await asha.client.sync_status()
+        self.assertEqual((before.unsent, before.sent, before.held), (3, 0, 0))
+        self.assertIsNotNone(before.oldest_at)
+
+        server.stop()
+        report = await asha.client.sync()
+        self.assertEqual((report.outcome, report.logged), (SyncOutcome.OFFLINE, 0))
+        self.assertEqual(await waiting(), 3)
+        self.assertEqual((await asha.client.sync_status()).synced_at, before.synced_at)
+        self.assertNotEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.LOGGED())
+
+        server.start()
+        report = await asha.client.sync()
+        self.assertEqual((report.outcome, report.logged, report.held), (SyncOutcome.COMPLETE, 3, 0))
+        after = await asha.client.sync_status()
+        self.assertEqual((await waiting(), after.oldest_at), (0, None))
+        self.assertGreater(after.synced_at, before.synced_at)
+        self.assertEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.LOGGED())
+
+    async def test_farmers_are_found_by_the_beginnings_of_words(self):
+        asha = await self.market.hires("Asha", "clerk", "KOLAR", "MALUR")
+        await asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111")
+        await asha.registers("Ramesh Gowda", "Devanahalli")
+        expected = {
+            "lak": ["Lakshmi Devi"],
+            "dev": ["Lakshmi Devi", "Ramesh Gowda"],
+            "dev lak": ["Lakshmi Devi"],
+            "vema": ["Lakshmi Devi"],
+            "9198450": ["Lakshmi Devi"],
+            "gowda dev": ["Ramesh Gowda"],
+            "shmi": [],
+            "": ["Lakshmi Devi", "Ramesh Gowda"],
+        }
+        for text, names in expected.items():
+            found = await asha.client.farmers("KOLAR", text)
+            self.assertEqual(sorted(row.contact.name for row in found), names, text)
+        self.assertEqual(len(await asha.client.farmers("KOLAR", "dev", limit=1)), 1)
+        self.assertEqual(await asha.client.farmers("MALUR", "lak"), [])
+
+    async def test_shutting_down_twice_is_fine_and_later_calls_are_refused(self):
+        asha = await self.market.hires("Asha", "clerk")
+        await asha.client.shut_down()
+        await asha.client.shut_down()
+        for call in (asha.client.session(), asha.client.sync(), asha.totals(), asha.registers("Lakshmi Devi")):
+            await self.refused(FieldError.ShutDown, call, code="shut_down")
+
+    async def test_a_cancelled_call_is_done_wholly_or_not_at_all(self):
+        asha = await self.market.hires("Asha", "clerk")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        recording, weighing = [], []
+        for turn in range(50):
+            draft = await asha.begins(lakshmi, "20", "21")
+            recording.append(draft.delivery_id)
+            await self.cancel(asha.client.record_delivery(draft.basis), turn % 5)
+            draft = await asha.begins(lakshmi, "30")
+            weighing.append(draft.delivery_id)
+            edits = [DraftEdit.ADD_BAG("31"), DraftEdit.ADD_BAG("32")]
+            await self.cancel(asha.client.edit_draft(draft.basis, edits), turn % 5)
+        # Shutting down waits for what has begun, and nothing more begins.
+        await asha.restarts()
+        recorded = 0
+        for delivery_id in recording:
+            view = await asha.client.delivery(delivery_id)
+            self.assertEqual(view.totals.gross_g, 41_000)
+            recorded += view.lifecycle == Lifecycle.RECORDED
+        weighed = 0
+        for delivery_id in weighing:
+            view = await asha.client.delivery(delivery_id)
+            self.assertEqual(view.lifecycle, Lifecycle.DRAFT)
+            self.assertIn(view.totals.gross_g, (30_000, 93_000))
+            weighed += view.totals.bags == 3
+        self.assertEqual(await asha.totals(), Sum(deliveries=recorded, voided=0, bags=2 * recorded, gross_g=41_000 * recorded))
+        self.assertEqual(len((await asha.client.today("KOLAR")).drafts), 100 - recorded)
+        self.assertTrue(recorded and weighed, "no cancelled call was done: they were cancelled too early")
+
+    async def cancel(self, call, turns):
+        """Lets the call begin, cancels it after some turns of the loop, and waits for its end."""
+        task = asyncio.ensure_future(call)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def test_what_is_no_id_or_date_is_refused_by_its_field(self):
+        asha = await self.market.hires("Asha", "field_manager")
+        client, lakshmi = asha.client, await asha.registers("Lakshmi Devi")
+        draft = await asha.begins(lakshmi, "20")
+        recorded = await asha.weighs(lakshmi, "20")
+        contact, bad = Contact(name="Lakshmi"), "no-id"
+
+        def start(**more):
+            return client.start_draft(StartDraft(centre="KOLAR", commodity="TOMATO", **more))
+
+        def edit(step):
+            return client.edit_draft(draft.basis, [step])
+
+        def amend(step):
+            return client.amend_delivery(recorded.basis, MISTYPED, [step])
+
+        calls = {
+            "delivery_id": [client.delivery(bad), client.delivery("")],
+            "farmer_id": [
+                client.farmer(bad),
+                client.edit_farmer(bad, lakshmi.basis, contact),
+                start(farmer_id=bad),
+                edit(DraftEdit.SET_FARMER(bad)),
+                client.deliveries(DeliveryQuery(farmer_id=bad)),
+            ],
+            "load_id": [
+                client.load(bad),
+                start(load_id=bad),
+                edit(DraftEdit.SET_LOAD(bad)),
+                amend(DeliveryEdit.SET_LOAD(bad)),
+                client.deliveries(DeliveryQuery(load_id=bad)),
+            ],
+            "replaces": [start(replaces=bad)],
+            "bag": [amend(DeliveryEdit.VOID_BAG(bad, MISTYPED))],
+            "basis": [
+                client.edit_draft(bad, []),
+                client.discard_draft(draft.delivery_id),
+                client.record_delivery(draft.basis + "0"),
+                client.amend_delivery(bad, MISTYPED, []),
+                client.void_delivery(bad, MISTYPED),
+                client.edit_farmer(lakshmi.farmer_id, bad, contact),
+                client.set_lorry(bad, "KA07A1111"),
+                client.request_close(bad, ""),
+            ],
+            "business_date": [
+                edit(DraftEdit.SET_BUSINESS_DATE("2026-02-30")),
+                amend(DeliveryEdit.SET_BUSINESS_DATE("today")),
+            ],
+            "date": [client.today("KOLAR", "21.11.2026"), client.deliveries(DeliveryQuery(date="2026-13-01"))],
+            "join_code": [client.join_load(bad)],
+            "centre": [client.today("not a centre"), client.farmers("", "")],
+        }
+        for field, refused in calls.items():
+            for call in refused:
+                with self.subTest(field=field, call=call.__name__):
+                    await self.refused(FieldError.Invalid, call, code="invalid_input", field=field)
+        self.assertEqual(await client.delivery(draft.delivery_id), draft)
+        self.assertEqual(await client.delivery(recorded.delivery_id), recorded)
+
+    async def test_two_stores_in_one_process_do_not_disturb_each_other(self):
+        other = Market(self.server)
+        self.addAsyncCleanup(other.close)
+        asha, ravi = await self.market.hires("Asha", "clerk"), await other.hires("Ravi", "clerk")
+
+        async def works(person, name, weights):
+            farmer = await person.registers(name)
+            for weight in weights:
+                await person.weighs(farmer, weight)
+            return await person.client.sync()
+
+        reports = await asyncio.gather(works(asha, "Lakshmi", ["20"] * 10), works(ravi, "Ramesh", ["30"] * 20))
+        self.assertEqual([(it.outcome, it.logged) for it in reports], [(SyncOutcome.COMPLETE, 12), (SyncOutcome.COMPLETE, 22)])
+        await asha.client.shut_down()
+        self.assertEqual(await ravi.totals(), Sum(deliveries=20, voided=0, bags=20, gross_g=600_000))
+        self.assertEqual([row.contact.name for row in await ravi.client.farmers("KOLAR", "")], ["Ramesh"])
+        await asha.restarts()
+        self.assertEqual(await asha.totals(), Sum(deliveries=10, voided=0, bags=10, gross_g=200_000))
+
+    async def test_five_hundred_parallel_calls_answer(self):
+        asha = await self.market.hires("Asha", "clerk")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        await asha.weighs(lakshmi, "20")
+        answers = await asyncio.gather(*[asha.totals() for _ in range(500)])
+        self.assertEqual([it.gross_g for it in answers], [20_000] * 500)
+
+
+class Documents(unittest.TestCase):
+    def test_the_tests_are_the_scenarios(self):
+        text = (PACKAGE.parent / "scenarios.md").read_text()
+        names = re.findall(r"^\d+\. ([^:]+):", text, re.MULTILINE)
+        expected = {"test_" + name.replace(" ", "_") for name in names}
+        self.assertEqual({name for name in vars(MarketDay) if name.startswith("test_")}, expected)
+
+    def test_the_example_of_the_readme_is_what_runs(self):
+        example = re.search(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL).group(1)
+        self.assertIn(textwrap.indent(example, " " * 8), Path(__file__).read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

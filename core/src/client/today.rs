@@ -1,0 +1,50 @@
+//! The day's screen: what was recorded, what is being weighed, which loads there are, what the server does not have yet.
+
+use super::{DeliveryView, FieldClient, SyncStatus};
+use crate::Error;
+use crate::scope::Scope;
+use crate::store::rows::{self, LoadRow, Sum};
+use crate::units::{BusinessDate, CentreCode};
+
+/// A centre's day, over all its seasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Today {
+    /// Which day.
+    pub date: BusinessDate,
+    /// What the recorded deliveries add up to.
+    pub sum: Sum,
+    /// Deliveries that are still being weighed, of all days.
+    pub drafts: Vec<DeliveryView>,
+    /// The day's loads.
+    pub loads: Vec<LoadRow>,
+    /// What the server does not have yet, of all days.
+    pub sync: SyncStatus,
+}
+
+impl FieldClient {
+    /// The day that the phone's clock and zone say it is.
+    pub fn date(&self) -> BusinessDate {
+        let clock = &self.environment.clock;
+        clock.now().date(clock.zone_minutes())
+    }
+
+    /// A centre's day; today's if none is given.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`], [`Error::Store`].
+    pub fn today(&self, centre: &CentreCode, date: Option<BusinessDate>) -> Result<Today, Error> {
+        let author = self.author()?;
+        author.require_centre(centre)?;
+        let date = date.unwrap_or_else(|| self.date());
+        let (mut sum, mut loads) = (Sum::default(), Vec::new());
+        for season in &author.reference.seasons {
+            let scope = Scope::Season(centre.clone(), season.season.clone());
+            self.store.read(|db| {
+                sum = sum + rows::day_sum(db, &scope, date)?;
+                loads.extend(rows::loads(db, &scope, date)?);
+                Ok::<_, crate::store::Error>(())
+            })?;
+        }
+        Ok(Today { date, sum, drafts: self.drafts()?, loads, sync: self.sync_status()? })
+    }
+}

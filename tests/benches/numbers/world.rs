@@ -1,0 +1,321 @@
+//! The data: a server, phones that it knows, and working days as `docs/performance.md` describes them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use farmtally_core::client::{
+    DeliveryView, DraftEdit, FarmerInput, FieldClient, OpenLoad, StartDraft, SyncOutcome, SyncReport,
+};
+use farmtally_core::environment::{Clock, Environment};
+use farmtally_core::records::BagSource;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::rules::Check;
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::units::{
+    BagType, DeliveryId, FarmerId, Grams, LoadId, OrganisationId, Percent, Position, Timestamp,
+};
+use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use farmtally_tests::SeededEntropy;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+
+const REFERENCE: &str = r#"{
+    "centres": [{"centre": "KOLAR", "name": "Kolar"}],
+    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"season": "2026", "commodity": "TOMATO", "from": "2024-01-01", "to": "2029-12-31"}],
+    "lorries": [{"lorry": "KA07A1111", "payload_g": 9000000}],
+    "rule_sets": [{
+        "number": 1, "commodity": "TOMATO", "valid_from": "2016-01-01",
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 400}]
+    }]
+}"#;
+
+const CENTRE: &str = "KOLAR";
+const COMMODITY: &str = "TOMATO";
+const DAY_MS: i64 = 86_400_000;
+/// 3 August 2026, half past six in the morning, in milliseconds: a Monday.
+const FIRST_MORNING_MS: i64 = 1_785_718_800_000;
+/// Deliveries that one person weighs in a day.
+pub(crate) const PER_DAY: usize = 60;
+/// Bags of a delivery.
+pub(crate) const BAGS: usize = 20;
+const PER_LOAD: usize = 40;
+const FARMERS: usize = 1_000;
+/// Loads that somebody else opened.
+const LOADS: usize = 200;
+
+/// A clock that is moved by the millisecond.
+struct MovedClock(AtomicI64);
+
+impl MovedClock {
+    fn pass_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+
+    fn zone_minutes(&self) -> i16 {
+        330
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed).unsigned_abs()
+    }
+}
+
+/// One request with its answer.
+pub(crate) struct Exchanged {
+    pub(crate) request: WireRequest,
+    pub(crate) response: WireResponse,
+    /// What the server took.
+    pub(crate) took: Duration,
+}
+
+impl Exchanged {
+    /// Bodies and the authorization header.
+    pub(crate) fn bytes(&self) -> usize {
+        self.request.body.len() + self.request.authorization.as_ref().map_or(0, String::len) + self.response.body.len()
+    }
+}
+
+/// Leads to the server in this process, and keeps what went by.
+struct Wire {
+    server: Arc<Server>,
+    exchanged: Mutex<Vec<Exchanged>>,
+}
+
+impl Transport for Wire {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let begun = Instant::now();
+        let response = self.server.respond(request);
+        let took = begun.elapsed();
+        let exchanged = Exchanged { request: request.clone(), response: response.clone(), took };
+        self.exchanged.lock().unwrap_or_else(PoisonError::into_inner).push(exchanged);
+        Ok(response)
+    }
+}
+
+/// A server, its organisation, and what all phones find on it.
+pub(crate) struct World {
+    clock: Arc<MovedClock>,
+    server: Arc<Server>,
+    organisation: OrganisationId,
+    farmers: Arc<[FarmerId]>,
+    loads: Arc<[LoadId]>,
+    folder: TempDir,
+    phones: u64,
+}
+
+impl World {
+    pub(crate) fn open() -> Self {
+        // The project's own disk: a memory file system would make fsync free.
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let clock = Arc::new(MovedClock(AtomicI64::new(FIRST_MORNING_MS - 730 * DAY_MS)));
+        let server = Server::open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
+        let file = ReferenceFile::parse(REFERENCE).expect("reference data");
+        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let (farmers, loads) = (Arc::default(), Arc::default());
+        let mut world = Self { clock, server: Arc::new(server), organisation, farmers, loads, folder, phones: 0 };
+        let mut registrar = world.phone("registrar", Loads::Opened);
+        // Over the two years before, so that their ids lie as far apart as they would.
+        world.farmers = (0..FARMERS).map(|number| registrar.registers(number)).collect();
+        world.clock.0.store(FIRST_MORNING_MS, Ordering::Relaxed);
+        world.loads = (0..LOADS).map(|_| registrar.opens_load()).collect();
+        registrar.syncs();
+        world
+    }
+
+    /// A phone that is enrolled and has what the server has.
+    pub(crate) fn phone(&mut self, name: &str, loads: Loads) -> Phone {
+        self.phones += 1;
+        let folder = self.folder.path().join(name);
+        let code = NewCode {
+            user: name.to_owned(),
+            role: "field_manager".parse().expect("a role"),
+            centres: vec![CENTRE.parse().expect("a code")],
+        };
+        let code = self.server.create_code(self.organisation, &code).expect("a code");
+        let phone = Phone {
+            client: FieldClient::open(&folder, environment(&self.clock, self.phones)).expect("a phone"),
+            wire: Wire { server: Arc::clone(&self.server), exchanged: Mutex::default() },
+            folder,
+            clock: Arc::clone(&self.clock),
+            farmers: Arc::clone(&self.farmers),
+            others_loads: Arc::clone(&self.loads),
+            rng: StdRng::seed_from_u64(1_000 + self.phones),
+            recorded: Vec::new(),
+            loads,
+            load: None,
+        };
+        phone.client.enrol(&phone.wire, "http://server.test", &code, "test phone").expect("enrolled");
+        phone
+    }
+
+    /// The organisation's file on the server.
+    pub(crate) fn server_database(&self) -> PathBuf {
+        self.folder.path().join("server/data").join(format!("{}.db", self.organisation))
+    }
+
+    /// Where a floor may keep its file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn environment(clock: &Arc<MovedClock>, seed: u64) -> Environment {
+    Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
+}
+
+/// Which loads a phone names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loads {
+    /// It opens them itself.
+    Opened,
+    /// Somebody else opened them: all changes of this phone are deliveries.
+    Others,
+}
+
+/// Somebody with a phone, who weighs.
+pub(crate) struct Phone {
+    pub(crate) client: FieldClient,
+    pub(crate) recorded: Vec<DeliveryId>,
+    wire: Wire,
+    folder: PathBuf,
+    clock: Arc<MovedClock>,
+    farmers: Arc<[FarmerId]>,
+    others_loads: Arc<[LoadId]>,
+    rng: StdRng,
+    loads: Loads,
+    load: Option<LoadId>,
+}
+
+impl Phone {
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("field.db")
+    }
+
+    fn registers(&mut self, number: usize) -> FarmerId {
+        self.clock.pass_ms(self.rng.random_range(0..2 * 728 * DAY_MS / FARMERS as i64));
+        let details = ContactDetails {
+            name: format!("Farmer {number:04}"),
+            village: format!("Village {}", number % 60),
+            phone: format!("98{:08}", self.rng.random_range(0..100_000_000)),
+        };
+        let input = FarmerInput { centre: CENTRE.parse().expect("a code"), details };
+        let farmer = self.client.register_farmer(&input, &Check::ALL).expect("registered");
+        if number.is_multiple_of(50) {
+            self.syncs();
+        }
+        farmer.farmer_id
+    }
+
+    fn opens_load(&mut self) -> LoadId {
+        let input = OpenLoad {
+            centre: CENTRE.parse().expect("a code"),
+            commodity: COMMODITY.parse().expect("a code"),
+            lorry: "KA07A1111".parse().expect("a plate"),
+            driver: None,
+        };
+        self.client.open_load(&input).expect("a load").load.load_id
+    }
+
+    /// Begins the next delivery: of any farmer, the first of the day or some time after the one before.
+    pub(crate) fn starts(&mut self) -> DeliveryView {
+        if self.recorded.len().is_multiple_of(PER_DAY) {
+            let days = (self.clock.now().0 - FIRST_MORNING_MS) / DAY_MS + 1;
+            let morning_ms = FIRST_MORNING_MS + days * DAY_MS + self.rng.random_range(0..600_000);
+            self.clock.0.store(morning_ms, Ordering::Relaxed);
+        } else {
+            self.clock.pass_ms(self.rng.random_range(10_000..60_000));
+        }
+        if self.recorded.len().is_multiple_of(PER_LOAD) {
+            self.load = Some(match self.loads {
+                Loads::Others => self.others_loads[self.rng.random_range(0..self.others_loads.len())],
+                Loads::Opened => self.opens_load(),
+            });
+        }
+        let farmer = self.farmers[self.rng.random_range(0..self.farmers.len())];
+        let input = StartDraft {
+            centre: CENTRE.parse().expect("a code"),
+            commodity: COMMODITY.parse().expect("a code"),
+            farmer_id: Some(farmer),
+            load_id: self.load,
+            replaces: None,
+        };
+        self.client.start_draft(input).expect("a draft")
+    }
+
+    /// The next bag: 40.0 to 70.0 kg in 0.1 kg, 8 to 40 s after the one before, 5 % of another type, 5 % typed.
+    pub(crate) fn next_bag(&mut self) -> DraftEdit {
+        self.clock.pass_ms(self.rng.random_range(8..=40) * 1000);
+        DraftEdit::AddBag {
+            gross: Grams(self.rng.random_range(400..=700) * 100).try_into().expect("a bag"),
+            bag_type: BagType::try_from(u8::from(self.rng.random_ratio(1, 20))).expect("a bag type"),
+            source: if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale },
+        }
+    }
+
+    /// A moisture reading around 18 %, and the place with 4.4 m of noise.
+    pub(crate) fn last_steps(&mut self) -> [DraftEdit; 2] {
+        self.clock.pass_ms(self.rng.random_range(2_000..8_000));
+        let hundredths = 1_800 + self.noise(200.0);
+        let position = Position {
+            latitude_e7: 131_360_000 + self.noise(395.0),
+            longitude_e7: 781_290_000 + self.noise(405.0),
+            accuracy_cm: self.rng.random_range(300..2_300),
+            age_ms: self.rng.random_range(0..8_000),
+        };
+        let reading = Percent::try_from(i64::from(hundredths)).expect("a percentage");
+        [DraftEdit::AddReading(reading), DraftEdit::SetPosition(position)]
+    }
+
+    /// Roughly normal, with this standard deviation.
+    fn noise(&mut self, deviation: f64) -> i32 {
+        let sum: f64 = (0..12).map(|_| self.rng.random_range(0.0..1.0)).sum();
+        #[expect(clippy::cast_possible_truncation, reason = "at most six deviations of a few hundred")]
+        let noise = ((sum - 6.0) * deviation).round() as i32;
+        noise
+    }
+
+    /// Weighs deliveries without being measured.
+    pub(crate) fn weighs(&mut self, deliveries: usize) {
+        for _ in 0..deliveries {
+            let mut draft = self.starts();
+            for _ in 0..BAGS {
+                let bag = self.next_bag();
+                draft = self.client.edit_draft(draft.basis, &[bag]).expect("a bag");
+            }
+            let steps = self.last_steps();
+            draft = self.client.edit_draft(draft.basis, &steps).expect("the last steps");
+            self.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+            self.recorded.push(draft.delivery_id);
+        }
+    }
+
+    /// Syncs until all is through; returns what went by.
+    pub(crate) fn syncs(&self) -> (SyncReport, Vec<Exchanged>) {
+        drop(self.exchanged());
+        let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
+        assert_eq!(report.outcome, SyncOutcome::Complete, "{report:?}");
+        (report, self.exchanged())
+    }
+
+    fn exchanged(&self) -> Vec<Exchanged> {
+        std::mem::take(&mut *self.wire.exchanged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Waits until a checkpoint that some call began on a thread of its own is over, as it is on a phone before the next bag.
+pub(crate) fn settle() {
+    let threads = || std::fs::read_dir(Path::new("/proc/self/task")).map_or(1, Iterator::count);
+    while threads() > 1 {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,224 @@
+//! Somebody who holds a phone's key but does not use the app.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use automerge::transaction::{CommitOptions, Transaction};
+use automerge::{ActorId, Automerge, ExpandedChange};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::records::Change;
+use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::bundle::{self, BUNDLE_VERSION, Bundle, BundleHash, Entry, Header, SCHEMA_VERSION};
+use farmtally_core::sync::message::{
+    self, BundleVerdict, Challenge, ChallengeResponse, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
+};
+use farmtally_core::sync::{WireRequest, WireResponse};
+use farmtally_core::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_sync_server::Server;
+
+use crate::{Market, Person};
+
+/// Makes bundles and requests by hand, with the key of an enrolled phone.
+pub struct Forger {
+    /// The phone.
+    pub device: DeviceId,
+    /// Whose phone it is.
+    pub user: UserId,
+    /// What the office allowed them.
+    pub grant: GrantId,
+    /// Whose data it is.
+    pub organisation: OrganisationId,
+    /// The phone's secret key.
+    pub key: SigningKey,
+    /// The server's public key.
+    pub server_key: [u8; 32],
+    server: Arc<Server>,
+    database: PathBuf,
+    sequence: u64,
+    previous: BundleHash,
+}
+
+impl Forger {
+    /// Takes the key out of a phone.
+    pub fn with_phone_of(person: &Person, market: &Market) -> Self {
+        let session = person.client.session().expect("an enrolled phone");
+        let db = rusqlite::Connection::open(person.database()).expect("it opens");
+        let (secret, server_key): ([u8; 32], [u8; 32]) = db
+            .query_row("SELECT secret_key, server_key FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("an installation");
+        Self {
+            device: session.device,
+            user: session.user,
+            grant: session.grant.expect("a grant").grant,
+            organisation: session.organisation,
+            key: SigningKey::from_bytes(&secret),
+            server_key,
+            server: Arc::clone(&market.server),
+            database: person.database(),
+            sequence: 0,
+            previous: BundleHash([0; 32]),
+        }
+    }
+
+    /// What waits in the phone's outbox, oldest first.
+    pub fn outbox(&self) -> Vec<Entry> {
+        let db = rusqlite::Connection::open(&self.database).expect("it opens");
+        let sql = "SELECT document_id, kind, scope, change FROM outbox ORDER BY outbox";
+        let mut statement = db.prepare(sql).expect("a table");
+        let entry = |row: &rusqlite::Row<'_>| {
+            Ok(Entry { document: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, change: row.get(3)? })
+        };
+        statement.query_map([], entry).expect("rows").collect::<Result<_, _>>().expect("entries")
+    }
+
+    /// The sealed bundles that the phone keeps, oldest first.
+    pub fn bundles(&self) -> Vec<Vec<u8>> {
+        let db = rusqlite::Connection::open(&self.database).expect("it opens");
+        let mut statement = db.prepare("SELECT bytes FROM bundles ORDER BY bundle_seq").expect("a table");
+        statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
+    }
+
+    /// The bytes of a document on the phone.
+    pub fn document(&self, id: impl Into<DocumentId>) -> Vec<u8> {
+        let db = rusqlite::Connection::open(&self.database).expect("it opens");
+        let sql = "SELECT saved FROM documents WHERE document_id = ?1";
+        db.query_row(sql, [id.into()], |row| row.get(0)).expect("a document")
+    }
+
+    /// The header of the next bundle.
+    pub fn header(&mut self) -> Header {
+        self.sequence += 1;
+        Header {
+            version: BUNDLE_VERSION,
+            organisation: self.organisation,
+            device: self.device,
+            sequence: self.sequence,
+            previous: self.previous,
+            sealed_at: Timestamp(1_557_363_600_000),
+            zone_minutes: 330,
+            hybrid: HybridTime::default(),
+            monotonic_ms: 0,
+            schema: SCHEMA_VERSION,
+        }
+    }
+
+    /// Entries as one action of the phone's owner.
+    pub fn transaction(&self, entries: Vec<Entry>) -> bundle::Transaction {
+        bundle::Transaction { author: self.user, grant: self.grant, device_cursor: 1, entries }
+    }
+
+    /// Seals the next bundle, one action for each entry.
+    pub fn seals(&mut self, entries: Vec<Entry>) -> Bundle {
+        let transactions = entries.into_iter().map(|entry| self.transaction(vec![entry])).collect();
+        let bundle = Bundle::seal(self.header(), transactions, &self.key);
+        self.previous = bundle.hash();
+        bundle
+    }
+
+    /// A request with these bundles and no cursors.
+    pub fn request(bundles: &[Vec<u8>]) -> SyncRequest {
+        SyncRequest {
+            protocol: PROTOCOL_VERSION,
+            schema: SCHEMA_VERSION,
+            cursors: Vec::new(),
+            bundles: bundles.iter().map(|bytes| bytes.clone().into()).collect(),
+            budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).expect("it fits"),
+            own_bytes: false,
+        }
+    }
+
+    /// A challenge from the server.
+    pub fn challenge(&self) -> Challenge {
+        let unsigned = WireRequest { authorization: None, ..wire(Vec::new()) };
+        let response = self.server.respond(&unsigned);
+        assert_eq!(response.status, 401, "an unsigned request is challenged");
+        message::unpack::<ChallengeResponse>(&response.body).expect("a challenge").challenge
+    }
+
+    /// A request with this body, signed as the phone would.
+    pub fn signed(&self, body: Vec<u8>) -> WireRequest {
+        self.signed_with(body, &self.key, self.challenge())
+    }
+
+    /// A request in the phone's name, signed with this key over this challenge.
+    pub fn signed_with(&self, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
+        let signed = Signed { server_key: &self.server_key, method: "POST", path: "/v1/sync", body: &body };
+        let authorization = Authorization::sign(&signed, self.device, challenge, key).to_header();
+        WireRequest { authorization: Some(authorization), ..wire(body) }
+    }
+
+    /// Sends a request as it is.
+    pub fn sends(&self, request: &WireRequest) -> WireResponse {
+        self.server.respond(request)
+    }
+
+    /// Carries bundles to the server, whoever made them, and returns what became of them.
+    pub fn carries(&self, bundles: &[Vec<u8>]) -> Vec<BundleVerdict> {
+        let body = message::pack(&Self::request(bundles)).expect("it packs");
+        let response = self.sends(&self.signed(body.clone()));
+        assert_eq!(response.status, 200, "{:?}", message::unpack::<Problem>(&response.body));
+        let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
+        let server_key = VerifyingKey::from_bytes(&self.server_key).expect("a key");
+        answer.open(&body, &server_key).expect("the server's signature").1.verdicts
+    }
+
+    /// Seals these entries into one bundle, carries it, and returns the fate of each entry.
+    pub fn hands_over(&mut self, entries: Vec<Entry>) -> Vec<Verdict> {
+        let bundle = self.seals(entries);
+        fates(&self.carries(&[bundle.to_bytes()])[0])
+    }
+}
+
+fn wire(body: Vec<u8>) -> WireRequest {
+    WireRequest { method: "POST", server_url: crate::ADDRESS.to_owned(), path: "/v1/sync", authorization: None, body }
+}
+
+/// The fate of each entry; the sequences of a run follow on.
+pub fn fates(verdict: &BundleVerdict) -> Vec<Verdict> {
+    assert_eq!(verdict.refused, None, "the bundle was refused as a whole");
+    let mut fates = Vec::new();
+    for run in &verdict.runs {
+        fates.extend((0..run.count).map(|offset| match &run.verdict {
+            Verdict::Logged { scope, sequence } => {
+                Verdict::Logged { scope: scope.clone(), sequence: sequence + u64::from(offset) }
+            }
+            other => other.clone(),
+        }));
+    }
+    fates
+}
+
+/// What a fate is called: `logged`, `deferred`, or the code under which it is held.
+pub fn fate(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Logged { .. } => "logged",
+        Verdict::Deferred { .. } => "deferred",
+        Verdict::Held { code, .. } => code,
+    }
+}
+
+/// One change made with Automerge itself, past all of core's rules, on top of a document or of nothing; in its stripped form.
+pub fn forged_change(saved: Option<&[u8]>, actor: [u8; 16], write: impl FnOnce(&mut Transaction<'_>)) -> Vec<u8> {
+    bent_change(saved, actor, write, |_| ())
+}
+
+/// A forged change in which more was forged than its author could write: counters, dependencies, times.
+pub fn bent_change(
+    saved: Option<&[u8]>,
+    actor: [u8; 16],
+    write: impl FnOnce(&mut Transaction<'_>),
+    bend: impl FnOnce(&mut ExpandedChange),
+) -> Vec<u8> {
+    let mut document = saved.map_or_else(Automerge::new, |saved| Automerge::load(saved).expect("a document"));
+    document.set_actor(ActorId::from(actor));
+    let mut transaction = document.transaction();
+    write(&mut transaction);
+    if transaction.commit_with(CommitOptions::default().with_time(0)).0.is_none() {
+        document.empty_commit(CommitOptions::default().with_time(0));
+    }
+    let mut change = document.get_last_local_change().expect("a change").decode();
+    bend(&mut change);
+    let change = automerge::Change::from(change);
+    Change::parse(change.raw_bytes()).expect("it parses").stripped().to_vec()
+}

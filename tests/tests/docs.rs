@@ -1,0 +1,49 @@
+//! The documents say what the code says.
+
+use farmtally_core::ErrorCode;
+use farmtally_core::records::Kind;
+use farmtally_core::rules::{Check, Role};
+
+fn document(name: &str) -> String {
+    let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/{name}: {error}"))
+}
+
+/// The first cells of a Markdown table's rows that are code.
+fn first_cells(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.split('`').next()).collect()
+}
+
+#[test]
+fn every_error_code_stands_in_the_list_and_no_other() {
+    let text = document("errors.md");
+    let table = text.split("\n## ").find(|part| part.starts_with("Error codes")).expect("a section of error codes");
+    let mut listed = first_cells(table);
+    let mut known: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn every_key_of_every_record_kind_is_described_with_its_class() {
+    let text = document("records.md");
+    for kind in Kind::ALL {
+        let heading = format!("{kind:?}");
+        let section = text.split("\n## ").find(|part| part.starts_with(&heading));
+        let section = section.unwrap_or_else(|| panic!("docs/records.md has no section {heading}"));
+        for rule in kind.shape().0 {
+            let row = format!("| `{}` | {} |", rule.key, rule.class.name());
+            assert!(section.contains(&row), "{heading}: no row {row}");
+        }
+    }
+}
+
+#[test]
+fn every_check_and_role_is_described() {
+    let text = document("records.md");
+    for name in Check::ALL.map(Check::code).into_iter().chain(Role::ALL.map(Role::name)) {
+        assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/records.md");
+    }
+}

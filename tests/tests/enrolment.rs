@@ -1,0 +1,152 @@
+//! How a phone gets in, and how it does not.
+
+use ed25519_dalek::SigningKey;
+use farmtally_core::sync::message::{self, EnrolRequest, Enrolment, Problem};
+use farmtally_core::sync::{WireRequest, WireResponse};
+use farmtally_core::{Error, ErrorCode, client};
+use farmtally_tests::{ADDRESS, Fault, Market, Person};
+
+const DAY: i64 = 24 * 3_600;
+
+fn enrols(person: &Person, code: &str) -> Result<client::Session, Error> {
+    person.client.enrol(&person.network, ADDRESS, code, "test phone")
+}
+
+/// Redeems a code past the app.
+fn redeems(market: &Market, code: &str, key: &SigningKey) -> WireResponse {
+    let body = message::pack(&EnrolRequest::new(code, key, "by hand")).expect("it packs");
+    let server_url = ADDRESS.to_owned();
+    market.server.respond(&WireRequest { method: "POST", server_url, path: "/v1/enrol", authorization: None, body })
+}
+
+fn enrolment(response: &WireResponse) -> Enrolment {
+    assert_eq!(response.status, 200);
+    message::unpack(&response.body).expect("an enrolment")
+}
+
+fn refusal(response: &WireResponse) -> (u16, Problem) {
+    (response.status, message::unpack(&response.body).expect("a problem"))
+}
+
+fn devices(market: &Market) -> i64 {
+    let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    db.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).expect("a count")
+}
+
+#[test]
+fn a_code_lets_one_phone_in_and_no_second() {
+    let mut market = Market::open(1);
+    let (asha, ravi) = (market.meets("Asha"), market.meets("Ravi"));
+    let code = market.code("Asha", "field_manager", "KOLAR");
+
+    enrols(&asha, &code).expect("enrolled");
+    let error = enrols(&ravi, &code).expect_err("a used code");
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert!(error.to_string().contains("used already"), "{error}");
+    assert!(ravi.client.session().is_none());
+    let again = enrols(&asha, &code).expect_err("enrolled already");
+    assert_eq!(again.code(), ErrorCode::NotAllowed);
+    assert_eq!(devices(&market), 1);
+}
+
+#[test]
+fn a_phone_whose_answer_was_lost_asks_again_and_is_the_same_device() {
+    for fault in [Fault::ResponseLost, Fault::ResponseCut, Fault::RequestLost, Fault::Duplicated] {
+        let mut market = Market::open(2);
+        let asha = market.meets("Asha");
+        let code = market.code("Asha", "field_manager", "KOLAR");
+        asha.network.plan(&[fault]);
+        let first = enrols(&asha, &code);
+        assert_eq!(first.is_ok(), fault == Fault::Duplicated, "{fault:?}: {first:?}");
+
+        let asha = asha.restarts();
+        // What was redeemed in time stays so, however late the phone comes back for the answer.
+        if fault != Fault::RequestLost {
+            market.clock.pass(30 * DAY);
+        }
+        if first.is_err() {
+            asha.network.plan(&[]);
+            enrols(&asha, &code).expect("enrolled");
+        }
+        assert_eq!(devices(&market), 1, "{fault:?}");
+        assert!(asha.client.session().expect("a session").grant.is_some());
+    }
+}
+
+#[test]
+fn the_same_code_and_key_are_answered_alike_and_another_key_is_refused() {
+    let market = Market::open(3);
+    let code = market.code("Asha", "field_manager", "KOLAR");
+    let (key, other) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+
+    let first = enrolment(&redeems(&market, &code, &key));
+    let second = enrolment(&redeems(&market, &code, &key));
+    assert_eq!((first.device, first.device_code, first.user), (second.device, second.device_code, second.user));
+    let (status, problem) = refusal(&redeems(&market, &code, &other));
+    assert_eq!((status, problem.code.as_str()), (422, "invalid_input"));
+    assert_eq!(devices(&market), 1);
+}
+
+#[test]
+fn a_proof_with_another_key_is_refused_and_leaves_the_code_good() {
+    let market = Market::open(4);
+    let code = market.code("Asha", "field_manager", "KOLAR");
+    let (key, thief) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+    let mut forged = EnrolRequest::new(&code, &thief, "by hand");
+    forged.public_key = key.verifying_key().to_bytes();
+    let body = message::pack(&forged).expect("it packs");
+    let server_url = ADDRESS.to_owned();
+    let request = WireRequest { method: "POST", server_url, path: "/v1/enrol", authorization: None, body };
+    assert_eq!(refusal(&market.server.respond(&request)).0, 422);
+    enrolment(&redeems(&market, &code, &key));
+}
+
+#[test]
+fn a_code_is_good_for_seven_days() {
+    for (age, is_good) in [(7 * DAY, true), (7 * DAY + 1, false), (8 * DAY, false)] {
+        let mut market = Market::open(5);
+        let asha = market.meets("Asha");
+        let code = market.code("Asha", "field_manager", "KOLAR");
+        market.clock.pass(age);
+        match enrols(&asha, &code) {
+            Ok(session) => assert!(is_good && session.grant.is_some(), "{age} s"),
+            Err(error) => {
+                assert_eq!((is_good, error.code()), (false, ErrorCode::InvalidInput), "{age} s");
+                assert!(error.to_string().contains("expired"), "{error}");
+            }
+        }
+        assert_eq!(devices(&market), i64::from(is_good));
+    }
+}
+
+#[test]
+fn an_unknown_code_is_refused_and_the_phone_may_try_another() {
+    let mut market = Market::open(6);
+    let asha = market.meets("Asha");
+    for wrong in ["AAAA-BBBB-CCCC-DDDD", "x", "-"] {
+        let error = enrols(&asha, wrong).expect_err("an unknown code");
+        assert_eq!(error.code(), ErrorCode::InvalidInput, "{wrong}");
+    }
+    assert_eq!(enrols(&asha, " ").expect_err("an empty code").code(), ErrorCode::InvalidInput);
+    enrols(&asha, &market.code("Asha", "clerk", "KOLAR")).expect("enrolled");
+}
+
+#[test]
+fn a_code_may_be_typed_in_lower_case_with_blanks() {
+    let mut market = Market::open(7);
+    let asha = market.meets("Asha");
+    let code = market.code("Asha", "clerk", "KOLAR");
+    let typed = format!("  {} ", code.to_lowercase().replace('-', " "));
+    assert_ne!(typed, code);
+    enrols(&asha, &typed).expect("enrolled");
+}
+
+#[test]
+fn a_code_of_another_organisation_leads_there() {
+    let mut market = Market::open(8);
+    let elsewhere = Market::open(9);
+    let asha = market.meets("Asha");
+    let error = enrols(&asha, &elsewhere.code("Asha", "clerk", "KOLAR")).expect_err("a code of another server");
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert_eq!((devices(&market), devices(&elsewhere)), (0, 0));
+}

@@ -1,0 +1,227 @@
+//! The phone never lies: it says of each record what it knows about the server, and never more.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use farmtally_core::client::{Backlog, SyncOutcome, SyncState};
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::units::{DeliveryId, Timestamp};
+use farmtally_tests::{Fault, Forger, Market, Person, fingerprint};
+
+const MORNING: Timestamp = Timestamp(1_557_363_600_000);
+
+fn backlog(person: &Person) -> Backlog {
+    person.client.sync_status().expect("a status").backlog
+}
+
+fn state(person: &Person, delivery: DeliveryId) -> SyncState {
+    person.client.delivery(delivery).expect("a delivery").sync
+}
+
+fn counts(person: &Person) -> (u64, u64, u64) {
+    let backlog = backlog(person);
+    (backlog.unsent, backlog.sent, backlog.held)
+}
+
+#[test]
+fn a_record_is_unsent_then_sent_then_logged() {
+    let mut market = Market::open(1);
+    let asha = market.hires("Asha", "field_manager");
+    assert_eq!(backlog(&asha), Backlog::default());
+
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    market.clock.pass(60);
+    let first = asha.weighs(farmer, None, &[20_000]);
+    assert_eq!(counts(&asha), (3, 0, 0), "identity, contact, delivery");
+    assert_eq!(backlog(&asha).oldest, Some(MORNING));
+    assert_eq!(state(&asha, first.delivery_id), SyncState::Unsent);
+
+    // Whether the request or its answer is lost, the phone cannot know: it was handed to the network, no more.
+    for fault in [Fault::RequestLost, Fault::ResponseLost] {
+        asha.network.plan(&[fault]);
+        let report = asha.syncs().expect("offline is no error");
+        assert_eq!((report.outcome, report.progress.logged), (SyncOutcome::Offline, 0), "{fault:?}");
+        assert_eq!(counts(&asha), (0, 3, 0), "{fault:?}");
+        assert_eq!(backlog(&asha).oldest, Some(MORNING), "{fault:?}");
+        assert_eq!(state(&asha, first.delivery_id), SyncState::Sent, "{fault:?}");
+    }
+
+    market.clock.pass(600);
+    let second = asha.weighs(farmer, None, &[21_000]);
+    assert_eq!(counts(&asha), (1, 3, 0));
+    assert_eq!(
+        (state(&asha, first.delivery_id), state(&asha, second.delivery_id)),
+        (SyncState::Sent, SyncState::Unsent)
+    );
+
+    asha.network.plan(&[]);
+    let report = asha.syncs().expect("a sync");
+    assert_eq!((report.outcome, report.progress.logged), (SyncOutcome::Complete, 4));
+    assert_eq!(backlog(&asha), Backlog::default());
+    assert_eq!(state(&asha, first.delivery_id), SyncState::Logged);
+    assert_eq!(asha.client.session().expect("a session").synced_at, Some(Timestamp(MORNING.0 + 690_000)));
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn without_network_the_last_sync_stays_the_last_sync() {
+    let mut market = Market::open(2);
+    let asha = market.hires("Asha", "field_manager");
+    let synced_at = asha.client.sync_status().expect("a status").synced_at;
+    assert_eq!(synced_at, Some(MORNING));
+    for fault in [Fault::RequestLost, Fault::ResponseLost, Fault::Delayed] {
+        market.clock.pass(3_600);
+        asha.network.plan(&[fault; 9]);
+        assert_eq!(asha.syncs().expect("offline is no error").outcome, SyncOutcome::Offline);
+        assert_eq!(asha.client.sync_status().expect("a status").synced_at, synced_at, "{fault:?}");
+        assert!(asha.client.session().is_some(), "still signed in");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_believed_acknowledges_nothing() {
+    let mut market = Market::open(3);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]);
+    asha.network.plan(&[Fault::ResponseCut]);
+    assert_eq!(asha.syncs().expect("half an answer is none").outcome, SyncOutcome::Offline);
+    assert_eq!(counts(&asha), (0, 3, 0));
+    assert_eq!(state(&asha, delivery.delivery_id), SyncState::Sent);
+    asha.syncs_wholly();
+    assert_eq!(state(&asha, delivery.delivery_id), SyncState::Logged);
+}
+
+/// A proxy, a captive portal or a broken server answers in the server's place.
+struct Portal(u16, &'static [u8]);
+
+impl Transport for Portal {
+    fn send(&self, _: &WireRequest) -> Result<WireResponse, TransportError> {
+        Ok(WireResponse { status: self.0, body: self.1.to_vec() })
+    }
+}
+
+#[test]
+fn whatever_answers_in_the_servers_place_acknowledges_nothing() {
+    let mut market = Market::open(4);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    for status in [200, 204, 301, 302, 400, 401, 403, 404, 409, 413, 422, 426, 429, 500, 502, 503, 511] {
+        for body in [b"".as_slice(), b"<html>Please log in to the hotel</html>"] {
+            let answer = asha.client.sync(&Portal(status, body), &|_| ());
+            let is_complete = answer.as_ref().is_ok_and(|report| report.outcome != SyncOutcome::Offline);
+            assert!(!is_complete, "{status}: {answer:?}");
+            assert_eq!(counts(&asha), (0, 2, 0), "{status}");
+        }
+    }
+    asha.syncs_wholly();
+    assert_eq!(counts(&asha), (0, 0, 0));
+}
+
+/// Counts requests that carry something.
+struct Counted<'a> {
+    person: &'a Person,
+    requests: AtomicUsize,
+}
+
+impl Transport for Counted<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.person.network.send(request)
+    }
+}
+
+#[test]
+fn syncs_at_the_same_time_double_nothing() {
+    let mut market = Market::open(5);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = ravi.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    ravi.syncs_wholly();
+    asha.syncs_wholly();
+    ravi.opens("KA07A1111");
+    ravi.opens("KA07A2222");
+    ravi.syncs_wholly();
+    for _ in 0..5 {
+        asha.weighs(farmer, None, &[20_000]);
+    }
+    let counted = Counted { person: &asha, requests: AtomicUsize::new(0) };
+    let reports: Vec<_> = std::thread::scope(|scope| {
+        let syncs: Vec<_> = (0..4).map(|_| scope.spawn(|| asha.client.sync(&counted, &|_| ()))).collect();
+        syncs.into_iter().map(|sync| sync.join().expect("no panic").expect("a sync")).collect()
+    });
+    let total = |of: fn(&farmtally_core::client::SyncReport) -> u64| reports.iter().map(of).sum::<u64>();
+    assert_eq!(total(|report| report.progress.logged), 5);
+    assert_eq!(total(|report| report.progress.received), 2, "Ravi's loads, once");
+    assert_eq!(counted.requests.load(Ordering::Relaxed) as u64, total(|report| report.progress.requests));
+    assert!(reports.iter().all(|report| report.outcome == SyncOutcome::Complete));
+    assert_eq!(asha.sum().deliveries, 5);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+    assert_eq!(Forger::with_phone_of(&asha, &market).bundles().len(), 1);
+}
+
+#[test]
+fn what_is_recorded_while_a_sync_runs_waits_or_goes_along() {
+    let mut market = Market::open(6);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let report = asha.client.sync(&asha.network, &|progress| {
+        if progress.requests == 1 {
+            asha.weighs(farmer, None, &[20_000]);
+        }
+    });
+    let logged = report.expect("a sync").progress.logged;
+    let (unsent, sent, held) = counts(&asha);
+    assert_eq!((logged + unsent, sent, held), (3, 0, 0), "nothing is said to be sent that was not");
+    asha.syncs_wholly();
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() {
+    let mut market = Market::open(7);
+    let (asha, mallory) = (market.hires("Asha", "field_manager"), market.hires("Mallory", "field_manager"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.amends(delivery, 21_000).expect("amended");
+
+    // The recording itself takes another way: its row is taken out of the outbox, as a hand-over file would carry it.
+    let [recording, _]: [_; 2] = Forger::with_phone_of(&asha, &market).outbox().try_into().expect("two changes");
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    db.execute("DELETE FROM outbox WHERE outbox = (SELECT min(outbox) FROM outbox)", []).expect("taken out");
+
+    for _ in 0..3 {
+        let report = asha.syncs().expect("a sync");
+        assert_eq!((report.outcome, report.progress.logged), (SyncOutcome::Partial, 0));
+        assert_eq!(counts(&asha), (0, 1, 0));
+        assert_eq!(state(&asha, delivery), SyncState::Sent);
+    }
+    let fates = Forger::with_phone_of(&mallory, &market).hands_over(vec![recording]);
+    assert_eq!(farmtally_tests::fate(&fates[0]), "logged");
+
+    asha.syncs_wholly();
+    assert_eq!((counts(&asha), state(&asha, delivery)), ((0, 0, 0), SyncState::Logged));
+    mallory.syncs_wholly();
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+    assert_eq!(fingerprint(&mallory.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_phone_restored_from_a_backup_gets_back_what_it_had_handed_over() {
+    let mut market = Market::open(8);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let backup = market.phone("backup");
+    std::fs::create_dir(&backup).expect("a folder");
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    db.execute("VACUUM INTO ?1", [backup.join("field.db").to_str().expect("a path")]).expect("backed up");
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    drop(asha);
+
+    let asha = market.revives("Asha", &backup);
+    assert_eq!(asha.sum().deliveries, 0);
+    asha.syncs_wholly();
+    assert_eq!(asha.sum().deliveries, 1);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
