@@ -33,9 +33,10 @@ pub struct Forger {
     pub key: SigningKey,
     /// The server's public key.
     pub server_key: [u8; 32],
+    /// How many bundles it has sealed; set it ahead so as not to meet those of the phone.
+    pub sequence: u64,
     server: Arc<Server>,
     database: PathBuf,
-    sequence: u64,
     previous: BundleHash,
 }
 

@@ -175,12 +175,17 @@ fn assert_same(what: &str, left: &impl Debug, right: &impl Debug) {
     assert!(left == right, "{what} differ:\n{left}\n{right}");
 }
 
-/// Everybody syncs until nothing moves any more.
-fn all_sync(people: &[Person]) {
+/// Everybody hands over, everybody fetches; after that nothing moves any more.
+/// Everybody syncs until a round changes nothing, neither on a phone nor on the server.
+fn all_sync(market: &Market, people: &[Person]) {
+    let state = || {
+        let phones = people.iter().map(|person| fingerprint(&person.database()));
+        phones.chain([fingerprint(&market.server_database())]).collect::<Vec<_>>()
+    };
     for _ in 0..6 {
-        let before: Vec<String> = people.iter().map(|person| fingerprint(&person.database())).collect();
+        let before = state();
         people.iter().for_each(Person::syncs_wholly);
-        if before == people.iter().map(|person| fingerprint(&person.database())).collect::<Vec<_>>() {
+        if before == state() {
             return;
         }
     }
@@ -212,7 +217,7 @@ fn live(roles: &[&str], seed: u64, actions: &[(usize, Action)]) {
             action => books.note(&people[who], action),
         }
     }
-    all_sync(&people);
+    all_sync(&market, &people);
 
     let server = fingerprint(&market.server_database());
     for person in &people {
@@ -260,7 +265,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(90))]
 
     #[test]
     fn two_phones_converge_and_lose_nothing(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use farmtally_core::client::{Backlog, SyncOutcome, SyncState};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Fault, Forger, Market, Person, fingerprint};
+use farmtally_tests::{Fault, Forger, Market, Person, fate, fates, fingerprint};
 
 const MORNING: Timestamp = Timestamp(1_557_363_600_000);
 
@@ -185,7 +185,10 @@ fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() 
     asha.amends(delivery, 21_000).expect("amended");
 
     // The recording itself takes another way: its row is taken out of the outbox, as a hand-over file would carry it.
-    let [recording, _]: [_; 2] = Forger::with_phone_of(&asha, &market).outbox().try_into().expect("two changes");
+    let mut by_hand = Forger::with_phone_of(&asha, &market);
+    let [recording, _]: [_; 2] = by_hand.outbox().try_into().expect("two changes");
+    by_hand.sequence = 100;
+    let file = by_hand.seals(vec![recording]).to_bytes();
     let db = rusqlite::Connection::open(asha.database()).expect("it opens");
     db.execute("DELETE FROM outbox WHERE outbox = (SELECT min(outbox) FROM outbox)", []).expect("taken out");
 
@@ -195,8 +198,8 @@ fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() 
         assert_eq!(counts(&asha), (0, 1, 0));
         assert_eq!(state(&asha, delivery), SyncState::Sent);
     }
-    let fates = Forger::with_phone_of(&mallory, &market).hands_over(vec![recording]);
-    assert_eq!(farmtally_tests::fate(&fates[0]), "logged");
+    let verdicts = Forger::with_phone_of(&mallory, &market).carries(&[file]);
+    assert_eq!(fate(&fates(&verdicts[0])[0]), "logged");
 
     asha.syncs_wholly();
     assert_eq!((counts(&asha), state(&asha, delivery)), ((0, 0, 0), SyncState::Logged));

@@ -18,9 +18,12 @@ use crate::view::{
 /// Rows on a page at most.
 const MAX_PAGE: u32 = 200;
 
+/// Calls that work at the same time; more wait their turn.
+const MAX_THREADS: usize = 8;
+
 /// The threads that do the work, for all clients of the process. `None` if the system gives no threads.
 static THREADS: LazyLock<Option<Runtime>> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).build().ok());
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).max_blocking_threads(MAX_THREADS).build().ok());
 
 struct Engine {
     core: Core,
@@ -43,7 +46,8 @@ impl Engine {
 /// wholly happened or not at all.
 #[derive(uniffi::Object)]
 pub struct FieldClient {
-    engine: Arc<RwLock<Option<Engine>>>,
+    /// Held for reading by every call that works on the store; a call that waits for the network holds only the engine.
+    engine: Arc<RwLock<Option<Arc<Engine>>>>,
 }
 
 /// Runs work on a thread of this library.
@@ -71,6 +75,21 @@ impl FieldClient {
     }
 }
 
+impl FieldClient {
+    /// A call that may wait for the network: shutting down does not wait for it.
+    async fn call_network<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
+    ) -> Result<T, FieldError> {
+        let engine = Arc::clone(&self.engine);
+        on_thread(move || {
+            let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
+            work(&*engine.ok_or_else(FieldError::shut_down)?)
+        })
+        .await
+    }
+}
+
 #[uniffi::export]
 impl FieldClient {
     /// Opens the store in a folder of the app's own, and makes it if there is none.
@@ -79,19 +98,19 @@ impl FieldClient {
         on_thread(move || {
             let core = Core::open(&PathBuf::from(data_dir), Environment::system())?;
             let engine = Engine { core, transport: OnceLock::new() };
-            Ok(Arc::new(Self { engine: Arc::new(RwLock::new(Some(engine))) }))
+            Ok(Arc::new(Self { engine: Arc::new(RwLock::new(Some(Arc::new(engine)))) }))
         })
         .await
     }
 
-    /// Ends running calls and closes the store. Calling it twice is fine; any later call fails with ShutDown.
+    /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it
+    /// twice is fine; any later call fails with ShutDown.
     pub async fn shut_down(&self) -> Result<(), FieldError> {
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
-            if let Some(engine) = engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            if let Some(engine) = engine.write().unwrap_or_else(PoisonError::into_inner).take() {
                 engine.core.cancel_sync();
             }
-            engine.write().unwrap_or_else(PoisonError::into_inner).take();
             Ok(())
         })
         .await
@@ -105,7 +124,7 @@ impl FieldClient {
 
     /// Enrols this installation with a code from the office. Needs the network, once; an attempt whose answer was lost may be repeated.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
-        self.call(move |engine| {
+        self.call_network(move |engine| {
             let session = engine.core.enrol(engine.transport()?, &server_url, &code, &model)?;
             Ok(Session::of(session, &engine.core.reference()))
         })
@@ -265,7 +284,7 @@ impl FieldClient {
     /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does
     /// not end the run; cancel_sync does.
     pub async fn sync(&self) -> Result<SyncReport, FieldError> {
-        self.call(|engine| Ok(engine.core.sync(engine.transport()?, &|_| ())?.into())).await
+        self.call_network(|engine| Ok(engine.core.sync(engine.transport()?, &|_| ())?.into())).await
     }
 
     /// Ends a running sync after the answer it waits for.

@@ -294,7 +294,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 client.deliveries(DeliveryQuery(load_id=bad)),
             ],
             "replaces": [start(replaces=bad)],
-            "bag": [amend(DeliveryEdit.VOID_BAG(bad, MISTYPED))],
+            "bag_id": [amend(DeliveryEdit.VOID_BAG(bad, MISTYPED))],
             "basis": [
                 client.edit_draft(bad, []),
                 client.discard_draft(draft.delivery_id),

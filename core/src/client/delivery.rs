@@ -195,7 +195,7 @@ impl FieldClient {
                     DeliveryEdit::VoidBag { key, reason } => {
                         let standing = delivery.bags.iter().any(|bag| bag.key == *key && bag.voids.is_empty());
                         if !standing {
-                            return Err(Error::invalid("bag", "no such bag, or it is voided already"));
+                            return Err(Error::invalid("bag_id", "no such bag, or it is voided already"));
                         }
                         amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
                     }

@@ -13,8 +13,9 @@ mod load;
 mod sync;
 mod today;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
@@ -40,6 +41,8 @@ pub use today::Today;
 
 /// The database's name inside the data folder.
 const FILE: &str = "field.db";
+/// Locked while the folder is open: two openings would count receipts twice.
+const LOCK_FILE: &str = "field.lock";
 
 /// A phone's store and session. Any thread may call it.
 ///
@@ -65,7 +68,10 @@ pub struct FieldClient {
     counters: Mutex<Counters>,
     /// Held while a sync runs: there is never more than one.
     syncing: Mutex<()>,
-    cancelled: AtomicBool,
+    /// Rises with every cancellation: a sync that began before it ends.
+    cancellations: AtomicU64,
+    /// Held until the client is dropped; the system lets go of it when the process is killed.
+    _lock: File,
 }
 
 /// Who the phone is, and what the organisation told it; replaced when a sync brings news.
@@ -123,10 +129,17 @@ impl FieldClient {
     /// Opens the store in a folder of the app's own, and makes it if there is none.
     ///
     /// # Errors
-    /// [`Error::Store`] if the folder cannot be used, or the file is damaged or of a newer version.
+    /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Store`] if the file is damaged or of a
+    /// newer version; [`Error::Internal`] if the folder cannot be used.
     pub fn open(data_dir: &Path, environment: Environment) -> Result<Self, Error> {
-        std::fs::create_dir_all(data_dir)
-            .map_err(|error| Error::Internal { reason: format!("the data folder cannot be made: {error}") })?;
+        let unusable =
+            |error: std::io::Error| Error::Internal { reason: format!("the data folder cannot be used: {error}") };
+        std::fs::create_dir_all(data_dir).map_err(unusable)?;
+        let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::not_allowed("the data folder is open already"),
+            TryLockError::Error(error) => unusable(error),
+        })?;
         let path: PathBuf = data_dir.join(FILE);
         let store = Store::open(&path, PHONE)?;
         let counters = store.write(|db| {
@@ -139,7 +152,8 @@ impl FieldClient {
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
-            cancelled: AtomicBool::new(false),
+            cancellations: AtomicU64::new(0),
+            _lock: lock,
             store,
         };
         client.refresh_identity()?;
@@ -249,5 +263,20 @@ fn require_record(
     match crate::store::records::find(db, document)? {
         Some(stored) if stored.kind == kind => Ok(()),
         _ => Err(Error::invalid(field, "no such record is on this phone")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_open_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = FieldClient::open(folder.path(), Environment::system()).expect("it opens");
+        let second = FieldClient::open(folder.path(), Environment::system()).err().expect("refused");
+        assert_eq!(second.code(), crate::ErrorCode::NotAllowed);
+        drop(first);
+        FieldClient::open(folder.path(), Environment::system()).expect("it opens again");
     }
 }

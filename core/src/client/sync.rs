@@ -96,12 +96,12 @@ impl FieldClient {
     /// # Errors
     /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`].
     pub fn sync(&self, transport: &dyn Transport, on_progress: &dyn Fn(&Progress)) -> Result<SyncReport, Error> {
+        let begun_at = self.cancellations.load(Ordering::Acquire);
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.cancelled.store(false, Ordering::Release);
         let installation = self.installation()?;
         let hybrid = self.counters().hybrid;
         let mut exchange = Exchange::new(&self.store, &self.environment, installation, hybrid);
-        let ended = self.run(&mut exchange, transport, on_progress);
+        let ended = self.run(&mut exchange, transport, on_progress, begun_at);
         let (progress, newest) = (exchange.progress, exchange.newest);
         if matches!(ended, Ok(SyncOutcome::Complete)) {
             let now = self.environment.clock.now();
@@ -121,9 +121,10 @@ impl FieldClient {
         exchange: &mut Exchange<'_>,
         transport: &dyn Transport,
         on_progress: &dyn Fn(&Progress),
+        begun_at: u64,
     ) -> Result<SyncOutcome, Error> {
         loop {
-            if self.cancelled.load(Ordering::Acquire) {
+            if self.cancellations.load(Ordering::Acquire) != begun_at {
                 return Ok(SyncOutcome::Cancelled);
             }
             let Some(request) = exchange.next_request()? else { break };
@@ -140,9 +141,9 @@ impl FieldClient {
         Ok(if backlog.sent == 0 && backlog.refused.is_none() { SyncOutcome::Complete } else { SyncOutcome::Partial })
     }
 
-    /// Ends a running sync after the answer it waits for.
+    /// Ends every sync that has begun, after the answer it waits for.
     pub fn cancel_sync(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.cancellations.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What the server does not have yet, and since when.

@@ -79,6 +79,11 @@ impl Shape {
         if change.expanded.operations.is_empty() {
             return Err(refuse("", "an empty change"));
         }
+        // Nothing here writes these, and a time beyond what Automerge 0.12.0 can count spoils the document for good.
+        let change_itself = &change.expanded;
+        if change_itself.time != 0 || change_itself.message.is_some() || !change_itself.extra_bytes.is_empty() {
+            return Err(refuse("", "a time, message or bytes beside the keys"));
+        }
         let actor = change.actor_prefix();
         for op in &change.expanded.operations {
             let Key::Map(key) = &op.key else {

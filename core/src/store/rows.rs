@@ -305,7 +305,7 @@ pub fn contact_of(db: &Connection, farmer: FarmerId) -> Result<Option<ContactId>
     Ok(statement.query_row([farmer], |row| row.get(0)).optional()?)
 }
 
-/// Farmers of a scope who share a word of the name or the telephone number: [`crate::rules::look_alike`] decides among them.
+/// Farmers of a scope with the same words in name and village, or the same telephone number: [`crate::rules::look_alike`] decides among them.
 ///
 /// # Errors
 /// What SQLite reports.
@@ -314,10 +314,15 @@ pub fn look_alike_candidates(
     scope: &Scope,
     details: &ContactDetails,
 ) -> Result<Vec<(FarmerId, ContactDetails)>, Error> {
-    let words =
-        details.name.split(|c: char| !c.is_alphanumeric()).chain(details.phone.split(|c: char| !c.is_ascii_digit()));
-    let quoted: Vec<String> = words.filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect();
-    if quoted.is_empty() {
+    let all_of = |column: &str, text: &str| {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(|word| format!("{column} : \"{word}\"")).collect::<Vec<_>>().join(" AND ")
+    };
+    let (name, village) = (all_of("name", &details.name), all_of("village", &details.village));
+    let same_name = [name, village].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" AND ");
+    let either = [same_name, all_of("phone", &details.phone)].into_iter().filter(|part| !part.is_empty());
+    let pattern = either.map(|part| format!("({part})")).collect::<Vec<_>>().join(" OR ");
+    if pattern.is_empty() {
         return Ok(Vec::new());
     }
     let mut statement = db.prepare_cached(
@@ -325,7 +330,7 @@ pub fn look_alike_candidates(
          FROM contacts_text JOIN contacts ON contact = contacts_text.rowid
          WHERE contacts_text MATCH ?1 AND scope = ?2",
     )?;
-    let rows = statement.query_map((quoted.join(" OR "), scope), |row| {
+    let rows = statement.query_map((pattern, scope), |row| {
         Ok((row.get(0)?, ContactDetails { name: row.get(1)?, village: row.get(2)?, phone: row.get(3)? }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

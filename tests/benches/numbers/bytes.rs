@@ -2,6 +2,8 @@
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::DeliveryView;
+use farmtally_core::codec::encode;
+use farmtally_core::records::delivery::DeliveryBag;
 use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::message::{self, SyncRequest};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Sizes;
 use crate::floor;
 use crate::table::{Samples, Table, micros, none, ratio};
-use crate::world::{Exchanged, Loads, PER_DAY, Phone, World};
+use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World};
 
 /// The level that the wire uses.
 const LEVEL: i32 = 3;
@@ -31,9 +33,9 @@ fn fixed_part(exchanged: &[Exchanged]) -> usize {
 
 /// Pushes one delivery, sixty, and all that the phone has; each beside its rows as JSON lines.
 pub(crate) fn push(world: &mut World, phone: Phone, table: &mut Table) {
-    let mut one = world.phone("chand", Loads::Others);
+    let mut one = world.phone("chand", Loads::Others, Place::Memory);
     one.weighs(1);
-    let mut sixty = world.phone("divya", Loads::Others);
+    let mut sixty = world.phone("divya", Loads::Others, Place::Memory);
     sixty.weighs(PER_DAY);
     for (phone, reach) in [(one, "–"), (sixty, "–"), (phone, "≤ 0.70×")] {
         push_of(&phone, reach, table);
@@ -45,30 +47,55 @@ fn push_of(phone: &Phone, reach: &str, table: &mut Table) {
     let (_, exchanged) = phone.syncs();
     let bodies = bodies_up(&exchanged);
     let (sum, fixed) = (bodies.iter().sum::<usize>(), fixed_part(&exchanged));
-    let lines = json_lines(phone);
-    let floor = zstd::bulk::compress(lines.as_bytes(), LEVEL).expect("it packs").len();
+    let [arrays, objects] = [Bags::Arrays, Bags::Objects].map(|bags| packed(json_lines(phone, bags).as_bytes()));
     let each = |bytes: usize| format!("{:.1} B", bytes as f64 / count as f64);
-    let all = format!("push {count}: bodies up, a delivery");
-    let cells = [each(sum), each(floor), ratio(sum as f64, floor as f64), reach.to_owned()];
-    table.line(all, cells, count);
-    let reach = if count >= 1_000 { "≤ 100 B" } else { "–" };
+    let mut add = |what: String, bytes: usize, floor: usize, reach: &str| {
+        let cells = [each(bytes), each(floor), ratio(bytes as f64, floor as f64), reach.to_owned()];
+        table.line(what, cells, count);
+    };
+    add(format!("push {count}: bodies up, a delivery; bags as JSON arrays"), sum, arrays, reach);
+    add("  beside JSON with an object a bag".to_owned(), sum, objects, "–");
     let above = format!("  above the fixed {fixed} B, in {} request(s)", bodies.len());
-    let above_bytes = sum.saturating_sub(fixed);
-    let cells = [each(above_bytes), each(floor), ratio(above_bytes as f64, floor as f64), reach.to_owned()];
-    table.line(above, cells, count);
-    if count == PER_DAY {
-        let cells = [format!("{sum} B"), format!("{floor} B"), ratio(sum as f64, floor as f64), "≤ 7168 B".to_owned()];
-        table.line("  the whole body", cells, 1);
+    add(above, sum.saturating_sub(fixed), arrays, if count >= 1_000 { "≤ 100 B" } else { "–" });
+    if bodies.len() > 1 {
+        add("  if it were one stream".to_owned(), one_stream(&exchanged), arrays, "–");
     }
-    let wasted: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
-    if wasted > 0 {
-        let cells = [format!("{wasted} B"), none(), none(), none()];
-        table.line("  sent in vain, for a fresh challenge", cells, 1);
+    let mut whole = |what: &str, bytes: usize, reach: &str| {
+        table.line(what, [format!("{bytes} B"), none(), none(), reach.to_owned()], 1);
+    };
+    if count == PER_DAY {
+        whole("  the whole body", sum, "≤ 7168 B");
+    }
+    let in_vain: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
+    if in_vain > 0 {
+        whole("  sent in vain before that, for a fresh challenge", in_vain, "–");
     }
 }
 
-/// The same facts as JSON lines: bags as arrays of grams, seconds since the bag before, type and source.
-fn json_lines(phone: &Phone) -> String {
+fn packed(bytes: &[u8]) -> usize {
+    zstd::bulk::compress(bytes, LEVEL).expect("it packs").len()
+}
+
+/// All bundles of several requests in one, larger than the limit of a request allows.
+fn one_stream(exchanged: &[Exchanged]) -> usize {
+    let answered = exchanged.iter().filter(|it| it.response.status == 200);
+    let mut requests = answered.map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
+    let mut whole = requests.next().expect("a request");
+    requests.for_each(|request| whole.bundles.extend(request.bundles));
+    packed(&encode(&whole))
+}
+
+/// How a bag is written in JSON.
+#[derive(Clone, Copy)]
+enum Bags {
+    /// Grams, seconds before the next bag, type and source as numbers.
+    Arrays,
+    /// Named fields with label and moment.
+    Objects,
+}
+
+/// The same facts as JSON lines.
+fn json_lines(phone: &Phone, bags: Bags) -> String {
     let peek = floor::open(&phone.database());
     let session = phone.client.session().expect("a session");
     let mut lines = String::new();
@@ -100,7 +127,10 @@ fn json_lines(phone: &Phone) -> String {
             "position": [position.latitude_e7, position.longitude_e7],
             "accuracy_cm": position.accuracy_cm,
             "age_ms": position.age_ms,
-            "bags": bags(&view, row[0]),
+            "bags": match bags {
+                Bags::Arrays => json!(bag_arrays(&view, row[0])),
+                Bags::Objects => bag_objects(&view),
+            },
         });
         lines.push_str(&line.to_string());
         lines.push('\n');
@@ -108,7 +138,20 @@ fn json_lines(phone: &Phone) -> String {
     lines
 }
 
-fn bags(view: &DeliveryView, recorded_at_ms: i64) -> Vec<[i64; 4]> {
+fn bag_objects(view: &DeliveryView) -> Value {
+    let bags = view.bags.iter().map(|DeliveryBag { bag, .. }| {
+        json!({
+            "number": bag.number,
+            "gross_g": bag.gross.grams().0,
+            "bag_type": bag.bag_type.number(),
+            "source": bag.source as i64,
+            "weighed_at_ms": bag.weighed_at.0,
+        })
+    });
+    bags.collect()
+}
+
+fn bag_arrays(view: &DeliveryView, recorded_at_ms: i64) -> Vec<[i64; 4]> {
     let mut later_ms = recorded_at_ms;
     let mut bags = Vec::new();
     for bag in view.bags.iter().rev().map(|bag| &bag.bag) {
@@ -122,9 +165,11 @@ fn bags(view: &DeliveryView, recorded_at_ms: i64) -> Vec<[i64; 4]> {
 
 /// Sixty deliveries up, two hundred of four others down.
 pub(crate) fn working_day(world: &mut World, table: &mut Table) {
-    let mut phone = world.phone("farida", Loads::Others);
-    let mut others: Vec<Phone> =
-        ["gopal", "hema", "indu", "javed"].map(|name| world.phone(name, Loads::Others)).into_iter().collect();
+    let mut phone = world.phone("farida", Loads::Others, Place::Memory);
+    let mut others: Vec<Phone> = ["gopal", "hema", "indu", "javed"]
+        .map(|name| world.phone(name, Loads::Others, Place::Memory))
+        .into_iter()
+        .collect();
     for other in &mut others {
         other.weighs(50);
     }
@@ -142,7 +187,7 @@ pub(crate) fn working_day(world: &mut World, table: &mut Table) {
 
 /// Syncs without news either way.
 pub(crate) fn nothing_to_say(world: &mut World, sizes: &Sizes, table: &mut Table) {
-    let phone = world.phone("kavya", Loads::Others);
+    let phone = world.phone("kavya", Loads::Others, Place::Memory);
     let mut server = Samples::default();
     let mut bytes = 0;
     for _ in 0..sizes.idle_syncs {

@@ -36,7 +36,7 @@ struct Sizes {
 
 impl Sizes {
     const FULL: Self =
-        Self { rounds: 20, per_round: 50, push: 5_000, backlog_rounds: 2, days: 40, pulls: 3, idle_syncs: 200 };
+        Self { rounds: 12, per_round: 50, push: 5_000, backlog_rounds: 2, days: 40, pulls: 3, idle_syncs: 200 };
     const SMALL: Self =
         Self { rounds: 1, per_round: 4, push: 130, backlog_rounds: 1, days: 2, pulls: 1, idle_syncs: 2 };
 }

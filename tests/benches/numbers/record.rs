@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::Sizes;
 use crate::floor::{self, Floor, Values};
 use crate::table::{Samples, Table, micros, none};
-use crate::world::{BAGS, Loads, Phone, World, settle};
+use crate::world::{BAGS, Loads, Phone, Place, World, settle};
 
 /// What one delivery left on the phone's disk, step by step.
 struct Written {
@@ -192,7 +192,7 @@ fn add(samples: &mut [Samples; 2], took: Option<[Duration; 2]>) {
 
 /// A phone that syncs after every round.
 pub(crate) fn bags_and_deliveries(world: &mut World, sizes: &Sizes, table: &mut Table) {
-    let phone = world.phone("asha", Loads::Opened);
+    let phone = world.phone("asha", Loads::Opened, Place::Disk);
     let mut pair = Pair::new(phone, world, "asha-floor.db");
     let mut times = Recorded::default();
     for _ in 0..=sizes.rounds {
@@ -207,8 +207,9 @@ pub(crate) fn bags_and_deliveries(world: &mut World, sizes: &Sizes, table: &mut 
 /// A phone that has not synced for months. It is handed on, still unsent.
 pub(crate) fn behind_a_backlog(world: &mut World, sizes: &Sizes) -> (Phone, Recorded) {
     let measured = sizes.per_round * (sizes.backlog_rounds + 1);
-    let mut phone = world.phone("bela", Loads::Others);
+    let mut phone = world.phone("bela", Loads::Others, Place::Memory);
     phone.weighs(sizes.push - measured);
+    let phone = phone.moves_to(world.path("bela"));
     let mut pair = Pair::new(phone, world, "bela-floor.db");
     let mut times = Recorded::default();
     for _ in 0..=sizes.backlog_rounds {

@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use crate::Sizes;
 use crate::floor::{self, Floor, Values};
 use crate::table::{Samples, Table, ratio};
-use crate::world::{Exchanged, Loads, PER_DAY, Phone, World, settle};
+use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World, settle};
 
 /// Changes a second beside those of the floor.
 fn rates(table: &mut Table, what: String, changes: usize, measured: &Samples, floor: &Samples, reach: &str) {
@@ -24,7 +24,7 @@ fn rates(table: &mut Table, what: String, changes: usize, measured: &Samples, fl
 
 /// Phones that are enrolled before there is anything to fetch.
 pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
-    (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others)).collect()
+    (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others, Place::Disk)).collect()
 }
 
 /// Phones that fetch what others pushed since, beside documents, rows and cursor by plain rusqlite, one transaction a frame.
@@ -158,7 +158,7 @@ impl Ingested {
 
 /// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction.
 pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
-    let mut phone = world.phone("esha", Loads::Others);
+    let mut phone = world.phone("esha", Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device.as_bytes().to_vec());
     let mut floor = Floor::copy_of(&world.server_database(), &world.path("server-floor.db"));
     let peek = floor::open(&world.server_database());

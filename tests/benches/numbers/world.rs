@@ -110,20 +110,22 @@ pub(crate) struct World {
     farmers: Arc<[FarmerId]>,
     loads: Arc<[LoadId]>,
     folder: TempDir,
+    memory: TempDir,
     phones: u64,
 }
 
 impl World {
     pub(crate) fn open() -> Self {
-        // The project's own disk: a memory file system would make fsync free.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let memory = TempDir::new_in("/dev/shm").or_else(|_none| TempDir::new()).expect("a folder");
         let clock = Arc::new(MovedClock(AtomicI64::new(FIRST_MORNING_MS - 730 * DAY_MS)));
         let server = Server::open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
         let (farmers, loads) = (Arc::default(), Arc::default());
-        let mut world = Self { clock, server: Arc::new(server), organisation, farmers, loads, folder, phones: 0 };
-        let mut registrar = world.phone("registrar", Loads::Opened);
+        let mut world =
+            Self { clock, server: Arc::new(server), organisation, farmers, loads, folder, memory, phones: 0 };
+        let mut registrar = world.phone("registrar", Loads::Opened, Place::Memory);
         // Over the two years before, so that their ids lie as far apart as they would.
         world.farmers = (0..FARMERS).map(|number| registrar.registers(number)).collect();
         world.clock.0.store(FIRST_MORNING_MS, Ordering::Relaxed);
@@ -133,17 +135,22 @@ impl World {
     }
 
     /// A phone that is enrolled and has what the server has.
-    pub(crate) fn phone(&mut self, name: &str, loads: Loads) -> Phone {
+    pub(crate) fn phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         self.phones += 1;
-        let folder = self.folder.path().join(name);
+        let folder = match place {
+            Place::Disk => self.path(name),
+            Place::Memory => self.memory.path().join(name),
+        };
         let code = NewCode {
             user: name.to_owned(),
             role: "field_manager".parse().expect("a role"),
             centres: vec![CENTRE.parse().expect("a code")],
         };
         let code = self.server.create_code(self.organisation, &code).expect("a code");
+        let environment = environment(&self.clock, self.phones);
         let phone = Phone {
-            client: FieldClient::open(&folder, environment(&self.clock, self.phones)).expect("a phone"),
+            client: FieldClient::open(&folder, environment.clone()).expect("a phone"),
+            environment,
             wire: Wire { server: Arc::clone(&self.server), exchanged: Mutex::default() },
             folder,
             clock: Arc::clone(&self.clock),
@@ -163,7 +170,7 @@ impl World {
         self.folder.path().join("server/data").join(format!("{}.db", self.organisation))
     }
 
-    /// Where a floor may keep its file.
+    /// A place on the disk for a file or a folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -171,6 +178,15 @@ impl World {
 
 fn environment(clock: &Arc<MovedClock>, seed: u64) -> Environment {
     Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
+}
+
+/// Where a phone keeps its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the project's own disk: its commits are measured.
+    Disk,
+    /// In memory, if the system has such a folder: thousands of commits that nobody measures.
+    Memory,
 }
 
 /// Which loads a phone names.
@@ -188,6 +204,7 @@ pub(crate) struct Phone {
     pub(crate) recorded: Vec<DeliveryId>,
     wire: Wire,
     folder: PathBuf,
+    environment: Environment,
     clock: Arc<MovedClock>,
     farmers: Arc<[FarmerId]>,
     others_loads: Arc<[LoadId]>,
@@ -199,6 +216,29 @@ pub(crate) struct Phone {
 impl Phone {
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.join("field.db")
+    }
+
+    /// The phone goes on in another folder.
+    pub(crate) fn moves_to(self, folder: PathBuf) -> Self {
+        let Self {
+            client,
+            recorded,
+            wire,
+            folder: before,
+            environment,
+            clock,
+            farmers,
+            others_loads,
+            rng,
+            loads,
+            load,
+        } = self;
+        // The last connection to close folds the log into the file.
+        drop(client);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::copy(before.join("field.db"), folder.join("field.db")).expect("a copy");
+        let client = FieldClient::open(&folder, environment.clone()).expect("a phone");
+        Self { client, recorded, wire, folder, environment, clock, farmers, others_loads, rng, loads, load }
     }
 
     fn registers(&mut self, number: usize) -> FarmerId {

@@ -310,7 +310,7 @@ class MarketDayTest {
             "load_id" to { amend(DeliveryEdit.SetLoad(bad)) },
             "load_id" to { client.deliveries(DeliveryQuery(loadId = bad)) },
             "replaces" to { client.startDraft(start.copy(replaces = bad)) },
-            "bag" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
+            "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
             "basis" to { client.editDraft(bad, listOf()) },
             "basis" to { client.discardDraft(draft.deliveryId) },
             "basis" to { client.recordDelivery(draft.basis + "0") },
