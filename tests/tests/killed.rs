@@ -209,7 +209,7 @@ fn frames_and_cursors_agree_whenever_the_app_is_killed_while_it_receives() {
         let copy = starts_again(&mut market, files, number);
         let read = cursors(&copy);
         states.insert((read, copy.sum().deliveries));
-        assert_eq!(copy.client.drafts().expect("drafts"), [draft.clone()]);
+        assert_eq!(copy.client.drafts().expect("drafts"), std::slice::from_ref(&draft));
         copy.syncs_wholly();
         assert_eq!(fingerprint(&copy.database()), healthy);
         assert_eq!(copy.client.sync_status().expect("a status").set_aside, 0);
