@@ -91,7 +91,8 @@ impl FieldClient {
 
     /// Pushes everybody's work from this phone and fetches the news. Only one run at a time: a second caller waits, then runs its own.
     ///
-    /// Being offline is not an error: the outcome says so, and what was done stays done. `on_progress` is told after every answer.
+    /// Being offline is not an error: the outcome says so, and what was done stays done. `on_progress` is told after every answer; it must not
+    /// call `sync`.
     ///
     /// # Errors
     /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`].
@@ -112,7 +113,11 @@ impl FieldClient {
         let mut counters = self.counters();
         let mut clock = HybridClock::after(counters.hybrid);
         clock.observe(newest, self.environment.clock.now());
-        counters.hybrid = clock.last();
+        if clock.last() != counters.hybrid {
+            counters.hybrid = clock.last();
+            self.store.write(|db| counters.save(db))?;
+        }
+        drop(counters);
         Ok(SyncReport { outcome: ended?, progress })
     }
 
