@@ -7,7 +7,7 @@ default:
 
 # Show a market day on real data
 demo *args:
-    cargo run -p farmtally-demo -- {{ args }}
+    cargo run --release -p farmtally-demo -- {{ args }}
 
 # Run every check and test, as CI does
 test:
