@@ -71,7 +71,9 @@ impl FieldClient {
         if !server_url.starts_with("https://") && !server_url.starts_with("http://") {
             return Err(Error::invalid("server_url", "begins with https://"));
         }
-        let code = check_text(code, true).map_err(|wrong| Error::invalid("code", wrong))?;
+        // One spelling: the same code typed otherwise must find the key of the earlier attempt.
+        let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        let code = check_text(&code.to_ascii_uppercase(), true).map_err(|wrong| Error::invalid("code", wrong))?;
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;

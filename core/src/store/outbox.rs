@@ -56,7 +56,7 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<T
         let action: i64 = row.get(1)?;
         let change: Vec<u8> = row.get(8)?;
         let is_next = newest != Some(action);
-        if is_next && bytes >= limit {
+        if is_next && bytes > 0 && bytes + change.len() > limit {
             break;
         }
         bytes += change.len();

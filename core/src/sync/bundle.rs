@@ -237,8 +237,9 @@ impl Bundle {
     /// # Errors
     /// [`Refusal::TooLarge`], [`Refusal::Unreadable`], [`Refusal::UnknownVersion`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        // Raw changes are cut at the limit; envelopes come on top, 100 bytes an entry of at least 100.
-        if bytes.len() > 4 * crate::limits::MAX_BUNDLE_BYTES {
+        // Changes are cut at the limit; envelopes come on top, half as much for the smallest changes. Whoever pulls must get a frame and
+        // a whole bundle's entries into one answer.
+        if bytes.len() > 2 * crate::limits::MAX_BUNDLE_BYTES {
             return Err(Refusal::TooLarge);
         }
         let bundle: Self = decode(bytes).map_err(|_form| Refusal::Unreadable)?;
