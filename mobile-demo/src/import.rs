@@ -39,6 +39,9 @@ pub(crate) fn check(args: &ImportArgs, screen: &Screen) -> anyhow::Result<()> {
         }
         Err(ArrivalsError::NoUsableRow { file, findings }) => {
             list(&findings, limit, screen);
+            if findings.is_empty() {
+                bail!("{file} has no usable row: there is nothing below the header")
+            }
             bail!("{file} has no usable row: {}", count(findings.len() as u64, "row was skipped", "rows were skipped"))
         }
         Err(error) => Err(error.into()),

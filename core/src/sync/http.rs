@@ -29,6 +29,8 @@ impl HttpTransport {
             .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(60))
+            // A phone has no proxy in its environment; a developer's must not come between a program and its own loopback.
+            .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(failed)?;

@@ -18,6 +18,7 @@ mod finding;
 mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use chrono::NaiveDate;
@@ -35,6 +36,8 @@ const MARKETS: &str = include_str!("../../data/markets_karnataka.csv");
 const MARKETS_WITHOUT_POSITION: [&str; 6] =
     ["Binny Mill (F&V)", "Hiriyur", "K.R.Nagar", "Kudchi", "Santhesargur", "Tiptur"];
 
+/// What a compressed file may unpack to: fifty times the built-in file.
+const MAX_PLAIN_BYTES: u64 = 64 * 1024 * 1024;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -124,8 +127,8 @@ impl Arrivals {
     /// - [`ArrivalsError::NoUsableRow`]: nothing but findings below the header.
     pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Self, ArrivalsError> {
         if bytes.starts_with(&ZSTD_MAGIC) {
-            let plain = zstd::stream::decode_all(bytes)
-                .map_err(|source| ArrivalsError::Decompress { file: file.to_owned(), source })?;
+            let plain =
+                decompress(bytes).map_err(|source| ArrivalsError::Decompress { file: file.to_owned(), source })?;
             Self::parse_plain(file, &plain)
         } else {
             Self::parse_plain(file, bytes)
@@ -270,6 +273,15 @@ fn keep(by_market: &mut BTreeMap<String, Days>, arrival: Arrival) -> Result<(), 
     }
     day.push(arrival);
     Ok(())
+}
+
+fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    zstd::stream::Decoder::new(bytes)?.take(MAX_PLAIN_BYTES + 1).read_to_end(&mut plain)?;
+    if plain.len() as u64 > MAX_PLAIN_BYTES {
+        return Err(std::io::Error::other(format!("it unpacks to more than {MAX_PLAIN_BYTES} bytes")));
+    }
+    Ok(plain)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 mod acts;
 mod steps;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,7 +64,7 @@ const CRATE_WRITES: usize = 4_000;
 /// Plays the day, shows what came of it, and serves the office's page until somebody asks to stop.
 pub(crate) fn play(args: &DayArgs, screen: &Screen) -> anyhow::Result<()> {
     // First of all, so that a wrong path does not cost a whole day.
-    let json = args.json.as_deref().map(|path| create(path).map(|file| (path, file))).transpose()?;
+    let json = args.json.as_deref().map(Aside::create).transpose()?;
     let arrivals = load(args.data.as_deref(), screen)?;
     let chosen = choose(&arrivals, args)?;
     let market = Market::new(&chosen.market, chosen.date)?;
@@ -88,8 +87,8 @@ pub(crate) fn play(args: &DayArgs, screen: &Screen) -> anyhow::Result<()> {
     let synced: Vec<Synced> = story.into_synced();
     let outcome = Outcome::read(&chosen, &office, [&asha, &ravi], &synced)?;
     outcome.show(screen);
-    if let Some((path, file)) = json {
-        serde_json::to_writer_pretty(file, &outcome).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Some(json) = json {
+        let path = json.write(&outcome)?;
         screen.say(format_args!("The result is in {}.", path.display()));
     }
     outcome.require_equal()?;
@@ -107,8 +106,29 @@ pub(crate) fn play(args: &DayArgs, screen: &Screen) -> anyhow::Result<()> {
     office.close()
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+/// A file that takes its place only when it is whole: what stood there before stays until then.
+struct Aside<'a> {
+    path: &'a Path,
+    file: tempfile::NamedTempFile,
+}
+
+impl<'a> Aside<'a> {
+    /// Fails before the day begins if nothing can be written there.
+    fn create(path: &'a Path) -> anyhow::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if path.is_dir() {
+            anyhow::bail!("cannot write {}: it is a folder", path.display());
+        }
+        let file = tempfile::Builder::new().prefix(".farmtally-").tempfile_in(folder);
+        Ok(Self { path, file: file.with_context(|| format!("cannot write {}", path.display()))? })
+    }
+
+    fn write(self, value: &impl serde::Serialize) -> anyhow::Result<&'a Path> {
+        let Self { path, mut file } = self;
+        serde_json::to_writer_pretty(&mut file, value).with_context(|| format!("cannot write {}", path.display()))?;
+        file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
 }
 
 fn load(file: Option<&Path>, screen: &Screen) -> anyhow::Result<Arrivals> {
@@ -145,7 +165,7 @@ fn introduce(screen: &Screen, arrivals: &Arrivals, chosen: &MarketDay, plan: &Pl
     let MarketDay { market, date, total_g } = chosen;
     screen.say(format_args!("A market day, replayed: {market} on {date}"));
     let rows = arrivals.of(market, *date);
-    let by_variety = rows.iter().map(|row| format!("{} {} g", row.variety, grouped(row.arrival_g)));
+    let by_variety = rows.iter().map(|row| format!("{} {} g", row.variety.escape_debug(), grouped(row.arrival_g)));
     let by_variety = by_variety.collect::<Vec<_>>().join(", ");
     screen.say(format_args!("  real      the published arrival, {} g ({by_variety}),", grouped(*total_g)));
     screen.say("            the server, its database, and every request over HTTP");
