@@ -38,7 +38,7 @@ impl Environment {
         Self { clock: Arc::new(SystemClock { started: Instant::now() }), entropy: Arc::new(SystemEntropy) }
     }
 
-    /// Sixteen or thirty-two random bytes, as the caller's type asks.
+    /// Random bytes, as many as the caller's type asks.
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.entropy.fill(&mut bytes);

@@ -184,11 +184,6 @@ impl Error {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-
     pub(crate) fn invalid(field: &'static str, reason: impl fmt::Display) -> Self {
         Self::Invalid { field, reason: reason.to_string() }
     }

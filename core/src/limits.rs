@@ -6,6 +6,14 @@ use crate::units::Grams;
 
 /// The largest change, in bytes of its raw form (hard).
 pub const MAX_CHANGE_BYTES: usize = 48 * 1024;
+/// Operations in one change (hard): columns are run-length coded, so few bytes can claim very many.
+pub const MAX_OPERATIONS: u64 = 2_000;
+/// Bags in one delivery, over all that was ever added (hard).
+pub const MAX_DELIVERY_BAGS: usize = 20_000;
+/// Bundles in one request (hard); a phone sends eight.
+pub const MAX_BUNDLES: usize = 128;
+/// Cursors in one request (hard); a phone holds four to twelve scopes.
+pub const MAX_CURSORS: usize = 1_000;
 /// Where a bundle is cut, in bytes of raw changes (hard); a larger outbox becomes several bundles.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
 /// The largest request or response, in bytes as sent (hard).

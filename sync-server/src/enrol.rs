@@ -26,9 +26,16 @@ pub(crate) fn enrol(
     let unknown = "the code is not known: ask the office for a new one";
     let organisation = storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
     let fresh: DeviceId = environment.new_id();
-    // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
-    storage.add_route(fresh.as_bytes(), organisation)?;
     let now = environment.clock.now();
+    let mut is_open = false;
+    storage.read(organisation, &mut |db| {
+        is_open = db.enrolment_code(&hash)?.is_some_and(|code| code.device.is_none() && code.expires_at >= now);
+        Ok(())
+    })?;
+    if is_open {
+        // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
+        storage.add_route(fresh.as_bytes(), organisation)?;
+    }
     let mut enrolled = None;
     storage.write(organisation, &mut |db| {
         let code = db.enrolment_code(&hash)?.ok_or_else(|| wrong(unknown))?;

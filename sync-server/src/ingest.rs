@@ -189,9 +189,9 @@ impl Ingest<'_> {
         {
             return Ok(Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}"))));
         }
-        let created = merged.record.as_ref().and_then(Record::created).filter(|_| stored.is_none());
-        if created.is_some_and(|stamp| (stamp.user, stamp.device) != (envelope.author, self.device)) {
-            return Ok(Err(Hold::new("not_allowed", "the record names another author or device than the entry")));
+        let stamps = records::stamps(kind, change).map_err(storage)?;
+        if stamps.iter().any(|stamp| (stamp.user, stamp.device) != (envelope.author, self.device)) {
+            return Ok(Err(Hold::new("not_allowed", "a value names another author or device than the entry")));
         }
         self.db.save_document(scope, kind, envelope.document, &merged)?;
         let entry = NewEntry::Change { envelope, change, origin: (self.bundle, number) };

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS};
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, Statement, SyncRequest, SyncResponse,
@@ -101,6 +101,10 @@ impl Server {
         let (organisation, device) = self.authenticate(request, now)?;
         let asked: SyncRequest = unpack(&request.body)?;
         require_protocol(asked.protocol)?;
+        if asked.bundles.len() > MAX_BUNDLES || asked.cursors.len() > MAX_CURSORS {
+            let reason = format!("at most {MAX_BUNDLES} bundles and {MAX_CURSORS} cursors fit one request");
+            return Err(Error::TooLarge { reason });
+        }
         let mut verdicts = Vec::with_capacity(asked.bundles.len());
         for (index, bundle) in (0..).zip(&asked.bundles) {
             self.storage.write(organisation, &mut |db| {

@@ -50,7 +50,7 @@ pub(crate) fn pull(
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
         let named = cursors.iter().find(|cursor| cursor.scope == scope);
-        let Some(mut from) = place(db, organisation, named, &scope)? else {
+        let Some(mut from) = place(db, organisation, named, &head)? else {
             pulled.diverged.push(scope);
             continue;
         };
@@ -77,11 +77,16 @@ fn place(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     named: Option<&CursorName>,
-    scope: &Scope,
+    head: &Cursor,
 ) -> Result<Option<Cursor>, Error> {
+    let scope = &head.scope;
     let start = Cursor::start(organisation, scope.clone());
     let Some(named) = named else { return Ok(Some(start)) };
-    let known = if named.sequence == 0 { Some(start) } else { db.entry(scope, named.sequence)?.map(|it| it.cursor) };
+    let known = match named.sequence {
+        0 => Some(start),
+        beyond if beyond > head.sequence => None,
+        sequence => db.entry(scope, sequence)?.map(|entry| entry.cursor),
+    };
     Ok(known.filter(|cursor| cursor.chain.short() == named.chain))
 }
 

@@ -7,6 +7,7 @@ use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 
 use crate::error::FieldError;
 use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
@@ -20,6 +21,9 @@ const MAX_PAGE: u32 = 200;
 
 /// Calls that work at the same time; more wait their turn.
 const MAX_THREADS: usize = 8;
+
+/// Calls that wait for the network take few of the threads, so that weighing always finds one.
+static NETWORK_CALLS: Semaphore = Semaphore::const_new(2);
 
 /// The threads that do the work, for all clients of the process. `None` if the system gives no threads.
 static THREADS: LazyLock<Option<Runtime>> =
@@ -81,6 +85,7 @@ impl FieldClient {
         &self,
         work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
+        let _turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
             let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -288,12 +293,13 @@ impl FieldClient {
     }
 
     /// Ends a running sync after the answer it waits for.
+    #[expect(clippy::unused_async, reason = "it needs no thread, but apps call it like all others")]
     pub async fn cancel_sync(&self) -> Result<(), FieldError> {
-        self.call(|engine| {
-            engine.core.cancel_sync();
-            Ok(())
-        })
-        .await
+        match self.engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(engine) => engine.core.cancel_sync(),
+            None => return Err(FieldError::shut_down()),
+        }
+        Ok(())
     }
 
     /// What the server does not have yet, and since when.

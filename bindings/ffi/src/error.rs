@@ -121,7 +121,8 @@ impl FieldError {
 
 impl From<Error> for FieldError {
     fn from(error: Error) -> Self {
-        let (code, reason) = (error.code().to_string(), error.to_string());
+        let kind = error.code();
+        let (code, reason) = (kind.to_string(), error.to_string());
         match error {
             Error::Invalid { field, .. } | Error::TooLarge { field, .. } => {
                 Self::Invalid { code, reason, field: field.into() }
@@ -135,10 +136,10 @@ impl From<Error> for FieldError {
             Error::SignIn { .. } => Self::SignIn { code, reason },
             Error::Unavailable { .. } => Self::Unavailable { code, reason },
             Error::UpdateNeeded { .. } => Self::UpdateNeeded { code, reason },
-            Error::Store(_) => match ErrorCode::ALL.into_iter().find(|known| known.as_str() == code) {
-                Some(ErrorCode::StorageFull) => Self::StorageFull { code, reason },
-                Some(ErrorCode::StorageTooNew) => Self::UpdateNeeded { code, reason },
-                Some(ErrorCode::StorageCorrupt) => Self::StorageDamaged { code, reason },
+            Error::Store(_) => match kind {
+                ErrorCode::StorageFull => Self::StorageFull { code, reason },
+                ErrorCode::StorageTooNew => Self::UpdateNeeded { code, reason },
+                ErrorCode::StorageCorrupt => Self::StorageDamaged { code, reason },
                 _ => Self::Internal { code, reason },
             },
             Error::Internal { .. } => Self::Internal { code, reason },

@@ -200,8 +200,9 @@ impl FieldClient {
                         amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
                     }
                     DeliveryEdit::SetLoad(load) => {
+                        let season = Scope::Season(delivery.centre.clone(), delivery.season.clone());
                         if let Some(load) = load {
-                            self.store.read(|db| require_record(db, Kind::Load, (*load).into(), "load_id"))?;
+                            self.store.read(|db| require_record(db, Kind::Load, (*load).into(), "load_id", &season))?;
                         }
                         amendments.push(Amendment::SetLoad(*load));
                     }

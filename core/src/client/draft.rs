@@ -5,8 +5,9 @@ use minicbor::{Decode, Encode};
 use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
-use crate::records::{Bag, BagSource, Kind};
+use crate::records::{Bag, BagSource, Kind, Record};
 use crate::rules::Capability;
+use crate::scope::Scope;
 use crate::store::drafts;
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId,
@@ -227,12 +228,17 @@ impl Draft {
     /// A farmer or load that is not on this phone is a mistake of the caller.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
-            require_record(db, Kind::Farmer, farmer.into(), "farmer_id")?;
+            require_record(db, Kind::Farmer, farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;
         }
+        let season = Scope::Season(self.centre.clone(), self.season.clone());
         if let Some(load) = self.load_id {
-            require_record(db, Kind::Load, load.into(), "load_id")?;
+            require_record(db, Kind::Load, load.into(), "load_id", &season)?;
         }
-        Ok(())
+        let Some(replaced) = self.replaces else { return Ok(()) };
+        match crate::store::records::load(db, replaced.into())?.and_then(|(_, merged)| merged.record) {
+            Some(Record::Delivery(delivery)) if delivery.is_voided() => Ok(()),
+            _ => Err(Error::invalid("replaces", "no such voided delivery is on this phone")),
+        }
     }
 
     fn take(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {

@@ -204,6 +204,8 @@ impl FieldClient {
         let view = self.load(load_id)?;
         require_current(basis, load_id, view.basis.version)?;
         let saved = self.store.read(|db| stored::find(db, load_id.into()))?.ok_or_else(|| not_found("load"))?;
+        // The view was another snapshot: what a sync brought in between was not seen.
+        require_current(basis, load_id, version(&saved.heads))?;
         self.act(
             author,
             |action| {

@@ -179,7 +179,7 @@ impl FieldClient {
         self.identity().reference
     }
 
-    /// Projects every document again and returns how many there are; the rows come out as they were.
+    /// Projects every document again and returns how many there are; the rows come out as they were, but for their places in lists.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -253,16 +253,17 @@ fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 
     if basis == (Basis { document: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
 }
 
-/// Requires that a record of this kind is on this phone.
+/// Requires that a record of this kind is on this phone, in this scope.
 fn require_record(
     db: &rusqlite::Connection,
     kind: Kind,
     document: DocumentId,
     field: &'static str,
+    scope: &Scope,
 ) -> Result<(), Error> {
     match crate::store::records::find(db, document)? {
-        Some(stored) if stored.kind == kind => Ok(()),
-        _ => Err(Error::invalid(field, "no such record is on this phone")),
+        Some(stored) if stored.kind == kind && stored.scope == *scope => Ok(()),
+        _ => Err(Error::invalid(field, format!("no such record is on this phone in {scope}"))),
     }
 }
 

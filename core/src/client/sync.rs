@@ -87,7 +87,8 @@ impl FieldClient {
             Ok(installation::save(db, &key, server_url, &enrolment)?)
         })?;
         self.refresh_identity()?;
-        self.sync(transport, &|_| ())?;
+        // Enrolled it is from here on; if this first sync fails, the session has no grant yet and any later sync brings it.
+        drop(self.sync(transport, &|_| ()));
         self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::bags::put_varint;
-use crate::limits::MAX_CHANGE_BYTES;
+use crate::limits::{MAX_CHANGE_BYTES, MAX_OPERATIONS};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE_CHUNK: u8 = 1;
@@ -75,6 +75,10 @@ impl Change {
         if raw.len() > MAX_CHANGE_BYTES {
             return Err(Error::TooLarge { bytes: raw.len(), limit: MAX_CHANGE_BYTES });
         }
+        let claimed = claimed_operations(raw).ok_or_else(|| Error::malformed("not a change"))?;
+        if claimed > MAX_OPERATIONS {
+            return Err(Error::malformed(format!("more than {MAX_OPERATIONS} operations")));
+        }
         let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
         Self::from_inner(inner)
     }
@@ -122,6 +126,17 @@ impl Change {
         ChangeHash(Sha256::digest(chunk(body)).into())
     }
 
+    /// The keys that are written, and their bytes.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        use automerge::legacy::{Key, OpType};
+        self.expanded.operations.iter().filter_map(|op| match (&op.key, &op.action) {
+            (Key::Map(key), OpType::Put(automerge::ScalarValue::Bytes(value))) => {
+                Some((key.as_str(), value.as_slice()))
+            }
+            _ => None,
+        })
+    }
+
     /// The hashes of the changes this one was made on top of.
     pub fn dependencies(&self) -> Vec<ChangeHash> {
         self.inner.deps().iter().map(|hash| ChangeHash(hash.0)).collect()
@@ -135,6 +150,96 @@ impl Change {
     /// Whether this is the first change of its actor in the document, made without having seen any other.
     pub(super) fn is_first(&self) -> bool {
         self.inner.deps().is_empty() && self.inner.seq() == 1 && self.inner.start_op().get() == 1
+    }
+}
+
+/// How many operations the action column of a raw change claims; `None` if that cannot be read.
+///
+/// Automerge 0.12 walks as many operations as a run claims before it doubts them: 2^62 of them fit into ten bytes. Format: Automerge binary
+/// format, "Change chunks" and "Run length encoded columns".
+fn claimed_operations(raw: &[u8]) -> Option<u64> {
+    const ACTION_COLUMN: u64 = 0x42;
+    let mut input = Leb(raw.get(9..)?);
+    input.unsigned()?; // the chunk's length
+    for _ in 0..input.unsigned()? {
+        input.skip(32)?; // dependencies
+    }
+    input.skip_text()?; // actor
+    input.unsigned()?; // sequence
+    input.unsigned()?; // first operation
+    input.signed()?; // time
+    input.skip_text()?; // message
+    for _ in 0..input.unsigned()? {
+        input.skip_text()?; // other actors
+    }
+    let (mut before, mut column) = (0_u64, None);
+    for _ in 0..input.unsigned()? {
+        let (name, length) = (input.unsigned()?, input.unsigned()?);
+        match column {
+            None if name == ACTION_COLUMN => column = Some(length),
+            None => before = before.checked_add(length)?,
+            Some(_) => {}
+        }
+    }
+    let Some(length) = column else { return Some(0) };
+    input.skip(before)?;
+    let mut column = Leb(input.0.get(..usize::try_from(length).ok()?)?);
+    let mut operations = 0_u64;
+    while !column.0.is_empty() && operations <= MAX_OPERATIONS {
+        match column.signed()? {
+            0 => operations = operations.saturating_add(column.unsigned()?),
+            run if run > 0 => {
+                operations = operations.saturating_add(run.unsigned_abs());
+                column.unsigned()?;
+            }
+            literal => {
+                operations = operations.saturating_add(literal.unsigned_abs());
+                for _ in 0..literal.unsigned_abs() {
+                    column.unsigned()?;
+                }
+            }
+        }
+    }
+    Some(operations)
+}
+
+/// Bytes that are read as LEB128 numbers; every step fails at their end.
+struct Leb<'a>(&'a [u8]);
+
+impl Leb<'_> {
+    fn skip(&mut self, bytes: u64) -> Option<()> {
+        self.0 = self.0.get(usize::try_from(bytes).ok()?..)?;
+        Some(())
+    }
+
+    fn skip_text(&mut self) -> Option<()> {
+        let length = self.unsigned()?;
+        self.skip(length)
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        u64::try_from(self.number()?.0).ok()
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        let (value, bits) = self.number()?;
+        let is_negative = value >> (bits - 1) & 1 == 1;
+        i64::try_from(if is_negative { value - (1_i128 << bits) } else { value }).ok()
+    }
+
+    /// The bits as they stand, and how many there are.
+    fn number(&mut self) -> Option<(i128, u32)> {
+        let (mut value, mut bits) = (0_i128, 0);
+        while bits < 70 {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= i128::from(byte % 0x80) << bits;
+            bits += 7;
+            if *byte < 0x80 {
+                return Some((value, bits));
+            }
+        }
+        None
     }
 }
 

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::bags::{self, Bag};
 use super::stamp::Register;
 use super::{Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use crate::limits::MAX_DELIVERY_BAGS;
 use crate::rules::Capability;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
@@ -312,6 +313,9 @@ pub(crate) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         let actor = key.split('-').next().unwrap_or_default();
         let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
         bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
+    }
+    if bags.len() > MAX_DELIVERY_BAGS {
+        return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_DELIVERY_BAGS} bags") });
     }
     for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
         let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();

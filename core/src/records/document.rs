@@ -5,7 +5,7 @@
 
 use automerge::legacy::{Key, ObjectId, Op, OpType as LegacyOpType, SortedVec};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, ExpandedChange, ROOT, ReadDoc, ScalarValue, Value};
+use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue, Value};
 
 use super::change::guarded;
 use super::{Change, ChangeHash, Error};
@@ -66,6 +66,20 @@ impl Document {
 
     pub(crate) fn missing(&self, change: &Change) -> Vec<ChangeHash> {
         change.dependencies().into_iter().filter(|hash| !self.contains(*hash)).collect()
+    }
+
+    /// Whether each operation overwrites only values of its own key that its author had seen. Automerge itself hides whatever operation
+    /// is named, under any key: a register's write could make a void disappear.
+    pub(crate) fn overwrites_what_it_saw(&self, change: &Change) -> bool {
+        change.expanded.operations.iter().filter(|op| !op.pred.is_empty()).all(|op| {
+            let Key::Map(key) = &op.key else { return false };
+            let seen = guarded(|| self.inner.get_all_at(ROOT, key.as_str(), change.inner.deps()));
+            let Ok(Ok(seen)) = seen else { return false };
+            let is_seen = |counter: u64, actor: &ActorId| {
+                seen.iter().any(|(_, id)| matches!(id, ObjId::Id(n, of, _) if *n == counter && of == actor))
+            };
+            op.pred.iter().all(|overwritten| is_seen(overwritten.counter(), overwritten.actor()))
+        })
     }
 
     /// Whether the change counts its operations on from those it was made on top of. Automerge takes others, but cannot load what it

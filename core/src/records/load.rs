@@ -164,7 +164,7 @@ pub struct Load {
     pub driver: Option<String>,
     /// Who opened it; unknown on a phone that joined by code and has not synced since.
     pub opened: Option<Stamp>,
-    /// Everybody who loads, the opener first.
+    /// Everybody who loads, in the order of their clocks.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseRequest>,

@@ -128,16 +128,6 @@ impl Record {
         })
     }
 
-    /// Who created it, where and when; unknown for a contact, and for a load that is only known by code.
-    pub fn created(&self) -> Option<Stamp> {
-        match self {
-            Self::Delivery(it) => Some(it.recorded),
-            Self::Load(it) => it.opened,
-            Self::Farmer(it) => Some(it.registered),
-            Self::Contact(_) => None,
-        }
-    }
-
     /// The newest time that is known of any of its acts.
     pub(crate) fn newest_time(&self) -> HybridTime {
         let newest = match self {
@@ -225,12 +215,32 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
         if !hashes.is_empty() {
             return Err(Error::Missing { hashes });
         }
+        if !document.overwrites_what_it_saw(change) {
+            let reason = "it overwrites what its author had not seen".to_owned();
+            return Err(Error::Shape { key: String::new(), reason });
+        }
         if !document.counts_on(change) {
             return Err(Error::Shape { key: String::new(), reason: "operations that are not counted on".into() });
         }
         document.apply(change)?;
     }
     merged(kind, id, &document, was_known)
+}
+
+/// The stamps of all values that a change writes.
+///
+/// # Errors
+/// [`Error::Malformed`] for a value that cannot be read.
+pub fn stamps(kind: Kind, change: &Change) -> Result<Vec<Stamp>, Error> {
+    change
+        .values()
+        .map(|(key, value)| match kind {
+            Kind::Delivery if key == shape::SNAPSHOT => Ok(decode::<delivery::Snapshot>(value)?.stamp()),
+            Kind::Load if key == shape::SNAPSHOT => Ok(decode::<load::Snapshot>(value)?.stamp),
+            Kind::Farmer if key == shape::SNAPSHOT => Ok(decode::<farmer::Snapshot>(value)?.stamp),
+            _ => Ok(decode::<stamp::Stamped>(value)?.stamp),
+        })
+        .collect()
 }
 
 /// Reads a stored document without changing it.

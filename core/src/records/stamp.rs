@@ -36,6 +36,14 @@ impl Stamp {
     }
 }
 
+/// Any value but the snapshots of deliveries, loads and farmers: the stamp comes first.
+#[derive(Decode)]
+#[cbor(array)]
+pub(crate) struct Stamped {
+    #[n(0)]
+    pub(crate) stamp: Stamp,
+}
+
 /// A value of a register.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -48,7 +48,9 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
 pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<Transaction>), Error> {
     let mut statement = db.prepare_cached(
         "SELECT outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change FROM outbox
-         WHERE bundle_seq IS NULL ORDER BY outbox",
+         WHERE bundle_seq IS NULL AND outbox > coalesce(
+             (SELECT outbox FROM outbox WHERE bundle_seq IS NOT NULL ORDER BY bundle_seq DESC, entry DESC LIMIT 1), 0)
+         ORDER BY outbox",
     )?;
     let mut rows = statement.query([])?;
     let (mut numbers, mut transactions, mut bytes, mut newest) = (Vec::new(), Vec::<Transaction>::new(), 0, None);

@@ -81,7 +81,7 @@ pub fn save(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, merged: 
     merged.record.as_ref().map_or(Ok(()), |record| save_row(db, scope, record))
 }
 
-/// Projects every document again and returns how many there are. The rows must come out as they were.
+/// Projects every document again and returns how many there are. The rows come out as they were, but for the order of arrival.
 ///
 /// # Errors
 /// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.

@@ -159,8 +159,6 @@ pub struct Bundle {
 pub struct OpenedEntry {
     /// What is logged about it.
     pub envelope: Envelope,
-    /// How far its author had read the device's own scope.
-    pub device_cursor: u64,
     /// The change; the reason instead, if its bytes are none.
     pub change: Result<Change, String>,
 }
@@ -246,6 +244,9 @@ impl Bundle {
         if !(1..=BUNDLE_VERSION).contains(&bundle.header.version) {
             return Err(Refusal::UnknownVersion);
         }
+        if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
+            return Err(Refusal::Unreadable);
+        }
         Ok(bundle)
     }
 
@@ -278,7 +279,6 @@ impl Bundle {
     pub fn open(&self) -> impl Iterator<Item = OpenedEntry> {
         self.entries().map(|(transaction, entry)| OpenedEntry {
             envelope: self.envelope(transaction, entry),
-            device_cursor: transaction.device_cursor,
             change: Change::parse_stripped(&entry.change).map_err(|error| error.to_string()),
         })
     }

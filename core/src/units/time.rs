@@ -98,7 +98,11 @@ impl HybridClock {
         self.last = if now.0 > self.last.wall_ms {
             HybridTime { wall_ms: now.0, counter: 0 }
         } else {
-            HybridTime { wall_ms: self.last.wall_ms, counter: self.last.counter.saturating_add(1) }
+            let HybridTime { wall_ms, counter } = self.last;
+            match counter.checked_add(1) {
+                Some(counter) => HybridTime { wall_ms, counter },
+                None => HybridTime { wall_ms: wall_ms.saturating_add(1), counter: 0 },
+            }
         };
         self.last
     }

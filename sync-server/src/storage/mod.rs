@@ -268,7 +268,7 @@ pub trait Transaction {
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error>;
     /// A farmer.
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error>;
-    /// Farmers who share a word of the name or the telephone number.
+    /// Farmers with the same words in name and village, or the same telephone number.
     fn look_alike_candidates(
         &mut self,
         scope: &Scope,

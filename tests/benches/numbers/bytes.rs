@@ -193,7 +193,9 @@ pub(crate) fn nothing_to_say(world: &mut World, sizes: &Sizes, table: &mut Table
     for _ in 0..sizes.idle_syncs {
         let (_, exchanged) = phone.syncs();
         bytes = bytes.max(exchanged.iter().map(Exchanged::bytes).sum());
-        exchanged.iter().for_each(|it| server.push(it.took));
+        for it in &exchanged {
+            server.push(it.took);
+        }
     }
     let cells = [format!("{bytes} B"), none(), none(), "≤ 600 B".to_owned()];
     table.line("a sync with nothing to say: bodies and authorization", cells, sizes.idle_syncs);

@@ -50,7 +50,7 @@ fn main() {
     let (pushed, backlog) = record::behind_a_backlog(&mut world, &sizes);
     backlog.rows(&mut table, sizes.push);
     bytes::push(&mut world, pushed, &mut table);
-    server::pull(&world, early, &mut table);
+    server::pull(&world, &early, &mut table);
     server::ingest(&mut world, &sizes, &mut table);
     bytes::working_day(&mut world, &mut table);
     bytes::nothing_to_say(&mut world, &sizes, &mut table);

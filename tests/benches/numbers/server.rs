@@ -28,7 +28,7 @@ pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
 }
 
 /// Phones that fetch what others pushed since, beside documents, rows and cursor by plain rusqlite, one transaction a frame.
-pub(crate) fn pull(world: &World, phones: Vec<Phone>, table: &mut Table) {
+pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
     let (mut measured, mut floors) = (Samples::default(), Samples::default());
     let mut changes = 0;
     for (number, phone) in phones.iter().enumerate() {
@@ -41,7 +41,7 @@ pub(crate) fn pull(world: &World, phones: Vec<Phone>, table: &mut Table) {
         let whole = begun.elapsed();
         settle();
         // The server answers on this thread.
-        measured.push(whole - exchanged.iter().map(|it| it.took).sum());
+        measured.push(whole.saturating_sub(exchanged.iter().map(|it| it.took).sum()));
         let frames = frames(&exchanged);
         changes = frames.iter().sum();
         floors.push(write_frames(&peek, &known[0], &mut floor, &frames));

@@ -1,5 +1,6 @@
 //! Samples and the table that they end in.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Times of one thing.
@@ -80,7 +81,7 @@ impl Table {
             let [what, cells @ ..] = row;
             let mut text = format!("{what:<width$}", width = widths[0]);
             for (cell, width) in cells.iter().zip(&widths[1..]) {
-                text.push_str(&format!("  {cell:>width$}"));
+                write!(text, "  {cell:>width$}").expect("memory takes all text");
             }
             println!("{text}");
         }

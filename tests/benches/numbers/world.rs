@@ -43,7 +43,7 @@ pub(crate) const PER_DAY: usize = 60;
 /// Bags of a delivery.
 pub(crate) const BAGS: usize = 20;
 const PER_LOAD: usize = 40;
-const FARMERS: usize = 1_000;
+const FARMERS: i64 = 1_000;
 /// Loads that somebody else opened.
 const LOADS: usize = 200;
 
@@ -241,8 +241,8 @@ impl Phone {
         Self { client, recorded, wire, folder, environment, clock, farmers, others_loads, rng, loads, load }
     }
 
-    fn registers(&mut self, number: usize) -> FarmerId {
-        self.clock.pass_ms(self.rng.random_range(0..2 * 728 * DAY_MS / FARMERS as i64));
+    fn registers(&mut self, number: i64) -> FarmerId {
+        self.clock.pass_ms(self.rng.random_range(0..2 * 728 * DAY_MS / FARMERS));
         let details = ContactDetails {
             name: format!("Farmer {number:04}"),
             village: format!("Village {}", number % 60),
@@ -250,7 +250,7 @@ impl Phone {
         };
         let input = FarmerInput { centre: CENTRE.parse().expect("a code"), details };
         let farmer = self.client.register_farmer(&input, &Check::ALL).expect("registered");
-        if number.is_multiple_of(50) {
+        if number % 50 == 0 {
             self.syncs();
         }
         farmer.farmer_id

@@ -67,6 +67,12 @@ CREATE TABLE contacts (
 ) STRICT;
 CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
 
+-- Few rows are in conflict, so these cost nothing to keep.
+CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts > 0;
+CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
+CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
+CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
+
 -- Names, villages and telephone numbers for search by any word's beginning.
 CREATE VIRTUAL TABLE contacts_text USING fts5 (
     name, village, phone, content = 'contacts', content_rowid = 'contact', prefix = '2 3',
