@@ -362,6 +362,44 @@ fn a_change_whose_counters_are_out_of_order_is_held() {
 
 /// What else an author can write into a change: it may be taken or held, but everybody must be able to live with it.
 #[test]
+fn a_register_cannot_hide_what_stands_under_another_key() {
+    let mut story = Hostile::new(17);
+    let saved = story.mallory.document(story.target);
+    let document = Automerge::load(&saved).expect("a document");
+    let mut hides = |actor: u8, key: &str| {
+        let automerge::ObjId::Id(counter, of, _) = document.get(ROOT, key).expect("a key").expect("a value").1 else {
+            panic!("the root is no value");
+        };
+        let write = |it: &mut Transaction<'_>| put(it, "load", ScalarValue::Bytes(vec![0xf6]));
+        let bad = bent_change(Some(&saved), [actor; 16], write, |it| {
+            it.operations[0].pred = vec![automerge::legacy::OpId(counter, of)].into();
+        });
+        fate(&story.fate_of(story.entry(bad))).to_owned()
+    };
+    let event = document.keys(ROOT).find(|key| key.starts_with('e')).expect("the amendment's key");
+    assert_eq!(hides(1, &event), "shape");
+    assert_eq!(hides(2, "v1"), "shape");
+    story.ends_well(5);
+}
+
+#[test]
+fn nobody_writes_in_the_name_of_another() {
+    let mut story = Hostile::new(18);
+    let saved = story.mallory.document(story.target);
+    let document = Automerge::load(&saved).expect("a document");
+    let event = document.keys(ROOT).find(|key| key.starts_with('e')).expect("the amendment's key");
+    let value = document.get(ROOT, &event).expect("a value").expect("a value").0;
+    let mut value = value.to_bytes().expect("bytes").to_vec();
+    // The stamp stands first, and in it the user: array, array, byte string of sixteen.
+    assert_eq!(value[2], 0x50);
+    value[3] ^= 1;
+    let key = format!("e{}-9", "0a".repeat(4));
+    let forged = forged_change(Some(&saved), [10; 16], |it| put(it, &key, ScalarValue::Bytes(value)));
+    assert_eq!(fate(&story.fate_of(story.entry(forged))), "not_allowed");
+    story.ends_well(3);
+}
+
+#[test]
 fn a_change_with_strange_trimmings_troubles_nobody() {
     let mut story = Hostile::new(16);
     let saved = story.mallory.document(story.target);

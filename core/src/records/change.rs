@@ -261,3 +261,52 @@ pub(super) fn actor_prefix(actor: &automerge::ActorId) -> String {
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_panic| Error::Malformed { reason: "the change cannot be read".into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(action_column: &[u8]) -> Vec<u8> {
+        let mut body = vec![0, 16];
+        body.extend([7; 16]);
+        // Sequence, first operation, time, message, other actors; one column, the actions.
+        body.extend([1, 1, 0, 0, 0, 1, 0x42]);
+        body.push(u8::try_from(action_column.len()).expect("short"));
+        body.extend(action_column);
+        body
+    }
+
+    #[test]
+    fn a_change_that_claims_endless_operations_is_refused_at_once() {
+        let endless = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0x00, 1];
+        let reason = Change::parse_stripped(&stripped(&endless)).expect_err("refused").to_string();
+        assert!(reason.contains("operations"), "{reason}");
+    }
+
+    #[test]
+    fn claims_are_counted_at_below_and_above_the_limit() {
+        for (run, claimed) in
+            [(&[1_u8, 1][..], 1), (&[0xcf, 0x0f, 1], 1_999), (&[0xd0, 0x0f, 1], 2_000), (&[0xd1, 0x0f, 1], 2_001)]
+        {
+            let body = stripped(run);
+            let mut raw = vec![0; 9];
+            raw.push(u8::try_from(body.len()).expect("short"));
+            raw.extend(body);
+            assert_eq!(claimed_operations(&raw), Some(claimed));
+        }
+        for literal in [&[0x7d, 1, 1, 1][..], &[0x7e, 1, 1, 0, 1]] {
+            let mut raw = vec![0; 10];
+            raw.extend(stripped(literal));
+            assert_eq!(claimed_operations(&raw), Some(3));
+        }
+    }
+
+    #[test]
+    fn cut_changes_are_refused_without_a_panic() {
+        let whole = crate::records::create(&crate::records::Actor::new([1; 16]), vec![9; 300]).expect("a change");
+        for length in 0..whole.stripped().len() {
+            assert!(Change::parse_stripped(&whole.stripped()[..length]).is_err(), "{length} bytes");
+        }
+        assert_eq!(claimed_operations(whole.raw()), Some(1));
+    }
+}
