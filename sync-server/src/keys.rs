@@ -28,13 +28,19 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys in a folder, and makes them if there are none. Move `successor.key` to a safe place offline.
+    /// Reads the keys in a folder, and makes them for a server that has no organisation yet. Move `successor.key` to a safe place offline.
     ///
     /// # Errors
     /// [`Error::Setup`] if the folder cannot be used or holds something else.
-    pub(crate) fn open(folder: &Path, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn open(folder: &Path, environment: &Environment, is_new: bool) -> Result<Self, Error> {
         let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
         std::fs::create_dir_all(folder).map_err(setup)?;
+        for name in ["server.key", "successor.pub"] {
+            if !is_new && !folder.join(name).exists() {
+                let reason = format!("{name} is missing from the key folder: put it back, no phone believes a new one");
+                return Err(Error::Setup { reason });
+            }
+        }
         let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
         let public = folder.join("successor.pub");
         if !public.exists() {
@@ -124,9 +130,9 @@ mod tests {
     fn a_challenge_is_good_for_two_days_on_the_server_that_made_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let environment = Environment::system();
-        let keys = Keys::open(&folder.path().join("a"), &environment).expect("keys");
-        let again = Keys::open(&folder.path().join("a"), &environment).expect("keys");
-        let other = Keys::open(&folder.path().join("b"), &environment).expect("keys");
+        let keys = Keys::open(&folder.path().join("a"), &environment, true).expect("keys");
+        let again = Keys::open(&folder.path().join("a"), &environment, true).expect("keys");
+        let other = Keys::open(&folder.path().join("b"), &environment, true).expect("keys");
         let made = Timestamp(1_000_000_000_000);
         let challenge = keys.challenge(made);
         for (age_ms, good) in [

@@ -50,11 +50,10 @@ impl Server {
     /// # Errors
     /// [`Error::Setup`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
-        Ok(Self {
-            keys: Keys::open(&folder.join("keys"), &environment)?,
-            storage: Box::new(SqliteStorage::open(&folder.join("data"))?),
-            environment,
-        })
+        let storage = SqliteStorage::open(&folder.join("data"))?;
+        let is_new = storage.organisations()?.is_empty();
+        let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
+        Ok(Self { storage: Box::new(storage), keys, environment })
     }
 
     /// All organisations.

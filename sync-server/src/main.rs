@@ -1,7 +1,9 @@
 //! `farmtally-server`: runs the sync server and does what the office does by command.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,7 +15,7 @@ use farmtally_sync_server::{NewCode, ReferenceFile, Server, serve};
 
 /// Reconciles phones, and keeps what the office decides.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "farmtally-server", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,8 +29,21 @@ struct Data {
 }
 
 impl Data {
+    /// Opens the folder, and makes it if there is none.
     fn open(&self) -> anyhow::Result<Server> {
-        Ok(Server::open(&self.data, Environment::system())?)
+        let server = Server::open(&self.data, Environment::system());
+        server.with_context(|| format!("cannot open {}", self.data.display()))
+    }
+
+    /// Opens a folder that is there: a mistyped one must not become a second server.
+    fn open_existing(&self) -> anyhow::Result<Server> {
+        if !self.data.join("data").is_dir() {
+            anyhow::bail!(
+                "there is no server's data in {}: `farmtally-server org create` begins one",
+                self.data.display()
+            );
+        }
+        self.open()
     }
 }
 
@@ -100,34 +115,47 @@ enum Org {
     },
 }
 
-#[expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match carry_out(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody can read it, the exit code still says so.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Serve { data, host, port } => run(&data, host, port),
         Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
             let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
-            println!("{}", data.open()?.create_organisation(&name, zone_minutes, &file)?);
-            Ok(())
+            say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
         }
         Command::Org(Org::Update { data, org, reference }) => {
-            let server = data.open()?;
+            let server = data.open_existing()?;
             let file = read(&reference)?;
             Ok(server.update_reference(choose(&server, org)?, &file)?)
         }
         Command::Org(Org::List { data }) => {
-            let server = data.open()?;
+            let server = data.open_existing()?;
             for organisation in server.organisations()? {
-                println!("{organisation}  {}", server.day(organisation, None)?.organisation.name);
+                say(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
             }
             Ok(())
         }
         Command::EnrolCode { data, org, user, role, centres } => {
-            let server = data.open()?;
+            let server = data.open_existing()?;
             let organisation = choose(&server, org)?;
-            println!("{}", server.create_code(organisation, &NewCode { user, role, centres })?);
-            Ok(())
+            say(&server.create_code(organisation, &NewCode { user, role, centres })?)
         }
     }
+}
+
+/// What a command answers goes to standard output; a reader that has gone is an error, not a panic.
+fn say(answer: &dyn std::fmt::Display) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{answer}").context("cannot write the answer")
 }
 
 fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
@@ -156,10 +184,8 @@ async fn run(data: &Data, host: IpAddr, port: u16) -> anyhow::Result<()> {
     let mut running = serve(Arc::new(data.open()?), host, port).await?;
     let address = running.address();
     tracing::info!(%address, "listening");
-    #[expect(clippy::print_stdout, reason = "whoever started the server with port 0 reads the address here")]
-    {
-        println!("http://{address}/");
-    }
+    // Whoever started the server with port 0 reads the address here.
+    say(&format_args!("http://{address}/"))?;
     tokio::select! {
         ended = running.wait() => Ok(ended?),
         () = asked_to_stop() => {

@@ -2,9 +2,9 @@
 
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{BagTypeRule, Centre, Commodity, Decision, Lorry, Organisation, RuleSet, Season, User};
-use farmtally_core::rules::Role;
+use farmtally_core::rules::{Role, check_text};
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -87,11 +87,12 @@ impl ReferenceFile {
     fn decisions(&self) -> Result<Vec<Decision>, Error> {
         let mut decisions = Vec::new();
         for it in &self.centres {
-            decisions.push(Decision::Centre(Centre { centre: read("centre", &it.centre)?, name: it.name.clone() }));
+            decisions
+                .push(Decision::Centre(Centre { centre: read("centre", &it.centre)?, name: text("name", &it.name)? }));
         }
         for it in &self.commodities {
             let commodity = read("commodity", &it.commodity)?;
-            decisions.push(Decision::Commodity(Commodity { commodity, name: it.name.clone() }));
+            decisions.push(Decision::Commodity(Commodity { commodity, name: text("name", &it.name)? }));
         }
         for it in &self.seasons {
             let (from, to): (BusinessDate, BusinessDate) = (read("from", &it.from)?, read("to", &it.to)?);
@@ -121,11 +122,12 @@ impl RuleSetEntry {
     fn rule_set(&self) -> Result<RuleSet, Error> {
         let mut bag_types = Vec::new();
         for it in &self.bag_types {
-            if it.number > 15 || it.tare_g < 0 {
-                let reason = format!("bag type {}: numbers are 0 to 15, tares not negative", it.number);
+            let is_twice = bag_types.iter().any(|other: &BagTypeRule| other.number == it.number);
+            if it.number > 15 || is_twice || !(0..=BagWeight::MAX.0).contains(&it.tare_g) {
+                let reason = format!("bag type {}: numbers are 0 to 15, each once; tares 0 to 1,000 kg", it.number);
                 return Err(Error::Invalid { field: "bag_types", reason });
             }
-            bag_types.push(BagTypeRule { number: it.number, name: it.name.clone(), tare: Grams(it.tare_g) });
+            bag_types.push(BagTypeRule { number: it.number, name: text("name", &it.name)?, tare: Grams(it.tare_g) });
         }
         Ok(RuleSet {
             number: self.number,
@@ -135,6 +137,11 @@ impl RuleSetEntry {
             moisture_required: self.moisture_required,
         })
     }
+}
+
+/// A name: trimmed, not empty, of bounded length.
+fn text(field: &'static str, text: &str) -> Result<String, Error> {
+    check_text(text, true).map_err(|reason| Error::Invalid { field, reason })
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Error> {
@@ -163,15 +170,10 @@ impl Server {
         zone_minutes: i16,
         file: &ReferenceFile,
     ) -> Result<OrganisationId, Error> {
-        if name.trim().is_empty() {
-            return Err(Error::Invalid { field: "name", reason: "must not be empty".into() });
-        }
+        let name = text("name", name)?;
         let mut decisions = file.decisions()?;
         let organisation_id: OrganisationId = self.environment.new_id();
-        decisions.insert(
-            0,
-            Decision::Organisation(Organisation { organisation_id, name: name.trim().to_owned(), zone_minutes }),
-        );
+        decisions.insert(0, Decision::Organisation(Organisation { organisation_id, name, zone_minutes }));
         // Listed only once it is whole: a crash in between leaves a file that nobody asks for.
         self.publish(organisation_id, &decisions)?;
         self.storage.add_organisation(organisation_id)?;
@@ -211,6 +213,7 @@ impl Server {
     /// # Errors
     /// [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
+        let name = text("user", &new.user)?;
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
         let now = self.environment.clock.now();
@@ -222,13 +225,13 @@ impl Server {
                     return Err(Error::Invalid { field: "centre", reason: format!("there is no centre {centre}") });
                 }
             }
-            let known = reference.users.iter().find(|user| user.name == new.user);
+            let known = reference.users.iter().find(|user| user.name == name);
             let user = if let Some(known) = known {
                 known.user
             } else {
                 let user: UserId = self.environment.new_id();
                 let work = db.next_work()?;
-                let decision = Decision::User(User { user, name: new.user.clone() });
+                let decision = Decision::User(User { user, name: name.clone() });
                 decide(db, organisation, &Scope::Organisation, work, &decision)?;
                 user
             };

@@ -83,8 +83,11 @@ pub(crate) fn check_delivery(
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
 }
 
-/// Trims a person's text and checks its length.
-pub(crate) fn check_text(text: &str, required: bool) -> Result<String, String> {
+/// Trims a person's text and checks that it is one line of at most [`MAX_TEXT`] characters.
+///
+/// # Errors
+/// What is wrong with it, as a lowercase fragment.
+pub fn check_text(text: &str, required: bool) -> Result<String, String> {
     let text = text.trim();
     if required && text.is_empty() {
         Err("must not be empty".to_owned())

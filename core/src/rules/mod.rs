@@ -8,7 +8,8 @@ mod role;
 mod weight;
 
 pub use check::Check;
-pub(crate) use check::{check_delivery, check_phone, check_text};
+pub use check::check_text;
+pub(crate) use check::{check_delivery, check_phone};
 pub use review::{ReviewCode, look_alike};
 pub use role::{Capability, Role};
 pub use weight::{Totals, totals};
