@@ -389,7 +389,7 @@ fn nobody_writes_in_the_name_of_another() {
     let document = Automerge::load(&saved).expect("a document");
     let event = document.keys(ROOT).find(|key| key.starts_with('e')).expect("the amendment's key");
     let value = document.get(ROOT, &event).expect("a value").expect("a value").0;
-    let mut value = value.to_bytes().expect("bytes").to_vec();
+    let mut value = value.as_bytes().expect("bytes").to_vec();
     // The stamp stands first, and in it the user: array, array, byte string of sixteen.
     assert_eq!(value[2], 0x50);
     value[3] ^= 1;
