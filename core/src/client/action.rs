@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use super::{Author, FieldClient};
 use crate::Error;
-use crate::records::{self, Change, ChangeHash, Kind, Merged, Put, Stamp};
+use crate::limits::MAX_CHANGE_BYTES;
+use crate::records::{self, Change, Kind, Merged, Put, Stamp};
 use crate::scope::Scope;
 use crate::store::installation::Counters;
 use crate::store::outbox::{self, Outgoing};
 use crate::store::{inbox, records as stored};
-use crate::units::{DocumentId, HybridClock, UnitError};
+use crate::units::{DocumentId, HybridClock, Timestamp, UnitError};
 
 /// What a person saw when they decided: the record and its version. The first argument of every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +38,16 @@ impl FromStr for Basis {
     }
 }
 
-/// One change that an action makes.
-struct NewChange {
-    kind: Kind,
-    document: DocumentId,
-    scope: Scope,
-    change: Change,
-    merged: Merged,
-    /// The heads it was made on top of; empty for a new document.
-    base: Vec<ChangeHash>,
-}
-
-/// An action under construction.
+/// An action under construction, inside its transaction.
 pub(super) struct Action<'a> {
     client: &'a FieldClient,
-    pub(super) author: Author,
+    pub(super) db: &'a rusqlite::Transaction<'a>,
+    pub(super) author: &'a Author,
     /// Who, where and when: the same for all that the action writes.
     pub(super) stamp: Stamp,
     pub(super) counters: Counters,
-    changes: Vec<NewChange>,
+    now: Timestamp,
+    has_written: bool,
 }
 
 impl Action<'_> {
@@ -64,18 +56,17 @@ impl Action<'_> {
         &mut self,
         kind: Kind,
         document: DocumentId,
-        scope: Scope,
+        scope: &Scope,
         snapshot: Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<Merged, Error> {
         let change = records::create(&self.client.actor, snapshot)?;
-        if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
-            let reason =
-                format!("{} bytes, at most {} fit one record", change.raw().len(), crate::limits::MAX_CHANGE_BYTES);
+        if change.raw().len() > MAX_CHANGE_BYTES {
+            let reason = format!("{} bytes, at most {MAX_CHANGE_BYTES} fit one record", change.raw().len());
             return Err(Error::TooLarge { field: "record", reason });
         }
         let merged = records::merge(kind, document, None, &change)?;
-        self.changes.push(NewChange { kind, document, scope, change, merged, base: Vec::new() });
-        Ok(())
+        self.write(kind, document, scope, &change, &merged)?;
+        Ok(merged)
     }
 
     /// Writes keys into a document that is here, or begins one that is only known by code.
@@ -83,13 +74,42 @@ impl Action<'_> {
         &mut self,
         kind: Kind,
         document: DocumentId,
-        scope: Scope,
+        scope: &Scope,
         saved: Option<&stored::Stored>,
         puts: Vec<Put>,
-    ) -> Result<(), Error> {
-        let (bytes, base) = saved.map_or((None, Vec::new()), |it| (Some(it.saved.as_slice()), it.heads.clone()));
+    ) -> Result<Merged, Error> {
+        let bytes = saved.map(|stored| stored.saved.as_slice());
         let (change, merged) = records::edit(kind, document, bytes, &self.client.actor, puts)?;
-        self.changes.push(NewChange { kind, document, scope, change, merged, base });
+        self.write(kind, document, scope, &change, &merged)?;
+        Ok(merged)
+    }
+
+    fn write(
+        &mut self,
+        kind: Kind,
+        document: DocumentId,
+        scope: &Scope,
+        change: &Change,
+        merged: &Merged,
+    ) -> Result<(), Error> {
+        let Author { installation, grant, .. } = self.author;
+        let device_scope = Scope::Device(installation.device);
+        stored::save(self.db, scope, kind, document, merged)?;
+        outbox::add(
+            self.db,
+            &Outgoing {
+                action: self.counters.actions,
+                author: grant.user,
+                grant: grant.grant,
+                device_cursor: inbox::cursor(self.db, installation.organisation, &device_scope)?.sequence,
+                document,
+                kind,
+                scope,
+                change: change.stripped(),
+                created_at: self.now,
+            },
+        )?;
+        self.has_written = true;
         Ok(())
     }
 }
@@ -98,55 +118,30 @@ impl Action<'_> {
 const CLOCK_SLACK_MS: i64 = 120_000;
 
 impl FieldClient {
-    /// Runs one action: `build` makes its changes, `finish` may add to the transaction. Returns after the commit.
-    pub(super) fn act(
+    /// Runs one action in one transaction and returns after the commit: what was looked at is what is written upon.
+    pub(super) fn act<T>(
         &self,
-        author: Author,
-        build: impl FnOnce(&mut Action<'_>) -> Result<(), Error>,
-        finish: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        author: &Author,
+        work: impl FnOnce(&mut Action<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut counters = self.counters();
         let now = self.environment.clock.now();
-        let clock_suspect = now.0 < author.installation.server_time.0.saturating_sub(CLOCK_SLACK_MS);
-        let mut clock = HybridClock::after(counters.hybrid);
-        let at = clock.tick(now);
-        let mut action = Action {
-            client: self,
-            stamp: Stamp { user: author.installation.user, device: author.installation.device_code, at, clock_suspect },
-            counters: Counters { actions: counters.actions + 1, hybrid: at, ..*counters },
-            author,
-            changes: Vec::new(),
-        };
-        build(&mut action)?;
-        let Action { author, counters: after, changes, .. } = action;
-        self.store.write(|db| {
-            let device_scope = Scope::Device(author.installation.device);
-            let device_cursor = inbox::cursor(db, author.installation.organisation, &device_scope)?.sequence;
-            for NewChange { kind, document, scope, change, merged, base } in &changes {
-                let heads = stored::find(db, *document)?.map_or(Vec::new(), |it| it.heads);
-                if heads != *base {
-                    return Err(Error::Stale);
-                }
-                stored::save(db, scope, *kind, *document, merged)?;
-                outbox::add(
-                    db,
-                    &Outgoing {
-                        action: after.actions,
-                        author: author.grant.user,
-                        grant: author.grant.grant,
-                        device_cursor,
-                        document: *document,
-                        kind: *kind,
-                        scope,
-                        change: change.stripped(),
-                        created_at: now,
-                    },
-                )?;
+        let installation = &author.installation;
+        let clock_suspect = now.0 < installation.server_time.0.saturating_sub(CLOCK_SLACK_MS);
+        let at = HybridClock::after(counters.hybrid).tick(now);
+        let stamp = Stamp { user: installation.user, device: installation.device_code, at, clock_suspect };
+        let before = *counters;
+        let (result, after) = self.store.write(|db| {
+            let counters = Counters { actions: before.actions + 1, hybrid: at, ..before };
+            let mut action = Action { client: self, db, author, stamp, counters, now, has_written: false };
+            let result = work(&mut action)?;
+            let after = if action.has_written { action.counters } else { before };
+            if action.has_written {
+                after.save(db)?;
             }
-            after.save(db)?;
-            finish(db)
+            Ok::<_, Error>((result, after))
         })?;
         *counters = after;
-        Ok(())
+        Ok(result)
     }
 }

@@ -1,5 +1,6 @@
 //! Deliveries: recording, amending, voiding, and what a screen shows of one.
 
+use super::load::check_load;
 use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
@@ -111,62 +112,63 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
         let id = DeliveryId::from(basis.document);
-        let (version, draft) = self.draft(id)?.ok_or_else(|| not_found("draft"))?;
-        require_current(basis, id, version.to_be_bytes())?;
-        author.require_centre(&draft.centre)?;
-        let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
-        let corrupt = || Error::Internal { reason: "a bag of the draft is out of bounds".into() };
-        let bags = draft.bags.iter().map(|bag| bag.bag().ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
-        if bags.is_empty() {
-            return Err(Error::invalid("bags", "weigh at least one bag"));
-        }
-        let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
-        let rules = rules
-            .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?
-            .clone();
-        Self::confirm(self.checks(&draft, &bags, rules.moisture_required)?, accept)?;
+        let (today, zone_minutes) = (self.date(), self.environment.clock.zone_minutes());
+        self.act(&author, |action| {
+            let (version, draft) = drafts::find(action.db, id)?.ok_or_else(|| not_found("draft"))?;
+            require_current(basis, id, version.to_be_bytes())?;
+            author.require_centre(&draft.centre)?;
+            let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
+            let corrupt = || Error::Internal { reason: "a bag of the draft is out of bounds".into() };
+            let bags = draft.bags.iter().map(|bag| bag.bag().ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
+            if bags.is_empty() {
+                return Err(Error::invalid("bags", "weigh at least one bag"));
+            }
+            let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
+            let rules = rules
+                .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?;
+            let mut checks = check_delivery(
+                &bags,
+                draft.declared_bags,
+                &draft.readings,
+                rules.moisture_required,
+                draft.business_date,
+                today,
+            );
+            if let Some(load) = draft.load_id {
+                let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
+                checks.extend(check_load(action.db, &author.reference, load, gross)?);
+            }
+            Self::confirm(checks, accept)?;
 
-        let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
-        let zone_minutes = self.environment.clock.zone_minutes();
-        self.act(
-            author,
-            |action| {
-                action.counters.receipts += 1;
-                let snapshot = Snapshot {
-                    standing: Standing {
-                        user: action.stamp.user,
-                        device: action.stamp.device,
-                        clock_suspect: action.stamp.clock_suspect,
-                        zone_minutes,
-                        centre: draft.centre.clone(),
-                        season: draft.season.clone(),
-                        commodity: draft.commodity.clone(),
-                        rule_set: rules.number,
-                        load: draft.load_id,
-                        date: draft.business_date,
-                    },
-                    wall_ms: action.stamp.at.wall_ms,
-                    counter: action.stamp.at.counter,
-                    receipt_sequence: action.counters.receipts,
-                    farmer,
-                    readings: draft.readings.clone(),
-                    position: draft.position,
-                    bags: pack_bags(&bags, action.stamp.written_at()),
-                    declared_bags: draft.declared_bags,
-                    replaces: draft.replaces,
-                };
-                action.create(Kind::Delivery, id.into(), scope, encode(&snapshot))
-            },
-            |db| {
-                // The draft must still be the one that was read: a bag called out meanwhile must not vanish with it.
-                let (current, _) = drafts::find(db, id)?.ok_or(Error::Stale)?;
-                if current != version {
-                    return Err(Error::Stale);
-                }
-                Ok(drafts::remove(db, id)?)
-            },
-        )?;
-        self.delivery(id)
+            action.counters.receipts += 1;
+            let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
+            let snapshot = Snapshot {
+                standing: Standing {
+                    user: action.stamp.user,
+                    device: action.stamp.device,
+                    clock_suspect: action.stamp.clock_suspect,
+                    zone_minutes,
+                    centre: draft.centre,
+                    season: draft.season,
+                    commodity: draft.commodity,
+                    rule_set: rules.number,
+                    load: draft.load_id,
+                    date: draft.business_date,
+                },
+                wall_ms: action.stamp.at.wall_ms,
+                counter: action.stamp.at.counter,
+                receipt_sequence: action.counters.receipts,
+                farmer,
+                readings: draft.readings,
+                position: draft.position,
+                bags: pack_bags(&bags, action.stamp.written_at()),
+                declared_bags: draft.declared_bags,
+                replaces: draft.replaces,
+            };
+            let merged = action.create(Kind::Delivery, id.into(), &scope, encode(&snapshot))?;
+            drafts::remove(action.db, id)?;
+            self.delivery_view(action.db, id, merged)
+        })
     }
 
     /// Corrects a recorded delivery, with a reason. Everything stays visible.
@@ -177,7 +179,7 @@ impl FieldClient {
         if edits.is_empty() {
             return Err(Error::invalid("edits", "nothing to amend"));
         }
-        self.change_delivery(basis, reason, |delivery, stamp, reason| {
+        self.change_delivery(basis, reason, |db, delivery, stamp, reason| {
             let mut amendments = Vec::new();
             let mut added = Vec::new();
             for edit in edits {
@@ -202,7 +204,7 @@ impl FieldClient {
                     DeliveryEdit::SetLoad(load) => {
                         let season = Scope::Season(delivery.centre.clone(), delivery.season.clone());
                         if let Some(load) = load {
-                            self.store.read(|db| require_record(db, Kind::Load, (*load).into(), "load_id", &season))?;
+                            require_record(db, Kind::Load, (*load).into(), "load_id", &season)?;
                         }
                         amendments.push(Amendment::SetLoad(*load));
                     }
@@ -233,30 +235,27 @@ impl FieldClient {
     /// # Errors
     /// As [`FieldClient::amend_delivery`].
     pub fn void_delivery(&self, basis: Basis, reason: &Reason) -> Result<DeliveryView, Error> {
-        self.change_delivery(basis, reason, |delivery, stamp, reason| Ok(delivery::void(delivery, stamp, reason)))
+        self.change_delivery(basis, reason, |_, delivery, stamp, reason| Ok(delivery::void(delivery, stamp, reason)))
     }
 
     fn change_delivery(
         &self,
         basis: Basis,
         reason: &Reason,
-        puts: impl FnOnce(&Delivery, Stamp, Reason) -> Result<Vec<Put>, Error>,
+        puts: impl FnOnce(&rusqlite::Connection, &Delivery, Stamp, Reason) -> Result<Vec<Put>, Error>,
     ) -> Result<DeliveryView, Error> {
         let reason = checked(reason)?;
         let author = self.author()?;
         let id = DeliveryId::from(basis.document);
-        let (stored, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
-        require_current(basis, id, merged.version())?;
-        self.require_changeable(&author, &delivery)?;
-        self.act(
-            author,
-            |action| {
-                let puts = puts(&delivery, action.stamp, reason)?;
-                action.edit(Kind::Delivery, id.into(), stored.scope.clone(), Some(&stored), puts)
-            },
-            |_| Ok(()),
-        )?;
-        self.delivery(id)
+        self.act(&author, |action| {
+            let (stored, merged) = recorded(action.db, &author, id)?;
+            require_current(basis, id, merged.version())?;
+            let Some(Record::Delivery(delivery)) = merged.record else { return Err(not_found("delivery")) };
+            self.require_changeable(&author, &delivery)?;
+            let puts = puts(action.db, &delivery, action.stamp, reason)?;
+            let merged = action.edit(Kind::Delivery, id.into(), &stored.scope, Some(&stored), puts)?;
+            self.delivery_view(action.db, id, merged)
+        })
     }
 
     fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
@@ -285,21 +284,22 @@ impl FieldClient {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
-        if let Some((version, draft)) = self.draft(id)? {
-            return Ok(self.draft_view(id, version, &draft));
-        }
-        let (_, merged, delivery) = self.recorded(id)?.ok_or_else(|| not_found("delivery"))?;
-        let (sync, reviews) = self.store.read(|db| {
-            let sync = outbox::state(db, id.into())?;
-            Ok::<_, Error>((sync, decisions::review_codes(db, id.into())?))
-        })?;
+        self.store.read(|db| match drafts::find(db, id)? {
+            Some((version, draft)) => Ok(self.draft_view(id, version, &draft)),
+            None => self.delivery_view(db, id, recorded(db, &self.author()?, id)?.1),
+        })
+    }
+
+    fn delivery_view(&self, db: &rusqlite::Connection, id: DeliveryId, merged: Merged) -> Result<DeliveryView, Error> {
+        let version = merged.version();
+        let Some(Record::Delivery(delivery)) = merged.record else { return Err(not_found("delivery")) };
         let reference = self.reference();
         let standing = delivery.standing_bags();
         Ok(DeliveryView {
             delivery_id: id,
-            basis: Basis { document: id.into(), version: merged.version() },
+            basis: Basis { document: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
-            sync,
+            sync: outbox::state(db, id.into())?,
             receipt_number: Some(delivery.receipt_number().to_string()),
             totals: totals(standing, reference.rule_set(delivery.rule_set)),
             centre: delivery.centre,
@@ -316,7 +316,7 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
-            reviews,
+            reviews: decisions::review_codes(db, id.into())?,
         })
     }
 
@@ -340,19 +340,6 @@ impl FieldClient {
         self.author()?.require_centre(centre)?;
         let scope = Scope::Season(centre.clone(), season.clone());
         Ok(self.store.read(|db| rows::day_sum(db, &scope, date))?)
-    }
-
-    /// The recorded document behind a delivery, if this user may see it.
-    pub(super) fn recorded(&self, id: DeliveryId) -> Result<Option<(Stored, Merged, Delivery)>, Error> {
-        let author = self.author()?;
-        let found = self.store.read(|db| stored::load(db, id.into()))?;
-        Ok(match found {
-            Some((stored, mut merged)) if is_within(&author.grant, &stored.scope) => match merged.record.take() {
-                Some(Record::Delivery(delivery)) => Some((stored, merged, delivery)),
-                _ => None,
-            },
-            _ => None,
-        })
     }
 
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
@@ -387,27 +374,17 @@ impl FieldClient {
         }
     }
 
-    fn checks(&self, draft: &Draft, bags: &[Bag], moisture_required: bool) -> Result<Vec<Check>, Error> {
-        let mut checks = check_delivery(
-            bags,
-            draft.declared_bags,
-            &draft.readings,
-            moisture_required,
-            draft.business_date,
-            self.date(),
-        );
-        if let Some(load) = draft.load_id {
-            let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
-            checks.extend(self.check_load(load, gross)?);
-        }
-        Ok(checks)
-    }
-
     /// Asks about what was not accepted yet.
     pub(super) fn confirm(mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
         checks.retain(|check| !accept.contains(check));
         if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
     }
+}
+
+/// The recorded document behind a delivery, if this user may see it.
+fn recorded(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<(Stored, Merged), Error> {
+    let found = stored::load(db, id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
+    found.ok_or_else(|| not_found("delivery"))
 }
 
 fn checked(reason: &Reason) -> Result<Reason, Error> {

@@ -215,10 +215,6 @@ impl FieldClient {
         Ok(drafts.into_iter().map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
     }
 
-    pub(super) fn draft(&self, id: DeliveryId) -> Result<Option<(u64, Draft)>, Error> {
-        Ok(self.store.read(|db| drafts::find(db, id))?)
-    }
-
     pub(super) fn draft_basis(id: DeliveryId, version: u64) -> Basis {
         Basis { document: DocumentId::from(id), version: version.to_be_bytes() }
     }

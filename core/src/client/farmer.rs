@@ -1,6 +1,6 @@
 //! Farmers: registering, correcting contact details, searching.
 
-use super::{Basis, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
 use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
 use crate::records::{Conflict, Farmer, Kind, Record, encode};
@@ -52,23 +52,20 @@ impl FieldClient {
         author.require_centre(&input.centre)?;
         let details = checked(&input.details)?;
         let scope = Scope::Centre(input.centre.clone());
-        if self.has_look_alike(&scope, &details)? {
-            Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
-        }
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
-        self.act(
-            author,
-            |action| {
-                action.counters.farmers += 1;
-                let (stamp, sequence) = (action.stamp, action.counters.farmers);
-                let identity = Snapshot { centre: input.centre.clone(), stamp, sequence };
-                action.create(Kind::Farmer, farmer_id.into(), scope.clone(), encode(&identity))?;
-                let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
-                action.create(Kind::Contact, contact_id.into(), scope.clone(), encode(&contact))
-            },
-            |_| Ok(()),
-        )?;
-        self.farmer(farmer_id)
+        self.act(&author, |action| {
+            let candidates = rows::look_alike_candidates(action.db, &scope, &details)?;
+            if candidates.iter().any(|(_, other)| look_alike(other, &details)) {
+                Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
+            }
+            action.counters.farmers += 1;
+            let (stamp, sequence) = (action.stamp, action.counters.farmers);
+            let identity = Snapshot { centre: input.centre.clone(), stamp, sequence };
+            action.create(Kind::Farmer, farmer_id.into(), &scope, encode(&identity))?;
+            let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
+            action.create(Kind::Contact, contact_id.into(), &scope, encode(&contact))?;
+            farmer_view(action.db, &author, farmer_id)
+        })
     }
 
     /// Corrects contact details; fields that stay as they were are not written.
@@ -84,29 +81,25 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
         let details = checked(details)?;
-        let found = self.store.read(|db| stored::load(db, basis.document))?;
-        let Some((stored, merged)) = found.filter(|(stored, _)| is_within(&author.grant, &stored.scope)) else {
-            return Err(not_found("farmer"));
-        };
-        require_current(basis, basis.document, merged.version())?;
-        let Some(Record::Contact(contact)) = merged.record.filter(|_| stored.kind == Kind::Contact) else {
-            return Err(not_found("farmer"));
-        };
-        if contact.farmer_id != farmer_id {
-            return Err(Error::Stale);
-        }
-        if contact.details != details {
-            self.act(
-                author,
-                |action| {
-                    let puts =
-                        farmer::edit_contact(action.stamp, &contact.details, &details, || self.environment.random());
-                    action.edit(Kind::Contact, basis.document, stored.scope.clone(), Some(&stored), puts)
-                },
-                |_| Ok(()),
-            )?;
-        }
-        self.farmer(farmer_id)
+        self.act(&author, |action| {
+            let found = stored::load(action.db, basis.document)?;
+            let Some((stored, merged)) = found.filter(|(stored, _)| is_within(&author.grant, &stored.scope)) else {
+                return Err(not_found("farmer"));
+            };
+            require_current(basis, basis.document, merged.version())?;
+            let Some(Record::Contact(contact)) = merged.record.filter(|_| stored.kind == Kind::Contact) else {
+                return Err(not_found("farmer"));
+            };
+            if contact.farmer_id != farmer_id {
+                return Err(Error::Stale);
+            }
+            if contact.details != details {
+                let nonce = || self.environment.random();
+                let puts = farmer::edit_contact(action.stamp, &contact.details, &details, nonce);
+                action.edit(Kind::Contact, basis.document, &stored.scope, Some(&stored), puts)?;
+            }
+            farmer_view(action.db, &author, farmer_id)
+        })
     }
 
     /// One farmer.
@@ -115,26 +108,7 @@ impl FieldClient {
     /// [`Error::NotFound`], also while the contact details are not here; [`Error::Store`].
     pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
         let author = self.author()?;
-        self.store.read(|db| {
-            let identity = stored::load(db, farmer_id.into())?.filter(|(it, _)| is_within(&author.grant, &it.scope));
-            let Some(Record::Farmer(farmer)) = identity.and_then(|(_, merged)| merged.record) else {
-                return Err(not_found("farmer"));
-            };
-            let contact_id: ContactId = rows::contact_of(db, farmer_id)?.ok_or_else(|| not_found("farmer"))?;
-            let contact = stored::load(db, contact_id.into())?.ok_or_else(|| not_found("farmer"))?.1;
-            let version = contact.version();
-            let Some(Record::Contact(contact)) = contact.record else { return Err(not_found("farmer")) };
-            Ok(FarmerView {
-                farmer_id,
-                basis: Basis { document: contact_id.into(), version },
-                code: Farmer::code(&farmer).to_string(),
-                centre: farmer.centre,
-                details: contact.details,
-                sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
-                conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
-                reviews: decisions::review_codes(db, farmer_id.into())?,
-            })
-        })
+        self.store.read(|db| farmer_view(db, &author, farmer_id))
     }
 
     /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
@@ -146,13 +120,27 @@ impl FieldClient {
         author.require_centre(centre)?;
         Ok(self.store.read(|db| rows::farmers(db, &Scope::Centre(centre.clone()), text, limit))?)
     }
+}
 
-    fn has_look_alike(&self, scope: &Scope, details: &ContactDetails) -> Result<bool, Error> {
-        Ok(self.store.read(|db| {
-            let candidates = rows::look_alike_candidates(db, scope, details)?;
-            Ok::<_, crate::store::Error>(candidates.iter().any(|(_, other)| look_alike(other, details)))
-        })?)
-    }
+fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) -> Result<FarmerView, Error> {
+    let identity = stored::load(db, farmer_id.into())?.filter(|(it, _)| is_within(&author.grant, &it.scope));
+    let Some(Record::Farmer(farmer)) = identity.and_then(|(_, merged)| merged.record) else {
+        return Err(not_found("farmer"));
+    };
+    let contact_id: ContactId = rows::contact_of(db, farmer_id)?.ok_or_else(|| not_found("farmer"))?;
+    let contact = stored::load(db, contact_id.into())?.ok_or_else(|| not_found("farmer"))?.1;
+    let version = contact.version();
+    let Some(Record::Contact(contact)) = contact.record else { return Err(not_found("farmer")) };
+    Ok(FarmerView {
+        farmer_id,
+        basis: Basis { document: contact_id.into(), version },
+        code: Farmer::code(&farmer).to_string(),
+        centre: farmer.centre,
+        details: contact.details,
+        sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
+        conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
+        reviews: decisions::review_codes(db, farmer_id.into())?,
+    })
 }
 
 fn checked(details: &ContactDetails) -> Result<ContactDetails, Error> {

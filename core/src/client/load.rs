@@ -4,17 +4,18 @@ use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::{Basis, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
 use crate::codec::decode;
 use crate::limits::MAX_MANIFEST;
-use crate::records::load::{self, CloseRequest, Header, ManifestLine, Snapshot};
+use crate::records::load::{self, CloseRequest, Header, LoadState, ManifestLine, Snapshot};
 use crate::records::{Kind, Load, Put, Record, Stamp, encode, version};
 use crate::rules::{Capability, Check, check_text};
 use crate::scope::Scope;
+use crate::store::decisions::{self, Reference};
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
-use crate::store::{decisions, drafts, records as stored};
+use crate::store::{drafts, records as stored};
 use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
 
 /// What a load is opened with.
@@ -92,25 +93,21 @@ impl FieldClient {
         let date = self.date();
         let season = Self::season_of(&author, &input.commodity, date)?;
         let load_id: LoadId = self.environment.new_id();
-        self.act(
-            author,
-            |action| {
-                action.counters.loads += 1;
-                let header = Header {
-                    centre: input.centre.clone(),
-                    season: season.clone(),
-                    date,
-                    device: action.stamp.device,
-                    sequence: action.counters.loads,
-                    lorry: input.lorry.clone(),
-                };
-                let snapshot = Snapshot { header, stamp: action.stamp, driver };
-                let scope = Scope::Season(input.centre.clone(), season.clone());
-                action.create(Kind::Load, load_id.into(), scope, encode(&snapshot))
-            },
-            |_| Ok(()),
-        )?;
-        self.load(load_id)
+        self.act(&author, |action| {
+            action.counters.loads += 1;
+            let scope = Scope::Season(input.centre.clone(), season.clone());
+            let header = Header {
+                centre: input.centre.clone(),
+                season,
+                date,
+                device: action.stamp.device,
+                sequence: action.counters.loads,
+                lorry: input.lorry.clone(),
+            };
+            let snapshot = Snapshot { header, stamp: action.stamp, driver };
+            action.create(Kind::Load, load_id.into(), &scope, encode(&snapshot))?;
+            load_view(action.db, &author, load_id)
+        })
     }
 
     /// Joins a load that another phone opened, by the code it shows; works without network and without having seen the load.
@@ -123,30 +120,25 @@ impl FieldClient {
         author.require(Capability::JoinLoad)?;
         let JoinCode { load: load_id, header } = JoinCode::read(join_code)?;
         author.require_centre(&header.centre)?;
-        let known = self.store.read(|db| stored::load(db, load_id.into()))?;
         let me = (author.installation.user, author.installation.device_code);
-        let (saved, joined) = match known {
-            Some((saved, merged)) => match merged.record {
-                Some(Record::Load(load)) => {
-                    let joined = load.loaders.iter().any(|loader| (loader.user, loader.device) == me);
-                    (Some(saved), joined)
-                }
-                _ => return Err(Error::invalid("join_code", "it names something else than a load")),
-            },
-            None => (None, false),
-        };
-        if !joined {
-            self.act(
-                author,
-                |action| {
-                    let scope = Scope::Season(header.centre.clone(), header.season.clone());
-                    let puts = load::join(action.stamp, header);
-                    action.edit(Kind::Load, load_id.into(), scope, saved.as_ref(), puts)
+        self.act(&author, |action| {
+            let (saved, joined) = match stored::load(action.db, load_id.into())? {
+                Some((saved, merged)) => match merged.record {
+                    Some(Record::Load(load)) => {
+                        let joined = load.loaders.iter().any(|loader| (loader.user, loader.device) == me);
+                        (Some(saved), joined)
+                    }
+                    _ => return Err(Error::invalid("join_code", "it names something else than a load")),
                 },
-                |_| Ok(()),
-            )?;
-        }
-        self.load(load_id)
+                None => (None, false),
+            };
+            if !joined {
+                let scope = Scope::Season(header.centre.clone(), header.season.clone());
+                let puts = load::join(action.stamp, header);
+                action.edit(Kind::Load, load_id.into(), &scope, saved.as_ref(), puts)?;
+            }
+            load_view(action.db, &author, load_id)
+        })
     }
 
     /// Corrects the lorry of a load.
@@ -159,7 +151,7 @@ impl FieldClient {
         if !author.reference.lorries.iter().any(|known| known.lorry == *lorry) {
             return Err(Error::invalid("lorry", format!("no lorry {lorry} is known: check the plate")));
         }
-        self.change_load(basis, |view, stamp| {
+        self.change_load(&author, basis, |_, view, stamp| {
             if view.load.lorry == *lorry {
                 return Err(Error::invalid("lorry", "it is this lorry already"));
             }
@@ -173,13 +165,13 @@ impl FieldClient {
     /// [`Error::Stale`] if the load or its manifest is no longer what was shown, [`Error::Refused`] without a delivery or while a draft
     /// for it lies on this phone, [`Error::TooLarge`], [`Error::NotFound`].
     pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
-        self.author()?.require(Capability::OpenLoad)?;
-        let load_id = LoadId::from(basis.document);
-        let drafts = self.store.read(drafts::all)?;
-        if drafts.iter().any(|(_, _, draft)| draft.load_id == Some(load_id)) {
-            return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
-        }
-        self.change_load(basis, |view, stamp| {
+        let author = self.author()?;
+        author.require(Capability::OpenLoad)?;
+        self.change_load(&author, basis, |db, view, stamp| {
+            let load_id = Some(view.load.load_id);
+            if drafts::all(db)?.iter().any(|(_, _, draft)| draft.load_id == load_id) {
+                return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
+            }
             if view.manifest_hash != manifest_hash {
                 return Err(Error::Stale);
             }
@@ -196,25 +188,19 @@ impl FieldClient {
 
     fn change_load(
         &self,
+        author: &Author,
         basis: Basis,
-        puts: impl FnOnce(&LoadView, Stamp) -> Result<Vec<Put>, Error>,
+        puts: impl FnOnce(&rusqlite::Connection, &LoadView, Stamp) -> Result<Vec<Put>, Error>,
     ) -> Result<LoadView, Error> {
-        let author = self.author()?;
         let load_id = LoadId::from(basis.document);
-        let view = self.load(load_id)?;
-        require_current(basis, load_id, view.basis.version)?;
-        let saved = self.store.read(|db| stored::find(db, load_id.into()))?.ok_or_else(|| not_found("load"))?;
-        // The view was another snapshot: what a sync brought in between was not seen.
-        require_current(basis, load_id, version(&saved.heads))?;
-        self.act(
-            author,
-            |action| {
-                let puts = puts(&view, action.stamp)?;
-                action.edit(Kind::Load, load_id.into(), saved.scope.clone(), Some(&saved), puts)
-            },
-            |db| if manifest(db, load_id)? == view.manifest { Ok(()) } else { Err(Error::Stale) },
-        )?;
-        self.load(load_id)
+        self.act(author, |action| {
+            let view = load_view(action.db, author, load_id)?;
+            require_current(basis, load_id, view.basis.version)?;
+            let saved = stored::find(action.db, load_id.into())?.ok_or_else(|| not_found("load"))?;
+            let puts = puts(action.db, &view, action.stamp)?;
+            action.edit(Kind::Load, load_id.into(), &saved.scope, Some(&saved), puts)?;
+            load_view(action.db, author, load_id)
+        })
     }
 
     /// One load.
@@ -223,23 +209,7 @@ impl FieldClient {
     /// [`Error::NotFound`], [`Error::Store`].
     pub fn load(&self, load_id: LoadId) -> Result<LoadView, Error> {
         let author = self.author()?;
-        self.store.read(|db| {
-            let found = stored::load(db, load_id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
-            let Some((_, merged)) = found else { return Err(not_found("load")) };
-            let basis = Basis { document: load_id.into(), version: merged.version() };
-            let Some(Record::Load(load)) = merged.record else { return Err(not_found("load")) };
-            let manifest = manifest(db, load_id)?;
-            Ok(LoadView {
-                basis,
-                sync: outbox::state(db, load_id.into())?,
-                sum: rows::load_sum(db, load_id)?,
-                manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
-                manifest,
-                join_code: JoinCode { load: load_id, header: load.header.clone() }.write(),
-                reviews: decisions::review_codes(db, load_id.into())?,
-                load,
-            })
-        })
+        self.store.read(|db| load_view(db, &author, load_id))
     }
 
     /// The loads of a centre's season and day.
@@ -251,26 +221,43 @@ impl FieldClient {
         let scope = Scope::Season(centre.clone(), season.clone());
         Ok(self.store.read(|db| rows::loads(db, &scope, date))?)
     }
+}
 
-    /// What is unusual about putting this much more on a load.
-    pub(super) fn check_load(&self, load_id: LoadId, more: Grams) -> Result<Vec<Check>, Error> {
-        let reference = self.reference();
-        Ok(self.store.read(|db| {
-            let Some((_, merged)) = stored::load(db, load_id.into())? else { return Ok(Vec::new()) };
-            let Some(Record::Load(load)) = merged.record else { return Ok(Vec::new()) };
-            let mut checks = Vec::new();
-            if !load.close_requests.is_empty() {
-                checks.push(Check::LoadClosing);
-            }
-            let payload = reference.lorries.iter().find(|it| it.lorry == load.lorry).map(|it| it.payload);
-            if payload.is_some_and(|payload| {
-                payload.0 > 0 && rows::load_sum(db, load_id).is_ok_and(|sum| sum.gross + more > payload)
-            }) {
-                checks.push(Check::OverCapacity);
-            }
-            Ok::<_, crate::store::Error>(checks)
-        })?)
+fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
+    let found = stored::load(db, load_id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
+    let Some((_, merged)) = found else { return Err(not_found("load")) };
+    let basis = Basis { document: load_id.into(), version: merged.version() };
+    let Some(Record::Load(load)) = merged.record else { return Err(not_found("load")) };
+    let manifest = manifest(db, load_id)?;
+    Ok(LoadView {
+        basis,
+        sync: outbox::state(db, load_id.into())?,
+        sum: rows::load_sum(db, load_id)?,
+        manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
+        manifest,
+        join_code: JoinCode { load: load_id, header: load.header.clone() }.write(),
+        reviews: decisions::review_codes(db, load_id.into())?,
+        load,
+    })
+}
+
+/// What is unusual about putting this much more on a load.
+pub(super) fn check_load(
+    db: &rusqlite::Connection,
+    reference: &Reference,
+    load_id: LoadId,
+    more: Grams,
+) -> Result<Vec<Check>, Error> {
+    let Some(load) = rows::load_row(db, load_id)? else { return Ok(Vec::new()) };
+    let mut checks = Vec::new();
+    if load.state == LoadState::Closing {
+        checks.push(Check::LoadClosing);
     }
+    let payload = reference.lorries.iter().find(|it| it.lorry == load.lorry).map_or(Grams::ZERO, |it| it.payload);
+    if payload > Grams::ZERO && rows::load_sum(db, load_id)?.gross + more > payload {
+        checks.push(Check::OverCapacity);
+    }
+    Ok(checks)
 }
 
 /// The deliveries on a load that count, by id.

@@ -2,7 +2,7 @@
 //!
 //! Owns the reading of the projection tables. Pages go by key, so that arriving rows neither repeat nor skip.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::Error;
 use crate::records::farmer::ContactDetails;
@@ -205,30 +205,38 @@ pub struct LoadRow {
     pub conflicts: u32,
 }
 
+const LOAD: &str = "SELECT load_id, scope, number, lorry, business_day, state, loaders, conflicts FROM loads";
+
+fn load(row: &Row<'_>) -> rusqlite::Result<LoadRow> {
+    let state: u8 = row.get(5)?;
+    Ok(LoadRow {
+        load_id: row.get(0)?,
+        scope: row.get(1)?,
+        number: row.get(2)?,
+        lorry: row.get(3)?,
+        business_date: BusinessDate(row.get(4)?),
+        state: if state == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing },
+        loaders: row.get(6)?,
+        conflicts: row.get(7)?,
+    })
+}
+
+/// One load.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn load_row(db: &Connection, id: LoadId) -> Result<Option<LoadRow>, Error> {
+    let mut statement = db.prepare_cached(&format!("{LOAD} WHERE load_id = ?1"))?;
+    Ok(statement.query_row([id], load).optional()?)
+}
+
 /// The loads of a scope and day, in the order of their numbers.
 ///
 /// # Errors
 /// What SQLite reports.
 pub fn loads(db: &Connection, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT load_id, scope, number, lorry, business_day, state, loaders, conflicts FROM loads
-         WHERE scope = :scope AND business_day = :day ORDER BY number, load_id",
-    )?;
-    let load = |row: &Row<'_>| {
-        let state: u8 = row.get(5)?;
-        Ok(LoadRow {
-            load_id: row.get(0)?,
-            scope: row.get(1)?,
-            number: row.get(2)?,
-            lorry: row.get(3)?,
-            business_date: BusinessDate(row.get(4)?),
-            state: if state == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing },
-            loaders: row.get(6)?,
-            conflicts: row.get(7)?,
-        })
-    };
-    let parameters = named_params! { ":scope": scope, ":day": date.0 };
-    Ok(statement.query_map(parameters, load)?.collect::<Result<_, _>>()?)
+    let query = format!("{LOAD} WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id");
+    Ok(db.prepare_cached(&query)?.query_map((scope, date.0), load)?.collect::<Result<_, _>>()?)
 }
 
 /// A farmer in a list, with contact details if they are here.
