@@ -69,7 +69,7 @@ impl Recorded {
         let [record, record_floor] = &self.record;
         table.times("record a delivery", record, record_floor, ["≤ 1.15×", "≤ 1.5×"]);
         let cells = [micros(self.view.median_us()), none(), none(), none()];
-        table.line("  of it reading the view, about", cells, self.view.len());
+        table.line("  reading its view again", cells, self.view.len());
         table.times("add a bag to a draft", bag, bag_floor, ["≤ 1.3×", "–"]);
     }
 
@@ -79,7 +79,7 @@ impl Recorded {
         let what = format!("record a delivery, {unsent} unsent");
         table.times(&what, record, record_floor, ["–", "–"]);
         let cells = [micros(self.view.median_us()), none(), none(), none()];
-        table.line("  of it reading the view, about", cells, self.view.len());
+        table.line("  reading its view again", cells, self.view.len());
     }
 }
 
