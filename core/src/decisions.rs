@@ -5,7 +5,9 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::records::ChangeHash;
 use crate::rules::Role;
+use crate::scope::Scope;
 use crate::units::{
     BagType, BusinessDate, CentreCode, CommodityCode, DeviceId, DocumentId, Grams, GrantId, LorryPlate, OrganisationId,
     ReviewId, SeasonCode, Timestamp, UserId,
@@ -41,6 +43,24 @@ pub enum Decision {
     /// A matter that waits for a person.
     #[n(8)]
     Review(#[n(0)] Review),
+    /// A grant has ended.
+    #[n(9)]
+    Revocation(#[n(0)] Revocation),
+    /// A user is suspended on a device, or no longer.
+    #[n(10)]
+    Suspension(#[n(0)] Suspension),
+    /// What a device must do about itself.
+    #[n(11)]
+    Order(#[n(0)] DeviceOrder),
+    /// A document belongs elsewhere from here on.
+    #[n(12)]
+    Move(#[n(0)] Move),
+    /// A person is forgotten: the bytes of a document are dropped everywhere.
+    #[n(13)]
+    Erasure(#[n(0)] Erasure),
+    /// A person decided about held changes.
+    #[n(14)]
+    Ruling(#[n(0)] Ruling),
 }
 
 /// Whose data this is.
@@ -207,4 +227,139 @@ pub struct Review {
     /// When the server raised it.
     #[n(3)]
     pub raised_at: Timestamp,
+}
+
+/// The end of a grant. What was made without knowing of it is logged and reviewed, what was made knowing it is held.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Revocation {
+    /// Which grant.
+    #[n(0)]
+    pub grant: GrantId,
+    /// When the office said so.
+    #[n(1)]
+    pub revoked_at: Timestamp,
+}
+
+/// Whether a user may work on a device; stands in the scope of each device that the user has a grant on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Suspension {
+    /// Who.
+    #[n(0)]
+    pub user: UserId,
+    /// On which device.
+    #[n(1)]
+    pub device: DeviceId,
+    /// Whether it holds from here on; `false` lifts it.
+    #[n(2)]
+    pub is_suspended: bool,
+    /// When the office said so.
+    #[n(3)]
+    pub suspended_at: Timestamp,
+}
+
+/// An order to a device; the newest counts.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct DeviceOrder {
+    /// To whom.
+    #[n(0)]
+    pub device: DeviceId,
+    /// What to do.
+    #[n(1)]
+    pub order: Order,
+    /// Since when.
+    #[n(2)]
+    pub ordered_at: Timestamp,
+}
+
+/// What a device may be told about itself. The numbers are on every wire: never reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Order {
+    /// Go on: an earlier order no longer holds.
+    #[n(0)]
+    Work,
+    /// It is lost: record nothing, read nothing more; what it hands in is held.
+    #[n(1)]
+    Lost,
+    /// Hand everything in, then destroy what is here.
+    #[n(2)]
+    Wipe,
+    /// A second copy of it is about: take a new key and a new id.
+    #[n(3)]
+    Rekey,
+}
+
+impl Order {
+    /// The order's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Lost => "lost",
+            Self::Wipe => "wipe",
+            Self::Rekey => "rekey",
+        }
+    }
+}
+
+/// A document leaves a scope for another. The decision stands in both; the document's bytes travel beside it in the new one.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Move {
+    /// Which document.
+    #[n(0)]
+    pub document: DocumentId,
+    /// The number of its kind.
+    #[n(1)]
+    pub kind: u8,
+    /// How many moves of this document there were, this one included: the highest counts.
+    #[n(2)]
+    pub number: u32,
+    /// Where it was.
+    #[n(3)]
+    pub from: Scope,
+    /// Where it is.
+    #[n(4)]
+    pub to: Scope,
+    /// SHA-256 of the document's bytes as they were then.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub saved_hash: [u8; 32],
+    /// When the office said so.
+    #[n(6)]
+    pub moved_at: Timestamp,
+}
+
+/// The end of a document's bytes. Hashes stay, so chains and signatures still hold.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Erasure {
+    /// Which document.
+    #[n(0)]
+    pub document: DocumentId,
+    /// When the office said so.
+    #[n(1)]
+    pub erased_at: Timestamp,
+}
+
+/// What a person decided about held changes of a device; stands in the device's scope.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Ruling {
+    /// The document.
+    #[n(0)]
+    pub document: DocumentId,
+    /// The changes, those that follow from the first among them.
+    #[n(1)]
+    pub changes: Vec<ChangeHash>,
+    /// Whether they are in the log now; otherwise they went back to their author.
+    #[n(2)]
+    pub is_approved: bool,
+    /// Words for the author, may be empty.
+    #[n(3)]
+    pub reason: String,
+    /// When.
+    #[n(4)]
+    pub ruled_at: Timestamp,
 }

@@ -22,6 +22,8 @@ pub enum ErrorCode {
     NotAllowed,
     /// The user's grant does not reach there.
     OutOfScope,
+    /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
+    Locked,
     /// The device is not enrolled, or its server does not know it.
     Unauthorized,
     /// No connection to the server.
@@ -44,7 +46,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotFound,
         Self::InvalidInput,
         Self::TooLarge,
@@ -52,6 +54,7 @@ impl ErrorCode {
         Self::Stale,
         Self::NotAllowed,
         Self::OutOfScope,
+        Self::Locked,
         Self::Unauthorized,
         Self::Offline,
         Self::RateLimited,
@@ -73,6 +76,7 @@ impl ErrorCode {
             Self::Stale => "stale",
             Self::NotAllowed => "not_allowed",
             Self::OutOfScope => "out_of_scope",
+            Self::Locked => "locked",
             Self::Unauthorized => "unauthorized",
             Self::Offline => "offline",
             Self::RateLimited => "rate_limited",
@@ -123,7 +127,7 @@ pub enum Error {
     /// Say why it cannot be done.
     #[error("{reason}")]
     Refused {
-        /// [`ErrorCode::NotAllowed`] or [`ErrorCode::OutOfScope`].
+        /// [`ErrorCode::NotAllowed`], [`ErrorCode::OutOfScope`] or [`ErrorCode::Locked`].
         code: ErrorCode,
         /// Why.
         reason: String,
@@ -186,6 +190,10 @@ impl Error {
 
     pub(crate) fn invalid(field: &'static str, reason: impl fmt::Display) -> Self {
         Self::Invalid { field, reason: reason.to_string() }
+    }
+
+    pub(crate) fn locked(reason: impl Into<String>) -> Self {
+        Self::Refused { code: ErrorCode::Locked, reason: reason.into() }
     }
 
     pub(crate) fn not_allowed(reason: impl Into<String>) -> Self {

@@ -86,7 +86,7 @@ impl Outcome {
                     values: conflict.values.iter().map(|value| said(&phones, value)).collect(),
                 }),
                 InboxKind::Review { code, .. } => reviews.push(ReviewLine { code, records }),
-                InboxKind::Held { .. } => held += 1,
+                InboxKind::Held { .. } | InboxKind::Returned { .. } => held += 1,
             }
         }
         let total = |phone: &Phone| -> anyhow::Result<PhoneTotal> {

@@ -2,11 +2,11 @@
 //!
 //! Invariant: a code is redeemed once; the same code with the same key is answered the same way again, so a lost answer costs nothing.
 
-use farmtally_core::decisions::{Decision, Grant};
+use farmtally_core::decisions::{Decision, Grant, Order};
 use farmtally_core::environment::Environment;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{EnrolRequest, Enrolment};
-use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId};
+use farmtally_core::sync::message::{EnrolRequest, Enrolment, RekeyRequest};
+use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId, Timestamp};
 
 use crate::Error;
 use crate::ingest::decide;
@@ -58,6 +58,8 @@ pub(crate) fn enrol(
                     enrolled_at: now,
                     seen_at: now,
                     head: None,
+                    ancestor: None,
+                    wiped_at: None,
                 };
                 device.code = db.add_device(&device)?;
                 grant(db, environment, organisation, &code, fresh)?;
@@ -68,7 +70,11 @@ pub(crate) fn enrol(
         Ok(())
     })?;
     let device = enrolled.ok_or(Error::NotFound { what: "device" })?;
-    Ok(Enrolment {
+    Ok(answer(keys, organisation, &device, now))
+}
+
+fn answer(keys: &Keys, organisation: OrganisationId, device: &Device, now: Timestamp) -> Enrolment {
+    Enrolment {
         organisation,
         device: device.device,
         device_code: device.code,
@@ -77,7 +83,74 @@ pub(crate) fn enrol(
         successor_key: keys.successor(),
         challenge: keys.challenge(now),
         server_time: now,
-    })
+    }
+}
+
+/// Lets a device that was copied go on under a new key and id. The first copy inherits the grants; any further one only hands in, until
+/// the office grants it something.
+pub(crate) fn rekey(
+    storage: &dyn Storage,
+    keys: &Keys,
+    environment: &Environment,
+    organisation: OrganisationId,
+    old: DeviceId,
+    request: &RekeyRequest,
+) -> Result<Enrolment, Error> {
+    let wrong = |reason: &str| Error::Invalid { field: "public_key", reason: reason.to_owned() };
+    let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
+    let fresh: DeviceId = environment.new_id();
+    let now = environment.clock.now();
+    // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
+    storage.add_route(fresh.as_bytes(), organisation)?;
+    let mut rekeyed = None;
+    storage.write(organisation, &mut |db| {
+        let devices = db.devices()?;
+        if let Some(known) = devices.iter().find(|device| device.public_key == key) {
+            if known.ancestor != Some(old) {
+                return Err(wrong("this key belongs to another device"));
+            }
+            rekeyed = Some(known.clone());
+            return Ok(());
+        }
+        if db.order(old)?.is_none_or(|order| order.order != Order::Rekey) {
+            return Err(wrong("nobody asked this device to take a new key"));
+        }
+        let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
+        let is_first =
+            devices.iter().all(|device| device.ancestor.is_none() || root(&devices, device) != root(&devices, &before));
+        let mut device = Device {
+            device: fresh,
+            public_key: key,
+            enrolled_at: now,
+            seen_at: now,
+            head: None,
+            ancestor: Some(old),
+            wiped_at: None,
+            ..before
+        };
+        device.code = db.add_device(&device)?;
+        if is_first {
+            let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == old).collect();
+            for grant in grants {
+                let work = db.next_work()?;
+                let grant = Grant { grant: environment.new_id(), device: fresh, ..grant };
+                decide(db, organisation, &Scope::Device(fresh), work, &Decision::Grant(grant))?;
+            }
+        }
+        rekeyed = Some(device);
+        Ok(())
+    })?;
+    let device = rekeyed.ok_or(Error::NotFound { what: "device" })?;
+    Ok(answer(keys, organisation, &device, now))
+}
+
+/// The installation that a device began as.
+fn root(devices: &[Device], device: &Device) -> DeviceId {
+    let mut at = device;
+    while let Some(before) = at.ancestor.and_then(|id| devices.iter().find(|device| device.device == id)) {
+        at = before;
+    }
+    at.device
 }
 
 /// Redeems the code: the grant goes into the device's own scope.

@@ -97,6 +97,8 @@ fn router(server: Arc<Server>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/v1/enrol", post(enrol))
         .route("/v1/sync", post(sync))
+        .route("/v1/rekey", post(rekey))
+        .route("/v1/wiped", post(wiped))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .with_state(server)
@@ -108,6 +110,14 @@ async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Byte
 
 async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(server, "/v1/sync", &headers, &body).await
+}
+
+async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(server, "/v1/rekey", &headers, &body).await
+}
+
+async fn wiped(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(server, "/v1/wiped", &headers, &body).await
 }
 
 async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {

@@ -1,22 +1,29 @@
 //! What phones hand over: judged, merged, logged, reviewed.
 //!
 //! Owns the order of checks (docs/protocol.md, "Verdicts"). Never judges by a domain rule: what breaks one is logged and reviewed.
-//! Invariants: verdict, log, chain head, document and row are one transaction; a bundle that came before gets the same verdicts again.
+//! Invariants: verdict, log, chain head, document and row are one transaction; verdicts follow from what is kept, so an entry that comes
+//! again, in whichever bundle, gets the verdict that holds by then. What an entry waits for mends it, whoever brings it.
 
 use std::collections::BTreeSet;
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
-use farmtally_core::decisions::{Decision, Grant};
-use farmtally_core::records::{self, Change, Kind, Record, merge};
+use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Ruling};
+use farmtally_core::records::{self, Change, ChangeHash, Kind, Record, Stamp, merge};
 use farmtally_core::rules::{ReviewCode, look_alike};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::{Bundle, BundleHash, Envelope, OpenedEntry, Refusal};
+use farmtally_core::sync::bundle::{Bundle, BundleHash, Envelope, Header, OpenedEntry, Refusal};
+use farmtally_core::sync::log::EntryHash;
 use farmtally_core::sync::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
-use farmtally_core::units::{DeviceCode, DocumentId, LoadId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceId, DocumentId, LoadId, OrganisationId, Timestamp};
 
 use crate::Error;
-use crate::storage::{HeldEntry, NewEntry, StoredBundle, Transaction};
+use crate::storage::{DeferredEntry, Device, HeldEntry, NewEntry, ReturnedEntry, StoredBundle, Transaction};
+
+/// The kind of an entry that is no record: a draft of a phone that was wiped.
+const DRAFT: u8 = 0;
+/// The code of an entry that is held only because it builds on one that is.
+pub(crate) const FOLLOWS: &str = "follows_held";
 
 /// Judges a bundle as a whole, then each of its entries.
 pub(crate) fn ingest(
@@ -55,53 +62,62 @@ fn judge(
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<Vec<VerdictRun>, Error> {
-    let hash = bundle.hash();
-    let known = db.verdicts(hash)?;
-    let is_deferred = |run: &VerdictRun| matches!(run.verdict, Verdict::Deferred { .. });
-    if let Some(runs) = &known
-        && !runs.iter().any(is_deferred)
-    {
-        return Ok(runs.clone());
+    let (hash, Header { device, sequence, .. }) = (bundle.hash(), &bundle.header);
+    let is_new = db.bundle(hash)?.is_none();
+    let is_fork = is_new && db.has_other_bundle(*device, *sequence, hash)?;
+    if is_new {
+        db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes, received_at: now })?;
+        let head = db.device(*device)?.and_then(|device| device.head);
+        if head.is_none_or(|head| head.sequence < *sequence) {
+            db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
+        }
     }
-    let device = db.device(bundle.header.device)?.ok_or(Error::NotFound { what: "device" })?;
-    let work = db.next_work()?;
-    let touched = BTreeSet::new();
-    let mut ingest = Ingest { db, organisation, bundle: hash, device: device.code, now, work, touched };
+    let mut ingest = Ingest::new(db, organisation, now)?;
+    let source = ingest.source(*device, hash)?;
     let mut verdicts = Vec::new();
     for (number, entry) in (0..).zip(bundle.open()) {
-        verdicts.push(ingest.entry(number, &entry)?);
+        verdicts.push(ingest.entry(&source, number, &entry)?);
     }
-    ingest.raise_reviews()?;
-    let is_fork = ingest.db.has_other_bundle(bundle.header.device, bundle.header.sequence, hash)?;
-    if known.is_none() && is_fork {
-        let forked = DocumentId::from(*bundle.header.device.as_bytes());
-        ingest.raise(&Scope::Device(bundle.header.device), ReviewCode::DeviceFork, vec![forked])?;
+    ingest.finish()?;
+    if is_fork {
+        ingest.fork(*device)?;
     }
-    let runs = Verdict::runs(verdicts);
-    db.save_bundle(&StoredBundle {
-        hash,
-        device: bundle.header.device,
-        sequence: bundle.header.sequence,
-        bytes,
-        verdicts: &runs,
-        received_at: now,
-    })?;
-    if device.head.is_none_or(|head| head.sequence < bundle.header.sequence) {
-        db.set_head(bundle.header.device, DeviceHead { sequence: bundle.header.sequence, hash })?;
-    }
-    Ok(runs)
+    Ok(Verdict::runs(verdicts))
 }
 
-struct Ingest<'a> {
+/// Judges again what waited for a newer server.
+pub(crate) fn judge_unknown_kinds(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let waiting: Vec<_> = db.deferred(None)?.into_iter().filter(|entry| entry.missing.is_empty()).collect();
+    let mut ingest = Ingest::new(db, organisation, now)?;
+    for entry in waiting {
+        if !matches!(ingest.judge_again(&entry)?, Verdict::Deferred { .. }) {
+            ingest.judge_waiting(entry.document, entry.change)?;
+        }
+    }
+    ingest.finish()
+}
+
+/// Judging within one transaction.
+pub(crate) struct Ingest<'a> {
     db: &'a mut dyn Transaction,
     organisation: OrganisationId,
-    bundle: BundleHash,
-    /// The code of the device that sealed the bundle.
-    device: DeviceCode,
     now: Timestamp,
     work: u64,
     /// Records that changed, for the reviews.
     touched: BTreeSet<(Kind, DocumentId)>,
+    /// Records that came under a grant that had ended, unknown to their author.
+    unknowing: BTreeSet<(Scope, DocumentId)>,
+}
+
+/// Where entries come from: a bundle, and the device that sealed it with those that it was before.
+pub(crate) struct Source {
+    bundle: BundleHash,
+    lineage: Vec<Device>,
+    is_lost: bool,
 }
 
 /// Why an entry waits for a person.
@@ -114,35 +130,146 @@ impl Hold {
     fn new(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into() }
     }
+
+    fn not_allowed(reason: impl Into<String>) -> Self {
+        Self::new("not_allowed", reason)
+    }
 }
 
-impl Ingest<'_> {
-    fn entry(&mut self, number: u32, entry: &OpenedEntry) -> Result<Verdict, Error> {
-        let envelope = &entry.envelope;
-        let change = match &entry.change {
-            Ok(change) => change,
-            Err(reason) => return self.hold(number, envelope, Hold::new("malformed", reason)),
-        };
-        if let Some((scope, sequence)) = self.db.place_of(envelope.document, change.hash())? {
-            return Ok(Verdict::Logged { scope, sequence });
+/// What may stop an entry from being logged at once.
+enum Stop {
+    Hold(Hold),
+    Defer(Vec<ChangeHash>),
+    Error(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<Hold> for Stop {
+    fn from(hold: Hold) -> Self {
+        Self::Hold(hold)
+    }
+}
+
+impl<'a> Ingest<'a> {
+    pub(crate) fn new(
+        db: &'a mut dyn Transaction,
+        organisation: OrganisationId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let work = db.next_work()?;
+        Ok(Self { db, organisation, now, work, touched: BTreeSet::new(), unknowing: BTreeSet::new() })
+    }
+
+    pub(crate) fn source(&mut self, device: DeviceId, bundle: BundleHash) -> Result<Source, Error> {
+        let mut lineage = Vec::new();
+        let mut next = Some(device);
+        while let Some(device) = next.map(|id| self.db.device(id)).transpose()?.flatten() {
+            next = device.ancestor;
+            lineage.push(device);
         }
-        let Some(kind) = Kind::from_number(envelope.kind) else {
-            return Ok(Verdict::Deferred { missing: Vec::new() });
-        };
-        if let Err(hold) = self.permission(kind, envelope, change)? {
-            return self.hold(number, envelope, hold);
+        let is_lost = self.db.order(device)?.is_some_and(|order| order.order == Order::Lost);
+        Ok(Source { bundle, lineage, is_lost })
+    }
+
+    /// What became of an entry; whatever waited for it is judged as well.
+    fn entry(&mut self, source: &Source, number: u32, entry: &OpenedEntry) -> Result<Verdict, Error> {
+        let verdict = self.verdict(source, number, entry)?;
+        if !matches!(verdict, Verdict::Deferred { .. }) {
+            self.db.remove_deferred(entry.envelope.document, entry.hash)?;
+            self.judge_waiting(entry.envelope.document, entry.hash)?;
         }
-        match self.merge(number, kind, envelope, change)? {
+        Ok(verdict)
+    }
+
+    /// What was said before, if that was final, or a judgement.
+    fn verdict(&mut self, source: &Source, number: u32, entry: &OpenedEntry) -> Result<Verdict, Error> {
+        if let Some(verdict) = self.settled(entry)? {
+            return Ok(verdict);
+        }
+        match self.log(source, number, entry) {
             Ok(verdict) => Ok(verdict),
-            Err(hold) => self.hold(number, envelope, hold),
+            Err(Stop::Hold(hold)) => self.hold(source, number, entry, hold),
+            Err(Stop::Defer(missing)) => self.wait(source, number, entry, missing),
+            Err(Stop::Error(error)) => Err(error),
         }
     }
 
-    fn hold(&mut self, entry: u32, envelope: &Envelope, hold: Hold) -> Result<Verdict, Error> {
+    /// Judges again what waited for a change, and what waited for that.
+    pub(crate) fn judge_waiting(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+        let mut waiting = self.db.deferred(Some(document))?;
+        let mut settled = vec![change];
+        while let Some(change) = settled.pop() {
+            let (due, rest) = waiting.into_iter().partition::<Vec<_>, _>(|entry| entry.missing.contains(&change));
+            waiting = rest;
+            for mut entry in due {
+                match self.judge_again(&entry)? {
+                    Verdict::Deferred { missing } => {
+                        entry.missing = missing;
+                        waiting.push(entry);
+                    }
+                    _ => settled.push(entry.change),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_again(&mut self, waiting: &DeferredEntry) -> Result<Verdict, Error> {
+        let Some((source, entry)) = self.opened(waiting.bundle, waiting.entry)? else {
+            return Ok(Verdict::Deferred { missing: waiting.missing.clone() });
+        };
+        let verdict = self.verdict(&source, waiting.entry, &entry)?;
+        if !matches!(verdict, Verdict::Deferred { .. }) {
+            self.db.remove_deferred(waiting.document, waiting.change)?;
+        }
+        Ok(verdict)
+    }
+
+    fn settled(&mut self, entry: &OpenedEntry) -> Result<Option<Verdict>, Error> {
+        let document = entry.envelope.document;
+        if let Some((scope, sequence)) = self.db.place_of(document, entry.hash)? {
+            return Ok(Some(Verdict::Logged { scope, sequence }));
+        }
+        if self.db.is_erased(document)? {
+            return Ok(Some(Verdict::Erased));
+        }
+        // By device and grant too: nobody can get another's change held by handing it over in the own name.
+        let hash = EntryHash::of_change(&entry.envelope, entry.hash);
+        if let Some(held) = self.db.held_entry(hash)? {
+            return Ok(Some(Verdict::Held { code: held.code, reason: held.reason }));
+        }
+        let returned =
+            self.db.returned(document, entry.hash)?.into_iter().find(|it| it.device == entry.envelope.device);
+        Ok(returned.map(|it| Verdict::Returned { reason: it.reason }))
+    }
+
+    /// The checks in their order; whoever passes them all is logged.
+    fn log(&mut self, source: &Source, number: u32, entry: &OpenedEntry) -> Result<Verdict, Stop> {
+        let envelope = &entry.envelope;
+        if envelope.kind == DRAFT {
+            return Err(Hold::new("draft", "a draft of a phone that was wiped").into());
+        }
+        let change = entry.change.as_ref().map_err(|reason| Hold::new("malformed", reason))?;
+        let kind = Kind::from_number(envelope.kind).ok_or(Stop::Defer(Vec::new()))?;
+        self.permit(source, kind, entry, change)?;
+        self.append(source, number, kind, envelope, change)
+    }
+
+    fn hold(&mut self, source: &Source, number: u32, entry: &OpenedEntry, hold: Hold) -> Result<Verdict, Error> {
+        let OpenedEntry { envelope, hash, .. } = entry;
         self.db.add_held(&HeldEntry {
-            bundle: self.bundle,
-            entry,
+            bundle: source.bundle,
+            entry: number,
             document: envelope.document,
+            change: *hash,
+            hash: EntryHash::of_change(envelope, *hash),
+            device: envelope.device,
+            author: envelope.author,
             code: hold.code.to_owned(),
             reason: hold.reason.clone(),
             held_at: self.now,
@@ -150,54 +277,237 @@ impl Ingest<'_> {
         Ok(Verdict::Held { code: hold.code.to_owned(), reason: hold.reason })
     }
 
-    /// Whether the author was granted to write these keys in this scope.
-    fn permission(&mut self, kind: Kind, envelope: &Envelope, change: &Change) -> Result<Result<(), Hold>, Error> {
-        let Some(grant) = self.db.grant(envelope.grant)? else {
-            return Ok(Err(Hold::new("not_allowed", "the grant is not known")));
-        };
-        Ok(check_grant(&grant, kind, envelope, change))
+    /// An entry without what it builds on waits for it; if that is held or was sent back, it shares its lot.
+    fn wait(
+        &mut self,
+        source: &Source,
+        number: u32,
+        entry: &OpenedEntry,
+        missing: Vec<ChangeHash>,
+    ) -> Result<Verdict, Error> {
+        let document = entry.envelope.document;
+        let is_ours = |device: DeviceId| source.lineage.iter().any(|it| it.device == device);
+        for hash in &missing {
+            if let Some(it) = self.db.returned(document, *hash)?.into_iter().find(|it| is_ours(it.device)) {
+                let device = entry.envelope.device;
+                let reason = it.reason.clone();
+                self.db.add_returned(&ReturnedEntry { change: entry.hash, device, returned_at: self.now, ..it })?;
+                return Ok(Verdict::Returned { reason });
+            }
+            let lane = self.db.held(Some(document))?;
+            if lane.iter().any(|held| held.change == *hash && is_ours(held.device)) {
+                return self.hold(source, number, entry, Hold::new(FOLLOWS, "it builds on a change that is held"));
+            }
+        }
+        self.db.add_deferred(&DeferredEntry {
+            bundle: source.bundle,
+            entry: number,
+            document,
+            change: entry.hash,
+            hash: EntryHash::of_change(&entry.envelope, entry.hash),
+            missing: missing.clone(),
+            deferred_at: self.now,
+        })?;
+        Ok(Verdict::Deferred { missing })
     }
 
-    fn merge(
+    /// An entry of a bundle that came before.
+    pub(crate) fn opened(&mut self, bundle: BundleHash, entry: u32) -> Result<Option<(Source, OpenedEntry)>, Error> {
+        let Some(bytes) = self.db.bundle(bundle)? else { return Ok(None) };
+        let parsed = Bundle::parse(&bytes).map_err(|refusal| Error::Setup { reason: refusal.to_string() })?;
+        let Some(opened) = parsed.open().nth(entry as usize) else { return Ok(None) };
+        Ok(Some((self.source(parsed.header.device, bundle)?, opened)))
+    }
+
+    /// Whether the author was granted to write these keys in this scope. An end of the grant that they could not know only raises a review.
+    fn permit(&mut self, source: &Source, kind: Kind, entry: &OpenedEntry, change: &Change) -> Result<(), Stop> {
+        let envelope = &entry.envelope;
+        let grant = self.db.grant(envelope.grant)?.ok_or_else(|| Hold::not_allowed("the grant is not known"))?;
+        check_grant(&grant, source, kind, envelope, change)?;
+        if source.is_lost {
+            return Err(Hold::not_allowed("the device was marked as lost").into());
+        }
+        match self.db.ended_at(&grant)? {
+            Some(ended_at) if entry.device_cursor >= ended_at => {
+                Err(Hold::not_allowed("the grant had ended when it was made").into())
+            }
+            Some(_) => {
+                self.unknowing.insert((envelope.scope.clone(), envelope.document));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Merges a change into its document and logs it where the document is now.
+    fn append(
         &mut self,
+        source: &Source,
         number: u32,
         kind: Kind,
         envelope: &Envelope,
         change: &Change,
-    ) -> Result<Result<Verdict, Hold>, Error> {
-        let stored = self.db.document(envelope.document)?;
+    ) -> Result<Verdict, Stop> {
+        let document = envelope.document;
+        let stored = self.db.document(document)?;
+        let mut scope = envelope.scope.clone();
         if let Some(stored) = &stored {
             if stored.kind != kind {
-                return Ok(Err(Hold::new("shape", format!("the document is a {:?}, not a {kind:?}", stored.kind))));
+                let reason = format!("the document is a {:?}, not a {kind:?}", stored.kind);
+                return Err(Hold::new("shape", reason).into());
             }
-            // What was granted is checked for the entry's scope, so it must be the document's.
-            if stored.scope != envelope.scope {
-                let reason = format!("the document belongs to {}, not to {}", stored.scope, envelope.scope);
-                return Ok(Err(Hold::new("out_of_scope", reason)));
+            // What was granted is checked for the entry's scope, so it must be the document's, or have been.
+            if stored.scope != scope && !self.db.was_in(document, &scope)? {
+                let reason = format!("the document belongs to {}, not to {scope}", stored.scope);
+                return Err(Hold::new("out_of_scope", reason).into());
             }
+            scope = stored.scope.clone();
         }
         let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
-        let merged = match merge(kind, envelope.document, saved, change) {
-            Ok(merged) => merged,
-            Err(records::Error::Missing { hashes }) => return Ok(Ok(Verdict::Deferred { missing: hashes })),
-            Err(error @ records::Error::Shape { .. }) => return Ok(Err(Hold::new("shape", error.to_string()))),
-            Err(error) => return Ok(Err(Hold::new("malformed", error.to_string()))),
-        };
-        let scope = &envelope.scope;
+        let merged = merge(kind, document, saved, change).map_err(|error| match error {
+            records::Error::Missing { hashes } => Stop::Defer(hashes),
+            error @ records::Error::Shape { .. } => Hold::new("shape", error.to_string()).into(),
+            error => Hold::new("malformed", error.to_string()).into(),
+        })?;
         if let Some(own) = merged.record.as_ref().and_then(scope_of)
-            && own != *scope
+            && own != scope
+            && self.db.moves(document)? == 0
         {
-            return Ok(Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}"))));
+            return Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}")).into());
         }
-        let stamps = records::stamps(kind, change).map_err(storage)?;
-        if stamps.iter().any(|stamp| (stamp.user, stamp.device) != (envelope.author, self.device)) {
-            return Ok(Err(Hold::new("not_allowed", "a value names another author or device than the entry")));
+        require_stamps(source, kind, envelope, change)?;
+        self.db.save_document(&scope, kind, document, &merged)?;
+        let entry = NewEntry::Change { envelope, change, origin: (source.bundle, number) };
+        let cursor = self.db.append(self.organisation, &scope, self.work, &entry)?;
+        self.db.remove_held(document, change.hash())?;
+        self.touched.insert((kind, document));
+        Ok(Verdict::Logged { scope, sequence: cursor.sequence })
+    }
+
+    /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
+    pub(crate) fn approve(&mut self, document: DocumentId, named: Option<ChangeHash>) -> Result<Vec<HeldEntry>, Error> {
+        let mut lane = self.db.held(Some(document))?;
+        let mut approved: Vec<HeldEntry> = Vec::new();
+        loop {
+            let before = approved.len();
+            for held in std::mem::take(&mut lane) {
+                let Some((source, entry)) = self.opened(held.bundle, held.entry)? else { continue };
+                let Ok(change) = &entry.change else {
+                    require_other(named, &held, "its bytes are no change: send it back instead")?;
+                    continue;
+                };
+                let follows = change.dependencies().iter().any(|hash| approved.iter().any(|it| it.change == *hash));
+                if named.is_some_and(|named| named != held.change) && !follows {
+                    lane.push(held);
+                    continue;
+                }
+                let kind = Kind::from_number(entry.envelope.kind);
+                let logged = kind.map(|kind| self.append(&source, held.entry, kind, &entry.envelope, change));
+                match logged {
+                    Some(Ok(_)) => {
+                        approved.push(held);
+                    }
+                    Some(Err(Stop::Defer(_))) => lane.push(held),
+                    Some(Err(Stop::Error(error))) => return Err(error),
+                    Some(Err(Stop::Hold(Hold { reason, .. }))) => require_other(named, &held, &reason)?,
+                    None => require_other(named, &held, "it is no record: send it back instead")?,
+                }
+            }
+            if approved.len() == before {
+                break;
+            }
         }
-        self.db.save_document(scope, kind, envelope.document, &merged)?;
-        let entry = NewEntry::Change { envelope, change, origin: (self.bundle, number) };
-        let cursor = self.db.append(self.organisation, scope, self.work, &entry)?;
-        self.touched.insert((kind, envelope.document));
-        Ok(Ok(Verdict::Logged { scope: scope.clone(), sequence: cursor.sequence }))
+        if approved.is_empty() {
+            let reason = "nothing of it can be approved: it is not held, or waits for something else";
+            return Err(Error::Invalid { field: "document", reason: reason.into() });
+        }
+        for held in &approved {
+            self.judge_waiting(document, held.change)?;
+        }
+        self.rule(document, &approved, true, "")?;
+        self.finish()?;
+        Ok(approved)
+    }
+
+    /// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
+    pub(crate) fn give_back(
+        &mut self,
+        document: DocumentId,
+        named: Option<ChangeHash>,
+        reason: &str,
+    ) -> Result<Vec<HeldEntry>, Error> {
+        let mut lane = self.db.held(Some(document))?;
+        let mut returned: Vec<HeldEntry> = Vec::new();
+        loop {
+            let before = returned.len();
+            for held in std::mem::take(&mut lane) {
+                let is_meant = named.is_none_or(|named| named == held.change);
+                if is_meant || self.follows(&held, &returned)? {
+                    self.db.remove_held(document, held.change)?;
+                    let (change, device, reason) = (held.change, held.device, reason.to_owned());
+                    self.db.add_returned(&ReturnedEntry { document, change, device, reason, returned_at: self.now })?;
+                    returned.push(held);
+                } else {
+                    lane.push(held);
+                }
+            }
+            if returned.len() == before {
+                break;
+            }
+        }
+        if returned.is_empty() {
+            return Err(Error::Invalid { field: "document", reason: "nothing of it is held".into() });
+        }
+        for held in &returned {
+            self.judge_waiting(document, held.change)?;
+        }
+        self.rule(document, &returned, false, reason)?;
+        self.finish()?;
+        Ok(returned)
+    }
+
+    fn follows(&mut self, held: &HeldEntry, earlier: &[HeldEntry]) -> Result<bool, Error> {
+        let Some((_, OpenedEntry { change: Ok(change), .. })) = self.opened(held.bundle, held.entry)? else {
+            return Ok(false);
+        };
+        Ok(change.dependencies().iter().any(|hash| earlier.iter().any(|it| it.change == *hash)))
+    }
+
+    /// Tells the devices that made these changes what became of them, and those that they are by now.
+    fn rule(&mut self, document: DocumentId, held: &[HeldEntry], is_approved: bool, reason: &str) -> Result<(), Error> {
+        for device in self.db.devices()? {
+            let lineage = self.source(device.device, BundleHash([0; 32]))?.lineage;
+            let is_theirs = |it: &&HeldEntry| lineage.iter().any(|ancestor| ancestor.device == it.device);
+            let changes: Vec<ChangeHash> = held.iter().filter(is_theirs).map(|it| it.change).collect();
+            if !changes.is_empty() {
+                let ruling = Ruling { document, changes, is_approved, reason: reason.to_owned(), ruled_at: self.now };
+                let scope = Scope::Device(device.device);
+                decide(self.db, self.organisation, &scope, self.work, &Decision::Ruling(ruling))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises what follows from all that was logged.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        for (scope, document) in std::mem::take(&mut self.unknowing) {
+            let Some(stored) = self.db.document(document)? else { continue };
+            if self.touched.contains(&(stored.kind, document)) {
+                self.raise(&scope, ReviewCode::GrantEnded, vec![document])?;
+            }
+        }
+        self.raise_reviews()
+    }
+
+    /// Two copies of one installation are about: both go on, each under a key of its own.
+    fn fork(&mut self, device: DeviceId) -> Result<(), Error> {
+        let scope = Scope::Device(device);
+        self.raise(&scope, ReviewCode::DeviceFork, vec![DocumentId::from(*device.as_bytes())])?;
+        if self.db.order(device)?.is_none() {
+            let order = DeviceOrder { device, order: Order::Rekey, ordered_at: self.now };
+            decide(self.db, self.organisation, &scope, self.work, &Decision::Order(order))?;
+        }
+        Ok(())
     }
 
     fn raise_reviews(&mut self) -> Result<(), Error> {
@@ -264,6 +574,14 @@ impl Ingest<'_> {
     }
 }
 
+/// A change that cannot be approved is passed over, unless it is the one that was named.
+fn require_other(named: Option<ChangeHash>, held: &HeldEntry, reason: &str) -> Result<(), Error> {
+    if named == Some(held.change) {
+        return Err(Error::Invalid { field: "change", reason: format!("it can't be approved: {reason}") });
+    }
+    Ok(())
+}
+
 /// Logs a decision and takes it over.
 pub(crate) fn decide(
     db: &mut dyn Transaction,
@@ -272,16 +590,17 @@ pub(crate) fn decide(
     work: u64,
     decision: &Decision,
 ) -> Result<(), Error> {
-    db.append(organisation, scope, work, &NewEntry::Decision(&encode(decision)))?;
-    db.apply_decision(decision)
+    let cursor = db.append(organisation, scope, work, &NewEntry::Decision(&encode(decision), None))?;
+    db.apply_decision(cursor.sequence, decision)
 }
 
 fn storage(error: records::Error) -> Error {
     Error::Storage(error.into())
 }
 
-fn check_grant(grant: &Grant, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
-    if grant.user != envelope.author || grant.device != envelope.device {
+fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
+    let is_own = source.lineage.iter().any(|device| device.device == grant.device);
+    if grant.user != envelope.author || !is_own {
         return Err(Hold::new("not_allowed", "the grant was given to somebody else"));
     }
     if !kind.shape().needs(change).all(|capability| grant.role.may(capability)) {
@@ -297,6 +616,19 @@ fn check_grant(grant: &Grant, kind: Kind, envelope: &Envelope, change: &Change) 
     match envelope.scope.centre() {
         Some(centre) if grant.centres.contains(centre) => Ok(()),
         _ => Err(Hold::new("out_of_scope", format!("{} was not granted", envelope.scope))),
+    }
+}
+
+/// Whether all values name the author and device that the bundle's signature vouches for.
+fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
+    let stamps = records::stamps(kind, change).map_err(|error| Hold::new("malformed", error.to_string()))?;
+    let is_own = |stamp: &Stamp| {
+        stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
+    };
+    if stamps.iter().all(is_own) {
+        Ok(())
+    } else {
+        Err(Hold::not_allowed("a value names another author or device than the entry"))
     }
 }
 

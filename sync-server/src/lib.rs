@@ -4,14 +4,17 @@
 //! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; a request may be repeated.
 //! Read next: `ingest.rs` for what becomes of a bundle, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
 
+mod access;
 mod enrol;
 mod error;
 mod http;
 mod ingest;
+mod journal;
 mod keys;
 mod office;
 mod page;
 mod pull;
+mod rulings;
 pub mod storage;
 
 use std::path::Path;
@@ -21,18 +24,20 @@ use farmtally_core::environment::Environment;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS};
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::message::{
-    self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, Statement, SyncRequest, SyncResponse,
-    WireError,
+    self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
+    SyncResponse, WireError,
 };
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
+pub use access::GrantLine;
 pub use error::Error;
 pub use http::{Running, serve};
+use journal::Journal;
 use keys::Keys;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre};
-use storage::{Device, SqliteStorage, Storage};
+use storage::{Device, SqliteStorage, Storage, Transaction};
 
 /// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
 const SEEN_STEP_MS: i64 = 60_000;
@@ -41,11 +46,12 @@ const SEEN_STEP_MS: i64 = 60_000;
 pub struct Server {
     storage: Box<dyn Storage>,
     keys: Keys,
+    journal: Journal,
     environment: Environment,
 }
 
 impl Server {
-    /// Opens a data folder, and makes it if there is none: databases in `data`, keys beside them in `keys`.
+    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys` and `journal`.
     ///
     /// # Errors
     /// [`Error::Setup`], [`Error::Storage`].
@@ -53,7 +59,42 @@ impl Server {
         let storage = SqliteStorage::open(&folder.join("data"))?;
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
-        Ok(Self { storage: Box::new(storage), keys, environment })
+        let journal = Journal::open(&folder.join("journal"))?;
+        let server = Self { storage: Box::new(storage), keys, journal, environment };
+        server.replay_erasures()?;
+        let now = server.environment.clock.now();
+        for organisation in server.organisations()? {
+            server.write(organisation, |db| ingest::judge_unknown_kinds(db, organisation, now))?;
+        }
+        Ok(server)
+    }
+
+    /// Runs `work` on a snapshot and returns its result.
+    fn read<T>(
+        &self,
+        organisation: OrganisationId,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (mut work, mut result) = (Some(work), None);
+        self.storage.read(organisation, &mut |db| {
+            result = work.take().map(|work| work(db)).transpose()?;
+            Ok(())
+        })?;
+        result.ok_or(Error::NotFound { what: "result" })
+    }
+
+    /// Runs `work` in a transaction and returns its result once it is durable.
+    fn write<T>(
+        &self,
+        organisation: OrganisationId,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (mut work, mut result) = (Some(work), None);
+        self.storage.write(organisation, &mut |db| {
+            result = work.take().map(|work| work(db)).transpose()?;
+            Ok(())
+        })?;
+        result.ok_or(Error::NotFound { what: "result" })
     }
 
     /// All organisations.
@@ -69,6 +110,8 @@ impl Server {
         let answer = match (request.method, request.path) {
             ("POST", "/v1/enrol") => self.enrol(&request.body),
             ("POST", "/v1/sync") => self.sync(request),
+            ("POST", "/v1/rekey") => self.rekey(request),
+            ("POST", "/v1/wiped") => self.wiped(request),
             _ => Err(Error::NotFound { what: "path" }),
         };
         let (status, body) = match answer {
@@ -93,6 +136,21 @@ impl Server {
         let request: EnrolRequest = unpack(body)?;
         require_protocol(request.protocol)?;
         pack(&enrol::enrol(self.storage.as_ref(), &self.keys, &self.environment, &request)?)
+    }
+
+    fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
+        let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
+        let asked: RekeyRequest = unpack(&request.body)?;
+        require_protocol(asked.protocol)?;
+        pack(&enrol::rekey(self.storage.as_ref(), &self.keys, &self.environment, organisation, device.device, &asked)?)
+    }
+
+    /// The signed receipt of a device that is about to destroy what it holds.
+    fn wiped(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
+        let now = self.environment.clock.now();
+        let (organisation, device) = self.authenticate(request, now)?;
+        self.storage.write(organisation, &mut |db| db.set_wiped(device.device, now))?;
+        Ok(self.challenge())
     }
 
     fn sync(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
@@ -156,12 +214,7 @@ impl Server {
     }
 
     fn device(&self, organisation: OrganisationId, id: DeviceId) -> Result<Device, Error> {
-        let mut found = None;
-        self.storage.read(organisation, &mut |db| {
-            found = db.device(id)?;
-            Ok(())
-        })?;
-        found.ok_or(Error::Unauthorized)
+        self.read(organisation, |db| db.device(id))?.ok_or(Error::Unauthorized)
     }
 }
 

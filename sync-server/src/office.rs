@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
-use crate::storage::EnrolmentCode;
+use crate::storage::{EnrolmentCode, Transaction};
 use crate::{Error, Server};
 
 /// How long an enrolment code is good for.
@@ -213,28 +213,13 @@ impl Server {
     /// # Errors
     /// [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
-        let name = text("user", &new.user)?;
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
         let now = self.environment.clock.now();
         self.storage.add_route(&hash, organisation)?;
         self.storage.write(organisation, &mut |db| {
-            let reference = db.reference()?;
-            for centre in &new.centres {
-                if !reference.centres.iter().any(|known| known.centre == *centre) {
-                    return Err(Error::Invalid { field: "centre", reason: format!("there is no centre {centre}") });
-                }
-            }
-            let known = reference.users.iter().find(|user| user.name == name);
-            let user = if let Some(known) = known {
-                known.user
-            } else {
-                let user: UserId = self.environment.new_id();
-                let work = db.next_work()?;
-                let decision = Decision::User(User { user, name: name.clone() });
-                decide(db, organisation, &Scope::Organisation, work, &decision)?;
-                user
-            };
+            require_centres(db, &new.centres)?;
+            let user = user_named(db, organisation, &new.user, || self.environment.new_id())?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
                 user,
@@ -246,6 +231,32 @@ impl Server {
         })?;
         Ok(grouped(&code))
     }
+}
+
+/// Requires that the centres exist.
+pub(crate) fn require_centres(db: &mut dyn Transaction, centres: &[CentreCode]) -> Result<(), Error> {
+    let reference = db.reference()?;
+    match centres.iter().find(|centre| !reference.centres.iter().any(|known| known.centre == **centre)) {
+        Some(centre) => Err(Error::Invalid { field: "centre", reason: format!("there is no centre {centre}") }),
+        None => Ok(()),
+    }
+}
+
+/// The user of this exact name, who is made known if nobody has it.
+pub(crate) fn user_named(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    name: &str,
+    fresh: impl FnOnce() -> UserId,
+) -> Result<UserId, Error> {
+    let name = text("user", name)?;
+    if let Some(known) = db.reference()?.users.iter().find(|user| user.name == name) {
+        return Ok(known.user);
+    }
+    let user = fresh();
+    let work = db.next_work()?;
+    decide(db, organisation, &Scope::Organisation, work, &Decision::User(User { user, name }))?;
+    Ok(user)
 }
 
 /// `ABCD-EFGH-IJKL-MNOP`.

@@ -162,7 +162,7 @@ fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp
         *counts.entry(review.code.clone()).or_insert(0) += 1;
     }
     let devices = db.devices()?.into_iter().map(|device| device_line(&reference, device, zone_minutes)).collect();
-    let held = db.held()?.len();
+    let held = db.held(None)?.len();
     Ok(Day { organisation, date, centres, reviews: counts.into_iter().collect(), held, devices })
 }
 

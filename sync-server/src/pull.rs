@@ -2,7 +2,7 @@
 //!
 //! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
 
-use farmtally_core::decisions::Grant;
+use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::limits::FRAME_BYTES;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
@@ -35,11 +35,15 @@ pub(crate) fn pull(
     budget: usize,
     own_bytes: bool,
 ) -> Result<Pulled, Error> {
+    // A lost device reads only its own scope: its orders reach it, nothing else does.
+    let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
     let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == device).collect();
     let may_read = |scope: &Scope| match scope {
         Scope::Device(of) => *of == device,
-        Scope::Organisation => true,
-        Scope::Centre(centre) | Scope::Season(centre, _) => grants.iter().any(|grant| grant.centres.contains(centre)),
+        Scope::Organisation => !is_lost,
+        Scope::Centre(centre) | Scope::Season(centre, _) => {
+            !is_lost && grants.iter().any(|grant| grant.centres.contains(centre))
+        }
     };
     let mut scopes = db.scopes()?;
     scopes.retain(may_read);
@@ -134,14 +138,18 @@ fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_by
                 }
             }
         }
-        LogContent::Change { envelope, change, .. } => {
+        LogContent::Change { envelope, change: Some(change), .. } => {
             let bytes = change.len() + 100;
             entries.push(FrameEntry::Change { envelope, change });
             bytes
         }
-        LogContent::Decision(decision) => {
-            let bytes = decision.len();
-            entries.push(FrameEntry::Decision { decision });
+        LogContent::Change { envelope, hash, change: None, .. } => {
+            entries.push(FrameEntry::Erased { envelope, change: hash });
+            132
+        }
+        LogContent::Decision(decision, attachment) => {
+            let bytes = decision.len() + attachment.as_ref().map_or(0, Vec::len);
+            entries.push(FrameEntry::Decision { decision, attachment: attachment.map(Into::into) });
             bytes
         }
     }

@@ -68,7 +68,13 @@ impl Forger {
         let sql = "SELECT document_id, kind, scope, change FROM outbox ORDER BY outbox";
         let mut statement = db.prepare(sql).expect("a table");
         let entry = |row: &rusqlite::Row<'_>| {
-            Ok(Entry { document: row.get(0)?, kind: row.get(1)?, scope: row.get(2)?, change: row.get(3)? })
+            Ok(Entry {
+                document: row.get(0)?,
+                kind: row.get(1)?,
+                scope: row.get(2)?,
+                change: row.get(3)?,
+                erased: None,
+            })
         };
         statement.query_map([], entry).expect("rows").collect::<Result<_, _>>().expect("entries")
     }
@@ -190,12 +196,14 @@ pub fn fates(verdict: &BundleVerdict) -> Vec<Verdict> {
     fates
 }
 
-/// What a fate is called: `logged`, `deferred`, or the code under which it is held.
+/// What a fate is called: `logged`, `deferred`, `returned`, `erased`, or the code under which it is held.
 pub fn fate(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Logged { .. } => "logged",
         Verdict::Deferred { .. } => "deferred",
         Verdict::Held { code, .. } => code,
+        Verdict::Returned { .. } => "returned",
+        Verdict::Erased => "erased",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Time and chance under a test's control.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::environment::{Clock, Entropy, Environment};
@@ -12,17 +12,24 @@ use rand::{RngExt, SeedableRng};
 #[derive(Debug)]
 pub struct TestClock {
     now_ms: AtomicI64,
+    monotonic_ms: AtomicU64,
     zone_minutes: i16,
 }
 
 impl TestClock {
     /// A clock at this moment in Indian time.
     pub fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now_ms: AtomicI64::new(now.0), zone_minutes: 330 })
+        Arc::new(Self { now_ms: AtomicI64::new(now.0), monotonic_ms: AtomicU64::new(0), zone_minutes: 330 })
     }
 
-    /// Lets time pass; negative seconds set the clock back.
+    /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
+        self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
+        self.monotonic_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);
+    }
+
+    /// Sets the wall clock ahead, or back by negative seconds; no time passes.
+    pub fn jump(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 }
@@ -37,7 +44,7 @@ impl Clock for TestClock {
     }
 
     fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.now_ms.load(Ordering::Relaxed)).unwrap_or(0)
+        self.monotonic_ms.load(Ordering::Relaxed)
     }
 }
 

@@ -213,7 +213,7 @@ fn live(roles: &[&str], seed: u64, actions: &[(usize, Action)]) {
                 let person = people.remove(who);
                 people.insert(who, person.restarts());
             }
-            Action::ClockJumps { seconds } => market.clock.pass(*seconds),
+            Action::ClockJumps { seconds } => market.clock.jump(*seconds),
             action => books.note(&people[who], action),
         }
     }

@@ -573,6 +573,19 @@ pub enum InboxItem {
         /// Why, in words
         reason: String,
     },
+    /// The office sent work of this phone back
+    Returned {
+        /// The record as it was sent
+        record_id: String,
+        /// By which the item is put away
+        number: i64,
+        /// Words of the office, may be empty
+        reason: String,
+        /// The draft that was made of it, if it was a delivery
+        draft_id: Option<String>,
+        /// When
+        returned_at: Timestamp,
+    },
 }
 
 impl From<client::InboxItem> for InboxItem {
@@ -582,7 +595,10 @@ impl From<client::InboxItem> for InboxItem {
         match item.kind {
             client::InboxKind::Conflict(conflict) => Self::Conflict { record_id, conflict: conflict.into() },
             client::InboxKind::Review { code, raised_at } => Self::Review { record_ids, code, raised_at },
-            client::InboxKind::Held { code, reason } => Self::Held { record_id, code, reason },
+            client::InboxKind::Held { code, reason, .. } => Self::Held { record_id, code, reason },
+            client::InboxKind::Returned { number, reason, draft, returned_at } => {
+                Self::Returned { record_id, number, reason, draft_id: draft.map(|id| id.to_string()), returned_at }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::{Author, FieldClient};
 use crate::Error;
 use crate::limits::MAX_CHANGE_BYTES;
-use crate::records::{self, Change, Kind, Merged, Put, Stamp};
+use crate::records::{self, Actor, Change, Kind, Merged, Put, Stamp};
 use crate::scope::Scope;
 use crate::store::installation::Counters;
 use crate::store::outbox::{self, Outgoing};
@@ -79,7 +79,14 @@ impl Action<'_> {
         puts: Vec<Put>,
     ) -> Result<Merged, Error> {
         let bytes = saved.map(|stored| stored.saved.as_slice());
-        let (change, merged) = records::edit(kind, document, bytes, &self.client.actor, puts)?;
+        // Held changes are not in the document, but may come back into it: nobody may write in their place as the same actor.
+        let fresh = if outbox::has_held(self.db, document)? {
+            Some(Actor::new(self.client.environment.random()))
+        } else {
+            None
+        };
+        let actor = fresh.as_ref().unwrap_or(&self.client.actor);
+        let (change, merged) = records::edit(kind, document, bytes, actor, puts)?;
         self.write(kind, document, scope, &change, &merged)?;
         Ok(merged)
     }
@@ -136,7 +143,9 @@ impl FieldClient {
             let mut action = Action { client: self, db, author, stamp, counters, now, has_written: false };
             let result = work(&mut action)?;
             let after = if action.has_written { action.counters } else { before };
+            let mut after = after;
             if action.has_written {
+                self.count_idle(&mut after);
                 after.save(db)?;
             }
             Ok::<_, Error>((result, after))

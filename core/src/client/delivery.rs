@@ -140,7 +140,8 @@ impl FieldClient {
             }
             Self::confirm(checks, accept)?;
 
-            action.counters.receipts += 1;
+            let receipt_sequence = draft.receipt_sequence.unwrap_or(action.counters.receipts + 1);
+            action.counters.receipts = receipt_sequence.max(action.counters.receipts);
             let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
             let snapshot = Snapshot {
                 standing: Standing {
@@ -157,7 +158,7 @@ impl FieldClient {
                 },
                 wall_ms: action.stamp.at.wall_ms,
                 counter: action.stamp.at.counter,
-                receipt_sequence: action.counters.receipts,
+                receipt_sequence,
                 farmer,
                 readings: draft.readings,
                 position: draft.position,
@@ -246,6 +247,7 @@ impl FieldClient {
     ) -> Result<DeliveryView, Error> {
         let reason = checked(reason)?;
         let author = self.author()?;
+        author.require_contact()?;
         let id = DeliveryId::from(basis.document);
         self.act(&author, |action| {
             let (stored, merged) = recorded(action.db, &author, id)?;

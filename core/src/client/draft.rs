@@ -5,7 +5,8 @@ use minicbor::{Decode, Encode};
 use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
-use crate::records::{Bag, BagSource, Kind, Record};
+use crate::records::delivery::Snapshot;
+use crate::records::{Bag, BagSource, Change, Kind, Record, unpack_bags};
 use crate::rules::Capability;
 use crate::scope::Scope;
 use crate::store::drafts;
@@ -57,6 +58,9 @@ pub struct Draft {
     /// The voided delivery that this one stands in for.
     #[n(12)]
     pub replaces: Option<DeliveryId>,
+    /// The receipt that was printed already, when the office sent a recorded delivery back.
+    #[n(13)]
+    pub receipt_sequence: Option<u32>,
 }
 
 /// A bag of a draft.
@@ -163,6 +167,7 @@ impl FieldClient {
             readings: Vec::new(),
             position: None,
             replaces: input.replaces,
+            receipt_sequence: None,
         };
         let id = self.environment.new_id();
         self.store.write(|db| {
@@ -221,6 +226,30 @@ impl FieldClient {
 }
 
 impl Draft {
+    /// What was recorded, to be weighed or corrected again; `None` for anything but the creation of a delivery.
+    pub(crate) fn of_returned(document: DocumentId, change: &Change) -> Option<Self> {
+        let Snapshot { standing, farmer, readings, position, declared_bags, receipt_sequence, bags, wall_ms, .. } =
+            Snapshot::of_change(change)?;
+        let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
+        let bag = |bag: &Bag| DraftBag::new(bag.number, bag.gross, bag.bag_type, bag.source, bag.weighed_at);
+        Some(Self {
+            user: standing.user,
+            centre: standing.centre,
+            season: standing.season,
+            commodity: standing.commodity,
+            business_date: standing.date,
+            farmer_id: Some(farmer),
+            load_id: standing.load,
+            declared_bags,
+            next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
+            bags: bags.iter().map(bag).collect(),
+            readings,
+            position,
+            replaces: Some(document.into()),
+            receipt_sequence: Some(receipt_sequence),
+        })
+    }
+
     /// A farmer or load that is not on this phone is a mistake of the caller.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
@@ -230,7 +259,7 @@ impl Draft {
         if let Some(load) = self.load_id {
             require_record(db, Kind::Load, load.into(), "load_id", &season)?;
         }
-        let Some(replaced) = self.replaces else { return Ok(()) };
+        let (Some(replaced), None) = (self.replaces, self.receipt_sequence) else { return Ok(()) };
         match crate::store::records::load(db, replaced.into())?.and_then(|(_, merged)| merged.record) {
             Some(Record::Delivery(delivery)) if delivery.is_voided() => Ok(()),
             _ => Err(Error::invalid("replaces", "no such voided delivery is on this phone")),

@@ -4,6 +4,7 @@
 //! Has no rule, no SQL and no format of its own. Calls block on the disk (and [`FieldClient::sync`] on the network); whoever must
 //! not wait runs them on a thread. Read next: `action.rs` for how anything is written.
 
+mod access;
 mod action;
 mod delivery;
 mod draft;
@@ -30,6 +31,7 @@ use crate::store::{PHONE, Store};
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
 
 pub use crate::store::outbox::{Backlog, SyncState};
+pub use access::{Access, PhoneUser};
 pub use action::Basis;
 pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
 pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
@@ -68,6 +70,8 @@ pub struct FieldClient {
     counters: Mutex<Counters>,
     /// Held while a sync runs: there is never more than one.
     syncing: Mutex<()>,
+    /// The monotonic clock up to which the time without contact is counted.
+    counted_to: AtomicU64,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -104,10 +108,14 @@ struct Author {
     installation: Arc<Installation>,
     reference: Arc<Reference>,
     grant: Grant,
+    access: Access,
 }
 
 impl Author {
     fn require(&self, capability: Capability) -> Result<(), Error> {
+        if capability != Capability::RecordDelivery {
+            self.require_contact()?;
+        }
         if self.grant.role.may(capability) {
             Ok(())
         } else {
@@ -144,14 +152,21 @@ impl FieldClient {
         let store = Store::open(&path, PHONE)?;
         let counters = store.write(|db| {
             crate::store::inbox::retry_all(db)?;
-            Counters::load(db)
+            let mut counters = Counters::load(db)?;
+            let now = environment.clock.now();
+            counters.idle_ms = counters.idle_ms.saturating_add(access::counted_gap_ms(counters.seen_at, now));
+            counters.seen_at = now;
+            counters.save(db)?;
+            Ok::<_, crate::store::Error>(counters)
         })?;
+        let counted_to = AtomicU64::new(environment.clock.monotonic_ms());
         let client = Self {
             actor: Actor::new(environment.random()),
             environment,
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
+            counted_to,
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,
@@ -201,17 +216,19 @@ impl FieldClient {
     }
 
     fn installation(&self) -> Result<Arc<Installation>, Error> {
-        let reason = || "the device is not enrolled: enrol it with a code from the office".to_owned();
-        self.identity().installation.ok_or_else(|| Error::SignIn { reason: reason() })
+        let reason = "the device is not enrolled: enrol it with a code from the office";
+        self.identity().installation.ok_or_else(|| Error::SignIn { reason: reason.into() })
     }
 
     fn author(&self) -> Result<Author, Error> {
-        let Identity { installation, reference } = self.identity();
-        let not_enrolled = "the device is not enrolled: enrol it with a code from the office";
-        let installation = installation.ok_or_else(|| Error::SignIn { reason: not_enrolled.into() })?;
-        let no_grant = "nothing was granted yet: sync once";
+        let (installation, reference) = (self.installation()?, self.reference());
+        let no_grant = "nothing is granted to this user here: sync, or ask the office";
+        let access = self.access();
+        if access == Access::Locked {
+            return Err(Error::locked("this phone is locked: it only hands in what it has, sync to do so"));
+        }
         let grant = newest_grant(&reference, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
-        Ok(Author { installation, reference, grant })
+        Ok(Author { installation, reference, grant, access })
     }
 
     fn counters(&self) -> MutexGuard<'_, Counters> {

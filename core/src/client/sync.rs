@@ -16,6 +16,9 @@ use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
 use crate::{Error, ErrorCode};
 
+/// Rounds of one sync at most: each further one follows from an order of the office.
+const MAX_ROUNDS: u32 = 4;
+
 /// How a run of sync ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncOutcome {
@@ -102,14 +105,35 @@ impl FieldClient {
     pub fn sync(&self, transport: &dyn Transport, on_progress: &dyn Fn(&Progress)) -> Result<SyncReport, Error> {
         let begun_at = self.cancellations.load(Ordering::Acquire);
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut whole = SyncReport { outcome: SyncOutcome::Complete, progress: Progress::default() };
+        // More than once only when the office ordered something that makes work: a new key, a last handing in.
+        for _ in 0..MAX_ROUNDS {
+            let report = self.sync_once(transport, on_progress, begun_at)?;
+            whole = SyncReport { outcome: report.outcome, progress: whole.progress + report.progress };
+            if report.outcome != SyncOutcome::Complete || !self.obey(transport)? {
+                break;
+            }
+        }
+        Ok(whole)
+    }
+
+    fn sync_once(
+        &self,
+        transport: &dyn Transport,
+        on_progress: &dyn Fn(&Progress),
+        begun_at: u64,
+    ) -> Result<SyncReport, Error> {
         let installation = self.installation()?;
         let hybrid = self.counters().hybrid;
         let mut exchange = Exchange::new(&self.store, &self.environment, installation, hybrid);
         let ended = self.run(&mut exchange, transport, on_progress, begun_at);
-        let (progress, newest) = (exchange.progress, exchange.newest);
+        let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
         if matches!(ended, Ok(SyncOutcome::Complete)) {
             let now = self.environment.clock.now();
             self.store.write(|db| installation::save_synced(db, now))?;
+        }
+        if answers > 0 {
+            self.note_contact()?;
         }
         self.refresh_identity()?;
         // What is recorded from now on sorts after what came in, unless that is more than a day ahead.

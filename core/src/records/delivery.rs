@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::bags::{self, Bag};
 use super::stamp::Register;
-use super::{Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use super::{Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
 use crate::limits::MAX_DELIVERY_BAGS;
 use crate::rules::Capability;
 use crate::units::{
@@ -90,6 +90,12 @@ pub(crate) struct Standing {
 }
 
 impl Snapshot {
+    /// What a change recorded, if it is the creating change of a delivery.
+    pub(crate) fn of_change(change: &Change) -> Option<Self> {
+        let (_, value) = change.values().find(|(key, _)| *key == super::shape::SNAPSHOT)?;
+        super::decode(value).ok()
+    }
+
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
             user: self.standing.user,

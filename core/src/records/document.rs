@@ -94,6 +94,26 @@ impl Document {
         guarded(|| self.inner.apply_changes([change.inner.clone()]))?.map_err(Error::malformed)
     }
 
+    /// A document of the same changes but these and all that builds on them.
+    pub(crate) fn without(&self, changes: &[ChangeHash]) -> Result<Self, Error> {
+        let mut out: std::collections::HashSet<_> = changes.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
+        let mut rest = Self::new();
+        // In the order of their dependencies, so that one pass is enough.
+        for change in self.inner.get_changes(&[]) {
+            if out.contains(&change.hash()) || change.deps().iter().any(|hash| out.contains(hash)) {
+                out.insert(change.hash());
+            } else {
+                guarded(|| rest.inner.apply_changes([change]))?.map_err(Error::malformed)?;
+            }
+        }
+        Ok(rest)
+    }
+
+    pub(crate) fn unite(&mut self, mut other: Self) -> Result<(), Error> {
+        guarded(|| self.inner.merge(&mut other.inner))?.map_err(Error::malformed)?;
+        Ok(())
+    }
+
     /// Writes `puts` as one change.
     pub(crate) fn commit(&mut self, actor: &Actor, puts: Vec<Put>) -> Result<Change, Error> {
         self.inner.set_actor(actor.0.clone());

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-pub(crate) use bags::pack as pack_bags;
 pub use bags::{Bag, BagSource};
+pub(crate) use bags::{pack as pack_bags, unpack as unpack_bags};
 pub use change::{Change, ChangeHash};
 pub use delivery::{Act, Delivery};
 pub use document::Actor;
@@ -249,6 +249,25 @@ pub fn stamps(kind: Kind, change: &Change) -> Result<Vec<Stamp>, Error> {
 /// [`Error::Malformed`] if the stored bytes cannot be read.
 pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
     merged(kind, id, &Document::load(saved)?, true)
+}
+
+/// A stored document without some of its changes and all that builds on them; `None` if nothing is left.
+///
+/// # Errors
+/// [`Error::Malformed`] if the stored bytes cannot be read.
+pub fn without(kind: Kind, id: DocumentId, saved: &[u8], changes: &[ChangeHash]) -> Result<Option<Merged>, Error> {
+    let rest = Document::load(saved)?.without(changes)?;
+    if rest.heads().is_empty() { Ok(None) } else { merged(kind, id, &rest, false).map(Some) }
+}
+
+/// Two copies of a document as one.
+///
+/// # Errors
+/// [`Error::Malformed`] if either cannot be read.
+pub fn unite(kind: Kind, id: DocumentId, one: &[u8], other: &[u8]) -> Result<Merged, Error> {
+    let mut document = Document::load(one)?;
+    document.unite(Document::load(other)?)?;
+    merged(kind, id, &document, false)
 }
 
 /// Writes `puts` on top of a stored document, or begins one.

@@ -1,8 +1,6 @@
-use sha2::{Digest, Sha256};
-
 use crate::decisions::Review;
 use crate::records::farmer::ContactDetails;
-use crate::units::{DocumentId, ReviewId, Timestamp};
+use crate::units::{DocumentId, Timestamp, derived};
 
 /// The kinds of matter that the server raises. The names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +13,8 @@ pub enum ReviewCode {
     FarmerLookAlike,
     /// A device handed over two different bundles under one number: cloned, restored, or broken flash.
     DeviceFork,
+    /// Recorded under a grant that had ended, by somebody who could not know. Blocks settlement.
+    GrantEnded,
 }
 
 impl ReviewCode {
@@ -25,6 +25,7 @@ impl ReviewCode {
             Self::LateDelivery => "late_delivery",
             Self::FarmerLookAlike => "farmer_look_alike",
             Self::DeviceFork => "device_fork",
+            Self::GrantEnded => "grant_ended",
         }
     }
 
@@ -34,14 +35,9 @@ impl ReviewCode {
     pub fn review(self, mut documents: Vec<DocumentId>, raised_at: Timestamp) -> Review {
         documents.sort_unstable();
         documents.dedup();
-        let mut hash = Sha256::new();
-        hash.update(self.code());
-        for document in &documents {
-            hash.update(document.as_bytes());
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let id: [u8; 16] = std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0));
-        Review { review: ReviewId::from(id), code: self.code().to_owned(), documents, raised_at }
+        let about = documents.iter().map(|document| document.as_bytes().as_slice());
+        let review = derived(std::iter::once(self.code().as_bytes()).chain(about));
+        Review { review, code: self.code().to_owned(), documents, raised_at }
     }
 }
 

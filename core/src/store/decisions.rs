@@ -1,21 +1,24 @@
-//! What decisions project to: reference data, grants, reviews.
+//! What decisions project to: reference data, grants and their ends, orders, reviews.
 //!
-//! Owns the tables `reference`, `reviews`, `review_documents`. Phone and server apply decisions with this same code.
+//! Owns the tables `reference`, `reviews`, `review_documents`. Phone and server apply decisions with this same code; what a decision
+//! means for documents ([`Decision::Move`], [`Decision::Erasure`]) is in [`super::records`], for a phone's own work
+//! ([`Decision::Ruling`]) in `inbox.rs`.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
 use crate::codec::{decode, encode};
 use crate::decisions::{
-    BagTypeRule, Centre, Commodity, Decision, Grant, Lorry, Organisation, Review, RuleSet, Season, User,
+    BagTypeRule, Centre, Commodity, Decision, DeviceOrder, Grant, Lorry, Order, Organisation, Review, RuleSet, Season,
+    User,
 };
-use crate::units::{CommodityCode, DocumentId, GrantId, ReviewId, SeasonCode, Timestamp};
+use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, Timestamp, UserId};
 
-/// Takes a decision over. Applying one twice changes nothing.
+/// Takes a decision over that stands at `sequence` in its scope's log. Applying one twice changes nothing.
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn apply(db: &Connection, decision: &Decision) -> Result<(), Error> {
+pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), Error> {
     let (kind, code) = match decision {
         Decision::Organisation(_) => ("organisation", String::new()),
         Decision::Centre(centre) => ("centre", centre.centre.to_string()),
@@ -25,13 +28,53 @@ pub fn apply(db: &Connection, decision: &Decision) -> Result<(), Error> {
         Decision::RuleSet(rules) => ("rule_set", rules.number.to_string()),
         Decision::User(user) => ("user", user.user.to_string()),
         Decision::Grant(grant) => ("grant", grant.grant.to_string()),
+        Decision::Revocation(revocation) => ("revocation", revocation.grant.to_string()),
+        Decision::Suspension(it) => ("suspension", suspension_code(it.device, it.user)),
+        Decision::Order(order) => ("order", order.device.to_string()),
         Decision::Review(review) => return apply_review(db, review),
+        Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return Ok(()),
     };
     let mut statement = db.prepare_cached(
-        "INSERT INTO reference (kind, code, body) VALUES (?1, ?2, ?3) ON CONFLICT (kind, code) DO UPDATE SET body = excluded.body",
+        "INSERT INTO reference (kind, code, body, seq) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (kind, code) DO UPDATE SET body = excluded.body, seq = excluded.seq",
     )?;
-    statement.execute((kind, code, encode(decision)))?;
+    statement.execute((kind, code, encode(decision), sequence))?;
     Ok(())
+}
+
+fn suspension_code(device: DeviceId, user: UserId) -> String {
+    format!("{device}/{user}")
+}
+
+fn row(db: &Connection, kind: &str, code: &str) -> Result<Option<(Decision, u64)>, Error> {
+    let mut statement = db.prepare_cached("SELECT body, seq FROM reference WHERE kind = ?1 AND code = ?2")?;
+    let row: Option<(Vec<u8>, u64)> =
+        statement.query_row([kind, code], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    row.map(|(body, sequence)| Ok((read(&body)?, sequence))).transpose()
+}
+
+/// Where in the device's scope a grant ended, by its own end or because its user is suspended; `None` while it holds.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn ended_at(db: &Connection, grant: &Grant) -> Result<Option<u64>, Error> {
+    let revoked = row(db, "revocation", &grant.grant.to_string())?.map(|(_, sequence)| sequence);
+    let suspended = match row(db, "suspension", &suspension_code(grant.device, grant.user))? {
+        Some((Decision::Suspension(suspension), sequence)) if suspension.is_suspended => Some(sequence),
+        _ => None,
+    };
+    Ok([revoked, suspended].into_iter().flatten().min())
+}
+
+/// What a device was told last about itself.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn order(db: &Connection, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
+    Ok(match row(db, "order", &device.to_string())? {
+        Some((Decision::Order(order), _)) if order.order != Order::Work => Some(order),
+        _ => None,
+    })
 }
 
 fn apply_review(db: &Connection, review: &Review) -> Result<(), Error> {
@@ -88,13 +131,12 @@ pub fn review_codes(db: &Connection, document: DocumentId) -> Result<Vec<String>
 /// # Errors
 /// What SQLite reports.
 pub fn grant(db: &Connection, grant: GrantId) -> Result<Option<Grant>, Error> {
-    let mut statement = db.prepare_cached("SELECT body FROM reference WHERE kind = 'grant' AND code = ?1")?;
-    let body: Option<Vec<u8>> = statement.query_row([grant.to_string()], |row| row.get(0)).optional()?;
-    body.map(|body| match read(&body)? {
-        Decision::Grant(grant) => Ok(grant),
-        _ => Err(Error::Corrupt { reason: "a grant's row holds another decision".into() }),
-    })
-    .transpose()
+    row(db, "grant", &grant.to_string())?
+        .map(|(decision, _)| match decision {
+            Decision::Grant(grant) => Ok(grant),
+            _ => Err(Error::Corrupt { reason: "a grant's row holds another decision".into() }),
+        })
+        .transpose()
 }
 
 fn read(body: &[u8]) -> Result<Decision, Error> {
@@ -118,8 +160,10 @@ pub struct Reference {
     pub rule_sets: Vec<RuleSet>,
     /// Users, by id.
     pub users: Vec<User>,
-    /// Grants of this device (on a phone), of all devices (on the server).
+    /// Grants that hold, of this device (on a phone), of all devices (on the server).
     pub grants: Vec<Grant>,
+    /// What devices were told about themselves and did not do yet.
+    pub orders: Vec<DeviceOrder>,
 }
 
 impl Reference {
@@ -140,8 +184,9 @@ impl Reference {
                 Decision::Lorry(it) => reference.lorries.push(it),
                 Decision::RuleSet(it) => reference.rule_sets.push(it),
                 Decision::User(it) => reference.users.push(it),
-                Decision::Grant(it) => reference.grants.push(it),
-                Decision::Review(_) => {}
+                Decision::Grant(it) if ended_at(db, &it)?.is_none() => reference.grants.push(it),
+                Decision::Order(it) if it.order != Order::Work => reference.orders.push(it),
+                _ => {}
             }
         }
         reference.rule_sets.sort_by_key(|rules| rules.number);

@@ -16,7 +16,7 @@ use crate::units::{DocumentId, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
-    let mut statement = db.prepare_cached("SELECT scope, seq, chain FROM log_cursors ORDER BY scope")?;
+    let mut statement = db.prepare_cached("SELECT scope, seq, chain FROM log_cursors WHERE seq > 0 ORDER BY scope")?;
     let cursor = |row: &rusqlite::Row<'_>| {
         Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: ChainHash(row.get(2)?) })
     };
@@ -31,6 +31,51 @@ pub(crate) fn cursor(db: &Connection, organisation: OrganisationId, scope: &Scop
         Some((sequence, chain)) => Cursor { scope: scope.clone(), sequence, chain },
         None => Cursor::start(organisation, scope.clone()),
     })
+}
+
+/// Whether the phone's own entries of this scope must come with their bytes.
+fn wants_own(db: &Connection, scope: &Scope) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT 1 FROM log_cursors WHERE scope = ?1 AND wants_own")?.exists([scope])?)
+}
+
+/// Notes that all scopes were read to their ends, so that the phone's own entries are its own again.
+pub(crate) fn caught_up(db: &Connection) -> Result<(), Error> {
+    db.execute("UPDATE log_cursors SET wants_own = 0 WHERE wants_own AND seq > 0", [])?;
+    Ok(())
+}
+
+/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as nothing of them waits in the outbox.
+/// Returns how many scopes were forgotten.
+pub(crate) fn purge(
+    db: &Connection,
+    organisation: OrganisationId,
+    may_read: impl Fn(&Scope) -> bool,
+) -> Result<usize, Error> {
+    let mut statement = db.prepare(
+        "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents EXCEPT SELECT scope FROM outbox",
+    )?;
+    let scopes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<Scope>, _>>()?;
+    let lost: Vec<_> = scopes.into_iter().filter(|scope| !may_read(scope)).collect();
+    for scope in &lost {
+        let mut statement =
+            db.prepare("SELECT document_id FROM documents WHERE scope = ?1 EXCEPT SELECT document_id FROM outbox")?;
+        let documents = statement.query_map([scope], |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+        for document in documents {
+            records::remove(db, document)?;
+            db.execute("DELETE FROM review_documents WHERE document_id = ?1", [document])?;
+        }
+        for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
+            db.execute(delete, [scope])?;
+        }
+        let start = Cursor::start(organisation, scope.clone());
+        let mut statement = db.prepare(
+            "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
+             ON CONFLICT (scope) DO UPDATE SET seq = 0, chain = excluded.chain, wants_own = 1",
+        )?;
+        statement.execute((scope, start.chain.0))?;
+    }
+    db.execute("DELETE FROM reviews WHERE review_id NOT IN (SELECT review_id FROM review_documents)", [])?;
+    Ok(lost.len())
 }
 
 /// Why a frame was not taken over.
@@ -66,6 +111,8 @@ pub(crate) struct Received {
     pub(crate) entries: u64,
     /// The newest hybrid time among the records that changed.
     pub(crate) newest: HybridTime,
+    /// Whether bytes were dropped that must not stay on the disk either.
+    pub(crate) has_erased: bool,
 }
 
 /// Takes a frame over, with its cursor. Must run inside one transaction.
@@ -74,14 +121,17 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
     if cursor.sequence != frame.after {
         return Err(FrameError::Elsewhere);
     }
+    let wants_own = wants_own(db, &frame.scope)?;
     let mut received = Received::default();
     for entry in &frame.entries {
         match entry {
+            FrameEntry::Own { .. } if wants_own => return Err(FrameError::OwnBytesNeeded),
             FrameEntry::Own { bundle, first, count } => {
-                let bundle = outbox::find(db, *bundle)?.ok_or(FrameError::OwnBytesNeeded)?;
-                for (transaction, entry) in bundle.entries().skip(*first as usize).take(*count as usize) {
-                    let envelope = bundle.envelope(transaction, entry);
-                    cursor.advance(EntryHash::of_change(&envelope, Change::hash_of_stripped(&entry.change)));
+                let own = outbox::find(db, *bundle)?.ok_or(FrameError::OwnBytesNeeded)?;
+                let range = (0..).zip(own.entries()).skip(*first as usize).take(*count as usize);
+                for (number, (transaction, entry)) in range {
+                    cursor.advance(EntryHash::of_change(&own.envelope(transaction, entry), entry.change_hash()));
+                    outbox::logged(db, *bundle, number)?;
                 }
             }
             FrameEntry::Change { envelope, change } => {
@@ -90,7 +140,11 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 received.newest = received.newest.max(take(db, &cursor, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
             }
-            FrameEntry::Decision { decision } => {
+            FrameEntry::Erased { envelope, change } => {
+                cursor.advance(EntryHash::of_change(envelope, *change));
+                received.entries += 1;
+            }
+            FrameEntry::Decision { decision, .. } => {
                 cursor.advance(EntryHash::of_decision(decision));
                 received.entries += 1;
                 db.prepare_cached("INSERT INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?.execute((
@@ -98,6 +152,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                     cursor.sequence,
                     decision,
                 ))?;
+                received.has_erased |= matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)));
                 take(db, &cursor, entry, None)?;
             }
         }
@@ -106,7 +161,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
         return Err(FrameError::Diverged { scope: frame.scope.clone() });
     }
     db.prepare_cached(
-        "INSERT INTO log_cursors (scope, seq, chain) VALUES (?1, ?2, ?3)
+        "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
          ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
     )?
     .execute((&cursor.scope, cursor.sequence, cursor.chain.0))?;
@@ -115,7 +170,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
 
 /// Applies one entry, or sets it aside with the reason; returns the newest time of the record that changed.
 fn take(db: &Connection, at: &Cursor, entry: &FrameEntry, document: Option<DocumentId>) -> Result<HybridTime, Error> {
-    let reason = match apply_entry(db, &at.scope, entry)? {
+    let reason = match apply_entry(db, &at.scope, at.sequence, entry)? {
         Ok(newest) => return Ok(newest),
         Err(reason) => reason,
     };
@@ -125,8 +180,16 @@ fn take(db: &Connection, at: &Cursor, entry: &FrameEntry, document: Option<Docum
 }
 
 /// The inner result says why the entry cannot be applied here; the outer one that nothing can.
-fn apply_entry(db: &Connection, scope: &Scope, entry: &FrameEntry) -> Result<Result<HybridTime, String>, Error> {
+fn apply_entry(
+    db: &Connection,
+    scope: &Scope,
+    sequence: u64,
+    entry: &FrameEntry,
+) -> Result<Result<HybridTime, String>, Error> {
     match entry {
+        FrameEntry::Change { envelope, .. } if records::is_erased(db, envelope.document)? => {
+            Ok(Ok(HybridTime::default()))
+        }
         FrameEntry::Change { envelope, change } => {
             let Some(kind) = Kind::from_number(envelope.kind) else {
                 return Ok(Err(format!("record kind {} is not known to this version", envelope.kind)));
@@ -141,11 +204,37 @@ fn apply_entry(db: &Connection, scope: &Scope, entry: &FrameEntry) -> Result<Res
                 Err(error) => Err(error),
             }
         }
-        FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
-            Ok(decision) => decisions::apply(db, &decision).map(|()| Ok(HybridTime::default())),
+        FrameEntry::Decision { decision, attachment } => match decode::<Decision>(decision) {
+            Ok(decision) => apply_decision(db, sequence, &decision, attachment.as_ref().map(|bytes| bytes.as_slice())),
             Err(error) => Ok(Err(error.to_string())),
         },
-        FrameEntry::Own { .. } => Ok(Ok(HybridTime::default())),
+        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(HybridTime::default())),
+    }
+}
+
+fn apply_decision(
+    db: &Connection,
+    sequence: u64,
+    decision: &Decision,
+    attachment: Option<&[u8]>,
+) -> Result<Result<HybridTime, String>, Error> {
+    let applied = match decision {
+        Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
+        Decision::Move(order) => records::place(db, order, attachment),
+        Decision::Erasure(erasure) => {
+            db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
+            outbox::erase(db, erasure.document)?;
+            records::erase(db, erasure)
+        }
+        Decision::Ruling(ruling) if !ruling.is_approved => {
+            outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
+        }
+        other => decisions::apply(db, sequence, other),
+    };
+    match applied {
+        Ok(()) => Ok(Ok(HybridTime::default())),
+        Err(Error::Record(error)) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
     }
 }
 
@@ -162,7 +251,7 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
     for (scope, sequence, entry) in held {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
-        if apply_entry(db, &scope, &entry)?.is_ok() {
+        if apply_entry(db, &scope, sequence, &entry)?.is_ok() {
             db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
         }
     }

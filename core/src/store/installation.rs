@@ -81,6 +81,33 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
     Ok(())
 }
 
+/// Goes on as another device: a new id, code and key.
+pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
+    db.execute(
+        "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5",
+        (enrolment.device, enrolment.device_code.0, key.as_bytes(), enrolment.challenge.0, enrolment.server_time.0),
+    )?;
+    db.execute("DELETE FROM enrolling", [])?;
+    Ok(())
+}
+
+/// Makes somebody else the one who is using the phone.
+pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
+    db.execute("UPDATE installation SET user_id = ?1", [user])?;
+    Ok(())
+}
+
+/// Destroys all that was recorded or received, keys included. Sealed bundles are the caller's to keep or to drop.
+pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
+    db.execute_batch(
+        "DELETE FROM documents; DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;
+         DELETE FROM drafts; DELETE FROM outbox; DELETE FROM returned; DELETE FROM inbox_held; DELETE FROM decisions;
+         DELETE FROM reference; DELETE FROM reviews; DELETE FROM review_documents; DELETE FROM moves; DELETE FROM bundles;
+         DELETE FROM log_cursors; DELETE FROM enrolling; DELETE FROM installation;",
+    )?;
+    Ok(())
+}
+
 pub(crate) fn save_contact(db: &Connection, challenge: Challenge, server_time: Timestamp) -> Result<(), Error> {
     db.execute("UPDATE installation SET challenge = ?1, server_time_ms = ?2", (challenge.0, server_time.0))?;
     Ok(())
@@ -99,11 +126,16 @@ pub(crate) struct Counters {
     pub(crate) farmers: u32,
     pub(crate) actions: u64,
     pub(crate) hybrid: HybridTime,
+    /// Milliseconds without contact with the server, up to `seen_at`.
+    pub(crate) idle_ms: u64,
+    /// The wall clock when this was last written.
+    pub(crate) seen_at: Timestamp,
 }
 
 impl Counters {
     pub(crate) fn load(db: &Connection) -> Result<Self, Error> {
-        let sql = "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter FROM counters";
+        let sql =
+            "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, seen_at_ms FROM counters";
         Ok(db.query_row(sql, [], |row| {
             Ok(Self {
                 receipts: row.get(0)?,
@@ -111,16 +143,20 @@ impl Counters {
                 farmers: row.get(2)?,
                 actions: row.get(3)?,
                 hybrid: HybridTime { wall_ms: row.get(4)?, counter: row.get(5)? },
+                idle_ms: row.get(6)?,
+                seen_at: Timestamp(row.get(7)?),
             })
         })?)
     }
 
     pub(crate) fn save(&self, db: &Connection) -> Result<(), Error> {
         let mut statement = db.prepare_cached(
-            "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6",
+            "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6,
+                 idle_ms = ?7, seen_at_ms = ?8",
         )?;
-        let Self { receipts, loads, farmers, actions, hybrid } = self;
-        statement.execute((receipts, loads, farmers, actions, hybrid.wall_ms, hybrid.counter))?;
+        let Self { receipts, loads, farmers, actions, hybrid, idle_ms, seen_at } = self;
+        let hybrid = (hybrid.wall_ms, hybrid.counter);
+        statement.execute((receipts, loads, farmers, actions, hybrid.0, hybrid.1, idle_ms, seen_at.0))?;
         Ok(())
     }
 }

@@ -138,6 +138,18 @@ impl Store {
         Ok(result)
     }
 
+    /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn scrub(&self) -> Result<(), Error> {
+        // Readers keep the log in use.
+        lock(&self.readers).clear();
+        let writer = lock(&self.writer);
+        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
     /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.
     fn checkpoint_aside(&self) {
         let path = self.path.clone();
@@ -165,7 +177,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;")?;
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;")?;
     Ok(connection)
 }
 

@@ -1,16 +1,18 @@
 //! Own changes until the server has acknowledged each by name.
 //!
-//! Owns the tables `outbox` and `bundles`. Invariants: a change leaves the outbox only on a `logged` verdict that names it; a sealed
-//! bundle never changes, and stays.
+//! Owns the tables `outbox`, `bundles` and `returned`. Invariants: a change leaves the outbox only when the server names it, by a final
+//! verdict or in its log; a sealed bundle stays, and only erasure takes bytes out of it. What the server holds is not in the
+//! document any more, nor is what builds on it: work goes on from what will count.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::Error;
-use crate::records::Kind;
+use super::{Error, drafts, records};
+use crate::client::Draft;
+use crate::records::{Change, ChangeHash, Kind};
 use crate::scope::Scope;
 use crate::sync::bundle::{Bundle, BundleHash, Entry, Refusal, Transaction};
 use crate::sync::message::{BundleVerdict, Verdict};
-use crate::units::{DocumentId, GrantId, Timestamp, UserId};
+use crate::units::{DeliveryId, DocumentId, GrantId, Timestamp, UserId, derived};
 
 /// One change on its way.
 pub(crate) struct Outgoing<'a> {
@@ -63,7 +65,7 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<T
         }
         bytes += change.len();
         numbers.push(row.get(0)?);
-        let entry = Entry { document: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change };
+        let entry = Entry { document: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change, erased: None };
         match transactions.last_mut() {
             Some(transaction) if !is_next => transaction.entries.push(entry),
             _ => transactions.push(Transaction {
@@ -125,8 +127,11 @@ pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error>
 pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, Error> {
     let mut statement = db.prepare_cached("SELECT bytes FROM bundles WHERE hash = ?1")?;
     let bytes: Option<Vec<u8>> = statement.query_row([hash.0], |row| row.get(0)).optional()?;
-    let corrupt = |refusal: Refusal| Error::Corrupt { reason: format!("an own bundle: {refusal}") };
-    bytes.map(|bytes| Bundle::parse(&bytes).map_err(corrupt)).transpose()
+    bytes.map(|bytes| parse(&bytes)).transpose()
+}
+
+fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
+    Bundle::parse(bytes).map_err(|refusal: Refusal| Error::Corrupt { reason: format!("an own bundle: {refusal}") })
 }
 
 /// How many entries got which fate.
@@ -136,16 +141,50 @@ pub(crate) struct Settled {
     pub(crate) held: u64,
 }
 
-/// Takes the server's verdicts over: logged changes leave, held ones are marked, deferred ones wait.
-pub(crate) fn settle(db: &Connection, sequence: u64, verdict: &BundleVerdict) -> Result<Settled, Error> {
+/// One of the phone's own changes that has not left the outbox.
+struct Own {
+    outbox: i64,
+    document: DocumentId,
+    kind: u8,
+    scope: Scope,
+    change: Vec<u8>,
+    is_held: bool,
+}
+
+fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT outbox, document_id, kind, scope, change, held_code IS NOT NULL FROM outbox WHERE bundle_seq = ?1 AND entry = ?2",
+    )?;
+    let own = |row: &rusqlite::Row<'_>| {
+        Ok(Own {
+            outbox: row.get(0)?,
+            document: row.get(1)?,
+            kind: row.get(2)?,
+            scope: row.get(3)?,
+            change: row.get(4)?,
+            is_held: row.get(5)?,
+        })
+    };
+    Ok(statement.query_row((bundle, entry), own).optional()?)
+}
+
+fn leave(db: &Connection, own: &Own) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM outbox WHERE outbox = ?1")?.execute([own.outbox])?;
+    Ok(())
+}
+
+/// Takes the server's verdicts over: what has a final one leaves, held changes are marked, deferred ones wait.
+pub(crate) fn settle(
+    db: &Connection,
+    sequence: u64,
+    verdict: &BundleVerdict,
+    now: Timestamp,
+) -> Result<Settled, Error> {
     let mut settled = Settled::default();
     if let Some(code) = &verdict.refused {
         db.execute("UPDATE bundles SET refused = ?2 WHERE bundle_seq = ?1", (sequence, code))?;
         return Ok(settled);
     }
-    let mut logged = db.prepare_cached("DELETE FROM outbox WHERE bundle_seq = ?1 AND entry = ?2")?;
-    let mut held =
-        db.prepare_cached("UPDATE outbox SET held_code = ?3, held_reason = ?4 WHERE bundle_seq = ?1 AND entry = ?2")?;
     let last: Option<u32> = db
         .prepare_cached("SELECT max(entry) FROM outbox WHERE bundle_seq = ?1")?
         .query_row([sequence], |row| row.get(0))?;
@@ -153,26 +192,176 @@ pub(crate) fn settle(db: &Connection, sequence: u64, verdict: &BundleVerdict) ->
     for run in &verdict.runs {
         // The count is the server's word: never walk further than there are entries.
         for _ in 0..run.count.min(last.map_or(0, |last| (last + 1).saturating_sub(entry))) {
-            let changed = match &run.verdict {
-                Verdict::Logged { .. } => logged.execute((sequence, entry))?,
-                Verdict::Held { code, reason } => held.execute((sequence, entry, code, reason))?,
-                Verdict::Deferred { .. } => 0,
-            };
-            match run.verdict {
-                Verdict::Logged { .. } => settled.logged += changed as u64,
-                Verdict::Held { .. } => settled.held += changed as u64,
-                Verdict::Deferred { .. } => {}
+            if let Some(own) = own(db, sequence, entry)? {
+                take_verdict(db, &own, &run.verdict, now, &mut settled)?;
             }
             entry += 1;
         }
     }
+    let mut statement =
+        db.prepare_cached("UPDATE bundles SET refused = NULL WHERE bundle_seq = ?1 AND refused IS NOT NULL")?;
+    statement.execute([sequence])?;
+    answered(db, sequence)?;
+    Ok(settled)
+}
+
+/// A bundle is answered once nothing of it waits for a verdict.
+fn answered(db: &Connection, sequence: u64) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
-        "UPDATE bundles SET refused = NULL, is_answered =
+        "UPDATE bundles SET is_answered =
              NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq AND held_code IS NULL)
          WHERE bundle_seq = ?1",
     )?;
     statement.execute([sequence])?;
-    Ok(settled)
+    Ok(())
+}
+
+fn take_verdict(
+    db: &Connection,
+    own: &Own,
+    verdict: &Verdict,
+    now: Timestamp,
+    settled: &mut Settled,
+) -> Result<(), Error> {
+    match verdict {
+        Verdict::Logged { .. } => {
+            settled.logged += 1;
+            take_back(db, own)?;
+            leave(db, own)
+        }
+        Verdict::Held { code, reason } => {
+            settled.held += 1;
+            let mut held = db.prepare_cached("UPDATE outbox SET held_code = ?2, held_reason = ?3 WHERE outbox = ?1")?;
+            held.execute((own.outbox, code, reason))?;
+            records::exclude(db, own.document, &[Change::hash_of_stripped(&own.change)])
+        }
+        Verdict::Deferred { missing } => {
+            let mut waits = db.prepare_cached("UPDATE outbox SET missing = ?2 WHERE outbox = ?1")?;
+            waits.execute((own.outbox, missing.len()))?;
+            Ok(())
+        }
+        Verdict::Returned { reason } => give_back(db, own, reason, now),
+        Verdict::Erased => leave(db, own),
+    }
+}
+
+/// The log names an entry of one of the phone's own bundles: that is an acknowledgement, and an approval of what was held.
+pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
+    let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
+    let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
+    if let Some(own) = own(db, sequence, entry)? {
+        take_back(db, &own)?;
+        leave(db, &own)?;
+        answered(db, sequence)?;
+    }
+    Ok(())
+}
+
+/// Puts a change that was held back into its document.
+fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
+    if !own.is_held {
+        return Ok(());
+    }
+    let Some(kind) = Kind::from_number(own.kind) else { return Ok(()) };
+    records::apply(db, &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?)?;
+    Ok(())
+}
+
+/// A person returned these changes of a document: they leave the outbox, and what can be weighed again becomes a draft.
+pub(crate) fn returned(
+    db: &Connection,
+    document: DocumentId,
+    changes: &[ChangeHash],
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
+    )?;
+    let entries = statement
+        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(u64, u32)>, _>>()?;
+    for (bundle, entry) in entries {
+        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
+        if let Some(own) = own {
+            give_back(db, &own, reason, now)?;
+            answered(db, bundle)?;
+        }
+    }
+    Ok(())
+}
+
+fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result<(), Error> {
+    records::exclude(db, own.document, &[Change::hash_of_stripped(&own.change)])?;
+    let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_returned(own.document, &change));
+    let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"returned".as_slice(), own.document.as_bytes()]));
+    if let (Some(id), Some(draft)) = (draft_id, &draft) {
+        drafts::save(db, id, 1, draft)?;
+    }
+    db.prepare_cached(
+        "INSERT INTO returned (document_id, kind, change, draft_id, reason, returned_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((own.document, own.kind, &own.change, draft_id, reason, now.0))?;
+    leave(db, own)
+}
+
+/// Whether changes of a document are held: whoever writes on must do so as another actor.
+pub(crate) fn has_held(db: &Connection, document: DocumentId) -> Result<bool, Error> {
+    let query = "SELECT 1 FROM outbox WHERE document_id = ?1 AND held_code IS NOT NULL";
+    Ok(db.prepare_cached(query)?.exists([document])?)
+}
+
+/// Adds a draft for the office's eyes: an entry of kind 0, which the server always holds.
+pub(crate) fn add_draft(
+    db: &Connection,
+    author: UserId,
+    grant: Option<GrantId>,
+    id: DeliveryId,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
+    db.prepare_cached(
+        "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
+         VALUES ((SELECT coalesce(max(action), 0) + 1 FROM outbox), ?1, ?2, 0, ?3, 0, ?4, ?5, ?6)",
+    )?
+    .execute((author, grant.unwrap_or(GrantId::from([0; 16])), id, scope, crate::codec::encode(draft), now.0))?;
+    Ok(())
+}
+
+/// Whether the server has an answer for every change: it is logged, or held there.
+pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
+    Ok(!db.prepare_cached("SELECT 1 FROM outbox WHERE held_code IS NULL")?.exists([])?)
+}
+
+/// Takes everything that has no verdict out of its bundle, to be sealed again by another key. Numbers rise above those that stay sealed.
+pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
+    db.execute_batch(
+        "UPDATE outbox SET outbox = outbox + (SELECT max(outbox) FROM outbox), bundle_seq = NULL, entry = NULL, missing = 0
+         WHERE held_code IS NULL;
+         UPDATE bundles SET is_answered = 1, refused = NULL WHERE is_answered = 0;",
+    )?;
+    Ok(())
+}
+
+/// Forgets a document's bytes in outbox and bundles.
+pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    db.execute("DELETE FROM outbox WHERE document_id = ?1", [document])?;
+    db.execute("DELETE FROM returned WHERE document_id = ?1", [document])?;
+    let mut statement = db.prepare("SELECT bundle_seq, bytes FROM bundles")?;
+    let mut rows = statement.query([])?;
+    let mut erased = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut bundle = parse(&row.get::<_, Vec<u8>>(1)?)?;
+        if bundle.erase(document) {
+            erased.push((row.get::<_, u64>(0)?, bundle.to_bytes()));
+        }
+    }
+    for (sequence, bytes) in erased {
+        db.execute("UPDATE bundles SET bytes = ?2 WHERE bundle_seq = ?1", (sequence, bytes))?;
+        answered(db, sequence)?;
+    }
+    Ok(())
 }
 
 /// How far a record is on its way to the server's log.
@@ -260,19 +449,60 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
 /// A change that the server keeps for a person to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldChange {
-    /// The document.
     pub(crate) document: DocumentId,
+    pub(crate) kind: u8,
+    pub(crate) change: Vec<u8>,
     /// Why, as a stable code.
     pub(crate) code: String,
     /// Why, in words.
     pub(crate) reason: String,
 }
 
+/// What the server holds, the oldest first.
 pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT document_id, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL ORDER BY outbox",
+        "SELECT document_id, kind, change, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL ORDER BY outbox",
     )?;
-    let rows = statement
-        .query_map([], |row| Ok(HeldChange { document: row.get(0)?, code: row.get(1)?, reason: row.get(2)? }))?;
+    let rows = statement.query_map([], |row| {
+        Ok(HeldChange {
+            document: row.get(0)?,
+            kind: row.get(1)?,
+            change: row.get(2)?,
+            code: row.get(3)?,
+            reason: row.get(4)?,
+        })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Work that the office sent back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GivenBack {
+    pub(crate) number: i64,
+    pub(crate) document: DocumentId,
+    pub(crate) draft: Option<DeliveryId>,
+    pub(crate) reason: String,
+    pub(crate) returned_at: Timestamp,
+}
+
+/// What the office sent back and nobody has put away yet, the oldest first.
+pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT returned, document_id, draft_id, reason, returned_at_ms FROM returned ORDER BY returned",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(GivenBack {
+            number: row.get(0)?,
+            document: row.get(1)?,
+            draft: row.get(2)?,
+            reason: row.get(3)?,
+            returned_at: Timestamp(row.get(4)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn put_away(db: &Connection, number: i64) -> Result<(), Error> {
+    db.execute("DELETE FROM returned WHERE returned = ?1", [number])?;
+    Ok(())
 }

@@ -1,10 +1,12 @@
 //! Documents and the rows they project to.
 //!
-//! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`. Invariant: a document and its row change in one transaction.
+//! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`, `moves`, `erased`.
+//! Invariant: a document and its row change in one transaction.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Error;
+use crate::decisions::{Erasure, Move};
 use crate::records::{self, Change, ChangeHash, Contact, Delivery, Farmer, Kind, Load, Merged, Record};
 use crate::scope::Scope;
 use crate::units::DocumentId;
@@ -75,10 +77,106 @@ pub fn save(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, merged: 
     let heads: Vec<u8> = merged.heads.iter().flat_map(|head| head.0).collect();
     let mut statement = db.prepare_cached(
         "INSERT INTO documents (document_id, kind, scope, saved, heads) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (document_id) DO UPDATE SET saved = excluded.saved, heads = excluded.heads",
+         ON CONFLICT (document_id) DO UPDATE SET scope = excluded.scope, saved = excluded.saved, heads = excluded.heads",
     )?;
     statement.execute((id, kind as u8, scope, &merged.saved, heads))?;
     merged.record.as_ref().map_or(Ok(()), |record| save_row(db, scope, record))
+}
+
+/// Removes a document and its row; its changes may come again.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn remove(db: &Connection, id: DocumentId) -> Result<(), Error> {
+    for delete in [
+        "DELETE FROM documents WHERE document_id = ?1",
+        "DELETE FROM deliveries WHERE delivery_id = ?1",
+        "DELETE FROM loads WHERE load_id = ?1",
+        "DELETE FROM farmers WHERE farmer_id = ?1",
+        "DELETE FROM contacts WHERE contact_id = ?1",
+    ] {
+        db.prepare_cached(delete)?.execute([id])?;
+    }
+    Ok(())
+}
+
+/// Takes changes out of a document, with all that builds on them; without any change left the document is removed.
+///
+/// # Errors
+/// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
+pub fn exclude(db: &Connection, id: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+    let Some(stored) = find(db, id)? else { return Ok(()) };
+    match records::without(stored.kind, id, &stored.saved, changes)? {
+        Some(rest) if rest.record.is_some() => {
+            remove(db, id)?;
+            save(db, &stored.scope, stored.kind, id, &rest)
+        }
+        _ => remove(db, id),
+    }
+}
+
+/// Drops a document's bytes for good: from here on it is known only by its id.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
+    remove(db, erasure.document)?;
+    let mut statement =
+        db.prepare_cached("INSERT OR IGNORE INTO erased (document_id, erased_at_ms) VALUES (?1, ?2)")?;
+    statement.execute((erasure.document, erasure.erased_at.0))?;
+    Ok(())
+}
+
+/// Whether a document's bytes were dropped for good.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn is_erased(db: &Connection, id: DocumentId) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT 1 FROM erased WHERE document_id = ?1")?.exists([id])?)
+}
+
+/// How often a document was moved.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn moves(db: &Connection, id: DocumentId) -> Result<u32, Error> {
+    let mut statement = db.prepare_cached("SELECT coalesce(max(number), 0) FROM moves WHERE document_id = ?1")?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// Whether a document was in this scope before.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn was_in(db: &Connection, id: DocumentId, scope: &Scope) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT 1 FROM moves WHERE document_id = ?1 AND from_scope = ?2")?.exists((id, scope))?)
+}
+
+/// Places a document where a move says, unless a later one was taken over before. `saved` are the bytes that travelled with it;
+/// without them the document only leaves its scope, and stays here if it is not known to be anywhere else yet.
+///
+/// # Errors
+/// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
+pub fn place(db: &Connection, order: &Move, saved: Option<&[u8]>) -> Result<(), Error> {
+    let id = order.document;
+    let is_newest = order.number > moves(db, id)?;
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO moves (document_id, number, from_scope, to_scope) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((id, order.number, &order.from, &order.to))?;
+    let stored = find(db, id)?;
+    let kind = Kind::from_number(order.kind)
+        .ok_or_else(|| Error::Record(records::Error::malformed(format!("record kind {}", order.kind))))?;
+    let scope = match &stored {
+        Some(stored) if !is_newest => stored.scope.clone(),
+        _ => order.to.clone(),
+    };
+    let merged = match (stored.as_ref().map(|stored| stored.saved.as_slice()), saved) {
+        (Some(here), Some(saved)) => records::unite(kind, id, here, saved)?,
+        (Some(one), None) | (None, Some(one)) => records::read(kind, id, one)?,
+        (None, None) => return Ok(()),
+    };
+    save(db, &scope, kind, id, &merged)
 }
 
 /// Projects every document again and returns how many there are. The rows come out as they were, but for the order of arrival.
@@ -112,7 +210,7 @@ fn save_delivery(db: &Connection, scope: &Scope, delivery: &Delivery) -> Result<
              receipt_seq, rule_set, is_voided, amendments, conflicts, bag_count, gross_g)
          VALUES (:delivery_id, :scope, :farmer_id, :load_id, :business_day, :recorded_at_ms, :user_id, :device_code,
              :receipt_seq, :rule_set, :is_voided, :amendments, :conflicts, :bag_count, :gross_g)
-         ON CONFLICT (delivery_id) DO UPDATE SET farmer_id = excluded.farmer_id, load_id = excluded.load_id,
+         ON CONFLICT (delivery_id) DO UPDATE SET scope = excluded.scope, farmer_id = excluded.farmer_id, load_id = excluded.load_id,
              business_day = excluded.business_day, recorded_at_ms = excluded.recorded_at_ms, user_id = excluded.user_id,
              device_code = excluded.device_code, receipt_seq = excluded.receipt_seq, rule_set = excluded.rule_set,
              is_voided = excluded.is_voided, amendments = excluded.amendments, conflicts = excluded.conflicts,
@@ -142,7 +240,7 @@ fn save_load(db: &Connection, scope: &Scope, load: &Load) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO loads (load_id, scope, number, lorry, business_day, opened_at_ms, state, loaders, conflicts)
          VALUES (:load_id, :scope, :number, :lorry, :business_day, :opened_at_ms, :state, :loaders, :conflicts)
-         ON CONFLICT (load_id) DO UPDATE SET number = excluded.number, lorry = excluded.lorry,
+         ON CONFLICT (load_id) DO UPDATE SET scope = excluded.scope, number = excluded.number, lorry = excluded.lorry,
              business_day = excluded.business_day, opened_at_ms = excluded.opened_at_ms, state = excluded.state,
              loaders = excluded.loaders, conflicts = excluded.conflicts",
     )?;
@@ -164,7 +262,7 @@ fn save_farmer(db: &Connection, scope: &Scope, farmer: &Farmer) -> Result<(), Er
     let mut statement = db.prepare_cached(
         "INSERT INTO farmers (farmer_id, scope, code, registered_at_ms, conflicts)
          VALUES (:farmer_id, :scope, :code, :registered_at_ms, :conflicts)
-         ON CONFLICT (farmer_id) DO UPDATE SET code = excluded.code, registered_at_ms = excluded.registered_at_ms,
+         ON CONFLICT (farmer_id) DO UPDATE SET scope = excluded.scope, code = excluded.code, registered_at_ms = excluded.registered_at_ms,
              conflicts = excluded.conflicts",
     )?;
     statement.execute(named_params! {
@@ -181,7 +279,7 @@ fn save_contact(db: &Connection, scope: &Scope, contact: &Contact) -> Result<(),
     let mut statement = db.prepare_cached(
         "INSERT INTO contacts (contact_id, scope, farmer_id, name, village, phone, conflicts)
          VALUES (:contact_id, :scope, :farmer_id, :name, :village, :phone, :conflicts)
-         ON CONFLICT (contact_id) DO UPDATE SET farmer_id = excluded.farmer_id, name = excluded.name,
+         ON CONFLICT (contact_id) DO UPDATE SET scope = excluded.scope, farmer_id = excluded.farmer_id, name = excluded.name,
              village = excluded.village, phone = excluded.phone, conflicts = excluded.conflicts",
     )?;
     statement.execute(named_params! {

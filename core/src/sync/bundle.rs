@@ -135,9 +135,19 @@ pub struct Entry {
     /// The scope that the author knew.
     #[n(2)]
     pub scope: Scope,
-    /// The stripped change ([`Change::stripped`]).
+    /// The stripped change ([`Change::stripped`]); empty once it is erased.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub change: Vec<u8>,
+    /// The hash of a change whose bytes were erased: the signature still fits.
+    #[n(4)]
+    pub erased: Option<ChangeHash>,
+}
+
+impl Entry {
+    /// The hash of its change.
+    pub fn change_hash(&self) -> ChangeHash {
+        self.erased.unwrap_or_else(|| Change::hash_of_stripped(&self.change))
+    }
 }
 
 /// A sealed bundle.
@@ -159,6 +169,10 @@ pub struct Bundle {
 pub struct OpenedEntry {
     /// What is logged about it.
     pub envelope: Envelope,
+    /// How far the author had read the device's own scope.
+    pub device_cursor: u64,
+    /// The hash of the change.
+    pub hash: ChangeHash,
     /// The change; the reason instead, if its bytes are none.
     pub change: Result<Change, String>,
 }
@@ -279,6 +293,8 @@ impl Bundle {
     pub fn open(&self) -> impl Iterator<Item = OpenedEntry> {
         self.entries().map(|(transaction, entry)| OpenedEntry {
             envelope: self.envelope(transaction, entry),
+            device_cursor: transaction.device_cursor,
+            hash: entry.change_hash(),
             change: Change::parse_stripped(&entry.change).map_err(|error| error.to_string()),
         })
     }
@@ -295,12 +311,24 @@ impl Bundle {
         }
     }
 
+    /// Drops the bytes of a document's changes and keeps their hashes. Returns whether there were any.
+    pub fn erase(&mut self, document: DocumentId) -> bool {
+        let entries = self.transactions.iter_mut().flat_map(|transaction| &mut transaction.entries);
+        let mut has_erased = false;
+        for entry in entries.filter(|entry| entry.document == document && entry.erased.is_none()) {
+            entry.erased = Some(entry.change_hash());
+            entry.change = Vec::new();
+            has_erased = true;
+        }
+        has_erased
+    }
+
     fn message(&self) -> Vec<u8> {
         let entry = |entry: &Entry| SignedEntry {
             document: entry.document,
             kind: entry.kind,
             scope: entry.scope.clone(),
-            change: Change::hash_of_stripped(&entry.change),
+            change: entry.change_hash(),
         };
         let transaction = |transaction: &Transaction| SignedTransaction {
             author: transaction.author,

@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use super::authorization::{Authorization, Signed};
 use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
 use super::log::Cursor;
 use super::message::{
-    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse,
-    WireError,
+    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, RekeyRequest, SyncRequest,
+    SyncResponse, WireError,
 };
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
@@ -44,10 +44,26 @@ pub struct Progress {
 
 const SYNC_PATH: &str = "/v1/sync";
 const ENROL_PATH: &str = "/v1/enrol";
+const REKEY_PATH: &str = "/v1/rekey";
+const WIPED_PATH: &str = "/v1/wiped";
 /// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
 /// Answers without any news, though more was promised, after which the run gives up.
 const IDLE_ANSWERS: u32 = 3;
+
+impl std::ops::Add for Progress {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            logged: self.logged + other.logged,
+            held: self.held + other.held,
+            received: self.received + other.received,
+            requests: self.requests + other.requests,
+            bytes_up: self.bytes_up + other.bytes_up,
+            bytes_down: self.bytes_down + other.bytes_down,
+        }
+    }
+}
 
 /// One run of sync.
 pub(crate) struct Exchange<'a> {
@@ -65,6 +81,8 @@ pub(crate) struct Exchange<'a> {
     is_done: bool,
     challenged: bool,
     idle_answers: u32,
+    /// How often the pinned server has answered.
+    pub(crate) answers: u32,
     pub(crate) progress: Progress,
     /// The newest hybrid time that came in.
     pub(crate) newest: HybridTime,
@@ -90,6 +108,7 @@ impl<'a> Exchange<'a> {
             is_done: false,
             challenged: false,
             idle_answers: 0,
+            answers: 0,
             progress: Progress::default(),
             newest: HybridTime::default(),
         }
@@ -122,17 +141,8 @@ impl<'a> Exchange<'a> {
         self.in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
         self.sent_up_to = self.in_flight.last().copied().unwrap_or(self.sent_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
-        let signed = Signed { server_key: &self.installation.server_key, method: "POST", path: SYNC_PATH, body: &body };
-        let authorization =
-            Authorization::sign(&signed, self.installation.device, self.challenge, &self.installation.key);
         self.asked.clone_from(&body);
-        let request = WireRequest {
-            method: "POST",
-            server_url: self.installation.server_url.clone(),
-            path: SYNC_PATH,
-            authorization: Some(authorization.to_header()),
-            body,
-        };
+        let request = signed_request(&self.installation, self.challenge, SYNC_PATH, body);
         self.progress.requests += 1;
         self.progress.bytes_up += request.bytes();
         Ok(Some(request))
@@ -170,11 +180,12 @@ impl<'a> Exchange<'a> {
             return Err(Error::Internal { reason: "the answer is meant for another device".into() });
         }
         self.challenge = answer.challenge;
+        self.answers += 1;
         self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
-                    let settled = outbox::settle(db, *sequence, verdict)?;
+                    let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;
                     self.progress.logged += settled.logged;
                     self.progress.held += settled.held;
                 }
@@ -210,6 +221,9 @@ impl<'a> Exchange<'a> {
             Ok(received) => {
                 self.progress.received += received.entries;
                 self.newest = self.newest.max(received.newest);
+                if received.has_erased {
+                    self.store.scrub()?;
+                }
                 Ok(true)
             }
             Err(FrameError::Elsewhere) => Ok(false),
@@ -261,6 +275,29 @@ impl<'a> Exchange<'a> {
 pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<WireRequest, Error> {
     let body = message::pack(request).map_err(|error| internal(&error))?;
     Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path: ENROL_PATH, authorization: None, body })
+}
+
+/// The request of a device to go on under a new key, signed with the old one.
+pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
+    let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
+    Ok(signed_request(installation, installation.challenge, REKEY_PATH, body))
+}
+
+/// The receipt of a device that is about to destroy what it holds.
+pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
+    signed_request(installation, installation.challenge, WIPED_PATH, Vec::new())
+}
+
+fn signed_request(
+    installation: &Installation,
+    challenge: message::Challenge,
+    path: &'static str,
+    body: Vec<u8>,
+) -> WireRequest {
+    let signed = Signed { server_key: &installation.server_key, method: "POST", path, body: &body };
+    let authorization = Authorization::sign(&signed, installation.device, challenge, &installation.key).to_header();
+    let server_url = installation.server_url.clone();
+    WireRequest { method: "POST", server_url, path, authorization: Some(authorization), body }
 }
 
 /// Reads the answer to an enrolment.

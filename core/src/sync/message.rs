@@ -117,6 +117,42 @@ impl EnrolRequest {
     }
 }
 
+/// `POST /v1/rekey`: a device goes on under a new key and id. Signed with the old key; the same new key is answered the same way again.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct RekeyRequest {
+    /// The version spoken.
+    #[n(0)]
+    pub protocol: u16,
+    /// The device's new public key.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub public_key: [u8; 32],
+    /// A signature over the old device id with that key.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub proof: [u8; 64],
+}
+
+const REKEY_AS: &[u8] = b"farmtally rekey 1\0";
+
+impl RekeyRequest {
+    /// The request of a device that has made this key.
+    pub fn new(device: DeviceId, key: &SigningKey) -> Self {
+        Self {
+            protocol: PROTOCOL_VERSION,
+            public_key: key.verifying_key().to_bytes(),
+            proof: key.sign(&[REKEY_AS, device.as_bytes()].concat()).to_bytes(),
+        }
+    }
+
+    /// The key, if the proof fits it and the device.
+    pub fn verified_key(&self, device: DeviceId) -> Option<VerifyingKey> {
+        let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
+        let message = [REKEY_AS, device.as_bytes()].concat();
+        key.verify(&message, &Signature::from_bytes(&self.proof)).ok()?;
+        Some(key)
+    }
+}
+
 /// The answer to an enrolment.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
@@ -331,6 +367,16 @@ pub enum Verdict {
         #[n(1)]
         reason: String,
     },
+    /// A person sent it back to its author; it will not be logged.
+    #[n(3)]
+    Returned {
+        /// Words for the author, may be empty.
+        #[n(0)]
+        reason: String,
+    },
+    /// Its document was erased; the bytes are wanted nowhere.
+    #[n(4)]
+    Erased,
 }
 
 impl Verdict {
@@ -394,6 +440,9 @@ pub enum FrameEntry {
         /// Its bytes, kept as they are even by a phone that cannot read them yet.
         #[cbor(n(0), with = "minicbor::bytes")]
         decision: Vec<u8>,
+        /// What travels beside it, under a hash in the decision: the document that moved. Absent where there is none, or it was erased.
+        #[n(1)]
+        attachment: Option<minicbor::bytes::ByteVec>,
     },
     /// Entries in a row of one of the receiver's own bundles; it has the bytes.
     #[n(2)]
@@ -407,6 +456,16 @@ pub enum FrameEntry {
         /// How many entries.
         #[n(2)]
         count: u32,
+    },
+    /// A change of a document that was erased: all that is left is what its place in the chain needs.
+    #[n(3)]
+    Erased {
+        /// What is logged about it.
+        #[n(0)]
+        envelope: Envelope,
+        /// The hash of the change.
+        #[n(1)]
+        change: ChangeHash,
     },
 }
 

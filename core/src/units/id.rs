@@ -7,7 +7,19 @@ use minicbor::{Decode, Encode};
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
+use sha2::{Digest, Sha256};
+
 use super::UnitError;
+
+/// An id that follows from what it stands for: the first sixteen bytes of SHA-256 over the parts.
+pub fn derived<'a, T: From<[u8; 16]>>(parts: impl IntoIterator<Item = &'a [u8]>) -> T {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    T::from(digest.first_chunk().copied().unwrap_or_default())
+}
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(

@@ -16,7 +16,7 @@ mod time;
 pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
 pub use grams::{BagWeight, Grams};
 pub use id::{
-    ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, UserId,
+    ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, UserId, derived,
 };
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub use percent::Percent;

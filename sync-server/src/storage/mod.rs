@@ -4,7 +4,7 @@
 
 mod sqlite;
 
-use farmtally_core::decisions::{Decision, Grant, Review};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::rules::Role;
@@ -13,8 +13,8 @@ use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::records::Stored;
 use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Sum};
 use farmtally_core::sync::bundle::{BundleHash, Envelope};
-use farmtally_core::sync::log::Cursor;
-use farmtally_core::sync::message::{DeviceHead, VerdictRun};
+use farmtally_core::sync::log::{Cursor, EntryHash};
+use farmtally_core::sync::message::DeviceHead;
 use farmtally_core::units::{
     BusinessDate, CentreCode, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId,
     ReviewId, Timestamp, UserId,
@@ -61,6 +61,12 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// Those of `work`, and [`Error::Storage`].
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error>;
+
+    /// Overwrites what was deleted wherever the database still keeps bytes of it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 }
 
 /// What runs in a transaction.
@@ -85,6 +91,10 @@ pub struct Device {
     pub seen_at: Timestamp,
     /// Its newest bundle here.
     pub head: Option<DeviceHead>,
+    /// The device that it was before it took a new key.
+    pub ancestor: Option<DeviceId>,
+    /// When its receipt came that it has destroyed what it held.
+    pub wiped_at: Option<Timestamp>,
 }
 
 /// What an enrolment code gives.
@@ -104,7 +114,7 @@ pub struct EnrolmentCode {
     pub device: Option<DeviceId>,
 }
 
-/// A bundle as it came, and what was said about it.
+/// A bundle as it came.
 #[derive(Clone, Debug)]
 pub struct StoredBundle<'a> {
     /// Its name.
@@ -115,8 +125,6 @@ pub struct StoredBundle<'a> {
     pub sequence: u64,
     /// The bytes as they came.
     pub bytes: &'a [u8],
-    /// The verdicts.
-    pub verdicts: &'a [VerdictRun],
     /// When it came first.
     pub received_at: Timestamp,
 }
@@ -133,8 +141,8 @@ pub enum NewEntry<'a> {
         /// The bundle it came in first, and its number there.
         origin: (BundleHash, u32),
     },
-    /// A decision.
-    Decision(&'a [u8]),
+    /// A decision, and what travels beside it.
+    Decision(&'a [u8], Option<&'a [u8]>),
 }
 
 /// An entry of the log.
@@ -155,13 +163,15 @@ pub enum LogContent {
     Change {
         /// What is logged about it.
         envelope: Envelope,
-        /// The stripped change.
-        change: Vec<u8>,
+        /// The hash of the change.
+        hash: ChangeHash,
+        /// The stripped change; `None` once it is erased.
+        change: Option<Vec<u8>>,
         /// The bundle it came in first, and its number there.
         origin: (BundleHash, u32),
     },
-    /// A decision.
-    Decision(Vec<u8>),
+    /// A decision, and what travels beside it.
+    Decision(Vec<u8>, Option<Vec<u8>>),
 }
 
 /// An entry that a person must decide about.
@@ -173,12 +183,54 @@ pub struct HeldEntry {
     pub entry: u32,
     /// The document.
     pub document: DocumentId,
+    /// The hash of the change.
+    pub change: ChangeHash,
+    /// The hash of envelope and change, by which the entry is known.
+    pub hash: EntryHash,
+    /// The device that sealed it.
+    pub device: DeviceId,
+    /// Who made it.
+    pub author: UserId,
     /// Why, as a stable code.
     pub code: String,
     /// Why, in words.
     pub reason: String,
     /// Since when.
     pub held_at: Timestamp,
+}
+
+/// An entry that waits for other changes, or for a newer server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeferredEntry {
+    /// The bundle it came in.
+    pub bundle: BundleHash,
+    /// Its number there.
+    pub entry: u32,
+    /// The document.
+    pub document: DocumentId,
+    /// The hash of the change.
+    pub change: ChangeHash,
+    /// The hash of envelope and change, by which the entry is known.
+    pub hash: EntryHash,
+    /// What it waits for; empty for a record kind that is not known here.
+    pub missing: Vec<ChangeHash>,
+    /// Since when.
+    pub deferred_at: Timestamp,
+}
+
+/// A change that went back to its author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnedEntry {
+    /// The document.
+    pub document: DocumentId,
+    /// The hash of the change.
+    pub change: ChangeHash,
+    /// The device that sealed it.
+    pub device: DeviceId,
+    /// Words for the author, may be empty.
+    pub reason: String,
+    /// Since when.
+    pub returned_at: Timestamp,
 }
 
 /// What can be done inside a transaction. Every method fails only with [`Error::Storage`].
@@ -200,16 +252,33 @@ pub trait Transaction {
     /// Adds an enrolment code, or replaces it.
     fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error>;
 
-    /// The verdicts of a bundle that came before.
-    fn verdicts(&mut self, bundle: BundleHash) -> Result<Option<Vec<VerdictRun>>, Error>;
-    /// Keeps a bundle, or new verdicts about it.
+    /// Notes the receipt of a device that has destroyed what it held.
+    fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error>;
+
+    /// The bytes of a bundle that came before.
+    fn bundle(&mut self, bundle: BundleHash) -> Result<Option<Vec<u8>>, Error>;
+    /// Keeps a bundle; one that is here already stays as it is.
     fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error>;
     /// Whether the device handed over another bundle under this number.
     fn has_other_bundle(&mut self, device: DeviceId, sequence: u64, hash: BundleHash) -> Result<bool, Error>;
     /// Keeps an entry for a person.
     fn add_held(&mut self, held: &HeldEntry) -> Result<(), Error>;
-    /// All held entries, the oldest first.
-    fn held(&mut self) -> Result<Vec<HeldEntry>, Error>;
+    /// A held entry.
+    fn held_entry(&mut self, entry: EntryHash) -> Result<Option<HeldEntry>, Error>;
+    /// All held entries, or those of a document, the oldest first.
+    fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error>;
+    /// Lets go of a held change, whoever handed it over.
+    fn remove_held(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
+    /// Notes that a change went back to its author.
+    fn add_returned(&mut self, returned: &ReturnedEntry) -> Result<(), Error>;
+    /// A change that went back to its author, for each device that had handed it over.
+    fn returned(&mut self, document: DocumentId, change: ChangeHash) -> Result<Vec<ReturnedEntry>, Error>;
+    /// Keeps an entry that waits, or what it waits for now.
+    fn add_deferred(&mut self, deferred: &DeferredEntry) -> Result<(), Error>;
+    /// All entries that wait, or those of a document, the oldest first.
+    fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error>;
+    /// Lets go of a change that waited, whoever handed it over.
+    fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
 
     /// The head of a scope's log; `None` for one without entries.
     fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error>;
@@ -236,11 +305,29 @@ pub trait Transaction {
     fn document(&mut self, document: DocumentId) -> Result<Option<Stored>, Error>;
     /// Writes a document and its row.
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
-    /// Takes a decision over into what decisions project to.
-    fn apply_decision(&mut self, decision: &Decision) -> Result<(), Error>;
+    /// Places a document where a move says.
+    fn place(&mut self, order: &Move, saved: &[u8]) -> Result<(), Error>;
+    /// How often a document was moved.
+    fn moves(&mut self, document: DocumentId) -> Result<u32, Error>;
+    /// Whether a document was in this scope before.
+    fn was_in(&mut self, document: DocumentId, scope: &Scope) -> Result<bool, Error>;
+    /// Drops all bytes of a document: rows, log, bundles, what waits or is held.
+    fn erase(&mut self, erasure: &Erasure) -> Result<(), Error>;
+    /// Whether a document's bytes were dropped for good.
+    fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error>;
+    /// Takes a decision over, from its place in the log, into what decisions project to.
+    fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error>;
 
-    /// A grant.
+    /// The contact documents of a farmer.
+    fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error>;
+    /// Whether a user was ever granted anything on a device.
+    fn has_grant(&mut self, user: UserId, device: DeviceId) -> Result<bool, Error>;
+    /// A grant, whether or not it holds.
     fn grant(&mut self, grant: GrantId) -> Result<Option<Grant>, Error>;
+    /// Where in its device's scope a grant ended; `None` while it holds.
+    fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error>;
+    /// What a device was told last about itself, unless it is to work.
+    fn order(&mut self, device: DeviceId) -> Result<Option<DeviceOrder>, Error>;
     /// All reference data.
     fn reference(&mut self) -> Result<Reference, Error>;
     /// Whether a review was raised.

@@ -9,7 +9,9 @@ CREATE TABLE devices (
     enrolled_at_ms INTEGER NOT NULL,
     seen_at_ms     INTEGER NOT NULL,
     head_seq       INTEGER NOT NULL,             -- its newest bundle here, 0 for none
-    head_hash      BLOB
+    head_hash      BLOB,
+    ancestor_id    BLOB,                         -- the device that it was before it took a new key
+    wiped_at_ms    INTEGER                       -- when its receipt came
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE enrolment_codes (
@@ -26,7 +28,6 @@ CREATE TABLE bundles (
     device_id      BLOB NOT NULL,
     bundle_seq     INTEGER NOT NULL,
     bytes          BLOB NOT NULL,
-    verdicts       BLOB NOT NULL,                -- CBOR of the runs, repeated when the bundle comes again
     received_at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX bundles_by_device ON bundles (device_id, bundle_seq);
@@ -45,7 +46,9 @@ CREATE TABLE log (
     bundle_hash    BLOB,                         -- null for a decision
     entry          INTEGER,
     envelope       BLOB,                         -- CBOR of sync::bundle::Envelope; null for a decision
-    body           BLOB NOT NULL,                -- the stripped change, or the decision
+    body           BLOB,                         -- the stripped change, or the decision; null once it is erased
+    change_hash    BLOB,                         -- null for a decision
+    attachment     BLOB,                         -- what travels beside a decision; null if nothing does, or it is erased
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -60,11 +63,39 @@ CREATE TABLE logged_changes (
 
 -- Entries that a person must decide about; their bytes are in the bundle.
 CREATE TABLE held (
+    document_id BLOB NOT NULL,
+    change_hash BLOB NOT NULL,
     bundle_hash BLOB NOT NULL,
     entry       INTEGER NOT NULL,
-    document_id BLOB NOT NULL,
+    entry_hash  BLOB NOT NULL,                   -- over envelope and change, as in the log
+    device_id   BLOB NOT NULL,
+    author_id   BLOB NOT NULL,
     code        TEXT NOT NULL,
     reason      TEXT NOT NULL,
     held_at_ms  INTEGER NOT NULL,
-    PRIMARY KEY (bundle_hash, entry)
+    PRIMARY KEY (entry_hash)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX held_by_document ON held (document_id, change_hash);
+
+-- Changes that went back to their authors: what builds on them follows.
+CREATE TABLE returned (
+    document_id    BLOB NOT NULL,
+    change_hash    BLOB NOT NULL,
+    device_id      BLOB NOT NULL,                -- that handed it over
+    reason         TEXT NOT NULL,
+    returned_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (document_id, change_hash, device_id)
+) STRICT, WITHOUT ROWID;
+
+-- Entries that wait for other changes, or for a newer server; whoever brings what is missing mends them.
+CREATE TABLE deferred (
+    document_id    BLOB NOT NULL,
+    change_hash    BLOB NOT NULL,
+    bundle_hash    BLOB NOT NULL,
+    entry          INTEGER NOT NULL,
+    entry_hash     BLOB NOT NULL,                -- over envelope and change, as in the log
+    missing        BLOB NOT NULL,                -- 32 bytes each; empty: the record kind is not known here
+    deferred_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (entry_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deferred_by_document ON deferred (document_id, change_hash);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, Grant, Review};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{ChangeHash, Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -13,16 +13,18 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Sum};
 use farmtally_core::store::{self, RECORDS, Store};
-use farmtally_core::sync::bundle::BundleHash;
+use farmtally_core::sync::bundle::{Bundle, BundleHash};
 use farmtally_core::sync::log::{ChainHash, Cursor, EntryHash};
-use farmtally_core::sync::message::{DeviceHead, VerdictRun};
+use farmtally_core::sync::message::DeviceHead;
 use farmtally_core::units::{
     BusinessDate, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, Timestamp,
+    UserId,
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Storage, StoredBundle, Transaction, Work,
+    DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, ReturnedEntry, Storage,
+    StoredBundle, Transaction, Work,
 };
 use crate::Error;
 
@@ -96,6 +98,10 @@ impl Storage for SqliteStorage {
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
         self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db)))
     }
+
+    fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
+        Ok(self.store(organisation)?.scrub()?)
+    }
 }
 
 fn sql<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
@@ -135,7 +141,9 @@ impl SqliteTransaction<'_> {
     }
 }
 
-const DEVICE: &str = "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash FROM devices";
+const DEVICE: &str =
+    "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
+    ancestor_id, wiped_at_ms FROM devices";
 
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     let hash: Option<[u8; 32]> = row.get(8)?;
@@ -149,33 +157,80 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         enrolled_at: Timestamp(row.get(5)?),
         seen_at: Timestamp(row.get(6)?),
         head: hash.map(|hash| DeviceHead { sequence, hash: BundleHash(hash) }),
+        ancestor: row.get(9)?,
+        wiped_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
     })
 }
 
-const LOG: &str = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, body FROM log";
+const LOG: &str =
+    "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body, attachment FROM log";
 
-type LogRow = (Cursor, u64, Option<([u8; 32], u32, Vec<u8>)>, Vec<u8>);
-
-fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
-    let cursor = Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: ChainHash(row.get(2)?) };
-    let origin: Option<[u8; 32]> = row.get(4)?;
-    let origin = match origin {
-        Some(bundle) => Some((bundle, row.get(5)?, row.get(6)?)),
-        None => None,
-    };
-    Ok((cursor, row.get(3)?, origin, row.get(7)?))
+struct LogRow {
+    cursor: Cursor,
+    work: u64,
+    origin: Option<([u8; 32], u32, Vec<u8>, ChangeHash)>,
+    body: Option<Vec<u8>>,
+    attachment: Option<Vec<u8>>,
 }
 
-fn log_entry((cursor, work, origin, body): LogRow) -> Result<LogEntry, Error> {
-    let content = match origin {
-        Some((bundle, entry, envelope)) => LogContent::Change {
+fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
+    let bundle: Option<[u8; 32]> = row.get(4)?;
+    Ok(LogRow {
+        cursor: Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: ChainHash(row.get(2)?) },
+        work: row.get(3)?,
+        origin: match bundle {
+            Some(bundle) => Some((bundle, row.get(5)?, row.get(6)?, row.get(7)?)),
+            None => None,
+        },
+        body: row.get(8)?,
+        attachment: row.get(9)?,
+    })
+}
+
+fn log_entry(LogRow { cursor, work, origin, body, attachment }: LogRow) -> Result<LogEntry, Error> {
+    let content = match (origin, body) {
+        (Some((bundle, entry, envelope, hash)), change) => LogContent::Change {
             envelope: decode(&envelope).map_err(corrupt)?,
-            change: body,
+            hash,
+            change,
             origin: (BundleHash(bundle), entry),
         },
-        None => LogContent::Decision(body),
+        (None, Some(decision)) => LogContent::Decision(decision, attachment),
+        (None, None) => return Err(corrupt("a decision without bytes")),
     };
     Ok(LogEntry { cursor, work, content })
+}
+
+const HELD: &str =
+    "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, device_id, author_id, code, reason, held_at_ms
+    FROM held";
+
+fn held(row: &Row<'_>) -> rusqlite::Result<HeldEntry> {
+    Ok(HeldEntry {
+        bundle: BundleHash(row.get(0)?),
+        entry: row.get(1)?,
+        document: row.get(2)?,
+        change: row.get(3)?,
+        hash: EntryHash(row.get(4)?),
+        device: row.get(5)?,
+        author: row.get(6)?,
+        code: row.get(7)?,
+        reason: row.get(8)?,
+        held_at: Timestamp(row.get(9)?),
+    })
+}
+
+fn deferred(row: &Row<'_>) -> rusqlite::Result<DeferredEntry> {
+    let missing: Vec<u8> = row.get(5)?;
+    Ok(DeferredEntry {
+        bundle: BundleHash(row.get(0)?),
+        entry: row.get(1)?,
+        document: row.get(2)?,
+        change: row.get(3)?,
+        hash: EntryHash(row.get(4)?),
+        missing: missing.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect(),
+        deferred_at: Timestamp(row.get(6)?),
+    })
 }
 
 impl Transaction for SqliteTransaction<'_> {
@@ -192,9 +247,19 @@ impl Transaction for SqliteTransaction<'_> {
         // From two characters on, so that codes look alike on receipts.
         let code = DeviceCode(newest.map_or(32, |newest| newest + 1));
         self.run(
-            "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
-            (device.device, code.0, device.public_key, device.user, &device.model, device.enrolled_at.0, device.seen_at.0),
+            "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
+                 ancestor_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+            (
+                device.device,
+                code.0,
+                device.public_key,
+                device.user,
+                &device.model,
+                device.enrolled_at.0,
+                device.seen_at.0,
+                device.ancestor,
+            ),
         )?;
         Ok(code)
     }
@@ -229,25 +294,18 @@ impl Transaction for SqliteTransaction<'_> {
         )
     }
 
-    fn verdicts(&mut self, bundle: BundleHash) -> Result<Option<Vec<VerdictRun>>, Error> {
-        let bytes: Option<Vec<u8>> =
-            self.row("SELECT verdicts FROM bundles WHERE hash = ?1", [bundle.0], |row| row.get(0))?;
-        bytes.map(|bytes| decode(&bytes).map_err(corrupt)).transpose()
+    fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
+        self.run("UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1", (device, at.0))
+    }
+
+    fn bundle(&mut self, bundle: BundleHash) -> Result<Option<Vec<u8>>, Error> {
+        self.row("SELECT bytes FROM bundles WHERE hash = ?1", [bundle.0], |row| row.get(0))
     }
 
     fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
         self.run(
-            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, verdicts, received_at_ms)
-             VALUES (:hash, :device, :sequence, :bytes, :verdicts, :received_at)
-             ON CONFLICT (hash) DO UPDATE SET verdicts = excluded.verdicts",
-            named_params! {
-                ":hash": bundle.hash.0,
-                ":device": bundle.device,
-                ":sequence": bundle.sequence,
-                ":bytes": bundle.bytes,
-                ":verdicts": encode(&bundle.verdicts.to_vec()),
-                ":received_at": bundle.received_at.0,
-            },
+            "INSERT OR IGNORE INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (bundle.hash.0, bundle.device, bundle.sequence, bundle.bytes, bundle.received_at.0),
         )
     }
 
@@ -258,24 +316,81 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn add_held(&mut self, held: &HeldEntry) -> Result<(), Error> {
         self.run(
-            "INSERT OR IGNORE INTO held (bundle_hash, entry, document_id, code, reason, held_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            (held.bundle.0, held.entry, held.document, &held.code, &held.reason, held.held_at.0),
+            "INSERT OR IGNORE INTO held (bundle_hash, entry, document_id, change_hash, entry_hash, device_id, author_id, code, reason,
+                 held_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            (
+                held.bundle.0,
+                held.entry,
+                held.document,
+                held.change,
+                held.hash.0,
+                held.device,
+                held.author,
+                &held.code,
+                &held.reason,
+                held.held_at.0,
+            ),
         )
     }
 
-    fn held(&mut self) -> Result<Vec<HeldEntry>, Error> {
-        let query = "SELECT bundle_hash, entry, document_id, code, reason, held_at_ms FROM held ORDER BY held_at_ms";
-        self.rows(query, [], |row| {
-            Ok(HeldEntry {
-                bundle: BundleHash(row.get(0)?),
-                entry: row.get(1)?,
-                document: row.get(2)?,
-                code: row.get(3)?,
-                reason: row.get(4)?,
-                held_at: Timestamp(row.get(5)?),
-            })
+    fn held_entry(&mut self, entry: EntryHash) -> Result<Option<HeldEntry>, Error> {
+        self.row(&format!("{HELD} WHERE entry_hash = ?1"), [entry.0], held)
+    }
+
+    fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error> {
+        let query = format!("{HELD} WHERE ?1 IS NULL OR document_id = ?1 ORDER BY held_at_ms, bundle_hash, entry");
+        self.rows(&query, [document], held)
+    }
+
+    fn remove_held(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+        self.run("DELETE FROM held WHERE document_id = ?1 AND change_hash = ?2", (document, change))
+    }
+
+    fn add_returned(&mut self, returned: &ReturnedEntry) -> Result<(), Error> {
+        let ReturnedEntry { document, change, device, reason, returned_at } = returned;
+        self.run(
+            "INSERT OR IGNORE INTO returned (document_id, change_hash, device_id, reason, returned_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (document, change, device, reason, returned_at.0),
+        )
+    }
+
+    fn returned(&mut self, document: DocumentId, change: ChangeHash) -> Result<Vec<ReturnedEntry>, Error> {
+        let query =
+            "SELECT device_id, reason, returned_at_ms FROM returned WHERE document_id = ?1 AND change_hash = ?2";
+        self.rows(query, (document, change), |row| {
+            let (device, reason, returned_at) = (row.get(0)?, row.get(1)?, Timestamp(row.get(2)?));
+            Ok(ReturnedEntry { document, change, device, reason, returned_at })
         })
+    }
+
+    fn add_deferred(&mut self, deferred: &DeferredEntry) -> Result<(), Error> {
+        let missing: Vec<u8> = deferred.missing.iter().flat_map(|hash| hash.0).collect();
+        self.run(
+            "INSERT INTO deferred (document_id, change_hash, bundle_hash, entry, entry_hash, missing, deferred_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (entry_hash) DO UPDATE SET missing = excluded.missing",
+            (
+                deferred.document,
+                deferred.change,
+                deferred.bundle.0,
+                deferred.entry,
+                deferred.hash.0,
+                missing,
+                deferred.deferred_at.0,
+            ),
+        )
+    }
+
+    fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error> {
+        let query =
+            "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, missing, deferred_at_ms FROM deferred
+                     WHERE ?1 IS NULL OR document_id = ?1 ORDER BY deferred_at_ms, bundle_hash, entry";
+        self.rows(query, [document], deferred)
+    }
+
+    fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+        self.run("DELETE FROM deferred WHERE document_id = ?1 AND change_hash = ?2", (document, change))
     }
 
     fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error> {
@@ -296,32 +411,38 @@ impl Transaction for SqliteTransaction<'_> {
         entry: &NewEntry<'_>,
     ) -> Result<Cursor, Error> {
         let mut cursor = self.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
-        let (body, origin, envelope) = match entry {
+        let (body, change) = match entry {
             NewEntry::Change { envelope, change, origin } => {
                 cursor.advance(EntryHash::of_change(envelope, change.hash()));
                 self.run(
                     "INSERT INTO logged_changes (document_id, change_hash, scope, seq) VALUES (?1, ?2, ?3, ?4)",
                     (envelope.document, change.hash(), scope, cursor.sequence),
                 )?;
-                (change.stripped(), Some(*origin), Some(encode(*envelope)))
+                (change.stripped(), Some((origin, encode(*envelope), change.hash())))
             }
-            NewEntry::Decision(decision) => {
+            NewEntry::Decision(decision, _) => {
                 cursor.advance(EntryHash::of_decision(decision));
-                (*decision, None, None)
+                (*decision, None)
             }
         };
+        let attachment = match entry {
+            NewEntry::Decision(_, attachment) => *attachment,
+            NewEntry::Change { .. } => None,
+        };
         self.run(
-            "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body, attachment)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             (
                 scope,
                 cursor.sequence,
                 cursor.chain.0,
                 work,
-                origin.map(|(bundle, _)| bundle.0),
-                origin.map(|(_, entry)| entry),
-                envelope,
+                change.as_ref().map(|((bundle, _), ..)| bundle.0),
+                change.as_ref().map(|((_, entry), ..)| entry),
+                change.as_ref().map(|(_, envelope, _)| envelope),
+                change.as_ref().map(|(.., hash)| hash),
                 body,
+                attachment,
             ),
         )?;
         self.run(
@@ -361,8 +482,68 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(records::save(self.0, scope, kind, document, merged)?)
     }
 
-    fn apply_decision(&mut self, decision: &Decision) -> Result<(), Error> {
-        Ok(decisions::apply(self.0, decision)?)
+    fn place(&mut self, order: &Move, saved: &[u8]) -> Result<(), Error> {
+        Ok(records::place(self.0, order, Some(saved))?)
+    }
+
+    fn moves(&mut self, document: DocumentId) -> Result<u32, Error> {
+        Ok(records::moves(self.0, document)?)
+    }
+
+    fn was_in(&mut self, document: DocumentId, scope: &Scope) -> Result<bool, Error> {
+        Ok(records::was_in(self.0, document, scope)?)
+    }
+
+    fn erase(&mut self, erasure: &Erasure) -> Result<(), Error> {
+        let document = erasure.document;
+        // All of them: a clone may have handed the same change over in a bundle of its own.
+        for hash in self.rows("SELECT hash FROM bundles", [], |row| row.get::<_, [u8; 32]>(0))? {
+            let Some(bytes) = self.bundle(BundleHash(hash))? else { continue };
+            let mut bundle = Bundle::parse(&bytes).map_err(corrupt)?;
+            if bundle.erase(document) {
+                self.run("UPDATE bundles SET bytes = ?2 WHERE hash = ?1", (hash, bundle.to_bytes()))?;
+            }
+        }
+        let places = "(SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";
+        self.run(&format!("UPDATE log SET body = NULL WHERE (scope, seq) IN {places}"), [document])?;
+        self.run("DELETE FROM held WHERE document_id = ?1", [document])?;
+        self.run("DELETE FROM deferred WHERE document_id = ?1", [document])?;
+        let moves = "SELECT scope, seq, body FROM log WHERE attachment IS NOT NULL";
+        for (scope, sequence, body) in
+            self.rows(moves, [], |row| Ok((row.get::<_, Scope>(0)?, row.get::<_, u64>(1)?, row.get::<_, Vec<u8>>(2)?)))?
+        {
+            if matches!(decode::<Decision>(&body), Ok(Decision::Move(order)) if order.document == document) {
+                self.run("UPDATE log SET attachment = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
+            }
+        }
+        Ok(records::erase(self.0, erasure)?)
+    }
+
+    fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error> {
+        Ok(records::is_erased(self.0, document)?)
+    }
+
+    fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error> {
+        Ok(decisions::apply(self.0, sequence, decision)?)
+    }
+
+    fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error> {
+        self.rows("SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY 1", [farmer], |row| row.get(0))
+    }
+
+    fn has_grant(&mut self, user: UserId, device: DeviceId) -> Result<bool, Error> {
+        let bodies =
+            self.rows("SELECT body FROM reference WHERE kind = 'grant'", [], |row| row.get::<_, Vec<u8>>(0))?;
+        let is_it = |body: &Vec<u8>| matches!(decode::<Decision>(body), Ok(Decision::Grant(grant)) if (grant.user, grant.device) == (user, device));
+        Ok(bodies.iter().any(is_it))
+    }
+
+    fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error> {
+        Ok(decisions::ended_at(self.0, grant)?)
+    }
+
+    fn order(&mut self, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
+        Ok(decisions::order(self.0, device)?)
     }
 
     fn grant(&mut self, grant: GrantId) -> Result<Option<Grant>, Error> {

@@ -33,9 +33,11 @@ const SELECT_OUTBOX: &str =
 const INSERT_OUTBOX: &str =
     "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const SELECT_COUNTERS: &str = "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter FROM counters";
+const SELECT_COUNTERS: &str =
+    "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, seen_at_ms FROM counters";
 const UPDATE_COUNTERS: &str =
-    "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6";
+    "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6,
+    idle_ms = ?7, seen_at_ms = ?8";
 
 impl Written {
     fn record(&self, floor: &mut Floor) {

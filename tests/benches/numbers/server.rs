@@ -97,12 +97,12 @@ impl Ingested {
     fn newest(peek: &Connection, device: &Value) -> Self {
         let bundle = floor::row(
             peek,
-            "SELECT hash, device_id, bundle_seq, bytes, verdicts, received_at_ms FROM bundles WHERE device_id = ?1
+            "SELECT hash, device_id, bundle_seq, bytes, received_at_ms FROM bundles WHERE device_id = ?1
              ORDER BY bundle_seq DESC LIMIT 1",
             [device],
         );
         let hash = &bundle[0];
-        let log = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, body FROM log WHERE bundle_hash = ?1";
+        let log = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log WHERE bundle_hash = ?1";
         let log = floor::rows(peek, log, [hash]);
         let changes = floor::rows(
             peek,
@@ -115,7 +115,7 @@ impl Ingested {
             documents: of(floor::SELECT_DOCUMENT),
             deliveries: of(floor::SELECT_DELIVERY),
             scope: floor::row(peek, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&log[0][0]]),
-            device: vec![device.clone(), bundle[2].clone(), hash.clone(), bundle[5].clone()],
+            device: vec![device.clone(), bundle[2].clone(), hash.clone(), bundle[4].clone()],
             bundle,
             log,
             changes,
@@ -133,8 +133,8 @@ impl Ingested {
             for entry in &self.log {
                 floor::run(
                     db,
-                    "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                     entry,
                 )?;
             }
@@ -145,8 +145,7 @@ impl Ingested {
             }
             floor::run(
                 db,
-                "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, verdicts, received_at_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
                 &self.bundle,
             )?;
             floor::run(db, "UPDATE scopes SET seq = ?2, chain = ?3 WHERE scope = ?1", &self.scope)?;

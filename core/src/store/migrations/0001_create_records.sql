@@ -78,6 +78,7 @@ CREATE VIRTUAL TABLE contacts_text USING fts5 (
     name, village, phone, content = 'contacts', content_rowid = 'contact', prefix = '2 3',
     tokenize = 'unicode61 remove_diacritics 2'
 );
+INSERT INTO contacts_text (contacts_text, rank) VALUES ('secure-delete', 1);
 CREATE TRIGGER contacts_text_insert AFTER INSERT ON contacts BEGIN
     INSERT INTO contacts_text (rowid, name, village, phone) VALUES (new.contact, new.name, new.village, new.phone);
 END;
@@ -94,10 +95,27 @@ END;
 -- What decisions project to.
 
 CREATE TABLE reference (
-    kind TEXT NOT NULL,                        -- organisation, centre, season, commodity, lorry, rule_set, user, grant
+    kind TEXT NOT NULL,                        -- organisation, centre, season, commodity, lorry, rule_set, user, grant, revocation,
+                                               -- suspension, order
     code TEXT NOT NULL,
     body BLOB NOT NULL,                        -- CBOR of decisions::Decision
+    seq  INTEGER NOT NULL,                     -- its place in the log of its scope
     PRIMARY KEY (kind, code)
+) STRICT, WITHOUT ROWID;
+
+-- Where documents were before. A change that names one of these scopes belongs to where the document is now.
+CREATE TABLE moves (
+    document_id BLOB NOT NULL,
+    number      INTEGER NOT NULL,              -- 1, 2 … for each document
+    from_scope  TEXT NOT NULL,
+    to_scope    TEXT NOT NULL,
+    PRIMARY KEY (document_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- Documents whose bytes are gone for good.
+CREATE TABLE erased (
+    document_id  BLOB NOT NULL PRIMARY KEY,
+    erased_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE reviews (

@@ -22,9 +22,11 @@ CREATE TABLE counters (
     farmers     INTEGER NOT NULL,
     actions     INTEGER NOT NULL,              -- one for each transaction of a person
     hybrid_ms   INTEGER NOT NULL,
-    hybrid_counter INTEGER NOT NULL
+    hybrid_counter INTEGER NOT NULL,
+    idle_ms     INTEGER NOT NULL,              -- without contact with the server, up to seen_at_ms
+    seen_at_ms  INTEGER NOT NULL               -- the wall clock when this row was last written
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0);
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 
 CREATE TABLE drafts (
     delivery_id BLOB NOT NULL PRIMARY KEY,
@@ -47,7 +49,8 @@ CREATE TABLE outbox (
     bundle_seq    INTEGER,                     -- null: not yet sealed
     entry         INTEGER,                     -- its number in the bundle
     held_code     TEXT,                        -- null: not held by the server
-    held_reason   TEXT
+    held_reason   TEXT,
+    missing       INTEGER NOT NULL DEFAULT 0   -- changes that the server waits for before it can judge this one
 ) STRICT;
 CREATE INDEX outbox_by_document ON outbox (document_id);
 CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS NOT NULL;
@@ -63,9 +66,10 @@ CREATE TABLE bundles (
 CREATE INDEX bundles_unanswered ON bundles (bundle_seq) WHERE is_answered = 0;
 
 CREATE TABLE log_cursors (
-    scope TEXT NOT NULL PRIMARY KEY,
-    seq   INTEGER NOT NULL,
-    chain BLOB NOT NULL
+    scope     TEXT NOT NULL PRIMARY KEY,
+    seq       INTEGER NOT NULL,
+    chain     BLOB NOT NULL,
+    wants_own INTEGER NOT NULL                 -- 1: the documents were purged, so the phone's own entries must come with their bytes
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE decisions (
@@ -85,6 +89,17 @@ CREATE TABLE inbox_held (
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_held_by_document ON inbox_held (document_id);
+
+-- Work that the office sent back to its author, until the author has seen it.
+CREATE TABLE returned (
+    returned       INTEGER PRIMARY KEY,
+    document_id    BLOB NOT NULL,
+    kind           INTEGER NOT NULL,
+    change         BLOB NOT NULL,              -- stripped, as it was sent
+    draft_id       BLOB,                       -- the draft that was made of it
+    reason         TEXT NOT NULL,
+    returned_at_ms INTEGER NOT NULL
+) STRICT;
 
 -- The key of an enrolment under way: a repeated request must show the same one.
 CREATE TABLE enrolling (

@@ -1,0 +1,210 @@
+//! Who may work on this phone, and for how long without its server.
+//!
+//! Owns the users of a phone, the lapse of a phone that never returns, and what a phone does when it loses access: hand in first, then forget.
+//! Invariants: a lock never stops a sync or an export; nothing is destroyed that the server has not taken.
+
+use std::sync::atomic::Ordering;
+
+use ed25519_dalek::SigningKey;
+
+use super::{Author, FieldClient, Session};
+use crate::decisions::{Grant, Order};
+use crate::rules::Role;
+use crate::scope::Scope;
+use crate::store::decisions::Reference;
+use crate::store::installation::{self, Counters, Installation};
+use crate::store::{drafts, inbox, outbox};
+use crate::sync::Transport;
+use crate::sync::exchange::{enrolment, rekey_request, wiped_request};
+use crate::units::{Timestamp, UserId};
+use crate::{Error, ErrorCode};
+
+const DAY_MS: u64 = 24 * 3_600_000;
+/// Without contact for longer, a phone only records.
+const LAPSE_MS: u64 = 14 * DAY_MS;
+/// Without contact for longer, a phone only hands in.
+const LOCK_MS: u64 = LAPSE_MS + 7 * DAY_MS;
+/// What a jump of the wall clock counts at most while the phone was off: nobody can tell it from time that passed.
+const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
+
+/// Somebody who may use this phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneUser {
+    /// Who.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// As what.
+    pub role: Role,
+}
+
+/// What this phone may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everything that the user's grant says.
+    Full,
+    /// Fourteen days without contact: recording goes on, everything else waits for a sync.
+    RecordOnly,
+    /// Twenty-one days without contact, or by order of the office: hand in, nothing else.
+    Locked,
+}
+
+impl FieldClient {
+    /// Everybody who may use this phone, by name.
+    pub fn users(&self) -> Vec<PhoneUser> {
+        let reference = self.reference();
+        let mut users: Vec<PhoneUser> = Vec::new();
+        for grant in &reference.grants {
+            let known = reference.users.iter().find(|user| user.user == grant.user);
+            let name = known.map_or_else(String::new, |user| user.name.clone());
+            users.retain(|user| user.user != grant.user);
+            users.push(PhoneUser { user: grant.user, name, role: grant.role });
+        }
+        users.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
+        users
+    }
+
+    /// Hands the phone to another of its users. What anybody recorded on it goes up with the next sync, whoever syncs.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for somebody who has no grant here, [`Error::SignIn`], [`Error::Store`].
+    pub fn switch_user(&self, user: UserId) -> Result<Session, Error> {
+        let installation = self.installation()?;
+        let may = self.reference().grants.iter().any(|it| it.user == user && it.device == installation.device);
+        if !may {
+            return Err(Error::not_allowed("this user has no grant on this phone: ask the office for one"));
+        }
+        self.store.write(|db| installation::switch_user(db, user))?;
+        self.refresh_identity()?;
+        self.session().ok_or_else(|| Error::Internal { reason: "switched, but without a session".into() })
+    }
+
+    /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
+    pub fn access(&self) -> Access {
+        let counters = *self.counters();
+        let identity = self.identity();
+        let ordered = identity.installation.is_some_and(|it| is_locked_by_order(&identity.reference, &it));
+        match self.idle_ms(&counters) {
+            _ if ordered => Access::Locked,
+            idle if idle > LOCK_MS => Access::Locked,
+            idle if idle > LAPSE_MS => Access::RecordOnly,
+            _ => Access::Full,
+        }
+    }
+
+    /// Milliseconds since the last contact with the server, as far as this phone can tell.
+    fn idle_ms(&self, counters: &Counters) -> u64 {
+        let since = self.environment.clock.monotonic_ms().saturating_sub(self.counted_to.load(Ordering::Acquire));
+        counters.idle_ms.saturating_add(since)
+    }
+
+    /// Brings the count of time without contact up to now.
+    pub(super) fn count_idle(&self, counters: &mut Counters) {
+        counters.idle_ms = self.idle_ms(counters);
+        counters.seen_at = self.environment.clock.now();
+        self.counted_to.store(self.environment.clock.monotonic_ms(), Ordering::Release);
+    }
+
+    /// The server has answered: the count begins anew.
+    pub(super) fn note_contact(&self) -> Result<(), Error> {
+        let mut counters = self.counters();
+        self.count_idle(&mut counters);
+        counters.idle_ms = 0;
+        let saved = *counters;
+        Ok(self.store.write(|db| saved.save(db))?)
+    }
+
+    /// Does what the office ordered and forgets what nobody here may read any more; called after each complete sync.
+    /// Returns whether there is more to exchange because of it.
+    pub(super) fn obey(&self, transport: &dyn Transport) -> Result<bool, Error> {
+        let installation = self.installation()?;
+        let reference = self.reference();
+        let order = reference.orders.iter().find(|order| order.device == installation.device).map(|it| it.order);
+        match order {
+            Some(Order::Rekey) => {
+                self.rekey(&installation, transport)?;
+                return Ok(true);
+            }
+            Some(Order::Wipe) => return self.wipe(&installation, transport),
+            Some(Order::Lost | Order::Work) | None => {}
+        }
+        let may_read = |scope: &Scope| may_read(&reference, &installation, order, scope);
+        self.store.write(|db| {
+            inbox::caught_up(db)?;
+            inbox::purge(db, installation.organisation, may_read)
+        })?;
+        Ok(false)
+    }
+
+    /// Goes on under a new key and id; what was not logged yet is sealed again, unchanged.
+    fn rekey(&self, installation: &Installation, transport: &dyn Transport) -> Result<(), Error> {
+        let fresh = SigningKey::from_bytes(&self.environment.random());
+        // Kept before anything is sent: a repeated request must show the same key.
+        let key = self.store.write(|db| installation::enrolling_key(db, &installation.device.to_string(), fresh))?;
+        let response = transport
+            .send(&rekey_request(installation, &key)?)
+            .map_err(|error| Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() })?;
+        let enrolment = enrolment(&response)?;
+        self.store.write(|db| {
+            installation::rekey(db, &key, &enrolment)?;
+            outbox::unseal(db)
+        })?;
+        self.refresh_identity()
+    }
+
+    /// First drafts become entries for the office, so that nothing weighed is lost; once all is handed in, everything is destroyed.
+    fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
+        let grant = self.reference().grants.first().map(|grant| grant.grant);
+        let now = self.environment.clock.now();
+        let is_drained = self.store.write(|db| {
+            for (id, _, draft) in drafts::all(db)? {
+                outbox::add_draft(db, draft.user, grant, id, &draft, now)?;
+                drafts::remove(db, id)?;
+            }
+            outbox::is_drained(db)
+        })?;
+        if !is_drained {
+            return Ok(true);
+        }
+        // Without the server's word on the receipt nothing is destroyed yet: the next sync tries again.
+        if transport.send(&wiped_request(installation)).is_ok_and(|response| response.status == 200) {
+            self.store.write(|db| installation::wipe(db))?;
+            self.refresh_identity()?;
+        }
+        Ok(false)
+    }
+}
+
+/// What of a gap between two openings counts: a clock that was set back says nothing, one that leapt says little.
+pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
+    let gap_ms = u64::try_from(now.0.saturating_sub(seen_at.0)).unwrap_or(0);
+    if gap_ms > LAPSE_MS { SUSPECT_GAP_MS } else { gap_ms }
+}
+
+fn is_locked_by_order(reference: &Reference, installation: &Installation) -> bool {
+    let own = reference.orders.iter().find(|order| order.device == installation.device);
+    own.is_some_and(|order| matches!(order.order, Order::Lost | Order::Wipe))
+}
+
+fn may_read(reference: &Reference, installation: &Installation, order: Option<Order>, scope: &Scope) -> bool {
+    match scope {
+        Scope::Device(device) => *device == installation.device,
+        Scope::Organisation => true,
+        Scope::Centre(centre) | Scope::Season(centre, _) => {
+            let reaches = |grant: &Grant| grant.device == installation.device && grant.centres.contains(centre);
+            order != Some(Order::Lost) && reference.grants.iter().any(reaches)
+        }
+    }
+}
+
+impl Author {
+    /// Requires that the phone was in contact recently: whatever is not the recording of a delivery waits for a sync otherwise.
+    pub(super) fn require_contact(&self) -> Result<(), Error> {
+        match self.access {
+            Access::Full => Ok(()),
+            Access::RecordOnly | Access::Locked => {
+                Err(Error::locked("this phone was without its server for too long: sync first, recording goes on"))
+            }
+        }
+    }
+}

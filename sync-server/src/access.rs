@@ -1,0 +1,139 @@
+//! Who may do what, where: grants and their ends, orders to devices.
+//!
+//! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
+
+use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Revocation, Suspension};
+use farmtally_core::rules::Role;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
+
+use crate::ingest::decide;
+use crate::office::{require_centres, user_named};
+use crate::storage::{Device, Transaction};
+use crate::{Error, Server};
+
+/// A grant as the office sees it.
+#[derive(Clone, Debug)]
+pub struct GrantLine {
+    /// The grant.
+    pub grant: Grant,
+    /// On which device.
+    pub device: DeviceCode,
+    /// The user's name.
+    pub user: String,
+}
+
+impl Server {
+    /// All grants that hold.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn grants(&self, organisation: OrganisationId) -> Result<Vec<GrantLine>, Error> {
+        self.read(organisation, |db| {
+            let (reference, devices) = (db.reference()?, db.devices()?);
+            let line = |grant: &Grant| {
+                let device = devices.iter().find(|device| device.device == grant.device)?;
+                let user = reference.users.iter().find(|user| user.user == grant.user);
+                let user = user.map_or_else(|| grant.user.to_string(), |user| user.name.clone());
+                Some(GrantLine { grant: grant.clone(), device: device.code, user })
+            };
+            Ok(reference.grants.iter().filter_map(line).collect())
+        })
+    }
+
+    /// Lets a user work on a device that is enrolled already: several people may share a phone, each with grants of their own.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
+    pub fn grant(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceCode,
+        user: &str,
+        role: Role,
+        centres: &[CentreCode],
+    ) -> Result<GrantId, Error> {
+        let (grant, granted_at) = (self.environment.new_id(), self.environment.clock.now());
+        self.write(organisation, |db| {
+            require_centres(db, centres)?;
+            let device = device_of(db, device)?.device;
+            let user = user_named(db, organisation, user, || self.environment.new_id())?;
+            let grant = Grant { grant, user, device, role, centres: centres.to_vec(), granted_at };
+            let work = db.next_work()?;
+            decide(db, organisation, &Scope::Device(device), work, &Decision::Grant(grant))
+        })?;
+        Ok(grant)
+    }
+
+    /// Ends a grant. What was recorded without knowing counts, with a review; what is recorded knowing it is held.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a grant that does not exist or has ended, [`Error::Storage`].
+    pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
+        let revoked_at = self.environment.clock.now();
+        self.write(organisation, |db| {
+            let known = db.grant(grant)?.ok_or(Error::NotFound { what: "grant" })?;
+            if db.ended_at(&known)?.is_some() {
+                return Err(Error::NotFound { what: "grant that holds" });
+            }
+            let work = db.next_work()?;
+            let decision = Decision::Revocation(Revocation { grant, revoked_at });
+            decide(db, organisation, &Scope::Device(known.device), work, &decision)
+        })
+    }
+
+    /// Suspends a user on every device, or lifts it. Returns how many devices it concerns.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a user without a grant, [`Error::Storage`].
+    pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
+        let suspended_at = self.environment.clock.now();
+        self.write(organisation, |db| {
+            let reference = db.reference()?;
+            let known = reference.users.iter().find(|known| known.name == user.trim());
+            let user = known.ok_or(Error::NotFound { what: "user" })?.user;
+            let devices: Vec<DeviceId> = db.devices()?.into_iter().map(|device| device.device).collect();
+            let mut concerned = 0;
+            for device in devices {
+                if !db.has_grant(user, device)? {
+                    continue;
+                }
+                concerned += 1;
+                let decision = Decision::Suspension(Suspension { user, device, is_suspended, suspended_at });
+                let work = db.next_work()?;
+                decide(db, organisation, &Scope::Device(device), work, &decision)?;
+            }
+            if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
+        })
+    }
+
+    /// Orders a device to do something about itself. What marks it as lost covers the devices that it became by taking new keys.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a device, [`Error::Storage`].
+    pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
+        let ordered_at = self.environment.clock.now();
+        self.write(organisation, |db| {
+            let devices = db.devices()?;
+            let first = device_of(db, device)?.device;
+            let mut concerned = vec![first];
+            for device in &devices {
+                let is_heir = device.ancestor.is_some_and(|ancestor| concerned.contains(&ancestor));
+                if order != Order::Rekey && is_heir {
+                    concerned.push(device.device);
+                }
+            }
+            for device in concerned {
+                let work = db.next_work()?;
+                let decision = Decision::Order(DeviceOrder { device, order, ordered_at });
+                decide(db, organisation, &Scope::Device(device), work, &decision)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn device_of(db: &mut dyn Transaction, code: DeviceCode) -> Result<Device, Error> {
+    let devices = db.devices()?;
+    devices.into_iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
+}

@@ -1,0 +1,135 @@
+//! What a person decides about records: held entries, documents that move, people who are forgotten.
+
+use farmtally_core::codec::encode;
+use farmtally_core::decisions::{Decision, Erasure, Move};
+use farmtally_core::records::ChangeHash;
+use farmtally_core::rules::check_text;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{DocumentId, FarmerId, OrganisationId};
+use sha2::{Digest, Sha256};
+
+use crate::ingest::{Ingest, decide};
+use crate::storage::{HeldEntry, NewEntry};
+use crate::{Error, Server};
+
+impl Server {
+    /// All held entries, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn held(&self, organisation: OrganisationId) -> Result<Vec<HeldEntry>, Error> {
+        self.read(organisation, |db| db.held(None))
+    }
+
+    /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is not held or can't be logged, [`Error::Storage`].
+    pub fn approve(
+        &self,
+        organisation: OrganisationId,
+        document: DocumentId,
+        change: Option<ChangeHash>,
+    ) -> Result<Vec<HeldEntry>, Error> {
+        let now = self.environment.clock.now();
+        self.write(organisation, |db| Ingest::new(db, organisation, now)?.approve(document, change))
+    }
+
+    /// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is not held, [`Error::Storage`].
+    pub fn give_back(
+        &self,
+        organisation: OrganisationId,
+        document: DocumentId,
+        change: Option<ChangeHash>,
+        reason: &str,
+    ) -> Result<Vec<HeldEntry>, Error> {
+        let reason = check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong })?;
+        let now = self.environment.clock.now();
+        self.write(organisation, |db| Ingest::new(db, organisation, now)?.give_back(document, change, &reason))
+    }
+
+    /// Moves a document to another scope of the same form, with all its changes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a document, [`Error::Invalid`] for a scope it can't be in, [`Error::Storage`].
+    pub fn move_document(&self, organisation: OrganisationId, document: DocumentId, to: &Scope) -> Result<(), Error> {
+        let moved_at = self.environment.clock.now();
+        self.write(organisation, |db| {
+            let stored = db.document(document)?.ok_or(Error::NotFound { what: "document" })?;
+            let reference = db.reference()?;
+            let is_known = match (&stored.scope, to) {
+                (Scope::Centre(_), Scope::Centre(centre)) => reference.centres.iter().any(|it| it.centre == *centre),
+                (Scope::Season(..), Scope::Season(centre, season)) => {
+                    reference.centres.iter().any(|it| it.centre == *centre) && reference.season(season).is_some()
+                }
+                _ => false,
+            };
+            if !is_known || stored.scope == *to {
+                let reason = format!("{to}: a document of {} can't move there", stored.scope);
+                return Err(Error::Invalid { field: "to", reason });
+            }
+            let order = Move {
+                document,
+                kind: stored.kind as u8,
+                number: db.moves(document)? + 1,
+                from: stored.scope,
+                to: to.clone(),
+                saved_hash: Sha256::digest(&stored.saved).into(),
+                moved_at,
+            };
+            let decision = encode(&Decision::Move(order.clone()));
+            let work = db.next_work()?;
+            db.append(organisation, &order.from, work, &NewEntry::Decision(&decision, None))?;
+            db.append(organisation, &order.to, work, &NewEntry::Decision(&decision, Some(&stored.saved)))?;
+            db.place(&order, &stored.saved)
+        })
+    }
+
+    /// Forgets a person: the bytes of a farmer's contact details are dropped here, from the log and every bundle, and from every phone
+    /// at its next contact. Weights keep the farmer's code. Returns how many documents were erased.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a farmer without contact details, [`Error::Storage`].
+    pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
+        let contacts = self.read(organisation, |db| db.contacts_of(farmer))?;
+        if contacts.is_empty() {
+            return Err(Error::NotFound { what: "farmer with contact details" });
+        }
+        for document in &contacts {
+            self.erase(organisation, *document)?;
+        }
+        Ok(contacts.len())
+    }
+
+    /// Drops the bytes of a document for good, wherever they are. The list of what was erased stands outside of the data's backup, so
+    /// that a restored server forgets again before it answers.
+    fn erase(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
+        self.journal.erased(organisation, document)?;
+        self.forget(organisation, document)
+    }
+
+    /// Erases again what a restored database still holds.
+    pub(crate) fn replay_erasures(&self) -> Result<(), Error> {
+        for (organisation, document) in self.journal.erasures()? {
+            if self.storage.organisations()?.contains(&organisation) {
+                self.forget(organisation, document)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
+        let erased_at = self.environment.clock.now();
+        self.write(organisation, |db| {
+            let Some(stored) = db.document(document)? else { return Ok(()) };
+            let erasure = Erasure { document, erased_at };
+            db.erase(&erasure)?;
+            let work = db.next_work()?;
+            decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))
+        })?;
+        self.storage.scrub(organisation)
+    }
+}
