@@ -7,10 +7,12 @@
 pub mod authorization;
 pub mod bundle;
 pub(crate) mod exchange;
+pub mod handover;
 #[cfg(feature = "http")]
 mod http;
 pub mod log;
 pub mod message;
+pub mod qr;
 mod transport;
 
 pub use exchange::Progress;
