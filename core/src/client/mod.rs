@@ -8,6 +8,7 @@ mod action;
 mod delivery;
 mod draft;
 mod farmer;
+mod handover;
 mod inbox;
 mod load;
 mod sync;
@@ -27,8 +28,10 @@ use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{PHONE, Store};
+use crate::sync::qr::FrameCollector;
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
 
+pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
 pub use action::Basis;
 pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
@@ -68,6 +71,8 @@ pub struct FieldClient {
     counters: Mutex<Counters>,
     /// Held while a sync runs: there is never more than one.
     syncing: Mutex<()>,
+    /// What the camera has seen of another phone's parcel.
+    frames: Mutex<FrameCollector>,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -152,6 +157,7 @@ impl FieldClient {
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
+            frames: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,

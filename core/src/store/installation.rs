@@ -91,6 +91,17 @@ pub(crate) fn save_synced(db: &Connection, at: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
+pub(crate) fn save_exported(db: &Connection, at: Timestamp) -> Result<(), Error> {
+    db.execute("UPDATE installation SET exported_at_ms = ?1", [at.0])?;
+    Ok(())
+}
+
+pub(crate) fn exported_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
+    let mut statement = db.prepare_cached("SELECT exported_at_ms FROM installation")?;
+    let at: Option<Option<i64>> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(at.flatten().map(Timestamp))
+}
+
 /// What the phone counts by itself: numbers for people, actions, time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counters {

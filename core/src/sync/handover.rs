@@ -133,7 +133,7 @@ impl Parcel {
         if HEADER_BYTES + BOX_BYTES + packed.len() > MAX_PARCEL_BYTES {
             return Err(HandoverError::TooLarge);
         }
-        let server = fingerprint(server_key);
+        let server: [u8; 8] = short_hash(server_key);
         let length = u32::try_from(BOX_BYTES + packed.len()).map_err(|_over| HandoverError::TooLarge)?;
         let mut bytes = MAGIC.to_vec();
         bytes.push(PARCEL_VERSION);
@@ -234,7 +234,7 @@ impl Parcel {
         if self.organisation != organisation {
             return Err(HandoverError::ForeignOrganisation);
         }
-        if self.server != fingerprint(server_key) {
+        if self.server != short_hash::<8>(server_key) {
             return Err(HandoverError::ForeignServer);
         }
         Ok(())
@@ -265,10 +265,13 @@ impl Parcel {
     }
 }
 
-fn fingerprint(server_key: &[u8; 32]) -> [u8; 8] {
-    let digest: [u8; 32] = Sha256::digest(server_key).into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    [a, b, c, d, e, f, g, h]
+/// The first bytes of the SHA-256.
+pub(super) fn short_hash<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut short = [0; N];
+    for (to, from) in short.iter_mut().zip(Sha256::digest(bytes)) {
+        *to = from;
+    }
+    short
 }
 
 /// Up to so many bytes; fewer at the end of the file. The buffer grows with what is there, not with what is claimed.
@@ -402,7 +405,7 @@ mod tests {
 
     fn seal_raw(packed: &[u8]) -> Parcel {
         let key = server().verifying_key();
-        let mut bytes = [MAGIC.as_slice(), &[PARCEL_VERSION], &ORGANISATION, &fingerprint(key.as_bytes())].concat();
+        let mut bytes = [MAGIC.as_slice(), &[PARCEL_VERSION], &ORGANISATION, &short_hash::<8>(key.as_bytes())].concat();
         bytes.extend(u32::try_from(BOX_BYTES + packed.len()).expect("small").to_be_bytes());
         let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key.to_montgomery().as_bytes()).expect("a key");
         let environment = Environment::system();

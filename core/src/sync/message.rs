@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use super::bundle::{BundleHash, Envelope};
+use super::handover::ParcelId;
 use super::log::{ChainHash, Cursor, CursorName};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
@@ -174,6 +175,9 @@ pub struct SyncRequest {
     /// Whether the device's own changes must come with their bytes, because it has lost its bundles.
     #[n(5)]
     pub own_bytes: bool,
+    /// Parcels of other devices, oldest first.
+    #[cbor(n(6), default, skip_if = "Vec::is_empty")]
+    pub parcels: Vec<minicbor::bytes::ByteVec>,
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -242,6 +246,9 @@ pub struct News {
     /// Scopes whose log here is not the one that the device has read.
     #[n(3)]
     pub diverged: Vec<Scope>,
+    /// Parcels that were carried here and need not be carried again.
+    #[cbor(n(4), default, skip_if = "Vec::is_empty")]
+    pub parcels: Vec<ParcelVerdict>,
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
@@ -272,6 +279,18 @@ pub struct DeviceHead {
     /// Its hash.
     #[n(1)]
     pub hash: BundleHash,
+}
+
+/// What became of a parcel; what became of the bundles in it is their owner's to know.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ParcelVerdict {
+    /// Which parcel.
+    #[n(0)]
+    pub parcel: ParcelId,
+    /// Set if it was refused as a whole; otherwise it was taken.
+    #[n(1)]
+    pub refused: Option<String>,
 }
 
 /// What became of a bundle.

@@ -4,9 +4,7 @@
 //! takes the bytes in them. Invariants: a series is complete only if its whole has the name that each frame gave; no more is kept than the
 //! limits say, whatever frames claim.
 
-use sha2::{Digest, Sha256};
-
-use super::handover::HandoverError;
+use super::handover::{HandoverError, short_hash};
 use crate::limits::{MAX_QR_FRAMES, QR_FRAME_BYTES};
 
 /// The form of QR frames that this version writes and reads.
@@ -62,6 +60,7 @@ pub struct FrameProgress {
 pub struct FrameCollector {
     name: [u8; 8],
     slices: Vec<Option<Vec<u8>>>,
+    is_handed_out: bool,
 }
 
 impl FrameCollector {
@@ -73,7 +72,7 @@ impl FrameCollector {
     pub fn take(&mut self, frame: &[u8]) -> Result<FrameProgress, HandoverError> {
         let frame = Frame::parse(frame)?;
         if frame.name != self.name || self.slices.is_empty() {
-            *self = Self { name: frame.name, slices: vec![None; usize::from(frame.count)] };
+            *self = Self { name: frame.name, slices: vec![None; usize::from(frame.count)], ..Self::default() };
         }
         if self.slices.len() != usize::from(frame.count) {
             return Err(HandoverError::Damaged);
@@ -91,20 +90,20 @@ impl FrameCollector {
         FrameProgress { have: count(self.slices.len() - missing.len()), of: count(self.slices.len()), missing }
     }
 
-    /// What the series carries, once every frame was read.
+    /// What the series carries, once and as soon as every frame was read.
     ///
     /// # Errors
     /// [`HandoverError::Damaged`] if the whole has another name than the frames gave; the collection begins anew.
     pub fn parcels(&mut self) -> Result<Option<Vec<u8>>, HandoverError> {
-        let whole: Option<Vec<&[u8]>> = self.slices.iter().map(Option::as_deref).collect();
-        match whole.map(|slices| slices.concat()) {
-            Some(bytes) if self.slices.is_empty() || name(&bytes) != self.name => {
-                let was_read = !self.slices.is_empty();
-                *self = Self::default();
-                if was_read { Err(HandoverError::Damaged) } else { Ok(None) }
-            }
-            whole => Ok(whole),
+        let slices: Option<Vec<&[u8]>> = self.slices.iter().map(Option::as_deref).collect();
+        let Some(slices) = slices.filter(|slices| !slices.is_empty() && !self.is_handed_out) else { return Ok(None) };
+        let bytes = slices.concat();
+        if name(&bytes) != self.name {
+            *self = Self::default();
+            return Err(HandoverError::Damaged);
         }
+        self.is_handed_out = true;
+        Ok(Some(bytes))
     }
 }
 
@@ -144,17 +143,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The first bytes of the SHA-256 of all that a series carries.
+/// Names a series by all that it carries.
 fn name(bytes: &[u8]) -> [u8; 8] {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    [a, b, c, d, e, f, g, h]
+    short_hash(bytes)
 }
 
 /// Finds codes that were read wrongly.
 fn check(bytes: &[u8]) -> [u8; CHECK_BYTES] {
-    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(bytes));
-    [a, b, c, d]
+    short_hash(bytes)
 }
 
 #[cfg(test)]
@@ -184,16 +180,16 @@ mod tests {
             let mut known = std::collections::BTreeSet::new();
             let rest = (0..frames.len()).rev();
             for index in seen.iter().map(|index| index.index(frames.len())).chain(rest) {
-                prop_assert_eq!(collector.parcels(), Ok((known.len() == frames.len()).then(|| bytes.clone())));
                 prop_assert!(frames[index].len() <= QR_FRAME_BYTES);
                 let progress = collector.take(&frames[index]).expect("a frame");
-                known.insert(index);
+                let is_last = known.insert(index) && known.len() == frames.len();
                 let missing: Vec<u32> = (0..).take(frames.len()).filter(|it| !known.contains(&(*it as usize))).collect();
                 let count = |length: usize| u32::try_from(length).expect("few");
                 let expected = FrameProgress { have: count(known.len()), of: count(frames.len()), missing };
                 prop_assert_eq!(progress, expected);
+                prop_assert_eq!(collector.parcels(), Ok(is_last.then(|| bytes.clone())));
             }
-            prop_assert_eq!(collector.parcels(), Ok(Some(bytes)));
+            prop_assert_eq!(known.len(), frames.len());
         }
 
         #[test]
@@ -276,7 +272,6 @@ mod tests {
         third.splice(12..16, [0, 2, 0, 3]);
         third.extend(check(&third));
         assert_eq!(collector.take(&third), Err(HandoverError::Damaged));
-        assert!(collector.parcels().expect("whole").is_some());
         // The showing phone has something new to show.
         let other = frames(&[3; 10]).expect("frames");
         assert_eq!(collector.take(&other[0]).expect("a frame").of, 1);
