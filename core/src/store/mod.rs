@@ -200,6 +200,21 @@ mod tests {
     }
 
     #[test]
+    fn an_older_file_is_brought_up_to_date_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("field.db");
+        for known in 2..PHONE.len() {
+            let older = Store::open(&path, PHONE.get(..known).expect("known")).expect("it opens");
+            older.write(|tx| Ok::<_, Error>(tx.execute("UPDATE counters SET receipts = 7", [])?)).expect("written");
+        }
+        let store = Store::open(&path, PHONE).expect("it opens");
+        let counters = store.read(|db| installation::Counters::load(db)).expect("it reads");
+        assert_eq!(counters.receipts, 7);
+        assert_eq!(store.read(carried::load).expect("it reads"), carried::Carried::default());
+        assert_eq!(store.read(installation::exported_at).expect("it reads"), None);
+    }
+
+    #[test]
     fn what_fails_leaves_no_trace() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");

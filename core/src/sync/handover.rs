@@ -73,6 +73,13 @@ impl HandoverError {
 #[cbor(transparent)]
 pub struct ParcelId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
+impl ParcelId {
+    /// The name of these bytes, parcel or not.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
 impl std::fmt::Debug for ParcelId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
@@ -213,7 +220,7 @@ impl Parcel {
 
     /// The parcel's name.
     pub fn id(&self) -> ParcelId {
-        ParcelId(Sha256::digest(&self.bytes).into())
+        ParcelId::of(&self.bytes)
     }
 
     /// Whose data it is, as the outside says.
