@@ -42,13 +42,22 @@ pub(crate) struct Waiting {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The oldest parcels after a number.
-pub(crate) fn waiting(db: &Connection, after: i64, limit: usize) -> Result<Vec<Waiting>, Error> {
+/// The oldest parcels after a number, up to so many and so many bytes; at least one if there is any.
+pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<Waiting>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT carried, bytes FROM carried WHERE carried > ?1 AND bytes IS NOT NULL ORDER BY carried LIMIT ?2",
     )?;
-    let rows = statement.query_map((after, limit), |row| Ok(Waiting { number: row.get(0)?, bytes: row.get(1)? }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query((after, count))?;
+    let (mut parcels, mut total) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let parcel = Waiting { number: row.get(0)?, bytes: row.get(1)? };
+        total += parcel.bytes.len();
+        if total > bytes && !parcels.is_empty() {
+            break;
+        }
+        parcels.push(parcel);
+    }
+    Ok(parcels)
 }
 
 /// Takes the server's word over; of those that it refused, the last is remembered without its bytes. Returns whether one left.

@@ -18,7 +18,7 @@ use super::message::{
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
-use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS};
+use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
 use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
@@ -115,7 +115,8 @@ impl<'a> Exchange<'a> {
         }
         seal(self.store, self.environment, &self.installation, self.hybrid)?;
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
-        let mut parcels = self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST))?;
+        let mut parcels =
+            self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let body = loop {
             let request = SyncRequest {
@@ -228,7 +229,7 @@ impl<'a> Exchange<'a> {
         }
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
-            Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1)?.is_empty())
+            Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1, 0)?.is_empty())
         })?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;
