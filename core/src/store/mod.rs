@@ -208,7 +208,7 @@ mod tests {
             older.write(|tx| Ok::<_, Error>(tx.execute("UPDATE counters SET receipts = 7", [])?)).expect("written");
         }
         let store = Store::open(&path, PHONE).expect("it opens");
-        let counters = store.read(|db| installation::Counters::load(db)).expect("it reads");
+        let counters = store.read(installation::Counters::load).expect("it reads");
         assert_eq!(counters.receipts, 7);
         assert_eq!(store.read(carried::load).expect("it reads"), carried::Carried::default());
         assert_eq!(store.read(installation::exported_at).expect("it reads"), None);
