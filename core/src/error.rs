@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::rules::Check;
 use crate::store;
+use crate::sync::handover::HandoverError;
 
 /// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +207,18 @@ impl From<crate::records::Error> for Error {
         match error {
             crate::records::Error::TooLarge { .. } => Self::TooLarge { field: "record", reason: error.to_string() },
             error => Self::Store(error.into()),
+        }
+    }
+}
+
+impl From<HandoverError> for Error {
+    fn from(error: HandoverError) -> Self {
+        let reason = error.to_string();
+        match error {
+            HandoverError::Unreadable | HandoverError::Damaged => Self::Invalid { field: "parcel", reason },
+            HandoverError::TooLarge => Self::TooLarge { field: "parcel", reason },
+            HandoverError::UnknownVersion => Self::UpdateNeeded { reason },
+            HandoverError::ForeignOrganisation | HandoverError::ForeignServer => Self::not_allowed(reason),
         }
     }
 }

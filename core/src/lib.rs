@@ -13,7 +13,7 @@
 //! | Module | Owns |
 //! |---|---|
 //! | [`client`] | the handle of an app: session, actions, views |
-//! | [`sync`] | bundles, logs, messages, signed requests, the exchange |
+//! | [`sync`] | bundles, logs, messages, signed requests, the exchange, hand-over without network |
 //! | [`store`] | SQLite: connections, migrations, documents and their rows |
 //! | [`rules`] | arithmetic, checks, roles, what makes a review |
 //! | [`records`] | Automerge documents, one per delivery, load, farmer and contact |

@@ -20,6 +20,16 @@ pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
 pub const MAX_WIRE_BYTES: usize = 256 * 1024;
 /// The largest request or response once unpacked (hard).
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// The largest parcel (hard): it holds any one bundle, and goes into one request beside the cursors.
+pub const MAX_PARCEL_BYTES: usize = 160 * 1024;
+/// Parcels in one request (hard); a phone sends eight.
+pub const MAX_PARCELS: usize = 16;
+/// What one phone carries for others, in bytes of parcels (hard).
+pub const MAX_CARRIED_BYTES: usize = 16 * 1024 * 1024;
+/// The largest QR frame: fits a code of version 20 with correction level M in byte mode, which takes 666 (ISO/IEC 18004).
+pub const QR_FRAME_BYTES: usize = 600;
+/// QR frames in a series (hard): at five a second one loop takes under two minutes.
+pub const MAX_QR_FRAMES: usize = 512;
 /// Where a frame is closed, in bytes of raw entries: 16 to 32 KiB once compressed.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Bags in one value of a delivery (hard).

@@ -2,6 +2,7 @@
 
 use farmtally_core::ErrorCode;
 use farmtally_core::store;
+use farmtally_core::sync::handover::HandoverError;
 
 /// Why a request or command did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum Error {
         /// Which of the two is too old.
         reason: String,
     },
+    /// A parcel cannot be taken; nothing of it was.
+    #[error(transparent)]
+    Parcel(#[from] HandoverError),
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
@@ -50,7 +54,7 @@ impl Error {
     /// The error's stable name.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid { .. } => ErrorCode::InvalidInput,
+            Self::Invalid { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,

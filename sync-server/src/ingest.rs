@@ -66,6 +66,13 @@ fn judge(
     let is_new = db.bundle(hash)?.is_none();
     let is_fork = is_new && db.has_other_bundle(*device, *sequence, hash)?;
     if is_new {
+        let mut kept = bundle.clone();
+        let documents: BTreeSet<DocumentId> = bundle.entries().map(|(_, entry)| entry.document).collect();
+        let mut has_erased = false;
+        for document in documents {
+            has_erased |= db.is_erased(document)? && kept.erase(document);
+        }
+        let bytes = if has_erased { &kept.to_bytes() } else { bytes };
         db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes, received_at: now })?;
         let head = db.device(*device)?.and_then(|device| device.head);
         if head.is_none_or(|head| head.sequence < *sequence) {

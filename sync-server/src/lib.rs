@@ -2,11 +2,12 @@
 //!
 //! Owns the log of each scope, the judging of bundles, enrolment, and the office's page. Rules, merging and projection are core's.
 //! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; a request may be repeated.
-//! Read next: `ingest.rs` for what becomes of a bundle, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
+//! Read next: `ingest.rs` for what becomes of a bundle, `handover.rs` for one that was carried here, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
 
 mod access;
 mod enrol;
 mod error;
+mod handover;
 mod http;
 mod ingest;
 mod journal;
@@ -21,7 +22,7 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS};
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_PARCELS};
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
@@ -32,6 +33,7 @@ use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
 pub use access::GrantLine;
 pub use error::Error;
+pub use handover::Imported;
 pub use http::{Running, serve};
 use journal::Journal;
 use keys::Keys;
@@ -162,6 +164,9 @@ impl Server {
             let reason = format!("at most {MAX_BUNDLES} bundles and {MAX_CURSORS} cursors fit one request");
             return Err(Error::TooLarge { reason });
         }
+        if asked.parcels.len() > MAX_PARCELS {
+            return Err(Error::TooLarge { reason: format!("at most {MAX_PARCELS} parcels fit one request") });
+        }
         let mut verdicts = Vec::with_capacity(asked.bundles.len());
         for (index, bundle) in (0..).zip(&asked.bundles) {
             self.storage.write(organisation, &mut |db| {
@@ -169,6 +174,7 @@ impl Server {
                 Ok(())
             })?;
         }
+        let parcels = self.take_parcels(organisation, &asked.parcels, now)?;
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
             let (mut pulled, mut device_head) = (pull::Pulled::default(), None);
@@ -179,7 +185,7 @@ impl Server {
             })?;
             let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
             let pull::Pulled { frames, more, diverged, .. } = pulled;
-            let news = News { verdicts: verdicts.clone(), frames, more, diverged };
+            let news = News { verdicts: verdicts.clone(), frames, more, diverged, parcels: parcels.clone() };
             let answer =
                 SyncResponse::sign(&request.body, &statement, &news, self.keys.challenge(now), self.keys.signing());
             match message::pack(&answer) {

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use farmtally_core::environment::Environment;
 use farmtally_core::rules::Role;
 use farmtally_core::units::{CentreCode, OrganisationId};
-use farmtally_sync_server::{NewCode, ReferenceFile, Server, serve};
+use farmtally_sync_server::{Imported, NewCode, ReferenceFile, Server, serve};
 
 /// Reconciles phones, and keeps what the office decides.
 #[derive(Parser)]
@@ -80,6 +80,17 @@ enum Command {
         #[arg(long = "centre", required = true)]
         centres: Vec<CentreCode>,
     },
+    /// Take what phones without network handed over as files; a file that was taken before changes nothing
+    Import {
+        #[command(flatten)]
+        data: Data,
+        /// Take only what belongs to this organisation
+        #[arg(long)]
+        org: Option<OrganisationId>,
+        /// Files as phones export them
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -119,11 +130,15 @@ fn main() -> ExitCode {
     match carry_out(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // If nobody can read it, the exit code still says so.
-            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            complain(&format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// If nobody can read it, the exit code still says so.
+fn complain(error: &dyn std::fmt::Display) {
+    drop(writeln!(std::io::stderr(), "error: {error}"));
 }
 
 fn carry_out(command: Command) -> anyhow::Result<()> {
@@ -150,7 +165,39 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             let organisation = choose(&server, org)?;
             say(&server.create_code(organisation, &NewCode { user, role, centres })?)
         }
+        Command::Import { data, org, files } => {
+            let server = data.open_existing()?;
+            let organisation = org.map(|org| choose(&server, Some(org))).transpose()?;
+            let mut failed = 0;
+            for file in &files {
+                if let Err(error) = import(&server, organisation, file) {
+                    failed += 1;
+                    complain(&format_args!("{}: {error:#}", file.display()));
+                }
+            }
+            anyhow::ensure!(failed == 0, "{failed} of {} files were not taken, or only in part", files.len());
+            Ok(())
+        }
     }
+}
+
+/// Takes all that a file holds and says what became of it; then fails if there was something that could not be taken.
+fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) -> anyhow::Result<()> {
+    let file = std::fs::File::open(path).context("cannot be opened")?;
+    let mut taken = Imported::default();
+    let mut wrong = Vec::new();
+    let parcels = server.import(organisation, std::io::BufReader::new(file));
+    for (number, parcel) in (1..).zip(parcels) {
+        match parcel {
+            Ok(imported) => taken += imported,
+            Err(error) => wrong.push(format!("parcel {number}: {error}")),
+        }
+    }
+    if wrong.is_empty() || taken != Imported::default() {
+        say(&format_args!("{}: {taken}", path.display()))?;
+    }
+    anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+    Ok(())
 }
 
 /// What a command answers goes to standard output; a reader that has gone is an error, not a panic.

@@ -159,6 +159,16 @@ impl Person {
         assert_eq!(report.outcome, client::SyncOutcome::Complete, "{} after {report:?}", self.name);
     }
 
+    /// Hands over all that the server has not answered, as a file.
+    pub fn exports(&self) -> Vec<u8> {
+        self.client.export_parcel().expect("parcels")
+    }
+
+    /// Takes somebody's file along.
+    pub fn carries(&self, file: &[u8]) {
+        self.client.carry_parcel(file).expect("carried");
+    }
+
     /// What the phone's deliveries of the day add up to.
     pub fn sum(&self) -> Sum {
         self.sum_on("2019-05-09".parse().expect("a date"))

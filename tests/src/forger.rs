@@ -132,6 +132,7 @@ impl Forger {
             bundles: bundles.iter().map(|bytes| bytes.clone().into()).collect(),
             budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).expect("it fits"),
             own_bytes: false,
+            parcels: Vec::new(),
         }
     }
 

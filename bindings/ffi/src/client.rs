@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use crate::error::FieldError;
 use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
 use crate::view::{
-    DeliveryPage, DeliveryView, FarmerRow, FarmerView, InboxItem, LoadView, Reference, Session, SyncReport, SyncStatus,
-    Today,
+    DeliveryPage, DeliveryView, FarmerRow, FarmerView, FrameProgress, InboxItem, LoadView, Reference, Session,
+    SyncReport, SyncStatus, Today,
 };
 
 /// Rows on a page at most.
@@ -300,6 +300,37 @@ impl FieldClient {
             None => return Err(FieldError::shut_down()),
         }
         Ok(())
+    }
+
+    /// Writes all that the server has not answered into a file that anybody may carry to it: on a stick, or over a colleague's phone. Only the
+    /// server can open it. This is no acknowledgement: everything stays unsent here until the server says otherwise. Refused if there is
+    /// nothing to hand over.
+    pub async fn export_parcel(&self, path: String) -> Result<(), FieldError> {
+        self.call(move |engine| Ok(engine.core.export_to(&PathBuf::from(path))?)).await
+    }
+
+    /// The same as the contents of QR codes, at most 600 bytes each, for byte mode: show them one after another, some five a second, again and
+    /// again, until the colleague's phone has read all. A later call makes other codes: show one list to its end. Invalid with the code too_large
+    /// if it is too much for codes: write a file.
+    pub async fn parcel_frames(&self) -> Result<Vec<Vec<u8>>, FieldError> {
+        self.call(|engine| Ok(engine.core.parcel_frames()?)).await
+    }
+
+    /// Takes a colleague's file along; it goes to the server with the next sync. Refused if it is meant for another organisation or server;
+    /// Invalid if it is none or a part is missing, or with the code too_large if this phone carries too much already.
+    pub async fn carry_parcel(&self, path: String) -> Result<(), FieldError> {
+        self.call(move |engine| {
+            let unusable = |error: std::io::Error| FieldError::invalid("path", error.kind());
+            let file = std::fs::File::open(PathBuf::from(path)).map_err(unusable)?;
+            Ok(engine.core.carry_parcel(std::io::BufReader::new(file))?)
+        })
+        .await
+    }
+
+    /// Takes the content of one QR code from a colleague's phone, in any order and as often as the camera likes. The call that brings the last
+    /// missing one takes the work along, as carry_parcel does. Invalid for a code that is not of ours or was read wrongly: read on.
+    pub async fn take_frame(&self, frame: Vec<u8>) -> Result<FrameProgress, FieldError> {
+        self.call(move |engine| Ok(engine.core.take_frame(&frame)?.into())).await
     }
 
     /// What the server does not have yet, and since when.

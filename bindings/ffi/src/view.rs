@@ -5,6 +5,7 @@ use farmtally_core::records::delivery::DeliveryBag;
 use farmtally_core::records::{Act, Conflict as CoreConflict};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::store::rows;
+use farmtally_core::sync::qr as core_qr;
 use farmtally_core::units::{BusinessDate, DeliveryId, FarmerId, LoadId, Timestamp};
 
 use crate::input::{Contact, Reason};
@@ -603,6 +604,23 @@ impl From<client::InboxItem> for InboxItem {
     }
 }
 
+/// How far a colleague's codes have been read.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct FrameProgress {
+    /// Codes that were read
+    pub have: u32,
+    /// Codes there are; once all were read, the work is taken along
+    pub of: u32,
+    /// The numbers of those that are missing, from 0
+    pub missing: Vec<u32>,
+}
+
+impl From<core_qr::FrameProgress> for FrameProgress {
+    fn from(it: core_qr::FrameProgress) -> Self {
+        Self { have: it.have, of: it.of, missing: it.missing }
+    }
+}
+
 /// How a run of sync ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum SyncOutcome {
@@ -627,6 +645,10 @@ pub struct SyncReport {
     pub held: u64,
     /// Changes of others and decisions that came in
     pub received: u64,
+    /// Parcels of colleagues that the server took
+    pub parcels_taken: u64,
+    /// Parcels of colleagues that the server refused and that were dropped here; their owners still have what was in them
+    pub parcels_refused: u64,
     /// Requests sent
     pub requests: u64,
     /// Bytes up
@@ -648,6 +670,8 @@ impl From<client::SyncReport> for SyncReport {
             logged: progress.logged,
             held: progress.held,
             received: progress.received,
+            parcels_taken: progress.parcels_taken,
+            parcels_refused: progress.parcels_refused,
             requests: progress.requests,
             bytes_up: progress.bytes_up,
             bytes_down: progress.bytes_down,
@@ -668,6 +692,12 @@ pub struct SyncStatus {
     pub oldest_at: Option<Timestamp>,
     /// Entries from the server that this version could not apply
     pub set_aside: u64,
+    /// Parcels of colleagues that wait here for the next sync
+    pub carried: u64,
+    /// Why the server refused a parcel of a colleague, if it did: the last one's code
+    pub carried_refused: Option<String>,
+    /// When all that waited was last handed over as a file or as codes; says nothing about its arrival
+    pub exported_at: Option<Timestamp>,
     /// When a run was last complete
     pub synced_at: Option<Timestamp>,
 }
@@ -680,6 +710,9 @@ impl From<client::SyncStatus> for SyncStatus {
             held: status.backlog.held,
             oldest_at: status.backlog.oldest,
             set_aside: status.set_aside,
+            carried: status.carried.parcels,
+            carried_refused: status.carried.refused,
+            exported_at: status.exported_at,
             synced_at: status.synced_at,
         }
     }

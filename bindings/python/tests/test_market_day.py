@@ -347,6 +347,46 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([it.gross_g for it in answers], [20_000] * 500)
 
 
+    async def test_a_colleague_carries_what_a_phone_without_network_recorded(self):
+        asha, ravi = await self.market.hires("Asha", "clerk"), await self.market.hires("Ravi", "dispatcher")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        delivery = await asha.weighs(lakshmi, "20.5")
+        frames = await asha.client.parcel_frames()
+        for number, frame in reversed(list(enumerate(frames))):
+            progress = await ravi.client.take_frame(frame)
+            self.assertEqual((progress.have, progress.of), (len(frames) - number, len(frames)))
+            self.assertEqual(progress.missing, list(range(number)))
+        self.assertEqual((await ravi.client.sync_status()).carried, 1)
+        report = await ravi.client.sync()
+        self.assertEqual((report.outcome, report.parcels_taken, report.parcels_refused), (SyncOutcome.COMPLETE, 1, 0))
+        self.assertEqual((await ravi.totals()).gross_g, 20_500)
+
+        # Ravi's phone was the carrier; Asha's has heard of nobody.
+        self.assertEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.UNSENT())
+        await asha.weighs(lakshmi, "30")
+        stick = self.server.path / f"{self.market.organisation}.parcels"
+        await asha.client.export_parcel(str(stick))
+        status = await asha.client.sync_status()
+        self.assertEqual((status.unsent, status.sent), (4, 0))
+        self.assertIsNotNone(status.exported_at)
+        await ravi.client.carry_parcel(str(stick))
+        taken = "bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0"
+        self.assertEqual(self.server.run("import", stick), f"{stick}: {taken}")
+        self.assertEqual((await ravi.client.sync()).parcels_taken, 1)
+        self.assertEqual((await ravi.totals()).gross_g, 50_500)
+
+        self.assertEqual((await asha.client.sync()).logged, 4)
+        self.assertEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.LOGGED())
+        self.assertEqual(await asha.totals(), await ravi.totals())
+        await self.refused(FieldError.Refused, asha.client.export_parcel(str(stick)), code="not_allowed")
+        await self.refused(FieldError.Invalid, ravi.client.take_frame(b"a menu"), code="invalid_input", field="parcel")
+        photo = self.server.path / "photo"
+        photo.write_bytes(b"x" * 100)
+        await self.refused(FieldError.Invalid, ravi.client.carry_parcel(str(photo)), code="invalid_input", field="parcel")
+        missing = ravi.client.carry_parcel(str(self.server.path / "missing"))
+        await self.refused(FieldError.Invalid, missing, code="invalid_input", field="path")
+
+
 class Documents(unittest.TestCase):
     def test_the_tests_are_the_scenarios(self):
         text = (PACKAGE.parent / "scenarios.md").read_text()

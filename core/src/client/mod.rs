@@ -9,6 +9,7 @@ mod action;
 mod delivery;
 mod draft;
 mod farmer;
+mod handover;
 mod inbox;
 mod load;
 mod sync;
@@ -28,8 +29,10 @@ use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{PHONE, Store};
+use crate::sync::qr::FrameCollector;
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
 
+pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
@@ -72,6 +75,8 @@ pub struct FieldClient {
     syncing: Mutex<()>,
     /// The monotonic clock up to which the time without contact is counted.
     counted_to: AtomicU64,
+    /// What the camera has seen of another phone's parcel.
+    frames: Mutex<FrameCollector>,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -167,6 +172,7 @@ impl FieldClient {
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
             counted_to,
+            frames: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,

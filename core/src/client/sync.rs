@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 
 use super::{FieldClient, Session};
 use crate::rules::check_text;
+use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation;
 use crate::store::outbox::{self, Backlog};
@@ -24,7 +25,7 @@ const MAX_ROUNDS: u32 = 4;
 pub enum SyncOutcome {
     /// The server has all that this phone had, in its log or held, and this phone has all that the server had.
     Complete,
-    /// Something waits for other changes; everything else is done.
+    /// Something waits for other changes, or the server did not answer about a parcel of others; everything else is done.
     Partial,
     /// There was no connection, or it broke off. What was done stays done.
     Offline,
@@ -48,6 +49,10 @@ pub struct SyncStatus {
     pub backlog: Backlog,
     /// Entries from the server that this version could not apply.
     pub set_aside: u64,
+    /// What this phone carries for others.
+    pub carried: Carried,
+    /// When all that waited was last packed for a carrier, by this device's clock; says nothing about its arrival.
+    pub exported_at: Option<Timestamp>,
     /// When a run was last complete, by this device's clock.
     pub synced_at: Option<Timestamp>,
 }
@@ -169,8 +174,13 @@ impl FieldClient {
             }
             on_progress(&exchange.progress);
         }
-        let backlog = self.store.read(outbox::backlog)?;
-        Ok(if backlog.sent == 0 && backlog.refused.is_none() { SyncOutcome::Complete } else { SyncOutcome::Partial })
+        let (backlog, carried) =
+            self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;
+        Ok(if backlog.sent == 0 && backlog.refused.is_none() && carried.parcels == 0 {
+            SyncOutcome::Complete
+        } else {
+            SyncOutcome::Partial
+        })
     }
 
     /// Ends every sync that has begun, after the answer it waits for.
@@ -186,7 +196,8 @@ impl FieldClient {
         let synced_at = self.session().and_then(|session| session.synced_at);
         Ok(self.store.read(|db| {
             let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
-            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, synced_at })
+            let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
+            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, carried, exported_at, synced_at })
         })?)
     }
 }

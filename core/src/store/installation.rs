@@ -103,7 +103,7 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
         "DELETE FROM documents; DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;
          DELETE FROM drafts; DELETE FROM outbox; DELETE FROM returned; DELETE FROM inbox_held; DELETE FROM decisions;
          DELETE FROM reference; DELETE FROM reviews; DELETE FROM review_documents; DELETE FROM moves; DELETE FROM bundles;
-         DELETE FROM log_cursors; DELETE FROM enrolling; DELETE FROM installation;",
+         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM enrolling; DELETE FROM installation;",
     )?;
     Ok(())
 }
@@ -116,6 +116,17 @@ pub(crate) fn save_contact(db: &Connection, challenge: Challenge, server_time: T
 pub(crate) fn save_synced(db: &Connection, at: Timestamp) -> Result<(), Error> {
     db.execute("UPDATE installation SET synced_at_ms = ?1", [at.0])?;
     Ok(())
+}
+
+pub(crate) fn save_exported(db: &Connection, at: Timestamp) -> Result<(), Error> {
+    db.execute("UPDATE installation SET exported_at_ms = ?1", [at.0])?;
+    Ok(())
+}
+
+pub(crate) fn exported_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
+    let mut statement = db.prepare_cached("SELECT exported_at_ms FROM installation")?;
+    let at: Option<Option<i64>> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(at.flatten().map(Timestamp))
 }
 
 /// What the phone counts by itself: numbers for people, actions, time.

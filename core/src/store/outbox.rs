@@ -329,9 +329,10 @@ pub(crate) fn add_draft(
     Ok(())
 }
 
-/// Whether the server has an answer for every change: it is logged, or held there.
+/// Whether the server has an answer for every change, it is logged or held there, and for all that is carried for others.
 pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
-    Ok(!db.prepare_cached("SELECT 1 FROM outbox WHERE held_code IS NULL")?.exists([])?)
+    let waits = "SELECT 1 FROM outbox WHERE held_code IS NULL UNION ALL SELECT 1 FROM carried WHERE bytes IS NOT NULL";
+    Ok(!db.prepare_cached(waits)?.exists([])?)
 }
 
 /// Takes everything that has no verdict out of its bundle, to be sealed again by another key. Numbers rise above those that stay sealed.

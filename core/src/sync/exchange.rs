@@ -1,7 +1,7 @@
 //! The exchange as a state machine: it says what to ask next and takes the answer; it never touches the network.
 //!
-//! Owns the order of a sync: seal, push before pull, verdicts, frames, until there is nothing more either way.
-//! Invariants: a bundle is sent at most once in a run; an answer is believed only under the pinned server's signature; a frame and its
+//! Owns the order of a sync: seal, push before pull, what is carried for others, verdicts, frames, until there is nothing more either way.
+//! Invariants: a bundle or parcel is sent at most once in a run; an answer is believed only under the pinned server's signature; a frame and its
 //! cursor are one transaction, so a run may end between any two steps and the next one continues.
 
 use std::sync::Arc;
@@ -9,16 +9,18 @@ use std::sync::Arc;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use super::authorization::{Authorization, Signed};
-use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
+use super::bundle::SCHEMA_VERSION;
 use super::log::Cursor;
 use super::message::{
     self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, RekeyRequest, SyncRequest,
     SyncResponse, WireError,
 };
+use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
-use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES};
+use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
 use crate::store::Store;
+use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Unanswered};
@@ -34,6 +36,10 @@ pub struct Progress {
     pub held: u64,
     /// Changes of others and decisions that came in.
     pub received: u64,
+    /// Parcels of others that the server took.
+    pub parcels_taken: u64,
+    /// Parcels of others that the server refused; they were dropped here, and their owners still have all that was in them.
+    pub parcels_refused: u64,
     /// Requests sent.
     pub requests: u64,
     /// Bytes up, above TLS ([`WireRequest::bytes`]).
@@ -48,6 +54,8 @@ const REKEY_PATH: &str = "/v1/rekey";
 const WIPED_PATH: &str = "/v1/wiped";
 /// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
+/// Parcels in one request; fewer if they do not fit beside the bundles.
+const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
 /// Answers without any news, though more was promised, after which the run gives up.
 const IDLE_ANSWERS: u32 = 3;
 
@@ -61,6 +69,8 @@ impl std::ops::Add for Progress {
             requests: self.requests + other.requests,
             bytes_up: self.bytes_up + other.bytes_up,
             bytes_down: self.bytes_down + other.bytes_down,
+            parcels_taken: self.parcels_taken + other.parcels_taken,
+            parcels_refused: self.parcels_refused + other.parcels_refused,
         }
     }
 }
@@ -75,6 +85,9 @@ pub(crate) struct Exchange<'a> {
     /// The newest bundle that was sent in this run.
     sent_up_to: u64,
     in_flight: Vec<u64>,
+    /// The newest parcel that was sent in this run.
+    carried_up_to: i64,
+    carrying: Vec<i64>,
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
@@ -103,6 +116,8 @@ impl<'a> Exchange<'a> {
             hybrid,
             sent_up_to: 0,
             in_flight: Vec::new(),
+            carried_up_to: 0,
+            carrying: Vec::new(),
             asked: Vec::new(),
             own_bytes: false,
             is_done: false,
@@ -119,8 +134,10 @@ impl<'a> Exchange<'a> {
         if self.is_done {
             return Ok(None);
         }
-        self.seal()?;
+        seal(self.store, self.environment, &self.installation, self.hybrid)?;
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
+        let mut parcels =
+            self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let body = loop {
             let request = SyncRequest {
@@ -130,9 +147,14 @@ impl<'a> Exchange<'a> {
                 bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
                 own_bytes: self.own_bytes,
+                parcels: parcels.iter().map(|parcel| parcel.bytes.clone().into()).collect(),
             };
             match message::pack(&request) {
                 Ok(body) => break body,
+                // Own work goes first; a single parcel always fits.
+                Err(WireError::TooLarge { .. }) if parcels.len() > usize::from(bundles.is_empty()) => {
+                    parcels.truncate(parcels.len() / 2);
+                }
                 // Changes that compress badly: fewer at once. A single bundle always fits.
                 Err(WireError::TooLarge { .. }) if bundles.len() > 1 => bundles.truncate(bundles.len() / 2),
                 Err(error) => return Err(internal(&error)),
@@ -140,6 +162,8 @@ impl<'a> Exchange<'a> {
         };
         self.in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
         self.sent_up_to = self.in_flight.last().copied().unwrap_or(self.sent_up_to);
+        self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
+        self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
         self.asked.clone_from(&body);
         let request = signed_request(&self.installation, self.challenge, SYNC_PATH, body);
@@ -164,6 +188,7 @@ impl<'a> Exchange<'a> {
                         self.challenged = true;
                         self.challenge = answer.challenge;
                         self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
+                        self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
                         Ok(())
                     }
                     _ => Err(Error::SignIn { reason: "the server does not know this device: enrol it again".into() }),
@@ -190,16 +215,24 @@ impl<'a> Exchange<'a> {
                     self.progress.held += settled.held;
                 }
             }
+            for verdict in &news.parcels {
+                let left = u64::from(carried::settle(db, verdict)?);
+                match verdict.refused {
+                    None => self.progress.parcels_taken += left,
+                    Some(_) => self.progress.parcels_refused += left,
+                }
+            }
             Ok::<_, Error>(())
         })?;
-        let had_bundles = !self.in_flight.is_empty();
+        let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
+        self.carrying.clear();
         let had_own_bytes = self.own_bytes;
         let mut applied = 0_u32;
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
-        let moved = applied > 0 || had_bundles;
+        let moved = applied > 0 || had_work;
         self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
         if news.more && self.idle_answers >= IDLE_ANSWERS {
             return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
@@ -207,10 +240,13 @@ impl<'a> Exchange<'a> {
         if let Some(scope) = news.diverged.first() {
             return Err(Error::Internal { reason: format!("the server's log of {scope} is not the one read before") });
         }
-        let waiting = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, 1))?;
+        let is_waiting = self.store.read(|db| {
+            let own = outbox::unanswered(db, self.sent_up_to, 1)?;
+            Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1, 0)?.is_empty())
+        })?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;
-        self.is_done = !news.more && waiting.is_empty() && !asks_again;
+        self.is_done = !news.more && !is_waiting && !asks_again;
         Ok(())
     }
 
@@ -235,38 +271,6 @@ impl<'a> Exchange<'a> {
                 Err(Error::Internal { reason: format!("the log of {scope} does not follow from what was read before") })
             }
             Err(FrameError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Seals all that is not sealed yet, one transaction a bundle.
-    fn seal(&self) -> Result<(), Error> {
-        loop {
-            let sealed = self.store.write(|db| {
-                let (numbers, transactions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
-                if transactions.is_empty() {
-                    return Ok::<_, Error>(false);
-                }
-                let (sequence, previous) = outbox::head(db)?.unwrap_or((0, BundleHash([0; 32])));
-                let clock = &self.environment.clock;
-                let header = Header {
-                    version: BUNDLE_VERSION,
-                    organisation: self.installation.organisation,
-                    device: self.installation.device,
-                    sequence: sequence + 1,
-                    previous,
-                    sealed_at: clock.now(),
-                    zone_minutes: clock.zone_minutes(),
-                    hybrid: self.hybrid,
-                    monotonic_ms: clock.monotonic_ms(),
-                    schema: SCHEMA_VERSION,
-                };
-                let bundle = Bundle::seal(header, transactions, &self.installation.key);
-                outbox::save_sealed(db, &bundle, &numbers)?;
-                Ok(true)
-            })?;
-            if !sealed {
-                return Ok(());
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use super::bundle::{BundleHash, Envelope};
+use super::handover::ParcelId;
 use super::log::{ChainHash, Cursor, CursorName};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
@@ -210,6 +211,9 @@ pub struct SyncRequest {
     /// Whether the device's own changes must come with their bytes, because it has lost its bundles.
     #[n(5)]
     pub own_bytes: bool,
+    /// Parcels of other devices, oldest first.
+    #[cbor(n(6), default, skip_if = "Vec::is_empty")]
+    pub parcels: Vec<minicbor::bytes::ByteVec>,
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -278,6 +282,9 @@ pub struct News {
     /// Scopes whose log here is not the one that the device has read.
     #[n(3)]
     pub diverged: Vec<Scope>,
+    /// Parcels that were carried here and need not be carried again.
+    #[cbor(n(4), default, skip_if = "Vec::is_empty")]
+    pub parcels: Vec<ParcelVerdict>,
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
@@ -308,6 +315,18 @@ pub struct DeviceHead {
     /// Its hash.
     #[n(1)]
     pub hash: BundleHash,
+}
+
+/// What became of a parcel; what became of the bundles in it is their owner's to know.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ParcelVerdict {
+    /// Which parcel.
+    #[n(0)]
+    pub parcel: ParcelId,
+    /// Set if it was refused as a whole; otherwise it was taken.
+    #[n(1)]
+    pub refused: Option<String>,
 }
 
 /// What became of a bundle.
@@ -512,6 +531,41 @@ mod tests {
         ];
         let counts: Vec<u32> = Verdict::runs(verdicts).iter().map(|run| run.count).collect();
         assert_eq!(counts, [2, 1, 2, 1, 1]);
+    }
+
+    /// What a peer knows that was built before parcels.
+    #[derive(Debug, PartialEq, Eq, Encode, Decode)]
+    #[cbor(map)]
+    struct OldRequest {
+        #[n(0)]
+        protocol: u16,
+        #[n(1)]
+        schema: u16,
+        #[n(2)]
+        cursors: Vec<CursorName>,
+        #[n(3)]
+        bundles: Vec<minicbor::bytes::ByteVec>,
+        #[n(4)]
+        budget_bytes: u32,
+        #[n(5)]
+        own_bytes: bool,
+    }
+
+    #[test]
+    fn a_peer_that_knows_no_parcels_is_understood_and_understands() {
+        let old = OldRequest {
+            protocol: 1,
+            schema: 1,
+            cursors: Vec::new(),
+            bundles: vec![vec![1].into()],
+            budget_bytes: 1_000,
+            own_bytes: true,
+        };
+        let mut new: SyncRequest = decode(&encode(&old)).expect("it reads");
+        assert!(new.parcels.is_empty());
+        assert_eq!(encode(&new), encode(&old), "not a byte more without parcels");
+        new.parcels = vec![vec![2].into()];
+        assert_eq!(decode::<OldRequest>(&encode(&new)).expect("it reads"), old);
     }
 
     #[test]

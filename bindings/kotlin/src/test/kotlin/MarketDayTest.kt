@@ -363,6 +363,48 @@ class MarketDayTest {
         val answers = List(500) { async(Dispatchers.Default) { asha.totals() } }.awaitAll()
         assertEquals(List(500) { 20_000L }, answers.map { it.grossG })
     }
+
+    @Test
+    fun `a colleague carries what a phone without network recorded`() = story {
+        val (asha, ravi) = listOf(market.hires("Asha", "clerk"), market.hires("Ravi", "dispatcher"))
+        val lakshmi = asha.registers("Lakshmi Devi")
+        val delivery = asha.weighs(lakshmi, "20.5")
+        val frames = asha.client.parcelFrames()
+        for (number in frames.indices.reversed()) {
+            val progress = ravi.client.takeFrame(frames[number])
+            assertEquals(frames.size - number to frames.size, progress.have.toInt() to progress.of.toInt())
+            assertEquals(List(number) { it.toUInt() }, progress.missing)
+        }
+        assertEquals(1uL, ravi.client.syncStatus().carried)
+        val report = ravi.client.sync()
+        val carried = Triple(SyncOutcome.COMPLETE, 1uL, 0uL)
+        assertEquals(carried, Triple(report.outcome, report.parcelsTaken, report.parcelsRefused))
+        assertEquals(20_500, ravi.totals().grossG)
+
+        // Ravi's phone was the carrier; Asha's has heard of nobody.
+        assertEquals(SyncState.Unsent, asha.client.delivery(delivery.deliveryId).sync)
+        asha.weighs(lakshmi, "30")
+        val stick = server.folder.resolve("${market.organisation}.parcels").path
+        asha.client.exportParcel(stick)
+        val status = asha.client.syncStatus()
+        assertEquals(4uL to 0uL, status.unsent to status.sent)
+        assertNotNull(status.exportedAt)
+        ravi.client.carryParcel(stick)
+        val taken = "bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0"
+        assertEquals("$stick: $taken", server.run("import", stick))
+        assertEquals(1uL, ravi.client.sync().parcelsTaken)
+        assertEquals(50_500, ravi.totals().grossG)
+
+        assertEquals(4uL, asha.client.sync().logged)
+        assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
+        assertEquals(asha.totals(), ravi.totals())
+        assertEquals("not_allowed", refused<FieldException.Refused> { asha.client.exportParcel(stick) }.code)
+        assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.takeFrame("a menu".toByteArray()) }.field)
+        val photo = server.folder.resolve("photo").apply { writeBytes(ByteArray(100)) }.path
+        assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.carryParcel(photo) }.field)
+        val missing = server.folder.resolve("missing").path
+        assertEquals("path", refused<FieldException.Invalid> { ravi.client.carryParcel(missing) }.field)
+    }
 }
 
 /** What JUnit runs returns nothing. */

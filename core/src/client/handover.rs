@@ -1,0 +1,132 @@
+//! Hand-over without network: own work out as a file or as codes, a colleague's in.
+//!
+//! Handing something to a carrier is no acknowledgement: whatever is exported stays in the outbox as it was, and goes again with the next
+//! sync. Format: [`crate::sync::handover`], [`crate::sync::qr`].
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::PoisonError;
+
+use super::FieldClient;
+use crate::Error;
+use crate::limits::MAX_CARRIED_BYTES;
+use crate::store::{self, carried, installation, outbox};
+use crate::sync::handover::Parcel;
+use crate::sync::qr::{self, FrameCollector, FrameProgress};
+use crate::sync::seal::seal;
+
+impl FieldClient {
+    /// All that the server has not answered in full, as parcels end to end: a colleague's phone carries them, or a USB stick.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is nothing to hand over, [`Error::SignIn`] before enrolment, [`Error::Store`].
+    pub fn export_parcel(&self) -> Result<Vec<u8>, Error> {
+        let parcels = self.pack()?;
+        self.note_export()?;
+        Ok(parcels)
+    }
+
+    /// The same, into a file, which is replaced as a whole if it is there.
+    ///
+    /// # Errors
+    /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of field `path` if the file cannot be written, [`Error::Store`] if there is no room.
+    pub fn export_to(&self, path: &Path) -> Result<(), Error> {
+        let parcels = self.pack()?;
+        write_whole(path, &parcels).map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => store::Error::Full.into(),
+            kind => Error::invalid("path", format!("the file cannot be written: {kind}")),
+        })?;
+        self.note_export()
+    }
+
+    /// The same, as the bytes of codes ([`crate::limits::QR_FRAME_BYTES`] each at most) that are shown one after another, again and again, until the
+    /// other phone has seen all. A later call makes another series: show one to its end.
+    ///
+    /// # Errors
+    /// Those of [`Self::export_parcel`]; [`Error::TooLarge`] if it is too much for codes: hand over a file.
+    pub fn parcel_frames(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let frames = qr::frames(&self.pack()?).map_err(|_too_many| Error::TooLarge {
+            field: "parcel",
+            reason: "too much waits to be shown as codes: hand over a file".into(),
+        })?;
+        self.note_export()?;
+        Ok(frames)
+    }
+
+    /// Takes a file of parcels from a colleague; they go up with the next sync. All of them are kept, or none.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if a parcel is meant for another organisation or server, [`Error::Invalid`] if the file is none or is cut,
+    /// [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`], [`Error::SignIn`],
+    /// [`Error::Store`].
+    pub fn carry_parcel(&self, file: impl Read) -> Result<(), Error> {
+        let installation = self.installation()?;
+        let too_much = || Error::TooLarge {
+            field: "parcel",
+            reason: format!("a phone carries up to {} MiB for others: sync first", MAX_CARRIED_BYTES >> 20),
+        };
+        let (mut parcels, mut bytes) = (Vec::new(), 0);
+        for parcel in Parcel::read_all(file) {
+            let parcel = parcel?;
+            parcel.require(installation.organisation, &installation.server_key)?;
+            bytes += parcel.as_bytes().len();
+            if bytes > MAX_CARRIED_BYTES {
+                return Err(too_much());
+            }
+            parcels.push(parcel);
+        }
+        let now = self.environment.clock.now();
+        self.store.write(|db| {
+            for parcel in &parcels {
+                carried::add(db, parcel, now)?;
+            }
+            if carried::load(db)?.bytes > MAX_CARRIED_BYTES as u64 { Err(too_much()) } else { Ok(()) }
+        })
+    }
+
+    /// Takes what the camera read in a code of a colleague's phone, in any order and as often as it likes. The call that brings the last
+    /// missing frame takes the parcels as [`Self::carry_parcel`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::carry_parcel`]; [`Error::Invalid`] for a code that is no QR frame or was read wrongly: read on.
+    pub fn take_frame(&self, frame: &[u8]) -> Result<FrameProgress, Error> {
+        self.installation()?;
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = frames.take(frame)?;
+        if let Some(parcels) = frames.parcels()? {
+            // What was not kept must not look complete: the next frame begins anew.
+            self.carry_parcel(parcels.as_slice()).inspect_err(|_refused| *frames = FrameCollector::default())?;
+        }
+        Ok(progress)
+    }
+
+    fn pack(&self) -> Result<Vec<u8>, Error> {
+        let installation = self.installation()?;
+        let hybrid = self.counters().hybrid;
+        seal(&self.store, &self.environment, &installation, hybrid)?;
+        let bundles = self.store.read(|db| outbox::unanswered(db, 0, i32::MAX as usize))?;
+        if bundles.is_empty() {
+            return Err(Error::not_allowed("the server has answered about everything: there is nothing to hand over"));
+        }
+        let bundles: Vec<Vec<u8>> = bundles.into_iter().map(|bundle| bundle.bytes).collect();
+        let parcels = Parcel::pack(&bundles, installation.organisation, &installation.server_key, &self.environment);
+        let parcels = parcels.map_err(|error| Error::Internal { reason: error.to_string() })?;
+        Ok(parcels.iter().flat_map(Parcel::as_bytes).copied().collect())
+    }
+
+    fn note_export(&self) -> Result<(), Error> {
+        let now = self.environment.clock.now();
+        Ok(self.store.write(|db| installation::save_exported(db, now))?)
+    }
+}
+
+/// Written aside and renamed, so that a stick that is pulled out holds the old file or the whole new one.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".part");
+    let mut file = File::create(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&aside, path)
+}

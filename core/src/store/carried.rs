@@ -1,0 +1,78 @@
+//! Parcels of other phones, until the server has named them.
+//!
+//! Owns the table `carried`. Invariant: a parcel leaves only when the server says that it took it, or will never take it.
+
+use rusqlite::Connection;
+
+use super::Error;
+use crate::sync::handover::{Parcel, ParcelId};
+use crate::sync::message::ParcelVerdict;
+use crate::units::Timestamp;
+
+/// What this phone carries for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Parcels that the server has not taken yet.
+    pub parcels: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why the server refused a parcel, if it did: the last one's code. It was dropped here; its owner still has all that was in it.
+    pub refused: Option<String>,
+}
+
+pub(crate) fn load(db: &Connection) -> Result<Carried, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT count(bytes), coalesce(sum(length(bytes)), 0), max(refused) FROM carried")?;
+    Ok(statement.query_row([], |row| Ok(Carried { parcels: row.get(0)?, bytes: row.get(1)?, refused: row.get(2)? }))?)
+}
+
+/// Keeps a parcel; one that is there already stays where it is, one that was refused is tried again.
+pub(crate) fn add(db: &Connection, parcel: &Parcel, at: Timestamp) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO carried (parcel_id, bytes, carried_at_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (parcel_id) DO UPDATE SET bytes = excluded.bytes, refused = NULL",
+    )?;
+    statement.execute((parcel.id().0, parcel.as_bytes(), at.0))?;
+    Ok(())
+}
+
+/// A parcel that waits.
+pub(crate) struct Waiting {
+    pub(crate) number: i64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The oldest parcels after a number, up to so many and so many bytes; at least one if there is any.
+pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<Waiting>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT carried, bytes FROM carried WHERE carried > ?1 AND bytes IS NOT NULL ORDER BY carried LIMIT ?2",
+    )?;
+    let mut rows = statement.query((after, count))?;
+    let (mut parcels, mut total) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let parcel = Waiting { number: row.get(0)?, bytes: row.get(1)? };
+        total += parcel.bytes.len();
+        if total > bytes && !parcels.is_empty() {
+            break;
+        }
+        parcels.push(parcel);
+    }
+    Ok(parcels)
+}
+
+/// Takes the server's word over; of those that it refused, the last is remembered without its bytes. Returns whether one left.
+pub(crate) fn settle(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
+    let ParcelId(id) = verdict.parcel;
+    let left = match &verdict.refused {
+        None => db.execute("DELETE FROM carried WHERE parcel_id = ?1", [id])?,
+        Some(code) => {
+            let sql = "UPDATE carried SET bytes = NULL, refused = ?2 WHERE parcel_id = ?1 AND bytes IS NOT NULL";
+            let refused = db.execute(sql, (id, code))?;
+            if refused > 0 {
+                db.execute("DELETE FROM carried WHERE bytes IS NULL AND parcel_id <> ?1", [id])?;
+            }
+            refused
+        }
+    };
+    Ok(left > 0)
+}

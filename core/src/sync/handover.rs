@@ -1,0 +1,497 @@
+//! Hand-over: sealed bundles as parcels that somebody else carries, encrypted to the server.
+//!
+//! Owns the form of parcels and why one is refused (format and construction: `docs/protocol.md`, "Hand-over"). Does not judge bundles, which
+//! prove themselves, and does not store anything. Invariants: a carrier learns to whom a parcel goes and how large it is, no more; whatever
+//! the bytes claim, no more is read, unpacked or kept than the limits say. Read next: `qr.rs` for the way from screen to camera.
+
+use std::convert::Infallible;
+use std::io::Read;
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::rand_core::{TryCryptoRng, TryRng};
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use sha2::{Digest, Sha256};
+
+use crate::environment::Environment;
+use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_PARCEL_BYTES};
+use crate::units::OrganisationId;
+
+/// The form of parcels that this version writes and reads.
+pub const PARCEL_VERSION: u8 = 1;
+
+const MAGIC: &[u8; 4] = b"FTPL";
+/// Names the use of the key, so that what is sealed here opens nowhere else.
+const SEALED_AS: &[u8] = b"farmtally parcel 1\0";
+/// Magic, version, organisation, fingerprint of the server's key, length of the rest.
+const HEADER_BYTES: usize = 4 + 1 + 16 + 8 + 4;
+/// The sender's one-time public key, and the tag of the cipher.
+const BOX_BYTES: usize = 32 + 16;
+
+/// Why a parcel or a QR frame was not taken. Nothing is lost by it: whoever handed it over still has everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandoverError {
+    /// Something else, or cut, or with an inside that is no list of bundles.
+    #[error("these bytes are no parcel, or a part is missing")]
+    Unreadable,
+    /// A version from the future, or none.
+    #[error("the parcel's version is not known here")]
+    UnknownVersion,
+    /// Larger than allowed.
+    #[error("the parcel is too large")]
+    TooLarge,
+    /// Meant for another organisation.
+    #[error("the parcel belongs to another organisation")]
+    ForeignOrganisation,
+    /// Encrypted to another server's key.
+    #[error("the parcel is meant for another server")]
+    ForeignServer,
+    /// Changed on its way: it does not open, or its pieces do not fit together.
+    #[error("the parcel was changed on its way")]
+    Damaged,
+}
+
+impl HandoverError {
+    /// The error's stable name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "parcel_unreadable",
+            Self::UnknownVersion => "parcel_version_unknown",
+            Self::TooLarge => "parcel_too_large",
+            Self::ForeignOrganisation => "parcel_foreign_organisation",
+            Self::ForeignServer => "parcel_foreign_server",
+            Self::Damaged => "parcel_damaged",
+        }
+    }
+}
+
+/// The SHA-256 of a parcel's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct ParcelId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl ParcelId {
+    /// The name of these bytes, parcel or not.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl std::fmt::Debug for ParcelId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+/// Bundles sealed for the server: anybody may carry it, nobody else can open it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Parcel {
+    organisation: OrganisationId,
+    /// The first bytes of the SHA-256 of the server's public key.
+    server: [u8; 8],
+    bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Parcel({} bytes for {})", self.bytes.len(), self.organisation)
+    }
+}
+
+impl Parcel {
+    /// Seals bundles into as few parcels as hold them, in their order.
+    ///
+    /// # Errors
+    /// [`HandoverError::TooLarge`] if a single bundle does not fit, [`HandoverError::ForeignServer`] if the key is none.
+    pub fn pack<B: AsRef<[u8]>>(
+        bundles: &[B],
+        organisation: OrganisationId,
+        server_key: &[u8; 32],
+        environment: &Environment,
+    ) -> Result<Vec<Self>, HandoverError> {
+        let mut parcels = Vec::new();
+        for bundles in bundles.chunks(MAX_BUNDLES) {
+            match Self::seal(bundles, organisation, server_key, environment) {
+                Err(HandoverError::TooLarge) if bundles.len() > 1 => {
+                    let (older, newer) = bundles.split_at(bundles.len() / 2);
+                    parcels.extend(Self::pack(older, organisation, server_key, environment)?);
+                    parcels.extend(Self::pack(newer, organisation, server_key, environment)?);
+                }
+                sealed => parcels.push(sealed?),
+            }
+        }
+        Ok(parcels)
+    }
+
+    fn seal<B: AsRef<[u8]>>(
+        bundles: &[B],
+        organisation: OrganisationId,
+        server_key: &[u8; 32],
+        environment: &Environment,
+    ) -> Result<Self, HandoverError> {
+        let plain = encode_content(bundles);
+        if plain.len() > MAX_BODY_BYTES {
+            return Err(HandoverError::TooLarge);
+        }
+        let packed = zstd::bulk::compress(&plain, 3).map_err(|_memory| HandoverError::TooLarge)?;
+        if HEADER_BYTES + BOX_BYTES + packed.len() > MAX_PARCEL_BYTES {
+            return Err(HandoverError::TooLarge);
+        }
+        let server: [u8; 8] = short_hash(server_key);
+        let length = u32::try_from(BOX_BYTES + packed.len()).map_err(|_over| HandoverError::TooLarge)?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(PARCEL_VERSION);
+        bytes.extend(organisation.as_bytes());
+        bytes.extend(server);
+        bytes.extend(length.to_be_bytes());
+        let to = VerifyingKey::from_bytes(server_key).map_err(|_no_point| HandoverError::ForeignServer)?;
+        let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to.to_montgomery().as_bytes());
+        let sealed = to.and_then(|to| {
+            let mode = OpModeS::Base;
+            let chance = &mut Chance(environment);
+            hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+                &mode, &to, SEALED_AS, &packed, &bytes, chance,
+            )
+        });
+        let (one_time_key, sealed) = sealed.map_err(|_weak_key| HandoverError::ForeignServer)?;
+        bytes.extend(one_time_key.to_bytes());
+        bytes.extend(sealed);
+        Ok(Self { organisation, server, bytes })
+    }
+
+    /// Reads the next parcel of a file; `None` where the file ends between two.
+    ///
+    /// # Errors
+    /// [`HandoverError::Unreadable`], [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`]; what comes behind can't be read then.
+    pub fn read(file: &mut impl Read) -> Result<Option<Self>, HandoverError> {
+        let mut bytes = take(file, HEADER_BYTES)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let rest = bytes.strip_prefix(MAGIC).ok_or(HandoverError::Unreadable)?;
+        let (&version, rest) = rest.split_first().ok_or(HandoverError::Unreadable)?;
+        if version != PARCEL_VERSION {
+            return Err(HandoverError::UnknownVersion);
+        }
+        let (organisation, rest) = rest.split_first_chunk::<16>().ok_or(HandoverError::Unreadable)?;
+        let (&server, rest) = rest.split_first_chunk::<8>().ok_or(HandoverError::Unreadable)?;
+        let length: [u8; 4] = rest.try_into().map_err(|_cut| HandoverError::Unreadable)?;
+        let organisation = OrganisationId::from(*organisation);
+        let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_over| HandoverError::TooLarge)?;
+        if length > MAX_PARCEL_BYTES - HEADER_BYTES {
+            return Err(HandoverError::TooLarge);
+        }
+        let sealed = take(file, length)?;
+        if length < BOX_BYTES || sealed.len() < length {
+            return Err(HandoverError::Unreadable);
+        }
+        bytes.extend(sealed);
+        Ok(Some(Self { organisation, server, bytes }))
+    }
+
+    /// All parcels of a file, which holds at least one. What cannot be read comes last.
+    pub fn read_all(mut file: impl Read) -> impl Iterator<Item = Result<Self, HandoverError>> {
+        let (mut is_first, mut is_over) = (true, false);
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let next = match Self::read(&mut file) {
+                Ok(None) if is_first => Some(Err(HandoverError::Unreadable)),
+                next => next.transpose(),
+            };
+            is_first = false;
+            is_over = !matches!(next, Some(Ok(_)));
+            next
+        })
+    }
+
+    /// Reads bytes that are one parcel and nothing else.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub fn parse(mut bytes: &[u8]) -> Result<Self, HandoverError> {
+        let parcel = Self::read(&mut bytes)?.ok_or(HandoverError::Unreadable)?;
+        if bytes.is_empty() { Ok(parcel) } else { Err(HandoverError::Unreadable) }
+    }
+
+    /// The parcel's name.
+    pub fn id(&self) -> ParcelId {
+        ParcelId::of(&self.bytes)
+    }
+
+    /// Whose data it is, as the outside says.
+    pub fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// The bytes that travel.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether it goes to this organisation on this server, as the outside says.
+    ///
+    /// # Errors
+    /// [`HandoverError::ForeignOrganisation`], [`HandoverError::ForeignServer`].
+    pub fn require(&self, organisation: OrganisationId, server_key: &[u8; 32]) -> Result<(), HandoverError> {
+        if self.organisation != organisation {
+            return Err(HandoverError::ForeignOrganisation);
+        }
+        if self.server != short_hash::<8>(server_key) {
+            return Err(HandoverError::ForeignServer);
+        }
+        Ok(())
+    }
+
+    /// The bundles in it, which only the server can read.
+    ///
+    /// # Errors
+    /// [`HandoverError::Damaged`] if it does not open with this key, [`HandoverError::Unreadable`] if its inside is no list of bundles,
+    /// [`HandoverError::TooLarge`] if there are too many.
+    pub fn open(&self, server: &SigningKey) -> Result<Vec<Vec<u8>>, HandoverError> {
+        let (header, sealed) = self.bytes.split_at_checked(HEADER_BYTES).ok_or(HandoverError::Unreadable)?;
+        let (one_time_key, sealed) = sealed.split_at_checked(32).ok_or(HandoverError::Unreadable)?;
+        let damaged = |_does_not_open| HandoverError::Damaged;
+        let key = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&server.to_scalar_bytes()).map_err(damaged)?;
+        let one_time_key = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(one_time_key).map_err(damaged)?;
+        let mode = OpModeR::Base;
+        let packed = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &mode,
+            &key,
+            &one_time_key,
+            SEALED_AS,
+            sealed,
+            header,
+        );
+        let plain = zstd::bulk::decompress(&packed.map_err(damaged)?, MAX_BODY_BYTES);
+        decode_content(&plain.map_err(|_not_packed| HandoverError::Unreadable)?)
+    }
+}
+
+/// The first bytes of the SHA-256.
+pub(super) fn short_hash<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut short = [0; N];
+    for (to, from) in short.iter_mut().zip(Sha256::digest(bytes)) {
+        *to = from;
+    }
+    short
+}
+
+/// Up to so many bytes; fewer at the end of the file. The buffer grows with what is there, not with what is claimed.
+fn take(file: &mut impl Read, count: usize) -> Result<Vec<u8>, HandoverError> {
+    let mut bytes = Vec::new();
+    file.take(count as u64).read_to_end(&mut bytes).map_err(|_medium| HandoverError::Unreadable)?;
+    Ok(bytes)
+}
+
+#[expect(clippy::expect_used, reason = "writing into memory cannot fail")]
+fn encode_content<B: AsRef<[u8]>>(bundles: &[B]) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new());
+    encoder.array(bundles.len() as u64).expect("memory takes all bytes");
+    for bundle in bundles {
+        encoder.bytes(bundle.as_ref()).expect("memory takes all bytes");
+    }
+    encoder.into_writer()
+}
+
+/// By hand, because the count must be known before anything is kept.
+fn decode_content(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
+    let unreadable = |_form| HandoverError::Unreadable;
+    let mut decoder = Decoder::new(plain);
+    let count = decoder.array().map_err(unreadable)?.ok_or(HandoverError::Unreadable)?;
+    if count > MAX_BUNDLES as u64 {
+        return Err(HandoverError::TooLarge);
+    }
+    let bundles = (0..count).map(|_| decoder.bytes().map(<[u8]>::to_vec)).collect::<Result<Vec<_>, _>>();
+    let bundles = bundles.map_err(unreadable)?;
+    if decoder.position() == plain.len() { Ok(bundles) } else { Err(HandoverError::Unreadable) }
+}
+
+/// Lets the cipher draw its one-time key from the environment.
+struct Chance<'a>(&'a Environment);
+
+impl TryRng for Chance<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_le_bytes(self.0.random()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_le_bytes(self.0.random()))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.entropy.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chance<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORGANISATION: [u8; 16] = [7; 16];
+
+    fn server() -> SigningKey {
+        SigningKey::from_bytes(&[9; 32])
+    }
+
+    fn pack(bundles: &[Vec<u8>]) -> Vec<Parcel> {
+        let key = server().verifying_key().to_bytes();
+        Parcel::pack(bundles, ORGANISATION.into(), &key, &Environment::system()).expect("it packs")
+    }
+
+    fn noise(bytes: usize) -> Vec<u8> {
+        let mut noise = vec![0; bytes];
+        Environment::system().entropy.fill(&mut noise);
+        noise
+    }
+
+    #[test]
+    fn what_was_packed_comes_out_in_its_order() {
+        for bundles in [vec![], vec![vec![]], vec![b"one".to_vec(), b"two".to_vec()], vec![noise(100); MAX_BUNDLES]] {
+            let parcels = pack(&bundles);
+            let opened: Vec<Vec<u8>> = parcels.iter().flat_map(|it| it.open(&server()).expect("it opens")).collect();
+            assert_eq!(opened, bundles);
+        }
+        let (first, again) = (pack(&[vec![1]]), pack(&[vec![1]]));
+        assert_ne!(first, again, "a new one-time key each time");
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_parcel_becomes_several() {
+        let bundles: Vec<Vec<u8>> = (0..5).map(|_| noise(64 * 1024)).collect();
+        let parcels = pack(&bundles);
+        assert!(parcels.len() >= 2);
+        let file: Vec<u8> = parcels.iter().flat_map(|parcel| parcel.as_bytes().to_vec()).collect();
+        let read: Vec<Parcel> = Parcel::read_all(file.as_slice()).collect::<Result<_, _>>().expect("parcels");
+        assert_eq!(read, parcels);
+        assert_eq!(pack(&vec![vec![1]; MAX_BUNDLES + 1]).len(), 2);
+        // The largest bundle that the server takes fits.
+        assert_eq!(pack(&[noise(2 * crate::limits::MAX_BUNDLE_BYTES)]).len(), 1);
+    }
+
+    #[test]
+    fn a_parcel_has_at_most_its_limit() {
+        let key = server().verifying_key().to_bytes();
+        let fits = |bytes: usize| {
+            Parcel::pack(&[noise(bytes)], ORGANISATION.into(), &key, &Environment::system())
+                .map(|parcels| parcels.iter().map(|it| it.as_bytes().len()).max().unwrap_or(0))
+        };
+        let largest = (MAX_PARCEL_BYTES - 200..MAX_PARCEL_BYTES).rev().find_map(|bytes| fits(bytes).ok());
+        assert_eq!(largest, Some(MAX_PARCEL_BYTES));
+        assert_eq!(fits(MAX_PARCEL_BYTES), Err(HandoverError::TooLarge));
+        // Read likewise: at the limit it is missing bytes, above it is too large.
+        let [parcel] = pack(&[vec![1]]).try_into().expect("one");
+        for (length, expected) in [
+            (MAX_PARCEL_BYTES - HEADER_BYTES, HandoverError::Unreadable),
+            (MAX_PARCEL_BYTES - HEADER_BYTES + 1, HandoverError::TooLarge),
+            (u32::MAX as usize, HandoverError::TooLarge),
+            (BOX_BYTES - 1, HandoverError::Unreadable),
+            (0, HandoverError::Unreadable),
+        ] {
+            let mut bytes = parcel.as_bytes().to_vec();
+            let length = u32::try_from(length).expect("it fits").to_be_bytes();
+            bytes.splice(HEADER_BYTES - 4..HEADER_BYTES, length);
+            assert_eq!(Parcel::parse(&bytes), Err(expected), "{length:?}");
+        }
+    }
+
+    /// Anybody can seal anything to the server, so the inside is as hostile as the outside.
+    fn sealed(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
+        let packed = zstd::bulk::compress(plain, 3).expect("it packs");
+        seal_raw(&packed).open(&server())
+    }
+
+    fn seal_raw(packed: &[u8]) -> Parcel {
+        let key = server().verifying_key();
+        let mut bytes = [MAGIC.as_slice(), &[PARCEL_VERSION], &ORGANISATION, &short_hash::<8>(key.as_bytes())].concat();
+        bytes.extend(u32::try_from(BOX_BYTES + packed.len()).expect("small").to_be_bytes());
+        let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key.to_montgomery().as_bytes()).expect("a key");
+        let environment = Environment::system();
+        let (one_time, sealed) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &to,
+            SEALED_AS,
+            packed,
+            &bytes,
+            &mut Chance(&environment),
+        )
+        .expect("sealed");
+        bytes.extend(one_time.to_bytes());
+        bytes.extend(sealed);
+        Parcel::parse(&bytes).expect("a parcel")
+    }
+
+    #[test]
+    fn a_hostile_inside_is_refused_without_unpacking_it() {
+        assert_eq!(seal_raw(b"no zstd").open(&server()), Err(HandoverError::Unreadable));
+        assert_eq!(sealed(&vec![0; MAX_BODY_BYTES + 1]), Err(HandoverError::Unreadable), "a bomb");
+        assert_eq!(sealed(&[]), Err(HandoverError::Unreadable));
+        assert_eq!(sealed(&[0xf6]), Err(HandoverError::Unreadable), "null");
+        assert_eq!(sealed(&[0x9f, 0x40, 0xff]), Err(HandoverError::Unreadable), "a list without a count");
+        assert_eq!(
+            sealed(&[0x81, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Err(HandoverError::Unreadable)
+        );
+        assert_eq!(sealed(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(HandoverError::TooLarge));
+        assert_eq!(sealed(&[0x81, 0x40, 0x00]), Err(HandoverError::Unreadable), "bytes behind");
+        let list = |count: usize| encode_content(&vec![vec![]; count]);
+        assert_eq!(sealed(&list(MAX_BUNDLES)).expect("at the limit").len(), MAX_BUNDLES);
+        assert_eq!(sealed(&list(MAX_BUNDLES + 1)), Err(HandoverError::TooLarge));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed_under_its_name() {
+        let [parcel] = pack(&[b"a bundle".to_vec()]).try_into().expect("one");
+        let key = server().verifying_key().to_bytes();
+        let fate = |bytes: &[u8]| {
+            let parcel = Parcel::parse(bytes)?;
+            parcel.require(ORGANISATION.into(), &key)?;
+            parcel.open(&server())
+        };
+        let regions = [
+            (0..4, HandoverError::Unreadable),
+            (4..5, HandoverError::UnknownVersion),
+            (5..21, HandoverError::ForeignOrganisation),
+            (21..29, HandoverError::ForeignServer),
+            (HEADER_BYTES..parcel.as_bytes().len(), HandoverError::Damaged),
+        ];
+        for (region, expected) in regions {
+            for bit in region.start * 8..region.end * 8 {
+                let mut bytes = parcel.as_bytes().to_vec();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                // X25519 ignores the highest bit of a public key (RFC 7748), but the one-time key is hashed into the shared secret.
+                assert_eq!(fate(&bytes), Err(expected), "bit {bit}");
+            }
+        }
+        for bit in 29 * 8..HEADER_BYTES * 8 {
+            let mut bytes = parcel.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(fate(&bytes), Err(HandoverError::Unreadable | HandoverError::TooLarge)), "bit {bit}");
+        }
+        for length in 0..parcel.as_bytes().len() {
+            let cut = parcel.as_bytes().get(..length).unwrap_or_default();
+            assert_eq!(fate(cut), Err(HandoverError::Unreadable), "cut at {length}");
+        }
+        assert_eq!(parcel.open(&SigningKey::from_bytes(&[8; 32])), Err(HandoverError::Damaged), "another server's key");
+    }
+
+    /// Sealed once by version 1 and kept: it must open for ever. It was opened with another implementation too, written from RFC 9180.
+    #[test]
+    fn a_parcel_of_version_1_opens_for_ever() {
+        let hex = "4654504c0107070707070707070707070707070707dbc298251c51321b00000055a5e8c214b9cbcd496b6bd51cbc4ffaec67\
+            3d43a7cb1198328c4ee35e499fb97905f2444f7b280d5bd0f1b7339380c5025a41351976eb75bf2f63d78bd518a4daf9313c\
+            381c4b1c799cfaa69025ecdb08b01851dd11";
+        let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex");
+        let opened = Parcel::parse(&bytes).expect("a parcel").open(&server()).expect("it opens");
+        assert_eq!(opened, [b"first bundle".to_vec(), b"second bundle".to_vec()]);
+    }
+}

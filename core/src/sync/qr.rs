@@ -1,0 +1,280 @@
+//! QR frames: a parcel shown as a loop of codes, read by a camera in any order.
+//!
+//! Owns the form of QR frames and their collection (format: `docs/protocol.md`, "Hand-over"). Does not draw or read codes: it hands out and
+//! takes the bytes in them. Invariants: a series is complete only if its whole has the name that each frame gave; no more is kept than the
+//! limits say, whatever frames claim.
+
+use super::handover::{HandoverError, short_hash};
+use crate::limits::{MAX_QR_FRAMES, QR_FRAME_BYTES};
+
+/// The form of QR frames that this version writes and reads.
+pub const QR_FRAME_VERSION: u8 = 1;
+
+const MAGIC: &[u8; 3] = b"FTQ";
+/// Magic, version, name of the series, number, count.
+const HEADER_BYTES: usize = 3 + 1 + 8 + 2 + 2;
+const CHECK_BYTES: usize = 4;
+/// What a frame carries; the last of a series may carry less.
+const SLICE_BYTES: usize = QR_FRAME_BYTES - HEADER_BYTES - CHECK_BYTES;
+
+/// Cuts one or more parcels, end to end, into frames for codes that are shown one after another, again and again.
+///
+/// # Errors
+/// [`HandoverError::TooLarge`] beyond [`MAX_QR_FRAMES`]: hand over a file instead; [`HandoverError::Unreadable`] for nothing.
+pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
+    if bytes.is_empty() {
+        return Err(HandoverError::Unreadable);
+    }
+    let slices = bytes.chunks(SLICE_BYTES);
+    if slices.len() > MAX_QR_FRAMES {
+        return Err(HandoverError::TooLarge);
+    }
+    let count = u16::try_from(slices.len()).map_err(|_over| HandoverError::TooLarge)?;
+    let name = name(bytes);
+    let frame = |(index, slice): (u16, &[u8])| {
+        let mut frame = MAGIC.to_vec();
+        frame.push(QR_FRAME_VERSION);
+        frame.extend(name);
+        frame.extend(index.to_be_bytes());
+        frame.extend(count.to_be_bytes());
+        frame.extend(slice);
+        frame.extend(check(&frame));
+        frame
+    };
+    Ok((0..count).zip(slices).map(frame).collect())
+}
+
+/// How far a series has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameProgress {
+    /// Frames that were read.
+    pub have: u32,
+    /// Frames of the series.
+    pub of: u32,
+    /// The numbers of those that are missing, from 0.
+    pub missing: Vec<u32>,
+}
+
+/// Collects the frames of one series, in any order, with repeats; a frame of another series begins anew.
+#[derive(Debug, Default)]
+pub struct FrameCollector {
+    name: [u8; 8],
+    slices: Vec<Option<Vec<u8>>>,
+    is_handed_out: bool,
+}
+
+impl FrameCollector {
+    /// Takes the bytes of one code.
+    ///
+    /// # Errors
+    /// [`HandoverError::Unreadable`] if it is no QR frame or was read wrongly, [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`],
+    /// [`HandoverError::Damaged`] if the frame contradicts the others. What was collected stays.
+    pub fn take(&mut self, frame: &[u8]) -> Result<FrameProgress, HandoverError> {
+        let frame = Frame::parse(frame)?;
+        if frame.name != self.name || self.slices.is_empty() {
+            *self = Self { name: frame.name, slices: vec![None; usize::from(frame.count)], ..Self::default() };
+        }
+        if self.slices.len() != usize::from(frame.count) {
+            return Err(HandoverError::Damaged);
+        }
+        if let Some(slot @ None) = self.slices.get_mut(usize::from(frame.index)) {
+            *slot = Some(frame.slice.to_vec());
+        }
+        Ok(self.progress())
+    }
+
+    fn progress(&self) -> FrameProgress {
+        let missing: Vec<u32> =
+            (0..).zip(&self.slices).filter(|(_, it)| it.is_none()).map(|(index, _)| index).collect();
+        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        FrameProgress { have: count(self.slices.len() - missing.len()), of: count(self.slices.len()), missing }
+    }
+
+    /// What the series carries, once and as soon as every frame was read.
+    ///
+    /// # Errors
+    /// [`HandoverError::Damaged`] if the whole has another name than the frames gave; the collection begins anew.
+    pub fn parcels(&mut self) -> Result<Option<Vec<u8>>, HandoverError> {
+        let slices: Option<Vec<&[u8]>> = self.slices.iter().map(Option::as_deref).collect();
+        let Some(slices) = slices.filter(|slices| !slices.is_empty() && !self.is_handed_out) else { return Ok(None) };
+        let bytes = slices.concat();
+        if name(&bytes) != self.name {
+            *self = Self::default();
+            return Err(HandoverError::Damaged);
+        }
+        self.is_handed_out = true;
+        Ok(Some(bytes))
+    }
+}
+
+struct Frame<'a> {
+    name: [u8; 8],
+    index: u16,
+    count: u16,
+    slice: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn parse(frame: &'a [u8]) -> Result<Self, HandoverError> {
+        if frame.len() > QR_FRAME_BYTES {
+            return Err(HandoverError::TooLarge);
+        }
+        let (signed, found) = frame.split_last_chunk::<CHECK_BYTES>().ok_or(HandoverError::Unreadable)?;
+        let rest = signed.strip_prefix(MAGIC).ok_or(HandoverError::Unreadable)?;
+        if check(signed) != *found {
+            return Err(HandoverError::Unreadable);
+        }
+        let (&version, rest) = rest.split_first().ok_or(HandoverError::Unreadable)?;
+        if version != QR_FRAME_VERSION {
+            return Err(HandoverError::UnknownVersion);
+        }
+        let (&name, rest) = rest.split_first_chunk::<8>().ok_or(HandoverError::Unreadable)?;
+        let (&index, rest) = rest.split_first_chunk::<2>().ok_or(HandoverError::Unreadable)?;
+        let (&count, slice) = rest.split_first_chunk::<2>().ok_or(HandoverError::Unreadable)?;
+        let (index, count) = (u16::from_be_bytes(index), u16::from_be_bytes(count));
+        if usize::from(count) > MAX_QR_FRAMES {
+            return Err(HandoverError::TooLarge);
+        }
+        let is_last = index.checked_add(1) == Some(count);
+        if index >= count || slice.is_empty() || (!is_last && slice.len() != SLICE_BYTES) {
+            return Err(HandoverError::Unreadable);
+        }
+        Ok(Self { name, index, count, slice })
+    }
+}
+
+/// Names a series by all that it carries.
+fn name(bytes: &[u8]) -> [u8; 8] {
+    short_hash(bytes)
+}
+
+/// Finds codes that were read wrongly.
+fn check(bytes: &[u8]) -> [u8; CHECK_BYTES] {
+    short_hash(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame with a right check, whatever else is in it.
+    fn forged(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut frame = frames(&[1; 10]).expect("frames").remove(0);
+        frame.truncate(frame.len() - CHECK_BYTES);
+        change(&mut frame);
+        frame.extend(check(&frame));
+        frame
+    }
+
+    proptest! {
+        /// Codes are seen in any order, some often, some only in a later loop.
+        #[test]
+        fn a_series_is_whole_once_every_frame_was_seen(
+            bytes in proptest::collection::vec(any::<u8>(), 1..20 * SLICE_BYTES),
+            seen in proptest::collection::vec(any::<proptest::sample::Index>(), 0..100),
+        ) {
+            let frames = frames(&bytes).expect("frames");
+            let mut collector = FrameCollector::default();
+            let mut known = std::collections::BTreeSet::new();
+            let rest = (0..frames.len()).rev();
+            for index in seen.iter().map(|index| index.index(frames.len())).chain(rest) {
+                prop_assert!(frames[index].len() <= QR_FRAME_BYTES);
+                let progress = collector.take(&frames[index]).expect("a frame");
+                let is_last = known.insert(index) && known.len() == frames.len();
+                let missing: Vec<u32> = (0..).take(frames.len()).filter(|it| !known.contains(&(*it as usize))).collect();
+                let count = |length: usize| u32::try_from(length).expect("few");
+                let expected = FrameProgress { have: count(known.len()), of: count(frames.len()), missing };
+                prop_assert_eq!(progress, expected);
+                prop_assert_eq!(collector.parcels(), Ok(is_last.then(|| bytes.clone())));
+            }
+            prop_assert_eq!(known.len(), frames.len());
+        }
+
+        #[test]
+        fn no_bytes_disturb_a_collection(bytes in proptest::collection::vec(any::<u8>(), 0..700), cut in 0..620_usize) {
+            let frames = frames(&[1; 2_000]).expect("frames");
+            let mut collector = FrameCollector::default();
+            let progress = collector.take(&frames[0]).expect("a frame");
+            prop_assert!(collector.take(&bytes).is_err());
+            prop_assert!(collector.take(frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default()).is_err());
+            prop_assert_eq!(collector.progress(), progress);
+        }
+    }
+
+    #[test]
+    fn a_series_has_at_most_its_limit() {
+        let most = MAX_QR_FRAMES * SLICE_BYTES;
+        for (bytes, count) in [
+            (0, Err(HandoverError::Unreadable)),
+            (1, Ok(1)),
+            (SLICE_BYTES, Ok(1)),
+            (SLICE_BYTES + 1, Ok(2)),
+            (most - 1, Ok(MAX_QR_FRAMES)),
+            (most, Ok(MAX_QR_FRAMES)),
+            (most + 1, Err(HandoverError::TooLarge)),
+        ] {
+            assert_eq!(frames(&vec![0; bytes]).map(|frames| frames.len()), count, "{bytes} bytes");
+        }
+        // The largest parcel fits a series.
+        assert!(frames(&vec![0; crate::limits::MAX_PARCEL_BYTES]).is_ok());
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_forged_frame_is_refused() {
+        let frame = frames(&[1; 10]).expect("frames").remove(0);
+        for bit in 0..frame.len() * 8 {
+            let mut bent = frame.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(FrameCollector::default().take(&bent), Err(HandoverError::Unreadable), "bit {bit}");
+        }
+        let number =
+            |at: usize, number: u16| move |frame: &mut Vec<u8>| drop(frame.splice(at..at + 2, number.to_be_bytes()));
+        let over = u16::try_from(MAX_QR_FRAMES + 1).expect("it fits");
+        let cases = [
+            (forged(|_| ()), None),
+            (forged(|frame| frame[3] = 0), Some(HandoverError::UnknownVersion)),
+            (forged(|frame| frame[3] = 2), Some(HandoverError::UnknownVersion)),
+            (forged(number(12, 1)), Some(HandoverError::Unreadable)),
+            (forged(number(14, 0)), Some(HandoverError::Unreadable)),
+            (forged(number(14, 2)), Some(HandoverError::Unreadable)),
+            (forged(number(14, over)), Some(HandoverError::TooLarge)),
+            (forged(number(14, u16::MAX)), Some(HandoverError::TooLarge)),
+            (forged(|frame| frame.truncate(HEADER_BYTES)), Some(HandoverError::Unreadable)),
+            (forged(|frame| frame.resize(QR_FRAME_BYTES, 0)), Some(HandoverError::TooLarge)),
+        ];
+        for (index, (frame, expected)) in cases.into_iter().enumerate() {
+            assert_eq!(FrameCollector::default().take(&frame).err(), expected, "case {index}");
+        }
+    }
+
+    #[test]
+    fn frames_that_contradict_each_other_make_no_parcel() {
+        let mut collector = FrameCollector::default();
+        assert_eq!(collector.parcels(), Ok(None));
+        let whole = frames(&[1; SLICE_BYTES + 1]).expect("frames");
+        collector.take(&whole[0]).expect("a frame");
+        // Another content under the same name.
+        let mut forged = whole[1].clone();
+        forged.truncate(HEADER_BYTES);
+        forged.push(2);
+        forged.extend(check(&forged));
+        assert!(collector.take(&forged).expect("it looks right").missing.is_empty());
+        assert_eq!(collector.parcels(), Err(HandoverError::Damaged));
+        for frame in &whole {
+            collector.take(frame).expect("a frame");
+        }
+        assert_eq!(collector.parcels(), Ok(Some(vec![1; SLICE_BYTES + 1])), "it began anew");
+        // A third frame of a series of two.
+        let mut third = whole[0].clone();
+        third.truncate(third.len() - CHECK_BYTES);
+        third.splice(12..16, [0, 2, 0, 3]);
+        third.extend(check(&third));
+        assert_eq!(collector.take(&third), Err(HandoverError::Damaged));
+        // The showing phone has something new to show.
+        let other = frames(&[3; 10]).expect("frames");
+        assert_eq!(collector.take(&other[0]).expect("a frame").of, 1);
+        assert_eq!(collector.parcels(), Ok(Some(vec![3; 10])));
+    }
+}

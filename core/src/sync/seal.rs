@@ -1,0 +1,47 @@
+//! Seals the outbox into bundles: the one way, for the exchange and for a hand-over alike.
+
+use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
+use crate::Error;
+use crate::environment::Environment;
+use crate::limits::MAX_BUNDLE_BYTES;
+use crate::store::Store;
+use crate::store::installation::Installation;
+use crate::store::outbox;
+use crate::units::HybridTime;
+
+/// Seals all that is not sealed yet, one transaction a bundle, so that several callers at once do each bundle once.
+pub(crate) fn seal(
+    store: &Store,
+    environment: &Environment,
+    installation: &Installation,
+    hybrid: HybridTime,
+) -> Result<(), Error> {
+    loop {
+        let sealed = store.write(|db| {
+            let (numbers, transactions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
+            if transactions.is_empty() {
+                return Ok::<_, Error>(false);
+            }
+            let (sequence, previous) = outbox::head(db)?.unwrap_or((0, BundleHash([0; 32])));
+            let clock = &environment.clock;
+            let header = Header {
+                version: BUNDLE_VERSION,
+                organisation: installation.organisation,
+                device: installation.device,
+                sequence: sequence + 1,
+                previous,
+                sealed_at: clock.now(),
+                zone_minutes: clock.zone_minutes(),
+                hybrid,
+                monotonic_ms: clock.monotonic_ms(),
+                schema: SCHEMA_VERSION,
+            };
+            let bundle = Bundle::seal(header, transactions, &installation.key);
+            outbox::save_sealed(db, &bundle, &numbers)?;
+            Ok(true)
+        })?;
+        if !sealed {
+            return Ok(());
+        }
+    }
+}

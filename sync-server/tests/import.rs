@@ -1,0 +1,77 @@
+//! `farmtally-server import` as an operator sees it: what is printed where, and the exit code.
+
+#![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ed25519_dalek::SigningKey;
+use farmtally_core::environment::Environment;
+use farmtally_core::sync::handover::Parcel;
+use farmtally_core::units::OrganisationId;
+
+fn server(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
+    command.args(arguments).arg("--data").arg(folder.join("server")).current_dir(folder);
+    command.output().expect("the server runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A parcel of one thing that is no bundle: taken, and refused within.
+fn parcel(folder: &Path, organisation: OrganisationId) -> Vec<u8> {
+    let hex = std::fs::read_to_string(folder.join("server/keys/server.key")).expect("a key");
+    let bytes = data_encoding::HEXLOWER.decode(hex.trim().as_bytes()).expect("hex");
+    let key = SigningKey::from_bytes(&bytes.try_into().expect("32 bytes")).verifying_key().to_bytes();
+    let packed = Parcel::pack(&[b"no bundle"], organisation, &key, &Environment::system()).expect("packed");
+    packed.iter().flat_map(Parcel::as_bytes).copied().collect()
+}
+
+#[test]
+fn bad_files_are_named_and_the_others_are_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let created = server(folder, &["org", "create", "Kolar growers"]);
+    let organisation: OrganisationId = text(&created.stdout).trim().parse().expect("an id");
+    let good = parcel(folder, organisation);
+    let foreign = parcel(folder, OrganisationId::from([9; 16]));
+    std::fs::write(folder.join("good"), &good).expect("written");
+    std::fs::write(folder.join("foreign"), &foreign).expect("written");
+    std::fs::write(folder.join("part"), [good.as_slice(), &foreign, &good, b"x"].concat()).expect("written");
+    std::fs::write(folder.join("photo"), vec![0xff; 5_000]).expect("written");
+    std::fs::write(folder.join("empty"), []).expect("written");
+
+    let taken = server(folder, &["import", "good", "good"]);
+    let line = "good: bundles 0, entries logged 0, held 0, deferred 0, bundles refused 1\n";
+    assert_eq!((text(&taken.stdout), text(&taken.stderr)), (line.repeat(2), String::new()));
+    assert!(taken.status.success());
+
+    let taken = server(folder, &["import", "photo", "foreign", "missing", "part", "empty", "good"]);
+    assert_eq!(
+        text(&taken.stdout),
+        format!("{}{line}", line.replace("good", "part").replace("refused 1", "refused 2"))
+    );
+    let unreadable = "these bytes are no parcel, or a part is missing";
+    let elsewhere = "the parcel belongs to another organisation";
+    let errors = text(&taken.stderr);
+    for (error, expected) in errors.lines().zip([
+        format!("error: photo: parcel 1: {unreadable}"),
+        format!("error: foreign: parcel 1: {elsewhere}"),
+        "error: missing: cannot be opened: ".to_owned(),
+        format!("error: part: parcel 2: {elsewhere}; parcel 4: {unreadable}"),
+        format!("error: empty: parcel 1: {unreadable}"),
+        "error: 5 of 6 files were not taken, or only in part".to_owned(),
+    ]) {
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    assert_eq!((errors.lines().count(), taken.status.code()), (6, Some(1)));
+
+    let other = text(&server(folder, &["org", "create", "Malur growers"]).stdout);
+    let refused = server(folder, &["import", "--org", other.trim(), "good"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).starts_with(&format!("error: good: parcel 1: {elsewhere}")));
+    let unknown = server(folder, &["import", "--org", "00000000-0000-7000-8000-000000000000", "good"]);
+    assert!(text(&unknown.stderr).contains("there is no organisation"), "{}", text(&unknown.stderr));
+}
