@@ -292,6 +292,15 @@ pub enum Order {
     Rekey,
 }
 
+impl std::str::FromStr for Order {
+    type Err = crate::units::UnitError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Work, Self::Lost, Self::Wipe, Self::Rekey];
+        let order = all.into_iter().find(|order| order.name() == text);
+        order.ok_or_else(|| crate::units::UnitError::new("not an order: use lost, wipe, rekey or work"))
+    }
+}
+
 impl Order {
     /// The order's stable name.
     pub fn name(self) -> &'static str {

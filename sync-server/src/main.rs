@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use farmtally_core::decisions::Order;
 use farmtally_core::environment::Environment;
+use farmtally_core::records::ChangeHash;
 use farmtally_core::rules::Role;
-use farmtally_core::units::{CentreCode, OrganisationId};
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{CentreCode, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
+use farmtally_sync_server::storage::HeldEntry;
 use farmtally_sync_server::{Imported, NewCode, ReferenceFile, Server, serve};
 
 /// Reconciles phones, and keeps what the office decides.
@@ -49,6 +53,47 @@ impl Data {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Say who may do what on which phone
+    #[command(subcommand)]
+    Grant(GrantCommand),
+    /// Suspend a user on every phone, or lift it
+    Suspend {
+        #[command(flatten)]
+        place: Place,
+        /// The person's name
+        user: String,
+        /// Let them work again
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Order a phone: `lost` locks it, `wipe` makes it hand everything in and destroy the rest, `rekey` gives it a new key, `work` ends an order
+    Order {
+        #[command(flatten)]
+        place: Place,
+        /// The phone's code, as on its receipts
+        device: DeviceCode,
+        /// lost, wipe, rekey or work
+        order: Order,
+    },
+    /// Decide about entries that are held
+    #[command(subcommand)]
+    Held(HeldCommand),
+    /// Move a document to another scope of the same form
+    Move {
+        #[command(flatten)]
+        place: Place,
+        /// The document
+        document: DocumentId,
+        /// Such as c/KOLAR/2026
+        to: Scope,
+    },
+    /// Forget a person: drop a farmer's contact details everywhere, for good
+    Erase {
+        #[command(flatten)]
+        place: Place,
+        /// The farmer
+        farmer: FarmerId,
+    },
     /// Answer phones and show the office's page
     Serve {
         #[command(flatten)]
@@ -90,6 +135,89 @@ enum Command {
         /// Files as phones export them
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+}
+
+/// One organisation of a data folder.
+#[derive(Args)]
+struct Place {
+    #[command(flatten)]
+    data: Data,
+    /// The organisation; may be left out while there is only one
+    #[arg(long)]
+    org: Option<OrganisationId>,
+}
+
+impl Place {
+    fn open(&self) -> anyhow::Result<(Server, OrganisationId)> {
+        let server = self.data.open_existing()?;
+        let organisation = choose(&server, self.org)?;
+        Ok((server, organisation))
+    }
+}
+
+#[derive(Subcommand)]
+enum GrantCommand {
+    /// Let a user work on a phone that is enrolled already; prints the grant
+    Add {
+        #[command(flatten)]
+        place: Place,
+        /// The phone's code, as on its receipts
+        #[arg(long)]
+        device: DeviceCode,
+        /// The person's name
+        #[arg(long)]
+        user: String,
+        /// clerk, `field_manager` or dispatcher
+        #[arg(long)]
+        role: Role,
+        /// A centre they work at; may be given several times
+        #[arg(long = "centre", required = true)]
+        centres: Vec<CentreCode>,
+    },
+    /// List the grants that hold
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// End a grant
+    Revoke {
+        #[command(flatten)]
+        place: Place,
+        /// Which
+        grant: GrantId,
+    },
+}
+
+#[derive(Subcommand)]
+enum HeldCommand {
+    /// List what is held: document, change, code, device, reason
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Log held changes of a document unchanged, with all that builds on them
+    Approve {
+        #[command(flatten)]
+        place: Place,
+        /// The document
+        document: DocumentId,
+        /// Only this change and what builds on it; otherwise all that is held of the document
+        #[arg(long)]
+        change: Option<ChangeHash>,
+    },
+    /// Send held changes of a document back to their authors, with all that builds on them
+    Return {
+        #[command(flatten)]
+        place: Place,
+        /// The document
+        document: DocumentId,
+        /// Only this change and what builds on it; otherwise all that is held of the document
+        #[arg(long)]
+        change: Option<ChangeHash>,
+        /// Words for the authors
+        #[arg(long, default_value = "")]
+        reason: String,
     },
 }
 
@@ -143,6 +271,25 @@ fn complain(error: &dyn std::fmt::Display) {
 
 fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Grant(command) => grant(command),
+        Command::Held(command) => held(command),
+        Command::Suspend { place, user, lift } => {
+            let (server, organisation) = place.open()?;
+            let devices = server.suspend(organisation, &user, !lift)?;
+            say(&format_args!("{} on {devices} phone(s)", if lift { "lifted" } else { "suspended" }))
+        }
+        Command::Order { place, device, order } => {
+            let (server, organisation) = place.open()?;
+            Ok(server.order(organisation, device, order)?)
+        }
+        Command::Move { place, document, to } => {
+            let (server, organisation) = place.open()?;
+            Ok(server.move_document(organisation, document, &to)?)
+        }
+        Command::Erase { place, farmer } => {
+            let (server, organisation) = place.open()?;
+            say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
+        }
         Command::Serve { data, host, port } => run(&data, host, port),
         Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
             let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
@@ -198,6 +345,49 @@ fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) ->
     }
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     Ok(())
+}
+
+fn grant(command: GrantCommand) -> anyhow::Result<()> {
+    match command {
+        GrantCommand::Add { place, device, user, role, centres } => {
+            let (server, organisation) = place.open()?;
+            say(&server.grant(organisation, device, &user, role, &centres)?)
+        }
+        GrantCommand::List { place } => {
+            let (server, organisation) = place.open()?;
+            for line in server.grants(organisation)? {
+                let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
+                let (grant, role) = (line.grant.grant, line.grant.role.name());
+                say(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
+            }
+            Ok(())
+        }
+        GrantCommand::Revoke { place, grant } => {
+            let (server, organisation) = place.open()?;
+            Ok(server.revoke(organisation, grant)?)
+        }
+    }
+}
+
+fn held(command: HeldCommand) -> anyhow::Result<()> {
+    let count = |done: &str, entries: &[HeldEntry]| say(&format_args!("{done} {} change(s)", entries.len()));
+    match command {
+        HeldCommand::List { place } => {
+            let (server, organisation) = place.open()?;
+            for it in server.held(organisation)? {
+                say(&format_args!("{}  {}  {}  {}  {}", it.document, it.change, it.code, it.device, it.reason))?;
+            }
+            Ok(())
+        }
+        HeldCommand::Approve { place, document, change } => {
+            let (server, organisation) = place.open()?;
+            count("approved", &server.approve(organisation, document, change)?)
+        }
+        HeldCommand::Return { place, document, change, reason } => {
+            let (server, organisation) = place.open()?;
+            count("returned", &server.give_back(organisation, document, change, &reason)?)
+        }
+    }
 }
 
 /// What a command answers goes to standard output; a reader that has gone is an error, not a panic.

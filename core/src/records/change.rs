@@ -23,7 +23,22 @@ pub struct ChangeHash(pub [u8; 32]);
 
 impl std::fmt::Debug for ChangeHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::fmt::Display for ChangeHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl std::str::FromStr for ChangeHash {
+    type Err = crate::units::UnitError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+        let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        hash.map(Self).ok_or_else(|| crate::units::UnitError::new("not a change: 64 digits of hex are"))
     }
 }
 

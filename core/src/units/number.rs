@@ -4,7 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::{BusinessDate, CentreCode};
+use super::{BusinessDate, CentreCode, UnitError};
 
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -26,6 +26,20 @@ impl fmt::Display for DeviceCode {
             }
         }
         f.write_str(&digits.iter().rev().collect::<String>())
+    }
+}
+
+impl std::str::FromStr for DeviceCode {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::new("not a device code: it has digits and capital letters but I, L, O and U");
+        let mut code = 0_u32;
+        for character in text.bytes() {
+            let digit = BASE32.iter().position(|known| *known == character.to_ascii_uppercase()).ok_or_else(wrong)?;
+            let digit = u32::try_from(digit).map_err(|_too_large| wrong())?;
+            code = code.checked_mul(32).and_then(|code| code.checked_add(digit)).ok_or_else(wrong)?;
+        }
+        if text.is_empty() { Err(wrong()) } else { Ok(Self(code)) }
     }
 }
 

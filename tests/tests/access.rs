@@ -1,0 +1,275 @@
+//! Who may do what, and what happens to work when that ends: nothing recorded is lost, nothing is refused silently.
+
+use farmtally_core::client::{Access, InboxKind, Lifecycle, SyncOutcome};
+use farmtally_core::decisions::Order;
+use farmtally_core::rules::Check;
+use farmtally_core::units::{DeviceCode, DocumentId};
+use farmtally_core::{ErrorCode, rules::Role};
+use farmtally_sync_server::storage::HeldEntry;
+use farmtally_tests::{Market, Person, REFERENCE, fingerprint};
+
+const DAY: i64 = 24 * 3_600;
+
+fn code(person: &Person) -> DeviceCode {
+    person.client.session().expect("a session").device_code
+}
+
+fn revoke(market: &Market, person: &Person) {
+    let grant = person.client.session().expect("a session").grant.expect("a grant").grant;
+    market.server.revoke(market.organisation, grant).expect("revoked");
+}
+
+fn held(market: &Market) -> Vec<HeldEntry> {
+    market.server.held(market.organisation).expect("a list")
+}
+
+/// What the phone says is held, as codes.
+fn held_codes(person: &Person) -> Vec<String> {
+    let code = |kind| match kind {
+        InboxKind::Held { code, .. } => Some(code),
+        _ => None,
+    };
+    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
+}
+
+fn reviews(person: &Person) -> Vec<String> {
+    let code = |kind| match kind {
+        InboxKind::Review { code, .. } => Some(code),
+        _ => None,
+    };
+    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
+}
+
+#[test]
+fn what_was_recorded_without_knowing_of_a_revocation_counts_and_is_reviewed() {
+    let mut market = Market::open(1);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    revoke(&market, &asha);
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+
+    asha.syncs_wholly();
+    assert_eq!(held(&market), []);
+    ravi.syncs_wholly();
+    assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross.0, 20_000);
+    assert_eq!(reviews(&ravi), ["grant_ended"]);
+    assert_eq!(asha.client.session().expect("a session").grant, None, "from here on she knows");
+    let refused = asha.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
+    assert_eq!(refused.code(), ErrorCode::Unauthorized);
+}
+
+#[test]
+fn what_nobody_on_a_phone_may_read_is_forgotten_there_and_comes_back_with_a_new_grant() {
+    let mut market = Market::open(2);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let own = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let healthy = fingerprint(&ravi.database());
+    revoke(&market, &asha);
+    asha.syncs_wholly();
+    let count = |table: &str| -> i64 {
+        let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!((count("documents"), count("deliveries"), count("contacts")), (0, 0, 0));
+
+    let centres = ["KOLAR".parse().expect("a code")];
+    market.server.grant(market.organisation, code(&asha), "Asha", Role::FieldManager, &centres).expect("granted again");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.delivery(own).expect("her own delivery").totals.gross.0, 20_000);
+    assert_eq!(fingerprint(&asha.database()), healthy);
+}
+
+#[test]
+fn a_suspended_user_hands_in_and_works_again_once_it_is_lifted() {
+    let mut market = Market::open(3);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    assert_eq!(market.server.suspend(market.organisation, "Asha", true).expect("suspended"), 1);
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    assert_eq!(asha.client.session().expect("a session").grant, None);
+    market.server.suspend(market.organisation, "Asha", false).expect("lifted");
+    asha.syncs_wholly();
+    asha.weighs(farmer, None, &[21_000]);
+    asha.syncs_wholly();
+    assert_eq!(asha.sum().gross.0, 41_000);
+    assert_eq!(held(&market), []);
+    assert!(market.server.suspend(market.organisation, "Nobody", true).is_err());
+}
+
+#[test]
+fn what_a_lost_phone_hands_in_is_held_and_the_phone_reads_nothing_more() {
+    let mut market = Market::open(4);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    market.server.order(market.organisation, code(&asha), Order::Lost).expect("marked");
+    let delivery = asha.weighs(farmer, None, &[20_000]);
+    ravi.weighs(farmer_known_to(&ravi), None, &[30_000]);
+    ravi.syncs_wholly();
+
+    asha.syncs_wholly();
+    assert_eq!(held_codes(&asha), ["not_allowed"]);
+    assert_eq!(asha.client.access(), Access::Locked);
+    assert_eq!(
+        asha.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("locked").code(),
+        ErrorCode::Locked
+    );
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let documents: i64 = db.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).expect("a count");
+    assert_eq!(documents, 0, "all that was read is gone");
+
+    // Found again, and the office takes what it had handed in.
+    market.server.order(market.organisation, code(&asha), Order::Work).expect("found");
+    let document = DocumentId::from(delivery.delivery_id);
+    assert_eq!(market.server.approve(market.organisation, document, None).expect("approved").len(), 1);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(held_codes(&asha), [""; 0]);
+    assert_eq!(asha.sum().gross.0, 50_000);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+}
+
+fn farmer_known_to(person: &Person) -> farmtally_core::units::FarmerId {
+    person.syncs_wholly();
+    person.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect("farmers")[0].farmer_id
+}
+
+#[test]
+fn a_wiped_phone_hands_everything_in_first_drafts_too() {
+    let mut market = Market::open(5);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    market.server.order(market.organisation, code(&asha), Order::Wipe).expect("ordered");
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 21_000).delivery_id;
+
+    let report = asha.syncs().expect("a sync");
+    assert_eq!(report.outcome, SyncOutcome::Complete);
+    assert_eq!(asha.client.session(), None, "nothing is left, not even the key");
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    for table in ["documents", "deliveries", "drafts", "outbox", "bundles", "reference", "installation"] {
+        let rows: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a count");
+        assert_eq!(rows, 0, "{table}");
+    }
+    ravi.syncs_wholly();
+    assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross.0, 20_000);
+    let left: Vec<_> = held(&market).iter().map(|it| (it.document, it.code.clone())).collect();
+    assert_eq!(left, [(draft.into(), "draft".to_owned())]);
+    let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    let receipts: i64 = db
+        .query_row("SELECT count(*) FROM devices WHERE wiped_at_ms IS NOT NULL", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(receipts, 1);
+}
+
+#[test]
+fn nothing_is_destroyed_before_the_server_has_it() {
+    let mut market = Market::open(6);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    market.server.order(market.organisation, code(&asha), Order::Wipe).expect("ordered");
+    use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
+    asha.weighs(farmer, None, &[20_000]);
+    for faults in [vec![RequestLost], vec![ResponseLost], vec![Through, RequestLost], vec![Through, ResponseLost]] {
+        asha.network.plan(&faults);
+        drop(asha.syncs());
+        assert!(asha.client.session().is_some(), "{faults:?}: still there");
+        if asha.client.sync_status().expect("a status").backlog.oldest.is_some() {
+            let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+            let bundles: i64 = db.query_row("SELECT count(*) FROM bundles", [], |row| row.get(0)).expect("a count");
+            assert!(bundles > 0);
+        }
+    }
+    asha.network.plan(&[]);
+    asha.syncs().expect("a sync");
+    assert_eq!(asha.client.session(), None);
+    let ravi = market.hires("Ravi", "dispatcher");
+    assert_eq!(ravi.sum().gross.0, 20_000);
+}
+
+#[test]
+fn several_people_share_a_phone_and_whoever_syncs_sends_everybodys_work() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    let centres = ["KOLAR".parse().expect("a code")];
+    let (server, organisation) = (&market.server, market.organisation);
+    server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let users = asha.client.users();
+    assert_eq!(users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["Asha", "Bela"]);
+    let (of_asha, of_bela) = (users[0].user, users[1].user);
+
+    let first = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    assert_eq!(asha.client.switch_user(of_bela).expect("handed over").user, of_bela);
+    let second = asha.weighs(farmer, None, &[21_000]).delivery_id;
+    assert_eq!(asha.tries_to_open("KA07A1111").expect_err("a clerk opens no load").code(), ErrorCode::NotAllowed);
+    asha.syncs_wholly();
+    let ravi = market.hires("Ravi", "dispatcher");
+    let author = |id| -> Vec<u8> {
+        let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
+        let id = DocumentId::from(id);
+        db.query_row("SELECT user_id FROM deliveries WHERE delivery_id = ?1", [id], |row| row.get(0)).expect("a row")
+    };
+    assert_eq!((author(first), author(second)), (of_asha.as_bytes().to_vec(), of_bela.as_bytes().to_vec()));
+    let stranger = ravi.client.session().expect("a session").user;
+    assert_eq!(asha.client.switch_user(stranger).expect_err("no grant here").code(), ErrorCode::NotAllowed);
+}
+
+#[test]
+fn a_phone_that_never_returns_first_only_records_then_only_hands_in() {
+    let file = REFERENCE.replace("2019-12-31", "2099-12-31");
+    let mut market = Market::open(8);
+    let asha = market.hires("Asha", "field_manager");
+    let reference = farmtally_sync_server::ReferenceFile::parse(&file).expect("reference data");
+    market.server.update_reference(market.organisation, &reference).expect("a longer season");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let may_record = || asha.starts(Some(farmer), None);
+    market.clock.pass(14 * DAY);
+    assert_eq!(asha.client.access(), Access::Full);
+    market.clock.pass(1);
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    let delivery = asha.adds_bag(&may_record(), 20_000);
+    let delivery = asha.client.record_delivery(delivery.basis, &Check::ALL).expect("recorded");
+    assert_eq!(asha.amends(delivery.delivery_id, 1_000).expect_err("waits for a sync").code(), ErrorCode::Locked);
+    assert_eq!(asha.tries_to_open("KA07A1111").expect_err("waits for a sync").code(), ErrorCode::Locked);
+
+    market.clock.pass(7 * DAY);
+    assert_eq!(asha.client.access(), Access::Locked);
+    assert_eq!(asha.client.delivery(delivery.delivery_id).expect_err("locked").code(), ErrorCode::Locked);
+    // A lock never stops a sync, and contact ends it.
+    asha.syncs_wholly();
+    assert_eq!(asha.client.access(), Access::Full);
+    assert_eq!(asha.client.delivery(delivery.delivery_id).expect("a delivery").lifecycle, Lifecycle::Recorded);
+}
+
+#[test]
+fn time_without_contact_counts_across_restarts_but_a_clock_that_leaps_counts_little() {
+    let mut market = Market::open(9);
+    let asha = market.hires("Asha", "field_manager");
+    // Thirteen days by the wall clock while the phone was off, then one by its own.
+    market.clock.jump(13 * DAY);
+    let asha = asha.restarts();
+    market.clock.pass(DAY);
+    assert_eq!(asha.client.access(), Access::Full);
+    market.clock.pass(1);
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    // Fifty years ahead and back again: nobody knows how long that was, so it counts three days, then nothing.
+    market.clock.jump(50 * 365 * DAY);
+    let asha = asha.restarts();
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    market.clock.jump(-50 * 365 * DAY);
+    let asha = asha.restarts();
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    asha.syncs_wholly();
+    assert_eq!(asha.client.access(), Access::Full);
+}

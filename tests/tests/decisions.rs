@@ -1,0 +1,193 @@
+//! Decisions about documents and devices: moved, forgotten, copied.
+
+use farmtally_core::decisions::Order;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::DocumentId;
+use farmtally_tests::{Market, Person, fingerprint};
+
+fn scope(text: &str) -> Scope {
+    text.parse().expect("a scope")
+}
+
+fn bytes_of(folder: &std::path::Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(bytes_of(&path));
+        } else {
+            all.extend(std::fs::read(&path).expect("bytes"));
+        }
+    }
+    all
+}
+
+fn contains(all: &[u8], word: &str) -> bool {
+    all.windows(word.len()).any(|window| window == word.as_bytes())
+}
+
+#[test]
+fn a_moved_delivery_is_where_the_office_says_with_all_its_history() {
+    let mut market = Market::open(1);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let manju = market.hires_at("Manju", "dispatcher", "MALUR");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    asha.amends(delivery, 1_000).expect("amended");
+    asha.syncs_wholly();
+    // Ravi amends where he knows it to be, and only then hears that it moved.
+    ravi.amends(delivery, 2_000).expect("amended");
+    let to = scope("c/MALUR/2019");
+    market.server.move_document(market.organisation, delivery.into(), &to).expect("moved");
+    ravi.syncs_wholly();
+    manju.syncs_wholly();
+    assert_eq!(manju.client.delivery(delivery).expect("a delivery").totals.gross.0, 23_000);
+    let sum = |person: &Person, centre: &str| {
+        let centre = centre.parse().expect("a code");
+        person.client.day_sum(&centre, &"2019".parse().expect("a code"), "2019-05-09".parse().expect("a date"))
+    };
+    assert_eq!(sum(&manju, "MALUR").expect("a sum").gross.0, 23_000);
+    for person in [&asha, &ravi] {
+        person.syncs_wholly();
+        assert!(person.client.delivery(delivery).is_err(), "it is no business of {}'s any more", person.name);
+        assert_eq!(sum(person, "KOLAR").expect("a sum").gross.0, 0);
+    }
+    assert!(market.server.held(market.organisation).expect("a list").is_empty());
+    // And back again.
+    market.server.move_document(market.organisation, delivery.into(), &scope("c/KOLAR/2019")).expect("moved");
+    for person in [&asha, &ravi, &manju] {
+        person.syncs_wholly();
+    }
+    assert_eq!(sum(&asha, "KOLAR").expect("a sum").gross.0, 23_000);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+    assert!(manju.client.delivery(delivery).is_err());
+    for wrong in ["c/KOLAR/2019", "c/KOLAR", "c/NOWHERE/2019", "c/MALUR/1999", "org"] {
+        assert!(market.server.move_document(market.organisation, delivery.into(), &scope(wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
+    let mut market = Market::open(2);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Zipporah Quill", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let early = market.server_folder();
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let copy = market.phone("copy of the server's data");
+    copy_folder(&early.join("data"), &copy);
+    // Somebody changes the name meanwhile, and only then hears.
+    let view = ravi.client.farmer(farmer).expect("a farmer");
+    let details = farmtally_core::records::farmer::ContactDetails { name: "Zipporah Quillon".into(), ..view.details };
+    ravi.client.edit_farmer(farmer, view.basis, &details).expect("edited");
+
+    assert_eq!(market.server.erase_farmer(market.organisation, farmer).expect("erased"), 1);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let late = market.hires("Bela", "field_manager");
+    late.syncs_wholly();
+    for (who, folder) in
+        [("server", market.server_folder()), ("Asha", asha.folder.clone()), ("Ravi", ravi.folder.clone())]
+    {
+        assert!(!contains(&bytes_of(&folder), "Zipporah"), "{who} still has the name");
+    }
+    assert_eq!(ravi.client.sync_status().expect("a status").backlog.oldest, None, "the late edit was answered");
+    for person in [&asha, &ravi, &late] {
+        assert_eq!(person.sum().gross.0, 20_000, "weights stay");
+        assert!(person.client.delivery(delivery).is_ok());
+    }
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&late.database()));
+    assert!(market.server.erase_farmer(market.organisation, farmer).is_err(), "there is nothing left to erase");
+
+    // A server that is set back to before forgets again before it answers.
+    let restored = market.phone("restored");
+    copy_folder(&copy, &restored.join("data"));
+    assert!(contains(&bytes_of(&restored), "Zipporah"));
+    for kept in ["keys", "journal"] {
+        copy_folder(&market.server_folder().join(kept), &restored.join(kept));
+    }
+    let environment = farmtally_tests::environment(&market.clock, 77);
+    drop(farmtally_sync_server::Server::open(&restored, environment).expect("a server"));
+    assert!(!contains(&bytes_of(&restored), "Zipporah"));
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
+    }
+}
+
+#[test]
+fn both_copies_of_a_phone_go_on_under_keys_of_their_own() {
+    let mut market = Market::open(3);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let twin_folder = market.phone("twin");
+    copy_folder(&asha.folder, &twin_folder);
+    let twin = market.revives("Twin", &twin_folder);
+    let one = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let other = twin.weighs(farmer, None, &[30_000]).delivery_id;
+    asha.syncs_wholly();
+    let before = asha.client.session().expect("a session");
+    twin.syncs_wholly();
+    asha.syncs_wholly();
+    let (first, second) = (twin.client.session().expect("a session"), asha.client.session().expect("a session"));
+    assert!(first.device != before.device && second.device != before.device && first.device != second.device);
+    assert!(first.grant.is_some(), "the first to take a new key goes on");
+    assert_eq!(second.grant, None, "the second only hands in, until the office looks at the review");
+
+    let centres = ["KOLAR".parse().expect("a code")];
+    let role = farmtally_core::rules::Role::FieldManager;
+    market.server.grant(market.organisation, second.device_code, "Asha", role, &centres).expect("granted");
+    asha.syncs_wholly();
+    let last = asha.weighs(farmer, None, &[40_000]).delivery_id;
+    twin.weighs(farmer, None, &[50_000]);
+    for person in [&asha, &twin, &ravi, &asha, &twin] {
+        person.syncs_wholly();
+    }
+    for id in [one, other, last] {
+        ravi.client.delivery(id).expect("nothing was lost");
+    }
+    assert_eq!(ravi.sum().gross.0, 140_000);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&twin.database()));
+    assert!(market.server.held(market.organisation).expect("a list").is_empty());
+    let receipts = |person: &Person| person.client.delivery(last).expect("it").receipt_number;
+    assert_eq!(receipts(&asha), receipts(&ravi));
+}
+
+#[test]
+fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
+    let mut market = Market::open(4);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
+    use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
+    for (number, faults) in [vec![RequestLost], vec![Through, ResponseLost], vec![Through, Through]].iter().enumerate()
+    {
+        asha.weighs(farmer, None, &[10_000 + i64::try_from(number).expect("small")]);
+        asha.network.plan(faults);
+        drop(asha.syncs());
+    }
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(ravi.sum().gross.0, 30_003);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+    let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    let devices: i64 = db.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).expect("a count");
+    assert_eq!(devices, 3, "one new id, though the first answer was lost");
+    // What marks the old one as lost covers the new one.
+    market.server.order(market.organisation, device, Order::Lost).expect("marked");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.access(), farmtally_core::client::Access::Locked);
+    let delivery = DocumentId::from([0; 16]);
+    assert!(market.server.approve(market.organisation, delivery, None).is_err());
+}

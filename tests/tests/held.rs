@@ -1,0 +1,215 @@
+//! Held work: the document goes on without it, nothing behind it waits, and a person's decision ends it either way.
+
+use farmtally_core::client::{InboxKind, Lifecycle};
+use farmtally_core::records::Record;
+use farmtally_core::rules::{Check, Role};
+use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId};
+use farmtally_core::{Error, ErrorCode};
+use farmtally_tests::{Market, Person, fingerprint};
+
+fn code(person: &Person) -> DeviceCode {
+    person.client.session().expect("a session").device_code
+}
+
+fn grant(market: &Market, person: &Person, role: Role) {
+    let centres = ["KOLAR".parse().expect("a code")];
+    market.server.grant(market.organisation, code(person), &person.name, role, &centres).expect("granted");
+}
+
+/// What the phone's inbox says of held work: code, and the weight that the record would have.
+fn held(person: &Person) -> Vec<(String, Option<i64>)> {
+    let items = person.inbox().into_iter().filter_map(|item| match item.kind {
+        InboxKind::Held { code, record, .. } => {
+            let gross = record.map(|record| match *record {
+                Record::Delivery(delivery) => delivery.gross().0,
+                other => panic!("{other:?}"),
+            });
+            Some((code, gross))
+        }
+        _ => None,
+    });
+    items.collect()
+}
+
+/// Asha has learnt that her grant ended and got a new one, but what she records goes out under the old one.
+struct Story {
+    market: Market,
+    asha: Person,
+    ravi: Person,
+    delivery: DeliveryId,
+}
+
+impl Story {
+    /// A delivery of 20 kg that everybody has, then an amendment by 1 kg that the server holds.
+    fn new(seed: u64) -> Self {
+        let mut market = Market::open(seed);
+        let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+        let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+        let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+        asha.syncs_wholly();
+        asha.amends(delivery, 1_000).expect("amended");
+        asha.disowns();
+        asha.syncs_wholly();
+        assert_eq!(held(&asha), [("not_allowed".to_owned(), Some(21_000))]);
+        Self { market, asha, ravi, delivery }
+    }
+
+    fn gross(person: &Person, delivery: DeliveryId) -> i64 {
+        person.client.delivery(delivery).expect("a delivery").totals.gross.0
+    }
+}
+
+/// Makes the newest change in the outbox one that the server must hold: it names a grant that was never given.
+trait Disowns {
+    fn disowns(&self);
+}
+
+impl Disowns for Person {
+    fn disowns(&self) {
+        let db = rusqlite::Connection::open(self.database()).expect("it opens");
+        let sql = "UPDATE outbox SET grant_id = zeroblob(16) WHERE outbox = (SELECT max(outbox) FROM outbox)";
+        assert_eq!(db.execute(sql, []).expect("changed"), 1);
+    }
+}
+
+#[test]
+fn the_document_goes_on_without_what_is_held_and_shows_it_beside() {
+    let Story { market, asha, ravi, delivery } = Story::new(1);
+    assert_eq!(Story::gross(&asha, delivery), 20_000, "as everybody sees it");
+    // Weighed on without it: that is logged, though the held change came before.
+    asha.amends(delivery, 2_000).expect("amended");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((Story::gross(&asha, delivery), Story::gross(&ravi, delivery)), (22_000, 22_000));
+    assert_eq!(held(&asha), [("not_allowed".to_owned(), Some(23_000))]);
+
+    let document = DocumentId::from(delivery);
+    market.server.approve(market.organisation, document, None).expect("approved");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((Story::gross(&asha, delivery), Story::gross(&ravi, delivery)), (23_000, 23_000));
+    assert_eq!(held(&asha), []);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+    let again = market.server.approve(market.organisation, document, None).expect_err("nothing is held");
+    assert!(again.to_string().contains("not held"), "{again}");
+}
+
+#[test]
+fn what_builds_on_a_held_change_shares_its_lot_and_nothing_else_does() {
+    let mut market = Market::open(2);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    asha.amends(delivery, 1_000).expect("amended");
+    asha.disowns();
+    asha.amends(delivery, 2_000).expect("amended");
+    let other = asha.weighs(farmer, None, &[30_000]).delivery_id;
+    asha.syncs_wholly();
+    let codes: Vec<String> = held(&asha).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["not_allowed", "follows_held"]);
+    ravi.syncs_wholly();
+    assert_eq!(Story::gross(&ravi, other), 30_000, "what came behind waits for nothing");
+
+    // Approving the first takes the second along.
+    let first =
+        market.server.held(market.organisation).expect("a list").into_iter().find(|it| it.code == "not_allowed");
+    let first = first.expect("held").change;
+    let approved = market.server.approve(market.organisation, delivery.into(), Some(first)).expect("approved");
+    assert_eq!(approved.len(), 2);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((Story::gross(&asha, delivery), Story::gross(&ravi, delivery)), (23_000, 23_000));
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+}
+
+#[test]
+fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
+    let Story { market, asha, ravi, delivery } = Story::new(3);
+    let returned = market.server.give_back(market.organisation, delivery.into(), None, "weigh it again");
+    assert_eq!(returned.expect("returned").len(), 1);
+    asha.syncs_wholly();
+    assert_eq!(held(&asha), []);
+    let item = asha.inbox().into_iter().next().expect("a note");
+    let InboxKind::Returned { number, reason, draft, .. } = item.kind else { panic!("{item:?}") };
+    assert_eq!((reason.as_str(), draft), ("weigh it again", None));
+    asha.client.put_away(number).expect("put away");
+    assert!(asha.inbox().is_empty());
+    // What she does next is not in the way of what was sent back.
+    asha.amends(delivery, 3_000).expect("amended");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((Story::gross(&asha, delivery), Story::gross(&ravi, delivery)), (23_000, 23_000));
+    assert_eq!(asha.client.sync_status().expect("a status").backlog.oldest, None);
+}
+
+#[test]
+fn a_delivery_that_is_sent_back_becomes_a_draft_with_its_bags_and_its_receipt() {
+    let mut market = Market::open(4);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let sent = asha.weighs(farmer, None, &[20_000, 21_000]);
+    asha.disowns();
+    let later = asha.weighs(farmer, None, &[22_000]);
+    asha.syncs_wholly();
+    assert!(matches!(asha.client.delivery(sent.delivery_id), Err(Error::NotFound { .. })), "it counts nowhere");
+    assert_eq!(asha.sum().gross.0, 22_000);
+    market.server.give_back(market.organisation, sent.delivery_id.into(), None, "wrong farmer").expect("returned");
+    asha.syncs_wholly();
+
+    let draft = asha.client.drafts().expect("drafts").into_iter().next().expect("a draft");
+    assert_eq!((draft.totals, draft.farmer_id), (sent.totals, sent.farmer_id));
+    let again = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    assert_eq!((again.receipt_number, again.replaces), (sent.receipt_number, Some(sent.delivery_id)));
+    assert_eq!(again.lifecycle, Lifecycle::Recorded);
+    let next = asha.weighs(farmer, None, &[23_000]);
+    assert!(next.receipt_number > later.receipt_number, "the count goes on where it was");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(ravi.sum().gross.0, 41_000 + 22_000 + 23_000);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
+}
+
+#[test]
+fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
+    let mut market = Market::open(5);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let sql = "UPDATE outbox SET change = x'00' WHERE outbox = (SELECT max(outbox) FROM outbox)";
+    assert_eq!(db.execute(sql, []).expect("changed"), 1);
+    drop(db);
+    asha.syncs_wholly();
+    let entry = market.server.held(market.organisation).expect("a list").remove(0);
+    assert_eq!((entry.document, entry.code.as_str()), (delivery.into(), "malformed"));
+    for named in [None, Some(entry.change)] {
+        assert!(market.server.approve(market.organisation, entry.document, named).is_err());
+    }
+    market.server.give_back(market.organisation, entry.document, Some(entry.change), "").expect("returned");
+    asha.syncs_wholly();
+    assert!(market.server.held(market.organisation).expect("a list").is_empty());
+    assert_eq!(asha.client.sync_status().expect("a status").backlog.held, 0);
+}
+
+#[test]
+fn a_decision_reaches_a_phone_that_lost_every_answer_until_then() {
+    use farmtally_tests::Fault::ResponseLost;
+    let mut market = Market::open(6);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.disowns();
+    asha.network.plan(&[ResponseLost]);
+    asha.syncs().expect("a sync");
+    market.server.approve(market.organisation, delivery.into(), None).expect("approved");
+    asha.syncs_wholly();
+    assert_eq!(Story::gross(&asha, delivery), 20_000);
+    assert_eq!(asha.client.sync_status().expect("a status").backlog, farmtally_core::client::Backlog::default());
+    grant(&market, &asha, Role::Clerk);
+    asha.syncs_wholly();
+    assert_eq!(asha.tries_to_open("KA07A1111").expect_err("the newest grant counts").code(), ErrorCode::NotAllowed);
+}
