@@ -14,6 +14,8 @@ pub const MAX_DELIVERY_BAGS: usize = 20_000;
 pub const MAX_BUNDLES: usize = 128;
 /// Cursors in one request (hard); a phone holds four to twelve scopes.
 pub const MAX_CURSORS: usize = 1_000;
+/// Pieces of lost logs in one request (hard); a phone offers one.
+pub const MAX_OFFERS: usize = 16;
 /// Where a bundle is cut, in bytes of raw changes (hard); a larger outbox becomes several bundles.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
 /// The largest request or response, in bytes as sent (hard).

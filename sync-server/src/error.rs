@@ -39,6 +39,9 @@ pub enum Error {
     /// A parcel cannot be taken; nothing of it was.
     #[error(transparent)]
     Parcel(#[from] HandoverError),
+    /// The server has lost data, and nobody has said yet that all of it came back.
+    #[error("a recovery lasts: nothing is decided until it is ended (`farmtally-server recovery`)")]
+    Recovering,
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
@@ -59,6 +62,7 @@ impl Error {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
+            Self::Recovering => ErrorCode::Interrupted,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
@@ -76,7 +80,7 @@ impl Error {
             ErrorCode::NotFound => 404,
             ErrorCode::TooLarge => 413,
             ErrorCode::IncompatibleVersion => 426,
-            ErrorCode::StorageFull => 503,
+            ErrorCode::StorageFull | ErrorCode::Interrupted => 503,
             _ => 500,
         }
     }

@@ -92,12 +92,7 @@ impl Server {
         parcel.require(organisation, &self.keys.public())?;
         let mut imported = Imported::default();
         for bundle in parcel.open(self.keys.signing())? {
-            let mut judged = None;
-            self.storage.write(organisation, &mut |db| {
-                judged = Some(ingest(db, organisation, 0, &bundle, now)?);
-                Ok(())
-            })?;
-            let Some(judged) = judged else { continue };
+            let judged = self.write(organisation, |db| ingest(db, organisation, 0, &bundle, now))?;
             imported.bundles += u64::from(judged.refused.is_none());
             imported.refused += u64::from(judged.refused.is_some());
             for run in &judged.runs {

@@ -99,6 +99,7 @@ fn router(server: Arc<Server>) -> Router {
         .route("/v1/sync", post(sync))
         .route("/v1/rekey", post(rekey))
         .route("/v1/wiped", post(wiped))
+        .route("/v1/readmit", post(readmit))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .with_state(server)
@@ -118,6 +119,10 @@ async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Byte
 
 async fn wiped(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(server, "/v1/wiped", &headers, &body).await
+}
+
+async fn readmit(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(server, "/v1/readmit", &headers, &body).await
 }
 
 async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {

@@ -1,14 +1,22 @@
 //! What must outlive the database: a folder beside the data that its backup does not contain.
 //!
-//! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers.
+//! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers; and the heads of all logs as
+//! they were acknowledged, so that a database that was set back knows it.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::units::{DocumentId, OrganisationId};
 
 use crate::Error;
+use crate::recovery::{line, read_line};
+
+/// Lines of heads beyond those needed that a file may have before it is made short.
+const MAX_LINES: usize = 10_000;
 
 /// The folder.
 #[derive(Debug)]
@@ -38,6 +46,44 @@ impl Journal {
         Ok(self.lines("erased")?.iter().filter_map(|line| read(line)).collect())
     }
 
+    /// Notes where logs stand, before anybody is told. Returns once it is on the disk.
+    pub(crate) fn advanced(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
+        let lines: Vec<String> = heads.iter().map(line).collect();
+        if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
+    }
+
+    /// The last acknowledged place of each log. The file is made short again on the way.
+    pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
+        let name = heads_of(organisation);
+        let lines = self.lines(&name)?;
+        let mut heads = BTreeMap::new();
+        for cursor in lines.iter().filter_map(|line| read_line(line)) {
+            heads.insert(cursor.scope.clone(), cursor);
+        }
+        if lines.len() > 2 * heads.len() + MAX_LINES {
+            let short: Vec<String> = heads
+                .values()
+                .map(|it: &CursorName| {
+                    format!("{} {} {}", it.scope, it.sequence, data_encoding::HEXLOWER.encode(&it.chain))
+                })
+                .collect();
+            self.replace(&name, &format!("{}\n", short.join("\n")))?;
+        }
+        Ok(heads)
+    }
+
+    /// Written aside and renamed, so that a crash leaves the old file or the new one.
+    fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
+        let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&aside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&aside, &path)
+        };
+        write().map_err(unusable)
+    }
+
     fn lines(&self, name: &str) -> Result<Vec<String>, Error> {
         match std::fs::read_to_string(self.folder.join(name)) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
@@ -55,6 +101,10 @@ impl Journal {
         };
         open().and_then(|file| file.sync_all()).map_err(unusable)
     }
+}
+
+fn heads_of(organisation: OrganisationId) -> String {
+    format!("{organisation}.heads")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]

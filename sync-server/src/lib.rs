@@ -15,6 +15,7 @@ mod keys;
 mod office;
 mod page;
 mod pull;
+mod recovery;
 mod rulings;
 pub mod storage;
 
@@ -22,7 +23,7 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_PARCELS};
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
@@ -39,6 +40,7 @@ use journal::Journal;
 use keys::Keys;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre};
+use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
 
 /// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
@@ -63,6 +65,7 @@ impl Server {
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
         let server = Self { storage: Box::new(storage), keys, journal, environment };
+        server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
         for organisation in server.organisations()? {
@@ -85,17 +88,19 @@ impl Server {
         result.ok_or(Error::NotFound { what: "result" })
     }
 
-    /// Runs `work` in a transaction and returns its result once it is durable.
+    /// Runs `work` in a transaction and returns its result once it is durable, and what it appended to logs is in the journal.
     fn write<T>(
         &self,
         organisation: OrganisationId,
         work: impl FnOnce(&mut dyn Transaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (mut work, mut result) = (Some(work), None);
+        let (mut work, mut result, mut heads) = (Some(work), None, Vec::new());
         self.storage.write(organisation, &mut |db| {
             result = work.take().map(|work| work(db)).transpose()?;
+            heads = db.appended();
             Ok(())
         })?;
+        self.journal.advanced(organisation, &heads)?;
         result.ok_or(Error::NotFound { what: "result" })
     }
 
@@ -114,6 +119,7 @@ impl Server {
             ("POST", "/v1/sync") => self.sync(request),
             ("POST", "/v1/rekey") => self.rekey(request),
             ("POST", "/v1/wiped") => self.wiped(request),
+            ("POST", "/v1/readmit") => self.show_certificate(&request.body),
             _ => Err(Error::NotFound { what: "path" }),
         };
         let (status, body) = match answer {
@@ -137,21 +143,26 @@ impl Server {
     fn enrol(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         let request: EnrolRequest = unpack(body)?;
         require_protocol(request.protocol)?;
-        pack(&enrol::enrol(self.storage.as_ref(), &self.keys, &self.environment, &request)?)
+        pack(&self.redeem(&request)?)
     }
 
     fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
         let asked: RekeyRequest = unpack(&request.body)?;
         require_protocol(asked.protocol)?;
-        pack(&enrol::rekey(self.storage.as_ref(), &self.keys, &self.environment, organisation, device.device, &asked)?)
+        pack(&self.take_new_key(organisation, device.device, &asked)?)
+    }
+
+    fn show_certificate(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+        self.readmit(&unpack(body)?)?;
+        Ok(self.challenge())
     }
 
     /// The signed receipt of a device that is about to destroy what it holds.
     fn wiped(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, device) = self.authenticate(request, now)?;
-        self.storage.write(organisation, &mut |db| db.set_wiped(device.device, now))?;
+        self.write(organisation, |db| db.set_wiped(device.device, now))?;
         Ok(self.challenge())
     }
 
@@ -167,34 +178,63 @@ impl Server {
         if asked.parcels.len() > MAX_PARCELS {
             return Err(Error::TooLarge { reason: format!("at most {MAX_PARCELS} parcels fit one request") });
         }
+        if asked.offers.len() > MAX_OFFERS || asked.checkpoints.len() > MAX_CURSORS {
+            let reason = format!("at most {MAX_OFFERS} offers and {MAX_CURSORS} checkpoints fit one request");
+            return Err(Error::TooLarge { reason });
+        }
+        if !asked.offers.is_empty() {
+            self.take_offers(organisation, device.device, &asked.offers)?;
+            return self.answer(request, &device, now, Pulled::default(), &News { more: true, ..News::default() });
+        }
+        let diverged =
+            self.read(organisation, |db| recovery::divergences(db, organisation, &asked.cursors, &asked.checkpoints))?;
+        if !diverged.is_empty() {
+            // What is handed over now would stand where something else was acknowledged before.
+            return self.answer(
+                request,
+                &device,
+                now,
+                Pulled::default(),
+                &News { more: true, diverged, ..News::default() },
+            );
+        }
         let mut verdicts = Vec::with_capacity(asked.bundles.len());
         for (index, bundle) in (0..).zip(&asked.bundles) {
-            self.storage.write(organisation, &mut |db| {
-                verdicts.push(ingest::ingest(db, organisation, index, bundle, now)?);
-                Ok(())
-            })?;
+            verdicts.push(self.write(organisation, |db| ingest::ingest(db, organisation, index, bundle, now))?);
         }
         let parcels = self.take_parcels(organisation, &asked.parcels, now)?;
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
-            let (mut pulled, mut device_head) = (pull::Pulled::default(), None);
-            self.storage.read(organisation, &mut |db| {
-                pulled = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
-                device_head = db.device(device.device)?.and_then(|device| device.head);
-                Ok(())
+            let mut pulled = self.read(organisation, |db| {
+                pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)
             })?;
-            let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
-            let pull::Pulled { frames, more, diverged, .. } = pulled;
-            let news = News { verdicts: verdicts.clone(), frames, more, diverged, parcels: parcels.clone() };
-            let answer =
-                SyncResponse::sign(&request.body, &statement, &news, self.keys.challenge(now), self.keys.signing());
-            match message::pack(&answer) {
-                Ok(body) => return Ok(body),
+            let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
+            let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
+            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels };
+            match self.answer(request, &device, now, pulled, &news) {
                 // Entries that compress badly: less at once. A single frame always fits.
-                Err(WireError::TooLarge { .. }) if budget > 0 => budget /= 4,
-                Err(error) => return Err(Error::Setup { reason: error.to_string() }),
+                Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
+                answer => return answer,
             }
         }
+    }
+
+    fn answer(
+        &self,
+        request: &WireRequest,
+        device: &Device,
+        now: Timestamp,
+        pulled: Pulled,
+        news: &News,
+    ) -> Result<Vec<u8>, Error> {
+        let device_head = self.device(device.device)?.and_then(|(_, device)| device.head);
+        let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
+        let challenge = self.keys.challenge(now);
+        let answer = SyncResponse::sign(&request.body, &statement, news, challenge, self.keys.signing());
+        message::pack(&answer).map_err(|error| match error {
+            WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
+            error => Error::Setup { reason: error.to_string() },
+        })
     }
 
     /// The device that signed the request, with a challenge of ours.
@@ -204,8 +244,7 @@ impl Server {
         if !self.keys.accepts(header.challenge, now) {
             return Err(Error::Unauthorized);
         }
-        let organisation = self.storage.route(header.device.as_bytes())?.ok_or(Error::Unauthorized)?;
-        let device = self.device(organisation, header.device)?;
+        let (organisation, device) = self.device(header.device)?.ok_or(Error::Unauthorized)?;
         let server_key = self.keys.public();
         let signed =
             Signed { server_key: &server_key, method: request.method, path: request.path, body: &request.body };
@@ -214,13 +253,16 @@ impl Server {
             _ => return Err(Error::Unauthorized),
         }
         if now.0.saturating_sub(device.seen_at.0) >= SEEN_STEP_MS {
-            self.storage.write(organisation, &mut |db| db.set_seen(device.device, now))?;
+            self.write(organisation, |db| db.set_seen(device.device, now))?;
         }
         Ok((organisation, device))
     }
 
-    fn device(&self, organisation: OrganisationId, id: DeviceId) -> Result<Device, Error> {
-        self.read(organisation, |db| db.device(id))?.ok_or(Error::Unauthorized)
+    /// A device and the organisation that it belongs to.
+    fn device(&self, id: DeviceId) -> Result<Option<(OrganisationId, Device)>, Error> {
+        let Some(organisation) = self.storage.route(id.as_bytes())? else { return Ok(None) };
+        let device = self.read(organisation, |db| db.device(id))?;
+        Ok(device.map(|device| (organisation, device)))
     }
 }
 

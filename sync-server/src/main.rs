@@ -75,6 +75,9 @@ enum Command {
         /// lost, wipe, rekey or work
         order: Order,
     },
+    /// See whether this server has lost data, and end the recovery once all phones have been in touch
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
     /// Decide about entries that are held
     #[command(subcommand)]
     Held(HeldCommand),
@@ -190,6 +193,20 @@ enum GrantCommand {
 }
 
 #[derive(Subcommand)]
+enum RecoveryCommand {
+    /// Say whether a recovery lasts, since when and why
+    Status {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// End it: from here on things are decided again
+    End {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Subcommand)]
 enum HeldCommand {
     /// List what is held: document, change, code, device, reason
     List {
@@ -273,6 +290,20 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Grant(command) => grant(command),
         Command::Held(command) => held(command),
+        Command::Recovery(RecoveryCommand::Status { place }) => {
+            let (server, organisation) = place.open()?;
+            match server.recovery(organisation)? {
+                None => say(&"no data was ever lost"),
+                Some(it) => {
+                    let until = it.ended_at.map_or_else(|| "lasts".to_owned(), |at| format!("ended {at}"));
+                    say(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
+                }
+            }
+        }
+        Command::Recovery(RecoveryCommand::End { place }) => {
+            let (server, organisation) = place.open()?;
+            Ok(server.end_recovery(organisation)?)
+        }
         Command::Suspend { place, user, lift } => {
             let (server, organisation) = place.open()?;
             let devices = server.suspend(organisation, &user, !lift)?;

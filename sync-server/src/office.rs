@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
+use crate::recovery::require_whole;
 use crate::storage::{EnrolmentCode, Transaction};
 use crate::{Error, Server};
 
@@ -189,7 +190,7 @@ impl Server {
     }
 
     fn publish(&self, organisation: OrganisationId, decisions: &[Decision]) -> Result<(), Error> {
-        self.storage.write(organisation, &mut |db| {
+        self.write(organisation, |db| {
             for decision in decisions {
                 if let Decision::RuleSet(rules) = decision
                     && let Some(published) = db.reference()?.rule_set(rules.number)
@@ -217,7 +218,8 @@ impl Server {
         let hash = code_hash(&code);
         let now = self.environment.clock.now();
         self.storage.add_route(&hash, organisation)?;
-        self.storage.write(organisation, &mut |db| {
+        self.write(organisation, |db| {
+            require_whole(db)?;
             require_centres(db, &new.centres)?;
             let user = user_named(db, organisation, &new.user, || self.environment.new_id())?;
             db.save_enrolment_code(&EnrolmentCode {

@@ -97,12 +97,7 @@ impl Server {
             return Err(Error::NotFound { what: "organisation" });
         }
         let now = self.environment.clock.now();
-        let mut day = None;
-        self.storage.read(organisation, &mut |db| {
-            day = Some(read_day(db, date, now)?);
-            Ok(())
-        })?;
-        day.ok_or(Error::NotFound { what: "organisation" })
+        self.read(organisation, |db| read_day(db, date, now))
     }
 
     pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {

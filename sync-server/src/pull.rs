@@ -21,8 +21,6 @@ pub(crate) struct Pulled {
     pub(crate) frames: Vec<Frame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
-    /// Scopes in which the device names a place that is not on this server's log.
-    pub(crate) diverged: Vec<Scope>,
 }
 
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
@@ -54,10 +52,7 @@ pub(crate) fn pull(
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
         let named = cursors.iter().find(|cursor| cursor.scope == scope);
-        let Some(mut from) = place(db, organisation, named, &head)? else {
-            pulled.diverged.push(scope);
-            continue;
-        };
+        let Some(mut from) = place(db, organisation, named, &scope)? else { continue };
         if from.sequence == head.sequence {
             continue;
         }
@@ -77,18 +72,16 @@ pub(crate) fn pull(
 }
 
 /// The place that a device names; `None` if it does not lie on this server's log.
-fn place(
+pub(crate) fn place(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     named: Option<&CursorName>,
-    head: &Cursor,
+    scope: &Scope,
 ) -> Result<Option<Cursor>, Error> {
-    let scope = &head.scope;
     let start = Cursor::start(organisation, scope.clone());
     let Some(named) = named else { return Ok(Some(start)) };
     let known = match named.sequence {
         0 => Some(start),
-        beyond if beyond > head.sequence => None,
         sequence => db.entry(scope, sequence)?.map(|entry| entry.cursor),
     };
     Ok(known.filter(|cursor| cursor.chain.short() == named.chain))

@@ -9,6 +9,7 @@ use farmtally_core::units::{DocumentId, FarmerId, OrganisationId};
 use sha2::{Digest, Sha256};
 
 use crate::ingest::{Ingest, decide};
+use crate::recovery::require_whole;
 use crate::storage::{HeldEntry, NewEntry};
 use crate::{Error, Server};
 
@@ -32,7 +33,10 @@ impl Server {
         change: Option<ChangeHash>,
     ) -> Result<Vec<HeldEntry>, Error> {
         let now = self.environment.clock.now();
-        self.write(organisation, |db| Ingest::new(db, organisation, now)?.approve(document, change))
+        self.write(organisation, |db| {
+            require_whole(db)?;
+            Ingest::new(db, organisation, now)?.approve(document, change)
+        })
     }
 
     /// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
@@ -48,7 +52,10 @@ impl Server {
     ) -> Result<Vec<HeldEntry>, Error> {
         let reason = check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong })?;
         let now = self.environment.clock.now();
-        self.write(organisation, |db| Ingest::new(db, organisation, now)?.give_back(document, change, &reason))
+        self.write(organisation, |db| {
+            require_whole(db)?;
+            Ingest::new(db, organisation, now)?.give_back(document, change, &reason)
+        })
     }
 
     /// Moves a document to another scope of the same form, with all its changes.
@@ -58,6 +65,7 @@ impl Server {
     pub fn move_document(&self, organisation: OrganisationId, document: DocumentId, to: &Scope) -> Result<(), Error> {
         let moved_at = self.environment.clock.now();
         self.write(organisation, |db| {
+            require_whole(db)?;
             let stored = db.document(document)?.ok_or(Error::NotFound { what: "document" })?;
             let reference = db.reference()?;
             let is_known = match (&stored.scope, to) {

@@ -132,6 +132,8 @@ impl Forger {
             bundles: bundles.iter().map(|bytes| bytes.clone().into()).collect(),
             budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).expect("it fits"),
             own_bytes: false,
+            checkpoints: Vec::new(),
+            offers: Vec::new(),
             parcels: Vec::new(),
         }
     }

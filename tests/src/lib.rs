@@ -10,6 +10,6 @@ mod world;
 
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
-pub use market::{ADDRESS, Market, REFERENCE, fingerprint};
-pub use network::{Fault, Network};
+pub use market::{ADDRESS, Market, REFERENCE, copy_folder, fingerprint};
+pub use network::{Address, Fault, Network};
 pub use world::{SeededEntropy, TestClock, environment};

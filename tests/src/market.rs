@@ -1,13 +1,14 @@
 //! A market with a server, and what must be equal everywhere.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use tempfile::TempDir;
 
+use crate::network::Address;
 use crate::{Network, Person, TestClock, environment};
 
 /// The address that phones are given; the test's network leads to the server whatever it says.
@@ -21,6 +22,8 @@ pub struct Market {
     pub server: Arc<Server>,
     /// Whose data it is.
     pub organisation: OrganisationId,
+    address: Address,
+    server_folder: PathBuf,
     folder: TempDir,
     stuck: Arc<Mutex<Vec<WireRequest>>>,
     seed: u64,
@@ -51,10 +54,13 @@ impl Market {
         let server = Server::open(&folder.path().join("server"), environment(&clock, seed)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let server = Arc::new(server);
         Self {
             clock,
-            server: Arc::new(server),
+            address: Arc::new(RwLock::new(Arc::clone(&server))),
+            server,
             organisation,
+            server_folder: folder.path().join("server"),
             folder,
             stuck: Arc::default(),
             seed: seed.wrapping_mul(1_000),
@@ -69,7 +75,29 @@ impl Market {
 
     /// The server's folder.
     pub fn server_folder(&self) -> PathBuf {
-        self.folder.path().join("server")
+        self.server_folder.clone()
+    }
+
+    /// A copy of the server's data as it is now, as a backup would hold it: neither keys nor journal.
+    pub fn backs_up(&self, name: &str) -> PathBuf {
+        let copy = self.phone(name);
+        copy_folder(&self.server_folder.join("data"), &copy);
+        copy
+    }
+
+    /// The server is set back to a copy of its data; with its journal as it was, or as lost as the data.
+    pub fn sets_back(&mut self, copy: &Path, with_journal: bool) {
+        self.people += 1;
+        let folder = self.phone(&format!("server {}", self.people));
+        copy_folder(copy, &folder.join("data"));
+        copy_folder(&self.server_folder.join("keys"), &folder.join("keys"));
+        if with_journal {
+            copy_folder(&self.server_folder.join("journal"), &folder.join("journal"));
+        }
+        self.server_folder = folder;
+        let environment = environment(&self.clock, self.seed + self.people);
+        self.server = Arc::new(Server::open(&self.server_folder, environment).expect("a server"));
+        *self.address.write().expect("a lock") = Arc::clone(&self.server);
     }
 
     /// The server's database of the organisation.
@@ -79,7 +107,7 @@ impl Market {
 
     /// A new way to the server.
     pub fn network(&self) -> Network {
-        Network::new(Arc::clone(&self.server), Arc::clone(&self.stuck))
+        Network::new(Arc::clone(&self.address), Arc::clone(&self.stuck))
     }
 
     /// A code from the office.
@@ -113,6 +141,15 @@ impl Market {
         let person = self.meets(name);
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
         person
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
     }
 }
 

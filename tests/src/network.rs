@@ -1,7 +1,7 @@
 //! A network that loses, repeats and delays.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_sync_server::Server;
@@ -25,17 +25,20 @@ pub enum Fault {
     ResponseBent,
 }
 
+/// Where the server is found, whichever stands there.
+pub type Address = Arc<RwLock<Arc<Server>>>;
+
 /// Leads to the server, with faults as planned.
 pub struct Network {
-    server: Arc<Server>,
+    address: Address,
     plan: Mutex<VecDeque<Fault>>,
     stuck: Arc<Mutex<Vec<WireRequest>>>,
 }
 
 impl Network {
     /// A network without faults.
-    pub fn new(server: Arc<Server>, stuck: Arc<Mutex<Vec<WireRequest>>>) -> Self {
-        Self { server, plan: Mutex::default(), stuck }
+    pub fn new(address: Address, stuck: Arc<Mutex<Vec<WireRequest>>>) -> Self {
+        Self { address, plan: Mutex::default(), stuck }
     }
 
     /// What happens to the next requests; after that nothing does.
@@ -60,13 +63,14 @@ impl Transport for Network {
             self.stuck.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
             return Err(lost("stuck"));
         }
+        let server = Arc::clone(&self.address.read().unwrap_or_else(PoisonError::into_inner));
         for late in self.stuck.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.server.respond(&late);
+            server.respond(&late);
         }
-        let mut response = self.server.respond(request);
+        let mut response = server.respond(request);
         match fault {
             Fault::ResponseLost => return Err(lost("answer lost")),
-            Fault::Duplicated => response = self.server.respond(request),
+            Fault::Duplicated => response = server.respond(request),
             Fault::ResponseCut => response.body.truncate(response.body.len() / 2),
             Fault::ResponseBent => {
                 let middle = response.body.len() / 2;

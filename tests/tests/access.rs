@@ -6,6 +6,7 @@ use farmtally_core::rules::Check;
 use farmtally_core::units::{DeviceCode, DocumentId};
 use farmtally_core::{ErrorCode, rules::Role};
 use farmtally_sync_server::storage::HeldEntry;
+use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{Market, Person, REFERENCE, fingerprint};
 
 const DAY: i64 = 24 * 3_600;
@@ -176,7 +177,6 @@ fn nothing_is_destroyed_before_the_server_has_it() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     asha.syncs_wholly();
     market.server.order(market.organisation, code(&asha), Order::Wipe).expect("ordered");
-    use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
     asha.weighs(farmer, None, &[20_000]);
     for faults in [vec![RequestLost], vec![ResponseLost], vec![Through, RequestLost], vec![Through, ResponseLost]] {
         asha.network.plan(&faults);

@@ -3,7 +3,8 @@
 use farmtally_core::decisions::Order;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DocumentId;
-use farmtally_tests::{Market, Person, fingerprint};
+use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
+use farmtally_tests::{Market, Person, copy_folder, fingerprint};
 
 fn scope(text: &str) -> Scope {
     text.parse().expect("a scope")
@@ -74,11 +75,9 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Zipporah Quill", "Vemagal", "").farmer_id;
     let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
-    let early = market.server_folder();
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    let copy = market.phone("copy of the server's data");
-    copy_folder(&early.join("data"), &copy);
+    let copy = market.backs_up("copy of the server's data");
     // Somebody changes the name meanwhile, and only then hears.
     let view = ravi.client.farmer(farmer).expect("a farmer");
     let details = farmtally_core::records::farmer::ContactDetails { name: "Zipporah Quillon".into(), ..view.details };
@@ -104,23 +103,9 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     assert!(market.server.erase_farmer(market.organisation, farmer).is_err(), "there is nothing left to erase");
 
     // A server that is set back to before forgets again before it answers.
-    let restored = market.phone("restored");
-    copy_folder(&copy, &restored.join("data"));
-    assert!(contains(&bytes_of(&restored), "Zipporah"));
-    for kept in ["keys", "journal"] {
-        copy_folder(&market.server_folder().join(kept), &restored.join(kept));
-    }
-    let environment = farmtally_tests::environment(&market.clock, 77);
-    drop(farmtally_sync_server::Server::open(&restored, environment).expect("a server"));
-    assert!(!contains(&bytes_of(&restored), "Zipporah"));
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
-    }
+    assert!(contains(&bytes_of(&copy), "Zipporah"));
+    market.sets_back(&copy, true);
+    assert!(!contains(&bytes_of(&market.server_folder()), "Zipporah"));
 }
 
 #[test]
@@ -170,7 +155,6 @@ fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
     asha.syncs_wholly();
     let device = asha.client.session().expect("a session").device_code;
     market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
-    use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
     for (number, faults) in [vec![RequestLost], vec![Through, ResponseLost], vec![Through, Through]].iter().enumerate()
     {
         asha.weighs(farmer, None, &[10_000 + i64::try_from(number).expect("small")]);

@@ -5,6 +5,7 @@ use farmtally_core::records::Record;
 use farmtally_core::rules::{Check, Role};
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId};
 use farmtally_core::{Error, ErrorCode};
+use farmtally_tests::Fault::ResponseLost;
 use farmtally_tests::{Market, Person, fingerprint};
 
 fn code(person: &Person) -> DeviceCode {
@@ -196,7 +197,6 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
 
 #[test]
 fn a_decision_reaches_a_phone_that_lost_every_answer_until_then() {
-    use farmtally_tests::Fault::ResponseLost;
     let mut market = Market::open(6);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;

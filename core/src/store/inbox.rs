@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, outbox, records};
+use super::{Error, decisions, outbox, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
 use crate::records::{Change, Kind};
@@ -67,6 +67,7 @@ pub(crate) fn purge(
         for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
         }
+        tail::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
             "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
@@ -131,27 +132,28 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 let range = (0..).zip(own.entries()).skip(*first as usize).take(*count as usize);
                 for (number, (transaction, entry)) in range {
                     cursor.advance(EntryHash::of_change(&own.envelope(transaction, entry), entry.change_hash()));
+                    tail::keep(db, &cursor, &FrameEntry::Own { bundle: *bundle, first: number, count: 1 })?;
                     outbox::logged(db, *bundle, number)?;
                 }
             }
             FrameEntry::Change { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, Change::hash_of_stripped(change)));
+                tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
                 received.newest = received.newest.max(take(db, &cursor, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
             }
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
+                tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
             }
             FrameEntry::Decision { decision, .. } => {
                 cursor.advance(EntryHash::of_decision(decision));
+                tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                db.prepare_cached("INSERT INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?.execute((
-                    &cursor.scope,
-                    cursor.sequence,
-                    decision,
-                ))?;
+                db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
+                    .execute((&cursor.scope, cursor.sequence, decision))?;
                 received.has_erased |= matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)));
                 take(db, &cursor, entry, None)?;
             }
@@ -222,6 +224,7 @@ fn apply_decision(
         Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
         Decision::Move(order) => records::place(db, order, attachment),
         Decision::Erasure(erasure) => {
+            tail::erase(db, erasure.document)?;
             db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
             outbox::erase(db, erasure.document)?;
             records::erase(db, erasure)

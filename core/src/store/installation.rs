@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
-use crate::sync::message::{Challenge, Enrolment};
+use crate::sync::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
 /// What enrolment gave.
@@ -22,12 +22,13 @@ pub(crate) struct Installation {
     pub(crate) challenge: Challenge,
     pub(crate) server_time: Timestamp,
     pub(crate) synced_at: Option<Timestamp>,
+    pub(crate) certificate: Option<Certificate>,
 }
 
 pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key, challenge, server_time_ms,
-             synced_at_ms
+             synced_at_ms, certificate
          FROM installation",
     )?;
     let installation = statement.query_row([], |row| {
@@ -42,6 +43,7 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
             challenge: Challenge(row.get(7)?),
             server_time: Timestamp(row.get(8)?),
             synced_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+            certificate: row.get::<_, Option<Vec<u8>>>(10)?.and_then(|bytes| crate::codec::decode(&bytes).ok()),
         })
     });
     Ok(installation.optional()?)
@@ -62,8 +64,8 @@ pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> R
 pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolment: &Enrolment) -> Result<(), Error> {
     db.execute(
         "INSERT INTO installation (id, organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key,
-             successor_key, challenge, server_time_ms)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             successor_key, challenge, server_time_ms, certificate)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         (
             enrolment.organisation,
             enrolment.device,
@@ -75,6 +77,7 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
             enrolment.successor_key,
             enrolment.challenge.0,
             enrolment.server_time.0,
+            enrolment.certificate.as_ref().map(crate::codec::encode),
         ),
     )?;
     db.execute("DELETE FROM enrolling", [])?;
@@ -84,8 +87,16 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
 /// Goes on as another device: a new id, code and key.
 pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
     db.execute(
-        "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5",
-        (enrolment.device, enrolment.device_code.0, key.as_bytes(), enrolment.challenge.0, enrolment.server_time.0),
+        "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5,
+             certificate = ?6",
+        (
+            enrolment.device,
+            enrolment.device_code.0,
+            key.as_bytes(),
+            enrolment.challenge.0,
+            enrolment.server_time.0,
+            enrolment.certificate.as_ref().map(crate::codec::encode),
+        ),
     )?;
     db.execute("DELETE FROM enrolling", [])?;
     Ok(())
@@ -103,7 +114,7 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
         "DELETE FROM documents; DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;
          DELETE FROM drafts; DELETE FROM outbox; DELETE FROM returned; DELETE FROM inbox_held; DELETE FROM decisions;
          DELETE FROM reference; DELETE FROM reviews; DELETE FROM review_documents; DELETE FROM moves; DELETE FROM bundles;
-         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM enrolling; DELETE FROM installation;",
+         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM log_tail; DELETE FROM evidence; DELETE FROM enrolling; DELETE FROM installation;",
     )?;
     Ok(())
 }

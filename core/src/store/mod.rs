@@ -11,6 +11,7 @@ pub(crate) mod installation;
 pub(crate) mod outbox;
 pub mod records;
 pub mod rows;
+pub(crate) mod tail;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

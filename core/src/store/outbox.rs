@@ -12,7 +12,7 @@ use crate::records::{Change, ChangeHash, Kind};
 use crate::scope::Scope;
 use crate::sync::bundle::{Bundle, BundleHash, Entry, Refusal, Transaction};
 use crate::sync::message::{BundleVerdict, Verdict};
-use crate::units::{DeliveryId, DocumentId, GrantId, Timestamp, UserId, derived};
+use crate::units::{DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
 
 /// One change on its way.
 pub(crate) struct Outgoing<'a> {
@@ -83,9 +83,9 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<T
 /// Keeps a sealed bundle and notes for each change where in it it lies.
 pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> Result<(), Error> {
     db.prepare_cached(
-        "INSERT INTO bundles (bundle_seq, hash, bytes, is_answered, was_sent) VALUES (?1, ?2, ?3, 0, 0)",
+        "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, ?2, ?3, ?4, 0, 0)",
     )?
-    .execute((bundle.header.sequence, bundle.hash().0, bundle.to_bytes()))?;
+    .execute((bundle.header.sequence, bundle.hash().0, bundle.header.device, bundle.to_bytes()))?;
     let mut statement = db.prepare_cached("UPDATE outbox SET bundle_seq = ?1, entry = ?2 WHERE outbox = ?3")?;
     for (entry, number) in numbers.iter().enumerate() {
         statement.execute((bundle.header.sequence, entry, number))?;
@@ -112,6 +112,15 @@ pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Ve
     let rows =
         statement.query_map((after, limit), |row| Ok(Unanswered { sequence: row.get(0)?, bytes: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hands bundles over again that the server had and has lost: those that lie behind the newest one that it knows of this device.
+pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "UPDATE bundles SET is_answered = 0 WHERE device_id = ?1 AND bundle_seq > ?2 AND is_answered = 1",
+    )?;
+    statement.execute((device, known))?;
+    Ok(())
 }
 
 /// Notes that bundles are about to leave; from here on the server may have them.

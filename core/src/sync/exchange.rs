@@ -4,6 +4,7 @@
 //! Invariants: a bundle or parcel is sent at most once in a run; an answer is believed only under the pinned server's signature; a frame and its
 //! cursor are one transaction, so a run may end between any two steps and the next one continues.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -15,15 +16,18 @@ use super::message::{
     self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, RekeyRequest, SyncRequest,
     SyncResponse, WireError,
 };
+use super::repair::{Divergence, Evidence, Offer};
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
+use crate::scope::Scope;
 use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Unanswered};
+use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
 
@@ -52,12 +56,41 @@ const SYNC_PATH: &str = "/v1/sync";
 const ENROL_PATH: &str = "/v1/enrol";
 const REKEY_PATH: &str = "/v1/rekey";
 const WIPED_PATH: &str = "/v1/wiped";
+const READMIT_PATH: &str = "/v1/readmit";
 /// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
 /// Parcels in one request; fewer if they do not fit beside the bundles.
 const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
-/// Answers without any news, though more was promised, after which the run gives up.
-const IDLE_ANSWERS: u32 = 3;
+/// Answers in a row that bring nothing forward, after which the run gives up.
+const MAX_IDLE_ANSWERS: u32 = 6;
+/// Bytes of entries in one piece of an offer.
+const OFFER_BYTES: usize = MAX_BODY_BYTES / 4;
+
+/// What a run does about logs that differ.
+#[derive(Default)]
+struct Repair {
+    /// Scopes of which the next request names checkpoints.
+    asking: BTreeSet<Scope>,
+    /// What the server is being given back, the last first.
+    offering: Vec<Offering>,
+    /// Entries in the piece that was just sent.
+    sent: u64,
+    /// Scopes that were offered in this run; a second difference is the phone's to follow.
+    offered: BTreeSet<Scope>,
+    /// Scopes that are read again in this run.
+    rewound: BTreeSet<Scope>,
+    shows_certificate: bool,
+    was_readmitted: bool,
+}
+
+/// A stretch of a log on its way back to the server.
+#[derive(Clone)]
+struct Offering {
+    scope: Scope,
+    after: u64,
+    up_to: u64,
+    evidence: Evidence,
+}
 
 impl std::ops::Add for Progress {
     type Output = Self;
@@ -93,6 +126,7 @@ pub(crate) struct Exchange<'a> {
     own_bytes: bool,
     is_done: bool,
     challenged: bool,
+    repair: Repair,
     idle_answers: u32,
     /// How often the pinned server has answered.
     pub(crate) answers: u32,
@@ -122,6 +156,7 @@ impl<'a> Exchange<'a> {
             own_bytes: false,
             is_done: false,
             challenged: false,
+            repair: Repair::default(),
             idle_answers: 0,
             answers: 0,
             progress: Progress::default(),
@@ -134,11 +169,18 @@ impl<'a> Exchange<'a> {
         if self.is_done {
             return Ok(None);
         }
+        if let Some(request) = self.repair_request()? {
+            return Ok(Some(request));
+        }
         seal(self.store, self.environment, &self.installation, self.hybrid)?;
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
         let mut parcels =
             self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
+        let checkpoints = self.store.read(|db| {
+            let of = self.repair.asking.iter().map(|scope| tail::checkpoints(db, scope));
+            Ok::<_, Error>(of.collect::<Result<Vec<_>, _>>()?.concat())
+        })?;
         let body = loop {
             let request = SyncRequest {
                 protocol: PROTOCOL_VERSION,
@@ -148,6 +190,8 @@ impl<'a> Exchange<'a> {
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
                 own_bytes: self.own_bytes,
                 parcels: parcels.iter().map(|parcel| parcel.bytes.clone().into()).collect(),
+                checkpoints: checkpoints.clone(),
+                offers: Vec::new(),
             };
             match message::pack(&request) {
                 Ok(body) => break body,
@@ -165,16 +209,102 @@ impl<'a> Exchange<'a> {
         self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
         self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
+        Ok(Some(self.signed(body)))
+    }
+
+    fn signed(&mut self, body: Vec<u8>) -> WireRequest {
         self.asked.clone_from(&body);
         let request = signed_request(&self.installation, self.challenge, SYNC_PATH, body);
         self.progress.requests += 1;
         self.progress.bytes_up += request.bytes();
-        Ok(Some(request))
+        request
+    }
+
+    /// The next piece of what the server has lost, or the paper that makes it know this device again.
+    fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
+        if self.repair.shows_certificate {
+            let certificate = self.installation.certificate.as_ref().ok_or_else(unknown_device)?;
+            let body = message::pack(certificate).map_err(|error| internal(&error))?;
+            let server_url = self.installation.server_url.clone();
+            return Ok(Some(WireRequest { method: "POST", server_url, path: READMIT_PATH, authorization: None, body }));
+        }
+        let Some(Offering { scope, after, up_to, evidence }) = self.repair.offering.last().cloned() else {
+            return Ok(None);
+        };
+        let mut limit = OFFER_BYTES;
+        loop {
+            let entries = self.store.read(|db| tail::piece(db, &scope, after, up_to, limit))?;
+            let sent = entries.len() as u64;
+            let offer = Offer { scope: scope.clone(), after, entries, evidence: evidence.clone() };
+            let request = SyncRequest { offers: vec![offer], ..self.bare_request() };
+            match message::pack(&request) {
+                Ok(body) => {
+                    self.repair.sent = sent;
+                    return Ok(Some(self.signed(body)));
+                }
+                Err(WireError::TooLarge { .. }) if sent > 1 => limit /= 2,
+                Err(error) => return Err(internal(&error)),
+            }
+        }
+    }
+
+    fn bare_request(&self) -> SyncRequest {
+        SyncRequest {
+            protocol: PROTOCOL_VERSION,
+            schema: SCHEMA_VERSION,
+            cursors: Vec::new(),
+            bundles: Vec::new(),
+            budget_bytes: 0,
+            own_bytes: self.own_bytes,
+            parcels: Vec::new(),
+            checkpoints: Vec::new(),
+            offers: Vec::new(),
+        }
+    }
+
+    /// Where the logs differ: first asks where they agreed, then gives back what the server had signed, then reads again from there.
+    fn mend(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
+        for Divergence { scope, common } in diverged {
+            let Some(common) = common else {
+                self.repair.asking.insert(scope.clone());
+                continue;
+            };
+            self.repair.asking.remove(scope);
+            let (read, signed) = self.store.read(|db| {
+                let read = inbox::cursor(db, self.installation.organisation, scope)?.sequence;
+                Ok::<_, Error>((read, tail::evidence(db, scope)?))
+            })?;
+            match signed {
+                Some((up_to, evidence))
+                    if up_to <= read && up_to > *common && self.repair.offered.insert(scope.clone()) =>
+                {
+                    let (scope, after) = (scope.clone(), *common);
+                    self.repair.offering.push(Offering { scope, after, up_to, evidence });
+                }
+                _ if self.repair.rewound.insert(scope.clone()) => {
+                    self.store.write(|db| tail::rewind(db, self.installation.organisation, scope, *common))?;
+                }
+                _ => {
+                    return Err(Error::Internal {
+                        reason: format!("the server's log of {scope} does not stand still"),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes the answer to the last request.
     pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
         self.progress.bytes_down += response.body.len() as u64;
+        if std::mem::take(&mut self.repair.shows_certificate) {
+            self.repair.was_readmitted = true;
+            self.challenged = false;
+            return match response.status {
+                200 => Ok(()),
+                status => Err(problem(status, &response.body, "certificate")),
+            };
+        }
         match response.status {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
@@ -187,15 +317,28 @@ impl<'a> Exchange<'a> {
                     Ok(answer) if !self.challenged => {
                         self.challenged = true;
                         self.challenge = answer.challenge;
-                        self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
-                        self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
+                        self.send_again();
                         Ok(())
                     }
-                    _ => Err(Error::SignIn { reason: "the server does not know this device: enrol it again".into() }),
+                    // The server that once enrolled this device may have been set back to before that.
+                    _ if self.installation.certificate.is_some() && !self.repair.was_readmitted => {
+                        self.repair.shows_certificate = true;
+                        self.send_again();
+                        Ok(())
+                    }
+                    _ => Err(unknown_device()),
                 }
             }
             status => Err(problem(status, &response.body, "request")),
         }
+    }
+
+    /// What was on its way was not judged: it goes with the next request.
+    fn send_again(&mut self) {
+        self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
+        self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
+        self.in_flight.clear();
+        self.carrying.clear();
     }
 
     fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
@@ -206,8 +349,29 @@ impl<'a> Exchange<'a> {
         }
         self.challenge = answer.challenge;
         self.answers += 1;
+        self.idle_answers += 1;
+        if self.idle_answers > MAX_IDLE_ANSWERS {
+            return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
+        }
+        if let Some(offering) = self.repair.offering.last_mut()
+            && self.repair.sent > 0
+        {
+            offering.after += std::mem::take(&mut self.repair.sent);
+            if offering.after >= offering.up_to {
+                self.repair.offering.pop();
+            }
+            self.idle_answers = 0;
+            return Ok(());
+        }
+        if !news.diverged.is_empty() {
+            // Nothing was judged: what was handed over goes again once the logs agree.
+            self.send_again();
+            return self.mend(&news.diverged);
+        }
+        let known = statement.device_head.map_or(0, |head| head.sequence);
         self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
+            outbox::offer_again(db, self.installation.device, known)?;
             for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
                     let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;
@@ -232,14 +396,18 @@ impl<'a> Exchange<'a> {
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
-        let moved = applied > 0 || had_work;
-        self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
-        if news.more && self.idle_answers >= IDLE_ANSWERS {
-            return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
+        if applied > 0 || had_work || !news.more {
+            self.idle_answers = 0;
         }
-        if let Some(scope) = news.diverged.first() {
-            return Err(Error::Internal { reason: format!("the server's log of {scope} is not the one read before") });
-        }
+        let evidence = answer.evidence(&self.asked);
+        self.store.write(|db| {
+            for head in &statement.heads {
+                if inbox::cursor(db, self.installation.organisation, &head.scope)? == *head {
+                    tail::keep_evidence(db, head, &evidence)?;
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
             Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1, 0)?.is_empty())
@@ -310,6 +478,10 @@ pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
         200 => message::unpack(&response.body).map_err(|error| damaged(&error)),
         status => Err(problem(status, &response.body, "code")),
     }
+}
+
+fn unknown_device() -> Error {
+    Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
 }
 
 fn problem(status: u16, body: &[u8], field: &'static str) -> Error {

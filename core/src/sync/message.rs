@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::{BundleHash, Envelope};
 use super::handover::ParcelId;
 use super::log::{ChainHash, Cursor, CursorName};
+use super::repair::{Divergence, Evidence, Offer};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use crate::records::ChangeHash;
@@ -182,6 +183,60 @@ pub struct Enrolment {
     /// The server's clock.
     #[n(7)]
     pub server_time: Timestamp,
+    /// What makes the device known again to a server that was set back to before its enrolment.
+    #[n(8)]
+    pub certificate: Option<Certificate>,
+}
+
+/// The server's word that a device is enrolled. `POST /v1/readmit` shows it to a server that has forgotten the device.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Certificate {
+    /// The organisation.
+    #[n(0)]
+    pub organisation: OrganisationId,
+    /// The device.
+    #[n(1)]
+    pub device: DeviceId,
+    /// Its short code for receipts.
+    #[n(2)]
+    pub device_code: DeviceCode,
+    /// Its public key.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub public_key: [u8; 32],
+    /// The person it was handed to.
+    #[n(4)]
+    pub user: UserId,
+    /// The device that it was before it took a new key.
+    #[n(5)]
+    pub ancestor: Option<DeviceId>,
+    /// When it was enrolled.
+    #[n(6)]
+    pub enrolled_at: Timestamp,
+    /// The server's signature over all of it.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+const CERTIFIED_AS: &[u8] = b"farmtally certificate 1\0";
+
+impl Certificate {
+    /// Signs it.
+    #[must_use]
+    pub fn sign(self, key: &SigningKey) -> Self {
+        Self { signature: key.sign(&self.message()).to_bytes(), ..self }
+    }
+
+    /// Whether this server signed it.
+    pub fn fits(&self, key: &VerifyingKey) -> bool {
+        key.verify(&self.message(), &Signature::from_bytes(&self.signature)).is_ok()
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let mut message = CERTIFIED_AS.to_vec();
+        message.extend(encode(&Self { signature: [0; 64], ..self.clone() }));
+        message
+    }
 }
 
 /// A moment that the server has vouched for; every signed request repeats a recent one.
@@ -214,6 +269,12 @@ pub struct SyncRequest {
     /// Parcels of other devices, oldest first.
     #[cbor(n(6), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<minicbor::bytes::ByteVec>,
+    /// Places further back in the scopes that had diverged.
+    #[cbor(n(7), default, skip_if = "Vec::is_empty")]
+    pub checkpoints: Vec<CursorName>,
+    /// What the server may have lost. Whoever offers asks for nothing else in the same request.
+    #[cbor(n(8), default, skip_if = "Vec::is_empty")]
+    pub offers: Vec<Offer>,
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -258,16 +319,30 @@ impl SyncResponse {
 
     /// The statement stands at the end and the rest only as hashes, so that a phone can keep a statement as evidence without the rest.
     fn message(request: &[u8], statement: &[u8], news: &[u8]) -> Vec<u8> {
+        Self::signed_part(Sha256::digest(request).into(), Sha256::digest(news).into(), statement)
+    }
+
+    pub(super) fn signed_part(request: [u8; 32], news: [u8; 32], statement: &[u8]) -> Vec<u8> {
         let mut message = b"farmtally answer 1\0".to_vec();
-        message.extend(<[u8; 32]>::from(Sha256::digest(request)));
-        message.extend(<[u8; 32]>::from(Sha256::digest(news)));
+        message.extend(request);
+        message.extend(news);
         message.extend(statement);
         message
+    }
+
+    /// What is worth keeping of an answer: enough to show later that the server signed its statement.
+    pub fn evidence(&self, request: &[u8]) -> Evidence {
+        Evidence {
+            request: Sha256::digest(request).into(),
+            news: Sha256::digest(self.news.as_slice()).into(),
+            statement: self.statement.clone(),
+            signature: self.signature,
+        }
     }
 }
 
 /// What a sync brought.
-#[derive(Clone, Debug, Encode, Decode)]
+#[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct News {
     /// What became of each bundle.
@@ -279,9 +354,9 @@ pub struct News {
     /// Whether there is more to fetch.
     #[n(2)]
     pub more: bool,
-    /// Scopes whose log here is not the one that the device has read.
+    /// Scopes whose log here is not the one that the device has read. Nothing that was handed over is judged then.
     #[n(3)]
-    pub diverged: Vec<Scope>,
+    pub diverged: Vec<Divergence>,
     /// Parcels that were carried here and need not be carried again.
     #[cbor(n(4), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<ParcelVerdict>,

@@ -14,6 +14,7 @@ mod http;
 pub mod log;
 pub mod message;
 pub mod qr;
+pub mod repair;
 pub(crate) mod seal;
 mod transport;
 

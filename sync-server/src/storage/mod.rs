@@ -14,7 +14,8 @@ use farmtally_core::store::records::Stored;
 use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Sum};
 use farmtally_core::sync::bundle::{BundleHash, Envelope};
 use farmtally_core::sync::log::{Cursor, EntryHash};
-use farmtally_core::sync::message::DeviceHead;
+use farmtally_core::sync::message::{DeviceHead, FrameEntry};
+use farmtally_core::sync::repair::Offer;
 use farmtally_core::units::{
     BusinessDate, CentreCode, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId,
     ReviewId, Timestamp, UserId,
@@ -141,6 +142,13 @@ pub enum NewEntry<'a> {
         /// The bundle it came in first, and its number there.
         origin: (BundleHash, u32),
     },
+    /// A device's change whose bytes are gone for good.
+    Erased {
+        /// What is logged about it.
+        envelope: &'a Envelope,
+        /// The hash of the change.
+        change: ChangeHash,
+    },
     /// A decision, and what travels beside it.
     Decision(&'a [u8], Option<&'a [u8]>),
 }
@@ -197,6 +205,19 @@ pub struct HeldEntry {
     pub reason: String,
     /// Since when.
     pub held_at: Timestamp,
+}
+
+/// A time during which this server had lost data that it had acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Which one, from 1.
+    pub epoch: u32,
+    /// How it was noticed.
+    pub reason: String,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Until when; `None` while it lasts.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// An entry that waits for other changes, or for a newer server.
@@ -279,6 +300,23 @@ pub trait Transaction {
     fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error>;
     /// Lets go of a change that waited, whoever handed it over.
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
+
+    /// The newest recovery, whether or not it lasts.
+    fn recovery(&mut self) -> Result<Option<Recovery>, Error>;
+    /// Notes a recovery, or its end.
+    fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error>;
+    /// Adds a device that was enrolled before, under its code.
+    fn readmit_device(&mut self, device: &Device) -> Result<(), Error>;
+    /// Keeps a piece of what a device offers back; one that does not follow on from the pieces before begins anew.
+    fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error>;
+    /// All pieces of a scope that a device has offered: how many entries lie before, and the entries.
+    fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error>;
+    /// Forgets what a device has offered of a scope.
+    fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error>;
+    /// Whether the log of a scope has this decision.
+    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error>;
+    /// Where the logs stand to which this transaction has appended.
+    fn appended(&mut self) -> Vec<Cursor>;
 
     /// The head of a scope's log; `None` for one without entries.
     fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error>;

@@ -87,6 +87,23 @@ CREATE TABLE returned (
     PRIMARY KEY (document_id, change_hash, device_id)
 ) STRICT, WITHOUT ROWID;
 
+-- When this server had lost data that it had acknowledged; the newest counts.
+CREATE TABLE recoveries (
+    epoch         INTEGER NOT NULL PRIMARY KEY,  -- 1, 2 …
+    reason        TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms   INTEGER                        -- null while it lasts
+) STRICT;
+
+-- Pieces of what devices offer back, until they reach what this server had signed.
+CREATE TABLE staged (
+    device_id BLOB NOT NULL,
+    scope     TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    entry     BLOB NOT NULL,                     -- CBOR of sync::message::FrameEntry
+    PRIMARY KEY (device_id, scope, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Entries that wait for other changes, or for a newer server; whoever brings what is missing mends them.
 CREATE TABLE deferred (
     document_id    BLOB NOT NULL,

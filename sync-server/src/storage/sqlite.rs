@@ -15,7 +15,8 @@ use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, 
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::sync::bundle::{Bundle, BundleHash};
 use farmtally_core::sync::log::{ChainHash, Cursor, EntryHash};
-use farmtally_core::sync::message::DeviceHead;
+use farmtally_core::sync::message::{DeviceHead, FrameEntry};
+use farmtally_core::sync::repair::Offer;
 use farmtally_core::units::{
     BusinessDate, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, Timestamp,
     UserId,
@@ -23,10 +24,13 @@ use farmtally_core::units::{
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, ReturnedEntry, Storage,
+    DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Recovery, ReturnedEntry, Storage,
     StoredBundle, Transaction, Work,
 };
 use crate::Error;
+
+/// How far device codes jump with each recovery.
+const CODES_PER_RECOVERY: u32 = 10_000;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
 const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")];
@@ -92,11 +96,11 @@ impl Storage for SqliteStorage {
     }
 
     fn read(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.read(|db| work(&mut SqliteTransaction(db)))
+        self.store(organisation)?.read(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
     }
 
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db)))
+        self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
@@ -112,7 +116,8 @@ fn corrupt(error: impl std::fmt::Display) -> Error {
     Error::Storage(store::Error::Corrupt { reason: error.to_string() })
 }
 
-struct SqliteTransaction<'a>(&'a Connection);
+/// A connection inside a transaction, and where the logs stand to which it has appended.
+struct SqliteTransaction<'a>(&'a Connection, BTreeMap<Scope, Cursor>);
 
 impl SqliteTransaction<'_> {
     fn rows<T>(
@@ -134,6 +139,24 @@ impl SqliteTransaction<'_> {
     ) -> Result<Option<T>, Error> {
         let mut statement = sql(self.0.prepare_cached(query))?;
         sql(statement.query_row(parameters, read).optional())
+    }
+
+    fn insert_device(&self, device: &Device, code: DeviceCode) -> Result<(), Error> {
+        self.run(
+            "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
+                 ancestor_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+            (
+                device.device,
+                code.0,
+                device.public_key,
+                device.user,
+                &device.model,
+                device.enrolled_at.0,
+                device.seen_at.0,
+                device.ancestor,
+            ),
+        )
     }
 
     fn run(&self, statement: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
@@ -244,23 +267,11 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn add_device(&mut self, device: &Device) -> Result<DeviceCode, Error> {
         let newest: Option<u32> = self.row("SELECT max(device_code) FROM devices", [], |row| row.get(0))?.flatten();
-        // From two characters on, so that codes look alike on receipts.
-        let code = DeviceCode(newest.map_or(32, |newest| newest + 1));
-        self.run(
-            "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
-                 ancestor_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
-            (
-                device.device,
-                code.0,
-                device.public_key,
-                device.user,
-                &device.model,
-                device.enrolled_at.0,
-                device.seen_at.0,
-                device.ancestor,
-            ),
-        )?;
+        let recoveries: u32 = self.row("SELECT count(*) FROM recoveries", [], |row| row.get(0))?.unwrap_or(0);
+        // From two characters on, so that codes look alike on receipts; far above what a lost copy may have given out.
+        let floor = 32 + recoveries * CODES_PER_RECOVERY;
+        let code = DeviceCode(newest.map_or(floor, |newest| (newest + 1).max(floor)));
+        self.insert_device(device, code)?;
         Ok(code)
     }
 
@@ -393,6 +404,62 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM deferred WHERE document_id = ?1 AND change_hash = ?2", (document, change))
     }
 
+    fn recovery(&mut self) -> Result<Option<Recovery>, Error> {
+        let query = "SELECT epoch, reason, started_at_ms, ended_at_ms FROM recoveries ORDER BY epoch DESC LIMIT 1";
+        self.row(query, [], |row| {
+            Ok(Recovery {
+                epoch: row.get(0)?,
+                reason: row.get(1)?,
+                started_at: Timestamp(row.get(2)?),
+                ended_at: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+            })
+        })
+    }
+
+    fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error> {
+        self.run(
+            "INSERT OR REPLACE INTO recoveries (epoch, reason, started_at_ms, ended_at_ms) VALUES (?1, ?2, ?3, ?4)",
+            (recovery.epoch, &recovery.reason, recovery.started_at.0, recovery.ended_at.map(|at| at.0)),
+        )
+    }
+
+    fn readmit_device(&mut self, device: &Device) -> Result<(), Error> {
+        self.insert_device(device, device.code)
+    }
+
+    fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error> {
+        let follows = "SELECT 1 FROM staged WHERE device_id = ?1 AND scope = ?2 AND seq = ?3";
+        if self.row(follows, (device, &offer.scope, offer.after), |_| Ok(()))?.is_none() {
+            self.clear_stage(device, &offer.scope)?;
+        }
+        for (sequence, entry) in (offer.after + 1..).zip(&offer.entries) {
+            let insert = "INSERT OR REPLACE INTO staged (device_id, scope, seq, entry) VALUES (?1, ?2, ?3, ?4)";
+            self.run(insert, (device, &offer.scope, sequence, encode(entry)))?;
+        }
+        Ok(())
+    }
+
+    fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error> {
+        let query = "SELECT seq, entry FROM staged WHERE device_id = ?1 AND scope = ?2 ORDER BY seq";
+        let rows = self.rows(query, (device, scope), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let after = rows.first().map_or(0, |(sequence, _)| sequence - 1);
+        let entries = rows.iter().map(|(_, entry)| decode(entry).map_err(corrupt)).collect::<Result<_, _>>()?;
+        Ok((after, entries))
+    }
+
+    fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error> {
+        self.run("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", (device, scope))
+    }
+
+    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM log WHERE scope = ?1 AND envelope IS NULL AND body = ?2";
+        Ok(self.row(query, (scope, decision), |_| Ok(()))?.is_some())
+    }
+
+    fn appended(&mut self) -> Vec<Cursor> {
+        self.1.values().cloned().collect()
+    }
+
     fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error> {
         self.row("SELECT seq, chain FROM scopes WHERE scope = ?1", [scope], |row| {
             Ok(Cursor { scope: scope.clone(), sequence: row.get(0)?, chain: ChainHash(row.get(1)?) })
@@ -418,16 +485,24 @@ impl Transaction for SqliteTransaction<'_> {
                     "INSERT INTO logged_changes (document_id, change_hash, scope, seq) VALUES (?1, ?2, ?3, ?4)",
                     (envelope.document, change.hash(), scope, cursor.sequence),
                 )?;
-                (change.stripped(), Some((origin, encode(*envelope), change.hash())))
+                (Some(change.stripped()), Some((*origin, encode(*envelope), change.hash())))
+            }
+            NewEntry::Erased { envelope, change } => {
+                cursor.advance(EntryHash::of_change(envelope, *change));
+                self.run(
+                    "INSERT INTO logged_changes (document_id, change_hash, scope, seq) VALUES (?1, ?2, ?3, ?4)",
+                    (envelope.document, change, scope, cursor.sequence),
+                )?;
+                (None, Some(((BundleHash([0; 32]), 0), encode(*envelope), *change)))
             }
             NewEntry::Decision(decision, _) => {
                 cursor.advance(EntryHash::of_decision(decision));
-                (*decision, None)
+                (Some(*decision), None)
             }
         };
         let attachment = match entry {
             NewEntry::Decision(_, attachment) => *attachment,
-            NewEntry::Change { .. } => None,
+            NewEntry::Change { .. } | NewEntry::Erased { .. } => None,
         };
         self.run(
             "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body, attachment)
@@ -450,6 +525,7 @@ impl Transaction for SqliteTransaction<'_> {
              ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
             (scope, cursor.sequence, cursor.chain.0),
         )?;
+        self.1.insert(scope.clone(), cursor.clone());
         Ok(cursor)
     }
 

@@ -12,7 +12,8 @@ CREATE TABLE installation (
     successor_key    BLOB NOT NULL,
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
-    synced_at_ms     INTEGER                   -- this device's clock at the last complete sync
+    synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
+    certificate      BLOB                      -- CBOR of sync::message::Certificate
 ) STRICT;
 
 CREATE TABLE counters (
@@ -58,6 +59,7 @@ CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS 
 CREATE TABLE bundles (
     bundle_seq  INTEGER PRIMARY KEY,
     hash        BLOB NOT NULL UNIQUE,
+    device_id   BLOB NOT NULL,                 -- who sealed it: this phone, by the id that it had then
     bytes       BLOB NOT NULL,
     is_answered INTEGER NOT NULL,              -- each entry was logged or held
     was_sent    INTEGER NOT NULL,
@@ -70,6 +72,22 @@ CREATE TABLE log_cursors (
     seq       INTEGER NOT NULL,
     chain     BLOB NOT NULL,
     wants_own INTEGER NOT NULL                 -- 1: the documents were purged, so the phone's own entries must come with their bytes
+) STRICT, WITHOUT ROWID;
+
+-- What was read of each log; an own entry only as its place in a bundle.
+CREATE TABLE log_tail (
+    scope TEXT NOT NULL,
+    seq   INTEGER NOT NULL,
+    chain BLOB NOT NULL,                       -- after this entry
+    entry BLOB NOT NULL,                       -- CBOR of sync::message::FrameEntry
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What the server signed about the place up to which a scope was read.
+CREATE TABLE evidence (
+    scope    TEXT NOT NULL PRIMARY KEY,
+    seq      INTEGER NOT NULL,
+    evidence BLOB NOT NULL                     -- CBOR of sync::repair::Evidence
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE decisions (

@@ -1,0 +1,151 @@
+//! What was read of each log, entry by entry, with the statement that the server signed about it.
+//!
+//! Owns the tables `log_tail` and `evidence`. Kept so that a server that was set back to an older copy can be given back what it lost,
+//! and so that a log that went another way is read again only from where both agreed.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Error, outbox};
+use crate::codec::{decode, encode};
+use crate::decisions::Decision;
+use crate::records::Change;
+use crate::scope::Scope;
+use crate::sync::log::{ChainHash, Cursor, CursorName};
+use crate::sync::message::FrameEntry;
+use crate::sync::repair::Evidence;
+use crate::units::{DocumentId, OrganisationId};
+
+/// Notes an entry that was read; `cursor` is the place after it.
+pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {
+    db.prepare_cached("INSERT OR REPLACE INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((&cursor.scope, cursor.sequence, cursor.chain.0, encode(entry)))?;
+    Ok(())
+}
+
+/// Notes that the server signed the place up to which a scope was read.
+pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO evidence (scope, seq, evidence) VALUES (?1, ?2, ?3)
+         ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, evidence = excluded.evidence",
+    )?;
+    statement.execute((&head.scope, head.sequence, encode(evidence)))?;
+    Ok(())
+}
+
+/// What the server signed about a scope, and how far it reaches.
+pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Evidence)>, Error> {
+    let mut statement = db.prepare_cached("SELECT seq, evidence FROM evidence WHERE scope = ?1")?;
+    let row: Option<(u64, Vec<u8>)> = statement.query_row([scope], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let corrupt = |error: minicbor::decode::Error| Error::Corrupt { reason: error.to_string() };
+    row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
+}
+
+/// Places that were read, from the newest on: each twice as far back as the one before, the first entry last.
+pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorName>, Error> {
+    let newest: Option<u64> =
+        db.prepare_cached("SELECT max(seq) FROM log_tail WHERE scope = ?1")?.query_row([scope], |row| row.get(0))?;
+    let mut places = Vec::new();
+    let (mut back, newest) = (0, newest.unwrap_or(0));
+    while back < newest {
+        places.extend(place(db, scope, newest - back)?.map(|chain| CursorName {
+            scope: scope.clone(),
+            sequence: newest - back,
+            chain: chain.short(),
+        }));
+        back = back * 2 + 1;
+    }
+    Ok(places)
+}
+
+fn place(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<ChainHash>, Error> {
+    let mut statement = db.prepare_cached("SELECT chain FROM log_tail WHERE scope = ?1 AND seq = ?2")?;
+    Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
+}
+
+/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if there is any.
+pub(crate) fn piece(
+    db: &Connection,
+    scope: &Scope,
+    after: u64,
+    up_to: u64,
+    limit: usize,
+) -> Result<Vec<FrameEntry>, Error> {
+    let mut statement =
+        db.prepare_cached("SELECT entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
+    let mut rows = statement.query((scope, after, up_to))?;
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let entry: Vec<u8> = row.get(0)?;
+        let entry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
+        let entry = with_bytes(db, entry)?;
+        bytes += encode(&entry).len();
+        if bytes > limit && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// One of the phone's own entries as anybody else would read it.
+fn with_bytes(db: &Connection, entry: FrameEntry) -> Result<FrameEntry, Error> {
+    let FrameEntry::Own { bundle, first, .. } = entry else { return Ok(entry) };
+    let own = outbox::find(db, bundle)?;
+    let found = own.as_ref().and_then(|own| own.entries().nth(first as usize).map(|(t, e)| (own.envelope(t, e), e)));
+    Ok(match found {
+        Some((envelope, own)) => match own.erased {
+            Some(change) => FrameEntry::Erased { envelope, change },
+            None => FrameEntry::Change { envelope, change: own.change.clone() },
+        },
+        None => entry,
+    })
+}
+
+/// Goes back to a place that both know; what came after is read again.
+pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scope, to: u64) -> Result<(), Error> {
+    let start = ChainHash::start(organisation, scope);
+    let known = place(db, scope, to)?;
+    // A place that is not kept any more: from the start, which both know.
+    let (to, chain) = known.map_or((0, start), |chain| (to, chain));
+    db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq > ?2", (scope, to))?;
+    db.execute("DELETE FROM decisions WHERE scope = ?1 AND seq > ?2", (scope, to))?;
+    db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq > ?2", (scope, to))?;
+    db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
+    db.execute("UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", (scope, to, chain.0))?;
+    Ok(())
+}
+
+/// Forgets what was kept of a scope.
+pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
+    db.execute("DELETE FROM log_tail WHERE scope = ?1", [scope])?;
+    db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
+    Ok(())
+}
+
+/// Drops the bytes of a document's entries, and what travelled beside decisions about it; the chain holds without them.
+pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail")?;
+    let mut rows = statement.query([])?;
+    let mut erased = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry: Vec<u8> = row.get(2)?;
+        let entry = match decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })? {
+            FrameEntry::Change { envelope, change } if envelope.document == document => {
+                FrameEntry::Erased { change: Change::hash_of_stripped(&change), envelope }
+            }
+            FrameEntry::Decision { decision, attachment: Some(_) } if is_move_of(&decision, document) => {
+                FrameEntry::Decision { decision, attachment: None }
+            }
+            _ => continue,
+        };
+        erased.push((row.get::<_, Scope>(0)?, row.get::<_, u64>(1)?, encode(&entry)));
+    }
+    for (scope, sequence, entry) in erased {
+        db.execute("UPDATE log_tail SET entry = ?3 WHERE scope = ?1 AND seq = ?2", (scope, sequence, entry))?;
+    }
+    Ok(())
+}
+
+fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
+    matches!(decode::<Decision>(decision), Ok(Decision::Move(order)) if order.document == document)
+}

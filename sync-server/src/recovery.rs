@@ -1,0 +1,321 @@
+//! A server that was set back to an older copy, and gets back from phones what it had signed.
+//!
+//! Owns how a server notices that it has lost data, and how it takes back what it lost. Only its own signature counts: a statement that its
+//! logs cannot reproduce, or its journal. What phones say otherwise starts nothing.
+//! While a recovery lasts, nothing is decided about records and no code is handed out; phones hand in and fetch as ever.
+
+use std::collections::BTreeMap;
+
+use farmtally_core::codec::decode;
+use farmtally_core::decisions::Decision;
+use farmtally_core::records::{self, Change, Kind, merge};
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::bundle::BundleHash;
+use farmtally_core::sync::log::{Cursor, CursorName};
+use farmtally_core::sync::message::{Certificate, FrameEntry};
+use farmtally_core::sync::repair::{Divergence, Offer, walk};
+use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
+
+use crate::pull::place;
+use crate::storage::{Device, NewEntry, Recovery, Transaction};
+use crate::{Error, Server};
+
+impl Server {
+    /// The recovery that an organisation is in, or the last one it was in.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn recovery(&self, organisation: OrganisationId) -> Result<Option<Recovery>, Error> {
+        self.read(organisation, |db| db.recovery())
+    }
+
+    /// Ends a recovery: from here on things are decided again. What comes back later is still taken.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without one, [`Error::Storage`].
+    pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let now = self.environment.clock.now();
+        self.write(organisation, |db| match db.recovery()? {
+            Some(recovery) if recovery.ended_at.is_none() => {
+                db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
+            }
+            _ => Err(Error::NotFound { what: "recovery that lasts" }),
+        })
+    }
+
+    /// Starts recovery wherever the database is behind what the journal says was acknowledged.
+    pub(crate) fn compare_with_journal(&self) -> Result<(), Error> {
+        let now = self.environment.clock.now();
+        for organisation in self.organisations()? {
+            let acknowledged = self.journal.heads(organisation)?;
+            let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
+            if let Some(scope) = lost {
+                self.write(organisation, |db| {
+                    begin(db, now, &format!("the database is behind its journal in {scope}"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
+    pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
+        let wrong = |reason: &str| Error::Invalid { field: "certificate", reason: reason.to_owned() };
+        let organisation = certificate.organisation;
+        if !certificate.fits(&self.keys.signing().verifying_key()) {
+            return Err(wrong("it is not signed by this server"));
+        }
+        if !self.organisations()?.contains(&organisation) {
+            return Err(wrong("it belongs to an organisation that is not here"));
+        }
+        let now = self.environment.clock.now();
+        self.write(organisation, |db| {
+            if let Some(known) = db.device(certificate.device)? {
+                let is_same = known.public_key == certificate.public_key;
+                return if is_same { Ok(()) } else { Err(wrong("the device has another key here")) };
+            }
+            if db.devices()?.iter().any(|device| device.code == certificate.device_code) {
+                return Err(wrong("its code was given to another device: enrol it again"));
+            }
+            begin(db, now, &format!("device {} was enrolled, and is not known any more", certificate.device_code))?;
+            db.readmit_device(&Device {
+                device: certificate.device,
+                code: certificate.device_code,
+                public_key: certificate.public_key,
+                user: certificate.user,
+                model: String::new(),
+                enrolled_at: certificate.enrolled_at,
+                seen_at: now,
+                head: None,
+                ancestor: certificate.ancestor,
+                wiped_at: None,
+            })
+        })?;
+        self.storage.add_route(certificate.device.as_bytes(), organisation)
+    }
+
+    /// Takes back what this server had signed and has lost.
+    pub(crate) fn take_offers(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceId,
+        offers: &[Offer],
+    ) -> Result<(), Error> {
+        let now = self.environment.clock.now();
+        for offer in offers {
+            let Some(statement) = offer.evidence.open(&self.keys.signing().verifying_key()) else {
+                return Err(Error::Invalid {
+                    field: "offers",
+                    reason: "the evidence is not signed by this server".into(),
+                });
+            };
+            let Some(head) = statement.heads.into_iter().find(|head| head.scope == offer.scope) else {
+                return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
+            };
+            self.write(organisation, |db| {
+                db.stage(device, offer)?;
+                if offer.after + offer.entries.len() as u64 >= head.sequence {
+                    take_back(db, organisation, device, &head, now)?;
+                    db.clear_stage(device, &head.scope)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The first scope whose log lacks an entry that was acknowledged.
+fn first_lost(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    acknowledged: BTreeMap<Scope, CursorName>,
+) -> Result<Option<Scope>, Error> {
+    for (scope, named) in acknowledged {
+        if place(db, organisation, Some(&named), &scope)?.is_none() {
+            return Ok(Some(scope));
+        }
+    }
+    Ok(None)
+}
+
+/// Notes that data was lost; codes go on far above those that were seen.
+fn begin(db: &mut dyn Transaction, now: Timestamp, reason: &str) -> Result<(), Error> {
+    let last = db.recovery()?;
+    if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
+        return Ok(());
+    }
+    tracing::warn!(reason, "recovery begins: this server has lost data that it had acknowledged");
+    let epoch = last.map_or(1, |last| last.epoch + 1);
+    db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
+}
+
+/// Takes a stretch over that leads up to a head which this server had signed: at its old places, if nothing else stands there by now;
+/// otherwise what is missing of it goes to the end.
+fn take_back(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    device: DeviceId,
+    signed: &Cursor,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let scope = &signed.scope;
+    if place(db, organisation, Some(&signed.name()), scope)?.is_some() {
+        return Ok(());
+    }
+    let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
+    let (after, entries) = db.staged(device, scope)?;
+    let from = match after {
+        0 => Cursor::start(organisation, scope.clone()),
+        after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
+    };
+    let places = walk(&from, &entries).ok_or_else(wrong)?;
+    if from.sequence + places.len() as u64 != signed.sequence || places.last() != Some(&signed.chain) {
+        return Err(wrong());
+    }
+    begin(db, now, &format!("a statement about {scope} was signed that the log cannot reproduce"))?;
+    let head = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+    let known = head.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
+    let at_head = known.and_then(|known| match known {
+        0 => Some(from.chain),
+        known => places.get(known - 1).copied(),
+    });
+    let follows = at_head == Some(head.chain);
+    let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
+    let work = db.next_work()?;
+    for entry in missing {
+        take_entry(db, organisation, scope, work, entry, !follows)?;
+    }
+    match db.head(scope)? {
+        Some(head) if follows && head != *signed => Err(wrong()),
+        _ => Ok(()),
+    }
+}
+
+/// One entry that was logged before, without judging it again.
+fn take_entry(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    scope: &Scope,
+    work: u64,
+    entry: &FrameEntry,
+    only_if_missing: bool,
+) -> Result<(), Error> {
+    let wrong = |reason: String| Error::Invalid { field: "offers", reason };
+    match entry {
+        FrameEntry::Change { envelope, change } => {
+            let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
+            let document = envelope.document;
+            if db.place_of(document, change.hash())?.is_some() || db.is_erased(document)? && only_if_missing {
+                return Ok(());
+            }
+            let origin = (BundleHash([0; 32]), 0);
+            if !db.is_erased(document)? {
+                let Some(kind) = Kind::from_number(envelope.kind) else {
+                    return Err(wrong(format!("record kind {}", envelope.kind)));
+                };
+                let stored = db.document(document)?;
+                let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
+                let merged = match merge(kind, document, saved, &change) {
+                    Ok(merged) => merged,
+                    // What it builds on went with the same loss, and nobody has brought it back yet.
+                    Err(records::Error::Missing { .. }) if only_if_missing => return Ok(()),
+                    Err(error) => return Err(wrong(error.to_string())),
+                };
+                let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
+                db.save_document(&at, kind, document, &merged)?;
+            }
+            db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
+        }
+        FrameEntry::Decision { decision, attachment } => {
+            if only_if_missing && db.has_decision(scope, decision)? {
+                return Ok(());
+            }
+            let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
+            let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
+            match decode::<Decision>(decision) {
+                Ok(Decision::Move(order)) => {
+                    if let Some(saved) = attachment {
+                        db.place(&order, saved)?;
+                    }
+                }
+                Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
+                Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
+                // Of a newer version: kept as it is.
+                Err(_unknown) => {}
+            }
+        }
+        FrameEntry::Erased { envelope, change } => {
+            if db.place_of(envelope.document, *change)?.is_none() {
+                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
+            }
+        }
+        FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
+    }
+    Ok(())
+}
+
+/// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.
+pub(crate) fn divergences(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    cursors: &[CursorName],
+    checkpoints: &[CursorName],
+) -> Result<Vec<Divergence>, Error> {
+    let mut diverged = Vec::new();
+    for cursor in cursors {
+        if place(db, organisation, Some(cursor), &cursor.scope)?.is_some() {
+            continue;
+        }
+        let mut of: Vec<_> = checkpoints.iter().filter(|it| it.scope == cursor.scope).collect();
+        of.sort_by_key(|it| std::cmp::Reverse(it.sequence));
+        let mut common = (!of.is_empty()).then_some(0);
+        for named in of {
+            if place(db, organisation, Some(named), &cursor.scope)?.is_some() {
+                common = Some(named.sequence);
+                break;
+            }
+        }
+        diverged.push(Divergence { scope: cursor.scope.clone(), common });
+    }
+    Ok(diverged)
+}
+
+/// Requires that no recovery lasts: until then nobody knows all that was decided.
+pub(crate) fn require_whole(db: &mut dyn Transaction) -> Result<(), Error> {
+    match db.recovery()? {
+        Some(recovery) if recovery.ended_at.is_none() => Err(Error::Recovering),
+        _ => Ok(()),
+    }
+}
+
+/// The last acknowledged place of each scope, as the journal keeps it.
+pub(crate) fn line(cursor: &Cursor) -> String {
+    let chain = data_encoding::HEXLOWER.encode(&cursor.chain.short());
+    format!("{} {} {chain}", cursor.scope, cursor.sequence)
+}
+
+/// Reads what [`line`] wrote.
+pub(crate) fn read_line(line: &str) -> Option<CursorName> {
+    let mut parts = line.split(' ');
+    let (scope, sequence, chain) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    let chain = data_encoding::HEXLOWER.decode(chain.as_bytes()).ok()?.try_into().ok()?;
+    Some(CursorName { scope, sequence, chain })
+}
+
+#[cfg(test)]
+mod tests {
+    use farmtally_core::sync::log::ChainHash;
+
+    use super::*;
+
+    #[test]
+    fn a_journal_line_that_was_cut_off_is_not_read() {
+        let cursor = Cursor { scope: "c/KOLAR".parse().expect("a scope"), sequence: 12, chain: ChainHash([7; 32]) };
+        let whole = line(&cursor);
+        assert_eq!(read_line(&whole), Some(cursor.name()));
+        for length in 0..whole.len() {
+            assert_eq!(read_line(whole.get(..length).unwrap_or_default()), None, "{length}");
+        }
+    }
+}

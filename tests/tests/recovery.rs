@@ -1,0 +1,222 @@
+//! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
+
+use farmtally_core::client::SyncOutcome;
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::message::{self, Problem};
+use farmtally_core::sync::repair::{Evidence, Offer};
+use farmtally_core::units::FarmerId;
+use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
+use farmtally_tests::{Forger, Market, Person, fingerprint};
+
+/// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
+struct Story {
+    market: Market,
+    asha: Person,
+    ravi: Person,
+    farmer: FarmerId,
+    copy: std::path::PathBuf,
+    healthy: String,
+}
+
+impl Story {
+    fn new(seed: u64) -> Self {
+        let mut market = Market::open(seed);
+        let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+        let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+        let load = ravi.opens("KA07A1111").load.load_id;
+        asha.weighs(farmer, None, &[20_000]);
+        asha.syncs_wholly();
+        ravi.syncs_wholly();
+        let copy = market.backs_up("backup");
+        for grams in [21_000, 22_000, 23_000] {
+            let delivery = asha.weighs(farmer, None, &[grams]).delivery_id;
+            asha.syncs_wholly();
+            ravi.syncs_wholly();
+            ravi.moves(delivery, Some(load)).expect("moved");
+            ravi.syncs_wholly();
+        }
+        asha.syncs_wholly();
+        let healthy = fingerprint(&asha.database());
+        assert_eq!(healthy, fingerprint(&market.server_database()));
+        Self { market, asha, ravi, farmer, copy, healthy }
+    }
+
+    fn lasts(&self) -> bool {
+        let recovery = self.market.server.recovery(self.market.organisation).expect("a state");
+        recovery.is_some_and(|recovery| recovery.ended_at.is_none())
+    }
+
+    fn everybody_is_equal(&self) {
+        for _ in 0..2 {
+            self.asha.syncs_wholly();
+            self.ravi.syncs_wholly();
+        }
+        let server = fingerprint(&self.market.server_database());
+        assert_eq!(fingerprint(&self.asha.database()), server);
+        assert_eq!(fingerprint(&self.ravi.database()), server);
+    }
+}
+
+#[test]
+fn one_phone_gives_the_server_back_what_everybody_had_handed_in() {
+    for with_journal in [true, false] {
+        let mut story = Story::new(1);
+        let copy = story.copy.clone();
+        story.market.sets_back(&copy, with_journal);
+        assert_eq!(story.lasts(), with_journal, "the journal knows it at once, a phone's evidence a little later");
+        assert_ne!(fingerprint(&story.market.server_database()), story.healthy);
+        story.asha.syncs_wholly();
+        assert!(story.lasts());
+        assert_eq!(fingerprint(&story.market.server_database()), story.healthy, "Ravi's part too");
+        story.everybody_is_equal();
+        assert_eq!(fingerprint(&story.asha.database()), story.healthy);
+        // The chains are the same again: a phone that saw nothing of it just goes on.
+        story.ravi.weighs(story.farmer, None, &[24_000]);
+        story.everybody_is_equal();
+        assert_eq!(story.asha.sum().gross.0, 110_000);
+    }
+}
+
+#[test]
+fn a_server_that_went_on_before_it_knew_takes_the_rest_to_the_end() {
+    let mut story = Story::new(2);
+    // Bela stayed away since before the copy: to her the old server looks whole.
+    let copy = story.copy.clone();
+    let bela = {
+        let bela = story.market.hires("Bela", "field_manager");
+        drop(bela);
+        story.market.hires("Chand", "field_manager")
+    };
+    story.market.sets_back(&copy, false);
+    let code = story.market.code("Divya", "field_manager", "KOLAR");
+    let divya = story.market.meets("Divya");
+    divya.client.enrol(&divya.network, farmtally_tests::ADDRESS, &code, "test phone").expect("enrolled");
+    divya.weighs(story.farmer, None, &[30_000]);
+    divya.syncs_wholly();
+
+    story.everybody_is_equal();
+    for person in [&divya, &bela] {
+        person.syncs_wholly();
+    }
+    story.everybody_is_equal();
+    assert_eq!(story.ravi.sum().gross.0, 86_000 + 30_000);
+    assert_eq!(fingerprint(&divya.database()), fingerprint(&story.market.server_database()));
+    assert!(story.lasts());
+}
+
+#[test]
+fn what_was_never_handed_in_and_what_was_both_arrive() {
+    let mut story = Story::new(3);
+    story.asha.weighs(story.farmer, None, &[40_000]);
+    story.ravi.weighs(story.farmer, None, &[50_000]);
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.everybody_is_equal();
+    assert_eq!(story.asha.sum().gross.0, 176_000);
+    assert_eq!(story.asha.client.sync_status().expect("a status").backlog.oldest, None);
+}
+
+#[test]
+fn a_phone_that_was_enrolled_after_the_copy_is_known_again_with_its_grants_and_work() {
+    let mut story = Story::new(4);
+    let bela = story.market.hires("Bela", "field_manager");
+    bela.weighs(story.farmer, None, &[25_000]);
+    bela.syncs_wholly();
+    let device = bela.client.session().expect("a session").device_code;
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    bela.weighs(story.farmer, None, &[26_000]);
+    bela.syncs_wholly();
+    assert!(story.lasts());
+    story.everybody_is_equal();
+    bela.syncs_wholly();
+    assert_eq!(bela.sum().gross.0, 86_000 + 51_000);
+    assert_eq!(story.asha.sum().gross.0, 86_000 + 51_000);
+    assert!(story.market.server.held(story.market.organisation).expect("a list").is_empty());
+    // A code that was given out in between is given to nobody else.
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    let divya = story.market.hires("Divya", "field_manager");
+    let fresh = divya.client.session().expect("a session").device_code;
+    assert!(fresh.0 > device.0 + 1_000, "{fresh} after {device}");
+}
+
+#[test]
+fn while_a_recovery_lasts_nothing_is_decided_and_phones_work_as_ever() {
+    let mut story = Story::new(5);
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    let (server, organisation) = (&story.market.server, story.market.organisation);
+    let delivery = story.asha.weighs(story.farmer, None, &[20_000]).delivery_id;
+    story.asha.syncs_wholly();
+    let to: Scope = "c/MALUR/2019".parse().expect("a scope");
+    assert!(
+        server.move_document(organisation, delivery.into(), &to).expect_err("closed").to_string().contains("recovery")
+    );
+    assert!(server.approve(organisation, delivery.into(), None).expect_err("closed").to_string().contains("recovery"));
+    server.end_recovery(organisation).expect("ended");
+    assert!(server.end_recovery(organisation).is_err(), "it is over");
+    server.move_document(organisation, delivery.into(), &to).expect("moved");
+    let last = server.recovery(organisation).expect("a state").expect("one");
+    assert_eq!((last.epoch, last.ended_at.is_some()), (1, true));
+}
+
+#[test]
+fn any_answer_may_be_lost_while_the_server_gets_back_what_it_lost() {
+    for fault in [RequestLost, ResponseLost, Duplicated, Delayed] {
+        for at in 0..7 {
+            let mut story = Story::new(6);
+            let copy = story.copy.clone();
+            story.market.sets_back(&copy, false);
+            story.asha.weighs(story.farmer, None, &[24_000]);
+            let faults: Vec<_> = (0..at).map(|_| Through).chain([fault]).collect();
+            story.asha.network.plan(&faults);
+            let outcome = story.asha.syncs().expect("a sync").outcome;
+            assert!(outcome == SyncOutcome::Complete || fault != Duplicated, "{fault:?} at {at}");
+            story.asha.network.plan(&[]);
+            story.everybody_is_equal();
+            assert_eq!(story.ravi.sum().gross.0, 110_000, "{fault:?} at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
+    let story = Story::new(7);
+    let mallory = Forger::with_phone_of(&story.asha, &story.market);
+    let db = rusqlite::Connection::open(story.asha.database()).expect("it opens");
+    let evidence: Vec<u8> = db
+        .query_row("SELECT evidence FROM evidence WHERE scope = 'c/KOLAR/2019'", [], |row| row.get(0))
+        .expect("evidence");
+    let honest: Evidence = farmtally_core::codec::decode(&evidence).expect("it reads");
+    let mut bent = honest.clone();
+    let last = bent.statement.len() - 3;
+    bent.statement[last] ^= 1;
+    let offer = |scope: &str, after, evidence: &Evidence| Offer {
+        scope: scope.parse().expect("a scope"),
+        after,
+        entries: Vec::new(),
+        evidence: evidence.clone(),
+    };
+    let cases = [
+        ("a statement that was changed", offer("c/KOLAR/2019", 0, &bent), 422),
+        ("a statement about another scope", offer("c/MALUR/2019", 0, &honest), 422),
+        ("a stretch that leads nowhere", offer("c/KOLAR/2019", 0, &honest), 200),
+        ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 200),
+    ];
+    for (what, offer, status) in cases {
+        let mut request = Forger::request(&[]);
+        request.offers = vec![offer];
+        let body = message::pack(&request).expect("it packs");
+        let response = mallory.sends(&mallory.signed(body));
+        assert_eq!(response.status, status, "{what}: {:?}", message::unpack::<Problem>(&response.body));
+        assert!(!story.lasts(), "{what}");
+    }
+    // A cursor that leads nowhere only keeps the phone itself from handing in.
+    let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
+    assert_eq!(db.execute(sql, []).expect("bent"), 1);
+    story.asha.weighs(story.farmer, None, &[24_000]);
+    story.asha.syncs_wholly();
+    assert!(!story.lasts());
+    story.everybody_is_equal();
+    assert_eq!(story.ravi.sum().gross.0, 110_000);
+}
