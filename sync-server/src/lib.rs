@@ -5,6 +5,7 @@
 //! Read next: `ingest.rs` for what becomes of a bundle, `handover.rs` for one that was carried here, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
 
 mod access;
+mod backup;
 mod enrol;
 mod error;
 mod handover;
@@ -206,7 +207,9 @@ impl Server {
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
             let mut pulled = self.read(organisation, |db| {
-                pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)
+                let mut pulled = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
+                pulled.safe = backup::safe_for(db, device.device, &asked)?;
+                Ok(pulled)
             })?;
             let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
             let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
@@ -228,7 +231,8 @@ impl Server {
         news: &News,
     ) -> Result<Vec<u8>, Error> {
         let device_head = self.device(device.device)?.and_then(|(_, device)| device.head);
-        let statement = Statement { device: device.device, server_time: now, device_head, heads: pulled.heads };
+        let Pulled { heads, safe, .. } = pulled;
+        let statement = Statement { device: device.device, server_time: now, device_head, heads, safe };
         let challenge = self.keys.challenge(now);
         let answer = SyncResponse::sign(&request.body, &statement, news, challenge, self.keys.signing());
         message::pack(&answer).map_err(|error| match error {

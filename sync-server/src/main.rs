@@ -75,6 +75,21 @@ enum Command {
         /// lost, wipe, rekey or work
         order: Order,
     },
+    /// Copy all data into a new folder, while the server works
+    Backup {
+        #[command(flatten)]
+        data: Data,
+        /// The new folder
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Prove that a copy holds what was acknowledged; what two verified copies hold, phones may let go of
+    Verify {
+        #[command(flatten)]
+        data: Data,
+        /// The folder that `backup` made
+        copy: PathBuf,
+    },
     /// See whether this server has lost data, and end the recovery once all phones have been in touch
     #[command(subcommand)]
     Recovery(RecoveryCommand),
@@ -290,6 +305,17 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Grant(command) => grant(command),
         Command::Held(command) => held(command),
+        Command::Backup { data, to } => Ok(data.open_existing()?.back_up(&to)?),
+        Command::Verify { data, copy } => {
+            for (organisation, copied) in data.open_existing()?.verify(&copy)? {
+                let entries: u64 = copied.places.iter().map(|place| place.sequence).sum();
+                let (logs, devices) = (copied.places.len(), copied.devices.len());
+                say(&format_args!(
+                    "{organisation}: {entries} entries of {logs} logs and {devices} devices, all chains hold"
+                ))?;
+            }
+            Ok(())
+        }
         Command::Recovery(RecoveryCommand::Status { place }) => {
             let (server, organisation) = place.open()?;
             match server.recovery(organisation)? {

@@ -6,7 +6,7 @@ use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::limits::FRAME_BYTES;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
-use farmtally_core::sync::message::{Frame, FrameEntry};
+use farmtally_core::sync::message::{Frame, FrameEntry, Safe};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::Error;
@@ -21,6 +21,8 @@ pub(crate) struct Pulled {
     pub(crate) frames: Vec<Frame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
+    /// What the device may let go of.
+    pub(crate) safe: Option<Safe>,
 }
 
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,

@@ -134,6 +134,7 @@ impl Forger {
             own_bytes: false,
             checkpoints: Vec::new(),
             offers: Vec::new(),
+            safe_copy: 0,
             parcels: Vec::new(),
         }
     }

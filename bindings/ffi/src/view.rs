@@ -698,6 +698,8 @@ pub struct SyncStatus {
     pub carried_refused: Option<String>,
     /// When all that waited was last handed over as a file or as codes; says nothing about its arrival
     pub exported_at: Option<Timestamp>,
+    /// Up to when, by the server's clock, two verified copies of its data exist; empty as long as there are none
+    pub copied_at: Option<Timestamp>,
     /// When a run was last complete
     pub synced_at: Option<Timestamp>,
 }
@@ -713,6 +715,7 @@ impl From<client::SyncStatus> for SyncStatus {
             carried: status.carried.parcels,
             carried_refused: status.carried.refused,
             exported_at: status.exported_at,
+            copied_at: status.copied_at,
             synced_at: status.synced_at,
         }
     }

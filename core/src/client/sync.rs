@@ -55,6 +55,9 @@ pub struct SyncStatus {
     pub exported_at: Option<Timestamp>,
     /// When a run was last complete, by this device's clock.
     pub synced_at: Option<Timestamp>,
+    /// Up to when, by the server's clock, two verified copies of its data exist; `None` as long as there are none, and this phone keeps
+    /// everything it handed in.
+    pub copied_at: Option<Timestamp>,
 }
 
 impl FieldClient {
@@ -197,7 +200,9 @@ impl FieldClient {
         Ok(self.store.read(|db| {
             let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
             let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
-            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, carried, exported_at, synced_at })
+            let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
+            let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
+            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, carried, exported_at, synced_at, copied_at })
         })?)
     }
 }

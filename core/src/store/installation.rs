@@ -23,12 +23,14 @@ pub(crate) struct Installation {
     pub(crate) server_time: Timestamp,
     pub(crate) synced_at: Option<Timestamp>,
     pub(crate) certificate: Option<Certificate>,
+    /// When the copy was made, in milliseconds by the server's clock, up to which two copies are safe; 0 for none.
+    pub(crate) safe_copy: u64,
 }
 
 pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key, challenge, server_time_ms,
-             synced_at_ms, certificate
+             synced_at_ms, certificate, safe_copy
          FROM installation",
     )?;
     let installation = statement.query_row([], |row| {
@@ -43,6 +45,7 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
             challenge: Challenge(row.get(7)?),
             server_time: Timestamp(row.get(8)?),
             synced_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+            safe_copy: row.get(11)?,
             certificate: row.get::<_, Option<Vec<u8>>>(10)?.and_then(|bytes| crate::codec::decode(&bytes).ok()),
         })
     });
@@ -121,6 +124,11 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
 
 pub(crate) fn save_contact(db: &Connection, challenge: Challenge, server_time: Timestamp) -> Result<(), Error> {
     db.execute("UPDATE installation SET challenge = ?1, server_time_ms = ?2", (challenge.0, server_time.0))?;
+    Ok(())
+}
+
+pub(crate) fn save_safe_copy(db: &Connection, copy: u64) -> Result<(), Error> {
+    db.execute("UPDATE installation SET safe_copy = ?1", [copy])?;
     Ok(())
 }
 

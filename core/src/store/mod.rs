@@ -141,6 +141,18 @@ impl Store {
         Ok(result)
     }
 
+    /// Copies the database as of one moment into a new file.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        let reader = connect(&self.path, OpenFlags::default())?;
+        reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        std::fs::File::open(path)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| Error::Corrupt { reason: error.to_string() })
+    }
+
     /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.
     ///
     /// # Errors

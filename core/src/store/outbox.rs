@@ -123,6 +123,17 @@ pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Resu
     Ok(())
 }
 
+/// Lets go of bundles that two copies of the server's data contain, unless something in them still waits.
+pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM bundles WHERE device_id = ?1 AND bundle_seq <= ?2 AND is_answered = 1
+             AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)",
+        (device, sequence),
+    )?;
+    Ok(())
+}
+
 /// Notes that bundles are about to leave; from here on the server may have them.
 pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error> {
     let mut statement = db.prepare_cached("UPDATE bundles SET was_sent = 1 WHERE bundle_seq = ?1")?;

@@ -115,6 +115,12 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
     Ok(())
 }
 
+/// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.
+pub(crate) fn let_go(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
+    db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq < ?2", (scope, sequence))?;
+    Ok(())
+}
+
 /// Forgets what was kept of a scope.
 pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1", [scope])?;

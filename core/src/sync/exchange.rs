@@ -13,8 +13,8 @@ use super::authorization::{Authorization, Signed};
 use super::bundle::SCHEMA_VERSION;
 use super::log::Cursor;
 use super::message::{
-    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, PROTOCOL_VERSION, Problem, RekeyRequest, SyncRequest,
-    SyncResponse, WireError,
+    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
+    SyncRequest, SyncResponse, WireError,
 };
 use super::repair::{Divergence, Evidence, Offer};
 use super::seal::seal;
@@ -192,6 +192,7 @@ impl<'a> Exchange<'a> {
                 parcels: parcels.iter().map(|parcel| parcel.bytes.clone().into()).collect(),
                 checkpoints: checkpoints.clone(),
                 offers: Vec::new(),
+                safe_copy: self.installation.safe_copy,
             };
             match message::pack(&request) {
                 Ok(body) => break body,
@@ -234,6 +235,11 @@ impl<'a> Exchange<'a> {
         let mut limit = OFFER_BYTES;
         loop {
             let entries = self.store.read(|db| tail::piece(db, &scope, after, up_to, limit))?;
+            if entries.is_empty() || entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. })) {
+                // Not all of it is here any more: the phone follows the server instead.
+                self.repair.offering.pop();
+                return self.repair_request();
+            }
             let sent = entries.len() as u64;
             let offer = Offer { scope: scope.clone(), after, entries, evidence: evidence.clone() };
             let request = SyncRequest { offers: vec![offer], ..self.bare_request() };
@@ -259,6 +265,7 @@ impl<'a> Exchange<'a> {
             parcels: Vec::new(),
             checkpoints: Vec::new(),
             offers: Vec::new(),
+            safe_copy: 0,
         }
     }
 
@@ -372,6 +379,11 @@ impl<'a> Exchange<'a> {
         self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             outbox::offer_again(db, self.installation.device, known)?;
+            if let Some(safe) = &statement.safe {
+                installation::save_safe_copy(db, safe.copy)?;
+                safe.scopes.iter().try_for_each(|(scope, sequence)| tail::let_go(db, scope, *sequence))?;
+                outbox::let_go(db, self.installation.device, safe.bundle)?;
+            }
             for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
                     let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;

@@ -275,6 +275,14 @@ pub struct SyncRequest {
     /// What the server may have lost. Whoever offers asks for nothing else in the same request.
     #[cbor(n(8), default, skip_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
+    /// The [`Safe`] that the device knows; 0 for none.
+    #[cbor(n(9), default, skip_if = "is_none")]
+    pub safe_copy: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "that is how the derive calls it")]
+fn is_none(copy: &u64) -> bool {
+    *copy == 0
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -378,6 +386,24 @@ pub struct Statement {
     /// The heads of the scopes that have news for the device; of the others it has the head already.
     #[n(3)]
     pub heads: Vec<Cursor>,
+    /// What the device may let go of; absent if it knows that already, or there are no two verified copies yet.
+    #[n(4)]
+    pub safe: Option<Safe>,
+}
+
+/// What two verified copies of the server's data contain.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Safe {
+    /// When the older of the two was made, in milliseconds; names the pair.
+    #[n(0)]
+    pub copy: u64,
+    /// Up to where it has each scope's log.
+    #[n(1)]
+    pub scopes: Vec<(Scope, u64)>,
+    /// Up to which bundle of the device.
+    #[n(2)]
+    pub bundle: u64,
 }
 
 /// The newest bundle of a device that the server has.

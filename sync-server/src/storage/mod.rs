@@ -4,6 +4,8 @@
 
 mod sqlite;
 
+use std::path::Path;
+
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
@@ -21,7 +23,7 @@ use farmtally_core::units::{
     ReviewId, Timestamp, UserId,
 };
 
-pub use sqlite::SqliteStorage;
+pub use sqlite::{SqliteStorage, check_copy};
 
 use crate::Error;
 
@@ -68,6 +70,12 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`Error::Storage`].
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
+
+    /// Copies all data into a folder, each organisation as of one moment.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
 
 /// What runs in a transaction.
@@ -220,6 +228,17 @@ pub struct Recovery {
     pub ended_at: Option<Timestamp>,
 }
 
+/// What a copy of an organisation's data contains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// When the copy was made.
+    pub made_at: Timestamp,
+    /// Where each log ends in it.
+    pub places: Vec<Cursor>,
+    /// The newest bundle of each device in it.
+    pub devices: Vec<(DeviceId, u64)>,
+}
+
 /// An entry that waits for other changes, or for a newer server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeferredEntry {
@@ -301,6 +320,10 @@ pub trait Transaction {
     /// Lets go of a change that waited, whoever handed it over.
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
 
+    /// Notes a verified copy.
+    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
+    /// Verified copies, the newest first, at most `limit` of them.
+    fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error>;
     /// The newest recovery, whether or not it lasts.
     fn recovery(&mut self) -> Result<Option<Recovery>, Error>;
     /// Notes a recovery, or its end.

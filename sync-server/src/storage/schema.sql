@@ -95,6 +95,13 @@ CREATE TABLE recoveries (
     ended_at_ms   INTEGER                        -- null while it lasts
 ) STRICT;
 
+-- Copies of this database that were verified, and what they contain.
+CREATE TABLE backups (
+    made_at_ms     INTEGER NOT NULL PRIMARY KEY,
+    verified_at_ms INTEGER NOT NULL,
+    content        BLOB NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
+) STRICT;
+
 -- Pieces of what devices offer back, until they reach what this server had signed.
 CREATE TABLE staged (
     device_id BLOB NOT NULL,

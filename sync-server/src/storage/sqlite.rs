@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{ChangeHash, Kind, Merged};
+use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
@@ -21,11 +21,11 @@ use farmtally_core::units::{
     BusinessDate, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, Timestamp,
     UserId,
 };
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::{
-    DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Recovery, ReturnedEntry, Storage,
-    StoredBundle, Transaction, Work,
+    Copied, DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Recovery, ReturnedEntry,
+    Storage, StoredBundle, Transaction, Work,
 };
 use crate::Error;
 
@@ -103,9 +103,64 @@ impl Storage for SqliteStorage {
         self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
     }
 
+    fn copy_to(&self, folder: &Path) -> Result<(), Error> {
+        // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
+        for organisation in self.organisations()? {
+            let store = self.store(organisation)?;
+            store.copy_to(&folder.join(format!("{organisation}.db")))?;
+        }
+        Ok(self.control.copy_to(&folder.join("control.db"))?)
+    }
+
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
         Ok(self.store(organisation)?.scrub()?)
     }
+}
+
+/// Works every log of a copied file out again, entry by entry, and says what the copy contains.
+///
+/// # Errors
+/// [`Error::Setup`] naming what does not come out, [`Error::Storage`].
+pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, Error> {
+    let wrong = |reason: String| Error::Setup { reason: format!("{}: {reason}", path.display()) };
+    let db = sql(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+    let state: String = sql(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
+    if state != "ok" {
+        return Err(wrong(state));
+    }
+    let mut tx = SqliteTransaction(&db, BTreeMap::new());
+    let mut places = Vec::new();
+    for scope in tx.scopes()? {
+        let mut at = Cursor::start(organisation, scope.clone());
+        loop {
+            let batch = tx.entries_after(&scope, at.sequence, 1_000)?;
+            if batch.is_empty() {
+                break;
+            }
+            for LogEntry { cursor, content, .. } in batch {
+                at.advance(match &content {
+                    LogContent::Change { hash, change: Some(change), .. }
+                        if Change::hash_of_stripped(change) != *hash =>
+                    {
+                        return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
+                    }
+                    LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
+                    LogContent::Decision(decision, _) => EntryHash::of_decision(decision),
+                });
+                if at != cursor {
+                    return Err(wrong(format!("the chain of {scope} breaks at entry {}", cursor.sequence)));
+                }
+            }
+        }
+        if tx.head(&scope)?.as_ref() != Some(&at) {
+            return Err(wrong(format!("the log of {scope} ends before its head")));
+        }
+        places.push(at);
+    }
+    let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
+    let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(|error| wrong(error.to_string()))?;
+    let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), places, devices })
 }
 
 fn sql<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
@@ -402,6 +457,23 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         self.run("DELETE FROM deferred WHERE document_id = ?1 AND change_hash = ?2", (document, change))
+    }
+
+    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+        self.run(
+            "INSERT OR REPLACE INTO backups (made_at_ms, verified_at_ms, content) VALUES (?1, ?2, ?3)",
+            (copied.made_at.0, verified_at.0, encode(&(copied.places.clone(), copied.devices.clone()))),
+        )
+    }
+
+    fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error> {
+        let query = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
+        let rows = self.rows(query, [limit], |row| Ok((Timestamp(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
+        let copied = |(made_at, content): (Timestamp, Vec<u8>)| {
+            let (places, devices) = decode(&content).map_err(corrupt)?;
+            Ok(Copied { made_at, places, devices })
+        };
+        rows.into_iter().map(copied).collect()
     }
 
     fn recovery(&mut self) -> Result<Option<Recovery>, Error> {

@@ -1,0 +1,76 @@
+//! Copies of the data, and the proof that they hold what was acknowledged.
+//!
+//! A copy counts only once it was verified: every log's chain worked out again from the first entry on. Phones keep what two verified copies
+//! do not contain, so that a server that is set back to either of them gets everything back.
+
+use std::path::Path;
+
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::message::{Safe, SyncRequest};
+use farmtally_core::units::{DeviceId, OrganisationId};
+
+use crate::storage::{Copied, Transaction, check_copy};
+use crate::{Error, Server};
+
+/// Verified copies that must contain something before phones may let go of it.
+const COPIES: usize = 2;
+
+impl Server {
+    /// Copies all data into a new folder, while the server works. Keys and journal stay out: they are kept elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if the folder is there already or can't be written, [`Error::Storage`].
+    pub fn back_up(&self, to: &Path) -> Result<(), Error> {
+        let setup = |error: std::io::Error| Error::Setup { reason: format!("{}: {error}", to.display()) };
+        if to.exists() {
+            return Err(Error::Setup { reason: format!("{} is there already: name a new folder", to.display()) });
+        }
+        std::fs::create_dir_all(to).map_err(setup)?;
+        self.storage.copy_to(to)
+    }
+
+    /// Verifies a copy and notes what it contains, organisation by organisation.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
+    pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
+        let mut verified = Vec::new();
+        for organisation in self.organisations()? {
+            let path = copy.join(format!("{organisation}.db"));
+            if !path.is_file() {
+                // Created since.
+                continue;
+            }
+            let copied = check_copy(&path, organisation)?;
+            self.write(organisation, |db| {
+                for place in &copied.places {
+                    let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
+                    if place.sequence > 0 && known.as_ref() != Some(place) {
+                        let reason = format!("the copy's log of {} is not this server's", place.scope);
+                        return Err(Error::Setup { reason });
+                    }
+                }
+                db.save_backup(&copied, self.environment.clock.now())
+            })?;
+            verified.push((organisation, copied));
+        }
+        if verified.is_empty() {
+            return Err(Error::Setup { reason: format!("{} holds no copy of this server's data", copy.display()) });
+        }
+        Ok(verified)
+    }
+}
+
+/// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
+pub(crate) fn safe_for(db: &mut dyn Transaction, device: DeviceId, asked: &SyncRequest) -> Result<Option<Safe>, Error> {
+    let copies = db.backups(COPIES)?;
+    let (Some(oldest), true) = (copies.last(), copies.len() == COPIES) else { return Ok(None) };
+    let copy = u64::try_from(oldest.made_at.0).unwrap_or(0);
+    if copy == asked.safe_copy {
+        return Ok(None);
+    }
+    let bundle = oldest.devices.iter().find(|(id, _)| *id == device).map_or(0, |(_, sequence)| *sequence);
+    let is_read = |scope: &Scope| asked.cursors.iter().any(|cursor| cursor.scope == *scope);
+    let places = oldest.places.iter().filter(|place| is_read(&place.scope));
+    Ok(Some(Safe { copy, scopes: places.map(|place| (place.scope.clone(), place.sequence)).collect(), bundle }))
+}

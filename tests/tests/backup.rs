@@ -1,0 +1,93 @@
+//! Copies of the server's data: what counts as one, and what phones let go of because of two.
+
+use std::path::{Path, PathBuf};
+
+use farmtally_tests::{Market, Person, fingerprint};
+
+fn count(person: &Person, table: &str) -> i64 {
+    let db = rusqlite::Connection::open(person.database()).expect("it opens");
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a count")
+}
+
+fn copy(market: &Market, name: &str) -> PathBuf {
+    let folder = market.phone(name);
+    market.server.back_up(&folder).expect("copied");
+    folder
+}
+
+fn change(market: &Market, copy: &Path, sql: &str) -> String {
+    let db = rusqlite::Connection::open(copy.join(format!("{}.db", market.organisation))).expect("it opens");
+    assert!(db.execute(sql, []).expect("changed") > 0, "{sql}");
+    drop(db);
+    market.server.verify(copy).expect_err("not what was logged").to_string()
+}
+
+#[test]
+fn phones_keep_everything_until_two_verified_copies_have_it() {
+    let mut market = Market::open(1);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    for grams in [20_000, 21_000, 22_000] {
+        asha.weighs(farmer, None, &[grams]);
+        asha.syncs_wholly();
+    }
+    ravi.syncs_wholly();
+    let kept = (count(&asha, "bundles"), count(&ravi, "log_tail"));
+    let first = copy(&market, "first");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.sync_status().expect("a status").copied_at, None, "a copy that nobody verified is none");
+    market.server.verify(&first).expect("verified");
+    ravi.syncs_wholly();
+    assert_eq!((count(&asha, "bundles"), count(&ravi, "log_tail")), kept, "one is not enough");
+
+    asha.weighs(farmer, None, &[23_000]);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let second = copy(&market, "second");
+    let verified = market.server.verify(&second).expect("verified");
+    assert_eq!(verified.len(), 1);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert!(asha.client.sync_status().expect("a status").copied_at.is_some());
+    assert_eq!(count(&asha, "bundles"), 1, "what came after the older copy");
+    assert!(count(&ravi, "log_tail") < kept.1);
+
+    // Set back to the older of the two: everything comes back all the same.
+    let healthy = fingerprint(&ravi.database());
+    market.sets_back(&first, false);
+    for _ in 0..2 {
+        asha.syncs_wholly();
+        ravi.syncs_wholly();
+    }
+    assert_eq!(fingerprint(&market.server_database()), healthy);
+    assert_eq!(fingerprint(&asha.database()), healthy);
+    asha.weighs(farmer, None, &[24_000]);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(ravi.sum().gross.0, 110_000);
+}
+
+#[test]
+fn a_copy_that_is_not_what_was_logged_is_refused() {
+    let mut market = Market::open(2);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    let sql = "UPDATE log SET body = x'0102' WHERE scope = 'c/KOLAR/2019' AND seq = 1";
+    assert!(change(&market, &copy(&market, "a byte"), sql).contains("not what was logged"));
+    let sql = "UPDATE log SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
+    assert!(change(&market, &copy(&market, "a chain"), sql).contains("breaks"));
+    let sql = "DELETE FROM log WHERE scope = 'c/KOLAR/2019'";
+    assert!(change(&market, &copy(&market, "an end"), sql).contains("before its head"));
+    let whole = copy(&market, "whole");
+    assert!(market.server.back_up(&whole).is_err(), "never over another copy");
+    assert!(market.server.verify(&market.phone("nothing")).is_err());
+    let damaged = copy(&market, "damaged");
+    let file = damaged.join(format!("{}.db", market.organisation));
+    let mut bytes = std::fs::read(&file).expect("bytes");
+    bytes[4096..8192].fill(0xff);
+    std::fs::write(&file, bytes).expect("written");
+    assert!(market.server.verify(&damaged).is_err());
+    market.server.verify(&whole).expect("verified");
+}
