@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use crate::error::FieldError;
 use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
 use crate::view::{
-    DeliveryPage, DeliveryView, FarmerRow, FarmerView, FrameProgress, InboxItem, LoadView, Reference, Session,
-    SyncReport, SyncStatus, Today,
+    Access, DeliveryPage, DeliveryView, FarmerRow, FarmerView, FrameProgress, InboxItem, LoadView, PhoneUser,
+    Reference, Session, SyncReport, SyncStatus, Today,
 };
 
 /// Rows on a page at most.
@@ -125,6 +125,25 @@ impl FieldClient {
     pub async fn session(&self) -> Result<Option<Session>, FieldError> {
         self.call(|engine| Ok(engine.core.session().map(|session| Session::of(session, &engine.core.reference()))))
             .await
+    }
+
+    /// Everybody who may use this phone, by name.
+    pub async fn users(&self) -> Result<Vec<PhoneUser>, FieldError> {
+        self.call(|engine| Ok(engine.core.users().into_iter().map(PhoneUser::from).collect())).await
+    }
+
+    /// Hands the phone to another of its users. What anybody recorded on it goes up with the next sync, whoever syncs.
+    pub async fn switch_user(&self, user_id: String) -> Result<Session, FieldError> {
+        self.call(move |engine| {
+            let session = engine.core.switch_user(read("user_id", &user_id)?)?;
+            Ok(Session::of(session, &engine.core.reference()))
+        })
+        .await
+    }
+
+    /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
+    pub async fn access(&self) -> Result<Access, FieldError> {
+        self.call(|engine| Ok(engine.core.access().into())).await
     }
 
     /// Enrols this installation with a code from the office. Needs the network, once; an attempt whose answer was lost may be repeated.
@@ -284,6 +303,11 @@ impl FieldClient {
     /// What waits for a person: held changes, conflicts, reviews.
     pub async fn inbox(&self) -> Result<Vec<InboxItem>, FieldError> {
         self.call(|engine| Ok(engine.core.inbox()?.into_iter().map(InboxItem::from).collect())).await
+    }
+
+    /// Puts away something that the office sent back, once the author has seen it. Putting away twice is putting away once.
+    pub async fn put_away(&self, number: i64) -> Result<(), FieldError> {
+        self.call(move |engine| Ok(engine.core.put_away(number)?)).await
     }
 
     /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does

@@ -48,6 +48,44 @@ impl Session {
     }
 }
 
+/// Somebody who may use this phone.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct PhoneUser {
+    /// Who
+    pub user_id: String,
+    /// Their name
+    pub name: String,
+    /// clerk, field_manager or dispatcher
+    pub role: String,
+}
+
+impl From<client::PhoneUser> for PhoneUser {
+    fn from(user: client::PhoneUser) -> Self {
+        Self { user_id: user.user.to_string(), name: user.name, role: user.role.name().to_owned() }
+    }
+}
+
+/// What this phone may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum Access {
+    /// Everything that the user's grant says
+    Full,
+    /// Fourteen days without contact: recording goes on, everything else waits for a sync
+    RecordOnly,
+    /// Twenty-one days without contact, or by order of the office: hand in, nothing else
+    Locked,
+}
+
+impl From<client::Access> for Access {
+    fn from(access: client::Access) -> Self {
+        match access {
+            client::Access::Full => Self::Full,
+            client::Access::RecordOnly => Self::RecordOnly,
+            client::Access::Locked => Self::Locked,
+        }
+    }
+}
+
 /// A type of bag or crate.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct BagType {
