@@ -2,12 +2,14 @@
 //!
 //! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
 
+mod capture;
 mod cast;
 mod forger;
 mod market;
 mod network;
 mod world;
 
+pub use capture::{Capture, Exchange};
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, fingerprint};
