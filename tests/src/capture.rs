@@ -63,7 +63,7 @@ impl Capture {
         let asha = hire(&mut market, "Asha", "field_manager", "KOLAR");
         let ravi = hire(&mut market, "Ravi", "dispatcher", "KOLAR");
         let manju = hire(&mut market, "Manju", "field_manager", "KOLAR");
-        let parcels = work(&asha, &ravi);
+        let parcels = one_of_everything(&asha, &ravi);
         ravi.carries(&parcels);
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
@@ -109,7 +109,7 @@ impl Capture {
 }
 
 /// All kinds of records with all their keys, and Asha's part of them as a file of parcels.
-fn work(asha: &Person, ravi: &Person) -> Vec<u8> {
+pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
     let other = asha.registers("Lakshmi Devi", "Vemagal", "");
     rename(asha, &other, "Muniyappa");

@@ -9,7 +9,7 @@ mod market;
 mod network;
 mod world;
 
-pub use capture::{Capture, Exchange};
+pub use capture::{Capture, Exchange, one_of_everything};
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, fingerprint};
