@@ -5,6 +5,7 @@
 mod capture;
 mod cast;
 mod forger;
+pub mod fuzz;
 mod market;
 mod network;
 mod world;
