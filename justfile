@@ -40,3 +40,8 @@ python:
 # Check licences, sources and known faults of the dependencies
 deny:
     tests/run deny
+
+# Fuzz one decoder of tests/src/fuzz.rs for some seconds; needs cargo-fuzz
+fuzz target seconds="600":
+    cargo test -p farmtally-tests --test fuzz -- --ignored seeds_for_a_long_run
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz {{ target }} -- -max_total_time={{ seconds }} -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=1024

@@ -52,7 +52,15 @@ fn open(
     };
     let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(Refusal::UnknownDevice)) };
     let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else { return Ok(Err(Refusal::UnknownDevice)) };
-    Ok(bundle.verify(&key).map(|()| bundle))
+    if let Err(refusal) = bundle.verify(&key) {
+        return Ok(Err(refusal));
+    }
+    for (_, entry) in bundle.entries().filter(|(_, entry)| entry.erased.is_some()) {
+        if !db.is_erased(entry.document)? {
+            return Ok(Err(Refusal::Incomplete));
+        }
+    }
+    Ok(Ok(bundle))
 }
 
 fn judge(

@@ -272,8 +272,9 @@ impl Server {
 
 fn require_protocol(protocol: u16) -> Result<(), Error> {
     match protocol {
-        PROTOCOL_VERSION => Ok(()),
         0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
+        // However old the phone is: what it recorded must come in.
+        1..=PROTOCOL_VERSION => Ok(()),
         newer => Err(Error::Incompatible {
             reason: format!("protocol {newer} is newer than this server: update the server"),
         }),

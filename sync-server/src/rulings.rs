@@ -132,9 +132,13 @@ impl Server {
     fn forget(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
         let erased_at = self.environment.clock.now();
         self.write(organisation, |db| {
-            let Some(stored) = db.document(document)? else { return Ok(()) };
+            let stored = db.document(document)?;
             let erasure = Erasure { document, erased_at };
-            db.erase(&erasure)?;
+            // A restored database may not have the document, and must not take it back from a phone either.
+            if stored.is_some() || !db.is_erased(document)? {
+                db.erase(&erasure)?;
+            }
+            let Some(stored) = stored else { return Ok(()) };
             let work = db.next_work()?;
             decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))
         })?;

@@ -34,13 +34,8 @@ pub struct Person {
 }
 
 impl Person {
-    pub(crate) fn new(
-        name: &str,
-        folder: &Path,
-        environment: Environment,
-        clock: &Arc<TestClock>,
-        network: Network,
-    ) -> Self {
+    /// Somebody with a phone on the files in a folder.
+    pub fn new(name: &str, folder: &Path, environment: Environment, clock: &Arc<TestClock>, network: Network) -> Self {
         Self {
             name: name.to_owned(),
             client: FieldClient::open(folder, environment.clone()).expect("a phone"),

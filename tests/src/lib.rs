@@ -2,12 +2,15 @@
 //!
 //! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
 
+mod capture;
 mod cast;
 mod forger;
+pub mod fuzz;
 mod market;
 mod network;
 mod world;
 
+pub use capture::{Capture, Exchange, one_of_everything};
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, copy_folder, fingerprint};

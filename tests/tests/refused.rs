@@ -5,21 +5,25 @@
 
 use std::io::Read;
 use std::num::NonZeroU64;
+use std::path::Path;
 
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use farmtally_core::records::{Change, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::{self, Bundle, Entry};
 use farmtally_core::sync::message::{
-    self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, Verdict,
+    self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, DeviceId, GrantId, OrganisationId};
-use farmtally_tests::{ADDRESS, Fault, Forger, Market, Person, bent_change, fate, fates, fingerprint, forged_change};
+use farmtally_sync_server::Server;
+use farmtally_tests::{
+    ADDRESS, Fault, Forger, Market, Person, bent_change, environment, fate, fates, fingerprint, forged_change,
+};
 
 /// A market in which Asha has sealed a bundle that never arrived, and Mallory has a copy of it.
 struct Intercepted {
@@ -113,6 +117,72 @@ fn a_bundle_that_was_cut_or_has_bytes_behind_it_is_refused() {
         assert_eq!(refusal, "bundle_unreadable");
     }
     story.ends_well();
+}
+
+#[test]
+fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
+    let story = Intercepted::new(5);
+    let bundle = Bundle::parse(&story.bytes).expect("a bundle");
+    let last = bundle.transactions.len() - 1;
+    let variant = |bend: &dyn Fn(&mut Entry)| {
+        let mut bundle = bundle.clone();
+        bend(&mut bundle.transactions[last].entries[0]);
+        bundle.to_bytes()
+    };
+    let other = bundle.transactions[0].entries[0].change.clone();
+    // The signature covers the hash: whoever carries a bundle could keep that, and put other bytes or none beside it.
+    let swapped = variant(&|entry| {
+        entry.erased = Some(entry.change_hash());
+        entry.change.clone_from(&other);
+    });
+    let doubled = variant(&|entry| entry.erased = Some(entry.change_hash()));
+    let emptied = variant(&|entry| {
+        entry.erased = Some(entry.change_hash());
+        entry.change.clear();
+    });
+    let refusals = story.refusals(&[swapped, doubled, emptied]);
+    assert_eq!(refusals, ["bundle_unreadable", "bundle_unreadable", "bundle_incomplete"]);
+    story.ends_well();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
+    let Intercepted { market, asha, mallory, bytes } = Intercepted::new(7);
+    let (now, backup) = (market.server_folder(), market.phone("backup"));
+    copy(&now.join("data"), &backup.join("data"));
+    asha.syncs_wholly();
+    let farmer = asha.client.farmers(&"KOLAR".parse().expect("a code"), "Lakshmi", 1).expect("rows")[0].farmer_id;
+    market.server.erase_farmer(market.organisation, farmer).expect("erased");
+    copy(&now.join("keys"), &backup.join("keys"));
+    copy(&now.join("journal"), &backup.join("journal"));
+
+    let restored = Server::open(&backup, environment(&market.clock, 70)).expect("a server");
+    let request = mallory.signed(message::pack(&Forger::request(&[bytes])).expect("it packs"));
+    let answer: SyncResponse = message::unpack(&restored.respond(&request).body).expect("an answer");
+    let server_key = VerifyingKey::from_bytes(&mallory.server_key).expect("a key");
+    let news = answer.open(&request.body, &server_key).expect("signed").1;
+    let verdicts = fates(&news.verdicts[0]);
+    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "erased", "logged"]);
+
+    // The phone's own copy of the bundle has lost the bytes too, and is a bundle still.
+    asha.syncs_wholly();
+    let erased = Forger::with_phone_of(&asha, &market).bundles();
+    let verdicts = fates(&mallory.carries(&erased)[0]);
+    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged", "logged"], "all was in the log");
+    assert_eq!(Bundle::parse(&erased[0]).expect("a bundle").entries().filter(|(_, it)| it.erased.is_some()).count(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One Automerge change: the unit that is recorded, sent, logged and merged.
 //!
-//! Owns the border to Automerge's change format. Invariant: a [`Change`] has parsed, its hash is that of its bytes,
-//! and its operations can be read without a panic.
+//! Owns the border to Automerge's change format. Invariant: a [`Change`] has parsed, its hash is that of its bytes, these are what Automerge
+//! itself writes for its content, and its operations can be read without a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -95,7 +95,13 @@ impl Change {
             return Err(Error::malformed(format!("more than {MAX_OPERATIONS} operations")));
         }
         let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
-        Self::from_inner(inner)
+        let change = Self::from_inner(inner)?;
+        // Automerge takes a change that is written in another way than its own, but cannot load the document that it saves then (0.12.0).
+        let rewritten = guarded(|| automerge::Change::from(change.expanded.clone()))?;
+        if rewritten.hash() != change.inner.hash() {
+            return Err(Error::malformed("not written as Automerge writes it"));
+        }
+        Ok(change)
     }
 
     pub(super) fn from_inner(inner: automerge::Change) -> Result<Self, Error> {

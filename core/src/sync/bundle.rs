@@ -52,6 +52,9 @@ pub enum Refusal {
     /// Larger than a bundle may be.
     #[error("the bundle is too large")]
     TooLarge,
+    /// The bytes of a change were left out, though nobody has erased its document.
+    #[error("a change is missing in the bundle")]
+    Incomplete,
 }
 
 impl Refusal {
@@ -64,6 +67,7 @@ impl Refusal {
             Self::UnknownDevice => "bundle_device_unknown",
             Self::BadSignature => "bundle_signature_wrong",
             Self::TooLarge => "bundle_too_large",
+            Self::Incomplete => "bundle_incomplete",
         }
     }
 }
@@ -259,6 +263,10 @@ impl Bundle {
             return Err(Refusal::UnknownVersion);
         }
         if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
+            return Err(Refusal::Unreadable);
+        }
+        // The signature covers the hash that stands for erased bytes, so it says nothing about bytes beside it.
+        if bundle.entries().any(|(_, entry)| entry.erased.is_some() && !entry.change.is_empty()) {
             return Err(Refusal::Unreadable);
         }
         Ok(bundle)

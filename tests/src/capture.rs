@@ -1,0 +1,194 @@
+//! What phones and server say to each other on a day on which everything happens once.
+
+use std::sync::{Mutex, PoisonError};
+
+use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, OpenLoad};
+use farmtally_core::decisions::Order;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::sync::message::{self, SyncRequest};
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::units::{GrantId, Position};
+
+use crate::{ADDRESS, Forger, Market, Person, reason};
+
+/// One request with its answer.
+pub type Exchange = (WireRequest, WireResponse);
+
+/// All that was said on the day, and where it left things.
+pub struct Capture {
+    /// The market, with the server's database.
+    pub market: Market,
+    /// Requests and answers in their order.
+    pub heard: Vec<Exchange>,
+    /// A file of parcels that Asha handed over.
+    pub parcels: Vec<u8>,
+    /// The field manager, in whose outbox nothing is left.
+    pub asha: Person,
+}
+
+/// Hears what goes over a network.
+struct Tap<'a> {
+    network: &'a dyn Transport,
+    heard: &'a Mutex<Vec<Exchange>>,
+}
+
+impl Transport for Tap<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let response = self.network.send(request)?;
+        hear(self.heard, request, &response);
+        Ok(response)
+    }
+}
+
+fn hear(heard: &Mutex<Vec<Exchange>>, request: &WireRequest, response: &WireResponse) {
+    heard.lock().unwrap_or_else(PoisonError::into_inner).push((request.clone(), response.clone()));
+}
+
+impl Capture {
+    /// Plays the day: every kind of record, decision, verdict, frame entry, request and refusal occurs.
+    pub fn of_a_day(seed: u64) -> Self {
+        let mut market = Market::open(seed);
+        let heard = Mutex::default();
+        let syncs = |person: &Person| {
+            person.client.sync(&Tap { network: &person.network, heard: &heard }, &|_| ()).expect("a sync")
+        };
+        let hire = |market: &mut Market, name: &str, role: &str, centre: &str| {
+            let (person, code) = (market.meets(name), market.code(name, role, centre));
+            let tap = Tap { network: &person.network, heard: &heard };
+            person.client.enrol(&tap, ADDRESS, &code, "test phone").expect("enrolled");
+            person
+        };
+        let pushes = |forger: &Forger, request: &WireRequest| hear(&heard, request, &forger.sends(request));
+
+        let asha = hire(&mut market, "Asha", "field_manager", "KOLAR");
+        let ravi = hire(&mut market, "Ravi", "dispatcher", "KOLAR");
+        let manju = hire(&mut market, "Manju", "field_manager", "KOLAR");
+        let parcels = one_of_everything(&asha, &ravi);
+        ravi.carries(&parcels);
+        for person in [&ravi, &asha, &manju, &ravi] {
+            syncs(person);
+        }
+
+        // What follows from a change that has not come waits; the phone brings both afterwards.
+        let farmer = asha.registers("Venkatesh", "Narsapura", "").farmer_id;
+        let recorded = asha.weighs(farmer, None, &[30_000]).delivery_id;
+        asha.amends(recorded, 31_000).expect("amended");
+        let mut forger = Forger::with_phone_of(&asha, &market);
+        let amendment = forger.outbox().pop().expect("an amendment");
+        forger.sequence = 1_000;
+        let bundle = forger.seals(vec![amendment]).to_bytes();
+        pushes(&forger, &forger.signed(message::pack(&Forger::request(&[bundle])).expect("it packs")));
+        syncs(&asha);
+
+        move_and_forget(&market, &asha, &ravi, &syncs);
+        hire(&mut market, "Sita", "clerk", "MALUR");
+        hire(&mut market, "Gopal", "clerk", "KOLAR");
+
+        let forger = Forger::with_phone_of(&manju, &market);
+        hold(&market, &manju, farmer, &syncs);
+        let carried = message::pack(&Forger::request(&forger.bundles())).expect("it packs");
+        pushes(&forger, &forger.signed(carried));
+
+        // A new key for Asha's phone; a draft and the end for Ravi's.
+        let code = |person: &Person| person.client.session().expect("a session").device_code;
+        market.server.order(market.organisation, code(&asha), Order::Rekey).expect("ordered");
+        syncs(&asha);
+        let draft = ravi.starts(Some(farmer), None);
+        ravi.adds_bag(&draft, 17_000);
+        let forger = Forger::with_phone_of(&ravi, &market);
+        market.server.order(market.organisation, code(&ravi), Order::Wipe).expect("ordered");
+        syncs(&ravi);
+
+        let body = |protocol| message::pack(&SyncRequest { protocol, ..Forger::request(&[]) }).expect("it packs");
+        pushes(&forger, &forger.signed(body(2)));
+        pushes(&forger, &WireRequest { authorization: None, ..forger.signed(body(1)) });
+        pushes(&forger, &WireRequest { path: "/v1/nowhere", ..forger.signed(body(1)) });
+        let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Self { market, heard, parcels, asha }
+    }
+}
+
+/// All kinds of records with all their keys, and Asha's part of them as a file of parcels.
+pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
+    let other = asha.registers("Lakshmi Devi", "Vemagal", "");
+    rename(asha, &other, "Muniyappa");
+    let load = asha.opens("KA07A1111");
+    asha.client.set_lorry(load.basis, &"KA07A2222".parse().expect("a plate")).expect("corrected");
+    let contended = OpenLoad {
+        centre: "KOLAR".parse().expect("a code"),
+        commodity: "TOMATO".parse().expect("a code"),
+        lorry: "KA07A2222".parse().expect("a plate"),
+        driver: Some("Basavaraj".into()),
+    };
+    ravi.client.open_load(&contended).expect("a load");
+    ravi.joins(&load.join_code);
+    let mut draft = asha.starts(Some(farmer.farmer_id), Some(load.load.load_id));
+    draft = asha.adds_bag(&draft, 21_000);
+    draft = asha.adds_bag(&draft, 22_500);
+    let position = Position { latitude_e7: 131_367_000, longitude_e7: 781_289_000, accuracy_cm: 800, age_ms: 1_200 };
+    let details = [
+        DraftEdit::AddReading("14.5".parse().expect("a share")),
+        DraftEdit::SetPosition(position),
+        DraftEdit::SetDeclaredBags(Some(2)),
+    ];
+    draft = asha.client.edit_draft(draft.basis, &details).expect("edited");
+    let delivery = asha.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
+    asha.amends(delivery.delivery_id, 19_000).expect("amended");
+    let amended = asha.client.delivery(delivery.delivery_id).expect("a delivery");
+    let edits = [
+        DeliveryEdit::VoidBag { key: amended.bags[0].key.clone(), reason: reason("counted_twice") },
+        DeliveryEdit::SetLoad(None),
+        DeliveryEdit::SetBusinessDate("2019-05-08".parse().expect("a date")),
+        DeliveryEdit::SetDeclaredBags(Some(3)),
+    ];
+    asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
+    let voided = asha.weighs(other.farmer_id, Some(load.load.load_id), &[18_000]).delivery_id;
+    asha.voids(voided).expect("voided");
+    asha.weighs(other.farmer_id, Some(load.load.load_id), &[18_500]);
+    asha.closes(load.load.load_id).expect("closing");
+    asha.exports()
+}
+
+fn rename(person: &Person, farmer: &FarmerView, name: &str) {
+    let details = ContactDetails { name: name.into(), village: "Hudukula".into(), phone: "08152222222".into() };
+    person.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
+}
+
+/// A delivery goes to another centre, a farmer is forgotten, and what a phone wrote about them meanwhile comes too late.
+fn move_and_forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Person) -> R) {
+    let farmer = asha.registers("Chowdamma", "Sugatur", "");
+    let moved = asha.weighs(farmer.farmer_id, None, &[26_000]).delivery_id;
+    for person in [asha, ravi] {
+        syncs(person);
+    }
+    let to = "c/MALUR/2019".parse().expect("a scope");
+    market.server.move_document(market.organisation, moved.into(), &to).expect("moved");
+    asha.amends(moved, 27_000).expect("amended");
+    let farmer = asha.client.farmer(farmer.farmer_id).expect("a farmer");
+    rename(asha, &farmer, "Chowdamma B");
+    market.server.erase_farmer(market.organisation, farmer.farmer_id).expect("erased");
+    for person in [asha, ravi] {
+        syncs(person);
+    }
+}
+
+/// Manju's phone is lost and found, her grant ends, she is suspended; one of her deliveries counts, the other goes back.
+fn hold<R>(market: &Market, manju: &Person, farmer: farmtally_core::units::FarmerId, syncs: &impl Fn(&Person) -> R) {
+    syncs(manju);
+    let session = manju.client.session().expect("a session");
+    let grant: GrantId = session.grant.expect("a grant").grant;
+    let approved = manju.weighs(farmer, None, &[40_000]).delivery_id;
+    let returned = manju.weighs(farmer, None, &[41_000]).delivery_id;
+    manju.amends(approved, 42_000).expect("amended");
+    let (server, organisation) = (&market.server, market.organisation);
+    server.order(organisation, session.device_code, Order::Lost).expect("ordered");
+    syncs(manju);
+    server.approve(organisation, approved.into(), None).expect("approved");
+    server.give_back(organisation, returned.into(), None, "weigh it again").expect("returned");
+    server.suspend(organisation, "Manju", true).expect("suspended");
+    server.suspend(organisation, "Manju", false).expect("lifted");
+    server.revoke(organisation, grant).expect("revoked");
+    server.order(organisation, session.device_code, Order::Work).expect("ordered");
+    syncs(manju);
+}

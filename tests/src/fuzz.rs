@@ -1,0 +1,429 @@
+//! Every decoder, as functions of bytes that may be anything.
+//!
+//! None may panic, or take more memory than its limits say; what it reads must read as the same once it is written again. `tests/fuzz.rs` runs
+//! them on bent copies of real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use automerge::transaction::Transactable;
+use automerge::{Automerge, ROOT};
+use ed25519_dalek::SigningKey;
+use farmtally_core::client::Draft;
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::Decision;
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES};
+use farmtally_core::records::{self, Change, Kind};
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::authorization::Authorization;
+use farmtally_core::sync::bundle::Bundle;
+use farmtally_core::sync::handover::Parcel;
+use farmtally_core::sync::message::{
+    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest, Statement,
+    SyncRequest, SyncResponse,
+};
+use farmtally_core::sync::qr::FrameCollector;
+use farmtally_core::units::{DeviceId, DocumentId};
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable, Kem, OpModeS, Serializable};
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use crate::{Capture, Forger, forged_change};
+
+/// A decoder by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All decoders, by name.
+pub const TARGETS: &[Target] = &[
+    ("answer", answer),
+    ("authorization", authorization),
+    ("bundle", bundle),
+    ("change", change),
+    ("decision", decision),
+    ("document", document),
+    ("draft", draft),
+    ("frame", frame),
+    ("parcel", parcel),
+    ("parcel_content", parcel_content),
+    ("qr_frame", qr_frame),
+    ("request", request),
+    ("value", value),
+    ("wire", wire),
+];
+
+/// Reads a value; what was read reads as the same once it is written again.
+fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
+    let value: T = decode(bytes).ok()?;
+    let written = encode(&value);
+    let again: T = decode(&written).expect("what was written reads");
+    assert_eq!(encode(&again), written);
+    Some(value)
+}
+
+/// Messages down: the answer to a sync and its two parts, an enrolment, a challenge, a problem.
+pub fn answer(bytes: &[u8]) {
+    let key = SigningKey::from_bytes(&[2; 32]);
+    if let Some(answer) = read::<SyncResponse>(bytes) {
+        assert!(answer.open(b"a request that nobody sent", &key.verifying_key()).is_err());
+    }
+    read::<Enrolment>(bytes);
+    read::<ChallengeResponse>(bytes);
+    read::<Problem>(bytes);
+    read::<Statement>(bytes);
+    if let Some(news) = read::<News>(bytes) {
+        assert_eq!(decode::<News>(&encode(&news)).expect("it reads").frames, news.frames);
+    }
+}
+
+/// The `authorization` header.
+pub fn authorization(bytes: &[u8]) {
+    let Ok(header) = std::str::from_utf8(bytes) else { return };
+    if let Some(read) = Authorization::from_header(header) {
+        assert_eq!(read.to_header(), header);
+    }
+}
+
+/// A bundle with its entries.
+pub fn bundle(bytes: &[u8]) {
+    let Ok(mut bundle) = Bundle::parse(bytes) else { return };
+    let written = bundle.to_bytes();
+    let again = Bundle::parse(&written).expect("what was written reads");
+    assert_eq!((again.to_bytes(), again.hash()), (written, bundle.hash()));
+    assert!(bundle.verify(&SigningKey::from_bytes(&[3; 32]).verifying_key()).is_err());
+    for (opened, (_, entry)) in bundle.open().zip(bundle.entries()) {
+        assert_eq!(opened.hash, entry.change_hash());
+        if let Ok(change) = opened.change {
+            assert_eq!(change.hash(), opened.hash, "the signature covers what is read");
+        }
+    }
+    let (hash, documents) = (bundle.hash(), bundle.entries().map(|(_, it)| it.document).collect::<BTreeSet<_>>());
+    for document in documents {
+        bundle.erase(document);
+    }
+    assert_eq!(Bundle::parse(&bundle.to_bytes()).expect("still a bundle").hash(), hash);
+}
+
+/// A stripped change, alone and on top of real documents.
+pub fn change(bytes: &[u8]) {
+    let Ok(change) = Change::parse_stripped(bytes) else { return };
+    assert_eq!((change.stripped(), change.hash()), (bytes, Change::hash_of_stripped(bytes)));
+    assert_eq!(Change::parse(change.raw()).expect("its raw form").hash(), change.hash());
+    for kind in Kind::ALL {
+        taken(kind, DocumentId::from([7; 16]), None, &change);
+    }
+    for (document, (kind, saved)) in DOCUMENTS.iter() {
+        taken(*kind, *document, Some(saved), &change);
+    }
+}
+
+/// What was merged is read as the same from what is kept.
+fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
+    let _stamps = records::stamps(kind, change);
+    let _needed = kind.shape().needs(change).count();
+    let Ok(merged) = records::merge(kind, id, saved, change) else { return };
+    let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
+    assert_eq!((again.record, again.heads), (merged.record, merged.heads));
+    let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
+    assert!(twice.was_known);
+}
+
+/// A decision.
+pub fn decision(bytes: &[u8]) {
+    if let Some(decision) = read::<Decision>(bytes) {
+        assert_eq!(decode::<Decision>(&encode(&decision)).expect("it reads"), decision);
+    }
+}
+
+/// A document as it travels beside a move.
+pub fn document(bytes: &[u8]) {
+    for kind in Kind::ALL {
+        let id = DocumentId::from([7; 16]);
+        let Ok(merged) = records::read(kind, id, bytes) else { continue };
+        let again = records::read(kind, id, &merged.saved).expect("what is kept reads");
+        assert_eq!((again.record, again.heads), (merged.record, merged.heads));
+    }
+    for (id, (kind, saved)) in DOCUMENTS.iter() {
+        if let Ok(united) = records::unite(*kind, *id, saved, bytes) {
+            records::read(*kind, *id, &united.saved).expect("what was united reads");
+        }
+    }
+}
+
+/// A draft, as the office gets it from a phone that was wiped.
+pub fn draft(bytes: &[u8]) {
+    if let Some(draft) = read::<Draft>(bytes) {
+        assert_eq!(decode::<Draft>(&encode(&draft)).expect("it reads"), draft);
+    }
+}
+
+/// A frame, and an entry of one as a phone keeps it.
+pub fn frame(bytes: &[u8]) {
+    if let Some(frame) = read::<Frame>(bytes) {
+        assert_eq!(decode::<Frame>(&encode(&frame)).expect("it reads"), frame);
+    }
+    read::<FrameEntry>(bytes);
+}
+
+/// A file of parcels, as a carrier reads it and as the server does.
+pub fn parcel(bytes: &[u8]) {
+    let mut length = 0;
+    for parcel in Parcel::read_all(bytes) {
+        let Ok(parcel) = parcel else { return };
+        length += parcel.as_bytes().len();
+        assert_eq!(Parcel::parse(parcel.as_bytes()).expect("it reads").id(), parcel.id());
+        open(&parcel);
+    }
+    assert_eq!(length, bytes.len());
+}
+
+fn open(parcel: &Parcel) {
+    if let Ok(bundles) = parcel.open(&parcel_key()) {
+        assert!(bundles.len() <= MAX_BUNDLES);
+        assert!(bundles.iter().map(Vec::len).sum::<usize>() <= MAX_BODY_BYTES);
+    }
+}
+
+/// The key of the server that [`seeds`] are sealed for.
+fn parcel_key() -> SigningKey {
+    SigningKey::from_bytes(&[2; 32])
+}
+
+/// The inside of a parcel that was sealed as it should be: zstd, or what would be in it.
+pub fn parcel_content(bytes: &[u8]) {
+    let packed = zstd::bulk::compress(bytes, 1).expect("it packs");
+    for content in [bytes, packed.as_slice()] {
+        let key = parcel_key();
+        let server: [u8; 32] = Sha256::digest(key.verifying_key().as_bytes()).into();
+        let length = u32::try_from(48 + content.len()).expect("small");
+        let header = [b"FTPL\x01", &[1; 16][..], &server[..8], &length.to_be_bytes()].concat();
+        let to = key.verifying_key().to_montgomery();
+        let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to.as_bytes()).expect("a key");
+        let mut chance = Fixed(content.len() as u64);
+        let sealed = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &to,
+            b"farmtally parcel 1\0",
+            content,
+            &header,
+            &mut chance,
+        );
+        let (one_time_key, sealed) = sealed.expect("sealed");
+        if let Ok(parcel) = Parcel::parse(&[header, one_time_key.to_bytes().to_vec(), sealed].concat()) {
+            open(&parcel);
+        }
+    }
+}
+
+/// One-time keys that are the same in each run.
+struct Fixed(u64);
+
+impl hpke::rand_core::TryRng for Fixed {
+    type Error = std::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.try_next_u64().map(|number| (number >> 32) as u32)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        Ok(self.0)
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            let number = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl hpke::rand_core::TryCryptoRng for Fixed {}
+
+/// QR frames, each led by its length in two bytes; every second time with the right check at its end.
+pub fn qr_frame(bytes: &[u8]) {
+    for has_check in [false, true] {
+        let mut collector = FrameCollector::default();
+        let mut rest = bytes;
+        while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_be_bytes(*length)).min(behind.len());
+            let (frame, behind) = behind.split_at(length);
+            let mut frame = frame.to_vec();
+            if has_check && frame.len() > 4 {
+                let end = frame.len() - 4;
+                let check = Sha256::digest(&frame[..end]);
+                frame[end..].copy_from_slice(&check[..4]);
+            }
+            if let Ok(progress) = collector.take(&frame) {
+                assert_eq!(progress.have as usize + progress.missing.len(), progress.of as usize);
+                if let Ok(Some(file)) = collector.parcels() {
+                    parcel(&file);
+                }
+            }
+            rest = behind;
+        }
+    }
+}
+
+/// Messages up: a sync, an enrolment, a new key.
+pub fn request(bytes: &[u8]) {
+    if let Some(request) = read::<SyncRequest>(bytes) {
+        for bytes in &request.bundles {
+            bundle(bytes);
+        }
+        for bytes in &request.parcels {
+            parcel(bytes);
+        }
+    }
+    if let Some(request) = read::<EnrolRequest>(bytes) {
+        let _key = request.verified_key();
+    }
+    if let Some(request) = read::<RekeyRequest>(bytes) {
+        let _key = request.verified_key(DeviceId::from([7; 16]));
+    }
+    if let Some(scope) = read::<Scope>(bytes) {
+        assert_eq!(scope.to_string().parse::<Scope>().expect("it reads"), scope);
+    }
+}
+
+/// A value of a record: the first byte says of which kind and under which key, the rest is the value.
+pub fn value(bytes: &[u8]) {
+    let Some((first, value)) = bytes.split_first() else { return };
+    let kind = Kind::ALL[usize::from(*first) % Kind::ALL.len()];
+    let rules = kind.shape().0;
+    let rule = &rules[usize::from(*first) / Kind::ALL.len() % rules.len()];
+    let value = value.to_vec();
+    if rule.key == "v1" {
+        let created = forged_change(None, [0xac; 16], |it| it.put(ROOT, "v1", value).expect("written"));
+        return change(&created);
+    }
+    for (id, (_, saved)) in DOCUMENTS.iter().filter(|(_, (of, _))| *of == kind) {
+        let bag = format!("{}v1-1-acacacac-9", rule.key);
+        let added = format!("{}acacacac-9", rule.key);
+        for key in [rule.key.to_owned(), added, bag] {
+            let later = forged_change(Some(saved), [0xac; 16], |it| it.put(ROOT, key, value.clone()).expect("written"));
+            let later = Change::parse_stripped(&later);
+            if let Ok(later) = &later {
+                taken(kind, *id, Some(saved), later);
+            }
+        }
+    }
+}
+
+/// A body as it comes: zstd, whatever it claims to unpack to.
+pub fn wire(bytes: &[u8]) {
+    if let Ok(request) = message::unpack::<SyncRequest>(bytes) {
+        let again: SyncRequest = message::unpack(&message::pack(&request).expect("it packs")).expect("it unpacks");
+        assert_eq!(encode(&again), encode(&request));
+    }
+    let _answer = message::unpack::<SyncResponse>(bytes);
+}
+
+/// Real documents to build on, with what is in them.
+static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::new(|| {
+    let mut documents = BTreeMap::<DocumentId, (Kind, Vec<u8>)>::new();
+    let bundle = Bundle::parse(include_bytes!("../fixtures/wire-1/asha-1.bundle")).expect("a bundle");
+    for entry in bundle.open() {
+        let (id, kind) = (entry.envelope.document, Kind::from_number(entry.envelope.kind).expect("a kind"));
+        // One document of each kind is enough; the first delivery is the one that was amended.
+        if !documents.contains_key(&id) && documents.values().any(|(of, _)| *of == kind) {
+            continue;
+        }
+        let saved = documents.get(&id).map(|(_, saved)| saved.as_slice());
+        let merged = records::merge(kind, id, saved, &entry.change.expect("a change")).expect("it merges");
+        documents.insert(id, (kind, merged.saved));
+    }
+    documents
+});
+
+/// Real bytes for each target, from a day on which everything happens.
+pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
+    let capture = Capture::of_a_day(2019);
+    let mut seeds: BTreeMap<&'static str, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    let mut add = |target, bytes: &[u8]| {
+        seeds.entry(target).or_default().insert(bytes.to_vec());
+    };
+    for (request, response) in &capture.heard {
+        if let Some(header) = &request.authorization {
+            add("authorization", header.as_bytes());
+        }
+        let plain = |body: &[u8]| zstd::bulk::decompress(body, MAX_BODY_BYTES).unwrap_or_default();
+        add("wire", &request.body);
+        add("wire", &response.body);
+        add("request", &plain(&request.body));
+        add("answer", &plain(&response.body));
+        let Ok(answer) = message::unpack::<SyncResponse>(&response.body) else { continue };
+        add("answer", &answer.statement);
+        add("answer", &answer.news);
+        for frame in decode::<News>(&answer.news).expect("news").frames {
+            add("frame", &encode(&frame));
+            for entry in frame.entries {
+                add("frame", &encode(&entry));
+                match entry {
+                    FrameEntry::Change { change, .. } => add("change", &change),
+                    FrameEntry::Decision { decision, attachment } => {
+                        add("decision", &decision);
+                        if let Some(saved) = &attachment {
+                            add("document", saved);
+                        }
+                    }
+                    FrameEntry::Own { .. } | FrameEntry::Erased { .. } => {}
+                }
+            }
+        }
+        let Ok(request) = message::unpack::<SyncRequest>(&request.body) else { continue };
+        for bytes in &request.bundles {
+            add("bundle", bytes);
+            for (_, entry) in Bundle::parse(bytes).expect("a bundle").entries() {
+                let target = if entry.kind == 0 { "draft" } else { "change" };
+                add(target, &entry.change);
+                for value in &values(entry.kind, &entry.change) {
+                    add("value", value);
+                }
+            }
+        }
+    }
+    for (_, saved) in DOCUMENTS.values() {
+        add("document", saved);
+        add("document", &Automerge::load(saved).expect("a document").save());
+    }
+    let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
+    for bundle in &kept {
+        add("bundle", bundle);
+    }
+    let organisation = capture.market.organisation;
+    let environment = crate::environment(&capture.market.clock, 3);
+    let key = parcel_key().verifying_key().to_bytes();
+    let parcels = Parcel::pack(&kept, organisation, &key, &environment).expect("they pack");
+    let file: Vec<u8> = parcels.iter().flat_map(Parcel::as_bytes).copied().collect();
+    add("parcel", &file);
+    add("parcel", &file.repeat(2));
+    let lists: Vec<minicbor::bytes::ByteVec> = kept.into_iter().map(Into::into).collect();
+    add("parcel_content", &encode(&lists));
+    let frames = farmtally_core::sync::qr::frames(&file).expect("frames");
+    let led = |frame: &Vec<u8>| {
+        let length = u16::try_from(frame.len()).expect("short").to_be_bytes();
+        [length.as_slice(), frame].concat()
+    };
+    add("qr_frame", &frames.iter().flat_map(led).collect::<Vec<u8>>());
+    seeds.into_iter().map(|(target, seeds)| (target, seeds.into_iter().collect())).collect()
+}
+
+/// The values of a change, each led by the byte that makes [`value`] put it where it was.
+fn values(kind: u8, change: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(change) = Change::parse_stripped(change) else { return Vec::new() };
+    let change = automerge::Change::try_from(change.raw()).expect("a change").decode();
+    let place = |key: &str| {
+        let kind = usize::from(kind) - 1;
+        let rules = Kind::ALL[kind].shape().0;
+        let rule = rules.iter().position(|rule| rule.key == key || (rule.key.len() == 1 && key.starts_with(rule.key)));
+        u8::try_from(rule.expect("a declared key") * Kind::ALL.len() + kind).expect("few keys")
+    };
+    let value = |operation: &automerge::legacy::Op| match (&operation.key, &operation.action) {
+        (automerge::legacy::Key::Map(key), automerge::legacy::OpType::Put(automerge::ScalarValue::Bytes(value))) => {
+            Some([&[place(key)], value.as_slice()].concat())
+        }
+        _ => None,
+    };
+    change.operations.iter().filter_map(value).collect()
+}

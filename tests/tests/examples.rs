@@ -1,0 +1,237 @@
+//! The examples of docs/protocol.md come out byte for byte.
+//!
+//! What can be made without core's help is made here a second time, from the page alone. `FARMTALLY_WRITE_EXAMPLES=1` writes the page's
+//! section anew; read the difference before you commit it.
+
+use std::fmt::Write;
+
+use automerge::ROOT;
+use automerge::transaction::Transactable;
+use data_encoding::HEXLOWER;
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
+use farmtally_core::codec::encode;
+use farmtally_core::decisions::Decision;
+use farmtally_core::records::{self, Change, Kind};
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::bundle::{Bundle, BundleHash, Entry, Envelope, Header, Transaction};
+use farmtally_core::sync::log::{Cursor, EntryHash};
+use farmtally_core::sync::message::{
+    self, BundleVerdict, Challenge, DeviceHead, Frame, FrameEntry, News, Statement, SyncResponse, Verdict,
+};
+use farmtally_core::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_tests::{Forger, forged_change};
+use sha2::{Digest, Sha256};
+
+const NOW: Timestamp = Timestamp(1_557_363_600_000);
+const ORGANISATION: [u8; 16] = [0x0a; 16];
+const DEVICE: [u8; 16] = [0x0d; 16];
+const USER: [u8; 16] = [0x0e; 16];
+const GRANT: [u8; 16] = [0x09; 16];
+const FARMER: [u8; 16] = [0x0f; 16];
+
+/// Lines of a name and bytes in hex.
+#[derive(Default)]
+struct Listing(String);
+
+impl Listing {
+    fn section(&mut self, heading: &str) {
+        if !self.0.is_empty() {
+            self.0.push_str("```\n");
+        }
+        writeln!(self.0, "\n### {heading}\n\n```text").expect("text");
+    }
+
+    fn bytes(&mut self, mut name: &str, bytes: &[u8]) {
+        for line in bytes.chunks(56) {
+            writeln!(self.0, "{name:<18}{}", HEXLOWER.encode(line)).expect("text");
+            name = "";
+        }
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        writeln!(self.0, "{name:<18}{text}").expect("text");
+    }
+}
+
+fn sha(parts: &[&[u8]]) -> [u8; 32] {
+    Sha256::digest(parts.concat()).into()
+}
+
+fn scope() -> Scope {
+    "c/KOLAR".parse().expect("a scope")
+}
+
+/// The registration of a farmer.
+fn change() -> Change {
+    let stamp = (UserId::from(USER), 1_u8, (NOW.0, 0_u8), false);
+    let value = encode(&("KOLAR", stamp, 1_u8));
+    let change = forged_change(None, [0xac; 16], |it| it.put(ROOT, "v1", value).expect("written"));
+    let change = Change::parse_stripped(&change).expect("a change");
+    records::merge(Kind::Farmer, DocumentId::from(FARMER), None, &change).expect("a lawful record");
+    change
+}
+
+fn bundle(key: &SigningKey) -> Bundle {
+    let header = Header {
+        version: 1,
+        organisation: OrganisationId::from(ORGANISATION),
+        device: DeviceId::from(DEVICE),
+        sequence: 1,
+        previous: BundleHash([0; 32]),
+        sealed_at: NOW,
+        zone_minutes: 330,
+        hybrid: HybridTime { wall_ms: NOW.0, counter: 0 },
+        monotonic_ms: 5_000,
+        schema: 1,
+    };
+    let entry = Entry {
+        document: DocumentId::from(FARMER),
+        kind: Kind::Farmer as u8,
+        scope: scope(),
+        change: change().stripped().to_vec(),
+        erased: None,
+    };
+    let (author, grant) = (UserId::from(USER), GrantId::from(GRANT));
+    Bundle::seal(header, vec![Transaction { author, grant, device_cursor: 1, entries: vec![entry] }], key)
+}
+
+fn examples() -> String {
+    let (device_key, server_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+    let server_public = server_key.verifying_key().to_bytes();
+    let mut page = Listing::default();
+    page.section("Keys");
+    page.bytes("device secret", device_key.as_bytes());
+    page.bytes("device public", device_key.verifying_key().as_bytes());
+    page.bytes("server secret", server_key.as_bytes());
+    page.bytes("server public", &server_public);
+
+    let change = change();
+    let body = change.stripped();
+    let chunk = [&[1, u8::try_from(body.len()).expect("one byte of LEB128")], body].concat();
+    let hash = sha(&[&chunk]);
+    assert_eq!(change.raw(), [&[0x85, 0x6f, 0x4a, 0x83], &hash[..4], &chunk].concat());
+    assert_eq!(change.hash().0, hash);
+    page.section("A change");
+    page.bytes("raw", change.raw());
+    page.bytes("stripped", body);
+    page.bytes("hash", &hash);
+
+    let bundle = bundle(&device_key);
+    let it = &bundle.header;
+    let header = (
+        (it.version, it.organisation, it.device, it.sequence, it.previous),
+        (it.sealed_at, it.zone_minutes, it.hybrid, it.monotonic_ms, it.schema),
+    );
+    let (older, newer) = (encode(&header.0), encode(&header.1));
+    let header = [&[0x8a], &older[1..], &newer[1..]].concat();
+    let entry = (DocumentId::from(FARMER), Kind::Farmer as u8, "c/KOLAR", change.hash());
+    let transactions = encode(&[(UserId::from(USER), GrantId::from(GRANT), 1_u8, [entry])]);
+    let signed = [b"farmtally bundle 1\0", [0x82].as_slice(), &header, &transactions].concat();
+    let bytes = bundle.to_bytes();
+    let signature = Signature::from_slice(&bytes[bytes.len() - 64..]).expect("64 bytes");
+    assert_eq!(device_key.sign(&signed), signature);
+    assert_eq!(bundle.hash().0, sha(&[&signed]));
+    page.section("A bundle");
+    page.bytes("bundle", &bytes);
+    page.bytes("signed", &signed);
+    page.bytes("signature", &signature.to_bytes());
+    page.bytes("hash", &bundle.hash().0);
+
+    let envelope = Envelope {
+        device: DeviceId::from(DEVICE),
+        author: UserId::from(USER),
+        grant: GrantId::from(GRANT),
+        document: DocumentId::from(FARMER),
+        kind: Kind::Farmer as u8,
+        scope: scope(),
+    };
+    let farmers = vec![DocumentId::from(FARMER), DocumentId::from([0x1f; 16])];
+    let decision = encode(&Decision::Review(ReviewCode::FarmerLookAlike.review(farmers, NOW)));
+    let entries = [EntryHash::of_change(&envelope, change.hash()), EntryHash::of_decision(&decision)];
+    assert_eq!(entries[0].0, sha(&[b"change\0", &sha(&[&encode(&envelope)]), &hash]));
+    assert_eq!(entries[1].0, sha(&[b"decision\0", &sha(&[&decision])]));
+    let start = Cursor::start(OrganisationId::from(ORGANISATION), scope());
+    assert_eq!(start.chain.0, sha(&[b"farmtally scope 1\0", &ORGANISATION, b"c/KOLAR"]));
+    let mut cursor = start.clone();
+    page.section("Two log entries");
+    page.bytes("chain(0)", &start.chain.0);
+    for (entry, (name, content)) in
+        entries.into_iter().zip([("envelope 1", encode(&envelope)), ("decision 2", decision.clone())])
+    {
+        let before = cursor.chain;
+        cursor.advance(entry);
+        assert_eq!(cursor.chain.0, sha(&[&before.0, &entry.0]));
+        page.bytes(name, &content);
+        page.bytes(&format!("entry hash {}", cursor.sequence), &entry.0);
+        page.bytes(&format!("chain({})", cursor.sequence), &cursor.chain.0);
+    }
+    page.section("A cursor name");
+    page.bytes("cursor-name", &encode(&cursor.name()));
+
+    let challenge = Challenge([0xcc; 24]);
+    let mut request = Forger::request(std::slice::from_ref(&bytes));
+    request.cursors.push(start.name());
+    let plain = encode(&request);
+    let body = message::pack(&request).expect("it packs");
+    let asked = Signed { server_key: &server_public, method: "POST", path: "/v1/sync", body: &body };
+    let header = Authorization::sign(&asked, DeviceId::from(DEVICE), challenge, &device_key).to_header();
+    let signed =
+        [b"farmtally request 1\0".as_slice(), &server_public, &DEVICE, &challenge.0, &sha(&[&body]), b"POST\0/v1/sync"]
+            .concat();
+    let signature = device_key.sign(&signed).to_bytes();
+    let credentials = [DEVICE.as_slice(), &challenge.0, &signature].concat();
+    assert_eq!(header, format!("FarmTally {}", data_encoding::BASE64URL_NOPAD.encode(&credentials)));
+    page.section("A request");
+    page.bytes("sync-request", &plain);
+    page.bytes("body", &body);
+    page.bytes("signed", &signed);
+    page.text("authorization", &header[..110]);
+    page.text("", &header[110..]);
+
+    let runs = Verdict::runs([Verdict::Logged { scope: scope(), sequence: 1 }]);
+    let own = FrameEntry::Own { bundle: bundle.hash(), first: 0, count: 1 };
+    let decided = FrameEntry::Decision { decision, attachment: None };
+    let frame = Frame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
+    let news = News {
+        verdicts: vec![BundleVerdict { index: 0, refused: None, runs }],
+        frames: vec![frame],
+        more: false,
+        diverged: Vec::new(),
+        parcels: Vec::new(),
+    };
+    let statement = Statement {
+        device: DeviceId::from(DEVICE),
+        server_time: NOW,
+        device_head: Some(DeviceHead { sequence: 1, hash: bundle.hash() }),
+        heads: vec![cursor],
+        safe: None,
+    };
+    let answer = SyncResponse::sign(&body, &statement, &news, challenge, &server_key);
+    let (statement, news) = (encode(&statement), encode(&news));
+    let signed = [b"farmtally answer 1\0", sha(&[&body]).as_slice(), &sha(&[&news]), &statement].concat();
+    server_key.verifying_key().verify(&signed, &Signature::from_bytes(&answer.signature)).expect("it fits");
+    page.section("An answer");
+    page.bytes("statement", &statement);
+    page.bytes("news", &news);
+    page.bytes("signed", &signed);
+    page.bytes("sync-response", &encode(&answer));
+    page.0 + "```\n"
+}
+
+#[test]
+fn the_examples_come_out_byte_for_byte() {
+    const BEGIN: &str = "<!-- examples -->\n";
+    const END: &str = "\n<!-- end of examples -->";
+    let path = format!("{}/../docs/protocol.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(BEGIN).expect("a place for examples");
+    let (written, after) = rest.split_once(END).expect("an end of the examples");
+    let examples = examples();
+    if std::env::var_os("FARMTALLY_WRITE_EXAMPLES").is_some() {
+        std::fs::write(path, [before, BEGIN, &examples, END, after].concat()).expect("written");
+    } else {
+        assert_eq!(written, examples, "docs/protocol.md says otherwise");
+    }
+}

@@ -1,0 +1,402 @@
+//! Phones and servers of different versions: what the one does not know yet is passed over or kept, never lost.
+
+use ed25519_dalek::SigningKey;
+use farmtally_core::client::SyncOutcome;
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::{Decision, Lorry};
+use farmtally_core::records::{Change, Kind};
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::bundle::{Bundle, Envelope};
+use farmtally_core::sync::log::EntryHash;
+use farmtally_core::sync::message::{self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict};
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::units::{DocumentId, Grams};
+use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::Server;
+use farmtally_sync_server::storage::{DeferredEntry, LogContent, NewEntry, SqliteStorage, Storage, StoredBundle};
+use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fingerprint};
+use minicbor::data::Type;
+use minicbor::{Decoder, Encoder};
+
+/// A CBOR value that can be taken apart and put together with more in it.
+enum Node {
+    Map(Vec<(u64, Node)>),
+    Array(Vec<Node>),
+    Other(Vec<u8>),
+}
+
+impl Node {
+    fn read(bytes: &[u8]) -> Self {
+        Self::decode(&mut Decoder::new(bytes))
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Self {
+        match decoder.datatype().expect("CBOR") {
+            Type::Map => {
+                let count = decoder.map().expect("a map").expect("its length");
+                Self::Map((0..count).map(|_| (decoder.u64().expect("a key"), Self::decode(decoder))).collect())
+            }
+            Type::Array => {
+                let count = decoder.array().expect("an array").expect("its length");
+                Self::Array((0..count).map(|_| Self::decode(decoder)).collect())
+            }
+            _ => {
+                let start = decoder.position();
+                decoder.skip().expect("a value");
+                Self::Other(decoder.input()[start..decoder.position()].to_vec())
+            }
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Map(fields) => {
+                Encoder::new(&mut bytes).map(fields.len() as u64).expect("written");
+                for (key, value) in fields {
+                    bytes.extend(encode(key));
+                    bytes.extend(value.to_bytes());
+                }
+            }
+            Self::Array(items) => {
+                Encoder::new(&mut bytes).array(items.len() as u64).expect("written");
+                for item in items {
+                    bytes.extend(item.to_bytes());
+                }
+            }
+            Self::Other(value) => bytes.extend(value),
+        }
+        bytes
+    }
+
+    /// What a newer version might say beside what is known.
+    fn grow(&mut self) -> &mut Self {
+        let further = Self::read(&encode(&("of a newer version", [1_u8, 2])));
+        match self {
+            Self::Map(fields) => fields.push((99, further)),
+            Self::Array(items) => items.push(further),
+            Self::Other(_) => panic!("only maps and arrays grow"),
+        }
+        self
+    }
+
+    fn at(&mut self, key: u64) -> &mut Self {
+        match self {
+            Self::Map(fields) => &mut fields.iter_mut().find(|(it, _)| *it == key).expect("the key").1,
+            Self::Array(items) => &mut items[usize::try_from(key).expect("an index")],
+            Self::Other(_) => panic!("nothing is in it"),
+        }
+    }
+
+    fn items(&mut self) -> &mut [Self] {
+        let Self::Array(items) = self else { panic!("no array") };
+        items
+    }
+
+    fn number(&self) -> u64 {
+        let Self::Other(bytes) = self else { panic!("no number") };
+        decode(bytes).expect("a number")
+    }
+}
+
+/// Between a phone and a server that are both newer: whatever is not signed or hashed as it stands has further fields.
+struct Newer<'a> {
+    network: &'a Network,
+    phone: Forger,
+    server: SigningKey,
+}
+
+impl Newer<'_> {
+    fn request(body: &[u8]) -> Vec<u8> {
+        let mut request = Node::read(&zstd::bulk::decompress(body, 1 << 21).expect("zstd"));
+        for cursor in request.grow().at(2).items() {
+            cursor.grow();
+        }
+        zstd::bulk::compress(&request.to_bytes(), 3).expect("it packs")
+    }
+
+    fn answer(&self, asked: &[u8], sent: &[u8], body: &[u8]) -> Vec<u8> {
+        let mut answer: SyncResponse = message::unpack(body).expect("an answer");
+        answer.open(sent, &self.server.verifying_key()).expect("signed");
+        let mut statement = Node::read(&answer.statement);
+        for head in statement.grow().at(3).items() {
+            head.grow();
+        }
+        let mut news = Node::read(&answer.news);
+        for verdict in news.grow().at(0).items() {
+            for run in verdict.grow().at(2).items() {
+                run.grow().at(1).at(1).grow();
+            }
+        }
+        for frame in news.at(1).items() {
+            for entry in frame.grow().at(2).items() {
+                let is_decision = entry.at(0).number() == 1;
+                let Node::Array(fields) = entry.at(1) else { panic!("no fields") };
+                // A decision without an attachment has room for one: what a newer version adds comes behind it.
+                if is_decision && fields.len() == 1 {
+                    fields.push(Node::Other(vec![0xf6]));
+                }
+                entry.at(1).grow();
+            }
+        }
+        answer.statement = statement.to_bytes().into();
+        answer.news = news.to_bytes().into();
+        let hash = |bytes: &[u8]| <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(bytes));
+        let signed = [b"farmtally answer 1\0", &hash(asked)[..], &hash(&answer.news), &answer.statement].concat();
+        answer.signature = ed25519_dalek::Signer::sign(&self.server, &signed).to_bytes();
+        let mut grown = Node::read(&encode(&answer));
+        message_of(grown.grow())
+    }
+}
+
+fn message_of(node: &Node) -> Vec<u8> {
+    zstd::bulk::compress(&node.to_bytes(), 3).expect("it packs")
+}
+
+impl Transport for Newer<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let body = Self::request(&request.body);
+        let header = request.authorization.as_deref().and_then(Authorization::from_header).expect("signed");
+        let signed = Signed { server_key: &self.phone.server_key, method: "POST", path: request.path, body: &body };
+        let header = Authorization::sign(&signed, header.device, header.challenge, &self.phone.key).to_header();
+        let sent = WireRequest { authorization: Some(header), body: body.clone(), ..request.clone() };
+        let mut response = self.network.send(&sent)?;
+        assert_eq!(response.status, 200);
+        response.body = self.answer(&request.body, &body, &response.body);
+        Ok(response)
+    }
+}
+
+fn server_key(market: &Market) -> SigningKey {
+    let secret = std::fs::read(market.server_folder().join("keys/server.key")).expect("a key");
+    SigningKey::from_bytes(&data_encoding::HEXLOWER.decode(&secret).expect("hex").try_into().expect("32 bytes"))
+}
+
+fn set_aside(person: &Person) -> u64 {
+    person.client.sync_status().expect("a status").set_aside
+}
+
+#[test]
+fn fields_of_a_newer_version_are_passed_over_on_both_sides() {
+    let mut market = Market::open(1);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[20_000, 21_000]);
+    for person in [&asha, &ravi, &asha] {
+        let newer = Newer {
+            network: &person.network,
+            phone: Forger::with_phone_of(person, &market),
+            server: server_key(&market),
+        };
+        let report = person.client.sync(&newer, &|_| ()).expect("a sync");
+        assert_eq!((report.outcome, set_aside(person)), (SyncOutcome::Complete, 0), "{}", person.name);
+        ravi.weighs(ravi.registers("Muniyappa", "Hudukula", "").farmer_id, None, &[22_000]);
+    }
+    for person in [&ravi, &asha] {
+        person.syncs_wholly();
+        assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()));
+    }
+}
+
+/// Answers in a server's place.
+struct Refusing(u16, ErrorCode);
+
+impl Transport for Refusing {
+    fn send(&self, _: &WireRequest) -> Result<WireResponse, TransportError> {
+        let problem = Problem { code: self.1.to_string(), reason: "update".into() };
+        Ok(WireResponse { status: self.0, body: message::pack(&problem).expect("it packs") })
+    }
+}
+
+#[test]
+fn a_phone_that_is_too_new_says_so_and_keeps_its_work() {
+    let mut market = Market::open(2);
+    let asha = market.hires("Asha", "field_manager");
+    let mut forger = Forger::with_phone_of(&asha, &market);
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    forger.sequence = 100;
+    let bundle = forger.seals(forger.outbox()).to_bytes();
+    for (protocol, status) in
+        [(0, 422), (1, 200), (PROTOCOL_VERSION, 200), (PROTOCOL_VERSION + 1, 426), (u16::MAX, 426)]
+    {
+        let request = SyncRequest { protocol, ..Forger::request(std::slice::from_ref(&bundle)) };
+        let response = forger.sends(&forger.signed(message::pack(&request).expect("it packs")));
+        assert_eq!(response.status, status, "protocol {protocol}");
+        if status == 426 {
+            let problem: Problem = message::unpack(&response.body).expect("a problem");
+            assert_eq!(problem.code, ErrorCode::IncompatibleVersion.as_str());
+        }
+    }
+    let refused = asha.client.sync(&Refusing(426, ErrorCode::IncompatibleVersion), &|_| ());
+    assert!(matches!(refused, Err(Error::UpdateNeeded { .. })), "{refused:?}");
+    assert_eq!(asha.client.sync_status().expect("a status").backlog.sent, 2);
+    asha.syncs_wholly();
+}
+
+#[test]
+fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
+    let mut market = Market::open(3);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let mut forger = Forger::with_phone_of(&asha, &market);
+    let [farmer, contact] = forger.outbox().try_into().expect("two entries");
+    let mut unknown = contact.clone();
+    (unknown.kind, unknown.document) = (200, DocumentId::from([200; 16]));
+    let bundle = forger.seals(vec![unknown, contact]).to_bytes();
+    let verdicts = farmtally_tests::fates(&forger.carries(std::slice::from_ref(&bundle))[0]);
+    assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
+    assert_eq!(fate(&verdicts[1]), "logged", "what is known goes on");
+    let again = farmtally_tests::fates(&forger.carries(&[bundle])[0]);
+    assert_eq!(again, verdicts, "it is no acknowledgement");
+
+    // What an older server that did not know farmers would have left behind.
+    let left = forger.seals(vec![farmer.clone()]);
+    let (_, entry) = left.entries().next().expect("an entry");
+    let deferred = DeferredEntry {
+        bundle: left.hash(),
+        entry: 0,
+        document: entry.document,
+        change: entry.change_hash(),
+        hash: EntryHash::of_change(&left.envelope(&left.transactions[0], entry), entry.change_hash()),
+        missing: Vec::new(),
+        deferred_at: left.header.sealed_at,
+    };
+    let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
+    let leave = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+        let (hash, header) = (left.hash(), &left.header);
+        let bytes = &left.to_bytes();
+        let (device, sequence, received_at) = (header.device, header.sequence, header.sealed_at);
+        db.save_bundle(&StoredBundle { hash, device, sequence, bytes, received_at })?;
+        db.add_deferred(&deferred)
+    };
+    storage.write(market.organisation, leave).expect("left");
+    let place = || {
+        let mut place = None;
+        let find = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+            place = db.place_of(deferred.document, deferred.change)?;
+            Ok(())
+        };
+        storage.read(market.organisation, find).expect("read");
+        place
+    };
+    assert_eq!(place(), None);
+    drop(Server::open(&market.server_folder(), environment(&market.clock, 30)).expect("a server"));
+    assert!(place().is_some(), "judged at the opening");
+    asha.syncs_wholly();
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+/// A change and a decision of a newer server in the log, and how many entries were logged.
+fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
+    let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
+    let log = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+        let scope: Scope = "c/KOLAR".parse().expect("a scope");
+        let envelope = Envelope {
+            device: forger.device,
+            author: forger.user,
+            grant: forger.grant,
+            document: DocumentId::from([200; 16]),
+            kind: 200,
+            scope: scope.clone(),
+        };
+        let work = db.next_work()?;
+        let origin = (farmtally_core::sync::bundle::BundleHash([200; 32]), 0);
+        db.append(market.organisation, &scope, work, &NewEntry::Change { envelope: &envelope, change, origin })?;
+        let decision = encode(&(200, [("of a newer version", 1)]));
+        let work = db.next_work()?;
+        db.append(market.organisation, &Scope::Organisation, work, &NewEntry::Decision(&decision, None)).map(drop)
+    };
+    storage.write(market.organisation, log).expect("logged");
+}
+
+#[test]
+fn a_phone_keeps_what_it_does_not_know_and_goes_on() {
+    let mut market = Market::open(4);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let forger = Forger::with_phone_of(&asha, &market);
+    let change = Change::parse_stripped(&forger.outbox()[0].change).expect("a change");
+    newer_entries(&market, &forger, &change);
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((set_aside(&ravi), ravi.sum().deliveries), (2, 1), "the rest came through");
+    let ravi = ravi.restarts();
+    assert_eq!(set_aside(&ravi), 2, "still nothing that this version knows");
+    let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
+    let kept: Vec<u8> = db
+        .query_row("SELECT decision FROM decisions WHERE scope = 'org' ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
+        .expect("a decision");
+    assert_eq!(kept, encode(&(200, [("of a newer version", 1)])), "as it came");
+    drop(db);
+    asha.weighs(farmer, None, &[21_000]);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!((set_aside(&ravi), ravi.sum().deliveries), (2, 2));
+}
+
+#[test]
+fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
+    let mut market = Market::open(5);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+
+    // What an older version that knew neither deliveries nor lorries would have left behind.
+    let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
+    let scope: Scope = "c/KOLAR/2019".parse().expect("a scope");
+    let mut logged = Vec::new();
+    let read = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+        logged = db.entries_after(&scope, 0, 10)?;
+        Ok(())
+    };
+    storage.read(market.organisation, read).expect("read");
+    let [entry] = logged.try_into().expect("one delivery");
+    let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
+    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::Delivery as u8));
+    let change = FrameEntry::Change { envelope, change };
+    let lorry = "KA07A9999".parse().expect("a plate");
+    let lorry = encode(&Decision::Lorry(Lorry { lorry, payload: Grams(9_000_000) }));
+    let decision = FrameEntry::Decision { decision: lorry, attachment: None };
+    let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
+    for (scope, document, entry) in
+        [("c/KOLAR/2019", Some(DocumentId::from(delivery)), change), ("org", None, decision)]
+    {
+        db.execute(
+            "INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, 1, ?2, ?3, 'not known')",
+            (scope, document, encode(&entry)),
+        )
+        .expect("left");
+    }
+    drop(db);
+    assert_eq!(set_aside(&ravi), 2);
+    assert!(ravi.tries_to_open("KA07A9999").is_err(), "an unknown lorry");
+    let ravi = ravi.restarts();
+    assert_eq!(set_aside(&ravi), 0);
+    assert_eq!(ravi.sum().deliveries, 1);
+    ravi.opens("KA07A9999");
+    ravi.syncs_wholly();
+    assert_eq!(fingerprint(&ravi.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_need_them() {
+    let mut market = Market::open(6);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    asha.network.plan(&[Fault::RequestLost]);
+    asha.syncs().expect("offline");
+    let forger = Forger::with_phone_of(&asha, &market);
+    let [bytes] = forger.bundles().try_into().expect("one bundle");
+    let mut bundle = Node::read(&bytes);
+    bundle.grow().at(0).grow();
+    for transaction in bundle.at(1).items() {
+        transaction.grow();
+    }
+    let grown = bundle.to_bytes();
+    assert_eq!(Bundle::parse(&grown).expect("a bundle").hash(), Bundle::parse(&bytes).expect("a bundle").hash());
+    let verdicts = farmtally_tests::fates(&forger.carries(&[grown])[0]);
+    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged"]);
+}
