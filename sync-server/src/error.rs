@@ -39,6 +39,12 @@ pub enum Error {
     /// A parcel cannot be taken; nothing of it was.
     #[error(transparent)]
     Parcel(#[from] HandoverError),
+    /// More ask at the same time than may.
+    #[error("{reason}")]
+    Busy {
+        /// What is full.
+        reason: String,
+    },
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
@@ -58,6 +64,7 @@ impl Error {
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
@@ -76,6 +83,7 @@ impl Error {
             ErrorCode::NotFound => 404,
             ErrorCode::TooLarge => 413,
             ErrorCode::IncompatibleVersion => 426,
+            ErrorCode::RateLimited => 429,
             ErrorCode::StorageFull => 503,
             _ => 500,
         }

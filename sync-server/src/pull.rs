@@ -2,7 +2,6 @@
 //!
 //! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
 
-use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::limits::FRAME_BYTES;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
@@ -10,6 +9,7 @@ use farmtally_core::sync::message::{Frame, FrameEntry};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::Error;
+use crate::access::Reach;
 use crate::storage::{LogContent, LogEntry, Transaction};
 
 /// Log entries that are read at a time.
@@ -35,18 +35,9 @@ pub(crate) fn pull(
     budget: usize,
     own_bytes: bool,
 ) -> Result<Pulled, Error> {
-    // A lost device reads only its own scope: its orders reach it, nothing else does.
-    let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
-    let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == device).collect();
-    let may_read = |scope: &Scope| match scope {
-        Scope::Device(of) => *of == device,
-        Scope::Organisation => !is_lost,
-        Scope::Centre(centre) | Scope::Season(centre, _) => {
-            !is_lost && grants.iter().any(|grant| grant.centres.contains(centre))
-        }
-    };
+    let reach = Reach::of(db, device)?;
     let mut scopes = db.scopes()?;
-    scopes.retain(may_read);
+    scopes.retain(|scope| reach.holds(scope));
     scopes.sort();
 
     let mut pulled = Pulled::default();

@@ -4,6 +4,8 @@
 
 mod sqlite;
 
+use std::sync::Arc;
+
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
@@ -21,6 +23,7 @@ use farmtally_core::units::{
 };
 
 pub use sqlite::SqliteStorage;
+use tokio::sync::broadcast;
 
 use crate::Error;
 
@@ -62,12 +65,21 @@ pub trait Storage: Send + Sync {
     /// Those of `work`, and [`Error::Storage`].
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error>;
 
+    /// Tells from now on, after each commit, how far the logs are that it appended to. What other processes write may go untold.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error>;
+
     /// Overwrites what was deleted wherever the database still keeps bytes of it.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 }
+
+/// The heads of the logs that one transaction appended to.
+pub type Appended = Arc<[Cursor]>;
 
 /// What runs in a transaction.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>;

@@ -21,9 +21,10 @@ use farmtally_core::units::{
     UserId,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
+use tokio::sync::broadcast;
 
 use super::{
-    DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, ReturnedEntry, Storage,
+    Appended, DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, ReturnedEntry, Storage,
     StoredBundle, Transaction, Work,
 };
 use crate::Error;
@@ -36,7 +37,17 @@ const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")]
 pub struct SqliteStorage {
     folder: PathBuf,
     control: Store,
-    open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
+    open: Mutex<BTreeMap<OrganisationId, Arc<Opened>>>,
+}
+
+/// How many commits a listener may lag behind before it is told only the newest heads.
+const WATCHED_COMMITS: usize = 256;
+
+/// An organisation's file, and who is told of what is appended.
+#[derive(Debug)]
+struct Opened {
+    store: Store,
+    appended: broadcast::Sender<Appended>,
 }
 
 impl SqliteStorage {
@@ -51,15 +62,16 @@ impl SqliteStorage {
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
-    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
+    fn store(&self, organisation: OrganisationId) -> Result<Arc<Opened>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = open.get(&organisation) {
-            return Ok(Arc::clone(store));
+        if let Some(opened) = open.get(&organisation) {
+            return Ok(Arc::clone(opened));
         }
         let path = self.folder.join(format!("{organisation}.db"));
-        let store = Arc::new(Store::open(&path, ORGANISATION)?);
-        open.insert(organisation, Arc::clone(&store));
-        Ok(store)
+        let store = Store::open(&path, ORGANISATION)?;
+        let opened = Arc::new(Opened { store, appended: broadcast::Sender::new(WATCHED_COMMITS) });
+        open.insert(organisation, Arc::clone(&opened));
+        Ok(opened)
     }
 }
 
@@ -92,15 +104,29 @@ impl Storage for SqliteStorage {
     }
 
     fn read(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.read(|db| work(&mut SqliteTransaction(db)))
+        self.store(organisation)?.store.read(|db| work(&mut SqliteTransaction(db, Vec::new())))
     }
 
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db)))
+        let opened = self.store(organisation)?;
+        let appended = opened.store.write(|db| {
+            let mut transaction = SqliteTransaction(db, Vec::new());
+            work(&mut transaction)?;
+            Ok::<_, Error>(transaction.1)
+        })?;
+        if !appended.is_empty() {
+            // It fails only if nobody listens.
+            drop(opened.appended.send(appended.into()));
+        }
+        Ok(())
+    }
+
+    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
+        Ok(self.store(organisation)?.appended.subscribe())
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        Ok(self.store(organisation)?.scrub()?)
+        Ok(self.store(organisation)?.store.scrub()?)
     }
 }
 
@@ -112,7 +138,8 @@ fn corrupt(error: impl std::fmt::Display) -> Error {
     Error::Storage(store::Error::Corrupt { reason: error.to_string() })
 }
 
-struct SqliteTransaction<'a>(&'a Connection);
+/// A connection in a transaction, and the heads of the logs that were appended to.
+struct SqliteTransaction<'a>(&'a Connection, Vec<Cursor>);
 
 impl SqliteTransaction<'_> {
     fn rows<T>(
@@ -450,6 +477,8 @@ impl Transaction for SqliteTransaction<'_> {
              ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
             (scope, cursor.sequence, cursor.chain.0),
         )?;
+        self.1.retain(|head| head.scope != *scope);
+        self.1.push(cursor.clone());
         Ok(cursor)
     }
 
