@@ -45,6 +45,13 @@ pub(crate) fn pull(
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
         let named = cursors.iter().find(|cursor| cursor.scope == scope);
+        if pulled.more {
+            // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
+            if named.is_none_or(|named| named.sequence < head.sequence) {
+                pulled.heads.push(head);
+            }
+            continue;
+        }
         let Some(mut from) = place(db, organisation, named, &head)? else {
             pulled.diverged.push(scope);
             continue;
@@ -56,7 +63,7 @@ pub(crate) fn pull(
         while from.sequence < head.sequence {
             if spent >= budget && !pulled.frames.is_empty() {
                 pulled.more = true;
-                return Ok(pulled);
+                break;
             }
             let (frame, bytes, end) = frame(db, device, &from, own_bytes)?;
             pulled.frames.push(frame);

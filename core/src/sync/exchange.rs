@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
-use crate::store::outbox::{self, Unanswered};
+use crate::store::outbox::{self, Amount, Unanswered};
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
 
@@ -40,6 +40,18 @@ pub struct Progress {
     pub parcels_taken: u64,
     /// Parcels of others that the server refused; they were dropped here, and their owners still have all that was in them.
     pub parcels_refused: u64,
+    /// Own changes that the server has answered in this run, whatever it said.
+    pub sent: u64,
+    /// Own changes that this run has to hand over, those that were answered included.
+    pub to_send: u64,
+    /// Bytes of the changes in `sent`, before packing.
+    pub sent_bytes: u64,
+    /// Bytes of the changes in `to_send`, before packing.
+    pub to_send_bytes: u64,
+    /// Entries of the logs that were read in this run: those of others, and places of own changes.
+    pub read: u64,
+    /// Entries of the logs that are there to be read, as far as the server has said, those that were read included.
+    pub to_read: u64,
     /// Requests sent.
     pub requests: u64,
     /// Bytes up, above TLS ([`WireRequest::bytes`]).
@@ -49,6 +61,7 @@ pub struct Progress {
 }
 
 const SYNC_PATH: &str = "/v1/sync";
+const LIVE_PATH: &str = "/v1/live";
 const ENROL_PATH: &str = "/v1/enrol";
 const REKEY_PATH: &str = "/v1/rekey";
 const WIPED_PATH: &str = "/v1/wiped";
@@ -66,6 +79,12 @@ impl std::ops::Add for Progress {
             logged: self.logged + other.logged,
             held: self.held + other.held,
             received: self.received + other.received,
+            sent: self.sent + other.sent,
+            to_send: self.to_send + other.to_send,
+            sent_bytes: self.sent_bytes + other.sent_bytes,
+            to_send_bytes: self.to_send_bytes + other.to_send_bytes,
+            read: self.read + other.read,
+            to_read: self.to_read + other.to_read,
             requests: self.requests + other.requests,
             bytes_up: self.bytes_up + other.bytes_up,
             bytes_down: self.bytes_down + other.bytes_down,
@@ -88,6 +107,10 @@ pub(crate) struct Exchange<'a> {
     /// The newest parcel that was sent in this run.
     carried_up_to: i64,
     carrying: Vec<i64>,
+    /// What of the outbox is under way.
+    under_way: Amount,
+    /// Whether the next request carries no work, because its challenge has surely expired.
+    asks_first: bool,
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
@@ -118,6 +141,8 @@ impl<'a> Exchange<'a> {
             in_flight: Vec::new(),
             carried_up_to: 0,
             carrying: Vec::new(),
+            under_way: Amount::default(),
+            asks_first: false,
             asked: Vec::new(),
             own_bytes: false,
             is_done: false,
@@ -129,15 +154,28 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Asks for a fresh challenge first, with a request that carries no work: a large one would be sent in vain.
+    pub(crate) fn ask_first(&mut self) {
+        self.asks_first = true;
+    }
+
+    /// Whether there is nothing more either way.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     /// What to ask next; `None` when there is nothing more either way.
     pub(crate) fn next_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.is_done {
             return Ok(None);
         }
         seal(self.store, self.environment, &self.installation, self.hybrid)?;
-        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
+        let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
+        let (bundles_at_most, parcels_at_most) =
+            if std::mem::take(&mut self.asks_first) { (0, 0) } else { (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST) };
+        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
-            self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST, MAX_WIRE_BYTES / 2))?;
+            self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let body = loop {
             let request = SyncRequest {
@@ -147,7 +185,7 @@ impl<'a> Exchange<'a> {
                 bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
                 own_bytes: self.own_bytes,
-                parcels: parcels.iter().map(|parcel| parcel.bytes.clone().into()).collect(),
+                parcels: parcels.iter().map(|parcel: &Waiting| parcel.bytes.clone().into()).collect(),
             };
             match message::pack(&request) {
                 Ok(body) => break body,
@@ -165,6 +203,9 @@ impl<'a> Exchange<'a> {
         self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
         self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
+        self.under_way = waiting - self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
+        self.progress.to_send = self.progress.sent + waiting.changes;
+        self.progress.to_send_bytes = self.progress.sent_bytes + waiting.bytes;
         self.asked.clone_from(&body);
         let request = signed_request(&self.installation, self.challenge, SYNC_PATH, body);
         self.progress.requests += 1;
@@ -191,7 +232,7 @@ impl<'a> Exchange<'a> {
                         self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
                         Ok(())
                     }
-                    _ => Err(Error::SignIn { reason: "the server does not know this device: enrol it again".into() }),
+                    _ => Err(unknown_device()),
                 }
             }
             status => Err(problem(status, &response.body, "request")),
@@ -227,11 +268,16 @@ impl<'a> Exchange<'a> {
         let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
         self.carrying.clear();
+        let answered = std::mem::take(&mut self.under_way);
+        self.progress.sent += answered.changes;
+        self.progress.sent_bytes += answered.bytes;
+        self.progress.to_read = self.progress.read + self.behind(&statement.heads)?;
         let had_own_bytes = self.own_bytes;
         let mut applied = 0_u32;
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
+        self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
         let moved = applied > 0 || had_work;
         self.idle_answers = if moved { 0 } else { self.idle_answers + 1 };
         if news.more && self.idle_answers >= IDLE_ANSWERS {
@@ -248,6 +294,13 @@ impl<'a> Exchange<'a> {
         let asks_again = self.own_bytes && !had_own_bytes;
         self.is_done = !news.more && !is_waiting && !asks_again;
         Ok(())
+    }
+
+    /// How many entries lie between what was read and these heads.
+    fn behind(&self, heads: &[Cursor]) -> Result<u64, Error> {
+        let cursors = self.store.read(inbox::cursors)?;
+        let read = |head: &Cursor| cursors.iter().find(|it| it.scope == head.scope).map_or(0, |it| it.sequence);
+        Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
     }
 
     /// Returns whether the frame was taken over.
@@ -292,16 +345,40 @@ pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
     signed_request(installation, installation.challenge, WIPED_PATH, Vec::new())
 }
 
+/// The request that listens for news.
+pub(crate) fn live_request(installation: &Installation, challenge: message::Challenge) -> WireRequest {
+    sign("GET", installation, challenge, LIVE_PATH, Vec::new())
+}
+
+/// The challenge in an answer of status 401; `None` if somebody else answered.
+pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
+    message::unpack::<ChallengeResponse>(&answer.body).ok().map(|answer| answer.challenge)
+}
+
+pub(crate) fn unknown_device() -> Error {
+    Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
+}
+
 fn signed_request(
     installation: &Installation,
     challenge: message::Challenge,
     path: &'static str,
     body: Vec<u8>,
 ) -> WireRequest {
-    let signed = Signed { server_key: &installation.server_key, method: "POST", path, body: &body };
+    sign("POST", installation, challenge, path, body)
+}
+
+fn sign(
+    method: &'static str,
+    installation: &Installation,
+    challenge: message::Challenge,
+    path: &'static str,
+    body: Vec<u8>,
+) -> WireRequest {
+    let signed = Signed { server_key: &installation.server_key, method, path, body: &body };
     let authorization = Authorization::sign(&signed, installation.device, challenge, &installation.key).to_header();
     let server_url = installation.server_url.clone();
-    WireRequest { method: "POST", server_url, path, authorization: Some(authorization), body }
+    WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }
 
 /// Reads the answer to an enrolment.
