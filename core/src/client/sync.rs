@@ -187,7 +187,7 @@ impl FieldClient {
         let ended = self.sync_rounds(&mut run);
         let how = match &ended {
             Ok((_, how)) => *how,
-            Err(Error::Store(_)) => Some(Ended::Failed),
+            Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(Ended::Failed),
             Err(_) => Some(Ended::ServerFailed),
         };
         let now_ms = self.environment.clock.monotonic_ms();
