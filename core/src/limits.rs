@@ -24,6 +24,8 @@ pub const MAX_WIRE_BYTES: usize = 256 * 1024;
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The largest parcel (hard): it holds any one bundle, and goes into one request beside the cursors.
 pub const MAX_PARCEL_BYTES: usize = 160 * 1024;
+/// How long a challenge is good for on the server that gave it (hard).
+pub const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 /// Parcels in one request (hard); a phone sends eight.
 pub const MAX_PARCELS: usize = 16;
 /// What one phone carries for others, in bytes of parcels (hard).

@@ -12,6 +12,31 @@ use crate::office::{require_centres, user_named};
 use crate::storage::{Device, Transaction};
 use crate::{Error, Server};
 
+/// What a device may read.
+pub(crate) struct Reach {
+    device: DeviceId,
+    is_lost: bool,
+    centres: Vec<CentreCode>,
+}
+
+impl Reach {
+    /// What a device may read now.
+    pub(crate) fn of(db: &mut dyn Transaction, device: DeviceId) -> Result<Self, Error> {
+        let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
+        let grants = db.reference()?.grants.into_iter().filter(|grant| grant.device == device);
+        Ok(Self { device, is_lost, centres: grants.flat_map(|grant| grant.centres).collect() })
+    }
+
+    /// Whether a scope is among it. A lost device reads only its own scope: its orders reach it, nothing else does.
+    pub(crate) fn holds(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Device(of) => *of == self.device,
+            Scope::Organisation => !self.is_lost,
+            Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
+        }
+    }
+}
+
 /// A grant as the office sees it.
 #[derive(Clone, Debug)]
 pub struct GrantLine {

@@ -42,6 +42,12 @@ pub enum Error {
     /// The server has lost data, and nobody has said yet that all of it came back.
     #[error("a recovery lasts: nothing is decided until it is ended (`farmtally-server recovery`)")]
     Recovering,
+    /// More ask at the same time than may.
+    #[error("{reason}")]
+    Busy {
+        /// What is full.
+        reason: String,
+    },
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
@@ -61,6 +67,7 @@ impl Error {
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
             Self::Recovering => ErrorCode::Interrupted,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
@@ -80,6 +87,7 @@ impl Error {
             ErrorCode::NotFound => 404,
             ErrorCode::TooLarge => 413,
             ErrorCode::IncompatibleVersion => 426,
+            ErrorCode::RateLimited => 429,
             ErrorCode::StorageFull | ErrorCode::Interrupted => 503,
             _ => 500,
         }

@@ -1,27 +1,35 @@
 //! The server on the network: routes, limits, and the way from a request to [`Server::respond`].
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use farmtally_core::limits::MAX_WIRE_BYTES;
-use farmtally_core::sync::{CONTENT_TYPE, WireRequest};
+use farmtally_core::sync::{CONTENT_TYPE, WireRequest, WireResponse};
+use futures_util::stream;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::live::Listener;
 use crate::page::PageQuery;
 use crate::{Error, Server};
 
 /// How long a request may take, its body included; as long as a phone waits.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// The largest message that a listening phone may send; it has nothing to say.
+const MAX_HEARD_BYTES: usize = 1024;
 /// How long running requests may take to end once the server is told to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -78,13 +86,14 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
     let listener = TcpListener::bind((host, port)).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = router(server);
+    let router = router(Arc::clone(&server));
     let finished = tokio::spawn(async move {
-        let stopped = async {
+        let stopped = async move {
             // The sender lives in `Running`; when that is dropped, the server goes on until its runtime ends.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
+            server.listeners.end();
         };
         axum::serve(listener, router).with_graceful_shutdown(stopped).await
     });
@@ -97,6 +106,7 @@ fn router(server: Arc<Server>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/v1/enrol", post(enrol))
         .route("/v1/sync", post(sync))
+        .route("/v1/live", get(live))
         .route("/v1/rekey", post(rekey))
         .route("/v1/wiped", post(wiped))
         .route("/v1/readmit", post(readmit))
@@ -125,11 +135,70 @@ async fn readmit(State(server): State<Arc<Server>>, headers: HeaderMap, body: By
     answer(server, "/v1/readmit", &headers, &body).await
 }
 
-async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
+/// A WebSocket for whoever asks for one, server-sent events for everybody else; both say the same.
+async fn live(
+    State(server): State<Arc<Server>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let request = wire("GET", "/v1/live", &headers, &[]);
+    let listening = tokio::task::spawn_blocking(move || {
+        server.listen(&request).map_err(|error| server.refuse(request.path, &error))
+    });
+    let listener = match listening.await {
+        Ok(Ok(listener)) => listener,
+        Ok(Err(refused)) => return carry(refused),
+        Err(_panicked) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    match upgrade {
+        Ok(upgrade) => upgrade.max_message_size(MAX_HEARD_BYTES).on_upgrade(|socket| speak(socket, listener)),
+        Err(malformed) if headers.contains_key(header::UPGRADE) => malformed.into_response(),
+        Err(_none_asked) => {
+            let events = stream::unfold(listener, |mut listener| async {
+                let said = listener.next().await?;
+                let event = Event::default();
+                let event = if said.is_empty() { event.comment("") } else { event.data(said) };
+                Some((Ok::<_, Infallible>(event), listener))
+            });
+            // A proxy that gathers an answer before it passes it on would hold back every event.
+            ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
+        }
+    }
+}
+
+async fn speak(mut socket: WebSocket, mut listener: Listener) {
+    loop {
+        let message = tokio::select! {
+            said = listener.next() => match said {
+                Some(said) if said.is_empty() => Message::Ping(Bytes::new()),
+                Some(said) => Message::text(said),
+                None => Message::Close(None),
+            },
+            // What comes in is only read so that pings are answered and an end is noticed.
+            heard = socket.recv() => match heard {
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+        };
+        let is_last = matches!(message, Message::Close(_));
+        if socket.send(message).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn wire(method: &'static str, path: &'static str, headers: &HeaderMap, body: &[u8]) -> WireRequest {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let request = WireRequest { method: "POST", server_url: String::new(), path, authorization, body: body.to_vec() };
+    WireRequest { method, server_url: String::new(), path, authorization, body: body.to_vec() }
+}
+
+async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
+    let request = wire("POST", path, headers, body);
     let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
-    let Ok(answered) = answered else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    answered.map_or_else(|_panicked| StatusCode::INTERNAL_SERVER_ERROR.into_response(), carry)
+}
+
+fn carry(answered: WireResponse) -> Response {
     let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     (status, [content_type], answered.body).into_response()

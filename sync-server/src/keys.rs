@@ -8,6 +8,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use farmtally_core::environment::Environment;
+use farmtally_core::limits::CHALLENGE_LIFE_MS;
 use farmtally_core::sync::message::Challenge;
 use farmtally_core::units::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,8 +16,6 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// How long a challenge is good for.
-const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 /// How far a challenge may lie in the future: nodes behind one balancer may differ by a little.
 const CHALLENGE_LEAD_MS: i64 = 60_000;
 

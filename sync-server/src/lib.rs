@@ -13,6 +13,7 @@ mod http;
 mod ingest;
 mod journal;
 mod keys;
+mod live;
 mod office;
 mod page;
 mod pull;
@@ -39,6 +40,8 @@ pub use handover::Imported;
 pub use http::{Running, serve};
 use journal::Journal;
 use keys::Keys;
+use live::Listeners;
+pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre};
 use pull::Pulled;
@@ -53,6 +56,7 @@ pub struct Server {
     keys: Keys,
     journal: Journal,
     environment: Environment,
+    listeners: Listeners,
 }
 
 impl Server {
@@ -65,7 +69,8 @@ impl Server {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let server = Self { storage: Box::new(storage), keys, journal, environment };
+        let listeners = Listeners::default();
+        let server = Self { storage: Box::new(storage), keys, journal, environment, listeners };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
@@ -123,17 +128,18 @@ impl Server {
             ("POST", "/v1/readmit") => self.show_certificate(&request.body),
             _ => Err(Error::NotFound { what: "path" }),
         };
-        let (status, body) = match answer {
-            Ok(body) => (200, body),
-            Err(Error::Unauthorized) => (401, self.challenge()),
-            Err(error) => {
-                if error.status() >= 500 {
-                    tracing::error!(code = %error.code(), path = request.path, "{error}");
-                }
-                (error.status(), problem(&error))
-            }
+        answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse { status: 200, body })
+    }
+
+    fn refuse(&self, path: &'static str, error: &Error) -> WireResponse {
+        let body = match error {
+            Error::Unauthorized => self.challenge(),
+            error => problem(error),
         };
-        WireResponse { status, body }
+        if error.status() >= 500 {
+            tracing::error!(code = %error.code(), path, "{error}");
+        }
+        WireResponse { status: error.status(), body }
     }
 
     fn challenge(&self) -> Vec<u8> {

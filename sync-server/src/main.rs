@@ -15,7 +15,7 @@ use farmtally_core::rules::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
 use farmtally_sync_server::storage::HeldEntry;
-use farmtally_sync_server::{Imported, NewCode, ReferenceFile, Server, serve};
+use farmtally_sync_server::{Imported, MOST_LISTENERS, NewCode, ReferenceFile, Server, serve};
 
 /// Reconciles phones, and keeps what the office decides.
 #[derive(Parser)]
@@ -122,6 +122,9 @@ enum Command {
         /// The port to listen on; 0 chooses a free one
         #[arg(long, default_value_t = 8484)]
         port: u16,
+        /// Phones that may listen for news at the same time; each holds a connection
+        #[arg(long, value_name = "N", default_value_t = MOST_LISTENERS)]
+        listeners: usize,
     },
     /// Create and update organisations
     #[command(subcommand)]
@@ -347,7 +350,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             let (server, organisation) = place.open()?;
             say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
         }
-        Command::Serve { data, host, port } => run(&data, host, port),
+        Command::Serve { data, host, port, listeners } => run(&data, host, port, listeners),
         Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
             let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
             say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
@@ -471,11 +474,13 @@ fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<Orga
 }
 
 #[tokio::main]
-async fn run(data: &Data, host: IpAddr, port: u16) -> anyhow::Result<()> {
+async fn run(data: &Data, host: IpAddr, port: u16, listeners: usize) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder();
     let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let mut running = serve(Arc::new(data.open()?), host, port).await?;
+    let server = data.open()?;
+    server.limit_listeners(listeners);
+    let mut running = serve(Arc::new(server), host, port).await?;
     let address = running.address();
     tracing::info!(%address, "listening");
     // Whoever started the server with port 0 reads the address here.

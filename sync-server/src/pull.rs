@@ -2,7 +2,6 @@
 //!
 //! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
 
-use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::limits::FRAME_BYTES;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
@@ -10,6 +9,7 @@ use farmtally_core::sync::message::{Frame, FrameEntry, Safe};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::Error;
+use crate::access::Reach;
 use crate::storage::{LogContent, LogEntry, Transaction};
 
 /// Log entries that are read at a time.
@@ -35,18 +35,9 @@ pub(crate) fn pull(
     budget: usize,
     own_bytes: bool,
 ) -> Result<Pulled, Error> {
-    // A lost device reads only its own scope: its orders reach it, nothing else does.
-    let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
-    let grants: Vec<Grant> = db.reference()?.grants.into_iter().filter(|grant| grant.device == device).collect();
-    let may_read = |scope: &Scope| match scope {
-        Scope::Device(of) => *of == device,
-        Scope::Organisation => !is_lost,
-        Scope::Centre(centre) | Scope::Season(centre, _) => {
-            !is_lost && grants.iter().any(|grant| grant.centres.contains(centre))
-        }
-    };
+    let reach = Reach::of(db, device)?;
     let mut scopes = db.scopes()?;
-    scopes.retain(may_read);
+    scopes.retain(|scope| reach.holds(scope));
     scopes.sort();
 
     let mut pulled = Pulled::default();
@@ -54,6 +45,13 @@ pub(crate) fn pull(
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
         let named = cursors.iter().find(|cursor| cursor.scope == scope);
+        if pulled.more {
+            // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
+            if named.is_none_or(|named| named.sequence < head.sequence) {
+                pulled.heads.push(head);
+            }
+            continue;
+        }
         let Some(mut from) = place(db, organisation, named, &scope)? else { continue };
         if from.sequence == head.sequence {
             continue;
@@ -62,7 +60,7 @@ pub(crate) fn pull(
         while from.sequence < head.sequence {
             if spent >= budget && !pulled.frames.is_empty() {
                 pulled.more = true;
-                return Ok(pulled);
+                break;
             }
             let (frame, bytes, end) = frame(db, device, &from, own_bytes)?;
             pulled.frames.push(frame);

@@ -97,8 +97,12 @@ fn bundle(key: &SigningKey) -> Bundle {
     Bundle::seal(header, vec![Transaction { author, grant, device_cursor: 1, entries: vec![entry] }], key)
 }
 
+fn keys() -> (SigningKey, SigningKey) {
+    (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]))
+}
+
 fn examples() -> String {
-    let (device_key, server_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+    let (device_key, server_key) = keys();
     let server_public = server_key.verifying_key().to_bytes();
     let mut page = Listing::default();
     page.section("Keys");
@@ -170,8 +174,16 @@ fn examples() -> String {
     page.section("A cursor name");
     page.bytes("cursor-name", &encode(&cursor.name()));
 
+    exchange(&mut page, &bundle, &start, cursor, decision);
+    page.0 + "```\n"
+}
+
+/// A request with the bundle, and its answer: where it was logged, a decision behind it, and the place where the log is then.
+fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor, decision: Vec<u8>) {
+    let (device_key, server_key) = keys();
+    let server_public = server_key.verifying_key().to_bytes();
     let challenge = Challenge([0xcc; 24]);
-    let mut request = Forger::request(std::slice::from_ref(&bytes));
+    let mut request = Forger::request(&[bundle.to_bytes()]);
     request.cursors.push(start.name());
     let plain = encode(&request);
     let body = message::pack(&request).expect("it packs");
@@ -217,7 +229,6 @@ fn examples() -> String {
     page.bytes("news", &news);
     page.bytes("signed", &signed);
     page.bytes("sync-response", &encode(&answer));
-    page.0 + "```\n"
 }
 
 #[test]

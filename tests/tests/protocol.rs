@@ -1,6 +1,7 @@
 //! docs/protocol.md is what is said on the wire: its CDDL fits real messages, its examples come out byte for byte.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, Value};
@@ -36,7 +37,7 @@ impl Cddl {
         let blocks = pages.iter().flat_map(|page| page.split("```cddl\n").skip(1));
         let mut cddl: String = blocks.filter_map(|block| block.split("```").next()).collect();
         for (kind, key, value) in values(&pages[1]) {
-            cddl.push_str(&format!("{kind}-{key} = {value}\n"));
+            writeln!(cddl, "{kind}-{key} = {value}").expect("written");
         }
         Self(cddl)
     }
@@ -139,9 +140,9 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
     }
     assert_eq!(paths.len(), 5, "{paths:?}");
     assert_eq!(Vec::from_iter(statuses), [200, 401, 404, 426]);
-    assert_eq!(Vec::from_iter(decisions), Vec::from_iter(0..=14));
-    assert_eq!(Vec::from_iter(verdicts), Vec::from_iter(0..=4));
-    assert_eq!(Vec::from_iter(entries), Vec::from_iter(0..=3));
+    assert_eq!(decisions, (0..=14).collect());
+    assert_eq!(verdicts, (0..=4).collect());
+    assert_eq!(entries, (0..=3).collect());
     assert!(drafts > 0 && attachments > 0 && parcels > 0, "{drafts} {attachments} {parcels}");
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     assert!(kept.iter().map(|bundle| require_bundle(&cddl, bundle).1).sum::<usize>() > 0, "nothing was erased");

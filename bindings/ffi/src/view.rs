@@ -670,6 +670,8 @@ pub enum SyncOutcome {
     Offline,
     /// Somebody cancelled; what was done stays done
     Cancelled,
+    /// Nothing was tried, because the tries before failed and the next one is not due
+    NotDue,
 }
 
 /// What one run of sync did.
@@ -693,6 +695,8 @@ pub struct SyncReport {
     pub bytes_up: u64,
     /// Bytes down
     pub bytes_down: u64,
+    /// Milliseconds from now until the next run is due; empty if there is nothing to try for
+    pub next_try_ms: Option<u64>,
 }
 
 impl From<client::SyncReport> for SyncReport {
@@ -704,6 +708,7 @@ impl From<client::SyncReport> for SyncReport {
                 client::SyncOutcome::Partial => SyncOutcome::Partial,
                 client::SyncOutcome::Offline => SyncOutcome::Offline,
                 client::SyncOutcome::Cancelled => SyncOutcome::Cancelled,
+                client::SyncOutcome::NotDue => SyncOutcome::NotDue,
             },
             logged: progress.logged,
             held: progress.held,
@@ -713,6 +718,7 @@ impl From<client::SyncReport> for SyncReport {
             requests: progress.requests,
             bytes_up: progress.bytes_up,
             bytes_down: progress.bytes_down,
+            next_try_ms: report.next_try_ms,
         }
     }
 }
@@ -724,6 +730,8 @@ pub struct SyncStatus {
     pub unsent: u64,
     /// Changes that were handed to the network without an answer yet
     pub sent: u64,
+    /// Changes that the server has seen and cannot judge yet: they wait for other changes
+    pub deferred: u64,
     /// Changes that the server keeps for a person to decide
     pub held: u64,
     /// When the oldest change that is neither logged nor held was made
@@ -740,6 +748,10 @@ pub struct SyncStatus {
     pub copied_at: Option<Timestamp>,
     /// When a run was last complete
     pub synced_at: Option<Timestamp>,
+    /// Milliseconds from now until the next run is due; empty if there is nothing to try for
+    pub next_try_ms: Option<u64>,
+    /// Whether the server failed so often that it is left alone for a while; a run that a person asks for tries at once
+    pub is_server_failing: bool,
 }
 
 impl From<client::SyncStatus> for SyncStatus {
@@ -747,6 +759,7 @@ impl From<client::SyncStatus> for SyncStatus {
         Self {
             unsent: status.backlog.unsent,
             sent: status.backlog.sent,
+            deferred: status.backlog.deferred,
             held: status.backlog.held,
             oldest_at: status.backlog.oldest,
             set_aside: status.set_aside,
@@ -755,6 +768,8 @@ impl From<client::SyncStatus> for SyncStatus {
             exported_at: status.exported_at,
             copied_at: status.copied_at,
             synced_at: status.synced_at,
+            next_try_ms: status.next_try_ms,
+            is_server_failing: status.is_server_failing,
         }
     }
 }

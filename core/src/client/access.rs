@@ -93,7 +93,7 @@ impl FieldClient {
     }
 
     /// Milliseconds since the last contact with the server, as far as this phone can tell.
-    fn idle_ms(&self, counters: &Counters) -> u64 {
+    pub(super) fn idle_ms(&self, counters: &Counters) -> u64 {
         let since = self.environment.clock.monotonic_ms().saturating_sub(self.counted_to.load(Ordering::Acquire));
         counters.idle_ms.saturating_add(since)
     }

@@ -11,6 +11,7 @@ mod draft;
 mod farmer;
 mod handover;
 mod inbox;
+mod listen;
 mod load;
 mod sync;
 mod today;
@@ -29,6 +30,7 @@ use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{PHONE, Store};
+use crate::sync::pace::Pace;
 use crate::sync::qr::FrameCollector;
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
 
@@ -41,8 +43,10 @@ pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{InboxItem, InboxKind};
 pub use load::{LoadView, OpenLoad};
-pub use sync::{SyncOutcome, SyncReport, SyncStatus};
+pub use sync::{SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
 pub use today::Today;
+
+use listen::Stops;
 
 /// The database's name inside the data folder.
 const FILE: &str = "field.db";
@@ -77,6 +81,10 @@ pub struct FieldClient {
     counted_to: AtomicU64,
     /// What the camera has seen of another phone's parcel.
     frames: Mutex<FrameCollector>,
+    /// When to sync again without being asked.
+    pace: Mutex<Pace>,
+    /// Ends listeners.
+    listening: Stops,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -173,6 +181,8 @@ impl FieldClient {
             syncing: Mutex::default(),
             counted_to,
             frames: Mutex::default(),
+            pace: Mutex::default(),
+            listening: Stops::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,

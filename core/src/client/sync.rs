@@ -1,18 +1,20 @@
 //! Enrolment and sync, as an app calls them.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use ed25519_dalek::SigningKey;
 
 use super::{FieldClient, Session};
+use crate::limits::CHALLENGE_LIFE_MS;
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
-use crate::store::installation;
+use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
 use crate::sync::message::EnrolRequest;
+use crate::sync::pace::{Ended, Pace};
 use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
 use crate::{Error, ErrorCode};
@@ -20,17 +22,45 @@ use crate::{Error, ErrorCode};
 /// Rounds of one sync at most: each further one follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
 
+/// How a run of sync is asked for; by default a run that a timer or an event began, without a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncOptions {
+    /// Whether a person asked: such a run is tried at once, whatever became of those before.
+    pub is_manual: bool,
+    /// What the run may spend.
+    pub budget: SyncBudget,
+}
+
+/// What one run of sync may spend. It ends after the answer with which one of these is used up; the next run goes on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncBudget {
+    /// Milliseconds from its beginning.
+    pub time_ms: u64,
+    /// Bytes up and down.
+    pub bytes: u64,
+}
+
+impl Default for SyncBudget {
+    /// Whatever it takes.
+    fn default() -> Self {
+        Self { time_ms: u64::MAX, bytes: u64::MAX }
+    }
+}
+
 /// How a run of sync ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncOutcome {
     /// The server has all that this phone had, in its log or held, and this phone has all that the server had.
     Complete,
-    /// Something waits for other changes, or the server did not answer about a parcel of others; everything else is done.
+    /// The budget was used up; or something waits for other changes, or the server did not answer about a parcel of others, and everything
+    /// else is done.
     Partial,
     /// There was no connection, or it broke off. What was done stays done.
     Offline,
     /// Somebody cancelled. What was done stays done.
     Cancelled,
+    /// Nothing was tried, because the tries before failed and the next one is not due. A manual run tries at once.
+    NotDue,
 }
 
 /// What one run of sync did.
@@ -40,6 +70,8 @@ pub struct SyncReport {
     pub outcome: SyncOutcome,
     /// What it did.
     pub progress: Progress,
+    /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
+    pub next_try_ms: Option<u64>,
 }
 
 /// What the phone knows about being in step with the server; never better than what was acknowledged.
@@ -58,6 +90,23 @@ pub struct SyncStatus {
     /// Up to when, by the server's clock, two verified copies of its data exist; `None` as long as there are none, and this phone keeps
     /// everything it handed in.
     pub copied_at: Option<Timestamp>,
+    /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
+    pub next_try_ms: Option<u64>,
+    /// Whether the server failed so often that it is left alone for a while; a manual run tries at once.
+    pub is_server_failing: bool,
+}
+
+/// One call for a sync.
+struct Run<'a> {
+    transport: &'a dyn Transport,
+    on_progress: &'a dyn Fn(&Progress),
+    /// The count of cancellations when it began.
+    begun_at: u64,
+    /// The monotonic clock when it began.
+    started_ms: u64,
+    budget: SyncBudget,
+    /// What its earlier rounds did.
+    done: Progress,
 }
 
 impl FieldClient {
@@ -103,40 +152,79 @@ impl FieldClient {
         self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
     }
 
-    /// Pushes everybody's work from this phone and fetches the news. Only one run at a time: a second caller waits, then runs its own.
-    ///
-    /// Being offline is not an error: the outcome says so, and what was done stays done. `on_progress` is told after every answer; it must not
-    /// call `sync`.
+    /// Pushes everybody's work from this phone and fetches the news, because a person asked: [`FieldClient::sync_with`], manual and without
+    /// a budget.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`].
+    /// As [`FieldClient::sync_with`].
     pub fn sync(&self, transport: &dyn Transport, on_progress: &dyn Fn(&Progress)) -> Result<SyncReport, Error> {
+        self.sync_with(transport, &SyncOptions { is_manual: true, ..SyncOptions::default() }, on_progress)
+    }
+
+    /// Pushes everybody's work from this phone and fetches the news. Only one run at a time: a second caller waits, then runs its own.
+    ///
+    /// Being offline is not an error: the outcome says so, and what was done stays done. Whether and when to call again, `next_try_ms` says;
+    /// a call that comes earlier and is not manual does nothing. `on_progress` is told after every answer; it must not call this.
+    ///
+    /// # Errors
+    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]; after these
+    /// too the next try is in [`SyncStatus`].
+    pub fn sync_with(
+        &self,
+        transport: &dyn Transport,
+        options: &SyncOptions,
+        on_progress: &dyn Fn(&Progress),
+    ) -> Result<SyncReport, Error> {
         let begun_at = self.cancellations.load(Ordering::Acquire);
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut whole = SyncReport { outcome: SyncOutcome::Complete, progress: Progress::default() };
+        let started_ms = self.environment.clock.monotonic_ms();
+        if options.is_manual {
+            *self.pace() = Pace::default();
+        }
+        let next_try_ms = self.pace().wait_ms(started_ms);
+        if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
+            return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
+        }
+        let done = Progress::default();
+        let mut run = Run { transport, on_progress, begun_at, started_ms, budget: options.budget, done };
+        let ended = self.sync_rounds(&mut run);
+        let how = match &ended {
+            Ok((_, how)) => *how,
+            Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(Ended::Failed),
+            Err(_) => Some(Ended::ServerFailed),
+        };
+        let now_ms = self.environment.clock.monotonic_ms();
+        if let Some(how) = how {
+            self.pace().ended(how, now_ms, self.chance());
+        }
+        let (outcome, _) = ended?;
+        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms) })
+    }
+
+    /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.
+    fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
+        let mut ended = (SyncOutcome::Complete, Some(Ended::Complete));
         // More than once only when the office ordered something that makes work: a new key, a last handing in.
         for _ in 0..MAX_ROUNDS {
-            let report = self.sync_once(transport, on_progress, begun_at)?;
-            whole = SyncReport { outcome: report.outcome, progress: whole.progress + report.progress };
-            if report.outcome != SyncOutcome::Complete || !self.obey(transport)? {
+            ended = self.sync_once(run)?;
+            if ended.0 != SyncOutcome::Complete || !self.obey(run.transport)? {
                 break;
             }
         }
-        Ok(whole)
+        Ok(ended)
     }
 
-    fn sync_once(
-        &self,
-        transport: &dyn Transport,
-        on_progress: &dyn Fn(&Progress),
-        begun_at: u64,
-    ) -> Result<SyncReport, Error> {
+    fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         let installation = self.installation()?;
         let hybrid = self.counters().hybrid;
-        let mut exchange = Exchange::new(&self.store, &self.environment, installation, hybrid);
-        let ended = self.run(&mut exchange, transport, on_progress, begun_at);
+        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), hybrid);
+        if self.has_expired_challenge(&installation) {
+            exchange.ask_first();
+        }
+        let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
-        if matches!(ended, Ok(SyncOutcome::Complete)) {
+        run.done = run.done + progress;
+        if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
             self.store.write(|db| installation::save_synced(db, now))?;
         }
@@ -153,37 +241,56 @@ impl FieldClient {
             self.store.write(|db| counters.save(db))?;
         }
         drop(counters);
-        Ok(SyncReport { outcome: ended?, progress })
+        ended
     }
 
-    fn run(
-        &self,
-        exchange: &mut Exchange<'_>,
-        transport: &dyn Transport,
-        on_progress: &dyn Fn(&Progress),
-        begun_at: u64,
-    ) -> Result<SyncOutcome, Error> {
+    fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         loop {
-            if self.cancellations.load(Ordering::Acquire) != begun_at {
-                return Ok(SyncOutcome::Cancelled);
+            if self.cancellations.load(Ordering::Acquire) != run.begun_at {
+                return Ok((SyncOutcome::Cancelled, None));
+            }
+            if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
+                return Ok((SyncOutcome::Partial, Some(Ended::Slice)));
             }
             let Some(request) = exchange.next_request()? else { break };
-            let Ok(response) = transport.send(&request) else { return Ok(SyncOutcome::Offline) };
+            let Ok(response) = run.transport.send(&request) else {
+                return Ok((SyncOutcome::Offline, Some(Ended::Failed)));
+            };
             match exchange.handle_response(&response) {
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
-                    return Ok(SyncOutcome::Offline);
+                    let ended = if response.status >= 500 { Ended::ServerFailed } else { Ended::Failed };
+                    return Ok((SyncOutcome::Offline, Some(ended)));
                 }
                 handled => handled?,
             }
-            on_progress(&exchange.progress);
+            (run.on_progress)(&(run.done + exchange.progress));
         }
         let (backlog, carried) =
             self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;
-        Ok(if backlog.sent == 0 && backlog.refused.is_none() && carried.parcels == 0 {
-            SyncOutcome::Complete
+        let is_answered = backlog.sent + backlog.deferred == 0 && backlog.refused.is_none() && carried.parcels == 0;
+        Ok(if is_answered {
+            (SyncOutcome::Complete, Some(Ended::Complete))
         } else {
-            SyncOutcome::Partial
+            (SyncOutcome::Partial, Some(Ended::Waiting))
         })
+    }
+
+    /// Whether the server would refuse the challenge that this phone has. Told by both clocks, because each has its fault: the wall clock may be
+    /// wrong, the monotonic one stands still while the phone sleeps. Being wrong costs a small request; not knowing costs a large one.
+    fn has_expired_challenge(&self, installation: &Installation) -> bool {
+        let given_at = installation.synced_at.map_or(installation.server_time, |at| at.max(installation.server_time));
+        let age_ms = self.environment.clock.now().0.saturating_sub(given_at.0);
+        let idle_ms = i64::try_from(self.idle_ms(&self.counters())).unwrap_or(i64::MAX);
+        age_ms.max(idle_ms) > CHALLENGE_LIFE_MS
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Any number, for waits that should differ from phone to phone.
+    pub(super) fn chance(&self) -> u64 {
+        u64::from_le_bytes(self.environment.random())
     }
 
     /// Ends every sync that has begun, after the answer it waits for.
@@ -197,13 +304,35 @@ impl FieldClient {
     /// [`Error::Store`].
     pub fn sync_status(&self) -> Result<SyncStatus, Error> {
         let synced_at = self.session().and_then(|session| session.synced_at);
+        let pace = *self.pace();
+        let next_try_ms = pace.wait_ms(self.environment.clock.monotonic_ms());
+        let is_server_failing = pace.is_broken();
         Ok(self.store.read(|db| {
             let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
             let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
             let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
             let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
-            Ok::<_, crate::store::Error>(SyncStatus { backlog, set_aside, carried, exported_at, synced_at, copied_at })
+            Ok::<_, crate::store::Error>(SyncStatus {
+                backlog,
+                set_aside,
+                carried,
+                exported_at,
+                synced_at,
+                copied_at,
+                next_try_ms,
+                is_server_failing,
+            })
         })?)
+    }
+}
+
+impl Run<'_> {
+    /// Whether the budget is used up; the first request is always sent.
+    fn has_spent(&self, round: &Progress, now_ms: u64) -> bool {
+        let spent = self.done + *round;
+        let bytes = spent.bytes_up + spent.bytes_down;
+        let time_ms = now_ms.saturating_sub(self.started_ms);
+        spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
     }
 }
 

@@ -134,6 +134,30 @@ pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result
     Ok(())
 }
 
+/// Changes that wait for a verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amount {
+    pub(crate) changes: u64,
+    /// Bytes of the changes, before packing.
+    pub(crate) bytes: u64,
+}
+
+impl std::ops::Sub for Amount {
+    type Output = Self;
+    fn sub(self, less: Self) -> Self {
+        Self { changes: self.changes.saturating_sub(less.changes), bytes: self.bytes.saturating_sub(less.bytes) }
+    }
+}
+
+/// What waits for a verdict and lies in no bundle up to `after`.
+pub(crate) fn waiting(db: &Connection, after: u64) -> Result<Amount, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT count(*), coalesce(sum(length(change)), 0) FROM outbox
+         WHERE held_code IS NULL AND (bundle_seq IS NULL OR bundle_seq > ?1)",
+    )?;
+    Ok(statement.query_row([after], |row| Ok(Amount { changes: row.get(0)?, bytes: row.get(1)? }))?)
+}
+
 /// Notes that bundles are about to leave; from here on the server may have them.
 pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error> {
     let mut statement = db.prepare_cached("UPDATE bundles SET was_sent = 1 WHERE bundle_seq = ?1")?;
@@ -439,6 +463,10 @@ pub struct Backlog {
     pub unsent: u64,
     /// Changes that were handed to the network without an answer yet.
     pub sent: u64,
+    /// Changes that the server has seen and cannot judge yet: they wait for other changes.
+    pub deferred: u64,
+    /// For how many other changes the deferred ones wait, counted for each of them.
+    pub missing: u64,
     /// Changes that the server keeps for a person to decide.
     pub held: u64,
     /// When the oldest change that is neither logged nor held was made.
@@ -449,8 +477,10 @@ pub struct Backlog {
 
 pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT count(*) FILTER (WHERE held_code IS NULL AND NOT coalesce(was_sent, 0)),
-                count(*) FILTER (WHERE held_code IS NULL AND was_sent),
+        "SELECT count(*) FILTER (WHERE held_code IS NULL AND NOT coalesce(was_sent, 0) AND missing = 0),
+                count(*) FILTER (WHERE held_code IS NULL AND was_sent AND missing = 0),
+                count(*) FILTER (WHERE held_code IS NULL AND missing > 0),
+                coalesce(sum(missing) FILTER (WHERE held_code IS NULL), 0),
                 count(*) FILTER (WHERE held_code IS NOT NULL),
                 min(created_at_ms) FILTER (WHERE held_code IS NULL),
                 max(refused)
@@ -460,9 +490,11 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
         Ok(Backlog {
             unsent: row.get(0)?,
             sent: row.get(1)?,
-            held: row.get(2)?,
-            oldest: row.get::<_, Option<i64>>(3)?.map(Timestamp),
-            refused: row.get(4)?,
+            deferred: row.get(2)?,
+            missing: row.get(3)?,
+            held: row.get(4)?,
+            oldest: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+            refused: row.get(6)?,
         })
     })?)
 }

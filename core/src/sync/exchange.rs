@@ -26,7 +26,7 @@ use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
-use crate::store::outbox::{self, Unanswered};
+use crate::store::outbox::{self, Amount, Unanswered};
 use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
@@ -44,6 +44,18 @@ pub struct Progress {
     pub parcels_taken: u64,
     /// Parcels of others that the server refused; they were dropped here, and their owners still have all that was in them.
     pub parcels_refused: u64,
+    /// Own changes that the server has answered in this run, whatever it said.
+    pub sent: u64,
+    /// Own changes that this run has to hand over, those that were answered included.
+    pub to_send: u64,
+    /// Bytes of the changes in `sent`, before packing.
+    pub sent_bytes: u64,
+    /// Bytes of the changes in `to_send`, before packing.
+    pub to_send_bytes: u64,
+    /// Entries of the logs that were read in this run: those of others, and places of own changes.
+    pub read: u64,
+    /// Entries of the logs that are there to be read, as far as the server has said, those that were read included.
+    pub to_read: u64,
     /// Requests sent.
     pub requests: u64,
     /// Bytes up, above TLS ([`WireRequest::bytes`]).
@@ -53,6 +65,7 @@ pub struct Progress {
 }
 
 const SYNC_PATH: &str = "/v1/sync";
+const LIVE_PATH: &str = "/v1/live";
 const ENROL_PATH: &str = "/v1/enrol";
 const REKEY_PATH: &str = "/v1/rekey";
 const WIPED_PATH: &str = "/v1/wiped";
@@ -99,6 +112,12 @@ impl std::ops::Add for Progress {
             logged: self.logged + other.logged,
             held: self.held + other.held,
             received: self.received + other.received,
+            sent: self.sent + other.sent,
+            to_send: self.to_send + other.to_send,
+            sent_bytes: self.sent_bytes + other.sent_bytes,
+            to_send_bytes: self.to_send_bytes + other.to_send_bytes,
+            read: self.read + other.read,
+            to_read: self.to_read + other.to_read,
             requests: self.requests + other.requests,
             bytes_up: self.bytes_up + other.bytes_up,
             bytes_down: self.bytes_down + other.bytes_down,
@@ -106,6 +125,17 @@ impl std::ops::Add for Progress {
             parcels_refused: self.parcels_refused + other.parcels_refused,
         }
     }
+}
+
+/// What is known about the challenge of the next request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    /// It is too old: the next request carries no work, which would be sent in vain.
+    Expired,
+    /// The server should take it.
+    Believed,
+    /// The server refused the one before and gave this one.
+    Renewed,
 }
 
 /// One run of sync.
@@ -121,11 +151,13 @@ pub(crate) struct Exchange<'a> {
     /// The newest parcel that was sent in this run.
     carried_up_to: i64,
     carrying: Vec<i64>,
+    /// What of the outbox is under way.
+    under_way: Amount,
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
     is_done: bool,
-    challenged: bool,
+    freshness: Freshness,
     repair: Repair,
     idle_answers: u32,
     /// How often the pinned server has answered.
@@ -152,16 +184,27 @@ impl<'a> Exchange<'a> {
             in_flight: Vec::new(),
             carried_up_to: 0,
             carrying: Vec::new(),
+            under_way: Amount::default(),
             asked: Vec::new(),
             own_bytes: false,
             is_done: false,
-            challenged: false,
+            freshness: Freshness::Believed,
             repair: Repair::default(),
             idle_answers: 0,
             answers: 0,
             progress: Progress::default(),
             newest: HybridTime::default(),
         }
+    }
+
+    /// Asks for a fresh challenge first, with a request that carries no work: a large one would be sent in vain.
+    pub(crate) fn ask_first(&mut self) {
+        self.freshness = Freshness::Expired;
+    }
+
+    /// Whether there is nothing more either way.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
     }
 
     /// What to ask next; `None` when there is nothing more either way.
@@ -173,9 +216,14 @@ impl<'a> Exchange<'a> {
             return Ok(Some(request));
         }
         seal(self.store, self.environment, &self.installation, self.hybrid)?;
-        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, BUNDLES_PER_REQUEST))?;
+        let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
+        let (bundles_at_most, parcels_at_most) = match self.freshness {
+            Freshness::Expired => (0, 0),
+            Freshness::Believed | Freshness::Renewed => (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST),
+        };
+        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
-            self.store.read(|db| carried::waiting(db, self.carried_up_to, PARCELS_PER_REQUEST, MAX_WIRE_BYTES / 2))?;
+            self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let checkpoints = self.store.read(|db| {
             let of = self.repair.asking.iter().map(|scope| tail::checkpoints(db, scope));
@@ -189,7 +237,7 @@ impl<'a> Exchange<'a> {
                 bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
                 own_bytes: self.own_bytes,
-                parcels: parcels.iter().map(|parcel| parcel.bytes.clone().into()).collect(),
+                parcels: parcels.iter().map(|parcel: &Waiting| parcel.bytes.clone().into()).collect(),
                 checkpoints: checkpoints.clone(),
                 offers: Vec::new(),
                 safe_copy: self.installation.safe_copy,
@@ -210,6 +258,9 @@ impl<'a> Exchange<'a> {
         self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
         self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
+        self.under_way = waiting - self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
+        self.progress.to_send = self.progress.sent + waiting.changes;
+        self.progress.to_send_bytes = self.progress.sent_bytes + waiting.bytes;
         Ok(Some(self.signed(body)))
     }
 
@@ -306,7 +357,7 @@ impl<'a> Exchange<'a> {
         self.progress.bytes_down += response.body.len() as u64;
         if std::mem::take(&mut self.repair.shows_certificate) {
             self.repair.was_readmitted = true;
-            self.challenged = false;
+            self.freshness = Freshness::Believed;
             return match response.status {
                 200 => Ok(()),
                 status => Err(problem(status, &response.body, "certificate")),
@@ -315,14 +366,14 @@ impl<'a> Exchange<'a> {
         match response.status {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-                self.challenged = false;
+                self.freshness = Freshness::Believed;
                 self.take(&answer)
             }
             401 => {
                 let answer: Result<ChallengeResponse, _> = message::unpack(&response.body);
                 match answer {
-                    Ok(answer) if !self.challenged => {
-                        self.challenged = true;
+                    Ok(answer) if self.freshness != Freshness::Renewed => {
+                        self.freshness = Freshness::Renewed;
                         self.challenge = answer.challenge;
                         self.send_again();
                         Ok(())
@@ -403,11 +454,16 @@ impl<'a> Exchange<'a> {
         let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
         self.carrying.clear();
+        let answered = std::mem::take(&mut self.under_way);
+        self.progress.sent += answered.changes;
+        self.progress.sent_bytes += answered.bytes;
+        self.progress.to_read = self.progress.read + self.behind(&statement.heads)?;
         let had_own_bytes = self.own_bytes;
         let mut applied = 0_u32;
         for frame in &news.frames {
             applied += u32::from(self.take_frame(frame)?);
         }
+        self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
         if applied > 0 || had_work || !news.more {
             self.idle_answers = 0;
         }
@@ -428,6 +484,13 @@ impl<'a> Exchange<'a> {
         let asks_again = self.own_bytes && !had_own_bytes;
         self.is_done = !news.more && !is_waiting && !asks_again;
         Ok(())
+    }
+
+    /// How many entries lie between what was read and these heads.
+    fn behind(&self, heads: &[Cursor]) -> Result<u64, Error> {
+        let cursors = self.store.read(inbox::cursors)?;
+        let read = |head: &Cursor| cursors.iter().find(|it| it.scope == head.scope).map_or(0, |it| it.sequence);
+        Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
     }
 
     /// Returns whether the frame was taken over.
@@ -472,16 +535,40 @@ pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
     signed_request(installation, installation.challenge, WIPED_PATH, Vec::new())
 }
 
+/// The request that listens for news.
+pub(crate) fn live_request(installation: &Installation, challenge: message::Challenge) -> WireRequest {
+    sign("GET", installation, challenge, LIVE_PATH, Vec::new())
+}
+
+/// The challenge in an answer of status 401; `None` if somebody else answered.
+pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
+    message::unpack::<ChallengeResponse>(&answer.body).ok().map(|answer| answer.challenge)
+}
+
+pub(crate) fn unknown_device() -> Error {
+    Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
+}
+
 fn signed_request(
     installation: &Installation,
     challenge: message::Challenge,
     path: &'static str,
     body: Vec<u8>,
 ) -> WireRequest {
-    let signed = Signed { server_key: &installation.server_key, method: "POST", path, body: &body };
+    sign("POST", installation, challenge, path, body)
+}
+
+fn sign(
+    method: &'static str,
+    installation: &Installation,
+    challenge: message::Challenge,
+    path: &'static str,
+    body: Vec<u8>,
+) -> WireRequest {
+    let signed = Signed { server_key: &installation.server_key, method, path, body: &body };
     let authorization = Authorization::sign(&signed, installation.device, challenge, &installation.key).to_header();
     let server_url = installation.server_url.clone();
-    WireRequest { method: "POST", server_url, path, authorization: Some(authorization), body }
+    WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }
 
 /// Reads the answer to an enrolment.
@@ -490,10 +577,6 @@ pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
         200 => message::unpack(&response.body).map_err(|error| damaged(&error)),
         status => Err(problem(status, &response.body, "code")),
     }
-}
-
-fn unknown_device() -> Error {
-    Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
 }
 
 fn problem(status: u16, body: &[u8], field: &'static str) -> Error {

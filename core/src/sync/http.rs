@@ -21,12 +21,8 @@ impl HttpTransport {
     /// # Errors
     /// [`TransportError`] if TLS cannot be set up.
     pub fn open() -> Result<Self, TransportError> {
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(failed)?.with_root_certificates(roots).with_no_client_auth();
         let client = reqwest::blocking::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls()?)
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(60))
             // A phone has no proxy in its environment; a developer's must not come between a program and its own loopback.
@@ -55,8 +51,15 @@ impl Transport for HttpTransport {
     }
 }
 
+pub(super) fn tls() -> Result<rustls::ClientConfig, TransportError> {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(tls.map_err(failed)?.with_root_certificates(roots).with_no_client_auth())
+}
+
 /// Keeps the cause: reqwest's own text says only which request failed. The address is left out, it may hold a name.
-fn failed(error: impl std::error::Error) -> TransportError {
+pub(super) fn failed(error: impl std::error::Error) -> TransportError {
     let mut reason = String::new();
     let mut cause: Option<&dyn std::error::Error> = error.source();
     while let Some(error) = cause {

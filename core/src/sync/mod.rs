@@ -11,8 +11,10 @@ pub(crate) mod exchange;
 pub mod handover;
 #[cfg(feature = "http")]
 mod http;
+pub mod live;
 pub mod log;
 pub mod message;
+pub(crate) mod pace;
 pub mod qr;
 pub mod repair;
 pub(crate) mod seal;
@@ -21,4 +23,7 @@ mod transport;
 pub use exchange::Progress;
 #[cfg(feature = "http")]
 pub use http::HttpTransport;
+#[cfg(feature = "http")]
+pub use live::HttpLive;
+pub use live::Live;
 pub use transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};

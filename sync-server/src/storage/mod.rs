@@ -5,6 +5,7 @@
 mod sqlite;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
 use farmtally_core::records::farmer::ContactDetails;
@@ -24,6 +25,7 @@ use farmtally_core::units::{
 };
 
 pub use sqlite::{SqliteStorage, check_copy};
+use tokio::sync::broadcast;
 
 use crate::Error;
 
@@ -65,6 +67,12 @@ pub trait Storage: Send + Sync {
     /// Those of `work`, and [`Error::Storage`].
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error>;
 
+    /// Tells from now on, after each commit, how far the logs are that it appended to. What other processes write may go untold.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error>;
+
     /// Overwrites what was deleted wherever the database still keeps bytes of it.
     ///
     /// # Errors
@@ -77,6 +85,9 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`].
     fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
+
+/// The heads of the logs that one transaction appended to.
+pub type Appended = Arc<[Cursor]>;
 
 /// What runs in a transaction.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>;

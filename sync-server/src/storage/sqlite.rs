@@ -22,10 +22,11 @@ use farmtally_core::units::{
     UserId,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use tokio::sync::broadcast;
 
 use super::{
-    Copied, DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Recovery, ReturnedEntry,
-    Storage, StoredBundle, Transaction, Work,
+    Appended, Copied, DeferredEntry, Device, EnrolmentCode, HeldEntry, LogContent, LogEntry, NewEntry, Recovery,
+    ReturnedEntry, Storage, StoredBundle, Transaction, Work,
 };
 use crate::Error;
 
@@ -40,7 +41,17 @@ const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")]
 pub struct SqliteStorage {
     folder: PathBuf,
     control: Store,
-    open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
+    open: Mutex<BTreeMap<OrganisationId, Arc<Opened>>>,
+}
+
+/// How many commits a listener may lag behind before it is told only the newest heads.
+const WATCHED_COMMITS: usize = 256;
+
+/// An organisation's file, and who is told of what is appended.
+#[derive(Debug)]
+struct Opened {
+    store: Store,
+    appended: broadcast::Sender<Appended>,
 }
 
 impl SqliteStorage {
@@ -55,15 +66,16 @@ impl SqliteStorage {
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
-    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
+    fn store(&self, organisation: OrganisationId) -> Result<Arc<Opened>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = open.get(&organisation) {
-            return Ok(Arc::clone(store));
+        if let Some(opened) = open.get(&organisation) {
+            return Ok(Arc::clone(opened));
         }
         let path = self.folder.join(format!("{organisation}.db"));
-        let store = Arc::new(Store::open(&path, ORGANISATION)?);
-        open.insert(organisation, Arc::clone(&store));
-        Ok(store)
+        let store = Store::open(&path, ORGANISATION)?;
+        let opened = Arc::new(Opened { store, appended: broadcast::Sender::new(WATCHED_COMMITS) });
+        open.insert(organisation, Arc::clone(&opened));
+        Ok(opened)
     }
 }
 
@@ -96,24 +108,38 @@ impl Storage for SqliteStorage {
     }
 
     fn read(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.read(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
+        self.store(organisation)?.store.read(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
     }
 
     fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error> {
-        self.store(organisation)?.write(|db| work(&mut SqliteTransaction(db, BTreeMap::new())))
+        let opened = self.store(organisation)?;
+        let appended = opened.store.write(|db| {
+            let mut transaction = SqliteTransaction(db, BTreeMap::new());
+            work(&mut transaction)?;
+            Ok::<_, Error>(transaction.1)
+        })?;
+        if !appended.is_empty() {
+            // It fails only if nobody listens.
+            drop(opened.appended.send(appended.into_values().collect()));
+        }
+        Ok(())
+    }
+
+    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
+        Ok(self.store(organisation)?.appended.subscribe())
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
         // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
         for organisation in self.organisations()? {
-            let store = self.store(organisation)?;
-            store.copy_to(&folder.join(format!("{organisation}.db")))?;
+            let opened = self.store(organisation)?;
+            opened.store.copy_to(&folder.join(format!("{organisation}.db")))?;
         }
         Ok(self.control.copy_to(&folder.join("control.db"))?)
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        Ok(self.store(organisation)?.scrub()?)
+        Ok(self.store(organisation)?.store.scrub()?)
     }
 }
 

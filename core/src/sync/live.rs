@@ -1,0 +1,147 @@
+//! The border to the live signal: the server says how far its logs are, the exchange fetches.
+//!
+//! Owns the trait and how a line is read; with the feature `http`, the carrier of server-sent events. Nothing depends on the signal: sync is
+//! right without it. Format: `docs/protocol.md`, section Live.
+
+use std::ops::ControlFlow;
+
+use super::transport::{TransportError, WireRequest, WireResponse};
+use crate::scope::Scope;
+
+/// Carries the live signal. Core brings one for server-sent events over HTTPS; tests and apps may bring their own, such as a WebSocket.
+pub trait Live: Send + Sync {
+    /// Sends a request and hands every line of the answer to `hear`, until the connection ends or `hear` breaks off.
+    ///
+    /// `hear` is called with `None` at least every few seconds while nothing comes, so that it can break off. A line is one of the
+    /// message's lines, without what the carriage puts around it. Returns the answer, whose body counts only if its status is not 200.
+    ///
+    /// # Errors
+    /// [`TransportError`] if no answer came, or nothing at all for more than two heartbeats.
+    fn listen(
+        &self,
+        request: &WireRequest,
+        hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
+    ) -> Result<WireResponse, TransportError>;
+}
+
+/// Reads a line: a scope, and how many entries its log has. `None` for what this version does not know.
+pub(crate) fn head(line: &str) -> Option<(Scope, u64)> {
+    let (scope, sequence) = line.split_once(' ')?;
+    Some((scope.parse().ok()?, sequence.parse().ok()?))
+}
+
+#[cfg(feature = "http")]
+pub use self::http::HttpLive;
+
+#[cfg(feature = "http")]
+mod http {
+    use std::ops::ControlFlow;
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use super::Live;
+    use crate::limits::MAX_WIRE_BYTES;
+    use crate::sync::http::{failed, tls};
+    use crate::sync::transport::{TransportError, WireRequest, WireResponse};
+
+    /// How often the listener is asked whether it has had enough.
+    const STEP: Duration = Duration::from_secs(1);
+    /// Steps without an answer, or of silence after it, until the connection is taken for dead: the server gives a sign of life every
+    /// thirty seconds.
+    const SILENT_STEPS: u32 = 75;
+
+    /// Hears server-sent events over HTTP, on the caller's thread.
+    #[derive(Debug)]
+    pub struct HttpLive {
+        client: reqwest::Client,
+        runtime: tokio::runtime::Runtime,
+    }
+
+    impl HttpLive {
+        /// A listener that waits up to ten seconds for a connection.
+        ///
+        /// # Errors
+        /// [`TransportError`] if TLS cannot be set up.
+        pub fn open() -> Result<Self, TransportError> {
+            let client = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls()?)
+                .connect_timeout(Duration::from_secs(10))
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .map_err(failed)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+            Ok(Self { client, runtime })
+        }
+
+        /// Drives the connection until there is something, or `hear` breaks off. `hear` runs outside of the runtime: it may use the
+        /// network itself, and block.
+        fn wait_for<F: Future>(
+            &self,
+            future: F,
+            hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
+        ) -> Result<Option<F::Output>, TransportError> {
+            let mut future = pin!(future);
+            for _ in 0..SILENT_STEPS {
+                match self.runtime.block_on(async { tokio::time::timeout(STEP, &mut future).await }) {
+                    Ok(output) => return Ok(Some(output)),
+                    Err(_nothing_yet) if hear(None).is_break() => return Ok(None),
+                    Err(_nothing_yet) => {}
+                }
+            }
+            Err(TransportError { reason: "the server gives no sign of life".into() })
+        }
+    }
+
+    impl Live for HttpLive {
+        fn listen(
+            &self,
+            request: &WireRequest,
+            hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
+        ) -> Result<WireResponse, TransportError> {
+            let mut answer = WireResponse { status: 200, body: Vec::new() };
+            let mut builder = self.client.get(format!("{}{}", request.server_url, request.path));
+            builder = builder.header("accept", "text/event-stream");
+            if let Some(authorization) = &request.authorization {
+                builder = builder.header("authorization", authorization);
+            }
+            let Some(response) = self.wait_for(builder.send(), hear)? else { return Ok(answer) };
+            let mut response = response.map_err(failed)?;
+            answer.status = response.status().as_u16();
+            while let Some(chunk) = self.wait_for(response.chunk(), hear)? {
+                let Some(chunk) = chunk.map_err(failed)? else { break };
+                answer.body.extend_from_slice(&chunk);
+                let mut lines = 0;
+                if answer.status == 200 {
+                    for line in answer.body.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"))
+                    {
+                        lines += line.len();
+                        // Comments are signs of life; other fields than `data` say nothing here.
+                        let data = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("data:"));
+                        if hear(data.map(str::trim)).is_break() {
+                            return Ok(WireResponse { body: Vec::new(), ..answer });
+                        }
+                    }
+                }
+                answer.body.drain(..lines);
+                if answer.body.len() > MAX_WIRE_BYTES {
+                    return Err(TransportError { reason: "the answer is too long".into() });
+                }
+            }
+            Ok(answer)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_a_scope_and_a_number() {
+        assert_eq!(head("c/KOLAR/2019 57"), Some(("c/KOLAR/2019".parse().expect("a scope"), 57)));
+        for other in ["", "org", "org x", "org 1 2", "x/KOLAR 1", "org -1"] {
+            assert_eq!(head(other), None, "{other:?}");
+        }
+    }
+}

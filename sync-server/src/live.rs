@@ -1,0 +1,200 @@
+//! What listening phones are told: how far the logs are that they may read. Nothing else, and nothing depends on it.
+//!
+//! Owns who listens. Each device has one place: the newest connection takes it over, because the one before may be a network that is gone.
+//! Invariants: a scope is named only while the device may read it; whoever cannot keep up is told the newest heads once, not every one.
+//! Read next: `http.rs` for how it is carried, `Storage::watch` for where it comes from.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::WireRequest;
+use farmtally_core::sync::log::Cursor;
+use farmtally_core::units::{DeviceId, OrganisationId};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::access::Reach;
+use crate::storage::Appended;
+use crate::{Error, Server};
+
+/// How often a phone hears from the server though nothing is new: proxies commonly cut what is silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Phones that may listen unless the operator says otherwise: each holds a socket, and a process commonly has 1,024.
+pub const MOST_LISTENERS: usize = 500;
+
+/// Who listens; dropping an entry ends that connection.
+pub(crate) struct Listeners {
+    most: AtomicUsize,
+    places: Arc<Mutex<Places>>,
+}
+
+#[derive(Default)]
+struct Places {
+    taken: BTreeMap<DeviceId, (u64, oneshot::Sender<()>)>,
+    /// Rises with every connection, so that one that ends late does not take away the place of its successor.
+    newest: u64,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { most: AtomicUsize::new(MOST_LISTENERS), places: Arc::default() }
+    }
+}
+
+impl Listeners {
+    fn join(&self, device: DeviceId) -> Result<(Place, oneshot::Receiver<()>), Error> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = self.most.load(Ordering::Relaxed);
+        if places.taken.len() >= most && !places.taken.contains_key(&device) {
+            return Err(Error::Busy { reason: format!("{most} phones listen already, sync without") });
+        }
+        places.newest += 1;
+        let number = places.newest;
+        let (end, ended) = oneshot::channel();
+        places.taken.insert(device, (number, end));
+        Ok((Place { places: Arc::clone(&self.places), device, number }, ended))
+    }
+
+    /// Ends every connection; new ones may come.
+    pub(crate) fn end(&self) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).taken.clear();
+    }
+}
+
+/// A place among the listeners, free again when this is dropped.
+struct Place {
+    places: Arc<Mutex<Places>>,
+    device: DeviceId,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.taken.get(&self.device).is_some_and(|(number, _)| *number == self.number) {
+            places.taken.remove(&self.device);
+        }
+    }
+}
+
+/// One phone that listens.
+pub(crate) struct Listener {
+    server: Arc<Server>,
+    organisation: OrganisationId,
+    device: DeviceId,
+    reach: Reach,
+    told: BTreeMap<Scope, u64>,
+    appended: broadcast::Receiver<Appended>,
+    ended: oneshot::Receiver<()>,
+    heartbeat: Interval,
+    /// Whether reach and heads must be read before anything more is said.
+    is_stale: bool,
+    _place: Place,
+}
+
+impl Server {
+    /// How many phones may listen at the same time; more are refused, and sync without.
+    pub fn limit_listeners(&self, most: usize) {
+        self.listeners.most.store(most, Ordering::Relaxed);
+    }
+
+    /// Admits a phone that wants to listen. Blocks on the database.
+    pub(crate) fn listen(self: &Arc<Self>, request: &WireRequest) -> Result<Listener, Error> {
+        let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
+        let device = device.device;
+        // Watched before the heads are read: what is written in between is heard twice, not missed.
+        let appended = self.storage.watch(organisation)?;
+        let reach = self.read(organisation, |db| Reach::of(db, device))?;
+        let (place, ended) = self.listeners.join(device)?;
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.reset();
+        let (server, told) = (Arc::clone(self), BTreeMap::new());
+        Ok(Listener {
+            server,
+            organisation,
+            device,
+            reach,
+            told,
+            appended,
+            ended,
+            heartbeat,
+            is_stale: true,
+            _place: place,
+        })
+    }
+}
+
+impl Listener {
+    /// What to say next: one line a scope, or nothing but a sign of life. `None` when the connection must end.
+    ///
+    /// May be dropped while it waits, and called again.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        loop {
+            if self.is_stale {
+                let heads = self.look().await?;
+                self.is_stale = false;
+                return Some(self.tell(&heads));
+            }
+            tokio::select! {
+                _replaced_or_stopped = &mut self.ended => return None,
+                appended = self.appended.recv() => match appended {
+                    Ok(heads) if heads.iter().all(|head| head.scope != Scope::Device(self.device)) => {
+                        let said = self.tell(&heads);
+                        if !said.is_empty() {
+                            return Some(said);
+                        }
+                    }
+                    // Its grants or orders may have changed; or it fell behind, and the newest heads will do.
+                    Ok(_) | Err(RecvError::Lagged(_)) => self.is_stale = true,
+                    Err(RecvError::Closed) => return None,
+                },
+                // Other processes write to the same storage too: nobody says so, but the heads do.
+                _ = self.heartbeat.tick() => self.is_stale = true,
+            }
+        }
+    }
+
+    /// Reads what the device may read now, and how far that is.
+    async fn look(&mut self) -> Option<Vec<Cursor>> {
+        let (server, organisation, device) = (Arc::clone(&self.server), self.organisation, self.device);
+        let looked = tokio::task::spawn_blocking(move || {
+            server.read(organisation, |db| {
+                let reach = Reach::of(db, device)?;
+                let mut heads = Vec::new();
+                for scope in db.scopes()?.iter().filter(|scope| reach.holds(scope)) {
+                    heads.extend(db.head(scope)?);
+                }
+                Ok((reach, heads))
+            })
+        });
+        match looked.await {
+            Ok(Ok((reach, heads))) => {
+                self.told.retain(|scope, _| reach.holds(scope));
+                self.reach = reach;
+                Some(heads)
+            }
+            Ok(Err(error)) => {
+                tracing::error!(code = %error.code(), path = "/v1/live", "{error}");
+                None
+            }
+            Err(_panicked) => None,
+        }
+    }
+
+    /// Those of the heads that are new to the device and within its reach.
+    fn tell(&mut self, heads: &[Cursor]) -> String {
+        let mut lines = Vec::new();
+        for Cursor { scope, sequence, .. } in heads {
+            if self.reach.holds(scope) && self.told.get(scope) != Some(sequence) {
+                self.told.insert(scope.clone(), *sequence);
+                lines.push(format!("{scope} {sequence}"));
+            }
+        }
+        lines.join("\n")
+    }
+}
