@@ -3,6 +3,7 @@
 //! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
 
 mod cast;
+pub mod disk;
 mod forger;
 mod market;
 mod network;
