@@ -7,6 +7,7 @@ pub mod disk;
 mod forger;
 mod market;
 mod network;
+pub mod simulation;
 mod world;
 
 pub use cast::{Person, bag, reason};

@@ -154,7 +154,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A folder in memory where there is one: the tests wait for no disk, and none of them is about losing power.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
 }

@@ -1,0 +1,145 @@
+//! What the simulation knows to have happened, kept apart from all that it tests; and how a replica is asked about it.
+//!
+//! Owns the books. A fact is what one call promised when it returned. To add a kind: a variant, a line in `document`, a line in `holds`.
+//! Weights of bags are unlike each other, so that each bag can be told from every other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use farmtally_core::records::{Act, Record, Stamp};
+use farmtally_core::store::records;
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId};
+use rusqlite::{Connection, OpenFlags};
+
+/// What a call promised.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A farmer was registered.
+    Registered { farmer: FarmerId },
+    /// A delivery was recorded.
+    Recorded { delivery: DeliveryId, farmer: FarmerId, date: BusinessDate, load: Option<LoadId>, bags: Vec<i64> },
+    /// A forgotten bag was added.
+    BagAdded { delivery: DeliveryId, grams: i64 },
+    /// A delivery was put on another load.
+    Moved { delivery: DeliveryId, load: Option<LoadId>, sign: Sign },
+    /// A delivery was voided.
+    Voided { delivery: DeliveryId },
+    /// A load was opened.
+    Opened { load: LoadId },
+    /// Somebody joined a load.
+    Joined { load: LoadId, user: UserId, device: DeviceCode },
+    /// Somebody asked to close a load.
+    CloseAsked { load: LoadId, sign: Sign },
+}
+
+/// How an act is known again: by its stamp, or, before that is known, by what was there before it.
+#[derive(Clone, Debug, Default)]
+pub struct Sign {
+    /// The stamps of like acts that its author saw.
+    pub seen: Vec<Stamp>,
+    /// Its own.
+    pub own: Option<Stamp>,
+}
+
+impl Sign {
+    /// An act on top of these.
+    pub fn after(seen: Vec<Stamp>) -> Self {
+        Self { seen, own: None }
+    }
+
+    fn find(&mut self, mut now: impl Iterator<Item = Stamp>) -> bool {
+        match self.own {
+            Some(own) => now.any(|stamp| stamp == own),
+            None => {
+                self.own = now.find(|stamp| !self.seen.contains(stamp));
+                self.own.is_some()
+            }
+        }
+    }
+}
+
+/// How much a fact is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sureness {
+    /// The call returned.
+    Sure,
+    /// The phone died within the call: to be found out when it starts again.
+    Unsure,
+    /// The phone was set back to an older copy before the server surely had it.
+    Maybe,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// What.
+    pub what: What,
+    /// On which phone, by number.
+    pub phone: usize,
+    /// At which centre.
+    pub centre: CentreCode,
+    /// Whether it did.
+    pub sureness: Sureness,
+    /// Whether the phone said that the server's log has it.
+    pub is_logged: bool,
+}
+
+impl Fact {
+    /// The document that it is about.
+    pub fn document(&self) -> DocumentId {
+        match &self.what {
+            What::Registered { farmer } => (*farmer).into(),
+            What::Recorded { delivery, .. }
+            | What::BagAdded { delivery, .. }
+            | What::Moved { delivery, .. }
+            | What::Voided { delivery } => (*delivery).into(),
+            What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => (*load).into(),
+        }
+    }
+}
+
+/// A database of a phone or of the server.
+pub struct Replica {
+    db: Connection,
+    records: BTreeMap<DocumentId, Option<Record>>,
+}
+
+impl Replica {
+    /// Opens a database for reading.
+    pub fn open(path: &Path) -> Self {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database");
+        Self { db, records: BTreeMap::new() }
+    }
+
+    /// The record of a document, if it is here.
+    pub fn record(&mut self, document: DocumentId) -> Option<&Record> {
+        let db = &self.db;
+        let read = || records::load(db, document).expect("a document that reads").and_then(|(_, merged)| merged.record);
+        self.records.entry(document).or_insert_with(read).as_ref()
+    }
+
+    /// Whether a fact is true here.
+    pub fn holds(&mut self, fact: &mut Fact) -> bool {
+        let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
+        match (self.record(fact.document()), &mut fact.what) {
+            (Some(Record::Farmer(_)), What::Registered { .. }) => true,
+            (Some(Record::Delivery(it)), What::Recorded { farmer, date, bags, .. }) => {
+                let shown: BTreeSet<i64> = it.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+                it.farmer_id == *farmer && it.business_date == *date && bags.iter().all(|bag| shown.contains(bag))
+            }
+            (Some(Record::Delivery(it)), What::BagAdded { grams, .. }) => {
+                it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams)
+            }
+            (Some(Record::Delivery(it)), What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
+            (Some(Record::Delivery(it)), What::Voided { .. }) => it.is_voided(),
+            (Some(Record::Load(it)), What::Opened { .. }) => it.opened.is_some(),
+            (Some(Record::Load(it)), What::Joined { user, device, .. }) => {
+                it.loaders.iter().any(|loader| (loader.user, loader.device) == (*user, *device))
+            }
+            (Some(Record::Load(it)), What::CloseAsked { sign, .. }) => {
+                sign.find(it.close_requests.iter().map(|request| request.stamp))
+            }
+            _ => false,
+        }
+    }
+}

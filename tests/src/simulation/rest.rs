@@ -1,0 +1,264 @@
+//! What must hold when everybody has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farmtally_core::client::SyncOutcome;
+use farmtally_core::records::{Record, Stamp};
+use farmtally_core::store::records;
+use farmtally_core::store::rows::{DeliveryFilter, Sum};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, Grams, LoadId};
+
+use super::facts::{Fact, Replica, Sureness, What};
+use super::world::World;
+use crate::fingerprint;
+
+/// Rounds of syncs after which nothing may move any more.
+const ROUNDS: usize = 8;
+
+impl World {
+    /// No more faults: everybody syncs until a round brings nothing new.
+    pub fn comes_to_rest(&mut self) {
+        self.aftermath();
+        self.house.delivers_stalled(true);
+        for round in 0..ROUNDS {
+            let mut moved = 0;
+            for who in 0..self.phones.len() {
+                let report = self.syncs(who, Vec::new()).expect("a sync without faults");
+                let progress = report.progress;
+                moved += progress.logged + progress.held + progress.received;
+                moved += u64::from(report.outcome != SyncOutcome::Complete);
+            }
+            if moved == 0 && round > 0 {
+                return;
+            }
+        }
+        panic!("the phones never come to rest");
+    }
+
+    /// Everything that must hold now.
+    pub fn checks_rest(&mut self) {
+        let server = fingerprint(&self.house.database());
+        let mut fingerprints = Vec::new();
+        for who in 0..self.phones.len() {
+            let phone = &self.phones[who];
+            let status = phone.client().sync_status().expect("a status");
+            let backlog = &status.backlog;
+            let waiting = (backlog.unsent, backlog.sent, backlog.held, status.set_aside);
+            assert_eq!(waiting, (0, 0, 0, 0), "{}: unsent, sent, held, set aside; {status:?}", phone.name);
+            assert_eq!(backlog.refused, None, "{}", phone.name);
+            let own = fingerprint(&phone.database());
+            let scope = format!("c/{}", phone.centre);
+            assert_same(&format!("{} and the server", phone.name), &within(&own, &scope), &within(&server, &scope));
+            fingerprints.push(own);
+        }
+        self.checks_facts();
+        self.checks_rebuilds(&server, &fingerprints);
+        self.checks_receipts();
+    }
+
+    /// Whatever was promised is on every replica of its centre, nothing else, and the sums are those of the books.
+    fn checks_facts(&mut self) {
+        let mut facts = std::mem::take(&mut self.facts);
+        let mut server = Replica::open(&self.house.database());
+        facts.retain_mut(|fact| {
+            let here = server.holds(fact);
+            assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {:?}", fact.what);
+            here
+        });
+        let whole = whole_deliveries(&facts);
+        let books = sums(&facts, &whole);
+        check_exactly(&facts, &mut server, &whole);
+        for phone in &self.phones {
+            let mut replica = Replica::open(&phone.database());
+            let here = |fact: &&mut Fact| fact.centre == phone.centre;
+            for fact in facts.iter_mut().filter(here) {
+                assert!(replica.holds(fact), "{} has not what was promised: {:?}", phone.name, fact.what);
+            }
+            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
+            let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();
+            for fact in facts.iter().filter(|fact| fact.centre == phone.centre) {
+                if let What::Recorded { delivery, .. } = fact.what {
+                    assert!(shown.contains(&delivery), "{} does not show {delivery}", phone.name);
+                }
+            }
+            for ((centre, date), sum) in books.iter().filter(|((centre, _), _)| *centre == phone.centre) {
+                let season = "2019".parse().expect("a code");
+                let shown = phone.client().day_sum(centre, &season, *date).expect("a sum");
+                assert_eq!(shown, *sum, "{} on {date}", phone.name);
+            }
+        }
+        self.facts = facts;
+    }
+
+    /// Rows are what a fresh projection of the documents gives.
+    fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
+        for (phone, before) in self.phones.iter().zip(fingerprints) {
+            phone.client().rebuild().expect("rebuilt");
+            assert_same(&format!("{} after a rebuild", phone.name), &fingerprint(&phone.database()), before);
+        }
+        let db = rusqlite::Connection::open(self.house.database()).expect("it opens");
+        records::rebuild(&db).expect("rebuilt");
+        drop(db);
+        assert_same("the server after a rebuild", &fingerprint(&self.house.database()), server);
+    }
+
+    /// A phone that was neither cloned nor set back gives a receipt number once.
+    fn checks_receipts(&self) {
+        if self.phones.iter().any(|phone| phone.is_doubled) {
+            return;
+        }
+        for phone in &self.phones {
+            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
+            let mut numbers = BTreeSet::new();
+            for (row, _) in rows {
+                let is_new = numbers.insert((row.device, row.receipt_sequence));
+                assert!(is_new, "a receipt number twice: {row:?}");
+            }
+        }
+    }
+}
+
+fn assert_same(what: &str, left: &str, right: &str) {
+    if left != right {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        let (left, right) = (lines(left), lines(right));
+        let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
+        panic!("differ: {what}\nonly the first:\n{}\nonly the second:\n{}", only(&left, &right), only(&right, &left));
+    }
+}
+
+/// The part of a fingerprint that belongs to a centre.
+fn within(fingerprint: &str, scope: &str) -> String {
+    let mut documents = BTreeSet::new();
+    let mut reviews = BTreeSet::new();
+    let is_within = |text: &str| text == scope || text.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'));
+    let fields = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+    for line in fingerprint.lines().map(fields) {
+        match line[0].as_str() {
+            "documents" if is_within(&line[3]) => drop(documents.insert(line[1].clone())),
+            "review_documents" if documents.contains(&line[1]) => drop(reviews.insert(line[2].clone())),
+            _ => {}
+        }
+    }
+    let kept = fingerprint.lines().filter(|line| {
+        let line = fields(line);
+        match line[0].as_str() {
+            "documents" => is_within(&line[3]),
+            "reviews" => reviews.contains(&line[1]),
+            "review_documents" => reviews.contains(&line[2]),
+            _ => is_within(&line[2]),
+        }
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+/// All that was promised about a delivery.
+struct Whole<'a> {
+    facts: Vec<&'a Fact>,
+    is_voided: bool,
+}
+
+fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
+    let mut whole = BTreeMap::new();
+    for fact in facts {
+        let (What::Recorded { delivery, .. }
+        | What::BagAdded { delivery, .. }
+        | What::Moved { delivery, .. }
+        | What::Voided { delivery }) = &fact.what
+        else {
+            continue;
+        };
+        let it = whole.entry(*delivery).or_insert_with(|| Whole { facts: Vec::new(), is_voided: false });
+        it.is_voided |= matches!(fact.what, What::Voided { .. });
+        it.facts.push(fact);
+    }
+    whole
+}
+
+impl Whole<'_> {
+    fn bags(&self) -> Vec<i64> {
+        let mut bags = Vec::new();
+        for fact in &self.facts {
+            match &fact.what {
+                What::Recorded { bags: recorded, .. } => bags.extend(recorded),
+                What::BagAdded { grams, .. } => bags.push(*grams),
+                _ => {}
+            }
+        }
+        bags.sort_unstable();
+        bags
+    }
+
+    /// The load it lies on: of the moves that no other move saw the one whose clock was not in doubt, then the latest.
+    fn loads(&self) -> Vec<Option<LoadId>> {
+        let moves: Vec<(&Option<LoadId>, &[Stamp], Stamp)> = self
+            .facts
+            .iter()
+            .filter_map(|fact| match &fact.what {
+                What::Moved { load, sign, .. } => Some((load, sign.seen.as_slice(), sign.own?)),
+                _ => None,
+            })
+            .collect();
+        let standing = moves.iter().filter(|(_, _, own)| !moves.iter().any(|(_, seen, _)| seen.contains(own)));
+        let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
+        let best = standing.clone().map(|(_, _, own)| rank(own)).max();
+        match best {
+            Some(best) => standing.filter(|(_, _, own)| rank(own) == best).map(|(load, _, _)| **load).collect(),
+            None => self
+                .facts
+                .iter()
+                .filter_map(|fact| match &fact.what {
+                    What::Recorded { load, .. } => Some(*load),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What each centre's days add up to.
+fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
+    let mut sums = BTreeMap::<_, Sum>::new();
+    for fact in facts {
+        let What::Recorded { delivery, date, .. } = &fact.what else { continue };
+        let sum = sums.entry((fact.centre.clone(), *date)).or_default();
+        let it = &whole[delivery];
+        if it.is_voided {
+            sum.voided += 1;
+            continue;
+        }
+        let bags = it.bags();
+        sum.deliveries += 1;
+        sum.bags += bags.len() as u64;
+        sum.gross = sum.gross + bags.iter().copied().map(Grams).sum();
+    }
+    sums
+}
+
+/// What is shown is what was promised, each thing once.
+fn check_exactly(facts: &[Fact], server: &mut Replica, whole: &BTreeMap<DeliveryId, Whole<'_>>) {
+    for (delivery, it) in whole {
+        let Some(Record::Delivery(shown)) = server.record((*delivery).into()) else {
+            panic!("{delivery} is no delivery on the server")
+        };
+        let mut bags: Vec<i64> = shown.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+        bags.sort_unstable();
+        assert_eq!(bags, it.bags(), "the bags of {delivery}");
+        let count = |is: fn(&What) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
+        let amended = count(|what| matches!(what, What::BagAdded { .. } | What::Moved { .. }));
+        assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
+        assert_eq!(shown.voids.len(), count(|what| matches!(what, What::Voided { .. })), "the voids of {delivery}");
+        let loads = it.loads();
+        assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
+    }
+    let mut closes = BTreeMap::<LoadId, usize>::new();
+    for fact in facts {
+        if let What::CloseAsked { load, .. } = fact.what {
+            *closes.entry(load).or_default() += 1;
+        }
+    }
+    for (load, count) in closes {
+        let Some(Record::Load(shown)) = server.record(load.into()) else { panic!("{load} is no load on the server") };
+        assert_eq!(shown.close_requests.len(), count, "the requests to close {load}");
+    }
+}
