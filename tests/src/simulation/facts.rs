@@ -4,6 +4,7 @@
 //! Weights of bags are unlike each other, so that each bag can be told from every other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use farmtally_core::records::{Act, Record, Stamp};
@@ -11,8 +12,9 @@ use farmtally_core::store::records;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId};
 use rusqlite::{Connection, OpenFlags};
 
-/// What a call promised.
+/// What a call promised; each names the records that it is about.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "fields are named like what they hold")]
 pub enum What {
     /// A farmer was registered.
     Registered { farmer: FarmerId },
@@ -82,6 +84,34 @@ pub struct Fact {
     pub sureness: Sureness,
     /// Whether the phone said that the server's log has it.
     pub is_logged: bool,
+    /// Whether the phone went back to a copy from before it, and need not know of it until it is told.
+    pub is_forgotten: bool,
+}
+
+/// The last two bytes of an id: enough to tell it from the others of a schedule.
+fn short(document: impl Into<DocumentId>) -> String {
+    let id: DocumentId = document.into();
+    let [.., a, b] = id.as_bytes();
+    format!("{a:02x}{b:02x}")
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
+        match self {
+            Self::Registered { farmer } => write!(f, "registers farmer {}", short(*farmer)),
+            Self::Recorded { delivery, farmer, date, load, bags } => {
+                let (delivery, farmer, load) = (short(*delivery), short(*farmer), on(load));
+                write!(f, "records delivery {delivery} of farmer {farmer} for {date} on {load}: {bags:?} g")
+            }
+            Self::BagAdded { delivery, grams } => write!(f, "adds {grams} g to delivery {}", short(*delivery)),
+            Self::Moved { delivery, load, .. } => write!(f, "moves delivery {} to {}", short(*delivery), on(load)),
+            Self::Voided { delivery } => write!(f, "voids delivery {}", short(*delivery)),
+            Self::Opened { load } => write!(f, "opens load {}", short(*load)),
+            Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
+            Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
+        }
+    }
 }
 
 impl Fact {

@@ -62,7 +62,7 @@ impl World {
         let mut server = Replica::open(&self.house.database());
         facts.retain_mut(|fact| {
             let here = server.holds(fact);
-            assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {:?}", fact.what);
+            assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {}", fact.what);
             here
         });
         let whole = whole_deliveries(&facts);
@@ -72,7 +72,7 @@ impl World {
             let mut replica = Replica::open(&phone.database());
             let here = |fact: &&mut Fact| fact.centre == phone.centre;
             for fact in facts.iter_mut().filter(here) {
-                assert!(replica.holds(fact), "{} has not what was promised: {:?}", phone.name, fact.what);
+                assert!(replica.holds(fact), "{} has not what was promised: {}", phone.name, fact.what);
             }
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();

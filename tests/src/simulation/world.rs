@@ -365,8 +365,9 @@ impl World {
     /// What a phone promised must be on it, drafts too.
     pub fn looks_at(&mut self, who: usize) {
         let mut replica = Replica::open(&self.phones[who].database());
-        for fact in self.facts.iter_mut().filter(|fact| fact.phone == who && fact.sureness == Sureness::Sure) {
-            assert!(replica.holds(fact), "{} lost what it promised: {:?}", self.phones[who].name, fact.what);
+        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
+        for fact in self.facts.iter_mut().filter(is_own) {
+            assert!(replica.holds(fact), "{} lost what it promised: {}", self.phones[who].name, fact.what);
         }
         drop(replica);
         for (draft, bags) in &self.phones[who].drafts {
@@ -407,7 +408,7 @@ impl World {
         what: What,
         call: impl FnOnce(&FieldClient) -> Result<T, Error>,
     ) -> Option<T> {
-        let text = format!("{what:?}");
+        let text = what.to_string();
         let result = call(self.phones[who].client());
         let mut fact = Fact {
             what,
@@ -415,6 +416,7 @@ impl World {
             centre: self.phones[who].centre.clone(),
             sureness: Sureness::Sure,
             is_logged: false,
+            is_forgotten: false,
         };
         match self.hears(who, &text, result) {
             Said::Done(done) => {
@@ -464,7 +466,10 @@ impl World {
         }
         let server_troubled = self.house.deaths() > deaths || self.house.machine.is_full();
         let is_garbled = happened.iter().any(|fault| fault.garbles()) || server_troubled;
-        let text = format!("syncs over {happened:?}, server deaths {}", self.house.deaths() - deaths);
+        let mut text = format!("syncs over {happened:?}");
+        if self.house.deaths() > deaths {
+            text.push_str(", the server dies");
+        }
         let report = match result {
             Err(error) if is_garbled && !self.phones[who].machine.is_dead() => {
                 self.tells(Some(who), &format!("{text}: {error}"));
@@ -472,7 +477,11 @@ impl World {
             }
             result => match self.hears(who, &text, result) {
                 Said::Done(report) => {
-                    self.tells(Some(who), &format!("{report:?}"));
+                    let progress = &report.progress;
+                    let (logged, held, received) = (progress.logged, progress.held, progress.received);
+                    let outcome = report.outcome;
+                    let text = format!("  {outcome:?}: {logged} logged, {held} held, {received} received");
+                    self.tells(Some(who), &text);
                     Some(report)
                 }
                 Said::Refused(ErrorCode::StorageFull) | Said::Died => None,
@@ -498,9 +507,9 @@ impl World {
             let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
             if *state == SyncState::Logged {
                 fact.is_logged = true;
-                assert!(server.holds(fact), "{} says logged, but the server has it not: {:?}", phone.name, fact.what);
+                assert!(server.holds(fact), "{} says logged, but the server has it not: {}", phone.name, fact.what);
             } else {
-                assert!(!is_complete, "{} says complete, but {state:?}: {:?}", phone.name, fact.what);
+                assert!(!is_complete, "{} says complete, but {state:?}: {}", phone.name, fact.what);
             }
         }
     }
@@ -541,5 +550,5 @@ fn state_of(client: &FieldClient, what: &What) -> SyncState {
             client.load(*load).map(|view| view.sync)
         }
     };
-    state.unwrap_or_else(|error| panic!("out of view: {what:?}: {error}"))
+    state.unwrap_or_else(|error| panic!("out of view: {what}: {error}"))
 }
