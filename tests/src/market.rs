@@ -163,6 +163,11 @@ pub(crate) fn folder() -> TempDir {
 pub fn fingerprint(path: &Path) -> String {
     let db =
         rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
+    fingerprint_of(&db)
+}
+
+/// All documents and rows of an open database as text.
+pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     let mut text = String::new();
     for (table, columns, order) in [
         ("documents", "hex(document_id), kind, scope, hex(heads)", "document_id"),

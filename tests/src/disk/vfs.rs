@@ -52,6 +52,8 @@ pub(super) fn register() {
     REGISTERED.call_once(|| {
         // SAFETY: the system's file system is never unregistered, and ours is never freed.
         unsafe {
+            // Counting memory takes a lock at each allocation. Too late it changes nothing.
+            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
             ffi::sqlite3_initialize();
             let system = ffi::sqlite3_vfs_find(std::ptr::null());
             let ours = Box::new(ffi::sqlite3_vfs {

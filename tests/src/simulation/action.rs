@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{BagSource, Record};
+use farmtally_core::records::BagSource;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
@@ -19,7 +19,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::clock::FAR;
-use super::facts::{Replica, Sign, Sureness, What};
+use super::facts::{Sign, Sureness, What};
 use super::house::{Wire, WireFault};
 use super::phone::Copy;
 use super::world::{Said, World, code};
@@ -239,8 +239,8 @@ fn carries(world: &mut World, who: usize) {
         return;
     }
     let bundles: Vec<Vec<u8>> = {
-        let db = rusqlite::Connection::open(world.database(who)).expect("it opens");
-        let mut statement = db
+        let mut statement = world.phones[who]
+            .looks()
             .prepare("SELECT bytes FROM bundles WHERE is_answered = 0 ORDER BY bundle_seq DESC LIMIT 8")
             .expect("a table");
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
@@ -250,9 +250,8 @@ fn carries(world: &mut World, who: usize) {
     let carrier = world.chance.random_range(0..world.phones.len());
     world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", carried.len()));
     let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
-        let db = rusqlite::Connection::open(world.database(carrier)).expect("it opens");
         let sql = "SELECT device_id, secret_key, server_key FROM installation";
-        db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("an installation")
+        world.phones[carrier].looks().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("an installation")
     };
     let request = |authorization, body| WireRequest {
         method: "POST",
@@ -315,6 +314,7 @@ fn server_restarts(world: &mut World, _who: usize) {
     if world.house.machine.is_full() {
         world.house.machine.relieve();
     }
+    world.server_reader = None;
     // A planned crash may hit the stop as well as the start.
     world.house.restarts();
 }
@@ -424,12 +424,4 @@ fn is_cloned(world: &mut World, who: usize) {
     world.phones[clone].is_doubled = true;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
-}
-
-/// What a record says of where a delivery lies.
-pub fn load_of(replica: &mut Replica, delivery: DeliveryId) -> Option<LoadId> {
-    match replica.record(delivery.into()) {
-        Some(Record::Delivery(delivery)) => delivery.load_id,
-        _ => None,
-    }
 }

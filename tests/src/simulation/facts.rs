@@ -128,22 +128,26 @@ impl Fact {
     }
 }
 
-/// A database of a phone or of the server.
-pub struct Replica {
-    db: Connection,
+/// Opens a database to look into it.
+pub fn reader(path: &Path) -> Connection {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database")
+}
+
+/// A database of a phone or of the server, as it is now.
+pub struct Replica<'a> {
+    db: &'a Connection,
     records: BTreeMap<DocumentId, Option<Record>>,
 }
 
-impl Replica {
-    /// Opens a database for reading.
-    pub fn open(path: &Path) -> Self {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database");
+impl<'a> Replica<'a> {
+    /// Looks into a database.
+    pub fn new(db: &'a Connection) -> Self {
         Self { db, records: BTreeMap::new() }
     }
 
     /// The record of a document, if it is here.
     pub fn record(&mut self, document: DocumentId) -> Option<&Record> {
-        let db = &self.db;
+        let db = self.db;
         let read = || records::load(db, document).expect("a document that reads").and_then(|(_, merged)| merged.record);
         self.records.entry(document).or_insert_with(read).as_ref()
     }

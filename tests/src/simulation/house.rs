@@ -90,6 +90,7 @@ pub struct House {
     before: Mutex<Option<WireResponse>>,
     chance: Mutex<StdRng>,
     deaths: Mutex<u64>,
+    lives: Mutex<u64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -115,12 +116,19 @@ impl House {
             before: Mutex::default(),
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             deaths: Mutex::default(),
+            lives: Mutex::default(),
         };
         house.starts();
         house
     }
 
+    /// How often the server started.
+    pub fn lives(&self) -> u64 {
+        *lock(&self.lives)
+    }
+
     fn starts(&self) {
+        *lock(&self.lives) += 1;
         let seed = lock(&self.chance).random();
         let server = Server::open(&self.folder, self.clock.environment(seed));
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);

@@ -1,5 +1,6 @@
 //! A phone: its folder, its disk, its clock, and the app on it, which is killed and started again.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,10 @@ use farmtally_core::Error;
 use farmtally_core::client::FieldClient;
 use farmtally_core::units::{CentreCode, DeliveryId};
 
+use rusqlite::Connection;
+
 use super::clock::SkewedClock;
+use super::facts::reader;
 use crate::disk::{Image, Machine};
 
 /// Somebody's phone.
@@ -30,6 +34,8 @@ pub struct Phone {
     /// Whether another phone has the same key, or this one went back in time: receipt numbers may come twice.
     pub is_doubled: bool,
     client: Option<FieldClient>,
+    /// A look into the database, for as long as the app runs.
+    reader: OnceCell<Connection>,
     chance: u64,
 }
 
@@ -64,6 +70,7 @@ impl Phone {
             copies: Vec::new(),
             is_doubled: false,
             client: None,
+            reader: OnceCell::new(),
             chance,
         }
     }
@@ -78,8 +85,14 @@ impl Phone {
         self.folder.join("field.db")
     }
 
+    /// The phone's database, as it is now.
+    pub fn looks(&self) -> &Connection {
+        self.reader.get_or_init(|| reader(&self.database()))
+    }
+
     /// Ends the app.
     pub fn ends(&mut self) {
+        self.reader = OnceCell::new();
         self.client = None;
     }
 

@@ -15,11 +15,12 @@ use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
-use super::facts::{Fact, Replica, Sureness, What};
+use super::facts::{Fact, Replica, Sureness, What, reader};
 use super::house::{House, Wire, WireFault};
 use super::phone::Phone;
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
@@ -132,6 +133,8 @@ pub struct World {
     disk_faults: u32,
     /// How many requests in a hundred meet a failing network.
     wire_faults: u32,
+    /// A look into the server's database, and which of the server's lives it is from.
+    pub(super) server_reader: Option<(u64, Connection)>,
     root: TempDir,
     trace: SharedTrace,
     step: usize,
@@ -173,6 +176,7 @@ impl World {
             disk_faults: [0, 5, 25][chance.random_range(0..3)],
             wire_faults: [0, 15, 50][chance.random_range(0..3)],
             chance,
+            server_reader: None,
             root,
             trace,
             step: 0,
@@ -345,7 +349,7 @@ impl World {
 
     /// Finds out what became of the calls in which a phone died.
     pub fn resolves(&mut self, who: usize) {
-        let mut replica = Replica::open(&self.phones[who].database());
+        let mut replica = Replica::new(self.phones[who].looks());
         let mut facts = std::mem::take(&mut self.facts);
         facts.retain_mut(|fact| {
             if fact.phone != who || fact.sureness != Sureness::Unsure {
@@ -364,7 +368,7 @@ impl World {
 
     /// What a phone promised must be on it, drafts too.
     pub fn looks_at(&mut self, who: usize) {
-        let mut replica = Replica::open(&self.phones[who].database());
+        let mut replica = Replica::new(self.phones[who].looks());
         let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
         for fact in self.facts.iter_mut().filter(is_own) {
             assert!(replica.holds(fact), "{} lost what it promised: {}", self.phones[who].name, fact.what);
@@ -425,7 +429,7 @@ impl World {
                     self.facts.push(fact);
                     return None;
                 }
-                let here = Replica::open(&self.phones[who].database()).holds(&mut fact);
+                let here = Replica::new(self.phones[who].looks()).holds(&mut fact);
                 assert!(here, "what was just done is not there: {text}");
                 self.facts.push(fact);
                 Some(done)
@@ -497,7 +501,7 @@ impl World {
 
     /// What a phone says the server has must be on the server.
     fn checks_status(&mut self, who: usize, is_complete: bool) {
-        let mut server = Replica::open(&self.house.database());
+        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
         let phone = &self.phones[who];
         let mut states = BTreeMap::new();
         for fact in &mut self.facts {
@@ -537,6 +541,14 @@ impl World {
     pub fn database(&self, who: usize) -> PathBuf {
         self.phones[who].database()
     }
+}
+
+/// The server's database, as it is now.
+pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
+    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
+        *kept = None;
+    }
+    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
 }
 
 fn state_of(client: &FieldClient, what: &What) -> SyncState {
