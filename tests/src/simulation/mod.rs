@@ -17,7 +17,8 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Once, PoisonError};
 
-use world::{SharedTrace, Trace, World};
+pub use world::Trace;
+use world::{SharedTrace, World};
 
 /// Seeds that once found a defect, with what it was. A test replays them.
 pub const KEPT: &[(u64, &str)] = &[];
