@@ -43,6 +43,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "weighs", weight: 16, act: weighs },
     Action { name: "finishes a draft", weight: 3, act: finishes },
     Action { name: "adds a bag", weight: 8, act: adds_bag },
+    Action { name: "voids a bag", weight: 4, act: voids_bag },
     Action { name: "moves", weight: 8, act: moves },
     Action { name: "voids", weight: 4, act: voids },
     Action { name: "opens", weight: 5, act: opens },
@@ -176,6 +177,22 @@ fn adds_bag(world: &mut World, who: usize) {
     let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
     world.promises(who, What::BagAdded { delivery, grams }, |client| {
         client.amend_delivery(view.basis, &reason("bag_forgotten"), &[edit])
+    });
+}
+
+fn voids_bag(world: &mut World, who: usize) {
+    let Some(delivery) = any_delivery(world) else { return };
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let standing: Vec<(String, i64)> = view
+        .bags
+        .iter()
+        .filter(|bag| bag.voids.is_empty())
+        .map(|bag| (bag.key.clone(), bag.bag.gross.grams().0))
+        .collect();
+    let Some((key, grams)) = world.picks(&standing) else { return };
+    let edit = DeliveryEdit::VoidBag { key, reason: reason("mistyped") };
+    world.promises(who, What::BagVoided { delivery, grams }, |client| {
+        client.amend_delivery(view.basis, &reason("mistyped"), &[edit])
     });
 }
 

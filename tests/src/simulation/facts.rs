@@ -22,6 +22,8 @@ pub enum What {
     Recorded { delivery: DeliveryId, farmer: FarmerId, date: BusinessDate, load: Option<LoadId>, bags: Vec<i64> },
     /// A forgotten bag was added.
     BagAdded { delivery: DeliveryId, grams: i64 },
+    /// A bag was voided.
+    BagVoided { delivery: DeliveryId, grams: i64 },
     /// A delivery was put on another load.
     Moved { delivery: DeliveryId, load: Option<LoadId>, sign: Sign },
     /// A delivery was voided.
@@ -105,6 +107,7 @@ impl fmt::Display for What {
                 write!(f, "records delivery {delivery} of farmer {farmer} for {date} on {load}: {bags:?} g")
             }
             Self::BagAdded { delivery, grams } => write!(f, "adds {grams} g to delivery {}", short(*delivery)),
+            Self::BagVoided { delivery, grams } => write!(f, "voids {grams} g of delivery {}", short(*delivery)),
             Self::Moved { delivery, load, .. } => write!(f, "moves delivery {} to {}", short(*delivery), on(load)),
             Self::Voided { delivery } => write!(f, "voids delivery {}", short(*delivery)),
             Self::Opened { load } => write!(f, "opens load {}", short(*load)),
@@ -121,6 +124,7 @@ impl Fact {
             What::Registered { farmer } => (*farmer).into(),
             What::Recorded { delivery, .. }
             | What::BagAdded { delivery, .. }
+            | What::BagVoided { delivery, .. }
             | What::Moved { delivery, .. }
             | What::Voided { delivery } => (*delivery).into(),
             What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => (*load).into(),
@@ -163,6 +167,9 @@ impl<'a> Replica<'a> {
             }
             (Some(Record::Delivery(it)), What::BagAdded { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams)
+            }
+            (Some(Record::Delivery(it)), What::BagVoided { grams, .. }) => {
+                it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams && !bag.voids.is_empty())
             }
             (Some(Record::Delivery(it)), What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
             (Some(Record::Delivery(it)), What::Voided { .. }) => it.is_voided(),

@@ -163,6 +163,7 @@ fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
     for fact in facts {
         let (What::Recorded { delivery, .. }
         | What::BagAdded { delivery, .. }
+        | What::BagVoided { delivery, .. }
         | What::Moved { delivery, .. }
         | What::Voided { delivery }) = &fact.what
         else {
@@ -176,6 +177,7 @@ fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
 }
 
 impl Whole<'_> {
+    /// All bags, voided ones too.
     fn bags(&self) -> Vec<i64> {
         let mut bags = Vec::new();
         for fact in &self.facts {
@@ -187,6 +189,14 @@ impl Whole<'_> {
         }
         bags.sort_unstable();
         bags
+    }
+
+    /// The bags that count.
+    fn standing_bags(&self) -> Vec<i64> {
+        let is_voided = |bag: &i64| {
+            self.facts.iter().any(|fact| matches!(fact.what, What::BagVoided { grams, .. } if grams == *bag))
+        };
+        self.bags().into_iter().filter(|bag| !is_voided(bag)).collect()
     }
 
     /// The load it lies on: of the moves that no other move saw the one whose clock was not in doubt, then the latest.
@@ -227,7 +237,7 @@ fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(Ce
             sum.voided += 1;
             continue;
         }
-        let bags = it.bags();
+        let bags = it.standing_bags();
         sum.deliveries += 1;
         sum.bags += bags.len() as u64;
         sum.gross = sum.gross + bags.iter().copied().map(Grams).sum();
@@ -245,7 +255,11 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         bags.sort_unstable();
         assert_eq!(bags, it.bags(), "the bags of {delivery}");
         let count = |is: fn(&What) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
-        let amended = count(|what| matches!(what, What::BagAdded { .. } | What::Moved { .. }));
+        let mut standing: Vec<i64> = shown.standing_bags().map(|bag| bag.gross.grams().0).collect();
+        standing.sort_unstable();
+        assert_eq!(standing, it.standing_bags(), "the bags of {delivery} that count");
+        let amended =
+            count(|what| matches!(what, What::BagAdded { .. } | What::BagVoided { .. } | What::Moved { .. }));
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
         assert_eq!(shown.voids.len(), count(|what| matches!(what, What::Voided { .. })), "the voids of {delivery}");
         let loads = it.loads();

@@ -556,6 +556,7 @@ fn state_of(client: &FieldClient, what: &What) -> SyncState {
         What::Registered { farmer } => client.farmer(*farmer).map(|view| view.sync),
         What::Recorded { delivery, .. }
         | What::BagAdded { delivery, .. }
+        | What::BagVoided { delivery, .. }
         | What::Moved { delivery, .. }
         | What::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
         What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => {
