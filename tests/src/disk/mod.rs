@@ -241,12 +241,7 @@ impl Machine {
         self.state().files.contains_key(self.relative(path))
     }
 
-    fn open(
-        self: &Arc<Self>,
-        path: &str,
-        may_create: bool,
-        removes_on_close: bool,
-    ) -> Result<Handle, Failure> {
+    fn open(self: &Arc<Self>, path: &str, may_create: bool, removes_on_close: bool) -> Result<Handle, Failure> {
         let mut state = self.state();
         if state.is_dead {
             return Err(Failure::Dead);
@@ -284,8 +279,8 @@ impl State {
         self.torn_point().map_err(|(failure, _)| failure)
     }
 
-    /// As [`State::point`]; a process that is killed within the write brings the chance to say how much of it is there.
-    fn torn_point(&mut self) -> Result<(), (Failure, Option<StdRng>)> {
+    /// As [`State::point`]; a process that is killed within the write brings a seed that says how much of it is there.
+    fn torn_point(&mut self) -> Result<(), (Failure, Option<u64>)> {
         if self.is_dead {
             return Err((Failure::Dead, None));
         }
@@ -295,7 +290,7 @@ impl State {
             plan.after -= 1;
             return Ok(());
         }
-        let (fault, mut chance) = (plan.fault, StdRng::seed_from_u64(plan.seed));
+        let (fault, seed) = (plan.fault, plan.seed);
         match fault {
             DiskFault::Full => {
                 self.is_full = true;
@@ -308,10 +303,10 @@ impl State {
             DiskFault::KilledWithin => self.is_dead = true,
             DiskFault::PowerCut => {
                 self.is_dead = true;
-                self.lose_unsynced(&mut chance);
+                self.lose_unsynced(&mut StdRng::seed_from_u64(seed));
             }
         }
-        Err((Failure::Dead, Some(chance)))
+        Err((Failure::Dead, Some(seed)))
     }
 
     /// Of what was not synced each piece stays, goes or is torn.
@@ -379,8 +374,8 @@ impl Handle {
             let (mut bytes, mut failure) = (bytes, None);
             match state.torn_point() {
                 Ok(()) => {}
-                Err((dead, Some(mut chance))) => {
-                    bytes = &bytes[..chance.random_range(0..=bytes.len())];
+                Err((dead, Some(seed))) => {
+                    bytes = &bytes[..StdRng::seed_from_u64(seed).random_range(0..=bytes.len())];
                     failure = Some(dead);
                 }
                 Err((dead, None)) => return Err(dead),

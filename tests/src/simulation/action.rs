@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
-use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::BagSource;
+use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
@@ -65,15 +65,24 @@ pub const ACTIONS: &[Action] = &[
 
 /// What would happen too, but finds something that is not built yet; each with what is missing.
 pub const LEFT_OUT: &[(&str, &str)] = &[
-    ("server goes back to a copy", "a phone ahead of the log ends every sync with an error: there is no repair and no recovery"),
+    (
+        "server goes back to a copy",
+        "a phone ahead of the log ends every sync with an error: there is no repair and no recovery",
+    ),
     ("revoke, suspend, lost, wipe", "there is no such command"),
     ("move a document to another scope", "there is no such decision"),
     ("erase a person", "there is no such command"),
     ("approve or return held entries", "there is no such command"),
     ("several users on one phone", "an installation has one user"),
     ("packs", "there are none"),
-    ("a draft of a copy, recorded since", "the draft hides the record that comes back, and recording it is stale for ever"),
-    ("a bent answer to an enrolment", "nothing signs it: a phone takes over whatever still reads, and can't be enrolled again"),
+    (
+        "a draft of a copy, recorded since",
+        "the draft hides the record that comes back, and recording it is stale for ever",
+    ),
+    (
+        "a bent answer to an enrolment",
+        "nothing signs it: a phone takes over whatever still reads, and can't be enrolled again",
+    ),
 ];
 
 /// Draws an action.
@@ -97,9 +106,8 @@ fn registers(world: &mut World, who: usize) {
     let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
     let phone = if world.once_in(2) { String::new() } else { "98450 12345".to_owned() };
     let details = ContactDetails { name, village: "Vemagal".into(), phone };
-    let result = world.phones[who]
-        .client()
-        .register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);
+    let result =
+        world.phones[who].client().register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);
     if let Said::Done(view) = world.hears(who, "registers a farmer", result) {
         world.promises(who, What::Registered { farmer: view.farmer_id }, |_| Ok(()));
     }
@@ -238,9 +246,8 @@ fn closes(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
     let sign = Sign::after(view.load.close_requests.iter().map(|request| request.stamp).collect());
-    world.promises(who, What::CloseAsked { load, sign }, |client| {
-        client.request_close(view.basis, &view.manifest_hash)
-    });
+    world
+        .promises(who, What::CloseAsked { load, sign }, |client| client.request_close(view.basis, &view.manifest_hash));
 }
 
 fn syncs(world: &mut World, who: usize) {
@@ -255,20 +262,22 @@ fn carries(world: &mut World, who: usize) {
     if world.phones[who].machine.is_dead() {
         return;
     }
-    let bundles: Vec<Vec<u8>> = {
+    let mut bundles: Vec<Vec<u8>> = {
         let mut statement = world.phones[who]
             .looks()
             .prepare("SELECT bytes FROM bundles WHERE is_answered = 0 ORDER BY bundle_seq DESC LIMIT 8")
             .expect("a table");
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
     };
-    let mut carried = bundles;
-    carried.retain(|_| !world.once_in(3));
+    bundles.retain(|_| !world.once_in(3));
     let carrier = world.chance.random_range(0..world.phones.len());
-    world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", carried.len()));
+    world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
     let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
         let sql = "SELECT device_id, secret_key, server_key FROM installation";
-        world.phones[carrier].looks().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("an installation")
+        world.phones[carrier]
+            .looks()
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .expect("an installation")
     };
     let request = |authorization, body| WireRequest {
         method: "POST",
@@ -279,7 +288,7 @@ fn carries(world: &mut World, who: usize) {
     };
     let Some(challenged) = world.house.respond(&request(None, Vec::new())) else { return };
     let Ok(challenge) = message::unpack::<ChallengeResponse>(&challenged.body) else { return };
-    let body = message::pack(&Forger::request(&carried)).expect("it packs");
+    let body = message::pack(&Forger::request(&bundles)).expect("it packs");
     let signed = Signed { server_key: &server_key, method: "POST", path: "/v1/sync", body: &body };
     let key = SigningKey::from_bytes(&key);
     let authorization = Authorization::sign(&signed, device, challenge.challenge, &key).to_header();
@@ -381,7 +390,8 @@ fn enrols(world: &mut World, _who: usize) {
             break;
         }
     }
-    let is_granted = |world: &World| world.phones[who].client().session().is_some_and(|session| session.grant.is_some());
+    let is_granted =
+        |world: &World| world.phones[who].client().session().is_some_and(|session| session.grant.is_some());
     if !is_granted(world) {
         // Enrolled, but the first sync failed: any later one brings the grant.
         world.house.machine.relieve();

@@ -52,13 +52,11 @@ impl Sign {
     }
 
     fn find(&mut self, mut now: impl Iterator<Item = Stamp>) -> bool {
-        match self.own {
-            Some(own) => now.any(|stamp| stamp == own),
-            None => {
-                self.own = now.find(|stamp| !self.seen.contains(stamp));
-                self.own.is_some()
-            }
+        if let Some(own) = self.own {
+            return now.any(|stamp| stamp == own);
         }
+        self.own = now.find(|stamp| !self.seen.contains(stamp));
+        self.own.is_some()
     }
 }
 
@@ -99,7 +97,8 @@ fn short(document: impl Into<DocumentId>) -> String {
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
+        let on =
+            |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
         match self {
             Self::Registered { farmer } => write!(f, "registers farmer {}", short(*farmer)),
             Self::Recorded { delivery, farmer, date, load, bags } => {

@@ -81,11 +81,9 @@ pub fn run(seed: u64) -> Result<Trace, Box<Failure>> {
     }));
     IS_SIMULATING.set(false);
     let trace = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
-    match ended {
-        Ok(()) => Ok(trace),
-        Err(_) => {
-            let reason = LAST_PANIC.take().unwrap_or_default();
-            Err(Box::new(Failure { seed, reason, trace }))
-        }
+    if ended.is_ok() {
+        return Ok(trace);
     }
+    let reason = LAST_PANIC.take().unwrap_or_default();
+    Err(Box::new(Failure { seed, reason, trace }))
 }

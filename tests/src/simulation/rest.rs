@@ -149,7 +149,7 @@ fn within(fingerprint: &str, scope: &str) -> String {
             _ => is_within(&line[2]),
         }
     });
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.collect::<Vec<_>>().join("\n")
 }
 
 /// All that was promised about a delivery.
@@ -258,8 +258,7 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         let mut standing: Vec<i64> = shown.standing_bags().map(|bag| bag.gross.grams().0).collect();
         standing.sort_unstable();
         assert_eq!(standing, it.standing_bags(), "the bags of {delivery} that count");
-        let amended =
-            count(|what| matches!(what, What::BagAdded { .. } | What::BagVoided { .. } | What::Moved { .. }));
+        let amended = count(|what| matches!(what, What::BagAdded { .. } | What::BagVoided { .. } | What::Moved { .. }));
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
         assert_eq!(shown.voids.len(), count(|what| matches!(what, What::Voided { .. })), "the voids of {delivery}");
         let loads = it.loads();

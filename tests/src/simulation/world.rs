@@ -70,7 +70,8 @@ impl Morning {
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
         let file = ReferenceFile::parse(&ever).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
-        let codes: Vec<String> = PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
+        let codes: Vec<String> =
+            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
         drop(server);
         let house = House::open(house_folder.clone(), house_machine, clock.clone(), organisation, 2);
         let mut phones = Vec::new();
@@ -378,7 +379,10 @@ impl World {
             let view = self.phones[who].client().delivery(*draft);
             let view = view.unwrap_or_else(|error| panic!("{} lost the draft {draft}: {error}", self.phones[who].name));
             let shown: Vec<i64> = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
-            assert!(bags.iter().all(|bag| shown.contains(bag)), "a bag that was called out is lost: {bags:?} {shown:?}");
+            assert!(
+                bags.iter().all(|bag| shown.contains(bag)),
+                "a bag that was called out is lost: {bags:?} {shown:?}"
+            );
         }
     }
 
