@@ -57,7 +57,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "server restarts", weight: 2, act: server_restarts },
     Action { name: "server folds back", weight: 2, act: server_folds_back },
     Action { name: "server clock jumps", weight: 1, act: server_clock_jumps },
-    Action { name: "enrols", weight: 1, act: enrols },
+    Action { name: "enrols", weight: 2, act: enrols },
     Action { name: "is copied", weight: 2, act: is_copied },
     Action { name: "goes back to a copy", weight: 1, act: goes_back },
     Action { name: "is cloned", weight: 1, act: is_cloned },
@@ -371,7 +371,9 @@ fn enrols(world: &mut World, _who: usize) {
         // See `LEFT_OUT`.
         plan.retain(|(fault, _)| *fault != WireFault::AnswerBent);
         if attempt < 3 {
-            world.plans_disk_fault(who);
+            if world.disk_fails() {
+                world.plans_disk_fault(who, 60);
+            }
         } else {
             world.house.machine.relieve();
             world.phones[who].machine.relieve();

@@ -130,6 +130,8 @@ pub struct World {
     pub loads: Vec<(farmtally_core::units::LoadId, String)>,
     /// The weight of the next bag.
     next_grams: i64,
+    /// How often an action wrote to its phone's disk and to the server's, at most, so far.
+    reach: BTreeMap<usize, (u64, u64)>,
     /// How many actions in a hundred meet a failing disk.
     disk_faults: u32,
     /// How many requests in a hundred meet a failing network.
@@ -178,6 +180,7 @@ impl World {
             wire_faults: [0, 15, 50][chance.random_range(0..3)],
             chance,
             server_reader: None,
+            reach: BTreeMap::new(),
             root,
             trace,
             step: 0,
@@ -249,17 +252,22 @@ impl World {
             self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
             let who = self.chance.random_range(0..self.phones.len());
             let action = action::pick(&mut self.chance);
-            self.plans_faults(who);
+            self.plans_faults(who, action);
             self.counts(&format!("action: {}", ACTIONS[action].name));
+            let points = |world: &Self| (world.phones[who].machine.points(), world.house.machine.points());
+            let before = points(self);
             (ACTIONS[action].act)(self, who);
+            let after = points(self);
+            let reach = self.reach.entry(action).or_default();
+            *reach = (reach.0.max(after.0 - before.0), reach.1.max(after.1 - before.1));
             self.accident(who);
             self.aftermath();
         }
         self.step += 1;
     }
 
-    fn disk_plan(&mut self) -> DiskPlan {
-        let reach = [4, 16, 64, 200][self.chance.random_range(0..4)];
+    fn disk_plan(&mut self, reach: u64) -> DiskPlan {
+        let reach = if self.once_in(4) { [16, 64, 200][self.chance.random_range(0..3)] } else { reach + 1 };
         DiskPlan {
             after: self.chance.random_range(0..reach),
             fault: DiskFault::ALL[self.chance.random_range(0..DiskFault::ALL.len())],
@@ -267,20 +275,27 @@ impl World {
         }
     }
 
-    fn plans_faults(&mut self, who: usize) {
-        self.plans_disk_fault(who);
-        if self.chance.random_range(0..100) < self.disk_faults {
-            let plan = self.disk_plan();
+    /// Whether a disk is to fail.
+    pub fn disk_fails(&mut self) -> bool {
+        self.chance.random_range(0..100) < self.disk_faults
+    }
+
+    /// Plans faults within what an action has been seen to write.
+    fn plans_faults(&mut self, who: usize, action: usize) {
+        let (phone, server) = self.reach.get(&action).copied().unwrap_or((16, 0));
+        if phone > 0 && self.disk_fails() {
+            self.plans_disk_fault(who, phone);
+        }
+        if server > 0 && self.disk_fails() {
+            let plan = self.disk_plan(server);
             self.house.machine.plan(plan);
         }
     }
 
-    /// At times the disk of a phone will fail soon.
-    pub fn plans_disk_fault(&mut self, who: usize) {
-        if self.chance.random_range(0..100) < self.disk_faults {
-            let plan = self.disk_plan();
-            self.phones[who].machine.plan(plan);
-        }
+    /// The disk of a phone will fail soon.
+    pub fn plans_disk_fault(&mut self, who: usize, reach: u64) {
+        let plan = self.disk_plan(reach);
+        self.phones[who].machine.plan(plan);
     }
 
     /// At times something dies between two actions.
@@ -322,7 +337,7 @@ impl World {
         self.phones[who].ends();
         self.phones[who].machine.revive();
         if self.once_in(4) {
-            let plan = self.disk_plan();
+            let plan = self.disk_plan(24);
             if plan.fault != DiskFault::Full {
                 self.phones[who].machine.plan(plan);
             }
