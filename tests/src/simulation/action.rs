@@ -178,7 +178,12 @@ fn any_delivery(world: &mut World) -> Option<DeliveryId> {
 }
 
 fn adds_bag(world: &mut World, who: usize) {
-    let Some(delivery) = any_delivery(world) else { return };
+    if let Some(delivery) = any_delivery(world) {
+        adds_bag_to(world, who, delivery);
+    }
+}
+
+fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let grams = world.weights(1)[0];
     let gross = Grams(grams).try_into().expect("a bag");
@@ -441,7 +446,7 @@ fn goes_back(world: &mut World, who: usize) {
     world.starts_back(who);
 }
 
-/// Another phone gets the same files; both go on.
+/// Another phone gets the same files; both go on, at times with the same thing.
 fn is_cloned(world: &mut World, who: usize) {
     if world.phones.len() >= 6 || world.phones[who].machine.is_dead() {
         return;
@@ -453,4 +458,8 @@ fn is_cloned(world: &mut World, who: usize) {
     world.phones[clone].is_doubled = true;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
+    if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
+        adds_bag_to(world, who, delivery);
+        adds_bag_to(world, clone, delivery);
+    }
 }

@@ -255,6 +255,8 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         bags.sort_unstable();
         assert_eq!(bags, it.bags(), "the bags of {delivery}");
         let count = |is: fn(&What) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
+        let keys: BTreeSet<&str> = shown.bags.iter().map(|bag| bag.key.as_str()).collect();
+        assert_eq!(keys.len(), shown.bags.len(), "bags of {delivery} under one key: {:?}", shown.bags);
         let mut standing: Vec<i64> = shown.standing_bags().map(|bag| bag.gross.grams().0).collect();
         standing.sort_unstable();
         assert_eq!(standing, it.standing_bags(), "the bags of {delivery} that count");
