@@ -38,13 +38,13 @@ pub struct Trace {
 /// A trace that outlives a panic.
 pub type SharedTrace = Arc<Mutex<Trace>>;
 
-/// The people: role and centre. Schedules take some of them.
+/// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
 const PEOPLE: [(&str, &str); 5] = [
     ("field_manager", "KOLAR"),
     ("dispatcher", "KOLAR"),
     ("clerk", "KOLAR"),
     ("dispatcher", "MALUR"),
-    ("field_manager", "KOLAR"),
+    ("dispatcher", "KOLAR"),
 ];
 
 /// A morning with enrolled phones and a server, made once and copied for each schedule.
