@@ -46,6 +46,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "voids a bag", weight: 4, act: voids_bag },
     Action { name: "moves", weight: 8, act: moves },
     Action { name: "voids", weight: 4, act: voids },
+    Action { name: "two change one at once", weight: 6, act: two_at_once },
     Action { name: "opens", weight: 5, act: opens },
     Action { name: "joins", weight: 5, act: joins },
     Action { name: "closes", weight: 4, act: closes },
@@ -101,7 +102,7 @@ pub fn pick(chance: &mut StdRng) -> usize {
 const NAMES: [&str; 3] = ["Lakshmi Devi", "Ramesh Gowda", "Meena Kumari"];
 const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
 
-fn registers(world: &mut World, who: usize) {
+pub(super) fn registers(world: &mut World, who: usize) {
     let centre = world.centre(who);
     let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
     let phone = if world.once_in(2) { String::new() } else { "98450 12345".to_owned() };
@@ -127,7 +128,7 @@ fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
     world.phones[who].client().load(load).is_ok().then_some(load)
 }
 
-fn weighs(world: &mut World, who: usize) {
+pub(super) fn weighs(world: &mut World, who: usize) {
     let Some(farmer) = any_farmer(world, who).map(|row| row.farmer_id) else { return registers(world, who) };
     let load = if world.once_in(2) { any_load_here(world, who) } else { None };
     let input = StartDraft {
@@ -198,7 +199,12 @@ fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
 }
 
 fn voids_bag(world: &mut World, who: usize) {
-    let Some(delivery) = any_delivery(world) else { return };
+    if let Some(delivery) = any_delivery(world) {
+        voids_bag_in(world, who, delivery);
+    }
+}
+
+fn voids_bag_in(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let standing: Vec<(String, i64)> = view
         .bags
@@ -214,9 +220,20 @@ fn voids_bag(world: &mut World, who: usize) {
 }
 
 fn moves(world: &mut World, who: usize) {
-    let Some(delivery) = any_delivery(world) else { return };
+    if let Some(delivery) = any_delivery(world) {
+        moves_it(world, who, delivery);
+    }
+}
+
+fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    let load = any_load_here(world, who);
+    let here: Vec<LoadId> = world
+        .loads
+        .iter()
+        .filter(|(load, _)| world.phones[who].client().load(*load).is_ok())
+        .map(|(load, _)| *load)
+        .collect();
+    let load = if world.once_in(4) { None } else { world.picks(&here) };
     let sign = Sign::after(view.amendments.iter().map(|act| act.stamp).collect());
     world.promises(who, What::Moved { delivery, load, sign }, |client| {
         client.amend_delivery(view.basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
@@ -224,12 +241,38 @@ fn moves(world: &mut World, who: usize) {
 }
 
 fn voids(world: &mut World, who: usize) {
-    let Some(delivery) = any_delivery(world) else { return };
+    if let Some(delivery) = any_delivery(world) {
+        voids_it(world, who, delivery);
+    }
+}
+
+fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     world.promises(who, What::Voided { delivery }, |client| client.void_delivery(view.basis, &reason("returned")));
 }
 
-fn opens(world: &mut World, who: usize) {
+/// Two phones change one delivery without knowing of each other.
+fn two_at_once(world: &mut World, who: usize) {
+    let neighbours = (0..world.phones.len()).filter(|other| *other != who && world.centre(*other) == world.centre(who));
+    let neighbours: Vec<usize> = neighbours.collect();
+    let Some(other) = world.picks(&neighbours) else { return };
+    let is_on = |phone: usize, delivery: &DeliveryId| world.phones[phone].client().delivery(*delivery).is_ok();
+    let mut both = world.known_deliveries();
+    both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
+    let Some(delivery) = world.picks(&both) else { return };
+    let (first, second) = (world.chance.random_range(0..8), world.chance.random_range(0..8));
+    let second = if world.once_in(2) { first } else { second };
+    for (phone, change) in [(who, first), (other, second)] {
+        match change {
+            0 => voids_it(world, phone, delivery),
+            1 => voids_bag_in(world, phone, delivery),
+            2 | 3 => adds_bag_to(world, phone, delivery),
+            _ => moves_it(world, phone, delivery),
+        }
+    }
+}
+
+pub(super) fn opens(world: &mut World, who: usize) {
     let input = OpenLoad {
         centre: world.centre(who),
         commodity: "TOMATO".parse().expect("a code"),
@@ -259,7 +302,7 @@ fn closes(world: &mut World, who: usize) {
         .promises(who, What::CloseAsked { load, sign }, |client| client.request_close(view.basis, &view.manifest_hash));
 }
 
-fn syncs(world: &mut World, who: usize) {
+pub(super) fn syncs(world: &mut World, who: usize) {
     let plan = world.wire_plan();
     world.syncs(who, plan);
 }

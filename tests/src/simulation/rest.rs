@@ -69,6 +69,12 @@ impl World {
         let whole = whole_deliveries(&facts);
         let books = sums(&facts, &whole);
         check_exactly(&facts, &mut server, &whole);
+        for it in whole.values() {
+            let moves = it.standing_moves();
+            if moves.iter().any(|(load, _)| *load != moves[0].0) {
+                self.counts("met: a delivery on two loads at once");
+            }
+        }
         for phone in &self.phones {
             let mut replica = Replica::new(phone.looks());
             let here = |fact: &&mut Fact| fact.centre == phone.centre;
@@ -199,30 +205,29 @@ impl Whole<'_> {
         self.bags().into_iter().filter(|bag| !is_voided(bag)).collect()
     }
 
-    /// The load it lies on: of the moves that no other move saw the one whose clock was not in doubt, then the latest.
+    /// The moves that no other move saw.
+    fn standing_moves(&self) -> Vec<(Option<LoadId>, Stamp)> {
+        let moves = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Moved { load, sign, .. } => Some((*load, sign.own?, sign.seen.as_slice())),
+            _ => None,
+        });
+        let is_seen = |own: &Stamp| moves.clone().any(|(_, _, seen)| seen.contains(own));
+        let standing = moves.clone().filter(|(_, own, _)| !is_seen(own));
+        standing.map(|(load, own, _)| (load, own)).collect()
+    }
+
+    /// The load it lies on: that of the standing move whose clock was not in doubt, then of the latest; several if only chance decides.
     fn loads(&self) -> Vec<Option<LoadId>> {
-        let moves: Vec<(&Option<LoadId>, &[Stamp], Stamp)> = self
-            .facts
-            .iter()
-            .filter_map(|fact| match &fact.what {
-                What::Moved { load, sign, .. } => Some((load, sign.seen.as_slice(), sign.own?)),
-                _ => None,
-            })
-            .collect();
-        let standing = moves.iter().filter(|(_, _, own)| !moves.iter().any(|(_, seen, _)| seen.contains(own)));
+        let moves = self.standing_moves();
         let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
-        let best = standing.clone().map(|(_, _, own)| rank(own)).max();
-        match best {
-            Some(best) => standing.filter(|(_, _, own)| rank(own) == best).map(|(load, _, _)| **load).collect(),
-            None => self
-                .facts
-                .iter()
-                .filter_map(|fact| match &fact.what {
-                    What::Recorded { load, .. } => Some(*load),
-                    _ => None,
-                })
-                .collect(),
+        if let Some(best) = moves.iter().map(|(_, own)| rank(own)).max() {
+            return moves.into_iter().filter(|(_, own)| rank(own) == best).map(|(load, _)| load).collect();
         }
+        let recorded = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Recorded { load, .. } => Some(*load),
+            _ => None,
+        });
+        recorded.collect()
     }
 }
 

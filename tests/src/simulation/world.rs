@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport, SyncState};
 use farmtally_core::rules::Role;
-use farmtally_core::units::{CentreCode, OrganisationId};
+use farmtally_core::units::{CentreCode, DeliveryId, LoadId, OrganisationId};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use rand::rngs::StdRng;
@@ -39,23 +39,30 @@ pub struct Trace {
 pub type SharedTrace = Arc<Mutex<Trace>>;
 
 /// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
-const PEOPLE: [(&str, &str); 5] = [
-    ("field_manager", "KOLAR"),
+const PEOPLE: [(&str, &str); 6] = [
     ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("field_manager", "KOLAR"),
     ("clerk", "KOLAR"),
     ("dispatcher", "MALUR"),
-    ("dispatcher", "KOLAR"),
 ];
 
-/// A morning with enrolled phones and a server, made once and copied for each schedule.
+/// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
 struct Morning {
     organisation: OrganisationId,
     server: Image,
     keys: Vec<(String, Vec<u8>)>,
     phones: Vec<Image>,
+    facts: Vec<Fact>,
+    loads: Vec<(LoadId, String)>,
+    next_grams: i64,
 }
 
 static MORNING: OnceLock<Morning> = OnceLock::new();
+
+/// The phone of facts from the morning.
+const NOBODY: usize = usize::MAX;
 
 impl Morning {
     fn prepare() -> Self {
@@ -63,7 +70,7 @@ impl Morning {
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let clock = SkewedClock::new(&time, 0);
         let house_folder = root.path().join("server");
-        let house_machine = Machine::mount(&house_folder);
+        let machine = Machine::mount(&house_folder);
         let server = Server::open(&house_folder, clock.environment(1)).expect("a server");
         // Whatever the clocks say, there is a season and there are rules.
         let ever =
@@ -73,28 +80,44 @@ impl Morning {
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
         drop(server);
-        let house = House::open(house_folder.clone(), house_machine, clock.clone(), organisation, 2);
-        let mut phones = Vec::new();
-        for (number, code) in codes.iter().enumerate() {
-            let folder = root.path().join(format!("phone-{number}"));
-            let machine = Machine::mount(&folder);
-            let client = FieldClient::open(&folder, clock.environment(100 + number as u64)).expect("a phone");
-            let wire = Wire::new(&house, &machine, Vec::new());
-            client.enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
-            drop(client);
-            phones.push(machine.image());
-            machine.unmount();
+        let house = House::open(house_folder.clone(), machine, clock, organisation, 2);
+        let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
+        for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
+            let who = world.adds_phone(role, centre, &Image::default());
+            world.phones[who].starts().expect("a phone");
+            let wire = Wire::new(&world.house, &world.phones[who].machine, Vec::new());
+            world.phones[who].client().enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
         }
+        for who in [0, 3, 5] {
+            for act in [action::registers, action::opens, action::weighs, action::syncs] {
+                act(&mut world, who);
+            }
+        }
+        world.comes_to_rest();
+        for fact in &mut world.facts {
+            (fact.phone, fact.is_logged) = (NOBODY, true);
+        }
+        let phones = world.phones.iter_mut().map(|phone| {
+            phone.ends();
+            phone.machine.image()
+        });
+        let phones = phones.collect();
+        world.server_reader = None;
+        world.house.restarts();
         let keys = std::fs::read_dir(house_folder.join("keys")).expect("keys").map(|entry| {
             let entry = entry.expect("a key");
             let name = entry.file_name().into_string().expect("a name of text");
             (name, std::fs::read(entry.path()).expect("a key"))
         });
-        let keys = keys.collect();
-        let machine = Arc::clone(&house.machine);
-        drop(house);
-        machine.unmount();
-        Self { organisation, server: machine.image(), keys, phones }
+        Self {
+            organisation,
+            server: world.house.machine.image(),
+            keys: keys.collect(),
+            phones,
+            facts: std::mem::take(&mut world.facts),
+            loads: std::mem::take(&mut world.loads),
+            next_grams: world.next_grams,
+        }
     }
 }
 
@@ -127,7 +150,7 @@ pub struct World {
     /// The books.
     pub facts: Vec<Fact>,
     /// Join codes of loads, with their centre.
-    pub loads: Vec<(farmtally_core::units::LoadId, String)>,
+    pub loads: Vec<(LoadId, String)>,
     /// The weight of the next bag.
     next_grams: i64,
     /// How often an action wrote to its phone's disk and to the server's, at most, so far.
@@ -153,6 +176,26 @@ impl Drop for World {
 }
 
 impl World {
+    /// A world without phones, books and faults.
+    fn around(root: TempDir, time: TrueTime, house: House, chance: StdRng, trace: SharedTrace) -> Self {
+        Self {
+            chance,
+            time,
+            house,
+            phones: Vec::new(),
+            facts: Vec::new(),
+            loads: Vec::new(),
+            next_grams: 10_000,
+            reach: BTreeMap::new(),
+            disk_faults: 0,
+            wire_faults: 0,
+            server_reader: None,
+            root,
+            trace,
+            step: 0,
+        }
+    }
+
     /// The world of a seed, in the morning.
     pub fn open(seed: u64, trace: SharedTrace) -> Self {
         let morning = MORNING.get_or_init(Morning::prepare);
@@ -169,28 +212,16 @@ impl World {
         machine.put(&morning.server);
         let clock = SkewedClock::new(&time, chance.random_range(-20..=20));
         let house = House::open(house_folder, machine, clock, morning.organisation, chance.random());
-        let mut world = Self {
-            time,
-            house,
-            phones: Vec::new(),
-            facts: Vec::new(),
-            loads: Vec::new(),
-            next_grams: 10_000,
-            disk_faults: [0, 5, 25][chance.random_range(0..3)],
-            wire_faults: [0, 15, 50][chance.random_range(0..3)],
-            chance,
-            server_reader: None,
-            reach: BTreeMap::new(),
-            root,
-            trace,
-            step: 0,
-        };
+        let mut world = Self::around(root, time, house, chance, trace);
+        world.facts.clone_from(&morning.facts);
+        world.loads.clone_from(&morning.loads);
+        world.next_grams = morning.next_grams;
+        world.disk_faults = [0, 5, 25][world.chance.random_range(0..3)];
+        world.wire_faults = [0, 15, 50][world.chance.random_range(0..3)];
         let mut people: Vec<usize> = (0..PEOPLE.len()).collect();
         for _ in 0..world.chance.random_range(2..=3) {
             let person = people.remove(world.chance.random_range(0..people.len()));
-            world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
-        }
-        for who in 0..world.phones.len() {
+            let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
             world.phones[who].starts().expect("a phone");
         }
         world
@@ -538,7 +569,7 @@ impl World {
     }
 
     /// Deliveries that people talk about, with those that only some phones have.
-    pub fn known_deliveries(&self) -> Vec<farmtally_core::units::DeliveryId> {
+    pub fn known_deliveries(&self) -> Vec<DeliveryId> {
         let recorded = self.facts.iter().filter_map(|fact| match fact.what {
             What::Recorded { delivery, .. } => Some(delivery),
             _ => None,
