@@ -452,7 +452,7 @@ fn enrols(world: &mut World, _who: usize) {
         world.phones[who].machine.relieve();
         world.syncs(who, Vec::new());
     }
-    assert!(is_granted(world), "a phone that tried again is enrolled");
+    assert!(world.is_granted(who), "a phone that tried again is enrolled");
 }
 
 /// Somebody keeps a copy of the phone's files, as they are on its disk.
@@ -500,7 +500,8 @@ fn is_cloned(world: &mut World, who: usize) {
     }
     let image = world.phones[who].machine.image();
     let centre = world.centre(who).to_string();
-    let clone = world.adds_phone("clone", &centre, &image);
+    let role = world.phones[who].role.clone();
+    let clone = world.adds_phone(&role, &centre, &image);
     world.phones[who].is_doubled = true;
     world.phones[clone].is_doubled = true;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));

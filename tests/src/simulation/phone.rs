@@ -19,6 +19,8 @@ use crate::disk::{Image, Machine};
 pub struct Phone {
     /// What it is called in the trace.
     pub name: String,
+    /// Its user's role, which is the user's name too.
+    pub role: String,
     /// Where its user works.
     pub centre: CentreCode,
     /// Its folder.
@@ -54,6 +56,7 @@ impl Phone {
     /// A phone whose app is not running.
     pub fn new(
         name: String,
+        role: String,
         centre: CentreCode,
         folder: PathBuf,
         machine: Arc<Machine>,
@@ -62,6 +65,7 @@ impl Phone {
     ) -> Self {
         Self {
             name,
+            role,
             centre,
             folder,
             machine,

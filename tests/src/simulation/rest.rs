@@ -29,11 +29,29 @@ impl World {
                 moved += progress.logged + progress.held;
                 moved += u64::from(report.outcome != SyncOutcome::Complete);
             }
+            moved += self.grants_again();
             if moved == 0 && round > 0 {
                 return;
             }
         }
         panic!("the phones never come to rest");
+    }
+
+    /// The office lets a copy of a phone work again that took a new key and since only hands in. Returns how many there were.
+    fn grants_again(&mut self) -> u64 {
+        let mut granted = 0;
+        for who in 0..self.phones.len() {
+            let session = self.phones[who].client().session().expect("an enrolled phone");
+            if session.grant.is_none() {
+                let (role, centre) = (&self.phones[who].role, self.centre(who));
+                let may = role.parse().expect("a role");
+                let server = self.house.server();
+                server.grant(self.house.organisation, session.device_code, role, may, &[centre]).expect("granted");
+                self.counts("met: a copy that only hands in");
+                granted += 1;
+            }
+        }
+        granted
     }
 
     /// Everything that must hold now.

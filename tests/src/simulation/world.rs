@@ -52,7 +52,8 @@ const PEOPLE: [(&str, &str); 6] = [
 struct Morning {
     organisation: OrganisationId,
     server: Image,
-    keys: Vec<(String, Vec<u8>)>,
+    /// What stands beside the data: keys, journal.
+    beside: Vec<(PathBuf, Vec<u8>)>,
     phones: Vec<Image>,
     facts: Vec<Fact>,
     loads: Vec<(LoadId, String)>,
@@ -104,15 +105,19 @@ impl Morning {
         let phones = phones.collect();
         world.server_reader = None;
         world.house.restarts();
-        let keys = std::fs::read_dir(house_folder.join("keys")).expect("keys").map(|entry| {
-            let entry = entry.expect("a key");
-            let name = entry.file_name().into_string().expect("a name of text");
-            (name, std::fs::read(entry.path()).expect("a key"))
-        });
+        let mut beside = Vec::new();
+        for folder in std::fs::read_dir(&house_folder).expect("a folder") {
+            let folder = folder.expect("a folder").path();
+            for file in std::fs::read_dir(&folder).expect("files") {
+                let path = file.expect("a file").path();
+                let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();
+                beside.push((name, std::fs::read(path).expect("a file")));
+            }
+        }
         Self {
             organisation,
             server: world.house.machine.image(),
-            keys: keys.collect(),
+            beside,
             phones,
             facts: std::mem::take(&mut world.facts),
             loads: std::mem::take(&mut world.loads),
@@ -203,10 +208,10 @@ impl World {
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let house_folder = root.path().join("server");
-        let keys = house_folder.join("keys");
-        std::fs::create_dir_all(&keys).expect("a folder");
-        for (name, content) in &morning.keys {
-            std::fs::write(keys.join(name), content).expect("a key");
+        for (name, content) in &morning.beside {
+            let path = house_folder.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, content).expect("a file");
         }
         let machine = Machine::mount(&house_folder);
         machine.put(&morning.server);
@@ -236,7 +241,7 @@ impl World {
         let clock = SkewedClock::new(&self.time, self.chance.random_range(-500..=500));
         let name = format!("phone {number} ({role} at {centre})");
         let centre = centre.parse().expect("a code");
-        self.phones.push(Phone::new(name, centre, folder, machine, clock, self.chance.random()));
+        self.phones.push(Phone::new(name, role.to_owned(), centre, folder, machine, clock, self.chance.random()));
         number
     }
 
@@ -432,6 +437,11 @@ impl World {
         }
     }
 
+    /// Whether the phone may do more than hand in.
+    pub fn is_granted(&self, who: usize) -> bool {
+        self.phones[who].client().session().is_some_and(|session| session.grant.is_some())
+    }
+
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
     pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
         let machine = &self.phones[who].machine;
@@ -439,7 +449,9 @@ impl World {
             Ok(done) => Said::Done(done),
             Err(_) if machine.is_dead() => Said::Died,
             Err(error) => match error.code() {
+                code @ ErrorCode::Unauthorized if !self.is_granted(who) => Said::Refused(code),
                 code @ (ErrorCode::NotFound
+                | ErrorCode::Locked
                 | ErrorCode::NotAllowed
                 | ErrorCode::OutOfScope
                 | ErrorCode::InvalidInput) => Said::Refused(code),
@@ -551,11 +563,18 @@ impl World {
 
     /// What a phone says the server has must be on the server.
     fn checks_status(&mut self, who: usize, is_complete: bool) {
+        if !self.is_granted(who) {
+            // It forgets what nobody on it may read any more, once it is handed in.
+            for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
+                fact.is_forgotten = true;
+            }
+            self.phones[who].drafts.clear();
+        }
         let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
         let phone = &self.phones[who];
         let mut states = BTreeMap::new();
         for fact in &mut self.facts {
-            if fact.phone != who || fact.is_logged || fact.sureness != Sureness::Sure {
+            if fact.phone != who || fact.is_logged || fact.is_forgotten || fact.sureness != Sureness::Sure {
                 continue;
             }
             let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
