@@ -29,6 +29,14 @@ docs:
 bench *args:
     cargo bench -p farmtally-tests {{ args }}
 
+# Run seeded schedules in which everything fails: `just simulate --seeds 20000`, `just simulate --replay 7`
+simulate *args:
+    cargo run --release -p farmtally-tests --bin simulate -- {{ args }}
+
+# Put faults in on purpose and see how soon the simulation catches them
+mutants *names:
+    tests/mutants/run {{ names }}
+
 # Generate, build and test the Kotlin package
 kotlin:
     tests/run kotlin

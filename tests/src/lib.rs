@@ -4,10 +4,12 @@
 
 mod capture;
 mod cast;
+pub mod disk;
 mod forger;
 pub mod fuzz;
 mod market;
 mod network;
+pub mod simulation;
 mod world;
 
 pub use capture::{Capture, Exchange, one_of_everything};

@@ -154,7 +154,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A folder in memory where there is one: the tests wait for no disk, and none of them is about losing power.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
 }
@@ -163,6 +163,11 @@ fn folder() -> TempDir {
 pub fn fingerprint(path: &Path) -> String {
     let db =
         rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
+    fingerprint_of(&db)
+}
+
+/// All documents and rows of an open database as text.
+pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     let mut text = String::new();
     for (table, columns, order) in [
         ("documents", "hex(document_id), kind, scope, hex(heads)", "document_id"),

@@ -1,0 +1,96 @@
+//! Runs seeded schedules and says what they found.
+//!
+//! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
+//! `simulate --replay SEED` runs one and prints what everybody did.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use farmtally_tests::simulation::{self, Failure};
+
+fn main() -> ExitCode {
+    let (mut seeds, mut from, mut replay) = (1_000, 1, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let number = arguments.next().and_then(|number| number.parse().ok());
+        match (argument.as_str(), number) {
+            ("--seeds", Some(number)) => seeds = number,
+            ("--from", Some(number)) => from = number,
+            ("--replay", Some(number)) => replay = Some(number),
+            _ => {
+                eprintln!("usage: simulate [--seeds N] [--from S] | simulate --replay SEED");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match replay {
+        Some(seed) => replays(seed),
+        None => runs(from, seeds),
+    }
+}
+
+fn replays(seed: u64) -> ExitCode {
+    match simulation::run(seed) {
+        Ok(trace) => {
+            trace.lines.iter().for_each(|line| println!("{line}"));
+            println!("seed {seed}: everything holds");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runs(from: u64, seeds: u64) -> ExitCode {
+    let begun = Instant::now();
+    let next = AtomicU64::new(from);
+    let coverage = Mutex::new(BTreeMap::<String, u64>::new());
+    let failed = Mutex::new(None::<Box<Failure>>);
+    let done = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while failed.lock().expect("a lock").is_none() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= from + seeds {
+                        return;
+                    }
+                    match simulation::run(seed) {
+                        Ok(trace) => {
+                            let mut coverage = coverage.lock().expect("a lock");
+                            for (what, count) in trace.coverage {
+                                *coverage.entry(what).or_default() += count;
+                            }
+                        }
+                        Err(failure) => {
+                            let mut failed = failed.lock().expect("a lock");
+                            if failed.as_ref().is_none_or(|other| failure.seed < other.seed) {
+                                *failed = Some(failure);
+                            }
+                        }
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    for (what, count) in coverage.into_inner().expect("a lock") {
+        println!("{count:9} {what}");
+    }
+    let (done, seconds) = (done.into_inner(), begun.elapsed().as_secs_f64());
+    println!("{done} schedules in {seconds:.1} s, {:.0} a second on {threads} threads", done as f64 / seconds);
+    match failed.into_inner().expect("a lock") {
+        None => ExitCode::SUCCESS,
+        Some(failure) => {
+            println!("{failure}");
+            println!("caught after {} seeds", failure.seed - from + 1);
+            ExitCode::FAILURE
+        }
+    }
+}

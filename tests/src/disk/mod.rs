@@ -1,0 +1,657 @@
+//! Disks that fail: what a phone or server has written, kept in memory, with crashes, power cuts and a lack of room as planned.
+//!
+//! Owns the content of every SQLite file under a mounted folder, and what becomes of it when the machine dies. Files of other kinds
+//! (keys, locks) are real ones. Knows no schema. Invariants: a machine that died fails every call until it is revived, and handles from
+//! before stay dead; what was synced is never lost; a file's content is a function of the calls and of the plan's seed.
+//! Read next: `vfs.rs`, through which SQLite comes here.
+
+mod vfs;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// What goes wrong with a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// The process is killed instead of the write; all before it stays.
+    Killed,
+    /// The process is killed within the write: a part of it is there.
+    KilledWithin,
+    /// Power fails instead of the write: of what was not synced any part may be there.
+    PowerCut,
+    /// There is no more room: files do not grow until somebody frees some.
+    Full,
+}
+
+impl DiskFault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Killed, Self::KilledWithin, Self::PowerCut, Self::Full];
+}
+
+/// When what goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskPlan {
+    /// Writes, syncs, truncations and removals that still succeed.
+    pub after: u64,
+    /// What happens then.
+    pub fault: DiskFault,
+    /// Chooses what a power cut or a torn write leaves.
+    pub seed: u64,
+}
+
+/// The files of a folder at some moment, by name; cheap to copy.
+#[derive(Clone, Debug, Default)]
+pub struct Image(BTreeMap<String, Arc<Vec<u8>>>);
+
+/// The disk of one phone or server: the SQLite files under a folder.
+pub struct Machine {
+    folder: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    files: BTreeMap<String, File>,
+    /// Rises with every revival: handles of an earlier life are dead.
+    life: u64,
+    is_dead: bool,
+    is_full: bool,
+    plan: Option<DiskPlan>,
+    /// How often something was written, synced, truncated or removed.
+    points: u64,
+    handles: u64,
+}
+
+/// A write or truncation that was not synced yet: how to take it back.
+struct Unsynced {
+    offset: usize,
+    old: Vec<u8>,
+    old_length: usize,
+    /// How much was written; `None` for a truncation.
+    written: Option<usize>,
+}
+
+#[derive(Default)]
+struct File {
+    content: Vec<u8>,
+    unsynced: Vec<Unsynced>,
+    locks: Locks,
+    shared: Option<Arc<SharedMemory>>,
+    shared_users: u32,
+    shared_locks: [SharedLock; 8],
+}
+
+/// Who holds which of SQLite's locks on a file, by handle.
+#[derive(Default)]
+struct Locks {
+    readers: Vec<u64>,
+    reserved: Option<u64>,
+    pending: Option<u64>,
+    exclusive: Option<u64>,
+}
+
+#[derive(Default)]
+struct SharedLock {
+    readers: Vec<u64>,
+    writer: Option<u64>,
+}
+
+/// The index of a write-ahead log, which all connections to a file share. It dies with the process.
+#[derive(Default)]
+struct SharedMemory(Mutex<Vec<Box<[AtomicU64]>>>);
+
+/// Why a call on a file fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The machine is dead.
+    Dead,
+    /// There is no room.
+    Full,
+    /// There is no such file.
+    Missing,
+    /// Somebody else holds the lock.
+    Busy,
+}
+
+/// One opening of a file by SQLite.
+struct Handle {
+    machine: Arc<Machine>,
+    name: String,
+    number: u64,
+    life: u64,
+    shared: Option<Arc<SharedMemory>>,
+    removes_on_close: bool,
+}
+
+static MACHINES: RwLock<BTreeMap<String, Arc<Machine>>> = RwLock::new(BTreeMap::new());
+
+fn machine_of(path: &str) -> Option<Arc<Machine>> {
+    let machines = MACHINES.read().unwrap_or_else(PoisonError::into_inner);
+    let mut folder = path;
+    while let Some((parent, _)) = folder.rsplit_once('/') {
+        if let Some(machine) = machines.get(parent) {
+            return Some(Arc::clone(machine));
+        }
+        folder = parent;
+    }
+    None
+}
+
+impl Machine {
+    /// Keeps all SQLite files under a folder from now on, until [`Machine::unmount`].
+    pub fn mount(folder: &Path) -> Arc<Self> {
+        vfs::register();
+        let folder = folder.to_str().expect("a path of text").to_owned();
+        let machine = Arc::new(Self { folder: folder.clone(), state: Mutex::default() });
+        MACHINES.write().unwrap_or_else(PoisonError::into_inner).insert(folder, Arc::clone(&machine));
+        machine
+    }
+
+    /// Forgets the folder. Files that are open stay usable.
+    pub fn unmount(&self) {
+        MACHINES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Plans the next fault, in place of any that was planned.
+    pub fn plan(&self, plan: DiskPlan) {
+        self.state().plan = Some(plan);
+    }
+
+    /// Plans nothing any more, and frees room.
+    pub fn relieve(&self) {
+        let mut state = self.state();
+        state.plan = None;
+        state.is_full = false;
+    }
+
+    /// Whether the machine died.
+    pub fn is_dead(&self) -> bool {
+        self.state().is_dead
+    }
+
+    /// Whether there is no room.
+    pub fn is_full(&self) -> bool {
+        self.state().is_full
+    }
+
+    /// How often something was written, synced, truncated or removed.
+    pub fn points(&self) -> u64 {
+        self.state().points
+    }
+
+    /// The process is killed now.
+    pub fn kill(&self) {
+        self.state().is_dead = true;
+    }
+
+    /// Power fails now.
+    pub fn cut_power(&self, seed: u64) {
+        let mut state = self.state();
+        state.is_dead = true;
+        state.lose_unsynced(&mut StdRng::seed_from_u64(seed));
+    }
+
+    /// Starts again on what survived. Whoever had the files open must be gone, or finds them dead.
+    pub fn revive(&self) {
+        let mut state = self.state();
+        state.life += 1;
+        state.is_dead = false;
+        state.is_full = false;
+        state.plan = None;
+        for file in state.files.values_mut() {
+            file.locks = Locks::default();
+            file.shared = None;
+            file.shared_users = 0;
+            file.shared_locks = <[SharedLock; 8]>::default();
+        }
+    }
+
+    /// The files as they are now.
+    pub fn image(&self) -> Image {
+        let state = self.state();
+        let files = state.files.iter().map(|(name, file)| (name.clone(), Arc::new(file.content.clone())));
+        Image(files.collect())
+    }
+
+    /// Replaces all files. Nobody may have any open.
+    pub fn put(&self, image: &Image) {
+        let mut state = self.state();
+        state.files = image
+            .0
+            .iter()
+            .map(|(name, content)| (name.clone(), File { content: content.to_vec(), ..File::default() }))
+            .collect();
+        state.life += 1;
+    }
+
+    fn relative<'a>(&self, path: &'a str) -> &'a str {
+        path.get(self.folder.len() + 1..).unwrap_or_default()
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.state().files.contains_key(self.relative(path))
+    }
+
+    fn open(self: &Arc<Self>, path: &str, may_create: bool, removes_on_close: bool) -> Result<Handle, Failure> {
+        let mut state = self.state();
+        if state.is_dead {
+            return Err(Failure::Dead);
+        }
+        let name = self.relative(path).to_owned();
+        if !state.files.contains_key(&name) {
+            if !may_create {
+                return Err(Failure::Missing);
+            }
+            state.files.insert(name.clone(), File::default());
+        }
+        state.handles += 1;
+        let (number, life) = (state.handles, state.life);
+        Ok(Handle { machine: Arc::clone(self), name, number, life, shared: None, removes_on_close })
+    }
+
+    fn remove(&self, path: &str) -> Result<(), Failure> {
+        let mut state = self.state();
+        let name = self.relative(path);
+        if state.is_dead {
+            return Err(Failure::Dead);
+        }
+        if !state.files.contains_key(name) {
+            return Err(Failure::Missing);
+        }
+        state.point()?;
+        state.files.remove(name);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Something is about to be written. An error says that it is not.
+    fn point(&mut self) -> Result<(), Failure> {
+        self.torn_point().map_err(|(failure, _)| failure)
+    }
+
+    /// As [`State::point`]; a process that is killed within the write brings a seed that says how much of it is there.
+    fn torn_point(&mut self) -> Result<(), (Failure, Option<u64>)> {
+        if self.is_dead {
+            return Err((Failure::Dead, None));
+        }
+        self.points += 1;
+        let Some(plan) = &mut self.plan else { return Ok(()) };
+        if plan.after > 0 {
+            plan.after -= 1;
+            return Ok(());
+        }
+        let (fault, seed) = (plan.fault, plan.seed);
+        match fault {
+            DiskFault::Full => {
+                self.is_full = true;
+                return Ok(());
+            }
+            DiskFault::Killed => {
+                self.is_dead = true;
+                return Err((Failure::Dead, None));
+            }
+            DiskFault::KilledWithin => self.is_dead = true,
+            DiskFault::PowerCut => {
+                self.is_dead = true;
+                self.lose_unsynced(&mut StdRng::seed_from_u64(seed));
+            }
+        }
+        Err((Failure::Dead, Some(seed)))
+    }
+
+    /// Of what was not synced each piece stays, goes or is torn.
+    fn lose_unsynced(&mut self, chance: &mut StdRng) {
+        for file in self.files.values_mut() {
+            let mut again = Vec::new();
+            for piece in file.unsynced.drain(..).rev() {
+                let new = piece.written.map(|length| file.content[piece.offset..piece.offset + length].to_vec());
+                let end = piece.offset + piece.old.len();
+                file.content.resize(file.content.len().max(end), 0);
+                file.content[piece.offset..end].copy_from_slice(&piece.old);
+                file.content.resize(piece.old_length, 0);
+                again.push((piece.offset, new));
+            }
+            for (offset, new) in again.into_iter().rev() {
+                match (chance.random_range(0..4_u32), new) {
+                    (0 | 1, _) => {}
+                    (2, Some(new)) => overwrite(&mut file.content, offset, &new),
+                    (_, Some(new)) => {
+                        let torn = chance.random_range(0..=new.len());
+                        overwrite(&mut file.content, offset, &new[..torn]);
+                    }
+                    (_, None) => file.content.truncate(offset),
+                }
+            }
+        }
+    }
+}
+
+fn overwrite(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[offset..end].copy_from_slice(bytes);
+}
+
+impl Handle {
+    /// Runs `f` on the file, unless this handle is dead.
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut state = self.machine.state();
+        if state.is_dead || state.life != self.life {
+            return Err(Failure::Dead);
+        }
+        f(&mut state)
+    }
+
+    fn with_file<T>(&self, f: impl FnOnce(&mut File) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.with(|state| f(state.files.get_mut(&self.name).ok_or(Failure::Missing)?))
+    }
+
+    /// Fills as much of `bytes` as there is, the rest with zeroes; returns how much there was.
+    fn read(&self, bytes: &mut [u8], offset: usize) -> Result<usize, Failure> {
+        self.with_file(|file| {
+            let there = file.content.get(offset..).unwrap_or_default();
+            let length = there.len().min(bytes.len());
+            bytes[..length].copy_from_slice(&there[..length]);
+            bytes[length..].fill(0);
+            Ok(length)
+        })
+    }
+
+    fn write(&self, bytes: &[u8], offset: usize) -> Result<(), Failure> {
+        self.with(|state| {
+            let (mut bytes, mut failure) = (bytes, None);
+            match state.torn_point() {
+                Ok(()) => {}
+                Err((dead, Some(seed))) => {
+                    bytes = &bytes[..StdRng::seed_from_u64(seed).random_range(0..=bytes.len())];
+                    failure = Some(dead);
+                }
+                Err((dead, None)) => return Err(dead),
+            }
+            let is_full = state.is_full;
+            let file = state.files.get_mut(&self.name).ok_or(Failure::Missing)?;
+            if is_full && offset + bytes.len() > file.content.len() {
+                return Err(Failure::Full);
+            }
+            let old = file.content.get(offset..(offset + bytes.len()).min(file.content.len())).unwrap_or_default();
+            file.unsynced.push(Unsynced {
+                offset,
+                old: old.to_vec(),
+                old_length: file.content.len(),
+                written: Some(bytes.len()),
+            });
+            overwrite(&mut file.content, offset, bytes);
+            failure.map_or(Ok(()), Err)
+        })
+    }
+
+    fn truncate(&self, length: usize) -> Result<(), Failure> {
+        self.with(|state| {
+            state.point()?;
+            let file = state.files.get_mut(&self.name).ok_or(Failure::Missing)?;
+            if length < file.content.len() {
+                let old = file.content[length..].to_vec();
+                let old_length = file.content.len();
+                file.unsynced.push(Unsynced { offset: length, old, old_length, written: None });
+                file.content.truncate(length);
+            }
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> Result<(), Failure> {
+        self.with(|state| {
+            state.point()?;
+            state.files.get_mut(&self.name).ok_or(Failure::Missing)?.unsynced.clear();
+            Ok(())
+        })
+    }
+
+    fn length(&self) -> Result<usize, Failure> {
+        self.with_file(|file| Ok(file.content.len()))
+    }
+
+    /// Takes a lock of SQLite's levels 1 to 4.
+    fn lock(&self, level: u8) -> Result<(), Failure> {
+        let me = self.number;
+        let is_other = |holder: Option<u64>| holder.is_some_and(|holder| holder != me);
+        self.with_file(|file| {
+            let locks = &mut file.locks;
+            match level {
+                0 | 1 => {
+                    if is_other(locks.pending) || is_other(locks.exclusive) {
+                        return Err(Failure::Busy);
+                    }
+                    if level == 1 && !locks.readers.contains(&me) {
+                        locks.readers.push(me);
+                    }
+                }
+                2 => {
+                    if is_other(locks.reserved) || is_other(locks.exclusive) {
+                        return Err(Failure::Busy);
+                    }
+                    locks.reserved = Some(me);
+                }
+                _ => {
+                    if is_other(locks.pending) || is_other(locks.exclusive) {
+                        return Err(Failure::Busy);
+                    }
+                    locks.pending = Some(me);
+                    if locks.readers.iter().any(|reader| *reader != me) {
+                        return Err(Failure::Busy);
+                    }
+                    locks.exclusive = Some(me);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps at most a lock of this level, 0 or 1.
+    fn unlock(&self, level: u8) -> Result<(), Failure> {
+        let me = Some(self.number);
+        self.with_file(|file| {
+            for holder in [&mut file.locks.reserved, &mut file.locks.pending, &mut file.locks.exclusive] {
+                if *holder == me {
+                    *holder = None;
+                }
+            }
+            if level == 0 {
+                file.locks.readers.retain(|reader| Some(*reader) != me);
+            }
+            Ok(())
+        })
+    }
+
+    fn is_reserved(&self) -> Result<bool, Failure> {
+        self.with_file(|file| Ok(file.locks.reserved.is_some()))
+    }
+
+    /// The shared memory of the file's write-ahead log.
+    fn shared_memory(&mut self) -> Result<Arc<SharedMemory>, Failure> {
+        if let Some(shared) = &self.shared {
+            return self.with(|_| Ok(Arc::clone(shared)));
+        }
+        let shared = self.with_file(|file| {
+            file.shared_users += 1;
+            Ok(Arc::clone(file.shared.get_or_insert_default()))
+        })?;
+        self.shared = Some(Arc::clone(&shared));
+        Ok(shared)
+    }
+
+    fn lock_shared(&self, slots: std::ops::Range<usize>, is_exclusive: bool) -> Result<(), Failure> {
+        let me = self.number;
+        self.with_file(|file| {
+            let locks = file.shared_locks.get_mut(slots).ok_or(Failure::Missing)?;
+            let is_taken = |lock: &SharedLock| {
+                lock.writer.is_some_and(|writer| writer != me)
+                    || is_exclusive && lock.readers.iter().any(|reader| *reader != me)
+            };
+            if locks.iter().any(is_taken) {
+                return Err(Failure::Busy);
+            }
+            for lock in locks {
+                if is_exclusive {
+                    lock.writer = Some(me);
+                } else if !lock.readers.contains(&me) {
+                    lock.readers.push(me);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn unlock_shared(&self, slots: std::ops::Range<usize>) -> Result<(), Failure> {
+        let me = self.number;
+        self.with_file(|file| {
+            for lock in file.shared_locks.get_mut(slots).ok_or(Failure::Missing)? {
+                lock.readers.retain(|reader| *reader != me);
+                lock.writer = lock.writer.filter(|writer| *writer != me);
+            }
+            Ok(())
+        })
+    }
+
+    fn leave_shared_memory(&mut self) {
+        if self.shared.take().is_none() {
+            return;
+        }
+        let left = self.unlock_shared(0..8).and_then(|()| {
+            self.with_file(|file| {
+                file.shared_users = file.shared_users.saturating_sub(1);
+                if file.shared_users == 0 {
+                    file.shared = None;
+                }
+                Ok(())
+            })
+        });
+        // A dead handle has nothing to leave.
+        let _ = left;
+    }
+
+    fn close(mut self) {
+        self.leave_shared_memory();
+        let closed = self.unlock(0).and_then(|()| {
+            if self.removes_on_close {
+                self.with(|state| {
+                    state.files.remove(&self.name);
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        });
+        let _ = closed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn open(folder: &Path) -> rusqlite::Result<Connection> {
+        let db = Connection::open(folder.join("it.db"))?;
+        db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        db.execute_batch("PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS it (n INTEGER, filling BLOB);")?;
+        Ok(db)
+    }
+
+    fn count(db: &Connection) -> i64 {
+        db.query_row("SELECT count(*) FROM it", [], |row| row.get(0)).expect("a count")
+    }
+
+    #[test]
+    fn what_was_committed_survives_every_crash_and_what_was_not_is_gone() {
+        let folder = Path::new("/a folder that does not exist/crashes");
+        let mut crashes = [0; 4];
+        for fault in [DiskFault::Killed, DiskFault::KilledWithin, DiskFault::PowerCut] {
+            for after in 0..60 {
+                let machine = Machine::mount(folder);
+                machine.plan(DiskPlan { after, fault, seed: after });
+                let mut committed = 0;
+                let mut live = || -> rusqlite::Result<()> {
+                    let (db, reader) = (open(folder)?, open(folder)?);
+                    for n in 0..6 {
+                        db.execute("INSERT INTO it VALUES (?1, zeroblob(3000))", [n])?;
+                        committed = n + 1;
+                        assert_eq!(count(&reader), committed);
+                        if n == 3 {
+                            db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+                        }
+                    }
+                    Ok(())
+                };
+                let lived = live().is_ok();
+                assert_eq!(lived, !machine.is_dead() || committed == 6, "{fault:?} after {after}");
+                crashes[fault as usize] += u32::from(!lived);
+                machine.revive();
+                let db = open(folder).expect("it opens again");
+                assert!((committed..=committed + 1).contains(&count(&db)), "{fault:?} after {after}");
+                let whole: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+                assert_eq!(whole, "ok");
+                machine.unmount();
+            }
+        }
+        assert!(crashes[..3].iter().all(|crashes| *crashes > 30), "{crashes:?}");
+    }
+
+    #[test]
+    fn what_was_not_synced_is_lost_when_power_fails() {
+        let folder = Path::new("/a folder that does not exist/power");
+        let mut lost = 0;
+        for seed in 0..20 {
+            let machine = Machine::mount(folder);
+            let db = open(folder).expect("it opens");
+            db.execute_batch("PRAGMA synchronous = NORMAL; INSERT INTO it VALUES (1, zeroblob(10))").expect("inserted");
+            machine.cut_power(seed);
+            drop(db);
+            machine.revive();
+            lost += u32::from(count(&open(folder).expect("it opens again")) == 0);
+            machine.unmount();
+        }
+        assert!(lost > 5, "{lost}");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_and_goes_on_when_there_is_room_again() {
+        let folder = Path::new("/a folder that does not exist/full");
+        let machine = Machine::mount(folder);
+        let db = open(folder).expect("it opens");
+        machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 0 });
+        let error = db.execute("INSERT INTO it VALUES (1, zeroblob(9000))", []).expect_err("no room");
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+        assert_eq!(count(&db), 0);
+        machine.relieve();
+        db.execute("INSERT INTO it VALUES (1, zeroblob(9000))", []).expect("room again");
+        assert_eq!(count(&db), 1);
+        machine.unmount();
+    }
+
+    #[test]
+    fn an_image_is_a_copy() {
+        let folder = Path::new("/a folder that does not exist/image");
+        let machine = Machine::mount(folder);
+        let db = open(folder).expect("it opens");
+        db.execute("INSERT INTO it VALUES (1, NULL)", []).expect("inserted");
+        let image = machine.image();
+        db.execute("INSERT INTO it VALUES (2, NULL)", []).expect("inserted");
+        drop(db);
+        machine.put(&image);
+        assert_eq!(count(&open(folder).expect("it opens again")), 1);
+        machine.unmount();
+    }
+}

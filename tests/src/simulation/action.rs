@@ -1,0 +1,513 @@
+//! What people do, and what befalls their phones and the server.
+//!
+//! To add something: a function of the world and a phone, and a line in `ACTIONS`. What a call promises goes through
+//! [`World::promises`]; what it may refuse through [`World::hears`].
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::SigningKey;
+use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
+use farmtally_core::records::BagSource;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::rules::Check;
+use farmtally_core::store::rows::FarmerRow;
+use farmtally_core::sync::WireRequest;
+use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::message::{self, ChallengeResponse};
+use farmtally_core::units::{BagType, DeliveryId, DeviceId, Grams, LoadId};
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::clock::FAR;
+use super::facts::{Sign, Sureness, What};
+use super::house::{Wire, WireFault};
+use super::phone::Copy;
+use super::world::{Said, World, code};
+use crate::disk::Image;
+use crate::market::ADDRESS;
+use crate::{Forger, bag, reason};
+
+/// Something that happens.
+pub struct Action {
+    /// What it is called in trace and coverage.
+    pub name: &'static str,
+    /// How often, among the others.
+    pub weight: u32,
+    /// Lets it happen on a phone.
+    pub act: fn(&mut World, usize),
+}
+
+/// All that happens by default.
+pub const ACTIONS: &[Action] = &[
+    Action { name: "registers", weight: 4, act: registers },
+    Action { name: "weighs", weight: 16, act: weighs },
+    Action { name: "finishes a draft", weight: 3, act: finishes },
+    Action { name: "adds a bag", weight: 8, act: adds_bag },
+    Action { name: "voids a bag", weight: 4, act: voids_bag },
+    Action { name: "moves", weight: 8, act: moves },
+    Action { name: "voids", weight: 4, act: voids },
+    Action { name: "two change one at once", weight: 6, act: two_at_once },
+    Action { name: "opens", weight: 5, act: opens },
+    Action { name: "joins", weight: 5, act: joins },
+    Action { name: "closes", weight: 4, act: closes },
+    Action { name: "syncs", weight: 26, act: syncs },
+    Action { name: "carries", weight: 4, act: carries },
+    Action { name: "restarts", weight: 3, act: restarts },
+    Action { name: "folds back", weight: 3, act: folds_back },
+    Action { name: "clock jumps", weight: 4, act: clock_jumps },
+    Action { name: "server restarts", weight: 2, act: server_restarts },
+    Action { name: "server folds back", weight: 2, act: server_folds_back },
+    Action { name: "server clock jumps", weight: 1, act: server_clock_jumps },
+    Action { name: "enrols", weight: 2, act: enrols },
+    Action { name: "is copied", weight: 2, act: is_copied },
+    Action { name: "goes back to a copy", weight: 1, act: goes_back },
+    Action { name: "is cloned", weight: 2, act: is_cloned },
+];
+
+/// What would happen too, but finds something that is not built yet; each with what is missing.
+pub const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "server goes back to a copy",
+        "a phone ahead of the log ends every sync with an error: there is no repair and no recovery",
+    ),
+    ("revoke, suspend, lost, wipe", "there is no such command"),
+    ("move a document to another scope", "there is no such decision"),
+    ("erase a person", "there is no such command"),
+    ("approve or return held entries", "there is no such command"),
+    ("several users on one phone", "an installation has one user"),
+    ("packs", "there are none"),
+    (
+        "a draft of a copy, recorded since",
+        "the draft hides the record that comes back, and recording it is stale for ever",
+    ),
+    (
+        "a bent answer to an enrolment",
+        "nothing signs it: a phone takes over whatever still reads, and can't be enrolled again",
+    ),
+];
+
+/// Draws an action.
+pub fn pick(chance: &mut StdRng) -> usize {
+    let all = ACTIONS.iter().map(|action| action.weight).sum();
+    let mut left = chance.random_range(0..all);
+    for (index, action) in ACTIONS.iter().enumerate() {
+        match left.checked_sub(action.weight) {
+            Some(less) => left = less,
+            None => return index,
+        }
+    }
+    0
+}
+
+const NAMES: [&str; 3] = ["Lakshmi Devi", "Ramesh Gowda", "Meena Kumari"];
+const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
+
+pub(super) fn registers(world: &mut World, who: usize) {
+    let centre = world.centre(who);
+    let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
+    let phone = if world.once_in(2) { String::new() } else { "98450 12345".to_owned() };
+    let details = ContactDetails { name, village: "Vemagal".into(), phone };
+    let result =
+        world.phones[who].client().register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);
+    if let Said::Done(view) = world.hears(who, "registers a farmer", result) {
+        world.promises(who, What::Registered { farmer: view.farmer_id }, |_| Ok(()));
+    }
+}
+
+fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
+    let centre = world.centre(who);
+    let result = world.phones[who].client().farmers(&centre, "", 20);
+    let Said::Done(farmers) = world.hears(who, "looks for a farmer", result) else { return None };
+    world.picks(&farmers)
+}
+
+/// A load of which the phone knows, or none.
+fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
+    let loads = world.loads.clone();
+    let (load, _) = world.picks(&loads)?;
+    world.phones[who].client().load(load).is_ok().then_some(load)
+}
+
+pub(super) fn weighs(world: &mut World, who: usize) {
+    let Some(farmer) = any_farmer(world, who).map(|row| row.farmer_id) else { return registers(world, who) };
+    let load = if world.once_in(2) { any_load_here(world, who) } else { None };
+    let input = StartDraft {
+        centre: world.centre(who),
+        commodity: "TOMATO".parse().expect("a code"),
+        farmer_id: Some(farmer),
+        load_id: load,
+        replaces: None,
+    };
+    let result = world.phones[who].client().start_draft(input);
+    let Said::Done(mut draft) = world.hears(who, "starts a draft", result) else { return };
+    let id = draft.delivery_id;
+    world.phones[who].drafts.insert(id, Vec::new());
+    let count = world.chance.random_range(1..=3);
+    for grams in world.weights(count) {
+        let result = world.phones[who].client().edit_draft(draft.basis, &[bag(grams)]);
+        let Said::Done(after) = world.hears(who, &format!("calls out {grams} g"), result) else { return };
+        draft = after;
+        world.phones[who].drafts.get_mut(&id).expect("a draft").push(grams);
+    }
+    if !world.once_in(12) {
+        records(world, who, id);
+    }
+}
+
+fn finishes(world: &mut World, who: usize) {
+    let drafts: Vec<DeliveryId> = world.phones[who].drafts.keys().copied().collect();
+    if let Some(draft) = world.picks(&drafts) {
+        records(world, who, draft);
+    }
+}
+
+fn records(world: &mut World, who: usize, delivery: DeliveryId) {
+    let result = world.phones[who].client().delivery(delivery);
+    let Said::Done(view) = world.hears(who, "looks at a draft", result) else { return };
+    let bags = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+    let farmer = view.farmer_id.expect("a farmer");
+    let what = What::Recorded { delivery, farmer, date: view.business_date, load: view.load_id, bags };
+    let done = world.promises(who, what, |client| client.record_delivery(view.basis, &Check::ALL));
+    if done.is_some() {
+        world.phones[who].drafts.remove(&delivery);
+    }
+}
+
+/// Mostly one of the newest: people talk about the same things.
+fn any_delivery(world: &mut World) -> Option<DeliveryId> {
+    let mut known = world.known_deliveries();
+    if !world.once_in(3) {
+        known.drain(..known.len().saturating_sub(2));
+    }
+    world.picks(&known)
+}
+
+fn adds_bag(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        adds_bag_to(world, who, delivery);
+    }
+}
+
+fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let grams = world.weights(1)[0];
+    let gross = Grams(grams).try_into().expect("a bag");
+    let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+    world.promises(who, What::BagAdded { delivery, grams }, |client| {
+        client.amend_delivery(view.basis, &reason("bag_forgotten"), &[edit])
+    });
+}
+
+fn voids_bag(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        voids_bag_in(world, who, delivery);
+    }
+}
+
+fn voids_bag_in(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let standing: Vec<(String, i64)> = view
+        .bags
+        .iter()
+        .filter(|bag| bag.voids.is_empty())
+        .map(|bag| (bag.key.clone(), bag.bag.gross.grams().0))
+        .collect();
+    let Some((key, grams)) = world.picks(&standing) else { return };
+    let edit = DeliveryEdit::VoidBag { key, reason: reason("mistyped") };
+    world.promises(who, What::BagVoided { delivery, grams }, |client| {
+        client.amend_delivery(view.basis, &reason("mistyped"), &[edit])
+    });
+}
+
+fn moves(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        moves_it(world, who, delivery);
+    }
+}
+
+fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let here: Vec<LoadId> = world
+        .loads
+        .iter()
+        .filter(|(load, _)| world.phones[who].client().load(*load).is_ok())
+        .map(|(load, _)| *load)
+        .collect();
+    let load = if world.once_in(4) { None } else { world.picks(&here) };
+    let sign = Sign::after(view.amendments.iter().map(|act| act.stamp).collect());
+    world.promises(who, What::Moved { delivery, load, sign }, |client| {
+        client.amend_delivery(view.basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
+    });
+}
+
+fn voids(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        voids_it(world, who, delivery);
+    }
+}
+
+fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    world.promises(who, What::Voided { delivery }, |client| client.void_delivery(view.basis, &reason("returned")));
+}
+
+/// Two phones change one delivery without knowing of each other.
+fn two_at_once(world: &mut World, who: usize) {
+    let neighbours = (0..world.phones.len()).filter(|other| *other != who && world.centre(*other) == world.centre(who));
+    let neighbours: Vec<usize> = neighbours.collect();
+    let Some(other) = world.picks(&neighbours) else { return };
+    let is_on = |phone: usize, delivery: &DeliveryId| world.phones[phone].client().delivery(*delivery).is_ok();
+    let mut both = world.known_deliveries();
+    both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
+    let Some(delivery) = world.picks(&both) else { return };
+    let (first, second) = (world.chance.random_range(0..8), world.chance.random_range(0..8));
+    let second = if world.once_in(2) { first } else { second };
+    for (phone, change) in [(who, first), (other, second)] {
+        match change {
+            0 => voids_it(world, phone, delivery),
+            1 => voids_bag_in(world, phone, delivery),
+            2 | 3 => adds_bag_to(world, phone, delivery),
+            _ => moves_it(world, phone, delivery),
+        }
+    }
+}
+
+pub(super) fn opens(world: &mut World, who: usize) {
+    let input = OpenLoad {
+        centre: world.centre(who),
+        commodity: "TOMATO".parse().expect("a code"),
+        lorry: LORRIES[world.chance.random_range(0..LORRIES.len())].parse().expect("a plate"),
+        driver: None,
+    };
+    let result = world.phones[who].client().open_load(&input);
+    if let Said::Done(view) = world.hears(who, "opens a load", result) {
+        world.loads.push((view.load.load_id, view.join_code));
+        world.promises(who, What::Opened { load: view.load.load_id }, |_| Ok(()));
+    }
+}
+
+fn joins(world: &mut World, who: usize) {
+    let loads = world.loads.clone();
+    let Some((load, join_code)) = world.picks(&loads) else { return };
+    let session = world.phones[who].client().session().expect("an enrolled phone");
+    let what = What::Joined { load, user: session.user, device: session.device_code };
+    world.promises(who, what, |client| client.join_load(&join_code));
+}
+
+fn closes(world: &mut World, who: usize) {
+    let Some(load) = any_load_here(world, who) else { return };
+    let Ok(view) = world.phones[who].client().load(load) else { return };
+    let sign = Sign::after(view.load.close_requests.iter().map(|request| request.stamp).collect());
+    world
+        .promises(who, What::CloseAsked { load, sign }, |client| client.request_close(view.basis, &view.manifest_hash));
+}
+
+pub(super) fn syncs(world: &mut World, who: usize) {
+    let plan = world.wire_plan();
+    world.syncs(who, plan);
+}
+
+/// Another phone carries some of this one's sealed bundles to the server, in any order; it must still push them itself.
+fn carries(world: &mut World, who: usize) {
+    // Sealing happens when a sync begins, with or without a network.
+    world.syncs(who, vec![(WireFault::RequestLost, 0)]);
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    let mut bundles: Vec<Vec<u8>> = {
+        let mut statement = world.phones[who]
+            .looks()
+            .prepare("SELECT bytes FROM bundles WHERE is_answered = 0 ORDER BY bundle_seq DESC LIMIT 8")
+            .expect("a table");
+        statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
+    };
+    bundles.retain(|_| !world.once_in(3));
+    let carrier = world.chance.random_range(0..world.phones.len());
+    world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
+    let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
+        let sql = "SELECT device_id, secret_key, server_key FROM installation";
+        world.phones[carrier]
+            .looks()
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .expect("an installation")
+    };
+    let request = |authorization, body| WireRequest {
+        method: "POST",
+        server_url: ADDRESS.to_owned(),
+        path: "/v1/sync",
+        authorization,
+        body,
+    };
+    let Some(challenged) = world.house.respond(&request(None, Vec::new())) else { return };
+    let Ok(challenge) = message::unpack::<ChallengeResponse>(&challenged.body) else { return };
+    let body = message::pack(&Forger::request(&bundles)).expect("it packs");
+    let signed = Signed { server_key: &server_key, method: "POST", path: "/v1/sync", body: &body };
+    let key = SigningKey::from_bytes(&key);
+    let authorization = Authorization::sign(&signed, device, challenge.challenge, &key).to_header();
+    world.house.respond(&request(Some(authorization), body));
+}
+
+fn restarts(world: &mut World, who: usize) {
+    world.tells(Some(who), "ends the app and starts it again");
+    world.phones[who].ends();
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    let started = world.phones[who].starts();
+    match world.hears(who, "starts the app", started) {
+        Said::Done(()) | Said::Died => {}
+        Said::Refused(_) => {
+            world.phones[who].machine.relieve();
+            world.phones[who].starts().expect("a phone that starts");
+        }
+    }
+}
+
+fn fold_back(path: &std::path::Path, chance: &mut StdRng) {
+    let mode = ["PASSIVE", "RESTART", "TRUNCATE"][chance.random_range(0..3)];
+    // It may fail on a failing disk; then it did not happen.
+    let Ok(db) = rusqlite::Connection::open(path) else { return };
+    let _ = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+}
+
+fn folds_back(world: &mut World, who: usize) {
+    world.tells(Some(who), "folds its log back");
+    fold_back(&world.database(who), &mut world.chance);
+}
+
+fn jump(world: &mut World) -> i64 {
+    const MINUTE: i64 = 60_000;
+    let reach = [10 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE, 2 * FAR][world.chance.random_range(0..4)];
+    world.chance.random_range(-reach..=reach)
+}
+
+fn clock_jumps(world: &mut World, who: usize) {
+    let by = jump(world);
+    world.phones[who].clock.jump(by);
+    world.tells(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
+}
+
+fn server_restarts(world: &mut World, _who: usize) {
+    world.tells(None, "the server restarts");
+    if world.house.machine.is_full() {
+        world.house.machine.relieve();
+    }
+    world.server_reader = None;
+    // A planned crash may hit the stop as well as the start.
+    world.house.restarts();
+}
+
+fn server_folds_back(world: &mut World, _who: usize) {
+    world.tells(None, "the server folds its log back");
+    fold_back(&world.house.database(), &mut world.chance);
+}
+
+fn server_clock_jumps(world: &mut World, _who: usize) {
+    let by = jump(world);
+    world.house.clock.jump(by);
+    world.tells(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
+}
+
+/// Somebody new gets a phone and enrols it, over whatever wire, until it works.
+fn enrols(world: &mut World, _who: usize) {
+    if world.phones.len() >= 6 {
+        return;
+    }
+    world.house.machine.relieve();
+    let code = code(&world.house.server(), world.house.organisation, "clerk", "KOLAR");
+    let who = world.adds_phone("clerk", "KOLAR", &Image::default());
+    world.tells(Some(who), "is new");
+    world.phones[who].starts().expect("a phone");
+    for attempt in 0..4 {
+        let mut plan = if attempt < 3 { world.wire_plan() } else { Vec::new() };
+        // See `LEFT_OUT`.
+        plan.retain(|(fault, _)| *fault != WireFault::AnswerBent);
+        if attempt < 3 {
+            if world.disk_fails() {
+                world.plans_disk_fault(who, 60);
+            }
+        } else {
+            world.house.machine.relieve();
+            world.phones[who].machine.relieve();
+        }
+        let phone = &world.phones[who];
+        let wire = Wire::new(&world.house, &phone.machine, plan);
+        let result = phone.client().enrol(&wire, ADDRESS, &code, "test phone");
+        let is_enrolled = result.is_ok();
+        let happened = format!("enrols over {:?}: {:?}", wire.happened.lock().expect("a lock"), result.err());
+        world.tells(Some(who), &happened);
+        if world.phones[who].machine.is_dead() {
+            world.starts_again(who);
+        }
+        if is_enrolled || world.phones[who].client().session().is_some() {
+            world.phones[who].machine.relieve();
+            break;
+        }
+    }
+    let is_granted =
+        |world: &World| world.phones[who].client().session().is_some_and(|session| session.grant.is_some());
+    if !is_granted(world) {
+        // Enrolled, but the first sync failed: any later one brings the grant.
+        world.house.machine.relieve();
+        world.phones[who].machine.relieve();
+        world.syncs(who, Vec::new());
+    }
+    assert!(world.is_granted(who), "a phone that tried again is enrolled");
+}
+
+/// Somebody keeps a copy of the phone's files, as they are on its disk.
+fn is_copied(world: &mut World, who: usize) {
+    let phone = &world.phones[who];
+    let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
+    world.tells(Some(who), "is copied");
+    world.phones[who].copies.push(copy);
+}
+
+/// The phone is set back to an older copy. What it recorded since is lost with it, unless it knew that the server has it.
+fn goes_back(world: &mut World, who: usize) {
+    let copies = world.phones[who].copies.clone();
+    let Some(copy) = world.picks(&copies) else { return };
+    world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
+    let phone = &mut world.phones[who];
+    phone.ends();
+    phone.machine.revive();
+    phone.machine.put(&copy.image);
+    phone.drafts = copy.drafts;
+    phone.is_doubled = true;
+    // An older copy knows nothing of newer ones.
+    phone.copies.retain(|other| other.facts <= copy.facts);
+    for fact in world.facts.iter_mut().skip(copy.facts) {
+        if fact.phone == who {
+            fact.is_forgotten = true;
+            fact.sureness = if fact.is_logged { fact.sureness } else { Sureness::Maybe };
+        }
+    }
+    let mut recorded = BTreeMap::new();
+    for fact in &world.facts {
+        if let What::Recorded { delivery, .. } = fact.what {
+            recorded.insert(delivery, fact.sureness);
+        }
+    }
+    // What was recorded since is a draft again; nobody records it twice here.
+    world.phones[who].drafts.retain(|draft, _| !recorded.contains_key(draft));
+    world.starts_back(who);
+}
+
+/// Another phone gets the same files; both go on, at times with the same thing.
+fn is_cloned(world: &mut World, who: usize) {
+    if world.phones.len() >= 6 || world.phones[who].machine.is_dead() {
+        return;
+    }
+    let image = world.phones[who].machine.image();
+    let centre = world.centre(who).to_string();
+    let role = world.phones[who].role.clone();
+    let clone = world.adds_phone(&role, &centre, &image);
+    world.phones[who].is_doubled = true;
+    world.phones[clone].is_doubled = true;
+    world.tells(Some(clone), &format!("is a clone of phone {who}"));
+    world.starts_back(clone);
+    if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
+        adds_bag_to(world, who, delivery);
+        adds_bag_to(world, clone, delivery);
+    }
+}

@@ -1,0 +1,185 @@
+//! What the simulation knows to have happened, kept apart from all that it tests; and how a replica is asked about it.
+//!
+//! Owns the books. A fact is what one call promised when it returned. To add a kind: a variant, a line in `document`, a line in `holds`.
+//! Weights of bags are unlike each other, so that each bag can be told from every other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use farmtally_core::records::{Act, Record, Stamp};
+use farmtally_core::store::records;
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId};
+use rusqlite::{Connection, OpenFlags};
+
+/// What a call promised; each names the records that it is about.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "fields are named like what they hold")]
+pub enum What {
+    /// A farmer was registered.
+    Registered { farmer: FarmerId },
+    /// A delivery was recorded.
+    Recorded { delivery: DeliveryId, farmer: FarmerId, date: BusinessDate, load: Option<LoadId>, bags: Vec<i64> },
+    /// A forgotten bag was added.
+    BagAdded { delivery: DeliveryId, grams: i64 },
+    /// A bag was voided.
+    BagVoided { delivery: DeliveryId, grams: i64 },
+    /// A delivery was put on another load.
+    Moved { delivery: DeliveryId, load: Option<LoadId>, sign: Sign },
+    /// A delivery was voided.
+    Voided { delivery: DeliveryId },
+    /// A load was opened.
+    Opened { load: LoadId },
+    /// Somebody joined a load.
+    Joined { load: LoadId, user: UserId, device: DeviceCode },
+    /// Somebody asked to close a load.
+    CloseAsked { load: LoadId, sign: Sign },
+}
+
+/// How an act is known again: by its stamp, or, before that is known, by what was there before it.
+#[derive(Clone, Debug, Default)]
+pub struct Sign {
+    /// The stamps of like acts that its author saw.
+    pub seen: Vec<Stamp>,
+    /// Its own.
+    pub own: Option<Stamp>,
+}
+
+impl Sign {
+    /// An act on top of these.
+    pub fn after(seen: Vec<Stamp>) -> Self {
+        Self { seen, own: None }
+    }
+
+    fn find(&mut self, mut now: impl Iterator<Item = Stamp>) -> bool {
+        if let Some(own) = self.own {
+            return now.any(|stamp| stamp == own);
+        }
+        self.own = now.find(|stamp| !self.seen.contains(stamp));
+        self.own.is_some()
+    }
+}
+
+/// How much a fact is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sureness {
+    /// The call returned.
+    Sure,
+    /// The phone died within the call: to be found out when it starts again.
+    Unsure,
+    /// The phone was set back to an older copy before the server surely had it.
+    Maybe,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// What.
+    pub what: What,
+    /// On which phone, by number.
+    pub phone: usize,
+    /// At which centre.
+    pub centre: CentreCode,
+    /// Whether it did.
+    pub sureness: Sureness,
+    /// Whether the phone said that the server's log has it.
+    pub is_logged: bool,
+    /// Whether the phone went back to a copy from before it, and need not know of it until it is told.
+    pub is_forgotten: bool,
+}
+
+/// The last two bytes of an id: enough to tell it from the others of a schedule.
+fn short(document: impl Into<DocumentId>) -> String {
+    let id: DocumentId = document.into();
+    let [.., a, b] = id.as_bytes();
+    format!("{a:02x}{b:02x}")
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on =
+            |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
+        match self {
+            Self::Registered { farmer } => write!(f, "registers farmer {}", short(*farmer)),
+            Self::Recorded { delivery, farmer, date, load, bags } => {
+                let (delivery, farmer, load) = (short(*delivery), short(*farmer), on(load));
+                write!(f, "records delivery {delivery} of farmer {farmer} for {date} on {load}: {bags:?} g")
+            }
+            Self::BagAdded { delivery, grams } => write!(f, "adds {grams} g to delivery {}", short(*delivery)),
+            Self::BagVoided { delivery, grams } => write!(f, "voids {grams} g of delivery {}", short(*delivery)),
+            Self::Moved { delivery, load, .. } => write!(f, "moves delivery {} to {}", short(*delivery), on(load)),
+            Self::Voided { delivery } => write!(f, "voids delivery {}", short(*delivery)),
+            Self::Opened { load } => write!(f, "opens load {}", short(*load)),
+            Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
+            Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
+        }
+    }
+}
+
+impl Fact {
+    /// The document that it is about.
+    pub fn document(&self) -> DocumentId {
+        match &self.what {
+            What::Registered { farmer } => (*farmer).into(),
+            What::Recorded { delivery, .. }
+            | What::BagAdded { delivery, .. }
+            | What::BagVoided { delivery, .. }
+            | What::Moved { delivery, .. }
+            | What::Voided { delivery } => (*delivery).into(),
+            What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => (*load).into(),
+        }
+    }
+}
+
+/// Opens a database to look into it.
+pub fn reader(path: &Path) -> Connection {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database")
+}
+
+/// A database of a phone or of the server, as it is now.
+pub struct Replica<'a> {
+    db: &'a Connection,
+    records: BTreeMap<DocumentId, Option<Record>>,
+}
+
+impl<'a> Replica<'a> {
+    /// Looks into a database.
+    pub fn new(db: &'a Connection) -> Self {
+        Self { db, records: BTreeMap::new() }
+    }
+
+    /// The record of a document, if it is here.
+    pub fn record(&mut self, document: DocumentId) -> Option<&Record> {
+        let db = self.db;
+        let read = || records::load(db, document).expect("a document that reads").and_then(|(_, merged)| merged.record);
+        self.records.entry(document).or_insert_with(read).as_ref()
+    }
+
+    /// Whether a fact is true here.
+    pub fn holds(&mut self, fact: &mut Fact) -> bool {
+        let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
+        match (self.record(fact.document()), &mut fact.what) {
+            (Some(Record::Farmer(_)), What::Registered { .. }) => true,
+            (Some(Record::Delivery(it)), What::Recorded { farmer, date, bags, .. }) => {
+                let shown: BTreeSet<i64> = it.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+                it.farmer_id == *farmer && it.business_date == *date && bags.iter().all(|bag| shown.contains(bag))
+            }
+            (Some(Record::Delivery(it)), What::BagAdded { grams, .. }) => {
+                it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams)
+            }
+            (Some(Record::Delivery(it)), What::BagVoided { grams, .. }) => {
+                it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams && !bag.voids.is_empty())
+            }
+            (Some(Record::Delivery(it)), What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
+            (Some(Record::Delivery(it)), What::Voided { .. }) => it.is_voided(),
+            (Some(Record::Load(it)), What::Opened { .. }) => it.opened.is_some(),
+            (Some(Record::Load(it)), What::Joined { user, device, .. }) => {
+                it.loaders.iter().any(|loader| (loader.user, loader.device) == (*user, *device))
+            }
+            (Some(Record::Load(it)), What::CloseAsked { sign, .. }) => {
+                sign.find(it.close_requests.iter().map(|request| request.stamp))
+            }
+            _ => false,
+        }
+    }
+}

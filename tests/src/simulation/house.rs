@@ -1,0 +1,277 @@
+//! The server's house, and the wires that lead there: what gets lost, late, doubled, cut or bent on its way.
+//!
+//! Owns the server's restarts and the faults of requests. A server that dies while it answers has not answered.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::units::OrganisationId;
+use farmtally_sync_server::Server;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::clock::SkewedClock;
+use crate::disk::{DiskFault, DiskPlan, Machine};
+
+/// What happens to one request. To add one: a name here and in `ALL`, a line in `send`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WireFault {
+    /// It arrives, and so does the answer.
+    None,
+    /// It never arrives.
+    RequestLost,
+    /// It arrives, the answer does not.
+    AnswerLost,
+    /// It arrives twice, the second answer comes back.
+    Doubled,
+    /// It stalls, the phone gives up, and it arrives before some later request of anybody, in any order.
+    Stalled,
+    /// It is cut at any byte.
+    RequestCut,
+    /// One bit of it flips.
+    RequestBent,
+    /// The answer is cut at any byte.
+    AnswerCut,
+    /// One bit of the answer flips.
+    AnswerBent,
+    /// An answer to an earlier request comes instead.
+    AnswerOfBefore,
+    /// A captive portal answers.
+    Portal,
+    /// A balancer says that no server is there.
+    Unavailable,
+}
+
+impl WireFault {
+    /// All faults.
+    pub const ALL: [Self; 11] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::Doubled,
+        Self::Stalled,
+        Self::RequestCut,
+        Self::RequestBent,
+        Self::AnswerCut,
+        Self::AnswerBent,
+        Self::AnswerOfBefore,
+        Self::Portal,
+        Self::Unavailable,
+    ];
+
+    /// Whether an answer may be one that no server gave, so that a sync may fail with any error.
+    pub fn garbles(self) -> bool {
+        !matches!(
+            self,
+            Self::None
+                | Self::RequestLost
+                | Self::AnswerLost
+                | Self::Doubled
+                | Self::Stalled
+                | Self::Portal
+                | Self::Unavailable
+        )
+    }
+}
+
+/// A server, wherever it stands after its crashes.
+pub struct House {
+    /// Its folder: `data` on the machine, `keys` beside.
+    pub folder: PathBuf,
+    /// Its disk.
+    pub machine: Arc<Machine>,
+    /// Its clock.
+    pub clock: Arc<SkewedClock>,
+    /// Whose data it is.
+    pub organisation: OrganisationId,
+    server: Mutex<Option<Arc<Server>>>,
+    stalled: Mutex<Vec<WireRequest>>,
+    before: Mutex<Option<WireResponse>>,
+    chance: Mutex<StdRng>,
+    deaths: Mutex<u64>,
+    lives: Mutex<u64>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl House {
+    /// A server on the files that are there.
+    pub fn open(
+        folder: PathBuf,
+        machine: Arc<Machine>,
+        clock: Arc<SkewedClock>,
+        organisation: OrganisationId,
+        seed: u64,
+    ) -> Self {
+        let house = Self {
+            folder,
+            machine,
+            clock,
+            organisation,
+            server: Mutex::default(),
+            stalled: Mutex::default(),
+            before: Mutex::default(),
+            chance: Mutex::new(StdRng::seed_from_u64(seed)),
+            deaths: Mutex::default(),
+            lives: Mutex::default(),
+        };
+        house.starts();
+        house
+    }
+
+    /// How often the server started.
+    pub fn lives(&self) -> u64 {
+        *lock(&self.lives)
+    }
+
+    fn starts(&self) {
+        *lock(&self.lives) += 1;
+        let seed = lock(&self.chance).random();
+        let server = Server::open(&self.folder, self.clock.environment(seed));
+        *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
+    }
+
+    /// The server.
+    pub fn server(&self) -> Arc<Server> {
+        Arc::clone(lock(&self.server).as_ref().expect("a server that runs"))
+    }
+
+    /// The server's database of the organisation.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("data").join(format!("{}.db", self.organisation))
+    }
+
+    /// How often the server died.
+    pub fn deaths(&self) -> u64 {
+        *lock(&self.deaths)
+    }
+
+    /// The server stops in an orderly way and starts again.
+    pub fn restarts(&self) {
+        drop(lock(&self.server).take());
+        self.starts();
+        if lock(&self.server).is_none() {
+            self.comes_back();
+        }
+    }
+
+    /// A dead server starts again, at times only at the second attempt.
+    pub fn comes_back(&self) {
+        drop(lock(&self.server).take());
+        *lock(&self.deaths) += 1;
+        self.machine.revive();
+        if lock(&self.chance).random_ratio(1, 4) {
+            let (after, seed) = {
+                let mut chance = lock(&self.chance);
+                (chance.random_range(0..24), chance.random())
+            };
+            self.machine.plan(DiskPlan { after, fault: DiskFault::KilledWithin, seed });
+        }
+        self.starts();
+        if self.machine.is_dead() {
+            self.machine.revive();
+            self.starts();
+        }
+        self.machine.relieve();
+        assert!(lock(&self.server).is_some(), "the server starts again after it died");
+    }
+
+    /// The answer; `None` if the server died meanwhile.
+    pub fn respond(&self, request: &WireRequest) -> Option<WireResponse> {
+        let server = self.server();
+        let response = server.respond(request);
+        drop(server);
+        if self.machine.is_dead() {
+            self.comes_back();
+            return None;
+        }
+        Some(response)
+    }
+
+    /// Some of what stalled arrives, or all of it.
+    pub fn delivers_stalled(&self, is_all: bool) {
+        loop {
+            let late = {
+                let (mut stalled, mut chance) = (lock(&self.stalled), lock(&self.chance));
+                if stalled.is_empty() || (!is_all && chance.random_ratio(1, 3)) {
+                    return;
+                }
+                let which = chance.random_range(0..stalled.len());
+                stalled.swap_remove(which)
+            };
+            self.respond(&late);
+        }
+    }
+}
+
+/// A phone's way to the server, with faults as planned.
+pub struct Wire<'a> {
+    /// Where it leads.
+    pub house: &'a House,
+    /// The phone: once it is dead it sends nothing.
+    pub phone: &'a Machine,
+    /// What happens to the next requests, each with a number that chooses the byte or bit; after that nothing does.
+    pub plan: Mutex<VecDeque<(WireFault, u64)>>,
+    /// What happened.
+    pub happened: Mutex<Vec<WireFault>>,
+}
+
+impl<'a> Wire<'a> {
+    /// A wire with these faults.
+    pub fn new(house: &'a House, phone: &'a Machine, plan: Vec<(WireFault, u64)>) -> Self {
+        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default() }
+    }
+}
+
+fn place(at: u64, length: usize) -> usize {
+    usize::try_from(at % (length.max(1) as u64)).unwrap_or(0)
+}
+
+fn bend(bytes: &mut [u8], at: u64) {
+    let byte = place(at / 8, bytes.len());
+    if let Some(byte) = bytes.get_mut(byte) {
+        *byte ^= 1 << (at % 8);
+    }
+}
+
+impl Transport for Wire<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let lost = |reason: &str| TransportError { reason: reason.to_owned() };
+        if self.phone.is_dead() {
+            return Err(lost("a dead phone sends nothing"));
+        }
+        let (fault, at) = lock(&self.plan).pop_front().unwrap_or((WireFault::None, 0));
+        lock(&self.happened).push(fault);
+        let mut request = request.clone();
+        match fault {
+            WireFault::RequestLost => return Err(lost("lost")),
+            WireFault::Stalled => {
+                lock(&self.house.stalled).push(request);
+                return Err(lost("stalled"));
+            }
+            WireFault::Portal => return Ok(WireResponse { status: 200, body: b"<html>Pay here</html>".to_vec() }),
+            WireFault::Unavailable => return Ok(WireResponse { status: 503, body: Vec::new() }),
+            WireFault::RequestCut => request.body.truncate(place(at, request.body.len())),
+            WireFault::RequestBent => bend(&mut request.body, at),
+            _ => {}
+        }
+        self.house.delivers_stalled(false);
+        let died = || lost("the server died");
+        let mut response = self.house.respond(&request).ok_or_else(died)?;
+        if fault == WireFault::Doubled {
+            response = self.house.respond(&request).ok_or_else(died)?;
+        }
+        let before = lock(&self.house.before).replace(response.clone());
+        match fault {
+            WireFault::AnswerLost => return Err(lost("the answer is lost")),
+            WireFault::AnswerCut => response.body.truncate(place(at, response.body.len())),
+            WireFault::AnswerBent => bend(&mut response.body, at),
+            WireFault::AnswerOfBefore => response = before.ok_or_else(|| lost("no answer"))?,
+            _ => {}
+        }
+        Ok(response)
+    }
+}

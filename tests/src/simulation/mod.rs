@@ -1,0 +1,89 @@
+//! The seeded simulation: phones, a server, a network and clocks, all of which fail, in one process and in virtual time.
+//!
+//! Owns how a schedule runs and what comes of it. Everything is derived from the seed: a seed replays to the byte.
+//! Invariants looked at: what was promised is never lost and shows everywhere; replicas of a scope are equal; rows are what a fresh
+//! projection gives; every queue drains; nobody says logged of what the server does not have; sums are those of the books.
+//! Read next: `action.rs` for what happens, `house.rs` for the network, `crate::disk` for the disks, `rest.rs` for what must hold.
+
+pub mod action;
+pub mod clock;
+pub mod facts;
+pub mod house;
+pub mod phone;
+mod rest;
+pub mod world;
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Once, PoisonError};
+
+pub use world::Trace;
+use world::{SharedTrace, World};
+
+/// Seeds that once found a defect, with what it was. A test replays them.
+pub const KEPT: &[(u64, &str)] = &[];
+
+/// A schedule that found a defect.
+#[derive(Debug)]
+pub struct Failure {
+    /// Replays it.
+    pub seed: u64,
+    /// What did not hold.
+    pub reason: String,
+    /// What everybody did.
+    pub trace: Trace,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for line in &self.trace.lines {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f, "seed {}: {}", self.seed, self.reason)?;
+        write!(f, "replay: cargo run --release -p farmtally-tests --bin simulate -- --replay {}", self.seed)
+    }
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static IS_SIMULATING: RefCell<bool> = const { RefCell::new(false) };
+}
+
+static HOOKED: Once = Once::new();
+
+/// Panics within a schedule are its outcome, not noise.
+fn hook_panics() {
+    HOOKED.call_once(|| {
+        let outer = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if IS_SIMULATING.with_borrow(|is| *is) {
+                LAST_PANIC.with_borrow_mut(|last| *last = Some(panic.to_string()));
+            } else {
+                outer(panic);
+            }
+        }));
+    });
+}
+
+/// Runs the schedule of a seed; returns its trace.
+///
+/// # Errors
+/// [`Failure`] if something did not hold.
+pub fn run(seed: u64) -> Result<Trace, Box<Failure>> {
+    hook_panics();
+    IS_SIMULATING.set(true);
+    let shared = SharedTrace::default();
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::open(seed, SharedTrace::clone(&shared));
+        world.lives();
+        world.comes_to_rest();
+        world.checks_rest();
+    }));
+    IS_SIMULATING.set(false);
+    let trace = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
+    if ended.is_ok() {
+        return Ok(trace);
+    }
+    let reason = LAST_PANIC.take().unwrap_or_default();
+    Err(Box::new(Failure { seed, reason, trace }))
+}

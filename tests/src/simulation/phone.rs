@@ -1,0 +1,109 @@
+//! A phone: its folder, its disk, its clock, and the app on it, which is killed and started again.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use farmtally_core::Error;
+use farmtally_core::client::FieldClient;
+use farmtally_core::units::{CentreCode, DeliveryId};
+
+use rusqlite::Connection;
+
+use super::clock::SkewedClock;
+use super::facts::reader;
+use crate::disk::{Image, Machine};
+
+/// Somebody's phone.
+pub struct Phone {
+    /// What it is called in the trace.
+    pub name: String,
+    /// Its user's role, which is the user's name too.
+    pub role: String,
+    /// Where its user works.
+    pub centre: CentreCode,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its disk.
+    pub machine: Arc<Machine>,
+    /// Its clock.
+    pub clock: Arc<SkewedClock>,
+    /// Bags that were called out for deliveries that are not recorded yet.
+    pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
+    /// Older copies of its files.
+    pub copies: Vec<Copy>,
+    /// Whether another phone has the same key, or this one went back in time: receipt numbers may come twice.
+    pub is_doubled: bool,
+    client: Option<FieldClient>,
+    /// A look into the database, for as long as the app runs.
+    reader: OnceCell<Connection>,
+    chance: u64,
+}
+
+/// A copy of a phone's files.
+#[derive(Clone)]
+pub struct Copy {
+    /// The files.
+    pub image: Image,
+    /// What was being weighed.
+    pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
+    /// How many facts there were.
+    pub facts: usize,
+}
+
+impl Phone {
+    /// A phone whose app is not running.
+    pub fn new(
+        name: String,
+        role: String,
+        centre: CentreCode,
+        folder: PathBuf,
+        machine: Arc<Machine>,
+        clock: Arc<SkewedClock>,
+        chance: u64,
+    ) -> Self {
+        Self {
+            name,
+            role,
+            centre,
+            folder,
+            machine,
+            clock,
+            drafts: BTreeMap::new(),
+            copies: Vec::new(),
+            is_doubled: false,
+            client: None,
+            reader: OnceCell::new(),
+            chance,
+        }
+    }
+
+    /// The app.
+    pub fn client(&self) -> &FieldClient {
+        self.client.as_ref().expect("an app that runs")
+    }
+
+    /// The phone's database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("field.db")
+    }
+
+    /// The phone's database, as it is now.
+    pub fn looks(&self) -> &Connection {
+        self.reader.get_or_init(|| reader(&self.database()))
+    }
+
+    /// Ends the app.
+    pub fn ends(&mut self) {
+        self.reader = OnceCell::new();
+        self.client = None;
+    }
+
+    /// Starts the app; each start has its own chance.
+    pub fn starts(&mut self) -> Result<(), Error> {
+        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.chance))?);
+        Ok(())
+    }
+}

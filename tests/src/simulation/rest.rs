@@ -1,0 +1,302 @@
+//! What must hold when everybody has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farmtally_core::client::SyncOutcome;
+use farmtally_core::records::{Record, Stamp};
+use farmtally_core::store::records;
+use farmtally_core::store::rows::{DeliveryFilter, Sum};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, Grams, LoadId};
+
+use super::facts::{Fact, Replica, Sureness, What};
+use super::world::{World, server_reader};
+use crate::market::fingerprint_of;
+
+/// Rounds of syncs after which nothing may move any more.
+const ROUNDS: usize = 8;
+
+impl World {
+    /// No more faults: everybody syncs until a round brings nothing new.
+    pub fn comes_to_rest(&mut self) {
+        self.aftermath();
+        self.house.delivers_stalled(true);
+        for round in 0..ROUNDS {
+            let mut moved = 0;
+            for who in 0..self.phones.len() {
+                let report = self.syncs(who, Vec::new()).expect("a sync without faults");
+                let progress = report.progress;
+                // Once nobody has handed anything over for a round, nobody has anything left to fetch.
+                moved += progress.logged + progress.held;
+                moved += u64::from(report.outcome != SyncOutcome::Complete);
+            }
+            moved += self.grants_again();
+            if moved == 0 && round > 0 {
+                return;
+            }
+        }
+        panic!("the phones never come to rest");
+    }
+
+    /// The office lets a copy of a phone work again that took a new key and since only hands in. Returns how many there were.
+    fn grants_again(&mut self) -> u64 {
+        let mut granted = 0;
+        for who in 0..self.phones.len() {
+            let session = self.phones[who].client().session().expect("an enrolled phone");
+            if session.grant.is_none() {
+                let (role, centre) = (&self.phones[who].role, self.centre(who));
+                let may = role.parse().expect("a role");
+                let server = self.house.server();
+                server.grant(self.house.organisation, session.device_code, role, may, &[centre]).expect("granted");
+                self.counts("met: a copy that only hands in");
+                granted += 1;
+            }
+        }
+        granted
+    }
+
+    /// Everything that must hold now.
+    pub fn checks_rest(&mut self) {
+        let server = fingerprint_of(server_reader(&self.house, &mut self.server_reader));
+        let mut fingerprints = Vec::new();
+        for who in 0..self.phones.len() {
+            let phone = &self.phones[who];
+            let status = phone.client().sync_status().expect("a status");
+            let backlog = &status.backlog;
+            let waiting = (backlog.unsent, backlog.sent, backlog.held, status.set_aside);
+            assert_eq!(waiting, (0, 0, 0, 0), "{}: unsent, sent, held, set aside; {status:?}", phone.name);
+            assert_eq!(backlog.refused, None, "{}", phone.name);
+            let own = fingerprint_of(phone.looks());
+            let scope = format!("c/{}", phone.centre);
+            assert_same(&format!("{} and the server", phone.name), &within(&own, &scope), &within(&server, &scope));
+            fingerprints.push(own);
+        }
+        self.checks_facts();
+        self.checks_rebuilds(&server, &fingerprints);
+        self.checks_receipts();
+    }
+
+    /// Whatever was promised is on every replica of its centre, nothing else, and the sums are those of the books.
+    fn checks_facts(&mut self) {
+        let mut facts = std::mem::take(&mut self.facts);
+        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        facts.retain_mut(|fact| {
+            let here = server.holds(fact);
+            assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {}", fact.what);
+            here
+        });
+        let whole = whole_deliveries(&facts);
+        let books = sums(&facts, &whole);
+        check_exactly(&facts, &mut server, &whole);
+        for it in whole.values() {
+            let moves = it.standing_moves();
+            if moves.iter().any(|(load, _)| *load != moves[0].0) {
+                self.counts("met: a delivery on two loads at once");
+            }
+        }
+        for phone in &self.phones {
+            let mut replica = Replica::new(phone.looks());
+            let here = |fact: &&mut Fact| fact.centre == phone.centre;
+            for fact in facts.iter_mut().filter(here) {
+                assert!(replica.holds(fact), "{} has not what was promised: {}", phone.name, fact.what);
+            }
+            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
+            let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();
+            for fact in facts.iter().filter(|fact| fact.centre == phone.centre) {
+                if let What::Recorded { delivery, .. } = fact.what {
+                    assert!(shown.contains(&delivery), "{} does not show {delivery}", phone.name);
+                }
+            }
+            for ((centre, date), sum) in books.iter().filter(|((centre, _), _)| *centre == phone.centre) {
+                let season = "2019".parse().expect("a code");
+                let shown = phone.client().day_sum(centre, &season, *date).expect("a sum");
+                assert_eq!(shown, *sum, "{} on {date}", phone.name);
+            }
+        }
+        self.facts = facts;
+    }
+
+    /// Rows are what a fresh projection of the documents gives.
+    fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
+        for (phone, before) in self.phones.iter().zip(fingerprints) {
+            phone.client().rebuild().expect("rebuilt");
+            assert_same(&format!("{} after a rebuild", phone.name), &fingerprint_of(phone.looks()), before);
+        }
+        let db = server_reader(&self.house, &mut self.server_reader);
+        records::rebuild(db).expect("rebuilt");
+        assert_same("the server after a rebuild", &fingerprint_of(db), server);
+    }
+
+    /// A phone that was neither cloned nor set back gives a receipt number once.
+    fn checks_receipts(&self) {
+        if self.phones.iter().any(|phone| phone.is_doubled) {
+            return;
+        }
+        for phone in &self.phones {
+            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
+            let mut numbers = BTreeSet::new();
+            for (row, _) in rows {
+                let is_new = numbers.insert((row.device, row.receipt_sequence));
+                assert!(is_new, "a receipt number twice: {row:?}");
+            }
+        }
+    }
+}
+
+fn assert_same(what: &str, left: &str, right: &str) {
+    if left != right {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        let (left, right) = (lines(left), lines(right));
+        let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
+        panic!("differ: {what}\nonly the first:\n{}\nonly the second:\n{}", only(&left, &right), only(&right, &left));
+    }
+}
+
+/// The part of a fingerprint that belongs to a centre.
+fn within(fingerprint: &str, scope: &str) -> String {
+    let mut documents = BTreeSet::new();
+    let mut reviews = BTreeSet::new();
+    let is_within = |text: &str| text == scope || text.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'));
+    let fields = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+    for line in fingerprint.lines().map(fields) {
+        match line[0].as_str() {
+            "documents" if is_within(&line[3]) => drop(documents.insert(line[1].clone())),
+            "review_documents" if documents.contains(&line[1]) => drop(reviews.insert(line[2].clone())),
+            _ => {}
+        }
+    }
+    let kept = fingerprint.lines().filter(|line| {
+        let line = fields(line);
+        match line[0].as_str() {
+            "documents" => is_within(&line[3]),
+            "reviews" => reviews.contains(&line[1]),
+            "review_documents" => reviews.contains(&line[2]),
+            _ => is_within(&line[2]),
+        }
+    });
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+/// All that was promised about a delivery.
+struct Whole<'a> {
+    facts: Vec<&'a Fact>,
+    is_voided: bool,
+}
+
+fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
+    let mut whole = BTreeMap::new();
+    for fact in facts {
+        let (What::Recorded { delivery, .. }
+        | What::BagAdded { delivery, .. }
+        | What::BagVoided { delivery, .. }
+        | What::Moved { delivery, .. }
+        | What::Voided { delivery }) = &fact.what
+        else {
+            continue;
+        };
+        let it = whole.entry(*delivery).or_insert_with(|| Whole { facts: Vec::new(), is_voided: false });
+        it.is_voided |= matches!(fact.what, What::Voided { .. });
+        it.facts.push(fact);
+    }
+    whole
+}
+
+impl Whole<'_> {
+    /// All bags, voided ones too.
+    fn bags(&self) -> Vec<i64> {
+        let mut bags = Vec::new();
+        for fact in &self.facts {
+            match &fact.what {
+                What::Recorded { bags: recorded, .. } => bags.extend(recorded),
+                What::BagAdded { grams, .. } => bags.push(*grams),
+                _ => {}
+            }
+        }
+        bags.sort_unstable();
+        bags
+    }
+
+    /// The bags that count.
+    fn standing_bags(&self) -> Vec<i64> {
+        let is_voided = |bag: &i64| {
+            self.facts.iter().any(|fact| matches!(fact.what, What::BagVoided { grams, .. } if grams == *bag))
+        };
+        self.bags().into_iter().filter(|bag| !is_voided(bag)).collect()
+    }
+
+    /// The moves that no other move saw.
+    fn standing_moves(&self) -> Vec<(Option<LoadId>, Stamp)> {
+        let moves = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Moved { load, sign, .. } => Some((*load, sign.own?, sign.seen.as_slice())),
+            _ => None,
+        });
+        let is_seen = |own: &Stamp| moves.clone().any(|(_, _, seen)| seen.contains(own));
+        let standing = moves.clone().filter(|(_, own, _)| !is_seen(own));
+        standing.map(|(load, own, _)| (load, own)).collect()
+    }
+
+    /// The load it lies on: that of the standing move whose clock was not in doubt, then of the latest; several if only chance decides.
+    fn loads(&self) -> Vec<Option<LoadId>> {
+        let moves = self.standing_moves();
+        let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
+        if let Some(best) = moves.iter().map(|(_, own)| rank(own)).max() {
+            return moves.into_iter().filter(|(_, own)| rank(own) == best).map(|(load, _)| load).collect();
+        }
+        let recorded = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Recorded { load, .. } => Some(*load),
+            _ => None,
+        });
+        recorded.collect()
+    }
+}
+
+/// What each centre's days add up to.
+fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
+    let mut sums = BTreeMap::<_, Sum>::new();
+    for fact in facts {
+        let What::Recorded { delivery, date, .. } = &fact.what else { continue };
+        let sum = sums.entry((fact.centre.clone(), *date)).or_default();
+        let it = &whole[delivery];
+        if it.is_voided {
+            sum.voided += 1;
+            continue;
+        }
+        let bags = it.standing_bags();
+        sum.deliveries += 1;
+        sum.bags += bags.len() as u64;
+        sum.gross = sum.gross + bags.iter().copied().map(Grams).sum();
+    }
+    sums
+}
+
+/// What is shown is what was promised, each thing once.
+fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, Whole<'_>>) {
+    for (delivery, it) in whole {
+        let Some(Record::Delivery(shown)) = server.record((*delivery).into()) else {
+            panic!("{delivery} is no delivery on the server")
+        };
+        let mut bags: Vec<i64> = shown.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+        bags.sort_unstable();
+        assert_eq!(bags, it.bags(), "the bags of {delivery}");
+        let count = |is: fn(&What) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
+        let keys: BTreeSet<&str> = shown.bags.iter().map(|bag| bag.key.as_str()).collect();
+        assert_eq!(keys.len(), shown.bags.len(), "bags of {delivery} under one key: {:?}", shown.bags);
+        let mut standing: Vec<i64> = shown.standing_bags().map(|bag| bag.gross.grams().0).collect();
+        standing.sort_unstable();
+        assert_eq!(standing, it.standing_bags(), "the bags of {delivery} that count");
+        let amended = count(|what| matches!(what, What::BagAdded { .. } | What::BagVoided { .. } | What::Moved { .. }));
+        assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
+        assert_eq!(shown.voids.len(), count(|what| matches!(what, What::Voided { .. })), "the voids of {delivery}");
+        let loads = it.loads();
+        assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
+    }
+    let mut closes = BTreeMap::<LoadId, usize>::new();
+    for fact in facts {
+        if let What::CloseAsked { load, .. } = fact.what {
+            *closes.entry(load).or_default() += 1;
+        }
+    }
+    for (load, count) in closes {
+        let Some(Record::Load(shown)) = server.record(load.into()) else { panic!("{load} is no load on the server") };
+        assert_eq!(shown.close_requests.len(), count, "the requests to close {load}");
+    }
+}

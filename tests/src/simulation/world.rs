@@ -1,0 +1,636 @@
+//! The world of one schedule: a server, phones, people's books, and the chance that a seed gives.
+//!
+//! Owns how a schedule begins, how a step runs, and what is looked at after each. What people do is in `action.rs`, what must hold in the
+//! end in `rest.rs`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport, SyncState};
+use farmtally_core::rules::Role;
+use farmtally_core::units::{CentreCode, DeliveryId, LoadId, OrganisationId};
+use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::action::{self, ACTIONS};
+use super::clock::{START, SkewedClock, TrueTime};
+use super::facts::{Fact, Replica, Sureness, What, reader};
+use super::house::{House, Wire, WireFault};
+use super::phone::Phone;
+use crate::disk::{DiskFault, DiskPlan, Image, Machine};
+use crate::market::{ADDRESS, REFERENCE, folder};
+
+/// What everybody did, one line a step, and how often what happened.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// The lines.
+    pub lines: Vec<String>,
+    /// How often each action was taken and each fault happened.
+    pub coverage: BTreeMap<String, u64>,
+}
+
+/// A trace that outlives a panic.
+pub type SharedTrace = Arc<Mutex<Trace>>;
+
+/// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
+const PEOPLE: [(&str, &str); 6] = [
+    ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("field_manager", "KOLAR"),
+    ("clerk", "KOLAR"),
+    ("dispatcher", "MALUR"),
+];
+
+/// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
+struct Morning {
+    organisation: OrganisationId,
+    server: Image,
+    /// What stands beside the data: keys, journal.
+    beside: Vec<(PathBuf, Vec<u8>)>,
+    phones: Vec<Image>,
+    facts: Vec<Fact>,
+    loads: Vec<(LoadId, String)>,
+    next_grams: i64,
+}
+
+static MORNING: OnceLock<Morning> = OnceLock::new();
+
+/// The phone of facts from the morning.
+const NOBODY: usize = usize::MAX;
+
+impl Morning {
+    fn prepare() -> Self {
+        let root = folder();
+        let time: TrueTime = Arc::new(AtomicI64::new(START));
+        let clock = SkewedClock::new(&time, 0);
+        let house_folder = root.path().join("server");
+        let machine = Machine::mount(&house_folder);
+        let server = Server::open(&house_folder, clock.environment(1)).expect("a server");
+        // Whatever the clocks say, there is a season and there are rules.
+        let ever =
+            REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
+        let file = ReferenceFile::parse(&ever).expect("reference data");
+        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let codes: Vec<String> =
+            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
+        drop(server);
+        let house = House::open(house_folder.clone(), machine, clock, organisation, 2);
+        let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
+        for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
+            let who = world.adds_phone(role, centre, &Image::default());
+            world.phones[who].starts().expect("a phone");
+            let wire = Wire::new(&world.house, &world.phones[who].machine, Vec::new());
+            world.phones[who].client().enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
+        }
+        for who in [0, 3, 5] {
+            for act in [action::registers, action::opens, action::weighs, action::syncs] {
+                act(&mut world, who);
+            }
+        }
+        world.comes_to_rest();
+        for fact in &mut world.facts {
+            (fact.phone, fact.is_logged) = (NOBODY, true);
+        }
+        let phones = world.phones.iter_mut().map(|phone| {
+            phone.ends();
+            phone.machine.image()
+        });
+        let phones = phones.collect();
+        world.server_reader = None;
+        world.house.restarts();
+        let mut beside = Vec::new();
+        for folder in std::fs::read_dir(&house_folder).expect("a folder") {
+            let folder = folder.expect("a folder").path();
+            for file in std::fs::read_dir(&folder).expect("files") {
+                let path = file.expect("a file").path();
+                let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();
+                beside.push((name, std::fs::read(path).expect("a file")));
+            }
+        }
+        Self {
+            organisation,
+            server: world.house.machine.image(),
+            beside,
+            phones,
+            facts: std::mem::take(&mut world.facts),
+            loads: std::mem::take(&mut world.loads),
+            next_grams: world.next_grams,
+        }
+    }
+}
+
+/// A code from the office.
+pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
+    let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
+    server.create_code(organisation, &NewCode { user: role.name().to_owned(), role, centres }).expect("a code")
+}
+
+/// How a call ended.
+pub enum Said<T> {
+    /// It returned.
+    Done(T),
+    /// It refused, and so changed nothing.
+    Refused(ErrorCode),
+    /// The phone died within it.
+    Died,
+}
+
+/// One schedule.
+pub struct World {
+    /// Decides everything.
+    pub chance: StdRng,
+    /// The true time.
+    pub time: TrueTime,
+    /// The server.
+    pub house: House,
+    /// The phones.
+    pub phones: Vec<Phone>,
+    /// The books.
+    pub facts: Vec<Fact>,
+    /// Join codes of loads, with their centre.
+    pub loads: Vec<(LoadId, String)>,
+    /// The weight of the next bag.
+    next_grams: i64,
+    /// How often an action wrote to its phone's disk and to the server's, at most, so far.
+    reach: BTreeMap<usize, (u64, u64)>,
+    /// How many actions in a hundred meet a failing disk.
+    disk_faults: u32,
+    /// How many requests in a hundred meet a failing network.
+    wire_faults: u32,
+    /// A look into the server's database, and which of the server's lives it is from.
+    pub(super) server_reader: Option<(u64, Connection)>,
+    root: TempDir,
+    trace: SharedTrace,
+    step: usize,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.house.machine.unmount();
+        for phone in &self.phones {
+            phone.machine.unmount();
+        }
+    }
+}
+
+impl World {
+    /// A world without phones, books and faults.
+    fn around(root: TempDir, time: TrueTime, house: House, chance: StdRng, trace: SharedTrace) -> Self {
+        Self {
+            chance,
+            time,
+            house,
+            phones: Vec::new(),
+            facts: Vec::new(),
+            loads: Vec::new(),
+            next_grams: 10_000,
+            reach: BTreeMap::new(),
+            disk_faults: 0,
+            wire_faults: 0,
+            server_reader: None,
+            root,
+            trace,
+            step: 0,
+        }
+    }
+
+    /// The world of a seed, in the morning.
+    pub fn open(seed: u64, trace: SharedTrace) -> Self {
+        let morning = MORNING.get_or_init(Morning::prepare);
+        let mut chance = StdRng::seed_from_u64(seed);
+        let root = folder();
+        let time: TrueTime = Arc::new(AtomicI64::new(START));
+        let house_folder = root.path().join("server");
+        for (name, content) in &morning.beside {
+            let path = house_folder.join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, content).expect("a file");
+        }
+        let machine = Machine::mount(&house_folder);
+        machine.put(&morning.server);
+        let clock = SkewedClock::new(&time, chance.random_range(-20..=20));
+        let house = House::open(house_folder, machine, clock, morning.organisation, chance.random());
+        let mut world = Self::around(root, time, house, chance, trace);
+        world.facts.clone_from(&morning.facts);
+        world.loads.clone_from(&morning.loads);
+        world.next_grams = morning.next_grams;
+        world.disk_faults = [0, 5, 25][world.chance.random_range(0..3)];
+        world.wire_faults = [0, 15, 50][world.chance.random_range(0..3)];
+        let mut people: Vec<usize> = (0..PEOPLE.len()).collect();
+        for _ in 0..world.chance.random_range(2..=3) {
+            let person = people.remove(world.chance.random_range(0..people.len()));
+            let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
+            world.phones[who].starts().expect("a phone");
+        }
+        world
+    }
+
+    /// A phone with these files, whose app is not running yet; returns its number.
+    pub fn adds_phone(&mut self, role: &str, centre: &str, image: &Image) -> usize {
+        let number = self.phones.len();
+        let folder = self.root.path().join(format!("phone-{number}"));
+        let machine = Machine::mount(&folder);
+        machine.put(image);
+        let clock = SkewedClock::new(&self.time, self.chance.random_range(-500..=500));
+        let name = format!("phone {number} ({role} at {centre})");
+        let centre = centre.parse().expect("a code");
+        self.phones.push(Phone::new(name, role.to_owned(), centre, folder, machine, clock, self.chance.random()));
+        number
+    }
+
+    /// Writes a line of the trace.
+    pub fn tells(&self, who: Option<usize>, what: &str) {
+        let name = who.map_or("", |who| self.phones[who].name.as_str());
+        let line = format!("{:3} {name} {what}", self.step);
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
+    }
+
+    /// Counts something.
+    pub fn counts(&self, what: &str) {
+        let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        *trace.coverage.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// One of several, if there is any.
+    pub fn picks<T: Clone>(&mut self, among: &[T]) -> Option<T> {
+        (!among.is_empty()).then(|| among[self.chance.random_range(0..among.len())].clone())
+    }
+
+    /// Whether something happens that does so once in `n` times.
+    pub fn once_in(&mut self, n: u32) -> bool {
+        self.chance.random_ratio(1, n)
+    }
+
+    /// Weights of bags, none of them like any other.
+    pub fn weights(&mut self, count: usize) -> Vec<i64> {
+        let first = self.next_grams;
+        self.next_grams += i64::try_from(count).expect("a few");
+        (first..self.next_grams).collect()
+    }
+
+    /// Lives a whole schedule, up to the rest at its end.
+    pub fn lives(&mut self) {
+        let steps = self.chance.random_range(8..=45);
+        for step in 1..=steps {
+            self.step = step;
+            let seconds = match self.chance.random_range(0..20_u32) {
+                0 => 50 * 3_600,
+                1 => self.chance.random_range(0..8 * 3_600),
+                _ => self.chance.random_range(0..120),
+            };
+            self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
+            let who = self.chance.random_range(0..self.phones.len());
+            let action = action::pick(&mut self.chance);
+            self.plans_faults(who, action);
+            self.counts(&format!("action: {}", ACTIONS[action].name));
+            let points = |world: &Self| (world.phones[who].machine.points(), world.house.machine.points());
+            let before = points(self);
+            (ACTIONS[action].act)(self, who);
+            let after = points(self);
+            let reach = self.reach.entry(action).or_default();
+            *reach = (reach.0.max(after.0 - before.0), reach.1.max(after.1 - before.1));
+            self.accident(who);
+            self.aftermath();
+        }
+        self.step += 1;
+    }
+
+    fn disk_plan(&mut self, reach: u64) -> DiskPlan {
+        let reach = if self.once_in(4) { [16, 64, 200][self.chance.random_range(0..3)] } else { reach + 1 };
+        DiskPlan {
+            after: self.chance.random_range(0..reach),
+            fault: DiskFault::ALL[self.chance.random_range(0..DiskFault::ALL.len())],
+            seed: self.chance.random(),
+        }
+    }
+
+    /// Whether a disk is to fail.
+    pub fn disk_fails(&mut self) -> bool {
+        self.chance.random_range(0..100) < self.disk_faults
+    }
+
+    /// Plans faults within what an action has been seen to write.
+    fn plans_faults(&mut self, who: usize, action: usize) {
+        let (phone, server) = self.reach.get(&action).copied().unwrap_or((16, 0));
+        if phone > 0 && self.disk_fails() {
+            self.plans_disk_fault(who, phone);
+        }
+        if server > 0 && self.disk_fails() {
+            let plan = self.disk_plan(server);
+            self.house.machine.plan(plan);
+        }
+    }
+
+    /// The disk of a phone will fail soon.
+    pub fn plans_disk_fault(&mut self, who: usize, reach: u64) {
+        let plan = self.disk_plan(reach);
+        self.phones[who].machine.plan(plan);
+    }
+
+    /// At times something dies between two actions.
+    fn accident(&mut self, who: usize) {
+        if self.chance.random_range(0..400) >= self.disk_faults {
+            return;
+        }
+        let machine = if self.once_in(2) { &self.house.machine } else { &self.phones[who].machine };
+        let machine = Arc::clone(machine);
+        if self.once_in(2) {
+            machine.cut_power(self.chance.random());
+        } else {
+            machine.kill();
+        }
+    }
+
+    /// Whatever died starts again, and is looked at.
+    pub fn aftermath(&mut self) {
+        for who in 0..self.phones.len() {
+            if self.phones[who].machine.is_dead() {
+                self.counts("fault: phone died");
+                self.starts_again(who);
+            } else if self.phones[who].machine.is_full() {
+                self.counts("fault: phone full");
+            }
+            self.phones[who].machine.relieve();
+        }
+        if self.house.machine.is_dead() {
+            self.house.comes_back();
+            self.tells(None, "the server died and started again");
+        } else if self.house.machine.is_full() {
+            self.counts("fault: server full");
+        }
+        self.house.machine.relieve();
+    }
+
+    /// A phone that died starts again, at times only at the second attempt; what it promised must be there.
+    pub fn starts_again(&mut self, who: usize) {
+        self.phones[who].ends();
+        self.phones[who].machine.revive();
+        if self.once_in(4) {
+            let plan = self.disk_plan(24);
+            if plan.fault != DiskFault::Full {
+                self.phones[who].machine.plan(plan);
+            }
+        }
+        let started = self.phones[who].starts();
+        if self.phones[who].machine.is_dead() {
+            self.counts("fault: phone died while it started");
+            self.phones[who].ends();
+            self.phones[who].machine.revive();
+            self.phones[who].starts().expect("a phone that starts");
+        } else {
+            started.expect("a phone that starts");
+        }
+        self.phones[who].machine.relieve();
+        self.tells(Some(who), "died and started again");
+        self.resolves(who);
+        self.looks_at(who);
+    }
+
+    /// A phone starts on files that were put there.
+    pub fn starts_back(&mut self, who: usize) {
+        self.phones[who].starts().expect("a phone that starts");
+        self.looks_at(who);
+    }
+
+    /// Finds out what became of the calls in which a phone died.
+    pub fn resolves(&mut self, who: usize) {
+        let mut replica = Replica::new(self.phones[who].looks());
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.retain_mut(|fact| {
+            if fact.phone != who || fact.sureness != Sureness::Unsure {
+                return true;
+            }
+            fact.sureness = Sureness::Sure;
+            replica.holds(fact)
+        });
+        for fact in facts.iter().filter(|fact| fact.phone == who) {
+            if let What::Recorded { delivery, .. } = fact.what {
+                self.phones[who].drafts.remove(&delivery);
+            }
+        }
+        self.facts = facts;
+    }
+
+    /// What a phone promised must be on it, drafts too.
+    pub fn looks_at(&mut self, who: usize) {
+        let mut replica = Replica::new(self.phones[who].looks());
+        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
+        for fact in self.facts.iter_mut().filter(is_own) {
+            assert!(replica.holds(fact), "{} lost what it promised: {}", self.phones[who].name, fact.what);
+        }
+        drop(replica);
+        for (draft, bags) in &self.phones[who].drafts {
+            let view = self.phones[who].client().delivery(*draft);
+            let view = view.unwrap_or_else(|error| panic!("{} lost the draft {draft}: {error}", self.phones[who].name));
+            let shown: Vec<i64> = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+            assert!(
+                bags.iter().all(|bag| shown.contains(bag)),
+                "a bag that was called out is lost: {bags:?} {shown:?}"
+            );
+        }
+    }
+
+    /// Whether the phone may do more than hand in.
+    pub fn is_granted(&self, who: usize) -> bool {
+        self.phones[who].client().session().is_some_and(|session| session.grant.is_some())
+    }
+
+    /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
+    pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
+        let machine = &self.phones[who].machine;
+        let said = match result {
+            Ok(done) => Said::Done(done),
+            Err(_) if machine.is_dead() => Said::Died,
+            Err(error) => match error.code() {
+                code @ ErrorCode::Unauthorized if !self.is_granted(who) => Said::Refused(code),
+                code @ (ErrorCode::NotFound
+                | ErrorCode::Locked
+                | ErrorCode::NotAllowed
+                | ErrorCode::OutOfScope
+                | ErrorCode::InvalidInput) => Said::Refused(code),
+                code @ ErrorCode::StorageFull if machine.is_full() => Said::Refused(code),
+                _ => panic!("{} could not do this: {what}: {error:?}", self.phones[who].name),
+            },
+        };
+        match &said {
+            Said::Done(_) => self.tells(Some(who), what),
+            Said::Refused(code) => self.tells(Some(who), &format!("{what}: refused, {code}")),
+            Said::Died => self.tells(Some(who), &format!("{what}: died")),
+        }
+        said
+    }
+
+    /// Makes a call that promises a fact, and writes the fact down as far as it is one.
+    pub fn promises<T>(
+        &mut self,
+        who: usize,
+        what: What,
+        call: impl FnOnce(&FieldClient) -> Result<T, Error>,
+    ) -> Option<T> {
+        let text = what.to_string();
+        let result = call(self.phones[who].client());
+        let mut fact = Fact {
+            what,
+            phone: who,
+            centre: self.phones[who].centre.clone(),
+            sureness: Sureness::Sure,
+            is_logged: false,
+            is_forgotten: false,
+        };
+        match self.hears(who, &text, result) {
+            Said::Done(done) => {
+                if self.phones[who].machine.is_dead() {
+                    // It kept its word before it died; that is looked at when it starts again.
+                    self.facts.push(fact);
+                    return None;
+                }
+                let here = Replica::new(self.phones[who].looks()).holds(&mut fact);
+                assert!(here, "what was just done is not there: {text}");
+                self.facts.push(fact);
+                Some(done)
+            }
+            Said::Refused(_) => None,
+            Said::Died => {
+                fact.sureness = Sureness::Unsure;
+                self.facts.push(fact);
+                None
+            }
+        }
+    }
+
+    /// A plan of wire faults for one sync.
+    pub fn wire_plan(&mut self) -> Vec<(WireFault, u64)> {
+        let mut plan = Vec::new();
+        for _ in 0..6 {
+            let fault = if self.chance.random_range(0..100) < self.wire_faults {
+                WireFault::ALL[self.chance.random_range(0..WireFault::ALL.len())]
+            } else {
+                WireFault::None
+            };
+            plan.push((fault, self.chance.random()));
+        }
+        plan
+    }
+
+    /// A phone syncs over a wire with these faults.
+    pub fn syncs(&mut self, who: usize, plan: Vec<(WireFault, u64)>) -> Option<SyncReport> {
+        let (deaths, wire) = (self.house.deaths(), Wire::new(&self.house, &self.phones[who].machine, plan));
+        let result = self.phones[who].client().sync(&wire, &|_| ());
+        let happened = wire.happened.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for fault in happened.iter().filter(|fault| **fault != WireFault::None) {
+            self.counts(&format!("fault: {fault:?}"));
+        }
+        for _ in deaths..self.house.deaths() {
+            self.counts("fault: server died");
+        }
+        let server_troubled = self.house.deaths() > deaths || self.house.machine.is_full();
+        let is_garbled = happened.iter().any(|fault| fault.garbles()) || server_troubled;
+        let mut text = format!("syncs over {happened:?}");
+        if self.house.deaths() > deaths {
+            text.push_str(", the server dies");
+        }
+        let report = match result {
+            Err(error) if is_garbled && !self.phones[who].machine.is_dead() => {
+                self.tells(Some(who), &format!("{text}: {error}"));
+                None
+            }
+            result => match self.hears(who, &text, result) {
+                Said::Done(report) => {
+                    let progress = &report.progress;
+                    let (logged, held, received) = (progress.logged, progress.held, progress.received);
+                    let outcome = report.outcome;
+                    let text = format!("  {outcome:?}: {logged} logged, {held} held, {received} received");
+                    self.tells(Some(who), &text);
+                    Some(report)
+                }
+                Said::Refused(ErrorCode::StorageFull) | Said::Died => None,
+                Said::Refused(code) => panic!("a sync was refused: {code}"),
+            },
+        };
+        if !self.phones[who].machine.is_dead() {
+            let is_complete = report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
+            self.checks_status(who, is_complete);
+        }
+        report
+    }
+
+    /// What a phone says the server has must be on the server.
+    fn checks_status(&mut self, who: usize, is_complete: bool) {
+        if !self.is_granted(who) {
+            // It forgets what nobody on it may read any more, once it is handed in.
+            for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
+                fact.is_forgotten = true;
+            }
+            self.phones[who].drafts.clear();
+        }
+        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let phone = &self.phones[who];
+        let mut states = BTreeMap::new();
+        for fact in &mut self.facts {
+            if fact.phone != who || fact.is_logged || fact.is_forgotten || fact.sureness != Sureness::Sure {
+                continue;
+            }
+            let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
+            if *state == SyncState::Logged {
+                fact.is_logged = true;
+                assert!(server.holds(fact), "{} says logged, but the server has it not: {}", phone.name, fact.what);
+            } else {
+                assert!(!is_complete, "{} says complete, but {state:?}: {}", phone.name, fact.what);
+            }
+        }
+    }
+
+    /// Deliveries that people talk about, with those that only some phones have.
+    pub fn known_deliveries(&self) -> Vec<DeliveryId> {
+        let recorded = self.facts.iter().filter_map(|fact| match fact.what {
+            What::Recorded { delivery, .. } => Some(delivery),
+            _ => None,
+        });
+        recorded.collect()
+    }
+
+    /// A phone's centre.
+    pub fn centre(&self, who: usize) -> CentreCode {
+        self.phones[who].centre.clone()
+    }
+
+    /// The folder of the schedule.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The path of a phone's database.
+    pub fn database(&self, who: usize) -> PathBuf {
+        self.phones[who].database()
+    }
+}
+
+/// The server's database, as it is now.
+pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
+    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
+        *kept = None;
+    }
+    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
+}
+
+fn state_of(client: &FieldClient, what: &What) -> SyncState {
+    let state = match what {
+        What::Registered { farmer } => client.farmer(*farmer).map(|view| view.sync),
+        What::Recorded { delivery, .. }
+        | What::BagAdded { delivery, .. }
+        | What::BagVoided { delivery, .. }
+        | What::Moved { delivery, .. }
+        | What::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
+        What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => {
+            client.load(*load).map(|view| view.sync)
+        }
+    };
+    state.unwrap_or_else(|error| panic!("out of view: {what}: {error}"))
+}

@@ -1,0 +1,47 @@
+//! The seeded simulation, a short run of it. A long one: `cargo run --release -p farmtally-tests --bin simulate -- --seeds 20000`.
+
+use farmtally_tests::simulation::{KEPT, Trace, run};
+
+fn holds(seed: u64) -> Trace {
+    run(seed).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// Whatever fails, each of these schedules must hold.
+fn all_hold(seeds: std::ops::Range<u64>) {
+    let mut seen = std::collections::BTreeMap::<String, u64>::new();
+    for seed in seeds {
+        for (what, count) in holds(seed).coverage {
+            *seen.entry(what).or_default() += count;
+        }
+    }
+    for what in ["action: weighs", "action: is cloned", "fault: phone died", "fault: server died", "fault: Stalled"] {
+        assert!(seen.get(what).is_some_and(|count| *count > 3), "{what} hardly ever happened: {seen:?}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_and_replicas_are_equal_whatever_fails() {
+    all_hold(1..150);
+}
+
+#[test]
+fn nothing_is_lost_and_replicas_are_equal_whatever_fails_elsewhere() {
+    all_hold(150..300);
+}
+
+#[test]
+fn a_seed_replays_to_the_byte() {
+    for seed in 1..12 {
+        let (once, again) = (holds(seed), holds(seed));
+        assert_eq!(once.lines, again.lines, "seed {seed}");
+        assert_eq!(once.coverage, again.coverage, "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_that_once_found_a_defect_hold() {
+    for (seed, defect) in KEPT {
+        println!("seed {seed}: {defect}");
+        holds(*seed);
+    }
+}
