@@ -92,18 +92,14 @@ impl Server {
             user: device.user,
             ancestor: device.ancestor,
             enrolled_at: device.enrolled_at,
+            successor_key: self.keys.successor(),
             signature: [0; 64],
         };
         Enrolment {
-            organisation,
-            device: device.device,
-            device_code: device.code,
-            user: device.user,
+            certificate: certificate.sign(self.keys.signing()),
             server_key: self.keys.public(),
-            successor_key: self.keys.successor(),
             challenge: self.keys.challenge(now),
             server_time: now,
-            certificate: Some(certificate.sign(self.keys.signing())),
         }
     }
 

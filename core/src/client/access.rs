@@ -15,7 +15,7 @@ use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{drafts, inbox, outbox};
 use crate::sync::Transport;
-use crate::sync::exchange::{enrolment, rekey_request, wiped_request};
+use crate::sync::exchange::{challenge, enrolment, rekey_request, wiped_request};
 use crate::units::{Timestamp, UserId};
 use crate::{Error, ErrorCode};
 
@@ -144,7 +144,10 @@ impl FieldClient {
         let response = transport
             .send(&rekey_request(installation, &key)?)
             .map_err(|error| Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() })?;
-        let enrolment = enrolment(&response)?;
+        let enrolment = enrolment(&response, &key)?;
+        if enrolment.server_key != installation.server_key {
+            return Err(Error::Unavailable { code: ErrorCode::Interrupted, reason: "another server answered".into() });
+        }
         self.store.write(|db| {
             installation::rekey(db, &key, &enrolment)?;
             outbox::unseal(db)
@@ -167,7 +170,8 @@ impl FieldClient {
             return Ok(true);
         }
         // Without the server's word on the receipt nothing is destroyed yet: the next sync tries again.
-        if transport.send(&wiped_request(installation)).is_ok_and(|response| response.status == 200) {
+        let answer = transport.send(&wiped_request(installation));
+        if answer.is_ok_and(|answer| answer.status == 200 && challenge(&answer).is_some()) {
             self.store.write(|db| installation::wipe(db))?;
             self.refresh_identity()?;
         }

@@ -139,7 +139,7 @@ impl FieldClient {
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
         let request = enrol_request(server_url, &EnrolRequest::new(&code, &key, &model))?;
         let response = transport.send(&request).map_err(|error| offline(&error))?;
-        let enrolment = enrolment(&response)?;
+        let enrolment = enrolment(&response, &key)?;
         self.store.write(|db| {
             if installation::load(db)?.is_some() {
                 return Err(Error::not_allowed(already));
@@ -207,8 +207,16 @@ impl FieldClient {
         // More than once only when the office ordered something that makes work: a new key, a last handing in.
         for _ in 0..MAX_ROUNDS {
             ended = self.sync_once(run)?;
-            if ended.0 != SyncOutcome::Complete || !self.obey(run.transport)? {
+            if ended.0 != SyncOutcome::Complete {
                 break;
+            }
+            match self.obey(run.transport) {
+                Ok(false) => break,
+                Ok(true) => {}
+                Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
+                    return Ok((SyncOutcome::Offline, Some(Ended::Failed)));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(ended)

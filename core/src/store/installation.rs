@@ -3,9 +3,11 @@
 //! Owns the tables `installation` and `counters`.
 
 use ed25519_dalek::SigningKey;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
+use crate::codec::{decode, encode};
 use crate::sync::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
@@ -22,7 +24,7 @@ pub(crate) struct Installation {
     pub(crate) challenge: Challenge,
     pub(crate) server_time: Timestamp,
     pub(crate) synced_at: Option<Timestamp>,
-    pub(crate) certificate: Option<Certificate>,
+    pub(crate) certificate: Certificate,
     /// When the copy was made, in milliseconds by the server's clock, up to which two copies are safe; 0 for none.
     pub(crate) safe_copy: u64,
 }
@@ -46,7 +48,8 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
             server_time: Timestamp(row.get(8)?),
             synced_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
             safe_copy: row.get(11)?,
-            certificate: row.get::<_, Option<Vec<u8>>>(10)?.and_then(|bytes| crate::codec::decode(&bytes).ok()),
+            certificate: decode(&row.get::<_, Vec<u8>>(10)?)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(10, Type::Blob, error.into()))?,
         })
     });
     Ok(installation.optional()?)
@@ -65,22 +68,23 @@ pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> R
 }
 
 pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolment: &Enrolment) -> Result<(), Error> {
+    let certificate = &enrolment.certificate;
     db.execute(
         "INSERT INTO installation (id, organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key,
              successor_key, challenge, server_time_ms, certificate)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         (
-            enrolment.organisation,
-            enrolment.device,
-            enrolment.device_code.0,
-            enrolment.user,
+            certificate.organisation,
+            certificate.device,
+            certificate.device_code.0,
+            certificate.user,
             key.as_bytes(),
             server_url,
             enrolment.server_key,
-            enrolment.successor_key,
+            certificate.successor_key,
             enrolment.challenge.0,
             enrolment.server_time.0,
-            enrolment.certificate.as_ref().map(crate::codec::encode),
+            encode(certificate),
         ),
     )?;
     db.execute("DELETE FROM enrolling", [])?;
@@ -89,16 +93,17 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
 
 /// Goes on as another device: a new id, code and key.
 pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
+    let certificate = &enrolment.certificate;
     db.execute(
         "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5,
              certificate = ?6",
         (
-            enrolment.device,
-            enrolment.device_code.0,
+            certificate.device,
+            certificate.device_code.0,
             key.as_bytes(),
             enrolment.challenge.0,
             enrolment.server_time.0,
-            enrolment.certificate.as_ref().map(crate::codec::encode),
+            encode(certificate),
         ),
     )?;
     db.execute("DELETE FROM enrolling", [])?;

@@ -275,8 +275,7 @@ impl<'a> Exchange<'a> {
     /// The next piece of what the server has lost, or the paper that makes it know this device again.
     fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.repair.shows_certificate {
-            let certificate = self.installation.certificate.as_ref().ok_or_else(unknown_device)?;
-            let body = message::pack(certificate).map_err(|error| internal(&error))?;
+            let body = message::pack(&self.installation.certificate).map_err(|error| internal(&error))?;
             let server_url = self.installation.server_url.clone();
             return Ok(Some(WireRequest { method: "POST", server_url, path: READMIT_PATH, authorization: None, body }));
         }
@@ -379,7 +378,7 @@ impl<'a> Exchange<'a> {
                         Ok(())
                     }
                     // The server that once enrolled this device may have been set back to before that.
-                    _ if self.installation.certificate.is_some() && !self.repair.was_readmitted => {
+                    _ if !self.repair.was_readmitted => {
                         self.repair.shows_certificate = true;
                         self.send_again();
                         Ok(())
@@ -571,10 +570,12 @@ fn sign(
     WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }
 
-/// Reads the answer to an enrolment.
-pub(crate) fn enrolment(response: &WireResponse) -> Result<Enrolment, Error> {
+/// Reads the answer to an enrolment under this key.
+pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enrolment, Error> {
     match response.status {
-        200 => message::unpack(&response.body).map_err(|error| damaged(&error)),
+        200 => message::unpack(&response.body)
+            .and_then(|it: Enrolment| if it.is_for(&key.verifying_key()) { Ok(it) } else { Err(WireError::Unsigned) })
+            .map_err(|error| damaged(&error)),
         status => Err(problem(status, &response.body, "code")),
     }
 }

@@ -159,33 +159,26 @@ impl RekeyRequest {
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct Enrolment {
-    /// The organisation.
+    /// Who the device is.
     #[n(0)]
-    pub organisation: OrganisationId,
-    /// The new device.
-    #[n(1)]
-    pub device: DeviceId,
-    /// Its short code for receipts.
-    #[n(2)]
-    pub device_code: DeviceCode,
-    /// The person it was handed to.
-    #[n(3)]
-    pub user: UserId,
+    pub certificate: Certificate,
     /// The server's public key, to be pinned.
-    #[cbor(n(4), with = "minicbor::bytes")]
+    #[cbor(n(1), with = "minicbor::bytes")]
     pub server_key: [u8; 32],
-    /// The public key that will follow, held offline; to be pinned too.
-    #[cbor(n(5), with = "minicbor::bytes")]
-    pub successor_key: [u8; 32],
     /// For the first signed request.
-    #[n(6)]
+    #[n(2)]
     pub challenge: Challenge,
     /// The server's clock.
-    #[n(7)]
+    #[n(3)]
     pub server_time: Timestamp,
-    /// What makes the device known again to a server that was set back to before its enrolment.
-    #[n(8)]
-    pub certificate: Option<Certificate>,
+}
+
+impl Enrolment {
+    /// Whether the server that it names has signed it, for the owner of this key.
+    pub fn is_for(&self, key: &VerifyingKey) -> bool {
+        let server = VerifyingKey::from_bytes(&self.server_key);
+        self.certificate.public_key == key.to_bytes() && server.is_ok_and(|server| self.certificate.fits(&server))
+    }
 }
 
 /// The server's word that a device is enrolled. `POST /v1/readmit` shows it to a server that has forgotten the device.
@@ -213,8 +206,11 @@ pub struct Certificate {
     /// When it was enrolled.
     #[n(6)]
     pub enrolled_at: Timestamp,
-    /// The server's signature over all of it.
+    /// The server's public key that will follow, held offline; to be pinned too.
     #[cbor(n(7), with = "minicbor::bytes")]
+    pub successor_key: [u8; 32],
+    /// The server's signature over all of it.
+    #[cbor(n(8), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
@@ -667,6 +663,38 @@ mod tests {
         assert_eq!(encode(&new), encode(&old), "not a byte more without parcels");
         new.parcels = vec![vec![2].into()];
         assert_eq!(decode::<OldRequest>(&encode(&new)).expect("it reads"), old);
+    }
+
+    #[test]
+    fn an_enrolment_that_was_changed_on_its_way_is_nobodys() {
+        let (device, server) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let certificate = Certificate {
+            organisation: OrganisationId::from([3; 16]),
+            device: DeviceId::from([4; 16]),
+            device_code: DeviceCode(5),
+            public_key: device.verifying_key().to_bytes(),
+            user: UserId::from([6; 16]),
+            ancestor: None,
+            enrolled_at: Timestamp(7),
+            successor_key: [8; 32],
+            signature: [0; 64],
+        };
+        let (server_key, challenge) = (server.verifying_key().to_bytes(), Challenge([9; 24]));
+        let certificate = certificate.sign(&server);
+        let enrolment = Enrolment { certificate, server_key, challenge, server_time: Timestamp(10) };
+        assert!(enrolment.is_for(&device.verifying_key()));
+        assert!(!enrolment.is_for(&server.verifying_key()));
+        let bytes = encode(&enrolment);
+        for bit in 0..bytes.len() * 8 {
+            let mut bent = bytes.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            // A wrong challenge costs a round; a wrong time is corrected by the first answer.
+            if let Ok(bent) = decode::<Enrolment>(&bent)
+                && bent.is_for(&device.verifying_key())
+            {
+                assert_eq!((bent.certificate, bent.server_key), (enrolment.certificate.clone(), server_key), "{bit}");
+            }
+        }
     }
 
     #[test]

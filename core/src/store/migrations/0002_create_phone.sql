@@ -13,7 +13,7 @@ CREATE TABLE installation (
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
-    certificate      BLOB,                     -- CBOR of sync::message::Certificate
+    certificate      BLOB NOT NULL,            -- CBOR of sync::message::Certificate
     safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
 ) STRICT;
 
