@@ -2,15 +2,16 @@
 //!
 //! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
 
-use farmtally_core::limits::FRAME_BYTES;
+use farmtally_core::limits::{FRAME_BYTES, PACK_ENTRIES};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
-use farmtally_core::sync::message::{Frame, FrameEntry, Safe};
+use farmtally_core::sync::message::{Frame, FrameEntry, Safe, SyncRequest};
+use farmtally_core::sync::pack::Pack;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::Error;
 use crate::access::Reach;
 use crate::storage::{LogContent, LogEntry, Transaction};
+use crate::{Error, Server};
 
 /// Log entries that are read at a time.
 const BATCH: u32 = 500;
@@ -25,15 +26,40 @@ pub(crate) struct Pulled {
     pub(crate) safe: Option<Safe>,
 }
 
+impl Server {
+    /// What the device may begin scopes with that it has not read at all.
+    pub(crate) fn packs_for(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceId,
+        asked: &SyncRequest,
+    ) -> Result<Vec<Pack>, Error> {
+        let begins = self.read(organisation, |db| {
+            let reach = Reach::of(db, device)?;
+            let mut scopes = Vec::new();
+            for scope in db.scopes()? {
+                let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
+                let is_wanted = reach.holds(&scope) && !is_begun && !asked.without_packs.contains(&scope);
+                if is_wanted && db.head(&scope)?.is_some_and(|head| head.sequence >= PACK_ENTRIES) {
+                    scopes.push(scope);
+                }
+            }
+            Ok(scopes)
+        })?;
+        let packs = begins.iter().map(|scope| self.pack(organisation, scope));
+        Ok(packs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
 /// then centres and seasons.
 pub(crate) fn pull(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     device: DeviceId,
-    cursors: &[CursorName],
+    asked: &SyncRequest,
+    packs: &[Pack],
     budget: usize,
-    own_bytes: bool,
 ) -> Result<Pulled, Error> {
     let reach = Reach::of(db, device)?;
     let mut scopes = db.scopes()?;
@@ -44,12 +70,16 @@ pub(crate) fn pull(
     let mut spent = 0;
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
-        let named = cursors.iter().find(|cursor| cursor.scope == scope);
+        let named = asked.cursors.iter().find(|cursor| cursor.scope == scope);
         if pulled.more {
             // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
             if named.is_none_or(|named| named.sequence < head.sequence) {
                 pulled.heads.push(head);
             }
+            continue;
+        }
+        if packs.iter().any(|pack| pack.at.scope == scope) {
+            pulled.heads.push(head);
             continue;
         }
         let Some(mut from) = place(db, organisation, named, &scope)? else { continue };
@@ -62,7 +92,7 @@ pub(crate) fn pull(
                 pulled.more = true;
                 break;
             }
-            let (frame, bytes, end) = frame(db, device, &from, own_bytes)?;
+            let (frame, bytes, end) = frame(db, device, &from, asked.own_bytes)?;
             pulled.frames.push(frame);
             spent += bytes;
             from = end;

@@ -142,6 +142,7 @@ impl Server {
             let work = db.next_work()?;
             decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))
         })?;
+        self.packs.forget_persons(organisation)?;
         self.storage.scrub(organisation)
     }
 }

@@ -212,6 +212,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         more: false,
         diverged: Vec::new(),
         parcels: Vec::new(),
+        packs: Vec::new(),
     };
     let statement = Statement {
         device: DeviceId::from(DEVICE),

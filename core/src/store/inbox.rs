@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, outbox, records, tail};
+use super::{Error, decisions, outbox, packs, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
 use crate::records::{Change, Kind};
@@ -68,6 +68,7 @@ pub(crate) fn purge(
             db.execute(delete, [scope])?;
         }
         tail::forget(db, scope)?;
+        packs::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
             "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
@@ -140,7 +141,8 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 cursor.advance(EntryHash::of_change(envelope, Change::hash_of_stripped(change)));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                received.newest = received.newest.max(take(db, &cursor, entry, Some(envelope.document))?);
+                received.newest =
+                    received.newest.max(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
             }
             FrameEntry::Erased { envelope, change } => {
@@ -152,32 +154,59 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 cursor.advance(EntryHash::of_decision(decision));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
-                    .execute((&cursor.scope, cursor.sequence, decision))?;
+                keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
                 received.has_erased |= matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)));
-                take(db, &cursor, entry, None)?;
+                take(db, &cursor.scope, cursor.sequence, entry, None)?;
             }
         }
     }
     if cursor.chain != frame.chain {
         return Err(FrameError::Diverged { scope: frame.scope.clone() });
     }
-    db.prepare_cached(
-        "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
-         ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
-    )?
-    .execute((&cursor.scope, cursor.sequence, cursor.chain.0))?;
+    save_cursor(db, &cursor)?;
     Ok(received)
 }
 
+/// Notes how far a scope was read.
+pub(crate) fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
+         ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
+    )?;
+    statement.execute((&cursor.scope, cursor.sequence, cursor.chain.0))?;
+    Ok(())
+}
+
+/// Takes a decision over that came in a pack; its effects on documents are in the pack's documents.
+pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decision: Vec<u8>) -> Result<(), Error> {
+    keep_decision(db, scope, sequence, &decision)?;
+    take(db, scope, sequence, &FrameEntry::Decision { decision, attachment: None }, None)?;
+    Ok(())
+}
+
+/// Keeps a decision as it came.
+fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
+    db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
+        .execute((scope, sequence, decision))?;
+    Ok(())
+}
+
 /// Applies one entry, or sets it aside with the reason; returns the newest time of the record that changed.
-fn take(db: &Connection, at: &Cursor, entry: &FrameEntry, document: Option<DocumentId>) -> Result<HybridTime, Error> {
-    let reason = match apply_entry(db, &at.scope, at.sequence, entry)? {
+fn take(
+    db: &Connection,
+    scope: &Scope,
+    sequence: u64,
+    entry: &FrameEntry,
+    document: Option<DocumentId>,
+) -> Result<HybridTime, Error> {
+    let reason = match apply_entry(db, scope, sequence, entry)? {
         Ok(newest) => return Ok(newest),
         Err(reason) => reason,
     };
-    db.prepare_cached("INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((&at.scope, at.sequence, document, encode(entry), reason))?;
+    let mut statement = db.prepare_cached(
+        "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute((scope, sequence, document, encode(entry), reason))?;
     Ok(HybridTime::default())
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod drafts;
 pub(crate) mod inbox;
 pub(crate) mod installation;
 pub(crate) mod outbox;
+pub(crate) mod packs;
 pub mod records;
 pub mod rows;
 pub(crate) mod tail;

@@ -643,6 +643,27 @@ impl Transaction for SqliteTransaction<'_> {
         self.rows(&query, (scope, sequence, limit), log_row)?.into_iter().map(log_entry).collect()
     }
 
+    fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let query =
+            "SELECT seq, body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq LIMIT ?3";
+        self.rows(query, (scope, sequence, limit), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn documents_before(
+        &mut self,
+        scope: &Scope,
+        before: Option<DocumentId>,
+        limit: u32,
+    ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error> {
+        let query = "SELECT document_id, kind, saved FROM documents
+             WHERE scope = ?1 AND (?2 IS NULL OR document_id < ?2) ORDER BY document_id DESC LIMIT ?3";
+        self.rows(query, (scope, before, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    fn erased_count(&mut self) -> Result<u64, Error> {
+        Ok(self.row("SELECT count(*) FROM erased", [], |row| row.get(0))?.unwrap_or(0))
+    }
+
     fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error> {
         let query = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         self.row(query, (document, change), |row| Ok((row.get(0)?, row.get(1)?)))
