@@ -62,7 +62,8 @@ fn place(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<ChainHa
     Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
 }
 
-/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if there is any.
+/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if there is any; none if the first of
+/// them is not kept any more.
 pub(crate) fn piece(
     db: &Connection,
     scope: &Scope,
@@ -71,11 +72,14 @@ pub(crate) fn piece(
     limit: usize,
 ) -> Result<Vec<FrameEntry>, Error> {
     let mut statement =
-        db.prepare_cached("SELECT entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
+        db.prepare_cached("SELECT seq, entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
     let mut rows = statement.query((scope, after, up_to))?;
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let entry: Vec<u8> = row.get(0)?;
+        if row.get::<_, u64>(0)? != after + 1 + entries.len() as u64 {
+            break;
+        }
+        let entry: Vec<u8> = row.get(1)?;
         let entry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
         let entry = with_bytes(db, entry)?;
         bytes += encode(&entry).len();

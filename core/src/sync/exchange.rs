@@ -387,6 +387,11 @@ impl<'a> Exchange<'a> {
                     _ => Err(unknown_device()),
                 }
             }
+            // The server can do nothing with what is kept here: the phone follows the server instead.
+            422 if std::mem::take(&mut self.repair.sent) > 0 => {
+                self.repair.offering.pop();
+                Ok(())
+            }
             status => Err(problem(status, &response.body, "request")),
         }
     }
