@@ -2,6 +2,7 @@
 
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::scope::Scope;
+use farmtally_core::sync::log::CursorName;
 use farmtally_core::sync::message::{self, FrameEntry, Problem};
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
@@ -216,6 +217,13 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         let response = mallory.sends(&mallory.signed(body));
         assert_eq!(response.status, status, "{what}: {:?}", message::unpack::<Problem>(&response.body));
         assert!(!story.lasts(), "{what}");
+    }
+    for sequence in [1_000_000, 1 << 63, u64::MAX] {
+        let mut request = Forger::request(&[]);
+        request.cursors = vec![CursorName { scope: "c/KOLAR".parse().expect("a scope"), sequence, chain: [0; 8] }];
+        let response = mallory.sends(&mallory.signed(message::pack(&request).expect("it packs")));
+        assert_eq!(response.status, 200, "a place that no log reaches: {sequence}");
+        assert!(!story.lasts(), "{sequence}");
     }
     // A cursor that leads nowhere only keeps the phone itself from handing in.
     let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
