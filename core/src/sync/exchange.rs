@@ -437,7 +437,7 @@ impl<'a> Exchange<'a> {
             outbox::offer_again(db, self.installation.device, known)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
-                safe.scopes.iter().try_for_each(|(scope, sequence)| tail::let_go(db, scope, *sequence))?;
+                safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;
                 outbox::let_go(db, self.installation.device, safe.bundle)?;
             }
             for verdict in &news.verdicts {
