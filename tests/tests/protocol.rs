@@ -246,7 +246,7 @@ fn what_a_listener_hears_is_as_the_page_says() {
     let mut statement =
         db.prepare("SELECT 'data: ' || scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
     let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<BTreeSet<String>, _>>();
-    assert_eq!(BTreeSet::from_iter(event), heads.expect("heads"));
+    assert_eq!(event.collect::<BTreeSet<_>>(), heads.expect("heads"));
     runtime.block_on(running.stop()).expect("stopped");
 }
 
