@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{Safe, SyncRequest};
+use farmtally_core::sync::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::storage::{Copied, Transaction, check_copy};
@@ -72,5 +72,6 @@ pub(crate) fn safe_for(db: &mut dyn Transaction, device: DeviceId, asked: &SyncR
     let bundle = oldest.devices.iter().find(|(id, _)| *id == device).map_or(0, |(_, sequence)| *sequence);
     let is_read = |scope: &Scope| asked.cursors.iter().any(|cursor| cursor.scope == *scope);
     let places = oldest.places.iter().filter(|place| is_read(&place.scope));
-    Ok(Some(Safe { copy, scopes: places.map(|place| (place.scope.clone(), place.sequence)).collect(), bundle }))
+    let scopes = places.map(|place| SafePlace { scope: place.scope.clone(), sequence: place.sequence }).collect();
+    Ok(Some(Safe { copy, scopes, bundle }))
 }

@@ -112,6 +112,8 @@ pub(crate) fn place(
     let Some(named) = named else { return Ok(Some(start)) };
     let known = match named.sequence {
         0 => Some(start),
+        // No log reaches so far, and no database counts so far.
+        beyond if i64::try_from(beyond).is_err() => None,
         sequence => db.entry(scope, sequence)?.map(|entry| entry.cursor),
     };
     Ok(known.filter(|cursor| cursor.chain.short() == named.chain))

@@ -112,9 +112,16 @@ impl Server {
             let Some(head) = statement.heads.into_iter().find(|head| head.scope == offer.scope) else {
                 return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
             };
+            let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
+            let Some(end) = end else {
+                return Err(Error::Invalid {
+                    field: "offers",
+                    reason: "the entries reach beyond what was signed".into(),
+                });
+            };
             self.write(organisation, |db| {
                 db.stage(device, offer)?;
-                if offer.after + offer.entries.len() as u64 >= head.sequence {
+                if end == head.sequence {
                     take_back(db, organisation, device, &head, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }

@@ -1,14 +1,15 @@
 //! A new phone begins a long scope with a pack, which may break off anywhere, and ends up as if it had read the whole log.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
-use farmtally_core::client::SyncOutcome;
-use farmtally_core::limits::PACK_ENTRIES;
+use farmtally_core::Error;
+use farmtally_core::client::{SyncOutcome, SyncReport};
+use farmtally_core::limits::{MAX_PARTS, PACK_ENTRIES};
 use farmtally_core::sync::message;
-use farmtally_core::sync::pack::{PackEntry, unpack_part};
-use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+use farmtally_core::sync::pack::{PackEntry, PackRequest, PackResponse, PartHash, unpack_part};
 use farmtally_core::units::{DeliveryId, FarmerId};
-use farmtally_tests::{Fault, Market, Person, copy_folder, fingerprint};
+use farmtally_tests::{ADDRESS, Fault, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
 /// A centre with so many farmers, and a season with so many deliveries, that both come as packs.
 struct Season {
@@ -39,7 +40,7 @@ impl Season {
         let person = self.market.meets(name);
         let code = self.market.code(name, "dispatcher", "KOLAR");
         person.network.plan(&[Fault::None, Fault::ResponseLost]);
-        person.client.enrol(&person.network, farmtally_tests::ADDRESS, &code, "test phone").expect("enrolled");
+        person.client.enrol(&person.network, ADDRESS, &code, "test phone").expect("enrolled");
         person
     }
 
@@ -68,39 +69,25 @@ fn letters(number: u64) -> String {
     number.to_string().bytes().map(letter).collect()
 }
 
-/// Counts the requests for parts, and what came back.
-struct Counter<'a> {
-    network: &'a farmtally_tests::Network,
-    paths: std::sync::Mutex<Vec<(&'static str, usize)>>,
-}
-
-impl<'a> Counter<'a> {
-    fn new(network: &'a farmtally_tests::Network) -> Self {
-        Self { network, paths: std::sync::Mutex::default() }
-    }
-
-    fn bytes(&self, path: &str) -> usize {
-        self.paths.lock().expect("a lock").iter().filter(|(of, _)| *of == path).map(|(_, bytes)| bytes).sum()
-    }
-}
-
-impl Transport for Counter<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let response = self.network.send(request)?;
-        self.paths.lock().expect("a lock").push((request.path, response.body.len()));
-        Ok(response)
-    }
+/// Syncs, and tells how it ended and how many bytes came back for logs and for packs.
+fn syncs(person: &Person) -> (Result<SyncReport, Error>, usize, usize) {
+    let heard = Mutex::default();
+    let report = person.client.sync(&Tap { network: &person.network, heard: &heard }, &|_| ());
+    let heard = heard.into_inner().expect("a lock");
+    let bytes = |path: &str| {
+        heard.iter().filter(|(request, _)| request.path == path).map(|(_, response)| response.body.len()).sum()
+    };
+    (report, bytes("/v1/sync"), bytes("/v1/pack"))
 }
 
 #[test]
 fn a_new_phone_begins_with_packs_and_reads_on() {
     let mut season = Season::new(1);
     let ravi = season.hires("Ravi");
-    let counter = Counter::new(&ravi.network);
-    let report = ravi.client.sync(&counter, &|_| ()).expect("a sync");
+    let (report, logs, packs) = syncs(&ravi);
+    let report = report.expect("a sync");
     assert_eq!(report.outcome, SyncOutcome::Complete);
-    assert!(counter.bytes("/v1/pack") > 50_000, "{}", counter.bytes("/v1/pack"));
-    assert!(counter.bytes("/v1/sync") < 10_000, "{}", counter.bytes("/v1/sync"));
+    assert!(packs > 50_000 && logs < 10_000, "{packs} {logs}");
     assert!(season.is_on(&ravi));
     assert_eq!(report.progress.read, report.progress.to_read);
 
@@ -108,9 +95,8 @@ fn a_new_phone_begins_with_packs_and_reads_on() {
     season.asha.weighs(season.farmers[1], None, &[40_000]);
     season.asha.syncs_wholly();
     ravi.amends(season.first, 50_000).expect("amended");
-    let counter = Counter::new(&ravi.network);
-    ravi.client.sync(&counter, &|_| ()).expect("a sync");
-    assert_eq!(counter.bytes("/v1/pack"), 0);
+    let (_, _, packs) = syncs(&ravi);
+    assert_eq!(packs, 0);
     season.asha.syncs_wholly();
     assert!(season.is_on(&ravi) && season.is_on(&season.asha));
     ravi.client.rebuild().expect("rebuilt");
@@ -121,17 +107,16 @@ fn a_new_phone_begins_with_packs_and_reads_on() {
 fn a_pack_that_breaks_off_goes_on_after_the_last_part() {
     let mut season = Season::new(2);
     let (ravi, manju) = (season.hires("Ravi"), season.hires("Manju"));
-    let whole = Counter::new(&manju.network);
-    manju.client.sync(&whole, &|_| ()).expect("a sync");
+    let (_, _, whole) = syncs(&manju);
 
     let (mut bytes, mut runs, mut ravi) = (0, 0, ravi);
     loop {
         // Each run gets its answer and one request for parts through; then the app is killed.
         let fault = [Fault::ResponseLost, Fault::RequestLost, Fault::ResponseCut, Fault::ResponseBent][runs % 4];
         ravi.network.plan(&[Fault::None, Fault::None, fault]);
-        let counter = Counter::new(&ravi.network);
-        let outcome = ravi.client.sync(&counter, &|_| ()).map(|report| report.outcome);
-        bytes += counter.bytes("/v1/pack");
+        let (report, _, packs) = syncs(&ravi);
+        let outcome = report.map(|report| report.outcome);
+        bytes += packs;
         runs += 1;
         if matches!(outcome, Ok(SyncOutcome::Complete)) {
             break;
@@ -141,7 +126,7 @@ fn a_pack_that_breaks_off_goes_on_after_the_last_part() {
     }
     assert!(runs > 2, "{runs}");
     // What was bent or cut came twice, nothing else.
-    assert!(bytes < 2 * whole.bytes("/v1/pack"), "{bytes} instead of {}", whole.bytes("/v1/pack"));
+    assert!(bytes < 2 * whole, "{bytes} instead of {whole}");
     assert!(season.is_on(&ravi));
 }
 
@@ -155,10 +140,10 @@ fn work_that_nobody_has_yet_is_united_with_a_pack() {
     season.asha.syncs_wholly();
     let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
     db.execute("DELETE FROM log_cursors WHERE scope LIKE 'c/%'", []).expect("forgotten how far it had read");
-    let counter = Counter::new(&ravi.network);
-    let report = ravi.client.sync(&counter, &|_| ()).expect("a sync");
+    let (report, _, packs) = syncs(&ravi);
+    let report = report.expect("a sync");
     assert_eq!((report.outcome, report.progress.logged), (SyncOutcome::Complete, 1));
-    assert!(counter.bytes("/v1/pack") > 0);
+    assert!(packs > 0);
     season.asha.syncs_wholly();
     assert!(season.is_on(&ravi) && season.is_on(&season.asha));
 }
@@ -238,28 +223,26 @@ fn parts_are_for_those_who_may_read_the_scope() {
     let mut season = Season::new(8);
     season.hires("Ravi").syncs_wholly();
     let sita = season.market.hires_at("Sita", "clerk", "MALUR");
-    let forger = farmtally_tests::Forger::with_phone_of(&sita, &season.market);
+    let forger = Forger::with_phone_of(&sita, &season.market);
     let parts: Vec<_> = season
         .packs()
         .iter()
         .flat_map(|scope| std::fs::read_dir(scope.join("parts")).expect("parts"))
-        .map(|part| {
-            farmtally_core::sync::pack::PartHash::of(&std::fs::read(part.expect("a part").path()).expect("bytes"))
-        })
+        .map(|part| PartHash::of(&std::fs::read(part.expect("a part").path()).expect("bytes")))
         .collect();
-    let request = |scope: &str, parts: &[_]| farmtally_core::sync::pack::PackRequest {
+    let request = |scope: &str, parts: &[_]| PackRequest {
         protocol: 1,
         scope: scope.parse().expect("a scope"),
         parts: parts.to_vec(),
     };
-    let asks = |request: &farmtally_core::sync::pack::PackRequest| {
+    let asks = |request: &PackRequest| {
         let body = message::pack(request).expect("it packs");
         forger.sends(&forger.signed_for("/v1/pack", body, &forger.key, forger.challenge()))
     };
     let answer = asks(&request("c/KOLAR", &parts[..1]));
-    let came: farmtally_core::sync::pack::PackResponse = message::unpack(&answer.body).expect("an answer");
+    let came: PackResponse = message::unpack(&answer.body).expect("an answer");
     assert_eq!((answer.status, came.parts.len()), (200, 0));
-    let too_many = vec![parts[0]; farmtally_core::limits::MAX_PARTS + 1];
+    let too_many = vec![parts[0]; MAX_PARTS + 1];
     assert_eq!(asks(&request("c/KOLAR", &too_many)).status, 413);
     assert_eq!(asks(&request("c/KOLAR", &too_many[1..])).status, 200);
 }
@@ -272,9 +255,8 @@ fn a_short_log_has_no_pack() {
     asha.weighs(farmer, None, &[20_000]);
     asha.syncs_wholly();
     let ravi = market.hires("Ravi", "dispatcher");
-    let counter = Counter::new(&ravi.network);
-    ravi.client.sync(&counter, &|_| ()).expect("a sync");
-    assert_eq!(counter.bytes("/v1/pack"), 0);
+    let (_, _, packs) = syncs(&ravi);
+    assert_eq!(packs, 0);
     assert!(std::fs::read_dir(market.server_folder().join("packs")).expect("a folder").next().is_none());
 }
 

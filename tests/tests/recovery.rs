@@ -2,7 +2,8 @@
 
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{self, Problem};
+use farmtally_core::sync::log::CursorName;
+use farmtally_core::sync::message::{self, FrameEntry, Problem};
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
@@ -197,11 +198,17 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         entries: Vec::new(),
         evidence: evidence.clone(),
     };
+    let entry = FrameEntry::Decision { decision: vec![0x80], attachment: None };
     let cases = [
         ("a statement that was changed", offer("c/KOLAR/2019", 0, &bent), 422),
         ("a statement about another scope", offer("c/MALUR/2019", 0, &honest), 422),
         ("a stretch that leads nowhere", offer("c/KOLAR/2019", 0, &honest), 200),
-        ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 200),
+        ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 422),
+        (
+            "a stretch that ends nowhere",
+            Offer { entries: vec![entry.clone()], ..offer("c/KOLAR/2019", u64::MAX, &honest) },
+            422,
+        ),
     ];
     for (what, offer, status) in cases {
         let mut request = Forger::request(&[]);
@@ -211,6 +218,13 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         assert_eq!(response.status, status, "{what}: {:?}", message::unpack::<Problem>(&response.body));
         assert!(!story.lasts(), "{what}");
     }
+    for sequence in [1_000_000, 1 << 63, u64::MAX] {
+        let mut request = Forger::request(&[]);
+        request.cursors = vec![CursorName { scope: "c/KOLAR".parse().expect("a scope"), sequence, chain: [0; 8] }];
+        let response = mallory.sends(&mallory.signed(message::pack(&request).expect("it packs")));
+        assert_eq!(response.status, 200, "a place that no log reaches: {sequence}");
+        assert!(!story.lasts(), "{sequence}");
+    }
     // A cursor that leads nowhere only keeps the phone itself from handing in.
     let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
     assert_eq!(db.execute(sql, []).expect("bent"), 1);
@@ -219,4 +233,38 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
     assert!(!story.lasts());
     story.everybody_is_equal();
     assert_eq!(story.ravi.sum().gross.0, 110_000);
+}
+
+#[test]
+fn a_server_set_back_to_before_what_phones_have_let_go_of_does_not_stop_them() {
+    let mut story = Story::new(8);
+    for name in ["first", "second"] {
+        let copy = story.market.phone(name);
+        story.market.server.back_up(&copy).expect("copied");
+        story.market.server.verify(&copy).expect("verified");
+    }
+    story.asha.weighs(story.farmer, None, &[24_000]);
+    story.asha.syncs_wholly();
+    story.ravi.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    for grams in [25_000, 26_000] {
+        let delivery = story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
+        story.asha.syncs_wholly();
+        story.ravi.syncs_wholly();
+        assert_eq!(story.ravi.client.delivery(delivery).expect("it arrived").totals.gross.0, grams);
+    }
+}
+
+#[test]
+fn a_phone_whose_tail_is_damaged_follows_the_server_and_others_give_back_what_was_lost() {
+    let mut story = Story::new(9);
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    let db = rusqlite::Connection::open(story.asha.database()).expect("it opens");
+    let sql = "UPDATE log_tail SET entry = (SELECT entry FROM log_tail WHERE scope = 'org' LIMIT 1)
+               WHERE scope = 'c/KOLAR/2019' AND seq = (SELECT max(seq) FROM log_tail WHERE scope = 'c/KOLAR/2019')";
+    assert_eq!(db.execute(sql, []).expect("bent"), 1);
+    story.everybody_is_equal();
+    assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
 }

@@ -457,6 +457,11 @@ impl<'a> Exchange<'a> {
                     _ => Err(unknown_device()),
                 }
             }
+            // The server can do nothing with what is kept here: the phone follows the server instead.
+            422 if std::mem::take(&mut self.repair.sent) > 0 => {
+                self.repair.offering.pop();
+                Ok(())
+            }
             status => Err(problem(status, &response.body, "request")),
         }
     }
@@ -503,7 +508,7 @@ impl<'a> Exchange<'a> {
             outbox::offer_again(db, self.installation.device, known)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
-                safe.scopes.iter().try_for_each(|(scope, sequence)| tail::let_go(db, scope, *sequence))?;
+                safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;
                 outbox::let_go(db, self.installation.device, safe.bundle)?;
             }
             for verdict in &news.verdicts {

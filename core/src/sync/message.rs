@@ -403,10 +403,22 @@ pub struct Safe {
     pub copy: u64,
     /// Up to where it has each scope's log.
     #[n(1)]
-    pub scopes: Vec<(Scope, u64)>,
+    pub scopes: Vec<SafePlace>,
     /// Up to which bundle of the device.
     #[n(2)]
     pub bundle: u64,
+}
+
+/// Up to where two verified copies have a scope's log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SafePlace {
+    /// Whose log.
+    #[n(0)]
+    pub scope: Scope,
+    /// How many entries.
+    #[n(1)]
+    pub sequence: u64,
 }
 
 /// The newest bundle of a device that the server has.
