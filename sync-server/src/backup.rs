@@ -61,10 +61,15 @@ impl Server {
     }
 }
 
+/// The older of the newest two verified copies: everything in it is safe.
+pub(crate) fn safe_copy(db: &mut dyn Transaction) -> Result<Option<Copied>, Error> {
+    let mut copies = db.backups(COPIES)?;
+    Ok(if copies.len() == COPIES { copies.pop() } else { None })
+}
+
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
 pub(crate) fn safe_for(db: &mut dyn Transaction, device: DeviceId, asked: &SyncRequest) -> Result<Option<Safe>, Error> {
-    let copies = db.backups(COPIES)?;
-    let (Some(oldest), true) = (copies.last(), copies.len() == COPIES) else { return Ok(None) };
+    let Some(oldest) = safe_copy(db)? else { return Ok(None) };
     let copy = u64::try_from(oldest.made_at.0).unwrap_or(0);
     if copy == asked.safe_copy {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! What must outlive the database: a folder beside the data that its backup does not contain.
 //!
 //! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers; and the heads of all logs as
-//! they were acknowledged, so that a database that was set back knows it.
+//! they were acknowledged, so that a database that was set back knows it; and how many recoveries there were.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -73,6 +73,17 @@ impl Journal {
     }
 
     /// Written aside and renamed, so that a crash leaves the old file or the new one.
+    /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
+    pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
+        self.replace(&format!("{organisation}.epoch"), &format!("{epoch}\n"))
+    }
+
+    /// How many recoveries it has begun; 0 if nobody knows.
+    pub(crate) fn epoch(&self, organisation: OrganisationId) -> Result<u32, Error> {
+        let lines = self.lines(&format!("{organisation}.epoch"))?;
+        Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+    }
+
     fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {

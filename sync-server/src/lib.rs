@@ -46,7 +46,7 @@ use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 use packs::Packs;
-pub use page::{Day, DayCentre};
+pub use page::{Day, DayCentre, HeldLine, Lane, Waiting};
 use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
 
@@ -204,19 +204,20 @@ impl Server {
         }
         if !asked.offers.is_empty() {
             self.take_offers(organisation, device.device, &asked.offers)?;
-            return self.answer(request, &device, now, Pulled::default(), &News { more: true, ..News::default() });
+            return self.answer(
+                request,
+                (organisation, &device),
+                now,
+                Pulled::default(),
+                &News { more: true, ..News::default() },
+            );
         }
         let diverged =
             self.read(organisation, |db| recovery::divergences(db, organisation, &asked.cursors, &asked.checkpoints))?;
         if !diverged.is_empty() {
             // What is handed over now would stand where something else was acknowledged before.
-            return self.answer(
-                request,
-                &device,
-                now,
-                Pulled::default(),
-                &News { more: true, diverged, ..News::default() },
-            );
+            let news = News { more: true, diverged, ..News::default() };
+            return self.answer(request, (organisation, &device), now, Pulled::default(), &news);
         }
         let mut verdicts = Vec::with_capacity(asked.bundles.len());
         for (index, bundle) in (0..).zip(&asked.bundles) {
@@ -234,7 +235,7 @@ impl Server {
             let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
             let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
             let news = News { verdicts, frames, more, diverged: Vec::new(), parcels, packs: packs.clone() };
-            match self.answer(request, &device, now, pulled, &news) {
+            match self.answer(request, (organisation, &device), now, pulled, &news) {
                 // Entries that compress badly: less at once. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
                 answer => return answer,
@@ -245,14 +246,18 @@ impl Server {
     fn answer(
         &self,
         request: &WireRequest,
-        device: &Device,
+        (organisation, device): (OrganisationId, &Device),
         now: Timestamp,
         pulled: Pulled,
         news: &News,
     ) -> Result<Vec<u8>, Error> {
-        let device_head = self.device(device.device)?.and_then(|(_, device)| device.head);
+        let device = device.device;
+        let (device_head, epoch) = self.read(organisation, |db| {
+            let epoch = db.recovery()?.map_or(0, |recovery| recovery.epoch);
+            Ok((db.device(device)?.and_then(|device| device.head), epoch))
+        })?;
         let Pulled { heads, safe, .. } = pulled;
-        let statement = Statement { device: device.device, server_time: now, device_head, heads, safe };
+        let statement = Statement { device, server_time: now, device_head, heads, safe, epoch };
         let challenge = self.keys.challenge(now);
         let answer = SyncResponse::sign(&request.body, &statement, news, challenge, self.keys.signing());
         message::pack(&answer).map_err(|error| match error {

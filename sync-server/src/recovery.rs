@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use farmtally_core::codec::decode;
 use farmtally_core::decisions::Decision;
 use farmtally_core::records::{self, Change, Kind, merge};
+use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::BundleHash;
 use farmtally_core::sync::log::{Cursor, CursorName};
@@ -16,6 +17,7 @@ use farmtally_core::sync::message::{Certificate, FrameEntry};
 use farmtally_core::sync::repair::{Divergence, Offer, walk};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
+use crate::ingest::decide;
 use crate::pull::place;
 use crate::storage::{Device, NewEntry, Recovery, Transaction};
 use crate::{Error, Server};
@@ -50,12 +52,19 @@ impl Server {
             let acknowledged = self.journal.heads(organisation)?;
             let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
             if let Some(scope) = lost {
+                let epoch = self.journal.epoch(organisation)?;
                 self.write(organisation, |db| {
-                    begin(db, now, &format!("the database is behind its journal in {scope}"))
+                    begin(db, now, epoch, &format!("the database is behind its journal in {scope}"))
                 })?;
+                self.note_epoch(organisation)?;
             }
         }
         Ok(())
+    }
+
+    fn note_epoch(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let recovery = self.read(organisation, |db| db.recovery())?;
+        recovery.map_or(Ok(()), |recovery| self.journal.began(organisation, recovery.epoch))
     }
 
     /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
@@ -68,7 +77,7 @@ impl Server {
         if !self.organisations()?.contains(&organisation) {
             return Err(wrong("it belongs to an organisation that is not here"));
         }
-        let now = self.environment.clock.now();
+        let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         self.write(organisation, |db| {
             if let Some(known) = db.device(certificate.device)? {
                 let is_same = known.public_key == certificate.public_key;
@@ -77,7 +86,11 @@ impl Server {
             if db.devices()?.iter().any(|device| device.code == certificate.device_code) {
                 return Err(wrong("its code was given to another device: enrol it again"));
             }
-            begin(db, now, &format!("device {} was enrolled, and is not known any more", certificate.device_code))?;
+            let last = db.recovery()?.filter(|last| last.ended_at.is_some());
+            if last.is_none_or(|last| last.started_at < certificate.enrolled_at) {
+                let reason = format!("device {} was enrolled, and is not known any more", certificate.device_code);
+                begin(db, now, epoch, &reason)?;
+            }
             db.readmit_device(&Device {
                 device: certificate.device,
                 code: certificate.device_code,
@@ -91,6 +104,7 @@ impl Server {
                 wiped_at: None,
             })
         })?;
+        self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
     }
 
@@ -101,7 +115,7 @@ impl Server {
         device: DeviceId,
         offers: &[Offer],
     ) -> Result<(), Error> {
-        let now = self.environment.clock.now();
+        let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         for offer in offers {
             let Some(statement) = offer.evidence.open(&self.keys.signing().verifying_key()) else {
                 return Err(Error::Invalid {
@@ -109,7 +123,7 @@ impl Server {
                     reason: "the evidence is not signed by this server".into(),
                 });
             };
-            let Some(head) = statement.heads.into_iter().find(|head| head.scope == offer.scope) else {
+            let Some(head) = statement.heads.iter().find(|head| head.scope == offer.scope).cloned() else {
                 return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
             };
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
@@ -122,13 +136,15 @@ impl Server {
             self.write(organisation, |db| {
                 db.stage(device, offer)?;
                 if end == head.sequence {
-                    take_back(db, organisation, device, &head, now)?;
+                    let stretch = db.staged(device, &head.scope)?;
+                    let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
+                    take_back(db, organisation, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(())
             })?;
         }
-        Ok(())
+        self.note_epoch(organisation)
     }
 }
 
@@ -146,60 +162,81 @@ fn first_lost(
     Ok(None)
 }
 
-/// Notes that data was lost; codes go on far above those that were seen.
-fn begin(db: &mut dyn Transaction, now: Timestamp, reason: &str) -> Result<(), Error> {
+/// Notes that data was lost; codes go on far above those that were seen. `epochs`: how many recoveries there were, as far as is known elsewhere.
+fn begin(db: &mut dyn Transaction, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
     if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
         return Ok(());
     }
     tracing::warn!(reason, "recovery begins: this server has lost data that it had acknowledged");
-    let epoch = last.map_or(1, |last| last.epoch + 1);
+    let epoch = last.map_or(0, |last| last.epoch).max(epochs).saturating_add(1);
     db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
 }
 
+/// What this server once signed.
+struct Signed<'a> {
+    head: &'a Cursor,
+    /// How many recoveries there were then.
+    epoch: u32,
+    /// How many there were up to now, as far as is known outside of the database.
+    epochs: u32,
+}
+
 /// Takes a stretch over that leads up to a head which this server had signed: at its old places, if nothing else stands there by now;
-/// otherwise what is missing of it goes to the end.
+/// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
+/// look at what came.
 fn take_back(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
-    device: DeviceId,
-    signed: &Cursor,
+    signed: &Signed<'_>,
+    (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let scope = &signed.scope;
-    if place(db, organisation, Some(&signed.name()), scope)?.is_some() {
+    let (head, scope) = (signed.head, &signed.head.scope);
+    if place(db, organisation, Some(&head.name()), scope)?.is_some() {
         return Ok(());
     }
     let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
-    let (after, entries) = db.staged(device, scope)?;
     let from = match after {
         0 => Cursor::start(organisation, scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
     };
     let places = walk(&from, &entries).ok_or_else(wrong)?;
-    if from.sequence + places.len() as u64 != signed.sequence || places.last() != Some(&signed.chain) {
+    if from.sequence + places.len() as u64 != head.sequence || places.last() != Some(&head.chain) {
         return Err(wrong());
     }
-    begin(db, now, &format!("a statement about {scope} was signed that the log cannot reproduce"))?;
-    let head = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
-    let known = head.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
-    let at_head = known.and_then(|known| match known {
+    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && signed.epoch < last.epoch);
+    if !is_late {
+        let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
+        begin(db, now, signed.epochs, &reason)?;
+    }
+    let end = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+    let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
+    let at_end = known.and_then(|known| match known {
         0 => Some(from.chain),
         known => places.get(known - 1).copied(),
     });
-    let follows = at_head == Some(head.chain);
+    let follows = at_end == Some(end.chain);
     let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
-    let work = db.next_work()?;
+    let (work, mut late) = (db.next_work()?, Vec::new());
     for entry in missing {
-        take_entry(db, organisation, scope, work, entry, !follows)?;
+        if take_entry(db, organisation, scope, work, entry, !follows)?
+            && let FrameEntry::Change { envelope, .. } = entry
+        {
+            late.push(envelope.document);
+        }
     }
-    match db.head(scope)? {
-        Some(head) if follows && head != *signed => Err(wrong()),
-        _ => Ok(()),
+    if follows && db.head(scope)?.is_none_or(|end| end != *head) {
+        return Err(wrong());
     }
+    if is_late && !late.is_empty() {
+        let review = ReviewCode::LateEvidence.review(late, now);
+        decide(db, organisation, scope, work, &Decision::Review(review))?;
+    }
+    Ok(())
 }
 
-/// One entry that was logged before, without judging it again.
+/// One entry that was logged before, without judging it again. Returns whether it was taken.
 fn take_entry(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
@@ -207,14 +244,14 @@ fn take_entry(
     work: u64,
     entry: &FrameEntry,
     only_if_missing: bool,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
             if db.place_of(document, change.hash())?.is_some() || db.is_erased(document)? && only_if_missing {
-                return Ok(());
+                return Ok(false);
             }
             let origin = (BundleHash([0; 32]), 0);
             if !db.is_erased(document)? {
@@ -226,7 +263,7 @@ fn take_entry(
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
                     // What it builds on went with the same loss, and nobody has brought it back yet.
-                    Err(records::Error::Missing { .. }) if only_if_missing => return Ok(()),
+                    Err(records::Error::Missing { .. }) if only_if_missing => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
@@ -236,7 +273,7 @@ fn take_entry(
         }
         FrameEntry::Decision { decision, attachment } => {
             if only_if_missing && db.has_decision(scope, decision)? {
-                return Ok(());
+                return Ok(false);
             }
             let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
             let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
@@ -253,13 +290,14 @@ fn take_entry(
             }
         }
         FrameEntry::Erased { envelope, change } => {
-            if db.place_of(envelope.document, *change)?.is_none() {
-                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
+            if db.place_of(envelope.document, *change)?.is_some() {
+                return Ok(false);
             }
+            db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.

@@ -234,6 +234,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
             scopes: vec![SafePlace { scope: scope(), sequence: 0 }],
             bundle: 0,
         }),
+        epoch: 0,
     };
     let answer = SyncResponse::sign(&body, &statement, &news, challenge, &server_key);
     let (statement, news) = (encode(&statement), encode(&news));

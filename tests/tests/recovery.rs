@@ -1,6 +1,6 @@
 //! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
 
-use farmtally_core::client::SyncOutcome;
+use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::CursorName;
 use farmtally_core::sync::message::{self, FrameEntry, Problem};
@@ -47,6 +47,10 @@ impl Story {
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
 
+    fn epoch(&self) -> u32 {
+        self.market.server.recovery(self.market.organisation).expect("a state").map_or(0, |recovery| recovery.epoch)
+    }
+
     fn everybody_is_equal(&self) {
         for _ in 0..2 {
             self.asha.syncs_wholly();
@@ -55,6 +59,65 @@ impl Story {
         let server = fingerprint(&self.market.server_database());
         assert_eq!(fingerprint(&self.asha.database()), server);
         assert_eq!(fingerprint(&self.ravi.database()), server);
+    }
+}
+
+fn reviews(person: &Person) -> Vec<String> {
+    let codes = person.inbox().into_iter().filter_map(|item| match item.kind {
+        InboxKind::Review { code, .. } => Some(code),
+        _ => None,
+    });
+    codes.collect()
+}
+
+#[test]
+fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
+    for with_journal in [true, false] {
+        let mut story = Story::new(11);
+        let late = story.ravi.weighs(story.farmer, None, &[29_000]).delivery_id;
+        story.ravi.syncs_wholly();
+        let copy = story.copy.clone();
+        story.market.sets_back(&copy, with_journal);
+        story.asha.syncs_wholly();
+        assert!(story.lasts());
+        story.market.server.end_recovery(story.market.organisation).expect("ended");
+        story.asha.weighs(story.farmer, None, &[30_000]);
+        story.asha.syncs_wholly();
+
+        story.everybody_is_equal();
+        assert!(!story.lasts(), "that data was lost is known, and nothing is closed for it again");
+        assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 29_000 + 30_000);
+        let reviews: Vec<String> = reviews(&story.asha);
+        assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
+        assert!(story.asha.client.delivery(late).is_ok());
+
+        // What is signed from now on, and lost again, begins another recovery, with another number.
+        let again = story.market.backs_up("again");
+        story.asha.weighs(story.farmer, None, &[31_000]);
+        story.asha.syncs_wholly();
+        story.market.sets_back(&again, with_journal);
+        story.everybody_is_equal();
+        assert!(story.lasts());
+        assert_eq!(story.epoch(), 2);
+    }
+}
+
+#[test]
+fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
+    for with_journal in [true, false] {
+        let mut story = Story::new(12);
+        let copy = story.copy.clone();
+        for epoch in 1..=3 {
+            // Each time back to the copy that knows of no recovery.
+            story.market.sets_back(&copy, with_journal);
+            story.everybody_is_equal();
+            assert_eq!(story.epoch(), epoch, "{with_journal}");
+            story.market.server.end_recovery(story.market.organisation).expect("ended");
+            story.everybody_is_equal();
+            story.asha.weighs(story.farmer, None, &[30_000]);
+            story.everybody_is_equal();
+        }
+        assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 3 * 30_000);
     }
 }
 

@@ -273,16 +273,15 @@ pub struct SyncRequest {
     #[cbor(n(8), default, skip_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
     /// The [`Safe`] that the device knows; 0 for none.
-    #[cbor(n(9), default, skip_if = "is_none")]
+    #[cbor(n(9), default, skip_if = "is_zero")]
     pub safe_copy: u64,
     /// Scopes whose packs the device cannot read.
     #[cbor(n(10), default, skip_if = "Vec::is_empty")]
     pub without_packs: Vec<Scope>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "that is how the derive calls it")]
-fn is_none(copy: &u64) -> bool {
-    *copy == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -392,6 +391,9 @@ pub struct Statement {
     /// What the device may let go of; absent if it knows that already, or there are no two verified copies yet.
     #[n(4)]
     pub safe: Option<Safe>,
+    /// How many recoveries the server had begun: what an older statement shows to be lost was known to be.
+    #[cbor(n(5), default, skip_if = "is_zero")]
+    pub epoch: u32,
 }
 
 /// What two verified copies of the server's data contain.
