@@ -12,6 +12,7 @@ use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
+use crate::store::records;
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
 use crate::sync::message::EnrolRequest;
 use crate::sync::pace::{Ended, Pace};
@@ -21,6 +22,21 @@ use crate::{Error, ErrorCode};
 
 /// Rounds of one sync at most: each further one follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
+
+/// Documents whose rows are compared with them after each complete run.
+const AUDITED: u32 = 16;
+
+/// Why an audit writes nothing.
+enum Audited {
+    Right,
+    Failed(crate::store::Error),
+}
+
+impl From<crate::store::Error> for Audited {
+    fn from(error: crate::store::Error) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// How a run of sync is asked for; by default a run that a timer or an event began, without a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +88,8 @@ pub struct SyncReport {
     pub progress: Progress,
     /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
     pub next_try_ms: Option<u64>,
+    /// Rows that were not what their documents say, among a few that are compared after each complete run; they were mended.
+    pub mended: u64,
 }
 
 /// What the phone knows about being in step with the server; never better than what was acknowledged.
@@ -183,7 +201,12 @@ impl FieldClient {
         }
         let next_try_ms = self.pace().wait_ms(started_ms);
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
-            return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
+            return Ok(SyncReport {
+                outcome: SyncOutcome::NotDue,
+                progress: Progress::default(),
+                next_try_ms,
+                mended: 0,
+            });
         }
         let done = Progress::default();
         let mut run = Run { transport, on_progress, begun_at, started_ms, budget: options.budget, done };
@@ -198,7 +221,22 @@ impl FieldClient {
             self.pace().ended(how, now_ms, self.chance());
         }
         let (outcome, _) = ended?;
-        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms) })
+        let mended = if outcome == SyncOutcome::Complete { self.audit()? } else { 0 };
+        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms), mended })
+    }
+
+    /// Compares a few rows with their documents. Writes nothing if all are right.
+    fn audit(&self) -> Result<u64, Error> {
+        let chance = self.chance();
+        let audited = self.store.write(|db| match records::audit(db, chance, AUDITED)? {
+            0 => Err(Audited::Right),
+            wrong => Ok(wrong),
+        });
+        match audited {
+            Ok(wrong) => Ok(wrong),
+            Err(Audited::Right) => Ok(0),
+            Err(Audited::Failed(error)) => Err(error.into()),
+        }
     }
 
     /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.
