@@ -6,13 +6,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use ed25519_dalek::SigningKey;
 
 use super::{FieldClient, Session};
-use crate::limits::CHALLENGE_LIFE_MS;
+use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
-use crate::store::records;
+use crate::store::{records, tail};
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
 use crate::sync::message::EnrolRequest;
 use crate::sync::pace::{Ended, Pace};
@@ -272,7 +272,17 @@ impl FieldClient {
         run.done = run.done + progress;
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
-            self.store.write(|db| installation::save_synced(db, now))?;
+            let has_handed_in = progress.sent > 0;
+            self.store.write(|db| {
+                // Without copies nothing is ever safe, and a phone's disk is not endless.
+                if installation::load(db)?.is_some_and(|installation| installation.safe_copy == 0) && has_handed_in {
+                    outbox::prune(db, MAX_KEPT_BYTES)?;
+                    for cursor in inbox::cursors(db)? {
+                        tail::let_go(db, &cursor.scope, cursor.sequence.saturating_sub(MAX_KEPT_ENTRIES))?;
+                    }
+                }
+                installation::save_synced(db, now)
+            })?;
         }
         if answers > 0 {
             self.note_contact()?;

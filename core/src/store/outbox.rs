@@ -134,6 +134,20 @@ pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result
     Ok(())
 }
 
+/// Lets go of the oldest answered bundles while all of them are larger than `limit` bytes, unless something in them still waits.
+pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM bundles WHERE bundle_seq IN (
+             SELECT bundle_seq FROM (
+                 SELECT bundle_seq, sum(length(bytes)) OVER (ORDER BY bundle_seq DESC) AS kept FROM bundles WHERE is_answered = 1
+             ) WHERE kept > ?1)
+             AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)",
+        [limit],
+    )?;
+    Ok(())
+}
+
 /// Changes that wait for a verdict.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Amount {
