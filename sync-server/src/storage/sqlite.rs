@@ -575,7 +575,11 @@ impl Transaction for SqliteTransaction<'_> {
         work: u64,
         entry: &NewEntry<'_>,
     ) -> Result<Cursor, Error> {
-        let mut cursor = self.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+        let head = match self.1.get(scope) {
+            Some(head) => Some(head.clone()),
+            None => self.head(scope)?,
+        };
+        let mut cursor = head.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
         let (body, change) = match entry {
             NewEntry::Change { envelope, change, origin } => {
                 cursor.advance(EntryHash::of_change(envelope, change.hash()));
