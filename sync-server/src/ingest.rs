@@ -432,6 +432,8 @@ impl<'a> Ingest<'a> {
                     continue;
                 }
                 let kind = Kind::from_number(entry.envelope.kind);
+                // Each by itself: a lane may be larger than a frame.
+                self.work = self.db.next_work()?;
                 let logged = kind.map(|kind| self.append(&source, held.entry, kind, &entry.envelope, change));
                 match logged {
                     Some(Ok(_)) => {

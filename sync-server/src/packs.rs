@@ -92,13 +92,21 @@ impl Server {
         let _alone = self.packs.making.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.packs.of(organisation, scope);
         loop {
-            let (pack, erased) = self.read(organisation, |db| {
+            let made = self.read(organisation, |db| {
                 let index = read_index(&folder)?;
                 let Some(index) = current(db, scope, index, &folder)? else { return Ok((None, 0)) };
                 let persons = index.persons.iter().flatten();
                 let parts = index.parts.iter().chain(persons).copied().collect();
                 Ok((Some(Pack { at: index.at, parts }), db.erased_count()?))
-            })?;
+            });
+            let (pack, erased) = match made {
+                // A document that fits no part: its log can be read all the same.
+                Err(Error::TooLarge { reason }) => {
+                    tracing::warn!(%scope, reason, "no pack can be made");
+                    return Ok(None);
+                }
+                made => made?,
+            };
             // Another process may have erased somebody while this one read: what was made of that must not stay.
             if pack.is_none() || self.read(organisation, |db| db.erased_count())? == erased {
                 return Ok(pack);
@@ -140,7 +148,7 @@ impl Server {
     }
 }
 
-/// What there is of a scope as the log is now; nothing for a short log, or if a document is too large for a part.
+/// What there is of a scope as the log is now; nothing for a short log.
 fn current(
     db: &mut dyn Transaction,
     scope: &Scope,

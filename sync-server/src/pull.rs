@@ -1,8 +1,8 @@
 //! What phones fetch: frames of the scopes that their grants reach.
 //!
-//! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
+//! Owns how frames are cut: closed at a size, not between a change and the decisions that came with it unless these are very many.
 
-use farmtally_core::limits::{FRAME_BYTES, PACK_ENTRIES};
+use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES, PACK_ENTRIES};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::sync::message::{Frame, FrameEntry, Safe, SyncRequest};
@@ -132,7 +132,8 @@ fn frame(
         let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
         let is_last = batch.len() < BATCH as usize;
         for entry in batch {
-            if bytes >= FRAME_BYTES && work != Some(entry.work) {
+            let is_full = bytes >= FRAME_BYTES && work != Some(entry.work);
+            if is_full || !entries.is_empty() && bytes + size(&entry.content) > MAX_FRAME_BYTES {
                 break 'frame;
             }
             work = Some(entry.work);
@@ -146,8 +147,17 @@ fn frame(
     Ok((Frame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
 }
 
+/// What an entry with its bytes costs.
+fn size(content: &LogContent) -> usize {
+    match content {
+        LogContent::Change { change, .. } => change.as_ref().map_or(32, Vec::len) + 100,
+        LogContent::Decision(decision, attachment) => decision.len() + attachment.as_ref().map_or(0, Vec::len),
+    }
+}
+
 /// Adds an entry to a frame; a device's own changes become ranges of its bundles. Returns what the entry costs.
 fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
+    let bytes = size(&entry.content);
     match entry.content {
         LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device == device && !own_bytes => {
             match entries.last_mut() {
@@ -164,16 +174,14 @@ fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_by
             }
         }
         LogContent::Change { envelope, change: Some(change), .. } => {
-            let bytes = change.len() + 100;
             entries.push(FrameEntry::Change { envelope, change });
             bytes
         }
         LogContent::Change { envelope, hash, change: None, .. } => {
             entries.push(FrameEntry::Erased { envelope, change: hash });
-            132
+            bytes
         }
         LogContent::Decision(decision, attachment) => {
-            let bytes = decision.len() + attachment.as_ref().map_or(0, Vec::len);
             entries.push(FrameEntry::Decision { decision, attachment: attachment.map(Into::into) });
             bytes
         }

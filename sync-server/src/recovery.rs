@@ -22,6 +22,9 @@ use crate::pull::place;
 use crate::storage::{Device, NewEntry, Recovery, Transaction};
 use crate::{Error, Server};
 
+/// Documents that one review of late evidence names at most.
+const REVIEWED: usize = 500;
+
 impl Server {
     /// The recovery that an organisation is in, or the last one it was in.
     ///
@@ -218,8 +221,10 @@ fn take_back(
     });
     let follows = at_end == Some(end.chain);
     let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
-    let (work, mut late) = (db.next_work()?, Vec::new());
+    let mut late = Vec::new();
     for entry in missing {
+        // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
+        let work = db.next_work()?;
         if take_entry(db, organisation, scope, work, entry, !follows)?
             && let FrameEntry::Change { envelope, .. } = entry
         {
@@ -229,8 +234,8 @@ fn take_back(
     if follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
-    if is_late && !late.is_empty() {
-        let review = ReviewCode::LateEvidence.review(late, now);
+    for documents in late.chunks(REVIEWED).filter(|_| is_late) {
+        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Review(review))?;
     }
     Ok(())

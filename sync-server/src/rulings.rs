@@ -2,6 +2,7 @@
 
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, Erasure, Move};
+use farmtally_core::limits::MAX_FRAME_BYTES;
 use farmtally_core::records::ChangeHash;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
@@ -78,6 +79,11 @@ impl Server {
             if !is_known || stored.scope == *to {
                 let reason = format!("{to}: a document of {} can't move there", stored.scope);
                 return Err(Error::Invalid { field: "to", reason });
+            }
+            if stored.saved.len() > MAX_FRAME_BYTES {
+                return Err(Error::TooLarge {
+                    reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move"),
+                });
             }
             let order = Move {
                 document,

@@ -1,13 +1,17 @@
 //! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
 
+use std::sync::Mutex;
+
 use farmtally_core::client::{InboxKind, SyncOutcome};
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::CursorName;
-use farmtally_core::sync::message::{self, FrameEntry, Problem};
+use farmtally_core::sync::message::{self, FrameEntry, News, Problem, SyncResponse};
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{Forger, Market, Person, fingerprint};
+use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, fingerprint};
 
 /// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
 struct Story {
@@ -100,6 +104,34 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         assert!(story.lasts());
         assert_eq!(story.epoch(), 2);
     }
+}
+
+#[test]
+fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
+    let mut story = Story::new(13);
+    for _ in 0..700 {
+        story.asha.weighs(story.farmer, None, &[20_000]);
+    }
+    story.asha.syncs_wholly();
+    // The phones that made it are gone; somebody else gives it back.
+    story.ravi.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.ravi.syncs_wholly();
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    let (bela, code, heard) =
+        (story.market.meets("Bela"), story.market.code("Bela", "dispatcher", "KOLAR"), Mutex::default());
+    bela.client.enrol(&Tap { network: &bela.network, heard: &heard }, ADDRESS, &code, "test phone").expect("enrolled");
+    let mut largest = 0;
+    for (request, response) in heard.into_inner().expect("a lock") {
+        if request.path == "/v1/sync" {
+            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
+            let news: News = decode(&answer.news).expect("news");
+            largest = news.frames.iter().map(|frame| encode(frame).len()).max().max(Some(largest)).unwrap_or(0);
+        }
+    }
+    assert!((FRAME_BYTES / 2..=MAX_FRAME_BYTES).contains(&largest), "{largest}");
+    assert_eq!(fingerprint(&bela.database()), fingerprint(&story.market.server_database()));
 }
 
 #[test]
