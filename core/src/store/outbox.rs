@@ -223,6 +223,21 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
     Ok(statement.query_row((bundle, entry), own).optional()?)
 }
 
+/// Those of a document's sealed changes that are among these, each with its bundle.
+fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, Own)>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
+    )?;
+    let places = statement.query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut found = Vec::new();
+    for place in places {
+        let (bundle, entry) = place?;
+        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
+        found.extend(own.map(|own| (bundle, own)));
+    }
+    Ok(found)
+}
+
 fn leave(db: &Connection, own: &Own) -> Result<(), Error> {
     db.prepare_cached("DELETE FROM outbox WHERE outbox = ?1")?.execute([own.outbox])?;
     Ok(())
@@ -312,6 +327,16 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
+/// The log names a change with its bytes, which may be one of the phone's own: another device handed it over, or the server got it back.
+pub(crate) fn logged_change(db: &Connection, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+    for (bundle, own) in sealed(db, document, &[change])? {
+        take_back(db, &own)?;
+        leave(db, &own)?;
+        answered(db, bundle)?;
+    }
+    Ok(())
+}
+
 /// Puts a change that was held back into its document.
 fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
     if !own.is_held {
@@ -330,18 +355,9 @@ pub(crate) fn returned(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
-    )?;
-    let entries = statement
-        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(u64, u32)>, _>>()?;
-    for (bundle, entry) in entries {
-        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
-        if let Some(own) = own {
-            give_back(db, &own, reason, now)?;
-            answered(db, bundle)?;
-        }
+    for (bundle, own) in sealed(db, document, changes)? {
+        give_back(db, &own, reason, now)?;
+        answered(db, bundle)?;
     }
     Ok(())
 }

@@ -62,15 +62,21 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "server is copied", weight: 3, act: fate::server_is_copied },
     Action { name: "server is backed up", weight: 3, act: fate::server_is_backed_up },
     Action { name: "server goes back", weight: 3, act: fate::server_goes_back },
+    Action { name: "revokes", weight: 3, act: office::revokes },
+    Action { name: "grants", weight: 3, act: office::grants },
+    Action { name: "suspends", weight: 2, act: office::suspends },
+    Action { name: "lifts", weight: 2, act: office::lifts },
+    Action { name: "loses", weight: 3, act: office::loses },
+    Action { name: "finds", weight: 3, act: office::finds },
+    Action { name: "wipes", weight: 2, act: office::wipes },
+    Action { name: "decides", weight: 4, act: office::decides },
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 
 /// What would happen too, but finds something that is not built yet; each with what is missing.
 pub const LEFT_OUT: &[(&str, &str)] = &[
-    ("revoke, suspend, lost, wipe", "there is no such command"),
     ("move a document to another scope", "there is no such decision"),
     ("erase a person", "there is no such command"),
-    ("approve or return held entries", "there is no such command"),
     ("several users on one phone", "an installation has one user"),
     ("packs", "there are none"),
     (
@@ -250,7 +256,8 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
 
 /// Two phones change one delivery without knowing of each other.
 fn two_at_once(world: &mut World, who: usize) {
-    let neighbours = (0..world.phones.len()).filter(|other| *other != who && world.centre(*other) == world.centre(who));
+    let neighbours =
+        world.living().into_iter().filter(|other| *other != who && world.centre(*other) == world.centre(who));
     let neighbours: Vec<usize> = neighbours.collect();
     let Some(other) = world.picks(&neighbours) else { return };
     let is_on = |phone: usize, delivery: &DeliveryId| world.phones[phone].client().delivery(*delivery).is_ok();
@@ -319,7 +326,8 @@ fn carries(world: &mut World, who: usize) {
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
     };
     bundles.retain(|_| !world.once_in(3));
-    let carrier = world.chance.random_range(0..world.phones.len());
+    let living = world.living();
+    let Some(carrier) = world.picks(&living) else { return };
     world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
     let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
         let sql = "SELECT device_id, secret_key, server_key FROM installation";

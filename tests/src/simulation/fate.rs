@@ -90,7 +90,7 @@ pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
 
 /// Somebody new gets a phone and enrols it, over whatever wire, until it works.
 pub(super) fn enrols(world: &mut World, _who: usize) {
-    if world.phones.len() >= 6 {
+    if world.living().len() >= 6 {
         return;
     }
     world.house.machine.relieve();
@@ -175,7 +175,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
 
 /// Another phone gets the same files; both go on, at times with the same thing.
 pub(super) fn is_cloned(world: &mut World, who: usize) {
-    if world.phones.len() >= 6 || world.phones[who].machine.is_dead() {
+    if world.living().len() >= 6 || world.phones[who].machine.is_dead() {
         return;
     }
     let image = world.phones[who].machine.image();
@@ -184,6 +184,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let clone = world.adds_phone(&role, &centre, &image);
     world.phones[who].is_doubled = true;
     world.phones[clone].is_doubled = true;
+    world.phones[clone].is_to_be_wiped = world.phones[who].is_to_be_wiped;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
     if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {

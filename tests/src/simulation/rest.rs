@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::client::SyncOutcome;
+use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
 use farmtally_core::records::{Record, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, Grams, LoadId};
 
 use super::facts::{Fact, Kept, Replica, Sureness, What};
+use super::phone::Phone;
 use super::watch::server_reader;
 use super::world::World;
 use crate::market::fingerprint_of;
@@ -23,7 +24,7 @@ impl World {
         self.house.delivers_stalled(true);
         for _ in 0..ROUNDS {
             let (before, mut is_settled) = (self.kept_by_server(), true);
-            for who in 0..self.phones.len() {
+            for who in self.living() {
                 let report = self.syncs(who, Vec::new()).expect("a sync without faults");
                 is_settled &= report.outcome == SyncOutcome::Complete;
             }
@@ -43,33 +44,11 @@ impl World {
         db.query_row(sql, [], |row| row.get(0)).expect("a count")
     }
 
-    /// The office decides whatever waits. Returns how much it was.
-    fn settles(&mut self) -> u64 {
-        u64::from(self.ends_recovery()) + self.grants_again()
-    }
-
-    /// The office lets a copy of a phone work again that took a new key and since only hands in. Returns how many there were.
-    fn grants_again(&mut self) -> u64 {
-        let mut granted = 0;
-        for who in 0..self.phones.len() {
-            let session = self.phones[who].client().session().expect("an enrolled phone");
-            if session.grant.is_none() {
-                let (role, centre) = (&self.phones[who].role, self.centre(who));
-                let may = role.parse().expect("a role");
-                let server = self.house.server();
-                server.grant(self.house.organisation, session.device_code, role, may, &[centre]).expect("granted");
-                self.counts("met: a copy that only hands in");
-                granted += 1;
-            }
-        }
-        granted
-    }
-
     /// Everything that must hold now.
     pub fn checks_rest(&mut self) {
         let server = fingerprint_of(server_reader(&self.house, &mut self.server_reader));
         let mut fingerprints = Vec::new();
-        for who in 0..self.phones.len() {
+        for who in self.living() {
             let phone = &self.phones[who];
             let status = phone.client().sync_status().expect("a status");
             let backlog = &status.backlog;
@@ -94,7 +73,18 @@ impl World {
         let mut facts = std::mem::take(&mut self.facts);
         let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
         facts.retain_mut(|fact| {
-            let here = server.kept(fact) == Kept::Logged;
+            let kept = server.kept(fact);
+            if kept == Kept::Returned && self.given_back.contains(&fact.document()) {
+                let phone = &self.phones[fact.phone];
+                assert!(
+                    fact.is_gone || is_back(phone, fact),
+                    "{} was sent back, but is nowhere: {}",
+                    phone.name,
+                    fact.what
+                );
+                return false;
+            }
+            let here = kept == Kept::Logged;
             assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {}", fact.what);
             assert!(!here || server.holds(fact), "it is logged, but does not show: {}", fact.what);
             here
@@ -108,7 +98,7 @@ impl World {
                 self.counts("met: a delivery on two loads at once");
             }
         }
-        for phone in &self.phones {
+        for phone in self.phones.iter().filter(|phone| !phone.is_wiped) {
             let mut replica = Replica::new(phone.looks());
             let here = |fact: &&mut Fact| fact.centre == phone.centre;
             for fact in facts.iter_mut().filter(here) {
@@ -132,7 +122,7 @@ impl World {
 
     /// Rows are what a fresh projection of the documents gives.
     fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
-        for (phone, before) in self.phones.iter().zip(fingerprints) {
+        for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped).zip(fingerprints) {
             phone.client().rebuild().expect("rebuilt");
             assert_same(&format!("{} after a rebuild", phone.name), &fingerprint_of(phone.looks()), before);
         }
@@ -146,7 +136,7 @@ impl World {
         if self.phones.iter().any(|phone| phone.is_doubled) {
             return;
         }
-        for phone in &self.phones {
+        for phone in self.phones.iter().filter(|phone| !phone.is_wiped) {
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let mut numbers = BTreeSet::new();
             for (row, _) in rows {
@@ -155,6 +145,14 @@ impl World {
             }
         }
     }
+}
+
+/// Whether a phone has back what the office sent back.
+fn is_back(phone: &Phone, fact: &Fact) -> bool {
+    let inbox = phone.client().inbox().expect("an inbox");
+    let is_it =
+        |item: &InboxItem| matches!(item.kind, InboxKind::Returned { .. }) && item.documents == [fact.document()];
+    inbox.iter().any(is_it)
 }
 
 fn assert_same(what: &str, left: &str, right: &str) {

@@ -106,6 +106,17 @@ impl World {
         }
     }
 
+    /// Everything that a phone promised which was wiped is on the server.
+    pub(super) fn checks_handed_in(&mut self, who: usize) {
+        let server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
+            let may_miss = fact.is_gone || fact.sureness == Sureness::Maybe;
+            let is_there = may_miss || server.kept(fact) != Kept::Nowhere;
+            assert!(is_there, "{} was wiped before it handed in: {}", self.phones[who].name, fact.what);
+            (fact.is_forgotten, fact.is_gone) = (true, true);
+        }
+    }
+
     /// Finds out what may be lost for good, after a phone or the server went back: what is neither on the server, nor in its phone's
     /// bundles, nor known to any other phone.
     pub(super) fn takes_stock(&mut self) {
@@ -121,6 +132,7 @@ impl World {
     /// Notes which device has which code: a code is never given twice.
     pub(super) fn notes_code(&mut self, who: usize) {
         let Some(session) = self.phones[who].client().session() else { return };
+        self.phones[who].is_enrolled = true;
         let first = *self.codes.entry(session.device_code).or_insert(session.device);
         assert_eq!(first, session.device, "two devices have the code {}", session.device_code);
     }

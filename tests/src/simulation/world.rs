@@ -3,13 +3,13 @@
 //! Owns how a schedule begins and how a step runs. What people do is in `action.rs`, what is looked at meanwhile in `watch.rs`, what must hold
 //! in the end in `rest.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport};
-use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, LoadId};
+use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, LoadId};
 use farmtally_core::{Error, ErrorCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -70,6 +70,10 @@ pub struct World {
     pub(super) was_set_back: bool,
     /// Whether it did without its journal, and no recovery was seen since.
     pub(super) is_unaware: bool,
+    /// Users whom the office has suspended.
+    pub(super) suspended: BTreeSet<String>,
+    /// Documents of which the office has sent something back.
+    pub(super) given_back: BTreeSet<DocumentId>,
     /// The weight of the next bag.
     pub(super) next_grams: i64,
     /// How often an action wrote to its phone's disk and to the server's, at most, so far.
@@ -108,6 +112,8 @@ impl World {
             codes: BTreeMap::new(),
             was_set_back: false,
             is_unaware: false,
+            suspended: BTreeSet::new(),
+            given_back: BTreeSet::new(),
             next_grams: 10_000,
             reach: BTreeMap::new(),
             disk_faults: 0,
@@ -204,7 +210,8 @@ impl World {
                 _ => self.chance.random_range(0..120),
             };
             self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
-            let who = self.chance.random_range(0..self.phones.len());
+            let living = self.living();
+            let Some(who) = self.picks(&living) else { break };
             let action = action::pick(&mut self.chance);
             self.plans_faults(who, action);
             self.counts(&format!("action: {}", ACTIONS[action].name));
@@ -307,14 +314,24 @@ impl World {
         }
         self.phones[who].machine.relieve();
         self.tells(Some(who), "died and started again");
-        self.resolves(who);
-        self.looks_at(who);
+        if !self.phones[who].is_wiped {
+            self.notes_wipe(who);
+        }
+        if !self.phones[who].is_wiped {
+            self.resolves(who);
+            self.looks_at(who);
+        }
     }
 
     /// A phone starts on files that were put there.
     pub fn starts_back(&mut self, who: usize) {
         self.phones[who].starts().expect("a phone that starts");
         self.looks_at(who);
+    }
+
+    /// Phones that were not wiped.
+    pub fn living(&self) -> Vec<usize> {
+        (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped).collect()
     }
 
     /// Whether the phone may do more than hand in.
@@ -443,8 +460,12 @@ impl World {
         };
         if !self.phones[who].machine.is_dead() {
             let is_complete = report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
-            self.checks_status(who, is_complete);
-            self.notes_code(who);
+            self.notes_wipe(who);
+            if !self.phones[who].is_wiped {
+                self.checks_status(who, is_complete);
+                self.notes_code(who);
+                self.takes_drafts_up(who);
+            }
         }
         report
     }
