@@ -82,10 +82,12 @@ fn judge(
         }
         let bytes = if has_erased { &kept.to_bytes() } else { bytes };
         db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes, received_at: now })?;
-        let head = db.device(*device)?.and_then(|device| device.head);
-        if head.is_none_or(|head| head.sequence < *sequence) {
-            db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
-        }
+    }
+    // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
+    let head = db.device(*device)?.and_then(|device| device.head);
+    let before = head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
+    if before.0 < *sequence && before.1 == bundle.header.previous {
+        db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
     }
     let mut ingest = Ingest::new(db, organisation, now)?;
     let source = ingest.source(*device, hash)?;

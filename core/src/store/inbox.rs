@@ -144,6 +144,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 received.newest =
                     received.newest.max(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
+                outbox::logged_change(db, envelope.document, Change::hash_of_stripped(change))?;
             }
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));

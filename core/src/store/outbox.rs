@@ -93,10 +93,15 @@ pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> 
     Ok(())
 }
 
-/// The newest bundle's number and hash.
-pub(crate) fn head(db: &Connection) -> Result<Option<(u64, BundleHash)>, Error> {
-    let mut statement = db.prepare_cached("SELECT bundle_seq, hash FROM bundles ORDER BY bundle_seq DESC LIMIT 1")?;
-    Ok(statement.query_row([], |row| Ok((row.get(0)?, BundleHash(row.get(1)?)))).optional()?)
+/// The newest bundle's number, 0 for none, and its hash if this device sealed it: under a new key the chain begins anew, the count goes on.
+pub(crate) fn head(db: &Connection, device: DeviceId) -> Result<(u64, Option<BundleHash>), Error> {
+    let mut statement =
+        db.prepare_cached("SELECT bundle_seq, hash, device_id FROM bundles ORDER BY bundle_seq DESC LIMIT 1")?;
+    let head = statement.query_row([], |row| {
+        let is_own = row.get::<_, DeviceId>(2)? == device;
+        Ok((row.get(0)?, is_own.then_some(BundleHash(row.get(1)?))))
+    });
+    Ok(head.optional()?.unwrap_or((0, None)))
 }
 
 /// A bundle that the server has not answered in full.
@@ -114,12 +119,18 @@ pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Hands bundles over again that the server had and has lost: those that lie behind the newest one that it knows of this device.
-pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Result<(), Error> {
+/// Hands bundles over again that the server had and has lost: those that lie behind the last one up to which it knows all of this device.
+/// Returns whether there are any.
+pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Result<bool, Error> {
     let mut statement = db.prepare_cached(
         "UPDATE bundles SET is_answered = 0 WHERE device_id = ?1 AND bundle_seq > ?2 AND is_answered = 1",
     )?;
-    statement.execute((device, known))?;
+    Ok(statement.execute((device, known))? > 0)
+}
+
+/// Hands everything over again that was sealed under an earlier key: a server that lost this device has lost what it was before, too.
+pub(crate) fn offer_earlier_again(db: &Connection, device: DeviceId) -> Result<(), Error> {
+    db.execute("UPDATE bundles SET is_answered = 0 WHERE device_id <> ?1", [device])?;
     Ok(())
 }
 
@@ -226,6 +237,21 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
     Ok(statement.query_row((bundle, entry), own).optional()?)
 }
 
+/// Those of a document's sealed changes that are among these, each with its bundle.
+fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, Own)>, Error> {
+    let mut statement = db.prepare_cached(
+        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
+    )?;
+    let places = statement.query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut found = Vec::new();
+    for place in places {
+        let (bundle, entry) = place?;
+        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
+        found.extend(own.map(|own| (bundle, own)));
+    }
+    Ok(found)
+}
+
 fn leave(db: &Connection, own: &Own) -> Result<(), Error> {
     db.prepare_cached("DELETE FROM outbox WHERE outbox = ?1")?.execute([own.outbox])?;
     Ok(())
@@ -315,6 +341,16 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
+/// The log names a change with its bytes, which may be one of the phone's own: another device handed it over, or the server got it back.
+pub(crate) fn logged_change(db: &Connection, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+    for (bundle, own) in sealed(db, document, &[change])? {
+        take_back(db, &own)?;
+        leave(db, &own)?;
+        answered(db, bundle)?;
+    }
+    Ok(())
+}
+
 /// Puts a change that was held back into its document.
 fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
     if !own.is_held {
@@ -333,18 +369,9 @@ pub(crate) fn returned(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
-    )?;
-    let entries = statement
-        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(u64, u32)>, _>>()?;
-    for (bundle, entry) in entries {
-        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
-        if let Some(own) = own {
-            give_back(db, &own, reason, now)?;
-            answered(db, bundle)?;
-        }
+    for (bundle, own) in sealed(db, document, changes)? {
+        give_back(db, &own, reason, now)?;
+        answered(db, bundle)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, outbox};
+use super::{Error, decisions, outbox};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
 use crate::records::Change;
@@ -40,19 +40,25 @@ pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Ev
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
-/// Places that were read, from the newest on: each twice as far back as the one before, the first entry last.
+/// Places that were read, from the newest on: each twice as far back as the one before, the oldest that is kept last.
 pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorName>, Error> {
-    let newest: Option<u64> =
-        db.prepare_cached("SELECT max(seq) FROM log_tail WHERE scope = ?1")?.query_row([scope], |row| row.get(0))?;
-    let mut places = Vec::new();
-    let (mut back, newest) = (0, newest.unwrap_or(0));
-    while back < newest {
-        places.extend(place(db, scope, newest - back)?.map(|chain| CursorName {
-            scope: scope.clone(),
-            sequence: newest - back,
-            chain: chain.short(),
-        }));
+    let (oldest, newest): (Option<u64>, Option<u64>) = db
+        .prepare_cached("SELECT min(seq), max(seq) FROM log_tail WHERE scope = ?1")?
+        .query_row([scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Ok(Vec::new()) };
+    let mut sequences = vec![newest];
+    let mut back = 1;
+    while newest - oldest > back {
+        sequences.push(newest - back);
         back = back * 2 + 1;
+    }
+    // Two copies of the server's data contain it: a server that was set back knows at least that one.
+    sequences.push(oldest);
+    sequences.dedup();
+    let mut places = Vec::new();
+    for sequence in sequences {
+        let named = |chain: ChainHash| CursorName { scope: scope.clone(), sequence, chain: chain.short() };
+        places.extend(place(db, scope, sequence)?.map(named));
     }
     Ok(places)
 }
@@ -115,6 +121,17 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
     db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     db.execute("UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", (scope, to, chain.0))?;
+    if let Scope::Device(_) = scope {
+        // A grant of which the server knows nothing any more would get work held.
+        db.execute("DELETE FROM reference WHERE kind IN ('grant', 'revocation', 'suspension', 'order')", [])?;
+        let mut statement = db.prepare("SELECT seq, decision FROM decisions WHERE scope = ?1 ORDER BY seq")?;
+        let mut rows = statement.query([scope])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(decision) = decode::<Decision>(&row.get::<_, Vec<u8>>(1)?) {
+                decisions::apply(db, row.get(0)?, &decision)?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -94,6 +94,8 @@ struct Repair {
     offered: BTreeSet<Scope>,
     /// Scopes that are read again in this run.
     rewound: BTreeSet<Scope>,
+    /// Whether bundles went again in this run because the server had lost them.
+    hands_over_again: bool,
     shows_certificate: bool,
     was_readmitted: bool,
 }
@@ -423,10 +425,11 @@ impl<'a> Exchange<'a> {
         if std::mem::take(&mut self.repair.shows_certificate) {
             self.repair.was_readmitted = true;
             self.freshness = Freshness::Believed;
-            return match response.status {
-                200 => Ok(()),
-                status => Err(problem(status, &response.body, "certificate")),
-            };
+            if response.status != 200 {
+                return Err(problem(response.status, &response.body, "certificate"));
+            }
+            self.sent_up_to = 0;
+            return Ok(self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?);
         }
         match response.status {
             200 if self.packs.asked.is_some() => {
@@ -503,9 +506,9 @@ impl<'a> Exchange<'a> {
             return self.mend(&news.diverged);
         }
         let known = statement.device_head.map_or(0, |head| head.sequence);
-        self.store.write(|db| {
+        let has_lost = self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
-            outbox::offer_again(db, self.installation.device, known)?;
+            let has_lost = outbox::offer_again(db, self.installation.device, known)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
                 safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;
@@ -525,8 +528,11 @@ impl<'a> Exchange<'a> {
                     Some(_) => self.progress.parcels_refused += left,
                 }
             }
-            Ok::<_, Error>(())
+            Ok::<_, Error>(has_lost)
         })?;
+        if has_lost && !std::mem::replace(&mut self.repair.hands_over_again, true) {
+            self.sent_up_to = self.sent_up_to.min(known);
+        }
         let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
         self.carrying.clear();

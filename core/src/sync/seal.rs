@@ -22,14 +22,14 @@ pub(crate) fn seal(
             if transactions.is_empty() {
                 return Ok::<_, Error>(false);
             }
-            let (sequence, previous) = outbox::head(db)?.unwrap_or((0, BundleHash([0; 32])));
+            let (sequence, previous) = outbox::head(db, installation.device)?;
             let clock = &environment.clock;
             let header = Header {
                 version: BUNDLE_VERSION,
                 organisation: installation.organisation,
                 device: installation.device,
                 sequence: sequence + 1,
-                previous,
+                previous: previous.unwrap_or(BundleHash([0; 32])),
                 sealed_at: clock.now(),
                 zone_minutes: clock.zone_minutes(),
                 hybrid,

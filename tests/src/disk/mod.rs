@@ -48,6 +48,18 @@ pub struct DiskPlan {
 #[derive(Clone, Debug, Default)]
 pub struct Image(BTreeMap<String, Arc<Vec<u8>>>);
 
+impl Image {
+    /// The files of a folder of the system, as they would be in a folder of this name.
+    pub fn of(folder: &Path, name: &str) -> Self {
+        let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
+        let named = |file: std::fs::DirEntry| {
+            let content = std::fs::read(file.path()).expect("a file");
+            (format!("{name}/{}", file.file_name().to_string_lossy()), Arc::new(content))
+        };
+        Self(files.map(named).collect())
+    }
+}
+
 /// The disk of one phone or server: the SQLite files under a folder.
 pub struct Machine {
     folder: String,

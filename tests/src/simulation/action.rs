@@ -3,8 +3,6 @@
 //! To add something: a function of the world and a phone, and a line in `ACTIONS`. What a call promises goes through
 //! [`World::promises`]; what it may refuse through [`World::hears`].
 
-use std::collections::BTreeMap;
-
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
 use farmtally_core::records::BagSource;
@@ -18,12 +16,11 @@ use farmtally_core::units::{BagType, DeliveryId, DeviceId, Grams, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::clock::FAR;
-use super::facts::{Sign, Sureness, What};
-use super::house::{Wire, WireFault};
-use super::phone::Copy;
-use super::world::{Said, World, code};
-use crate::disk::Image;
+use super::facts::{Sign, What};
+use super::fate;
+use super::house::WireFault;
+use super::office;
+use super::world::{Said, World};
 use crate::market::ADDRESS;
 use crate::{Forger, bag, reason};
 
@@ -52,37 +49,43 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "closes", weight: 4, act: closes },
     Action { name: "syncs", weight: 26, act: syncs },
     Action { name: "carries", weight: 4, act: carries },
-    Action { name: "restarts", weight: 3, act: restarts },
-    Action { name: "folds back", weight: 3, act: folds_back },
-    Action { name: "clock jumps", weight: 4, act: clock_jumps },
-    Action { name: "server restarts", weight: 2, act: server_restarts },
-    Action { name: "server folds back", weight: 2, act: server_folds_back },
-    Action { name: "server clock jumps", weight: 1, act: server_clock_jumps },
-    Action { name: "enrols", weight: 2, act: enrols },
-    Action { name: "is copied", weight: 2, act: is_copied },
-    Action { name: "goes back to a copy", weight: 1, act: goes_back },
-    Action { name: "is cloned", weight: 2, act: is_cloned },
+    Action { name: "restarts", weight: 3, act: fate::restarts },
+    Action { name: "folds back", weight: 3, act: fate::folds_back },
+    Action { name: "clock jumps", weight: 4, act: fate::clock_jumps },
+    Action { name: "server restarts", weight: 2, act: fate::server_restarts },
+    Action { name: "server folds back", weight: 2, act: fate::server_folds_back },
+    Action { name: "server clock jumps", weight: 1, act: fate::server_clock_jumps },
+    Action { name: "enrols", weight: 2, act: fate::enrols },
+    Action { name: "is copied", weight: 2, act: fate::is_copied },
+    Action { name: "goes back to a copy", weight: 1, act: fate::goes_back },
+    Action { name: "is cloned", weight: 2, act: fate::is_cloned },
+    Action { name: "server is copied", weight: 3, act: fate::server_is_copied },
+    Action { name: "server is backed up", weight: 3, act: fate::server_is_backed_up },
+    Action { name: "server goes back", weight: 3, act: fate::server_goes_back },
+    Action { name: "revokes", weight: 3, act: office::revokes },
+    Action { name: "grants", weight: 3, act: office::grants },
+    Action { name: "suspends", weight: 2, act: office::suspends },
+    Action { name: "lifts", weight: 2, act: office::lifts },
+    Action { name: "loses", weight: 3, act: office::loses },
+    Action { name: "finds", weight: 3, act: office::finds },
+    Action { name: "wipes", weight: 2, act: office::wipes },
+    Action { name: "decides", weight: 4, act: office::decides },
+    Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 
 /// What would happen too, but finds something that is not built yet; each with what is missing.
 pub const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "server goes back to a copy",
-        "a phone ahead of the log ends every sync with an error: there is no repair and no recovery",
-    ),
-    ("revoke, suspend, lost, wipe", "there is no such command"),
     ("move a document to another scope", "there is no such decision"),
     ("erase a person", "there is no such command"),
-    ("approve or return held entries", "there is no such command"),
     ("several users on one phone", "an installation has one user"),
     ("packs", "there are none"),
     (
-        "a draft of a copy, recorded since",
-        "the draft hides the record that comes back, and recording it is stale for ever",
+        "enrolment at a server that went back and does not know it",
+        "without its journal it may give out a device code that the lost copy had given out: nothing tells it before a phone does",
     ),
     (
-        "a bent answer to an enrolment",
-        "nothing signs it: a phone takes over whatever still reads, and can't be enrolled again",
+        "a draft of a copy, recorded since",
+        "the draft hides the record that comes back, and recording it is stale for ever",
     ),
 ];
 
@@ -174,7 +177,7 @@ fn records(world: &mut World, who: usize, delivery: DeliveryId) {
 }
 
 /// Mostly one of the newest: people talk about the same things.
-fn any_delivery(world: &mut World) -> Option<DeliveryId> {
+pub(super) fn any_delivery(world: &mut World) -> Option<DeliveryId> {
     let mut known = world.known_deliveries();
     if !world.once_in(3) {
         known.drain(..known.len().saturating_sub(2));
@@ -188,7 +191,7 @@ fn adds_bag(world: &mut World, who: usize) {
     }
 }
 
-fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
+pub(super) fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let grams = world.weights(1)[0];
     let gross = Grams(grams).try_into().expect("a bag");
@@ -253,7 +256,8 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
 
 /// Two phones change one delivery without knowing of each other.
 fn two_at_once(world: &mut World, who: usize) {
-    let neighbours = (0..world.phones.len()).filter(|other| *other != who && world.centre(*other) == world.centre(who));
+    let neighbours =
+        world.living().into_iter().filter(|other| *other != who && world.centre(*other) == world.centre(who));
     let neighbours: Vec<usize> = neighbours.collect();
     let Some(other) = world.picks(&neighbours) else { return };
     let is_on = |phone: usize, delivery: &DeliveryId| world.phones[phone].client().delivery(*delivery).is_ok();
@@ -322,7 +326,8 @@ fn carries(world: &mut World, who: usize) {
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
     };
     bundles.retain(|_| !world.once_in(3));
-    let carrier = world.chance.random_range(0..world.phones.len());
+    let living = world.living();
+    let Some(carrier) = world.picks(&living) else { return };
     world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
     let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
         let sql = "SELECT device_id, secret_key, server_key FROM installation";
@@ -345,169 +350,4 @@ fn carries(world: &mut World, who: usize) {
     let key = SigningKey::from_bytes(&key);
     let authorization = Authorization::sign(&signed, device, challenge.challenge, &key).to_header();
     world.house.respond(&request(Some(authorization), body));
-}
-
-fn restarts(world: &mut World, who: usize) {
-    world.tells(Some(who), "ends the app and starts it again");
-    world.phones[who].ends();
-    if world.phones[who].machine.is_dead() {
-        return;
-    }
-    let started = world.phones[who].starts();
-    match world.hears(who, "starts the app", started) {
-        Said::Done(()) | Said::Died => {}
-        Said::Refused(_) => {
-            world.phones[who].machine.relieve();
-            world.phones[who].starts().expect("a phone that starts");
-        }
-    }
-}
-
-fn fold_back(path: &std::path::Path, chance: &mut StdRng) {
-    let mode = ["PASSIVE", "RESTART", "TRUNCATE"][chance.random_range(0..3)];
-    // It may fail on a failing disk; then it did not happen.
-    let Ok(db) = rusqlite::Connection::open(path) else { return };
-    let _ = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-}
-
-fn folds_back(world: &mut World, who: usize) {
-    world.tells(Some(who), "folds its log back");
-    fold_back(&world.database(who), &mut world.chance);
-}
-
-fn jump(world: &mut World) -> i64 {
-    const MINUTE: i64 = 60_000;
-    let reach = [10 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE, 2 * FAR][world.chance.random_range(0..4)];
-    world.chance.random_range(-reach..=reach)
-}
-
-fn clock_jumps(world: &mut World, who: usize) {
-    let by = jump(world);
-    world.phones[who].clock.jump(by);
-    world.tells(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
-}
-
-fn server_restarts(world: &mut World, _who: usize) {
-    world.tells(None, "the server restarts");
-    if world.house.machine.is_full() {
-        world.house.machine.relieve();
-    }
-    world.server_reader = None;
-    // A planned crash may hit the stop as well as the start.
-    world.house.restarts();
-}
-
-fn server_folds_back(world: &mut World, _who: usize) {
-    world.tells(None, "the server folds its log back");
-    fold_back(&world.house.database(), &mut world.chance);
-}
-
-fn server_clock_jumps(world: &mut World, _who: usize) {
-    let by = jump(world);
-    world.house.clock.jump(by);
-    world.tells(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
-}
-
-/// Somebody new gets a phone and enrols it, over whatever wire, until it works.
-fn enrols(world: &mut World, _who: usize) {
-    if world.phones.len() >= 6 {
-        return;
-    }
-    world.house.machine.relieve();
-    let code = code(&world.house.server(), world.house.organisation, "clerk", "KOLAR");
-    let who = world.adds_phone("clerk", "KOLAR", &Image::default());
-    world.tells(Some(who), "is new");
-    world.phones[who].starts().expect("a phone");
-    for attempt in 0..4 {
-        let mut plan = if attempt < 3 { world.wire_plan() } else { Vec::new() };
-        // See `LEFT_OUT`.
-        plan.retain(|(fault, _)| *fault != WireFault::AnswerBent);
-        if attempt < 3 {
-            if world.disk_fails() {
-                world.plans_disk_fault(who, 60);
-            }
-        } else {
-            world.house.machine.relieve();
-            world.phones[who].machine.relieve();
-        }
-        let phone = &world.phones[who];
-        let wire = Wire::new(&world.house, &phone.machine, plan);
-        let result = phone.client().enrol(&wire, ADDRESS, &code, "test phone");
-        let is_enrolled = result.is_ok();
-        let happened = format!("enrols over {:?}: {:?}", wire.happened.lock().expect("a lock"), result.err());
-        world.tells(Some(who), &happened);
-        if world.phones[who].machine.is_dead() {
-            world.starts_again(who);
-        }
-        if is_enrolled || world.phones[who].client().session().is_some() {
-            world.phones[who].machine.relieve();
-            break;
-        }
-    }
-    let is_granted =
-        |world: &World| world.phones[who].client().session().is_some_and(|session| session.grant.is_some());
-    if !is_granted(world) {
-        // Enrolled, but the first sync failed: any later one brings the grant.
-        world.house.machine.relieve();
-        world.phones[who].machine.relieve();
-        world.syncs(who, Vec::new());
-    }
-    assert!(world.is_granted(who), "a phone that tried again is enrolled");
-}
-
-/// Somebody keeps a copy of the phone's files, as they are on its disk.
-fn is_copied(world: &mut World, who: usize) {
-    let phone = &world.phones[who];
-    let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
-    world.tells(Some(who), "is copied");
-    world.phones[who].copies.push(copy);
-}
-
-/// The phone is set back to an older copy. What it recorded since is lost with it, unless it knew that the server has it.
-fn goes_back(world: &mut World, who: usize) {
-    let copies = world.phones[who].copies.clone();
-    let Some(copy) = world.picks(&copies) else { return };
-    world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
-    let phone = &mut world.phones[who];
-    phone.ends();
-    phone.machine.revive();
-    phone.machine.put(&copy.image);
-    phone.drafts = copy.drafts;
-    phone.is_doubled = true;
-    // An older copy knows nothing of newer ones.
-    phone.copies.retain(|other| other.facts <= copy.facts);
-    for fact in world.facts.iter_mut().skip(copy.facts) {
-        if fact.phone == who {
-            fact.is_forgotten = true;
-            fact.sureness = if fact.is_logged { fact.sureness } else { Sureness::Maybe };
-        }
-    }
-    let mut recorded = BTreeMap::new();
-    for fact in &world.facts {
-        if let What::Recorded { delivery, .. } = fact.what {
-            recorded.insert(delivery, fact.sureness);
-        }
-    }
-    // What was recorded since is a draft again; nobody records it twice here.
-    world.phones[who].drafts.retain(|draft, _| !recorded.contains_key(draft));
-    world.starts_back(who);
-}
-
-/// Another phone gets the same files; both go on, at times with the same thing.
-fn is_cloned(world: &mut World, who: usize) {
-    if world.phones.len() >= 6 || world.phones[who].machine.is_dead() {
-        return;
-    }
-    let image = world.phones[who].machine.image();
-    let centre = world.centre(who).to_string();
-    let role = world.phones[who].role.clone();
-    let clone = world.adds_phone(&role, &centre, &image);
-    world.phones[who].is_doubled = true;
-    world.phones[clone].is_doubled = true;
-    world.tells(Some(clone), &format!("is a clone of phone {who}"));
-    world.starts_back(clone);
-    if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
-        adds_bag_to(world, who, delivery);
-        adds_bag_to(world, clone, delivery);
-    }
 }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use farmtally_core::records::{Act, Record, Stamp};
+use automerge::{Automerge, ReadDoc};
+use farmtally_core::records::{Act, Change, ChangeHash, Record, Stamp};
+use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// What a call promised; each names the records that it is about.
 #[derive(Clone, Debug)]
@@ -67,8 +69,21 @@ pub enum Sureness {
     Sure,
     /// The phone died within the call: to be found out when it starts again.
     Unsure,
-    /// The phone was set back to an older copy before the server surely had it.
+    /// What had it went back to an older copy or was destroyed, and it may exist nowhere else.
     Maybe,
+}
+
+/// What the server has of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is in the log.
+    Logged,
+    /// It waits for the office.
+    Held,
+    /// The office sent it back, or something that it builds on.
+    Returned,
+    /// Nothing.
+    Nowhere,
 }
 
 /// Something that happened.
@@ -80,12 +95,16 @@ pub struct Fact {
     pub phone: usize,
     /// At which centre.
     pub centre: CentreCode,
+    /// The change that says so; known once the phone was looked at.
+    pub change: Option<ChangeHash>,
     /// Whether it did.
     pub sureness: Sureness,
     /// Whether the phone said that the server's log has it.
     pub is_logged: bool,
-    /// Whether the phone went back to a copy from before it, and need not know of it until it is told.
+    /// Whether the phone went back to a copy from before it or may not read it, and need not know of it until it is told.
     pub is_forgotten: bool,
+    /// Whether it is in no bundle of the phone any more: the phone went back to a copy from before it, or was wiped.
+    pub is_gone: bool,
 }
 
 /// The last two bytes of an id: enough to tell it from the others of a schedule.
@@ -131,6 +150,21 @@ impl Fact {
     }
 }
 
+/// The change that a phone made last to a document, if it was not answered yet.
+pub fn newest_change(phone: &Connection, document: DocumentId) -> Option<ChangeHash> {
+    let sql = "SELECT change FROM outbox WHERE document_id = ?1 ORDER BY action DESC, outbox DESC LIMIT 1";
+    let newest = phone.query_row(sql, [document], |row| row.get::<_, Vec<u8>>(0));
+    newest.optional().expect("a table").map(|change| Change::hash_of_stripped(&change))
+}
+
+/// Changes of a phone that wait for the office, and those that it sent back.
+pub fn put_aside(phone: &Connection) -> BTreeSet<ChangeHash> {
+    let sql = "SELECT change FROM outbox WHERE held_code IS NOT NULL UNION ALL SELECT change FROM returned";
+    let mut statement = phone.prepare_cached(sql).expect("a table");
+    let changes = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
+    changes.map(|change| Change::hash_of_stripped(&change.expect("a row"))).collect()
+}
+
 /// Opens a database to look into it.
 pub fn reader(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database")
@@ -153,6 +187,34 @@ impl<'a> Replica<'a> {
         let db = self.db;
         let read = || records::load(db, document).expect("a document that reads").and_then(|(_, merged)| merged.record);
         self.records.entry(document).or_insert_with(read).as_ref()
+    }
+
+    /// What the server has of a fact. To be asked of the server's database.
+    pub fn kept(&self, fact: &Fact) -> Kept {
+        let is_in = |table: &str| {
+            let sql = format!("SELECT 1 FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
+            let mut statement = self.db.prepare_cached(&sql).expect("a table");
+            let change = fact.change.expect("a change that is known");
+            statement.exists((fact.document(), change.0)).expect("an answer")
+        };
+        let places = [("logged_changes", Kept::Logged), ("held", Kept::Held), ("returned", Kept::Returned)];
+        places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
+    }
+
+    /// Whether a document has a fact's change here, whatever became of it.
+    pub fn knows(&self, fact: &Fact) -> bool {
+        let sql = "SELECT saved FROM documents WHERE document_id = ?1";
+        let saved = self.db.query_row(sql, [fact.document()], |row| row.get::<_, Vec<u8>>(0));
+        let change = automerge::ChangeHash(fact.change.expect("a change that is known").0);
+        saved.optional().expect("a table").is_some_and(|saved| {
+            Automerge::load(&saved).expect("a document that reads").get_change_by_hash(&change).is_some()
+        })
+    }
+
+    /// The scope in which a document is here.
+    pub fn scope(&self, document: DocumentId) -> Option<Scope> {
+        let sql = "SELECT scope FROM documents WHERE document_id = ?1";
+        self.db.query_row(sql, [document], |row| row.get(0)).optional().expect("a table")
     }
 
     /// Whether a fact is true here.

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::clock::SkewedClock;
-use crate::disk::{DiskFault, DiskPlan, Machine};
+use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 
 /// What happens to one request. To add one: a name here and in `ALL`, a line in `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,6 +152,34 @@ impl House {
     /// The server stops in an orderly way and starts again.
     pub fn restarts(&self) {
         drop(lock(&self.server).take());
+        self.starts();
+        if lock(&self.server).is_none() {
+            self.comes_back();
+        }
+    }
+
+    /// The files of the journal.
+    pub fn journal(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = std::fs::read_dir(self.folder.join("journal")).expect("a folder");
+        let paths = files.map(|file| file.expect("a file").path());
+        let mut files: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).expect("a file"))).collect();
+        files.sort();
+        files
+    }
+
+    /// The server stops, and starts again on older data, and on an older journal if one is given.
+    pub fn goes_back(&self, image: &Image, journal: Option<&[(PathBuf, Vec<u8>)]>) {
+        drop(lock(&self.server).take());
+        self.machine.revive();
+        self.machine.put(image);
+        if let Some(journal) = journal {
+            for (path, _) in self.journal() {
+                std::fs::remove_file(path).expect("removed");
+            }
+            for (path, content) in journal {
+                std::fs::write(path, content).expect("written");
+            }
+        }
         self.starts();
         if lock(&self.server).is_none() {
             self.comes_back();

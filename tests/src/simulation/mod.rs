@@ -8,9 +8,13 @@
 pub mod action;
 pub mod clock;
 pub mod facts;
+mod fate;
 pub mod house;
+mod morning;
+mod office;
 pub mod phone;
 mod rest;
+mod watch;
 pub mod world;
 
 use std::cell::RefCell;

@@ -35,6 +35,12 @@ pub struct Phone {
     pub copies: Vec<Copy>,
     /// Whether another phone has the same key, or this one went back in time: receipt numbers may come twice.
     pub is_doubled: bool,
+    /// Whether the office ordered it to destroy what it has.
+    pub is_to_be_wiped: bool,
+    /// Whether it has.
+    pub is_wiped: bool,
+    /// Whether it ever was somebody's.
+    pub is_enrolled: bool,
     client: Option<FieldClient>,
     /// A look into the database, for as long as the app runs.
     reader: OnceCell<Connection>,
@@ -73,6 +79,9 @@ impl Phone {
             drafts: BTreeMap::new(),
             copies: Vec::new(),
             is_doubled: false,
+            is_to_be_wiped: false,
+            is_wiped: false,
+            is_enrolled: false,
             client: None,
             reader: OnceCell::new(),
             chance,
@@ -104,6 +113,7 @@ impl Phone {
     pub fn starts(&mut self) -> Result<(), Error> {
         self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.chance))?);
+        self.is_enrolled |= self.client().session().is_some();
         Ok(())
     }
 }

@@ -1,18 +1,16 @@
 //! The world of one schedule: a server, phones, people's books, and the chance that a seed gives.
 //!
-//! Owns how a schedule begins, how a step runs, and what is looked at after each. What people do is in `action.rs`, what must hold in the
-//! end in `rest.rs`.
+//! Owns how a schedule begins and how a step runs. What people do is in `action.rs`, what is looked at meanwhile in `watch.rs`, what must hold
+//! in the end in `rest.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport, SyncState};
-use farmtally_core::rules::Role;
-use farmtally_core::units::{CentreCode, DeliveryId, LoadId, OrganisationId};
+use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport};
+use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, LoadId};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
@@ -20,11 +18,13 @@ use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
-use super::facts::{Fact, Replica, Sureness, What, reader};
+use super::facts::{Fact, Replica, Sureness, What};
+use super::fate::ServerCopy;
 use super::house::{House, Wire, WireFault};
+use super::morning::{Morning, PEOPLE};
 use super::phone::Phone;
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
-use crate::market::{ADDRESS, REFERENCE, folder};
+use crate::market::folder;
 
 /// What everybody did, one line a step, and how often what happened.
 #[derive(Clone, Debug, Default)]
@@ -37,100 +37,6 @@ pub struct Trace {
 
 /// A trace that outlives a panic.
 pub type SharedTrace = Arc<Mutex<Trace>>;
-
-/// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
-const PEOPLE: [(&str, &str); 6] = [
-    ("dispatcher", "KOLAR"),
-    ("dispatcher", "KOLAR"),
-    ("dispatcher", "KOLAR"),
-    ("field_manager", "KOLAR"),
-    ("clerk", "KOLAR"),
-    ("dispatcher", "MALUR"),
-];
-
-/// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
-struct Morning {
-    organisation: OrganisationId,
-    server: Image,
-    /// What stands beside the data: keys, journal.
-    beside: Vec<(PathBuf, Vec<u8>)>,
-    phones: Vec<Image>,
-    facts: Vec<Fact>,
-    loads: Vec<(LoadId, String)>,
-    next_grams: i64,
-}
-
-static MORNING: OnceLock<Morning> = OnceLock::new();
-
-/// The phone of facts from the morning.
-const NOBODY: usize = usize::MAX;
-
-impl Morning {
-    fn prepare() -> Self {
-        let root = folder();
-        let time: TrueTime = Arc::new(AtomicI64::new(START));
-        let clock = SkewedClock::new(&time, 0);
-        let house_folder = root.path().join("server");
-        let machine = Machine::mount(&house_folder);
-        let server = Server::open(&house_folder, clock.environment(1)).expect("a server");
-        // Whatever the clocks say, there is a season and there are rules.
-        let ever =
-            REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
-        let file = ReferenceFile::parse(&ever).expect("reference data");
-        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
-        let codes: Vec<String> =
-            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
-        drop(server);
-        let house = House::open(house_folder.clone(), machine, clock, organisation, 2);
-        let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
-        for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
-            let who = world.adds_phone(role, centre, &Image::default());
-            world.phones[who].starts().expect("a phone");
-            let wire = Wire::new(&world.house, &world.phones[who].machine, Vec::new());
-            world.phones[who].client().enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
-        }
-        for who in [0, 3, 5] {
-            for act in [action::registers, action::opens, action::weighs, action::syncs] {
-                act(&mut world, who);
-            }
-        }
-        world.comes_to_rest();
-        for fact in &mut world.facts {
-            (fact.phone, fact.is_logged) = (NOBODY, true);
-        }
-        let phones = world.phones.iter_mut().map(|phone| {
-            phone.ends();
-            phone.machine.image()
-        });
-        let phones = phones.collect();
-        world.server_reader = None;
-        world.house.restarts();
-        let mut beside = Vec::new();
-        for folder in std::fs::read_dir(&house_folder).expect("a folder") {
-            let folder = folder.expect("a folder").path();
-            for file in std::fs::read_dir(&folder).expect("files") {
-                let path = file.expect("a file").path();
-                let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();
-                beside.push((name, std::fs::read(path).expect("a file")));
-            }
-        }
-        Self {
-            organisation,
-            server: world.house.machine.image(),
-            beside,
-            phones,
-            facts: std::mem::take(&mut world.facts),
-            loads: std::mem::take(&mut world.loads),
-            next_grams: world.next_grams,
-        }
-    }
-}
-
-/// A code from the office.
-pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
-    let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
-    server.create_code(organisation, &NewCode { user: role.name().to_owned(), role, centres }).expect("a code")
-}
 
 /// How a call ended.
 pub enum Said<T> {
@@ -156,8 +62,20 @@ pub struct World {
     pub facts: Vec<Fact>,
     /// Join codes of loads, with their centre.
     pub loads: Vec<(LoadId, String)>,
+    /// Copies of the server's data, the oldest first.
+    pub(super) server_copies: Vec<ServerCopy>,
+    /// Which device was seen to have which code.
+    pub(super) codes: BTreeMap<DeviceCode, DeviceId>,
+    /// Whether the server ever went back.
+    pub(super) was_set_back: bool,
+    /// Whether it did without its journal, and no recovery was seen since.
+    pub(super) is_unaware: bool,
+    /// Users whom the office has suspended.
+    pub(super) suspended: BTreeSet<String>,
+    /// Documents of which the office has sent something back.
+    pub(super) given_back: BTreeSet<DocumentId>,
     /// The weight of the next bag.
-    next_grams: i64,
+    pub(super) next_grams: i64,
     /// How often an action wrote to its phone's disk and to the server's, at most, so far.
     reach: BTreeMap<usize, (u64, u64)>,
     /// How many actions in a hundred meet a failing disk.
@@ -182,7 +100,7 @@ impl Drop for World {
 
 impl World {
     /// A world without phones, books and faults.
-    fn around(root: TempDir, time: TrueTime, house: House, chance: StdRng, trace: SharedTrace) -> Self {
+    pub(super) fn around(root: TempDir, time: TrueTime, house: House, chance: StdRng, trace: SharedTrace) -> Self {
         Self {
             chance,
             time,
@@ -190,6 +108,12 @@ impl World {
             phones: Vec::new(),
             facts: Vec::new(),
             loads: Vec::new(),
+            server_copies: Vec::new(),
+            codes: BTreeMap::new(),
+            was_set_back: false,
+            is_unaware: false,
+            suspended: BTreeSet::new(),
+            given_back: BTreeSet::new(),
             next_grams: 10_000,
             reach: BTreeMap::new(),
             disk_faults: 0,
@@ -203,7 +127,7 @@ impl World {
 
     /// The world of a seed, in the morning.
     pub fn open(seed: u64, trace: SharedTrace) -> Self {
-        let morning = MORNING.get_or_init(Morning::prepare);
+        let morning = Morning::get();
         let mut chance = StdRng::seed_from_u64(seed);
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
@@ -286,7 +210,8 @@ impl World {
                 _ => self.chance.random_range(0..120),
             };
             self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
-            let who = self.chance.random_range(0..self.phones.len());
+            let living = self.living();
+            let Some(who) = self.picks(&living) else { break };
             let action = action::pick(&mut self.chance);
             self.plans_faults(who, action);
             self.counts(&format!("action: {}", ACTIONS[action].name));
@@ -389,8 +314,13 @@ impl World {
         }
         self.phones[who].machine.relieve();
         self.tells(Some(who), "died and started again");
-        self.resolves(who);
-        self.looks_at(who);
+        if !self.phones[who].is_wiped {
+            self.notes_wipe(who);
+        }
+        if !self.phones[who].is_wiped {
+            self.resolves(who);
+            self.looks_at(who);
+        }
     }
 
     /// A phone starts on files that were put there.
@@ -399,42 +329,9 @@ impl World {
         self.looks_at(who);
     }
 
-    /// Finds out what became of the calls in which a phone died.
-    pub fn resolves(&mut self, who: usize) {
-        let mut replica = Replica::new(self.phones[who].looks());
-        let mut facts = std::mem::take(&mut self.facts);
-        facts.retain_mut(|fact| {
-            if fact.phone != who || fact.sureness != Sureness::Unsure {
-                return true;
-            }
-            fact.sureness = Sureness::Sure;
-            replica.holds(fact)
-        });
-        for fact in facts.iter().filter(|fact| fact.phone == who) {
-            if let What::Recorded { delivery, .. } = fact.what {
-                self.phones[who].drafts.remove(&delivery);
-            }
-        }
-        self.facts = facts;
-    }
-
-    /// What a phone promised must be on it, drafts too.
-    pub fn looks_at(&mut self, who: usize) {
-        let mut replica = Replica::new(self.phones[who].looks());
-        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
-        for fact in self.facts.iter_mut().filter(is_own) {
-            assert!(replica.holds(fact), "{} lost what it promised: {}", self.phones[who].name, fact.what);
-        }
-        drop(replica);
-        for (draft, bags) in &self.phones[who].drafts {
-            let view = self.phones[who].client().delivery(*draft);
-            let view = view.unwrap_or_else(|error| panic!("{} lost the draft {draft}: {error}", self.phones[who].name));
-            let shown: Vec<i64> = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
-            assert!(
-                bags.iter().all(|bag| shown.contains(bag)),
-                "a bag that was called out is lost: {bags:?} {shown:?}"
-            );
-        }
+    /// Phones that were not wiped.
+    pub fn living(&self) -> Vec<usize> {
+        (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped).collect()
     }
 
     /// Whether the phone may do more than hand in.
@@ -445,6 +342,7 @@ impl World {
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
     pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
         let machine = &self.phones[who].machine;
+        let reason = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
         let said = match result {
             Ok(done) => Said::Done(done),
             Err(_) if machine.is_dead() => Said::Died,
@@ -461,7 +359,7 @@ impl World {
         };
         match &said {
             Said::Done(_) => self.tells(Some(who), what),
-            Said::Refused(code) => self.tells(Some(who), &format!("{what}: refused, {code}")),
+            Said::Refused(code) => self.tells(Some(who), &format!("{what}: refused, {code}: {reason}")),
             Said::Died => self.tells(Some(who), &format!("{what}: died")),
         }
         said
@@ -480,9 +378,11 @@ impl World {
             what,
             phone: who,
             centre: self.phones[who].centre.clone(),
+            change: None,
             sureness: Sureness::Sure,
             is_logged: false,
             is_forgotten: false,
+            is_gone: false,
         };
         match self.hears(who, &text, result) {
             Said::Done(done) => {
@@ -493,7 +393,11 @@ impl World {
                 }
                 let here = Replica::new(self.phones[who].looks()).holds(&mut fact);
                 assert!(here, "what was just done is not there: {text}");
-                self.facts.push(fact);
+                fact.change = self.new_change(&fact);
+                // Somebody who joins again changes nothing.
+                if fact.change.is_some() {
+                    self.facts.push(fact);
+                }
                 Some(done)
             }
             Said::Refused(_) => None,
@@ -556,35 +460,14 @@ impl World {
         };
         if !self.phones[who].machine.is_dead() {
             let is_complete = report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
-            self.checks_status(who, is_complete);
+            self.notes_wipe(who);
+            if !self.phones[who].is_wiped {
+                self.checks_status(who, is_complete);
+                self.notes_code(who);
+                self.takes_drafts_up(who);
+            }
         }
         report
-    }
-
-    /// What a phone says the server has must be on the server.
-    fn checks_status(&mut self, who: usize, is_complete: bool) {
-        if !self.is_granted(who) {
-            // It forgets what nobody on it may read any more, once it is handed in.
-            for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
-                fact.is_forgotten = true;
-            }
-            self.phones[who].drafts.clear();
-        }
-        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
-        let phone = &self.phones[who];
-        let mut states = BTreeMap::new();
-        for fact in &mut self.facts {
-            if fact.phone != who || fact.is_logged || fact.is_forgotten || fact.sureness != Sureness::Sure {
-                continue;
-            }
-            let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
-            if *state == SyncState::Logged {
-                fact.is_logged = true;
-                assert!(server.holds(fact), "{} says logged, but the server has it not: {}", phone.name, fact.what);
-            } else {
-                assert!(!is_complete, "{} says complete, but {state:?}: {}", phone.name, fact.what);
-            }
-        }
     }
 
     /// Deliveries that people talk about, with those that only some phones have.
@@ -610,27 +493,4 @@ impl World {
     pub fn database(&self, who: usize) -> PathBuf {
         self.phones[who].database()
     }
-}
-
-/// The server's database, as it is now.
-pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
-    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
-        *kept = None;
-    }
-    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
-}
-
-fn state_of(client: &FieldClient, what: &What) -> SyncState {
-    let state = match what {
-        What::Registered { farmer } => client.farmer(*farmer).map(|view| view.sync),
-        What::Recorded { delivery, .. }
-        | What::BagAdded { delivery, .. }
-        | What::BagVoided { delivery, .. }
-        | What::Moved { delivery, .. }
-        | What::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
-        What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => {
-            client.load(*load).map(|view| view.sync)
-        }
-    };
-    state.unwrap_or_else(|error| panic!("out of view: {what}: {error}"))
 }

@@ -1,0 +1,230 @@
+//! What befalls phones and the server beside failing disks and wires: restarts, wrong clocks, copies, clones.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use farmtally_core::units::DeliveryId;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::action::{adds_bag_to, any_delivery};
+use super::clock::FAR;
+use super::house::Wire;
+use super::morning::code;
+use super::phone::Copy;
+use super::world::{Said, World};
+use crate::disk::Image;
+use crate::market::ADDRESS;
+
+/// A copy of the server's data.
+#[derive(Clone)]
+pub struct ServerCopy {
+    /// The databases.
+    image: Image,
+    /// The journal as it was then.
+    journal: Vec<(PathBuf, Vec<u8>)>,
+    /// Whether the server has verified it, or died over that.
+    is_verified: bool,
+}
+
+pub(super) fn restarts(world: &mut World, who: usize) {
+    world.tells(Some(who), "ends the app and starts it again");
+    world.phones[who].ends();
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    let started = world.phones[who].starts();
+    match world.hears(who, "starts the app", started) {
+        Said::Done(()) | Said::Died => {}
+        Said::Refused(_) => {
+            world.phones[who].machine.relieve();
+            world.phones[who].starts().expect("a phone that starts");
+        }
+    }
+}
+
+fn fold_back(path: &std::path::Path, chance: &mut StdRng) {
+    let mode = ["PASSIVE", "RESTART", "TRUNCATE"][chance.random_range(0..3)];
+    // It may fail on a failing disk; then it did not happen.
+    let Ok(db) = rusqlite::Connection::open(path) else { return };
+    let _ = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+}
+
+pub(super) fn folds_back(world: &mut World, who: usize) {
+    world.tells(Some(who), "folds its log back");
+    fold_back(&world.database(who), &mut world.chance);
+}
+
+fn jump(world: &mut World) -> i64 {
+    const MINUTE: i64 = 60_000;
+    let reach = [10 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE, 2 * FAR][world.chance.random_range(0..4)];
+    world.chance.random_range(-reach..=reach)
+}
+
+pub(super) fn clock_jumps(world: &mut World, who: usize) {
+    let by = jump(world);
+    world.phones[who].clock.jump(by);
+    world.tells(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
+}
+
+pub(super) fn server_restarts(world: &mut World, _who: usize) {
+    world.tells(None, "the server restarts");
+    if world.house.machine.is_full() {
+        world.house.machine.relieve();
+    }
+    world.server_reader = None;
+    // A planned crash may hit the stop as well as the start.
+    world.house.restarts();
+}
+
+pub(super) fn server_folds_back(world: &mut World, _who: usize) {
+    world.tells(None, "the server folds its log back");
+    fold_back(&world.house.database(), &mut world.chance);
+}
+
+pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
+    let by = jump(world);
+    world.house.clock.jump(by);
+    world.tells(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
+}
+
+/// Somebody new gets a phone and enrols it, over whatever wire, until it works.
+pub(super) fn enrols(world: &mut World, _who: usize) {
+    if world.living().len() >= 6 {
+        return;
+    }
+    world.house.machine.relieve();
+    if world.is_recovering() {
+        world.is_unaware = false;
+        return world.tells(None, "the office hands out no code while a recovery lasts");
+    }
+    // See `LEFT_OUT`.
+    if world.is_unaware {
+        return;
+    }
+    let code = code(&world.house.server(), world.house.organisation, "clerk", "KOLAR");
+    let who = world.adds_phone("clerk", "KOLAR", &Image::default());
+    world.tells(Some(who), "is new");
+    world.phones[who].starts().expect("a phone");
+    for attempt in 0..4 {
+        let plan = if attempt < 3 { world.wire_plan() } else { Vec::new() };
+        if attempt < 3 {
+            if world.disk_fails() {
+                world.plans_disk_fault(who, 60);
+            }
+        } else {
+            world.house.machine.relieve();
+            world.phones[who].machine.relieve();
+            // What stalled may have told the server since that it was set back.
+            world.ends_recovery();
+        }
+        let phone = &world.phones[who];
+        let wire = Wire::new(&world.house, &phone.machine, plan);
+        let result = phone.client().enrol(&wire, ADDRESS, &code, "test phone");
+        let is_enrolled = result.is_ok();
+        let happened = format!("enrols over {:?}: {:?}", wire.happened.lock().expect("a lock"), result.err());
+        world.tells(Some(who), &happened);
+        if world.phones[who].machine.is_dead() {
+            world.starts_again(who);
+        }
+        if is_enrolled || world.phones[who].client().session().is_some() {
+            world.phones[who].machine.relieve();
+            break;
+        }
+    }
+    if !world.is_granted(who) {
+        // Enrolled, but the first sync failed: any later one brings the grant.
+        world.house.machine.relieve();
+        world.phones[who].machine.relieve();
+        world.syncs(who, Vec::new());
+    }
+    assert!(world.is_granted(who), "a phone that tried again is enrolled");
+    world.notes_code(who);
+}
+
+/// Somebody keeps a copy of the phone's files, as they are on its disk.
+pub(super) fn is_copied(world: &mut World, who: usize) {
+    let phone = &world.phones[who];
+    let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
+    world.tells(Some(who), "is copied");
+    world.phones[who].copies.push(copy);
+}
+
+/// The phone is set back to an older copy. What it recorded since is lost with it, unless it knew that the server has it.
+pub(super) fn goes_back(world: &mut World, who: usize) {
+    let copies = world.phones[who].copies.clone();
+    let Some(copy) = world.picks(&copies) else { return };
+    world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
+    let phone = &mut world.phones[who];
+    phone.ends();
+    phone.machine.revive();
+    phone.machine.put(&copy.image);
+    phone.drafts = copy.drafts;
+    phone.is_doubled = true;
+    // An older copy knows nothing of newer ones.
+    phone.copies.retain(|other| other.facts <= copy.facts);
+    for fact in world.facts.iter_mut().skip(copy.facts).filter(|fact| fact.phone == who) {
+        (fact.is_forgotten, fact.is_gone) = (true, true);
+    }
+    // What was recorded since is a draft again; nobody records it twice here.
+    let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
+    world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
+    world.starts_back(who);
+    world.takes_stock();
+}
+
+/// Another phone gets the same files; both go on, at times with the same thing.
+pub(super) fn is_cloned(world: &mut World, who: usize) {
+    if world.living().len() >= 6 || world.phones[who].machine.is_dead() {
+        return;
+    }
+    let image = world.phones[who].machine.image();
+    let centre = world.centre(who).to_string();
+    let role = world.phones[who].role.clone();
+    let clone = world.adds_phone(&role, &centre, &image);
+    world.phones[who].is_doubled = true;
+    world.phones[clone].is_doubled = true;
+    world.phones[clone].is_to_be_wiped = world.phones[who].is_to_be_wiped;
+    world.tells(Some(clone), &format!("is a clone of phone {who}"));
+    world.starts_back(clone);
+    if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
+        adds_bag_to(world, who, delivery);
+        adds_bag_to(world, clone, delivery);
+    }
+}
+
+/// Somebody copies the server's files, as they are on its disk.
+pub(super) fn server_is_copied(world: &mut World, _who: usize) {
+    world.tells(None, "the server is copied");
+    let copy = ServerCopy { image: world.house.machine.image(), journal: world.house.journal(), is_verified: false };
+    world.server_copies.push(copy);
+}
+
+/// The office makes a copy of the server's data and has it verified.
+pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
+    let folder = world.root().join(format!("copy-{}", world.server_copies.len()));
+    let (server, journal) = (world.house.server(), world.house.journal());
+    let result = server.back_up(&folder).and_then(|()| server.verify(&folder));
+    drop(server);
+    let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
+    if is_verified && folder.exists() {
+        world.server_copies.push(ServerCopy { image: Image::of(&folder, "data"), journal, is_verified });
+    }
+}
+
+/// The server goes back to an older copy of its data, with its journal or without; never to one from before the older of the two newest that
+/// were verified.
+pub(super) fn server_goes_back(world: &mut World, _who: usize) {
+    let verified = world.server_copies.iter().enumerate().filter(|(_, copy)| copy.is_verified);
+    let first = verified.map(|(number, _)| number).rev().nth(1).unwrap_or(0);
+    let numbers: Vec<usize> = (first..world.server_copies.len()).collect();
+    let Some(number) = world.picks(&numbers) else { return };
+    let has_journal = world.once_in(2);
+    let with = if has_journal { "its journal" } else { "the journal of then" };
+    world.tells(None, &format!("the server goes back to copy {number}, with {with}"));
+    world.counts(&format!("met: a server that went back with {with}"));
+    let copy = world.server_copies[number].clone();
+    (world.server_reader, world.was_set_back, world.is_unaware) = (None, true, !has_journal);
+    world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
+    world.takes_stock();
+}

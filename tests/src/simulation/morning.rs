@@ -1,0 +1,117 @@
+//! The morning of every schedule: a server, enrolled phones, and some work done that everybody knows of. Made once and copied.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
+
+use farmtally_core::rules::Role;
+use farmtally_core::units::{LoadId, OrganisationId};
+use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::action;
+use super::clock::{START, SkewedClock, TrueTime};
+use super::facts::Fact;
+use super::house::{House, Wire};
+use super::world::{SharedTrace, World};
+use crate::disk::{Image, Machine};
+use crate::market::{ADDRESS, REFERENCE, folder};
+
+/// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
+pub(super) const PEOPLE: [(&str, &str); 6] = [
+    ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("dispatcher", "KOLAR"),
+    ("field_manager", "KOLAR"),
+    ("clerk", "KOLAR"),
+    ("dispatcher", "MALUR"),
+];
+
+/// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
+pub(super) struct Morning {
+    pub(super) organisation: OrganisationId,
+    pub(super) server: Image,
+    /// What stands beside the data: keys, journal.
+    pub(super) beside: Vec<(PathBuf, Vec<u8>)>,
+    pub(super) phones: Vec<Image>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) loads: Vec<(LoadId, String)>,
+    pub(super) next_grams: i64,
+}
+
+/// The phone of facts from the morning.
+const NOBODY: usize = usize::MAX;
+
+impl Morning {
+    /// The morning, made at the first call.
+    pub(super) fn get() -> &'static Self {
+        static MORNING: OnceLock<Morning> = OnceLock::new();
+        MORNING.get_or_init(Self::prepare)
+    }
+
+    fn prepare() -> Self {
+        let root = folder();
+        let time: TrueTime = Arc::new(AtomicI64::new(START));
+        let clock = SkewedClock::new(&time, 0);
+        let house_folder = root.path().join("server");
+        let machine = Machine::mount(&house_folder);
+        let server = Server::open(&house_folder, clock.environment(1)).expect("a server");
+        // Whatever the clocks say, there is a season and there are rules.
+        let ever =
+            REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
+        let file = ReferenceFile::parse(&ever).expect("reference data");
+        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let codes: Vec<String> =
+            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
+        drop(server);
+        let house = House::open(house_folder.clone(), machine, clock, organisation, 2);
+        let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
+        for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
+            let who = world.adds_phone(role, centre, &Image::default());
+            world.phones[who].starts().expect("a phone");
+            let wire = Wire::new(&world.house, &world.phones[who].machine, Vec::new());
+            world.phones[who].client().enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
+        }
+        for who in [0, 3, 5] {
+            for act in [action::registers, action::opens, action::weighs, action::syncs] {
+                act(&mut world, who);
+            }
+        }
+        world.comes_to_rest();
+        for fact in &mut world.facts {
+            (fact.phone, fact.is_logged) = (NOBODY, true);
+        }
+        let phones = world.phones.iter_mut().map(|phone| {
+            phone.ends();
+            phone.machine.image()
+        });
+        let phones = phones.collect();
+        world.server_reader = None;
+        world.house.restarts();
+        let mut beside = Vec::new();
+        for folder in std::fs::read_dir(&house_folder).expect("a folder") {
+            let folder = folder.expect("a folder").path();
+            for file in std::fs::read_dir(&folder).expect("files") {
+                let path = file.expect("a file").path();
+                let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();
+                beside.push((name, std::fs::read(path).expect("a file")));
+            }
+        }
+        Self {
+            organisation,
+            server: world.house.machine.image(),
+            beside,
+            phones,
+            facts: std::mem::take(&mut world.facts),
+            loads: std::mem::take(&mut world.loads),
+            next_grams: world.next_grams,
+        }
+    }
+}
+
+/// A code from the office.
+pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
+    let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
+    server.create_code(organisation, &NewCode { user: role.name().to_owned(), role, centres }).expect("a code")
+}

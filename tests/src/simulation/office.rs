@@ -1,0 +1,223 @@
+//! What the office does by command.
+
+use farmtally_core::client::InboxKind;
+use farmtally_core::decisions::Order;
+use farmtally_core::units::{DocumentId, GrantId};
+use farmtally_sync_server::{Error, Server};
+
+use super::facts::What;
+use super::world::World;
+
+impl World {
+    /// Judges the end of a command: done, or the server died or has no room, or refused. Anything else is a defect.
+    pub(super) fn hears_office<T>(&mut self, what: &str, result: Result<T, Error>) -> Option<T> {
+        match result {
+            Ok(done) => {
+                self.tells(None, &format!("the office {what}"));
+                Some(done)
+            }
+            Err(error) => {
+                let is_troubled = self.house.machine.is_dead() || self.house.machine.is_full();
+                let is_refused = matches!(error, Error::Recovering | Error::Invalid { .. } | Error::NotFound { .. });
+                assert!(is_troubled || is_refused, "the office could not do this: {what}: {error}");
+                self.tells(None, &format!("the office {what}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Whether the server has lost data and waits for phones to give it back.
+    pub(super) fn is_recovering(&self) -> bool {
+        let recovery = self.house.server().recovery(self.house.organisation).expect("a state");
+        recovery.is_some_and(|recovery| recovery.ended_at.is_none())
+    }
+
+    /// Ends a recovery, if one lasts. Returns whether one did.
+    pub(super) fn ends_recovery(&mut self) -> bool {
+        if !self.is_recovering() {
+            return false;
+        }
+        let result = self.house.server().end_recovery(self.house.organisation);
+        self.hears_office("ends the recovery", result).is_some()
+    }
+}
+
+impl World {
+    /// Orders a phone to do something about itself.
+    fn orders(&mut self, who: usize, order: Order) -> bool {
+        let Some(session) = self.phones[who].client().session() else { return false };
+        let result = self.house.server().order(self.house.organisation, session.device_code, order);
+        self.hears_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some()
+    }
+
+    /// Lets the phone's user work there.
+    fn grants(&mut self, who: usize) -> Option<GrantId> {
+        let session = self.phones[who].client().session()?;
+        let (role, centre) = (self.phones[who].role.clone(), self.centre(who));
+        let may = role.parse().expect("a role");
+        let server = self.house.server();
+        let result = server.grant(self.house.organisation, session.device_code, &role, may, &[centre]);
+        drop(server);
+        self.hears_office(&format!("grants to {}", self.phones[who].name), result)
+    }
+
+    /// Suspends a user or lifts it.
+    fn suspends(&mut self, user: &str, is_suspended: bool) {
+        let result = self.house.server().suspend(self.house.organisation, user, is_suspended);
+        let what = if is_suspended { "suspends" } else { "lifts the suspension of" };
+        self.hears_office(&format!("{what} every {user}"), result);
+    }
+
+    /// Decides about what is held of a document: takes it in, or sends it back. What can't be taken in goes back.
+    fn decides(&mut self, document: DocumentId) {
+        let (server, organisation) = (self.house.server(), self.house.organisation);
+        let approve = |server: &Server| server.approve(organisation, document, None);
+        if !self.once_in(3) && self.hears_office("takes in what is held", approve(&server)).is_some() {
+            return self.counts("met: held work that was taken in");
+        }
+        // A server that dies may have done it all the same.
+        self.given_back.insert(document);
+        let result = server.give_back(organisation, document, None, "weigh it again");
+        if self.hears_office("sends back what is held", result).is_some() {
+            self.counts("met: held work that was sent back");
+        }
+    }
+
+    /// Documents of which something is held.
+    fn held(&self) -> Vec<DocumentId> {
+        let held = self.house.server().held(self.house.organisation).expect("a list");
+        let mut documents: Vec<DocumentId> = held.into_iter().map(|entry| entry.document).collect();
+        documents.dedup();
+        documents
+    }
+
+    /// The office decides whatever waits, and lets everybody work again. Returns how much there was to do.
+    pub(super) fn settles(&mut self) -> usize {
+        let mut done = usize::from(self.ends_recovery());
+        for who in self.living() {
+            let client = self.phones[who].client();
+            let session = client.session().expect("an enrolled phone");
+            let orders = &client.reference().orders;
+            if orders.iter().any(|order| order.device == session.device && order.order == Order::Lost) {
+                done += usize::from(self.orders(who, Order::Work));
+            }
+            if session.grant.is_none() {
+                let role = self.phones[who].role.clone();
+                if self.suspended.contains(&role) {
+                    self.suspends(&role, false);
+                }
+                self.grants(who).expect("granted");
+                self.counts("met: a copy that only hands in");
+                done += 1;
+            }
+        }
+        for document in self.held() {
+            self.decides(document);
+            done += 1;
+        }
+        done
+    }
+
+    /// Notes that a phone destroyed all that it had: drafts are at the office then, and everything else is logged or held.
+    pub(super) fn notes_wipe(&mut self, who: usize) {
+        let phone = &self.phones[who];
+        if phone.is_wiped || !phone.is_enrolled || phone.client().session().is_some() {
+            return;
+        }
+        self.tells(Some(who), "is wiped");
+        self.counts("met: a phone that was wiped");
+        let server = self.house.server();
+        let held = server.held(self.house.organisation).expect("a list");
+        for draft in std::mem::take(&mut self.phones[who].drafts).into_keys() {
+            let document = DocumentId::from(draft);
+            let is_there = held.iter().any(|entry| entry.document == document) || self.given_back.contains(&document);
+            assert!(is_there, "{} was wiped before its draft was handed in: {draft}", self.phones[who].name);
+        }
+        self.phones[who].is_wiped = true;
+        self.phones[who].copies.clear();
+        self.checks_handed_in(who);
+    }
+
+    /// What the office sent back is with its author: a delivery as a draft, anything else as a note.
+    pub(super) fn takes_drafts_up(&mut self, who: usize) {
+        let phone = &self.phones[who];
+        for item in phone.client().inbox().expect("an inbox") {
+            let InboxKind::Returned { draft: Some(draft), .. } = item.kind else { continue };
+            let recorded = self.facts.iter().find_map(|fact| match &fact.what {
+                What::Recorded { delivery, bags, .. } if item.documents == [(*delivery).into()] => Some(bags.clone()),
+                _ => None,
+            });
+            let is_recorded = self.known_deliveries().contains(&draft);
+            if let (Some(bags), false) = (recorded, is_recorded) {
+                self.phones[who].drafts.insert(draft, bags);
+            }
+        }
+    }
+}
+
+/// The office revokes the grant that a phone's user has.
+pub(super) fn revokes(world: &mut World, who: usize) {
+    let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant) else { return };
+    let result = world.house.server().revoke(world.house.organisation, grant.grant);
+    world.hears_office(&format!("revokes the grant of {}", world.phones[who].name), result);
+}
+
+/// The office lets a phone's user work again who may not.
+pub(super) fn grants(world: &mut World, who: usize) {
+    if !world.is_granted(who) {
+        world.grants(who);
+    }
+}
+
+/// The office suspends a user on all phones.
+pub(super) fn suspends(world: &mut World, who: usize) {
+    let user = world.phones[who].role.clone();
+    world.suspended.insert(user.clone());
+    world.suspends(&user, true);
+}
+
+/// The office lifts a suspension.
+pub(super) fn lifts(world: &mut World, _who: usize) {
+    let users: Vec<String> = world.suspended.iter().cloned().collect();
+    if let Some(user) = world.picks(&users) {
+        world.suspends(&user, false);
+    }
+}
+
+/// A phone is lost; its user may not know of it.
+pub(super) fn loses(world: &mut World, who: usize) {
+    if !world.phones[who].is_to_be_wiped {
+        world.orders(who, Order::Lost);
+    }
+}
+
+/// A phone is found again.
+pub(super) fn finds(world: &mut World, who: usize) {
+    let orders = &world.phones[who].client().reference().orders;
+    if orders.iter().any(|order| order.order == Order::Lost) {
+        world.orders(who, Order::Work);
+    }
+}
+
+/// A phone is given away, at its next contact.
+pub(super) fn wipes(world: &mut World, who: usize) {
+    if world.living().len() > 1 {
+        world.phones[who].is_to_be_wiped = true;
+        world.orders(who, Order::Wipe);
+    }
+}
+
+/// The office decides about something that is held.
+pub(super) fn decides(world: &mut World, _who: usize) {
+    let held = world.held();
+    if let Some(document) = world.picks(&held) {
+        world.decides(document);
+    }
+}
+
+/// The office ends a recovery, whoever is still away.
+pub(super) fn recovery_ends(world: &mut World, _who: usize) {
+    if world.ends_recovery() {
+        world.counts("met: a recovery that the office ended");
+    }
+}

@@ -1,0 +1,163 @@
+//! What is looked at while a schedule lives: whatever was promised is still there, and nobody says logged of what the server does not have.
+
+use std::collections::BTreeMap;
+
+use farmtally_core::client::{Access, FieldClient, SyncState};
+use farmtally_core::decisions::Order;
+use farmtally_core::records::ChangeHash;
+use rusqlite::Connection;
+
+use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside, reader};
+use super::house::House;
+use super::world::World;
+
+impl World {
+    /// Finds out what became of the calls in which a phone died.
+    pub fn resolves(&mut self, who: usize) {
+        let mut replica = Replica::new(self.phones[who].looks());
+        let open = |fact: &mut Fact| fact.phone == who && fact.change.is_none();
+        for mut fact in self.facts.extract_if(.., open).collect::<Vec<_>>() {
+            let here = replica.holds(&mut fact);
+            assert!(here || fact.sureness == Sureness::Unsure, "it died and forgot what it promised: {}", fact.what);
+            (fact.sureness, fact.change) = (Sureness::Sure, self.new_change(&fact));
+            if here && fact.change.is_some() {
+                self.facts.push(fact);
+            }
+        }
+        for fact in self.facts.iter().filter(|fact| fact.phone == who) {
+            if let What::Recorded { delivery, .. } = fact.what {
+                self.phones[who].drafts.remove(&delivery);
+            }
+        }
+    }
+
+    /// The change that a fact just made, if it made one: the newest of its document on the phone, unless another fact did.
+    pub(super) fn new_change(&self, fact: &Fact) -> Option<ChangeHash> {
+        let newest = newest_change(self.phones[fact.phone].looks(), fact.document());
+        newest.filter(|change| self.facts.iter().all(|other| other.change != Some(*change)))
+    }
+
+    /// What a phone promised must be on it, drafts too, unless the office has it to decide about.
+    pub fn looks_at(&mut self, who: usize) {
+        let phone = &self.phones[who];
+        let mut replica = Replica::new(phone.looks());
+        let aside = put_aside(phone.looks());
+        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
+        for fact in self.facts.iter_mut().filter(is_own) {
+            let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
+            assert!(is_aside || replica.holds(fact), "{} lost what it promised: {}", phone.name, fact.what);
+        }
+        if !self.is_granted(who) || phone.client().access() == Access::Locked {
+            return;
+        }
+        for (draft, bags) in &phone.drafts {
+            let view = phone.client().delivery(*draft);
+            let view = view.unwrap_or_else(|error| panic!("{} lost the draft {draft}: {error}", phone.name));
+            let shown: Vec<i64> = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+            assert!(
+                bags.iter().all(|bag| shown.contains(bag)),
+                "a bag that was called out is lost: {bags:?} {shown:?}"
+            );
+        }
+    }
+
+    /// Whether the office's orders and grants let the phone's user read.
+    pub fn may_read(&self, who: usize) -> bool {
+        let reference = self.phones[who].client().reference();
+        let orders = |device| reference.orders.iter().filter(move |order| order.device == device);
+        let is_barred = |device| orders(device).any(|order| matches!(order.order, Order::Lost | Order::Wipe));
+        self.phones[who].client().session().is_some_and(|session| session.grant.is_some() && !is_barred(session.device))
+    }
+
+    /// What a phone says the server has must be on the server.
+    pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
+        if !self.may_read(who) {
+            // It forgets what nobody on it may read any more, once it is handed in.
+            for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
+                fact.is_forgotten = true;
+            }
+        }
+        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let phone = &self.phones[who];
+        let mut states = BTreeMap::new();
+        for fact in &mut self.facts {
+            if fact.phone != who || fact.is_logged || fact.is_gone || fact.sureness != Sureness::Sure {
+                continue;
+            }
+            let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
+            match state {
+                Some(SyncState::Logged) => {
+                    let kept = server.kept(fact);
+                    fact.is_logged = kept == Kept::Logged;
+                    let is_there = kept == Kept::Returned || fact.is_logged && server.holds(fact);
+                    // A phone that was not told yet that the server went back knows what it was told before.
+                    let is_there = is_there || kept == Kept::Nowhere && self.was_set_back && !is_complete;
+                    assert!(is_there, "{} says logged, but the server has it not: {}", phone.name, fact.what);
+                }
+                Some(SyncState::Unsent | SyncState::Sent) if is_complete => {
+                    panic!("{} says complete, but {state:?}: {}", phone.name, fact.what)
+                }
+                Some(SyncState::Held { .. }) | None if is_complete => {
+                    let is_there = server.kept(fact) != Kept::Nowhere;
+                    assert!(is_there, "{} says complete, but the server has it not: {}", phone.name, fact.what);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Everything that a phone promised which was wiped is on the server.
+    pub(super) fn checks_handed_in(&mut self, who: usize) {
+        let server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
+            let may_miss = fact.is_gone || fact.sureness == Sureness::Maybe;
+            let is_there = may_miss || server.kept(fact) != Kept::Nowhere;
+            assert!(is_there, "{} was wiped before it handed in: {}", self.phones[who].name, fact.what);
+            (fact.is_forgotten, fact.is_gone) = (true, true);
+        }
+    }
+
+    /// Finds out what may be lost for good, after a phone or the server went back: what is neither on the server, nor in its phone's
+    /// bundles, nor known to any other phone.
+    pub(super) fn takes_stock(&mut self) {
+        let server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let phones: Vec<Replica<'_>> = self.phones.iter().map(|phone| Replica::new(phone.looks())).collect();
+        for fact in self.facts.iter_mut().filter(|fact| fact.is_gone && fact.sureness == Sureness::Sure) {
+            if server.kept(fact) == Kept::Nowhere && !phones.iter().any(|phone| phone.knows(fact)) {
+                fact.sureness = Sureness::Maybe;
+            }
+        }
+    }
+
+    /// Notes which device has which code: a code is never given twice.
+    pub(super) fn notes_code(&mut self, who: usize) {
+        let Some(session) = self.phones[who].client().session() else { return };
+        self.phones[who].is_enrolled = true;
+        let first = *self.codes.entry(session.device_code).or_insert(session.device);
+        assert_eq!(first, session.device, "two devices have the code {}", session.device_code);
+    }
+}
+
+/// The server's database, as it is now.
+pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
+    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
+        *kept = None;
+    }
+    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
+}
+
+/// How far a phone says a record is; nothing if it does not show it.
+fn state_of(client: &FieldClient, what: &What) -> Option<SyncState> {
+    let state = match what {
+        What::Registered { farmer } => client.farmer(*farmer).map(|view| view.sync),
+        What::Recorded { delivery, .. }
+        | What::BagAdded { delivery, .. }
+        | What::BagVoided { delivery, .. }
+        | What::Moved { delivery, .. }
+        | What::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
+        What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => {
+            client.load(*load).map(|view| view.sync)
+        }
+    };
+    state.ok()
+}
