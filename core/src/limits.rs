@@ -30,9 +30,9 @@ pub const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 pub const MAX_PARCELS: usize = 16;
 /// What one phone carries for others, in bytes of parcels (hard).
 pub const MAX_CARRIED_BYTES: usize = 16 * 1024 * 1024;
-/// Answered bundles that a phone keeps as long as its server has no two verified copies, in bytes (soft: the oldest go first).
+/// Answered bundles that a phone keeps at most, until two verified copies of its server's data contain them, in bytes (the oldest go first).
 pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
-/// Entries of each log that a phone keeps as long as its server has no two verified copies (soft: the oldest go first).
+/// Entries of each log that a phone keeps at most, until two verified copies of its server's data contain them (the oldest go first).
 pub const MAX_KEPT_ENTRIES: u64 = 200_000;
 /// The largest QR frame: fits a code of version 20 with correction level M in byte mode, which takes 666 (ISO/IEC 18004).
 pub const QR_FRAME_BYTES: usize = 600;

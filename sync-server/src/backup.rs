@@ -61,10 +61,26 @@ impl Server {
     }
 }
 
-/// The older of the newest two verified copies: everything in it is safe.
+/// What both of the newest two verified copies contain, under the time of the older.
 pub(crate) fn safe_copy(db: &mut dyn Transaction) -> Result<Option<Copied>, Error> {
-    let mut copies = db.backups(COPIES)?;
-    Ok(if copies.len() == COPIES { copies.pop() } else { None })
+    let copies = db.backups(COPIES)?;
+    let [newer, older] = copies.as_slice() else { return Ok(None) };
+    // Not simply the older: a copy that was brought back under another time may contain less than an older one.
+    let mut safe = older.clone();
+    safe.places.retain_mut(|place| {
+        let other = newer.places.iter().find(|other| other.scope == place.scope);
+        other.is_some_and(|other| {
+            if other.sequence < place.sequence {
+                place.clone_from(other);
+            }
+            true
+        })
+    });
+    for (device, sequence) in &mut safe.devices {
+        let other = newer.devices.iter().find(|(id, _)| id == device);
+        *sequence = (*sequence).min(other.map_or(0, |(_, other)| *other));
+    }
+    Ok(Some(safe))
 }
 
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.

@@ -433,6 +433,11 @@ impl<'a> Ingest<'a> {
                     lane.push(held);
                     continue;
                 }
+                if self.db.place_of(document, held.change)?.is_some() {
+                    // Another device had handed the same change over.
+                    approved.push(held);
+                    continue;
+                }
                 let kind = Kind::from_number(entry.envelope.kind);
                 // Each by itself: a lane may be larger than a frame.
                 self.work = self.db.next_work()?;

@@ -55,6 +55,7 @@ impl Journal {
     /// The last acknowledged place of each log. The file is made short again on the way.
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
+        let _locked = self.locked()?;
         let lines = self.lines(&name)?;
         let mut heads = BTreeMap::new();
         for cursor in lines.iter().filter_map(|line| read_line(line)) {
@@ -84,6 +85,13 @@ impl Journal {
         Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
     }
 
+    /// Held by whoever writes: another process may append while this one makes a file short.
+    fn locked(&self) -> Result<File, Error> {
+        let file = File::create(self.folder.join("lock")).map_err(unusable)?;
+        file.lock().map_err(unusable)?;
+        Ok(file)
+    }
+
     fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {
@@ -104,6 +112,7 @@ impl Journal {
     }
 
     fn append(&self, name: &str, line: &str) -> Result<(), Error> {
+        let _locked = self.locked()?;
         let open = || -> std::io::Result<File> {
             let mut file = OpenOptions::new().create(true).append(true).open(self.folder.join(name))?;
             // A line break first: what a crash left of a line must not swallow this one.

@@ -44,6 +44,9 @@ struct Index {
     /// Absent after an erasure, until somebody needs them.
     #[n(2)]
     persons: Option<Vec<PartHash>>,
+    /// How many documents were erased when these were made.
+    #[n(3)]
+    erased: u64,
 }
 
 impl Packs {
@@ -70,6 +73,19 @@ impl Packs {
 
     /// Drops what is about persons, in all scopes, for they may have moved; the next phone that begins has it made again.
     pub(crate) fn forget_persons(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.forget_persons_unless(organisation, |_| false)
+    }
+
+    /// Drops what is about persons and was made before somebody was erased: the process that erased may have died before it could.
+    pub(crate) fn forget_outdated_persons(&self, organisation: OrganisationId, erased: u64) -> Result<(), Error> {
+        self.forget_persons_unless(organisation, |index| index.erased == erased)
+    }
+
+    fn forget_persons_unless(
+        &self,
+        organisation: OrganisationId,
+        is_right: impl Fn(&Index) -> bool,
+    ) -> Result<(), Error> {
         let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let scopes = match std::fs::read_dir(self.folder.join(organisation.to_string())) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -77,8 +93,10 @@ impl Packs {
         };
         for folder in scopes {
             let folder = folder.map_err(unusable)?.path();
-            if let Some(index) = read_index(&folder)? {
-                write_index(&folder, &Index { persons: None, ..index })?;
+            match read_index(&folder)? {
+                Some(index) if is_right(&index) => continue,
+                Some(index) => write_index(&folder, &Index { persons: None, ..index })?,
+                None => {}
             }
             remove(&folder.join("persons"))?;
         }
@@ -157,6 +175,11 @@ fn current(
 ) -> Result<Option<Index>, Error> {
     let Some(head) = db.head(scope)?.filter(|head| head.sequence >= PACK_ENTRIES) else { return Ok(None) };
     let made = match index {
+        Some(index)
+            if is_recent(db, &index.at, &head)? && index.persons.is_some() && index.erased == db.erased_count()? =>
+        {
+            return Ok(Some(index));
+        }
         Some(index) if is_recent(db, &index.at, &head)? => index,
         _ => {
             remove(folder)?;
@@ -171,17 +194,13 @@ fn current(
                 }
             }
             parts.add_documents(db, scope, |kind| kind != Kind::Contact as u8)?;
-            Index { at: head, parts: parts.close()?, persons: None }
+            Index { at: head, parts: parts.close()?, persons: None, erased: 0 }
         }
     };
-    let persons = if let Some(persons) = made.persons {
-        persons
-    } else {
-        let mut parts = Parts::new(folder.join("persons"))?;
-        parts.add_documents(db, scope, |kind| kind == Kind::Contact as u8)?;
-        parts.close()?
-    };
-    let index = Index { persons: Some(persons), ..made };
+    let mut persons = Parts::new(folder.join("persons"))?;
+    persons.add_documents(db, scope, |kind| kind == Kind::Contact as u8)?;
+    let persons = persons.close()?;
+    let index = Index { persons: Some(persons), erased: db.erased_count()?, ..made };
     write_index(folder, &index)?;
     Ok(Some(index))
 }

@@ -4,10 +4,10 @@
 //! logs cannot reproduce, or its journal. What phones say otherwise starts nothing.
 //! While a recovery lasts, nothing is decided about records and no code is handed out; phones hand in and fetch as ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::codec::decode;
-use farmtally_core::decisions::Decision;
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::{Decision, Erasure};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
@@ -15,7 +15,8 @@ use farmtally_core::sync::bundle::BundleHash;
 use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::sync::message::{Certificate, FrameEntry};
 use farmtally_core::sync::repair::{Divergence, Offer, walk};
-use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceId, DocumentId, OrganisationId, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
 use crate::pull::place;
@@ -42,10 +43,19 @@ impl Server {
         let now = self.environment.clock.now();
         self.write(organisation, |db| match db.recovery()? {
             Some(recovery) if recovery.ended_at.is_none() => {
+                db.clear_stages()?;
                 db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
             }
             _ => Err(Error::NotFound { what: "recovery that lasts" }),
-        })
+        })?;
+        // What did not come back is known to be lost: it must not begin another recovery at the next start.
+        let acknowledged = self.journal.heads(organisation)?;
+        let heads = self.read(organisation, |db| {
+            let head =
+                |scope: &Scope| Ok(db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone())));
+            acknowledged.keys().map(head).collect::<Result<Vec<_>, Error>>()
+        })?;
+        self.journal.advanced(organisation, &heads)
     }
 
     /// Starts recovery wherever the database is behind what the journal says was acknowledged.
@@ -136,7 +146,7 @@ impl Server {
                     reason: "the entries reach beyond what was signed".into(),
                 });
             };
-            self.write(organisation, |db| {
+            let taken = self.write(organisation, |db| {
                 db.stage(device, offer)?;
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
@@ -145,7 +155,11 @@ impl Server {
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(())
-            })?;
+            });
+            if let Err(Error::Invalid { .. }) = taken {
+                self.write(organisation, |db| db.clear_stage(device, &offer.scope))?;
+            }
+            taken?;
         }
         self.note_epoch(organisation)
     }
@@ -221,11 +235,24 @@ fn take_back(
     });
     let follows = at_end == Some(end.chain);
     let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
+    // Who may have become unknown only here, and of what something newer is known.
+    let mut taking = Taking { is_later: !follows, ..Taking::default() };
+    for entry in &entries {
+        if let FrameEntry::Decision { decision, .. } = entry
+            && let Ok(decision) = decode::<Decision>(decision)
+        {
+            match &decision {
+                Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
+                decision if !follows && db.has_newer(decision)? => drop(taking.superseded.insert(encode(decision))),
+                _ => {}
+            }
+        }
+    }
     let mut late = Vec::new();
     for entry in missing {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
         let work = db.next_work()?;
-        if take_entry(db, organisation, scope, work, entry, !follows)?
+        if take_entry(db, organisation, scope, work, entry, &mut taking)?
             && let FrameEntry::Change { envelope, .. } = entry
         {
             late.push(envelope.document);
@@ -234,11 +261,28 @@ fn take_back(
     if follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
+    for document in taking.forgotten {
+        let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
+        decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
+    }
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
         let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Review(review))?;
     }
     Ok(())
+}
+
+/// What is known while a stretch is taken over.
+#[derive(Default)]
+struct Taking {
+    /// Whether it goes to the end of a log that went on otherwise.
+    is_later: bool,
+    /// Documents that the stretch itself erases.
+    erased: BTreeSet<DocumentId>,
+    /// Decisions about matters of which something stands in the log that went on.
+    superseded: BTreeSet<Vec<u8>>,
+    /// Documents that are forgotten here, which the stretch does not know.
+    forgotten: BTreeSet<DocumentId>,
 }
 
 /// One entry that was logged before, without judging it again. Returns whether it was taken.
@@ -248,18 +292,23 @@ fn take_entry(
     scope: &Scope,
     work: u64,
     entry: &FrameEntry,
-    only_if_missing: bool,
+    taking: &mut Taking,
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
-            if db.place_of(document, change.hash())?.is_some() || db.is_erased(document)? && only_if_missing {
+            let is_erased = db.is_erased(document)?;
+            if db.place_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
                 return Ok(false);
             }
-            let origin = (BundleHash([0; 32]), 0);
-            if !db.is_erased(document)? {
+            if is_erased {
+                if !taking.erased.contains(&document) {
+                    taking.forgotten.insert(document);
+                }
+                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: change.hash() })?;
+            } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
@@ -268,26 +317,31 @@ fn take_entry(
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
                     // What it builds on went with the same loss, and nobody has brought it back yet.
-                    Err(records::Error::Missing { .. }) if only_if_missing => return Ok(false),
+                    Err(records::Error::Missing { .. }) if taking.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
                 db.save_document(&at, kind, document, &merged)?;
+                let origin = (BundleHash([0; 32]), 0);
+                db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
             }
-            db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
         }
         FrameEntry::Decision { decision, attachment } => {
-            if only_if_missing && db.has_decision(scope, decision)? {
+            let is_known = taking.is_later && db.has_decision(scope, decision)?;
+            if is_known || taking.superseded.contains(decision) {
                 return Ok(false);
             }
             let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
+            if let Ok(Decision::Move(order)) = decode::<Decision>(decision) {
+                let is_needed = order.to == *scope && !db.is_erased(order.document)?;
+                let is_whole = attachment.map(|saved| <[u8; 32]>::from(Sha256::digest(saved)) == order.saved_hash);
+                if !is_whole.unwrap_or(!is_needed || taking.erased.contains(&order.document)) {
+                    return Err(wrong("what travelled beside a move is not what was moved".into()));
+                }
+            }
             let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
             match decode::<Decision>(decision) {
-                Ok(Decision::Move(order)) => {
-                    if let Some(saved) = attachment {
-                        db.place(&order, saved)?;
-                    }
-                }
+                Ok(Decision::Move(order)) => db.place(&order, attachment)?,
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
                 Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
                 // Of a newer version: kept as it is.
@@ -295,6 +349,10 @@ fn take_entry(
             }
         }
         FrameEntry::Erased { envelope, change } => {
+            // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
+            if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
+                return Err(wrong("the bytes of an entry are missing".into()));
+            }
             if db.place_of(envelope.document, *change)?.is_some() {
                 return Ok(false);
             }

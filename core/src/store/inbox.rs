@@ -52,7 +52,8 @@ pub(crate) fn purge(
     may_read: impl Fn(&Scope) -> bool,
 ) -> Result<usize, Error> {
     let mut statement = db.prepare(
-        "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents EXCEPT SELECT scope FROM outbox",
+        "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents UNION SELECT DISTINCT scope FROM decisions
+         EXCEPT SELECT scope FROM outbox",
     )?;
     let scopes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<Scope>, _>>()?;
     let lost: Vec<_> = scopes.into_iter().filter(|scope| !may_read(scope)).collect();
@@ -144,7 +145,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 received.newest =
                     received.newest.max(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
-                outbox::logged_change(db, envelope.document, Change::hash_of_stripped(change))?;
+                outbox::logged_changes(db, envelope.document, &[Change::hash_of_stripped(change)])?;
             }
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
@@ -156,7 +157,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
                 keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
-                received.has_erased |= matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)));
+                received.has_erased |= is_erasure(decision);
                 take(db, &cursor.scope, cursor.sequence, entry, None)?;
             }
         }
@@ -183,6 +184,11 @@ pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decis
     keep_decision(db, scope, sequence, &decision)?;
     take(db, scope, sequence, &FrameEntry::Decision { decision, attachment: None }, None)?;
     Ok(())
+}
+
+/// Whether a decision drops bytes.
+pub(crate) fn is_erasure(decision: &[u8]) -> bool {
+    matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)))
 }
 
 /// Keeps a decision as it came.
@@ -255,11 +261,12 @@ fn apply_decision(
         Decision::Move(order) => records::place(db, order, attachment),
         Decision::Erasure(erasure) => {
             tail::erase(db, erasure.document)?;
-            db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
+            forget_held(db, erasure.document)?;
             outbox::erase(db, erasure.document)?;
             records::erase(db, erasure)
         }
-        Decision::Ruling(ruling) if !ruling.is_approved => {
+        Decision::Ruling(ruling) if ruling.is_approved => outbox::logged_changes(db, ruling.document, &ruling.changes),
+        Decision::Ruling(ruling) => {
             outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
         }
         other => decisions::apply(db, sequence, other),
@@ -269,6 +276,23 @@ fn apply_decision(
         Err(Error::Record(error)) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// Drops what is set aside of a document, and moves that it travelled with.
+fn forget_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    let mut statement = db.prepare("SELECT scope, seq, entry FROM inbox_held WHERE document_id IS NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let entry: Vec<u8> = row.get(2)?;
+        if let Ok(FrameEntry::Decision { decision, .. }) = decode(&entry)
+            && tail::is_move_of(&decision, document)
+        {
+            let place: (Scope, u64) = (row.get(0)?, row.get(1)?);
+            db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tries a document's set-aside entries again.

@@ -96,7 +96,7 @@ pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) ->
     let certificate = &enrolment.certificate;
     db.execute(
         "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5,
-             certificate = ?6",
+             certificate = ?6, server_head = 0",
         (
             certificate.device,
             certificate.device_code.0,

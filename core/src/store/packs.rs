@@ -5,7 +5,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, inbox, records};
+use super::inbox::{self, Received};
+use super::{Error, records};
 use crate::codec::{decode, encode};
 use crate::records::Kind;
 use crate::scope::Scope;
@@ -18,6 +19,15 @@ pub(crate) fn offered(db: &Connection, pack: &Pack) -> Result<(), Error> {
         "INSERT INTO packs (scope, pack) VALUES (?1, ?2) ON CONFLICT (scope) DO UPDATE SET pack = excluded.pack",
     )?;
     statement.execute((&pack.at.scope, encode(pack)))?;
+    complete(db, pack)
+}
+
+/// With the last part the scope is read up to the pack's place.
+fn complete(db: &Connection, pack: &Pack) -> Result<(), Error> {
+    if missing(db, pack)?.is_empty() {
+        inbox::save_cursor(db, &pack.at)?;
+        forget(db, &pack.at.scope)?;
+    }
     Ok(())
 }
 
@@ -26,6 +36,11 @@ pub(crate) fn pending(db: &Connection) -> Result<Option<(Pack, Vec<PartHash>)>, 
     let mut statement = db.prepare_cached("SELECT pack FROM packs WHERE pack IS NOT NULL ORDER BY scope LIMIT 1")?;
     let Some(pack) = statement.query_row([], |row| row.get::<_, Vec<u8>>(0)).optional()? else { return Ok(None) };
     let pack: Pack = decode(&pack).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
+    let missing = missing(db, &pack)?;
+    Ok(Some((pack, missing)))
+}
+
+fn missing(db: &Connection, pack: &Pack) -> Result<Vec<PartHash>, Error> {
     let mut statement = db.prepare_cached("SELECT 1 FROM pack_parts WHERE scope = ?1 AND part = ?2")?;
     let mut missing = Vec::new();
     for part in &pack.parts {
@@ -33,7 +48,7 @@ pub(crate) fn pending(db: &Connection) -> Result<Option<(Pack, Vec<PartHash>)>, 
             missing.push(*part);
         }
     }
-    Ok(Some((pack, missing)))
+    Ok(missing)
 }
 
 /// Scopes whose packs cannot be read here, so that their logs must be.
@@ -62,27 +77,27 @@ pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes a part over; returns the newest time among its records. Must run inside one transaction.
+/// Takes a part over. Must run inside one transaction.
 ///
 /// # Errors
 /// [`Error::Record`] for an entry that cannot be read by this version; nothing must be kept then.
-pub(crate) fn take(db: &Connection, pack: &Pack, part: PartHash, entries: Vec<PackEntry>) -> Result<HybridTime, Error> {
+pub(crate) fn take(db: &Connection, pack: &Pack, part: PartHash, entries: Vec<PackEntry>) -> Result<Received, Error> {
     let scope = &pack.at.scope;
-    let mut newest = HybridTime::default();
+    let mut received = Received::default();
     for entry in entries {
         match entry {
-            PackEntry::Decision { sequence, decision } => inbox::take_decision(db, scope, sequence, decision)?,
+            PackEntry::Decision { sequence, decision } => {
+                received.has_erased |= inbox::is_erasure(&decision);
+                inbox::take_decision(db, scope, sequence, decision)?;
+            }
             PackEntry::Document { document, kind, saved } => {
-                newest = newest.max(place(db, scope, document, kind, &saved)?);
+                received.newest = received.newest.max(place(db, scope, document, kind, &saved)?);
             }
         }
     }
     db.prepare_cached("INSERT OR IGNORE INTO pack_parts (scope, part) VALUES (?1, ?2)")?.execute((scope, part.0))?;
-    if pending(db)?.is_some_and(|(pending, missing)| pending.at == pack.at && missing.is_empty()) {
-        inbox::save_cursor(db, &pack.at)?;
-        forget(db, scope)?;
-    }
-    Ok(newest)
+    complete(db, pack)?;
+    Ok(received)
 }
 
 /// What is here already may hold work of this phone: the two are united, and it stays where it is.

@@ -196,26 +196,37 @@ pub fn rebuild(db: &Connection) -> Result<usize, Error> {
     Ok(ids.len())
 }
 
-/// Projects some documents again, those after a moment that `chance` picks, and returns how many of their rows were not what came out.
+/// Projects some documents again, those after `after`, or after a moment that `chance` picks. Returns how many of their rows were not what
+/// came out, and up to where it went.
 ///
 /// # Errors
 /// As [`rebuild`].
-pub(crate) fn audit(db: &Connection, chance: u64, sample: u32) -> Result<u64, Error> {
+pub(crate) fn audit(
+    db: &Connection,
+    after: Option<DocumentId>,
+    chance: u64,
+    sample: u32,
+) -> Result<(u64, Option<DocumentId>), Error> {
     let ends: (Option<DocumentId>, Option<DocumentId>) =
         db.query_row("SELECT min(document_id), max(document_id) FROM documents", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    let (Some(first), Some(last)) = ends else { return Ok(0) };
-    let (first, last) = (moment(first), moment(last));
-    let mut from = [0; 16];
-    from[..6].copy_from_slice(&(first + chance % (last - first + 1)).to_be_bytes()[2..]);
+    let (Some(first), Some(last)) = ends else { return Ok((0, None)) };
+    let picked = || {
+        let (first, last) = (moment(first), moment(last));
+        let mut picked = [0; 16];
+        picked[..6].copy_from_slice(&(first + chance % (last - first + 1)).to_be_bytes()[2..]);
+        DocumentId::from(picked)
+    };
     // Round the end, or the first ones would hardly ever have their turn.
     let mut statement = db.prepare_cached(
-        "SELECT * FROM (SELECT document_id FROM documents WHERE document_id >= ?1 ORDER BY document_id LIMIT ?2)
+        "SELECT * FROM (SELECT document_id FROM documents WHERE document_id > ?1 ORDER BY document_id LIMIT ?2)
          UNION ALL
-         SELECT * FROM (SELECT document_id FROM documents WHERE document_id < ?1 ORDER BY document_id LIMIT ?2) LIMIT ?2",
+         SELECT * FROM (SELECT document_id FROM documents WHERE document_id <= ?1 ORDER BY document_id LIMIT ?2) LIMIT ?2",
     )?;
-    let ids = statement.query_map((from, sample), |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+    let after = after.unwrap_or_else(picked);
+    let ids = statement.query_map((after, sample), |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+    let up_to = ids.last().copied();
     let mut wrong = 0;
     for id in ids {
         if let Some((Stored { scope, kind, .. }, Merged { record: Some(record), .. })) = load(db, id)? {
@@ -224,7 +235,7 @@ pub(crate) fn audit(db: &Connection, chance: u64, sample: u32) -> Result<u64, Er
             wrong += u64::from(row(db, kind, id)? != before);
         }
     }
-    Ok(wrong)
+    Ok((wrong, up_to))
 }
 
 /// The milliseconds with which an id begins (RFC 9562, UUID version 7).

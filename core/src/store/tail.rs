@@ -40,12 +40,17 @@ pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Ev
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
-/// Places that were read, from the newest on: each twice as far back as the one before, the oldest that is kept last.
-pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorName>, Error> {
+/// Places that were read, from the newest on: each twice as far back as the one before, then the oldest that is kept, then the start.
+pub(crate) fn checkpoints(
+    db: &Connection,
+    organisation: OrganisationId,
+    scope: &Scope,
+) -> Result<Vec<CursorName>, Error> {
     let (oldest, newest): (Option<u64>, Option<u64>) = db
         .prepare_cached("SELECT min(seq), max(seq) FROM log_tail WHERE scope = ?1")?
         .query_row([scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Ok(Vec::new()) };
+    let start = Cursor::start(organisation, scope.clone()).name();
+    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Ok(vec![start]) };
     let mut sequences = vec![newest];
     let mut back = 1;
     while newest - oldest > back {
@@ -60,6 +65,7 @@ pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorNa
         let named = |chain: ChainHash| CursorName { scope: scope.clone(), sequence, chain: chain.short() };
         places.extend(place(db, scope, sequence)?.map(named));
     }
+    places.push(start);
     Ok(places)
 }
 
@@ -172,6 +178,6 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     Ok(())
 }
 
-fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
+pub(crate) fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
     matches!(decode::<Decision>(decision), Ok(Decision::Move(order)) if order.document == document)
 }

@@ -22,6 +22,7 @@ use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_PARTS, MAX_WIRE_BYTES};
+use crate::records;
 use crate::scope::Scope;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
@@ -247,7 +248,8 @@ impl<'a> Exchange<'a> {
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
         let without_packs = self.store.read(packs::unreadable)?;
         let checkpoints = self.store.read(|db| {
-            let of = self.repair.asking.iter().map(|scope| tail::checkpoints(db, scope));
+            let of =
+                self.repair.asking.iter().map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
             Ok::<_, Error>(of.collect::<Result<Vec<_>, _>>()?.concat())
         })?;
         let body = loop {
@@ -318,9 +320,17 @@ impl<'a> Exchange<'a> {
             if PartHash::of(part) != *hash {
                 return Err(damaged(&WireError::Unsigned));
             }
-            let entries = pack::unpack_part(part).map_err(|error| internal(&error))?;
-            match self.store.write(|db| packs::take(db, pack, *hash, entries)) {
-                Ok(newest) => self.newest = self.newest.max(newest),
+            let taken = match pack::unpack_part(part) {
+                Ok(entries) => self.store.write(|db| packs::take(db, pack, *hash, entries)),
+                Err(error) => Err(store::Error::Record(records::Error::malformed(error))),
+            };
+            match taken {
+                Ok(received) => {
+                    self.newest = self.newest.max(received.newest);
+                    if received.has_erased {
+                        self.store.scrub()?;
+                    }
+                }
                 Err(store::Error::Record(_)) => {
                     // Written by a newer version, or damaged: the log says the same, entry by entry, and what cannot be read is set aside.
                     self.packs.is_turn = false;
@@ -546,7 +556,7 @@ impl<'a> Exchange<'a> {
             applied += u32::from(self.take_frame(frame)?);
         }
         self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
-        if applied > 0 || had_work || !news.more {
+        if applied > 0 || had_work || !news.more && news.packs.is_empty() {
             self.idle_answers = 0;
         }
         let evidence = answer.evidence(&self.asked);

@@ -389,7 +389,11 @@ pub trait Transaction {
     /// Writes a document and its row.
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
     /// Places a document where a move says.
-    fn place(&mut self, order: &Move, saved: &[u8]) -> Result<(), Error>;
+    fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error>;
+    /// Whether a decision about the same matter was taken over, this one or another.
+    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error>;
+    /// Drops all pieces that were offered.
+    fn clear_stages(&mut self) -> Result<(), Error>;
     /// How often a document was moved.
     fn moves(&mut self, document: DocumentId) -> Result<u32, Error>;
     /// Whether a document was in this scope before.

@@ -14,6 +14,7 @@ CREATE TABLE installation (
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
     certificate      BLOB NOT NULL,            -- CBOR of sync::message::Certificate
+    server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
     safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
 ) STRICT;
 
