@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, Erasure};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
@@ -96,15 +96,13 @@ impl Server {
                 let is_same = known.public_key == certificate.public_key;
                 return if is_same { Ok(()) } else { Err(wrong("the device has another key here")) };
             }
-            if db.devices()?.iter().any(|device| device.code == certificate.device_code) {
-                return Err(wrong("its code was given to another device: enrol it again"));
-            }
             let last = db.recovery()?.filter(|last| last.ended_at.is_some());
             if last.is_none_or(|last| last.started_at < certificate.enrolled_at) {
                 let reason = format!("device {} was enrolled, and is not known any more", certificate.device_code);
                 begin(db, now, epoch, &reason)?;
             }
-            db.readmit_device(&Device {
+            let is_taken = db.devices()?.iter().any(|device| device.code == certificate.device_code);
+            let device = Device {
                 device: certificate.device,
                 code: certificate.device_code,
                 public_key: certificate.public_key,
@@ -115,7 +113,15 @@ impl Server {
                 head: None,
                 ancestor: certificate.ancestor,
                 wiped_at: None,
-            })
+            };
+            if !is_taken {
+                return db.readmit_device(&device);
+            }
+            // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
+            db.add_device(&device)?;
+            let (scope, work) = (Scope::Device(device.device), db.next_work()?);
+            let order = DeviceOrder { device: device.device, order: Order::Rekey, ordered_at: now };
+            decide(db, organisation, &scope, work, &Decision::Order(order))
         })?;
         self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)

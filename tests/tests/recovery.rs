@@ -1,10 +1,12 @@
 //! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
+use farmtally_core::records::Change;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::CursorName;
 use farmtally_core::sync::message::{self, FrameEntry, News, Problem, SyncResponse};
@@ -135,10 +137,97 @@ fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
 }
 
 #[test]
+fn a_recovery_can_be_ended_though_not_everything_came_back() {
+    let mut story = Story::new(14);
+    let lost = story.market.hires("Lost", "clerk");
+    lost.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.everybody_is_equal();
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    // The server is started again, as each of its commands does.
+    for name in ["again", "and again"] {
+        let now = story.market.backs_up(name);
+        story.market.sets_back(&now, true);
+        assert!(!story.lasts(), "the phone that was lost comes back no more");
+    }
+    assert_eq!(story.epoch(), 1);
+    story.market.hires("Bela", "clerk");
+    story.everybody_is_equal();
+}
+
+/// What a phone would offer of a scope, from what it keeps.
+fn offer_of(person: &Person, scope: &str) -> Offer {
+    let db = rusqlite::Connection::open(person.database()).expect("it opens");
+    let evidence: Vec<u8> =
+        db.query_row("SELECT evidence FROM evidence WHERE scope = ?1", [scope], |row| row.get(0)).expect("evidence");
+    let mut tail = db.prepare("SELECT entry FROM log_tail WHERE scope = ?1 ORDER BY seq").expect("a table");
+    let entries = tail.query_map([scope], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
+    let entries = entries.map(|entry| decode(&entry.expect("an entry")).expect("it reads")).collect();
+    Offer { scope: scope.parse().expect("a scope"), after: 0, entries, evidence: decode(&evidence).expect("it reads") }
+}
+
+#[test]
+fn entries_come_back_whole_or_not_at_all() {
+    let mut story = Story::new(15);
+    let (gita, mala) = (story.market.hires("Gita", "clerk"), story.market.hires_at("Mala", "clerk", "MALUR"));
+    let moved = story.asha.weighs(story.farmer, None, &[25_000]).delivery_id;
+    story.asha.syncs_wholly();
+    let to = "c/MALUR/2019".parse().expect("a scope");
+    story.market.server.move_document(story.market.organisation, moved.into(), &to).expect("moved");
+    gita.syncs_wholly();
+    mala.syncs_wholly();
+    let (season, away) = (offer_of(&gita, "c/KOLAR/2019"), offer_of(&mala, "c/MALUR/2019"));
+    let erased = |entry: &FrameEntry| match entry {
+        FrameEntry::Change { envelope, change } => {
+            FrameEntry::Erased { envelope: envelope.clone(), change: Change::hash_of_stripped(change) }
+        }
+        other => other.clone(),
+    };
+    let beside = |with: fn(Vec<u8>) -> Option<Vec<u8>>| {
+        let entry = |entry: &FrameEntry| match entry.clone() {
+            FrameEntry::Decision { decision, attachment: Some(saved) } => {
+                FrameEntry::Decision { decision, attachment: with(saved.to_vec()).map(Into::into) }
+            }
+            other => other,
+        };
+        Offer { entries: away.entries.iter().map(entry).collect(), ..away.clone() }
+    };
+    let bent = |mut saved: Vec<u8>| {
+        saved[20] ^= 1;
+        Some(saved)
+    };
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    let mallory = Forger::with_phone_of(&story.asha, &story.market);
+    let gives = |offer: Offer| {
+        let mut request = Forger::request(&[]);
+        request.offers = vec![offer];
+        mallory.sends(&mallory.signed(message::pack(&request).expect("it packs"))).status
+    };
+    let hollow = Offer { entries: season.entries.iter().map(erased).collect(), ..season.clone() };
+    for (what, offer) in
+        [("without bytes", hollow), ("a bent document", beside(bent)), ("no document", beside(|_| None))]
+    {
+        assert_eq!((gives(offer), story.lasts()), (422, false), "{what}");
+    }
+    assert_eq!((gives(season), gives(away), story.lasts()), (200, 200, true));
+    let sum = |person: &Person| person.sum().gross.0;
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    for person in [&story.asha, &story.ravi, &gita, &mala, &story.asha, &story.ravi, &gita, &mala] {
+        person.syncs_wholly();
+    }
+    for person in [&story.asha, &story.ravi, &gita] {
+        assert_eq!(sum(person), 20_000 + 21_000 + 22_000 + 23_000);
+    }
+    assert!(mala.client.delivery(moved).is_ok());
+}
+
+#[test]
 fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
     for with_journal in [true, false] {
         let mut story = Story::new(12);
-        let copy = story.copy.clone();
+        let (copy, mut codes) = (story.copy.clone(), BTreeSet::new());
         for epoch in 1..=3 {
             // Each time back to the copy that knows of no recovery.
             story.market.sets_back(&copy, with_journal);
@@ -148,6 +237,8 @@ fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
             story.everybody_is_equal();
             story.asha.weighs(story.farmer, None, &[30_000]);
             story.everybody_is_equal();
+            let bela = story.market.hires(&format!("Bela {epoch}"), "clerk");
+            assert!(codes.insert(bela.client.session().expect("a session").device_code), "a code twice");
         }
         assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 3 * 30_000);
     }
