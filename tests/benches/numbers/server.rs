@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 
 use crate::Sizes;
 use crate::floor::{self, Floor, Values};
-use crate::table::{Samples, Table, ratio};
+use crate::table::{Samples, Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World, settle};
 
 /// Changes a second beside those of the floor.
@@ -155,8 +155,22 @@ impl Ingested {
     }
 }
 
-/// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction.
+/// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction; then the same with all files in memory,
+/// where a durable commit costs nothing.
 pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
+    let [on_disk, disk_floor] = ingest_days(world, sizes);
+    let [in_memory, memory_floor] = ingest_days(&mut World::open(Place::Memory), sizes);
+    let what = format!("server: changes a second, requests of one bundle of {PER_DAY}");
+    rates(table, what, PER_DAY, &on_disk, &disk_floor, "≥ 20000/s");
+    rates(table, "  the same with its files in memory".to_owned(), PER_DAY, &in_memory, &memory_floor, "–");
+    let waited =
+        |disk: &Samples, memory: &Samples| format!("{:.0} %", 100.0 * (1.0 - memory.median_us() / disk.median_us()));
+    let cells = [waited(&on_disk, &in_memory), waited(&disk_floor, &memory_floor), none(), none()];
+    table.line("  so much of its time goes to durable commits", cells, on_disk.len());
+}
+
+/// Times of requests, and of the floor.
+fn ingest_days(world: &mut World, sizes: &Sizes) -> [Samples; 2] {
     let mut phone = world.phone("esha", Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device.as_bytes().to_vec());
     let mut floor = Floor::copy_of(&world.server_database(), &world.path("server-floor.db"));
@@ -188,6 +202,5 @@ pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
         }
         before = Some(Ingested::newest(&peek, &device));
     }
-    let what = format!("server: changes a second, requests of one bundle of {PER_DAY}");
-    rates(table, what, PER_DAY, &measured, &floors, "≥ 20000/s");
+    [measured, floors]
 }
