@@ -68,6 +68,9 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
             Ok(())
         });
         wrote.expect("written");
+        if copied as u64 % (20 * AT_ONCE) == 0 {
+            storage.scrub(world.organisation).expect("folded back");
+        }
     }
     storage.scrub(world.organisation).expect("folded back");
     begun.elapsed()

@@ -22,9 +22,9 @@ fn bodies_up(exchanged: &[Exchanged]) -> Vec<usize> {
 
 /// What a request costs before its first delivery: cursors, one sealed bundle with nothing in it.
 fn fixed_part(exchanged: &[Exchanged]) -> usize {
-    let request = &exchanged.first().expect("a request").request;
-    let mut request: SyncRequest = message::unpack(&request.body).expect("a request");
-    let bundle = Bundle::parse(request.bundles.first().expect("a bundle")).expect("a bundle");
+    let mut requests = exchanged.iter().map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
+    let mut request = requests.find(|request| !request.bundles.is_empty()).expect("a request with work");
+    let bundle = Bundle::parse(&request.bundles[0]).expect("a bundle");
     let empty = Bundle::seal(bundle.header, Vec::new(), &SigningKey::from_bytes(&[7; 32]));
     request.bundles = vec![empty.to_bytes().into()];
     message::pack(&request).expect("a body").len()
@@ -65,9 +65,9 @@ fn push_of(phone: &Phone, reach: &str, table: &mut Table) {
     if count == PER_DAY {
         whole("  the whole body", sum, "≤ 7168 B");
     }
-    let in_vain: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
-    if in_vain > 0 {
-        whole("  sent in vain before that, for a fresh challenge", in_vain, "–");
+    let before: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
+    if before > 0 {
+        whole("  before that, for a fresh challenge", before, "–");
     }
 }
 

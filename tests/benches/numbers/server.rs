@@ -27,7 +27,7 @@ pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
     (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others, Place::Disk)).collect()
 }
 
-/// Phones that fetch what others pushed since, beside documents, rows and cursor by plain rusqlite, one transaction a frame.
+/// Phones that fetch what others pushed since, beside documents, rows, tail and cursor by plain rusqlite, one transaction a frame.
 pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
     let (mut measured, mut floors) = (Samples::default(), Samples::default());
     let mut changes = 0;
@@ -64,8 +64,10 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
         (document, floor::row(peek, floor::SELECT_DELIVERY, [&id[0]]))
     };
     let rows: Vec<(Values, Values)> = ids.iter().map(row).collect();
-    let cursor = floor::row(peek, "SELECT scope, seq, chain FROM log_cursors WHERE scope LIKE 'c/%/%'", []);
-    let mut rest = rows.as_slice();
+    let cursor = floor::row(peek, "SELECT scope, seq, chain, wants_own FROM log_cursors WHERE scope LIKE 'c/%/%'", []);
+    let tail = "SELECT scope, seq, chain, entry FROM log_tail WHERE scope = ?1 ORDER BY seq DESC LIMIT ?2";
+    let tail = floor::rows(peek, tail, (&cursor[0], rows.len()));
+    let (mut rest, mut tail) = (rows.as_slice(), tail.iter().rev());
     let begun = Instant::now();
     for frame in frames {
         let (frame, others) = rest.split_at((*frame).min(rest.len()));
@@ -75,7 +77,11 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
                 floor::run(db, floor::INSERT_DOCUMENT, document)?;
                 floor::run(db, floor::INSERT_DELIVERY, delivery)?;
             }
-            floor::run(db, "INSERT OR REPLACE INTO log_cursors (scope, seq, chain) VALUES (?1, ?2, ?3)", &cursor)
+            for entry in tail.by_ref().take(frame.len()) {
+                floor::run(db, "INSERT INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, ?4)", entry)?;
+            }
+            let cursors = "INSERT OR REPLACE INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, ?4)";
+            floor::run(db, cursors, &cursor)
         });
     }
     begun.elapsed()

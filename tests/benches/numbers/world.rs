@@ -69,8 +69,9 @@ impl Clock for MovedClock {
         330
     }
 
+    /// Stands still: no phone here lapses for want of its server.
     fn monotonic_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed).unsigned_abs()
+        0
     }
 }
 
