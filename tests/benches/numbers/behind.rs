@@ -16,7 +16,7 @@ use crate::table::{Samples, Table, micros, ratio};
 use crate::world::{Exchanged, Loads, Phone, Place, World, season_scope};
 
 /// Entries that are written in one transaction.
-const AT_ONCE: u64 = 10_000;
+const AT_ONCE: usize = 10_000;
 /// Where ids of copied documents begin: 1 January 2030, in milliseconds.
 const COPIES_FROM_MS: u64 = 1_893_456_000_000;
 
@@ -68,7 +68,7 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
             Ok(())
         });
         wrote.expect("written");
-        if copied as u64 % (20 * AT_ONCE) == 0 {
+        if copied.is_multiple_of(20 * AT_ONCE) {
             storage.scrub(world.organisation).expect("folded back");
         }
     }
