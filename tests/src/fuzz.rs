@@ -136,6 +136,9 @@ fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let _needed = kind.shape().needs(change).count();
     let Ok(merged) = records::merge(kind, id, saved, change) else { return };
     let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
+    // A creating change is read without Automerge; it is what Automerge makes of it.
+    let united = records::unite(kind, id, &merged.saved, &merged.saved).expect("it unites with itself");
+    assert_eq!((&united.record, &united.heads), (&again.record, &again.heads));
     assert_eq!((again.record, again.heads), (merged.record, merged.heads));
     let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
     assert!(twice.was_known);
