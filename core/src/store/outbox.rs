@@ -11,7 +11,7 @@ use crate::client::Draft;
 use crate::records::{Change, ChangeHash, Kind};
 use crate::scope::Scope;
 use crate::sync::bundle::{Bundle, BundleHash, Entry, Refusal, Transaction};
-use crate::sync::message::{BundleVerdict, Verdict};
+use crate::sync::message::{BundleVerdict, DeviceHead, Verdict};
 use crate::units::{DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
 
 /// One change on its way.
@@ -117,6 +117,14 @@ pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Ve
     let rows =
         statement.query_map((after, limit), |row| Ok(Unanswered { sequence: row.get(0)?, bytes: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The newest own bundle up to which the server has all, by the head that it names; 0 if that is a bundle of another copy of this phone.
+pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<DeviceHead>) -> Result<u64, Error> {
+    let Some(DeviceHead { sequence, hash }) = head else { return Ok(0) };
+    let other = "SELECT 1 FROM bundles WHERE device_id = ?1 AND bundle_seq = ?2 AND hash <> ?3";
+    let is_other = db.prepare_cached(other)?.exists((device, sequence, hash.0))?;
+    Ok(if is_other { 0 } else { sequence })
 }
 
 /// Hands bundles over again that the server had and has lost: those that lie behind the last one up to which it knows all of this device.

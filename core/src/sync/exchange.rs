@@ -515,7 +515,7 @@ impl<'a> Exchange<'a> {
             self.send_again();
             return self.mend(&news.diverged);
         }
-        let known = statement.device_head.map_or(0, |head| head.sequence);
+        let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
         let has_lost = self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             let has_lost = outbox::offer_again(db, self.installation.device, known)?;

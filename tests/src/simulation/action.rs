@@ -80,8 +80,8 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("several users on one phone", "an installation has one user"),
     ("packs", "there are none"),
     (
-        "enrolment at a server that went back and does not know it",
-        "without its journal it may give out a device code that the lost copy had given out: nothing tells it before a phone does",
+        "server goes back with an older journal after device codes were given out",
+        "it may give the same codes out again: nothing tells it before a phone does",
     ),
     (
         "a draft of a copy, recorded since",

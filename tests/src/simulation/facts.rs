@@ -82,6 +82,8 @@ pub enum Kept {
     Held,
     /// The office sent it back, or something that it builds on.
     Returned,
+    /// It waits for what it builds on.
+    Deferred,
     /// Nothing.
     Nowhere,
 }
@@ -197,7 +199,12 @@ impl<'a> Replica<'a> {
             let change = fact.change.expect("a change that is known");
             statement.exists((fact.document(), change.0)).expect("an answer")
         };
-        let places = [("logged_changes", Kept::Logged), ("held", Kept::Held), ("returned", Kept::Returned)];
+        let places = [
+            ("logged_changes", Kept::Logged),
+            ("held", Kept::Held),
+            ("returned", Kept::Returned),
+            ("deferred", Kept::Deferred),
+        ];
         places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
     }
 

@@ -25,6 +25,8 @@ pub struct ServerCopy {
     journal: Vec<(PathBuf, Vec<u8>)>,
     /// Whether the server has verified it, or died over that.
     is_verified: bool,
+    /// How many device codes there were.
+    codes: usize,
 }
 
 pub(super) fn restarts(world: &mut World, who: usize) {
@@ -95,12 +97,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     }
     world.house.machine.relieve();
     if world.is_recovering() {
-        world.is_unaware = false;
         return world.tells(None, "the office hands out no code while a recovery lasts");
-    }
-    // See `LEFT_OUT`.
-    if world.is_unaware {
-        return;
     }
     let code = code(&world.house.server(), world.house.organisation, "clerk", "KOLAR");
     let who = world.adds_phone("clerk", "KOLAR", &Image::default());
@@ -184,7 +181,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let clone = world.adds_phone(&role, &centre, &image);
     world.phones[who].is_doubled = true;
     world.phones[clone].is_doubled = true;
-    world.phones[clone].is_to_be_wiped = world.phones[who].is_to_be_wiped;
+    world.phones[clone].wipe = world.phones[who].wipe;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
     if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
@@ -196,8 +193,8 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
 /// Somebody copies the server's files, as they are on its disk.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.tells(None, "the server is copied");
-    let copy = ServerCopy { image: world.house.machine.image(), journal: world.house.journal(), is_verified: false };
-    world.server_copies.push(copy);
+    let (image, journal) = (world.house.machine.image(), world.house.journal());
+    world.server_copies.push(ServerCopy { image, journal, is_verified: false, codes: world.codes.len() });
 }
 
 /// The office makes a copy of the server's data and has it verified.
@@ -208,7 +205,8 @@ pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     drop(server);
     let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
     if is_verified && folder.exists() {
-        world.server_copies.push(ServerCopy { image: Image::of(&folder, "data"), journal, is_verified });
+        let (image, codes) = (Image::of(&folder, "data"), world.codes.len());
+        world.server_copies.push(ServerCopy { image, journal, is_verified, codes });
     }
 }
 
@@ -219,12 +217,13 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
     let first = verified.map(|(number, _)| number).rev().nth(1).unwrap_or(0);
     let numbers: Vec<usize> = (first..world.server_copies.len()).collect();
     let Some(number) = world.picks(&numbers) else { return };
-    let has_journal = world.once_in(2);
+    let copy = world.server_copies[number].clone();
+    // See `LEFT_OUT`.
+    let has_journal = world.once_in(2) || world.codes.len() > copy.codes;
     let with = if has_journal { "its journal" } else { "the journal of then" };
     world.tells(None, &format!("the server goes back to copy {number}, with {with}"));
     world.counts(&format!("met: a server that went back with {with}"));
-    let copy = world.server_copies[number].clone();
-    (world.server_reader, world.was_set_back, world.is_unaware) = (None, true, !has_journal);
+    (world.server_reader, world.was_set_back) = (None, true);
     world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
     world.takes_stock();
 }

@@ -6,6 +6,7 @@ use farmtally_core::units::{DocumentId, GrantId};
 use farmtally_sync_server::{Error, Server};
 
 use super::facts::What;
+use super::phone::Wipe;
 use super::world::World;
 
 impl World {
@@ -121,7 +122,7 @@ impl World {
     /// Notes that a phone destroyed all that it had: drafts are at the office then, and everything else is logged or held.
     pub(super) fn notes_wipe(&mut self, who: usize) {
         let phone = &self.phones[who];
-        if phone.is_wiped || !phone.is_enrolled || phone.client().session().is_some() {
+        if phone.is_wiped() || !phone.is_enrolled || phone.client().session().is_some() {
             return;
         }
         self.tells(Some(who), "is wiped");
@@ -133,7 +134,7 @@ impl World {
             let is_there = held.iter().any(|entry| entry.document == document) || self.given_back.contains(&document);
             assert!(is_there, "{} was wiped before its draft was handed in: {draft}", self.phones[who].name);
         }
-        self.phones[who].is_wiped = true;
+        self.phones[who].wipe = Wipe::Done;
         self.phones[who].copies.clear();
         self.checks_handed_in(who);
     }
@@ -186,7 +187,7 @@ pub(super) fn lifts(world: &mut World, _who: usize) {
 
 /// A phone is lost; its user may not know of it.
 pub(super) fn loses(world: &mut World, who: usize) {
-    if !world.phones[who].is_to_be_wiped {
+    if world.phones[who].wipe == Wipe::Never {
         world.orders(who, Order::Lost);
     }
 }
@@ -202,7 +203,7 @@ pub(super) fn finds(world: &mut World, who: usize) {
 /// A phone is given away, at its next contact.
 pub(super) fn wipes(world: &mut World, who: usize) {
     if world.living().len() > 1 {
-        world.phones[who].is_to_be_wiped = true;
+        world.phones[who].wipe = Wipe::Ordered;
         world.orders(who, Order::Wipe);
     }
 }

@@ -37,15 +37,24 @@ pub struct Phone {
     /// Whether another phone has the same key, or this one went back in time: receipt numbers may come twice.
     pub is_doubled: bool,
     /// Whether the office ordered it to destroy what it has.
-    pub is_to_be_wiped: bool,
-    /// Whether it has.
-    pub is_wiped: bool,
+    pub wipe: Wipe,
     /// Whether it ever was somebody's.
     pub is_enrolled: bool,
     client: Option<FieldClient>,
     /// A look into the database, for as long as the app runs.
     reader: OnceCell<Connection>,
     chance: u64,
+}
+
+/// Whether a phone destroys what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wipe {
+    /// Nobody asked for it.
+    Never,
+    /// The office ordered it.
+    Ordered,
+    /// It did.
+    Done,
 }
 
 /// A copy of a phone's files.
@@ -80,8 +89,7 @@ impl Phone {
             drafts: BTreeMap::new(),
             copies: Vec::new(),
             is_doubled: false,
-            is_to_be_wiped: false,
-            is_wiped: false,
+            wipe: Wipe::Never,
             is_enrolled: false,
             client: None,
             reader: OnceCell::new(),
@@ -102,6 +110,11 @@ impl Phone {
     /// The phone's database, as it is now.
     pub fn looks(&self) -> &Connection {
         self.reader.get_or_init(|| reader(&self.database()))
+    }
+
+    /// Whether it destroyed what it had.
+    pub fn is_wiped(&self) -> bool {
+        self.wipe == Wipe::Done
     }
 
     /// Ends the app.

@@ -98,7 +98,7 @@ impl World {
                 self.counts("met: a delivery on two loads at once");
             }
         }
-        for phone in self.phones.iter().filter(|phone| !phone.is_wiped) {
+        for phone in self.phones.iter().filter(|phone| !phone.is_wiped()) {
             let mut replica = Replica::new(phone.looks());
             let here = |fact: &&mut Fact| fact.centre == phone.centre;
             for fact in facts.iter_mut().filter(here) {
@@ -122,7 +122,7 @@ impl World {
 
     /// Rows are what a fresh projection of the documents gives.
     fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
-        for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped).zip(fingerprints) {
+        for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped()).zip(fingerprints) {
             phone.client().rebuild().expect("rebuilt");
             assert_same(&format!("{} after a rebuild", phone.name), &fingerprint_of(phone.looks()), before);
         }
@@ -136,7 +136,7 @@ impl World {
         if self.phones.iter().any(|phone| phone.is_doubled) {
             return;
         }
-        for phone in self.phones.iter().filter(|phone| !phone.is_wiped) {
+        for phone in self.phones.iter().filter(|phone| !phone.is_wiped()) {
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let mut numbers = BTreeSet::new();
             for (row, _) in rows {

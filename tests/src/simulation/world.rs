@@ -68,8 +68,6 @@ pub struct World {
     pub(super) codes: BTreeMap<DeviceCode, DeviceId>,
     /// Whether the server ever went back.
     pub(super) was_set_back: bool,
-    /// Whether it did without its journal, and no recovery was seen since.
-    pub(super) is_unaware: bool,
     /// Users whom the office has suspended.
     pub(super) suspended: BTreeSet<String>,
     /// Documents of which the office has sent something back.
@@ -111,7 +109,6 @@ impl World {
             server_copies: Vec::new(),
             codes: BTreeMap::new(),
             was_set_back: false,
-            is_unaware: false,
             suspended: BTreeSet::new(),
             given_back: BTreeSet::new(),
             next_grams: 10_000,
@@ -314,10 +311,10 @@ impl World {
         }
         self.phones[who].machine.relieve();
         self.tells(Some(who), "died and started again");
-        if !self.phones[who].is_wiped {
+        if !self.phones[who].is_wiped() {
             self.notes_wipe(who);
         }
-        if !self.phones[who].is_wiped {
+        if !self.phones[who].is_wiped() {
             self.resolves(who);
             self.looks_at(who);
         }
@@ -331,7 +328,7 @@ impl World {
 
     /// Phones that were not wiped.
     pub fn living(&self) -> Vec<usize> {
-        (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped).collect()
+        (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped()).collect()
     }
 
     /// Whether the phone may do more than hand in.
@@ -461,7 +458,7 @@ impl World {
         if !self.phones[who].machine.is_dead() {
             let is_complete = report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
-            if !self.phones[who].is_wiped {
+            if !self.phones[who].is_wiped() {
                 self.checks_status(who, is_complete);
                 self.notes_code(who);
                 self.takes_drafts_up(who);
