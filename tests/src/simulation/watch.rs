@@ -39,6 +39,7 @@ impl World {
 
     /// What a phone promised must be on it, drafts too, unless the office has it to decide about.
     pub fn looks_at(&mut self, who: usize) {
+        self.forgets_if_barred(who);
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
         let aside = put_aside(phone.looks());
@@ -69,14 +70,18 @@ impl World {
         self.phones[who].client().session().is_some_and(|session| session.grant.is_some() && !is_barred(session.device))
     }
 
-    /// What a phone says the server has must be on the server.
-    pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
+    /// A phone forgets what nobody on it may read any more, once it is handed in; it may die right after.
+    fn forgets_if_barred(&mut self, who: usize) {
         if !self.may_read(who) {
-            // It forgets what nobody on it may read any more, once it is handed in.
             for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
                 fact.is_forgotten = true;
             }
         }
+    }
+
+    /// What a phone says the server has must be on the server.
+    pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
+        self.forgets_if_barred(who);
         let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
         let phone = &self.phones[who];
         let mut states = BTreeMap::new();
