@@ -30,12 +30,26 @@ pub const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 pub const MAX_PARCELS: usize = 16;
 /// What one phone carries for others, in bytes of parcels (hard).
 pub const MAX_CARRIED_BYTES: usize = 16 * 1024 * 1024;
+/// Answered bundles that a phone keeps at most, until two verified copies of its server's data contain them, in bytes (the oldest go first).
+pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
+/// Entries of each log that a phone keeps at most, until two verified copies of its server's data contain them (the oldest go first).
+pub const MAX_KEPT_ENTRIES: u64 = 200_000;
 /// The largest QR frame: fits a code of version 20 with correction level M in byte mode, which takes 666 (ISO/IEC 18004).
 pub const QR_FRAME_BYTES: usize = 600;
 /// QR frames in a series (hard): at five a second one loop takes under two minutes.
 pub const MAX_QR_FRAMES: usize = 512;
+/// Entries of a log from which on a new phone is offered a pack instead of frames.
+pub const PACK_ENTRIES: u64 = 1_000;
+/// Where a part of a pack is closed, in bytes before compression: some 64 KiB once compressed.
+pub const PART_BYTES: usize = 192 * 1024;
+/// The largest part (hard): one fits into an answer.
+pub const MAX_PART_BYTES: usize = MAX_WIRE_BYTES - 1_024;
+/// Parts that are asked for in one request (hard).
+pub const MAX_PARTS: usize = 16;
 /// Where a frame is closed, in bytes of raw entries: 16 to 32 KiB once compressed.
 pub const FRAME_BYTES: usize = 64 * 1024;
+/// Where a frame is closed even within what one transaction logged (hard), in bytes of raw entries; a larger document cannot move.
+pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 /// Bags in one value of a delivery (hard).
 pub const MAX_BAGS: usize = 2_000;
 /// Bags that a delivery commonly has at most (soft).

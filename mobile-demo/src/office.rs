@@ -76,7 +76,7 @@ impl Office {
             sum.bags += centre.sum.bags;
             sum.gross = sum.gross + centre.sum.gross;
         }
-        Ok((sum, day.held))
+        Ok((sum, day.held_entries()))
     }
 
     /// Answers until somebody asks to stop, with Ctrl-C or as service managers do.

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{Safe, SyncRequest};
+use farmtally_core::sync::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::storage::{Copied, Transaction, check_copy};
@@ -61,10 +61,31 @@ impl Server {
     }
 }
 
+/// What both of the newest two verified copies contain, under the time of the older.
+pub(crate) fn safe_copy(db: &mut dyn Transaction) -> Result<Option<Copied>, Error> {
+    let copies = db.backups(COPIES)?;
+    let [newer, older] = copies.as_slice() else { return Ok(None) };
+    // Not simply the older: a copy that was brought back under another time may contain less than an older one.
+    let mut safe = older.clone();
+    safe.places.retain_mut(|place| {
+        let other = newer.places.iter().find(|other| other.scope == place.scope);
+        other.is_some_and(|other| {
+            if other.sequence < place.sequence {
+                place.clone_from(other);
+            }
+            true
+        })
+    });
+    for (device, sequence) in &mut safe.devices {
+        let other = newer.devices.iter().find(|(id, _)| id == device);
+        *sequence = (*sequence).min(other.map_or(0, |(_, other)| *other));
+    }
+    Ok(Some(safe))
+}
+
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
 pub(crate) fn safe_for(db: &mut dyn Transaction, device: DeviceId, asked: &SyncRequest) -> Result<Option<Safe>, Error> {
-    let copies = db.backups(COPIES)?;
-    let (Some(oldest), true) = (copies.last(), copies.len() == COPIES) else { return Ok(None) };
+    let Some(oldest) = safe_copy(db)? else { return Ok(None) };
     let copy = u64::try_from(oldest.made_at.0).unwrap_or(0);
     if copy == asked.safe_copy {
         return Ok(None);
@@ -72,5 +93,6 @@ pub(crate) fn safe_for(db: &mut dyn Transaction, device: DeviceId, asked: &SyncR
     let bundle = oldest.devices.iter().find(|(id, _)| *id == device).map_or(0, |(_, sequence)| *sequence);
     let is_read = |scope: &Scope| asked.cursors.iter().any(|cursor| cursor.scope == *scope);
     let places = oldest.places.iter().filter(|place| is_read(&place.scope));
-    Ok(Some(Safe { copy, scopes: places.map(|place| (place.scope.clone(), place.sequence)).collect(), bundle }))
+    let scopes = places.map(|place| SafePlace { scope: place.scope.clone(), sequence: place.sequence }).collect();
+    Ok(Some(Safe { copy, scopes, bundle }))
 }

@@ -4,7 +4,7 @@
 //! Invariants: verdict, log, chain head, document and row are one transaction; verdicts follow from what is kept, so an entry that comes
 //! again, in whichever bundle, gets the verdict that holds by then. What an entry waits for mends it, whoever brings it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
@@ -15,7 +15,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::{Bundle, BundleHash, Envelope, Header, OpenedEntry, Refusal};
 use farmtally_core::sync::log::EntryHash;
 use farmtally_core::sync::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
-use farmtally_core::units::{DeviceId, DocumentId, LoadId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceId, DocumentId, GrantId, LoadId, OrganisationId, Timestamp};
 
 use crate::Error;
 use crate::storage::{DeferredEntry, Device, HeldEntry, NewEntry, ReturnedEntry, StoredBundle, Transaction};
@@ -124,8 +124,10 @@ pub(crate) struct Ingest<'a> {
     organisation: OrganisationId,
     now: Timestamp,
     work: u64,
-    /// Records that changed, for the reviews.
-    touched: BTreeSet<(Kind, DocumentId)>,
+    /// Records that changed, for the reviews: where they are, and what they are now.
+    touched: BTreeMap<(Kind, DocumentId), (Scope, Option<Record>)>,
+    /// Grants that entries name, and where they ended.
+    grants: BTreeMap<GrantId, Option<(Grant, Option<u64>)>>,
     /// Records that came under a grant that had ended, unknown to their author.
     unknowing: BTreeSet<(Scope, DocumentId)>,
 }
@@ -179,7 +181,8 @@ impl<'a> Ingest<'a> {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let work = db.next_work()?;
-        Ok(Self { db, organisation, now, work, touched: BTreeSet::new(), unknowing: BTreeSet::new() })
+        let (touched, grants, unknowing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Ok(Self { db, organisation, now, work, touched, grants, unknowing })
     }
 
     pub(crate) fn source(&mut self, device: DeviceId, bundle: BundleHash) -> Result<Source, Error> {
@@ -339,12 +342,14 @@ impl<'a> Ingest<'a> {
     /// Whether the author was granted to write these keys in this scope. An end of the grant that they could not know only raises a review.
     fn permit(&mut self, source: &Source, kind: Kind, entry: &OpenedEntry, change: &Change) -> Result<(), Stop> {
         let envelope = &entry.envelope;
-        let grant = self.db.grant(envelope.grant)?.ok_or_else(|| Hold::not_allowed("the grant is not known"))?;
-        check_grant(&grant, source, kind, envelope, change)?;
+        let (grant, ended_at) =
+            self.grant(envelope.grant)?.as_ref().ok_or_else(|| Hold::not_allowed("the grant is not known"))?;
+        let ended_at = *ended_at;
+        check_grant(grant, source, kind, envelope, change)?;
         if source.is_lost {
             return Err(Hold::not_allowed("the device was marked as lost").into());
         }
-        match self.db.ended_at(&grant)? {
+        match ended_at {
             Some(ended_at) if entry.device_cursor >= ended_at => {
                 Err(Hold::not_allowed("the grant had ended when it was made").into())
             }
@@ -354,6 +359,16 @@ impl<'a> Ingest<'a> {
             }
             None => Ok(()),
         }
+    }
+
+    /// A grant, and where in its device's log it ended; read once, for nothing of it changes while entries are judged.
+    fn grant(&mut self, id: GrantId) -> Result<&Option<(Grant, Option<u64>)>, Error> {
+        if !self.grants.contains_key(&id) {
+            let grant = self.db.grant(id)?;
+            let ended_at = grant.as_ref().map(|grant| self.db.ended_at(grant)).transpose()?.flatten();
+            self.grants.insert(id, grant.map(|grant| (grant, ended_at)));
+        }
+        Ok(self.grants.entry(id).or_default())
     }
 
     /// Merges a change into its document and logs it where the document is now.
@@ -397,7 +412,7 @@ impl<'a> Ingest<'a> {
         let entry = NewEntry::Change { envelope, change, origin: (source.bundle, number) };
         let cursor = self.db.append(self.organisation, &scope, self.work, &entry)?;
         self.db.remove_held(document, change.hash())?;
-        self.touched.insert((kind, document));
+        self.touched.insert((kind, document), (scope.clone(), merged.record));
         Ok(Verdict::Logged { scope, sequence: cursor.sequence })
     }
 
@@ -418,7 +433,14 @@ impl<'a> Ingest<'a> {
                     lane.push(held);
                     continue;
                 }
+                if self.db.place_of(document, held.change)?.is_some() {
+                    // Another device had handed the same change over.
+                    approved.push(held);
+                    continue;
+                }
                 let kind = Kind::from_number(entry.envelope.kind);
+                // Each by itself: a lane may be larger than a frame.
+                self.work = self.db.next_work()?;
                 let logged = kind.map(|kind| self.append(&source, held.entry, kind, &entry.envelope, change));
                 match logged {
                     Some(Ok(_)) => {
@@ -509,7 +531,7 @@ impl<'a> Ingest<'a> {
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         for (scope, document) in std::mem::take(&mut self.unknowing) {
             let Some(stored) = self.db.document(document)? else { continue };
-            if self.touched.contains(&(stored.kind, document)) {
+            if self.touched.contains_key(&(stored.kind, document)) {
                 self.raise(&scope, ReviewCode::GrantEnded, vec![document])?;
             }
         }
@@ -528,45 +550,47 @@ impl<'a> Ingest<'a> {
     }
 
     fn raise_reviews(&mut self) -> Result<(), Error> {
-        for (kind, document) in std::mem::take(&mut self.touched) {
-            let Some(stored) = self.db.document(document)? else { continue };
-            let Some(record) = records::read(kind, document, &stored.saved).map_err(storage)?.record else { continue };
+        // By load, so that each is read once however many deliveries lie on it.
+        let mut loaded = BTreeMap::<(Scope, LoadId), BTreeSet<DocumentId>>::new();
+        for (scope, record) in std::mem::take(&mut self.touched).into_values() {
             match record {
-                Record::Delivery(delivery) => {
+                Some(Record::Delivery(delivery)) => {
                     if let Some(load) = delivery.load_id
                         && !delivery.is_voided()
                     {
-                        self.review_late(&stored.scope, load, &[delivery.delivery_id.into()])?;
+                        loaded.entry((scope, load)).or_default().insert(delivery.delivery_id.into());
                     }
                 }
-                Record::Load(load) => {
+                Some(Record::Load(load)) => {
                     let on = self.db.deliveries_on(load.load_id)?;
-                    let on: Vec<DocumentId> =
-                        on.iter().filter(|row| !row.is_voided).map(|row| row.delivery_id.into()).collect();
-                    self.review_late(&stored.scope, load.load_id, &on)?;
-                    let rivals = self.db.loads_of_lorry(&stored.scope, load.header.date, &load.lorry)?;
+                    let on = on.iter().filter(|row| !row.is_voided).map(|row| DocumentId::from(row.delivery_id));
+                    loaded.entry((scope.clone(), load.load_id)).or_default().extend(on);
+                    let rivals = self.db.loads_of_lorry(&scope, load.header.date, &load.lorry)?;
                     if rivals.len() > 1 {
                         let loads = rivals.iter().map(|row| row.load_id.into()).collect();
-                        self.raise(&stored.scope, ReviewCode::LoadContention, loads)?;
+                        self.raise(&scope, ReviewCode::LoadContention, loads)?;
                     }
                 }
-                Record::Contact(contact) => {
-                    let candidates = self.db.look_alike_candidates(&stored.scope, &contact.details)?;
+                Some(Record::Contact(contact)) => {
+                    let candidates = self.db.look_alike_candidates(&scope, &contact.details)?;
                     for (farmer, details) in candidates {
                         if farmer != contact.farmer_id && look_alike(&details, &contact.details) {
                             let farmers = vec![farmer.into(), contact.farmer_id.into()];
-                            self.raise(&stored.scope, ReviewCode::FarmerLookAlike, farmers)?;
+                            self.raise(&scope, ReviewCode::FarmerLookAlike, farmers)?;
                         }
                     }
                 }
-                Record::Farmer(_) => {}
+                Some(Record::Farmer(_)) | None => {}
             }
+        }
+        for ((scope, load), deliveries) in loaded {
+            self.review_late(&scope, load, &deliveries)?;
         }
         Ok(())
     }
 
     /// Deliveries that lie on a load after somebody asked to close it, in no manifest.
-    fn review_late(&mut self, scope: &Scope, load: LoadId, deliveries: &[DocumentId]) -> Result<(), Error> {
+    fn review_late(&mut self, scope: &Scope, load: LoadId, deliveries: &BTreeSet<DocumentId>) -> Result<(), Error> {
         let Some(stored) = self.db.document(load.into())? else { return Ok(()) };
         let merged = records::read(stored.kind, load.into(), &stored.saved).map_err(storage)?;
         let Some(Record::Load(load)) = merged.record else { return Ok(()) };

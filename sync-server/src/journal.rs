@@ -1,7 +1,7 @@
 //! What must outlive the database: a folder beside the data that its backup does not contain.
 //!
 //! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers; and the heads of all logs as
-//! they were acknowledged, so that a database that was set back knows it.
+//! they were acknowledged, so that a database that was set back knows it; and how many recoveries there were.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -55,6 +55,7 @@ impl Journal {
     /// The last acknowledged place of each log. The file is made short again on the way.
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
+        let _locked = self.locked()?;
         let lines = self.lines(&name)?;
         let mut heads = BTreeMap::new();
         for cursor in lines.iter().filter_map(|line| read_line(line)) {
@@ -73,6 +74,24 @@ impl Journal {
     }
 
     /// Written aside and renamed, so that a crash leaves the old file or the new one.
+    /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
+    pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
+        self.replace(&format!("{organisation}.epoch"), &format!("{epoch}\n"))
+    }
+
+    /// How many recoveries it has begun; 0 if nobody knows.
+    pub(crate) fn epoch(&self, organisation: OrganisationId) -> Result<u32, Error> {
+        let lines = self.lines(&format!("{organisation}.epoch"))?;
+        Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+    }
+
+    /// Held by whoever writes: another process may append while this one makes a file short.
+    fn locked(&self) -> Result<File, Error> {
+        let file = File::create(self.folder.join("lock")).map_err(unusable)?;
+        file.lock().map_err(unusable)?;
+        Ok(file)
+    }
+
     fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {
@@ -93,6 +112,7 @@ impl Journal {
     }
 
     fn append(&self, name: &str, line: &str) -> Result<(), Error> {
+        let _locked = self.locked()?;
         let open = || -> std::io::Result<File> {
             let mut file = OpenOptions::new().create(true).append(true).open(self.folder.join(name))?;
             // A line break first: what a crash left of a line must not swallow this one.

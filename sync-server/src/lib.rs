@@ -15,6 +15,7 @@ mod journal;
 mod keys;
 mod live;
 mod office;
+mod packs;
 mod page;
 mod pull;
 mod recovery;
@@ -31,6 +32,7 @@ use farmtally_core::sync::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
     SyncResponse, WireError,
 };
+use farmtally_core::sync::pack::PackRequest;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
@@ -43,7 +45,8 @@ use keys::Keys;
 use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
-pub use page::{Day, DayCentre};
+use packs::Packs;
+pub use page::{Day, DayCentre, HeldLine, Lane, Waiting};
 use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
 
@@ -55,12 +58,14 @@ pub struct Server {
     storage: Box<dyn Storage>,
     keys: Keys,
     journal: Journal,
+    packs: Packs,
     environment: Environment,
     listeners: Listeners,
 }
 
 impl Server {
-    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys` and `journal`.
+    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys`, `journal` and
+    /// `packs`.
     ///
     /// # Errors
     /// [`Error::Setup`], [`Error::Storage`].
@@ -69,8 +74,8 @@ impl Server {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let listeners = Listeners::default();
-        let server = Self { storage: Box::new(storage), keys, journal, environment, listeners };
+        let (packs, listeners) = (Packs::open(&folder.join("packs"))?, Listeners::default());
+        let server = Self { storage: Box::new(storage), keys, journal, packs, environment, listeners };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
@@ -123,6 +128,7 @@ impl Server {
         let answer = match (request.method, request.path) {
             ("POST", "/v1/enrol") => self.enrol(&request.body),
             ("POST", "/v1/sync") => self.sync(request),
+            ("POST", "/v1/pack") => self.hand_out_parts(request),
             ("POST", "/v1/rekey") => self.rekey(request),
             ("POST", "/v1/wiped") => self.wiped(request),
             ("POST", "/v1/readmit") => self.show_certificate(&request.body),
@@ -160,6 +166,13 @@ impl Server {
         pack(&self.take_new_key(organisation, device.device, &asked)?)
     }
 
+    fn hand_out_parts(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
+        let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
+        let asked: PackRequest = unpack(&request.body)?;
+        require_protocol(asked.protocol)?;
+        pack(&self.parts(organisation, &device, &asked)?)
+    }
+
     fn show_certificate(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         self.readmit(&unpack(body)?)?;
         Ok(self.challenge())
@@ -191,36 +204,38 @@ impl Server {
         }
         if !asked.offers.is_empty() {
             self.take_offers(organisation, device.device, &asked.offers)?;
-            return self.answer(request, &device, now, Pulled::default(), &News { more: true, ..News::default() });
+            return self.answer(
+                request,
+                (organisation, &device),
+                now,
+                Pulled::default(),
+                &News { more: true, ..News::default() },
+            );
         }
         let diverged =
             self.read(organisation, |db| recovery::divergences(db, organisation, &asked.cursors, &asked.checkpoints))?;
         if !diverged.is_empty() {
             // What is handed over now would stand where something else was acknowledged before.
-            return self.answer(
-                request,
-                &device,
-                now,
-                Pulled::default(),
-                &News { more: true, diverged, ..News::default() },
-            );
+            let news = News { more: true, diverged, ..News::default() };
+            return self.answer(request, (organisation, &device), now, Pulled::default(), &news);
         }
         let mut verdicts = Vec::with_capacity(asked.bundles.len());
         for (index, bundle) in (0..).zip(&asked.bundles) {
             verdicts.push(self.write(organisation, |db| ingest::ingest(db, organisation, index, bundle, now))?);
         }
         let parcels = self.take_parcels(organisation, &asked.parcels, now)?;
+        let packs = self.packs_for(organisation, device.device, &asked)?;
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
             let mut pulled = self.read(organisation, |db| {
-                let mut pulled = pull::pull(db, organisation, device.device, &asked.cursors, budget, asked.own_bytes)?;
+                let mut pulled = pull::pull(db, organisation, device.device, &asked, &packs, budget)?;
                 pulled.safe = backup::safe_for(db, device.device, &asked)?;
                 Ok(pulled)
             })?;
             let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
             let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
-            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels };
-            match self.answer(request, &device, now, pulled, &news) {
+            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels, packs: packs.clone() };
+            match self.answer(request, (organisation, &device), now, pulled, &news) {
                 // Entries that compress badly: less at once. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
                 answer => return answer,
@@ -231,14 +246,18 @@ impl Server {
     fn answer(
         &self,
         request: &WireRequest,
-        device: &Device,
+        (organisation, device): (OrganisationId, &Device),
         now: Timestamp,
         pulled: Pulled,
         news: &News,
     ) -> Result<Vec<u8>, Error> {
-        let device_head = self.device(device.device)?.and_then(|(_, device)| device.head);
+        let device = device.device;
+        let (device_head, epoch) = self.read(organisation, |db| {
+            let epoch = db.recovery()?.map_or(0, |recovery| recovery.epoch);
+            Ok((db.device(device)?.and_then(|device| device.head), epoch))
+        })?;
         let Pulled { heads, safe, .. } = pulled;
-        let statement = Statement { device: device.device, server_time: now, device_head, heads, safe };
+        let statement = Statement { device, server_time: now, device_head, heads, safe, epoch };
         let challenge = self.keys.challenge(now);
         let answer = SyncResponse::sign(&request.body, &statement, news, challenge, self.keys.signing());
         message::pack(&answer).map_err(|error| match error {

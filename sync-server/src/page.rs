@@ -8,10 +8,11 @@ use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
-use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
+use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 
-use crate::storage::{Device, Transaction};
+use crate::backup::safe_copy;
+use crate::storage::{DeferredEntry, Device, HeldEntry, Recovery, Transaction};
 use crate::{Error, Server};
 
 /// Deliveries on the page at most; the sums are over all.
@@ -35,9 +36,49 @@ pub struct Day {
     pub centres: Vec<DayCentre>,
     /// Reviews of all days, by kind: the code and how many.
     pub reviews: Vec<(String, usize)>,
-    /// Entries that are held.
-    pub held: usize,
+    /// Work that is held, document by document.
+    pub held: Vec<Lane>,
+    /// Entries that wait for others, the oldest first.
+    pub deferred: Vec<Waiting>,
+    /// The recovery that lasts.
+    recovery: Option<Recovery>,
+    /// Since when two verified copies of the data exist.
+    copied: Option<String>,
     devices: Vec<DeviceLine>,
+}
+
+/// What is held of one document: it goes on without.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The document.
+    pub document: DocumentId,
+    /// Its held changes.
+    pub entries: Vec<HeldLine>,
+}
+
+/// A held change.
+#[derive(Clone, Debug)]
+pub struct HeldLine {
+    /// What it is.
+    pub entry: HeldEntry,
+    author: String,
+    since: String,
+}
+
+/// An entry that waits for others.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// What it is.
+    pub entry: DeferredEntry,
+    since: String,
+    days: i64,
+}
+
+impl Day {
+    /// How many changes are held.
+    pub fn held_entries(&self) -> usize {
+        self.held.iter().map(|lane| lane.entries.len()).sum()
+    }
 }
 
 /// A day of a centre's season.
@@ -157,8 +198,31 @@ fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp
         *counts.entry(review.code.clone()).or_insert(0) += 1;
     }
     let devices = db.devices()?.into_iter().map(|device| device_line(&reference, device, zone_minutes)).collect();
-    let held = db.held(None)?.len();
-    Ok(Day { organisation, date, centres, reviews: counts.into_iter().collect(), held, devices })
+    let reviews = counts.into_iter().collect();
+    let recovery = db.recovery()?.filter(|recovery| recovery.ended_at.is_none());
+    let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
+    let (held, deferred) = (lanes(db, &reference, zone_minutes)?, waiting(db, zone_minutes, now)?);
+    Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })
+}
+
+fn lanes(db: &mut dyn Transaction, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
+    let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
+    for entry in db.held(None)? {
+        let (author, since) = (user_name(reference, entry.author), local_time(entry.held_at, zone_minutes));
+        lanes.entry(entry.document).or_default().push(HeldLine { entry, author, since });
+    }
+    Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
+}
+
+fn waiting(db: &mut dyn Transaction, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
+    let mut deferred = db.deferred(None)?;
+    deferred.sort_by_key(|entry| entry.deferred_at);
+    let line = |entry: DeferredEntry| Waiting {
+        since: local_time(entry.deferred_at, zone_minutes),
+        days: (now.0 - entry.deferred_at.0).max(0) / 86_400_000,
+        entry,
+    };
+    Ok(deferred.into_iter().map(line).collect())
 }
 
 fn delivery_line(
@@ -176,9 +240,13 @@ fn delivery_line(
 }
 
 fn device_line(reference: &Reference, device: Device, zone_minutes: i16) -> DeviceLine {
-    let user = reference.users.iter().find(|user| user.user == device.user);
-    let user = user.map_or_else(|| device.user.to_string(), |user| user.name.clone());
+    let user = user_name(reference, device.user);
     DeviceLine { user, seen: local_time(device.seen_at, zone_minutes), device }
+}
+
+fn user_name(reference: &Reference, user: UserId) -> String {
+    let known = reference.users.iter().find(|known| known.user == user);
+    known.map_or_else(|| user.to_string(), |known| known.name.clone())
 }
 
 /// `2019-05-09 14:30`, by the organisation's clock.

@@ -1,16 +1,17 @@
 //! What phones fetch: frames of the scopes that their grants reach.
 //!
-//! Owns how frames are cut: closed at a size, never between a change and the decisions that came with it.
+//! Owns how frames are cut: closed at a size, not between a change and the decisions that came with it unless these are very many.
 
-use farmtally_core::limits::FRAME_BYTES;
+use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES, PACK_ENTRIES};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
-use farmtally_core::sync::message::{Frame, FrameEntry, Safe};
+use farmtally_core::sync::message::{Frame, FrameEntry, Safe, SyncRequest};
+use farmtally_core::sync::pack::Pack;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::Error;
 use crate::access::Reach;
 use crate::storage::{LogContent, LogEntry, Transaction};
+use crate::{Error, Server};
 
 /// Log entries that are read at a time.
 const BATCH: u32 = 500;
@@ -25,15 +26,40 @@ pub(crate) struct Pulled {
     pub(crate) safe: Option<Safe>,
 }
 
+impl Server {
+    /// What the device may begin scopes with that it has not read at all.
+    pub(crate) fn packs_for(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceId,
+        asked: &SyncRequest,
+    ) -> Result<Vec<Pack>, Error> {
+        let begins = self.read(organisation, |db| {
+            let reach = Reach::of(db, device)?;
+            let mut scopes = Vec::new();
+            for scope in db.scopes()? {
+                let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
+                let is_wanted = reach.holds(&scope) && !is_begun && !asked.without_packs.contains(&scope);
+                if is_wanted && db.head(&scope)?.is_some_and(|head| head.sequence >= PACK_ENTRIES) {
+                    scopes.push(scope);
+                }
+            }
+            Ok(scopes)
+        })?;
+        let packs = begins.iter().map(|scope| self.pack(organisation, scope));
+        Ok(packs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
 /// then centres and seasons.
 pub(crate) fn pull(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     device: DeviceId,
-    cursors: &[CursorName],
+    asked: &SyncRequest,
+    packs: &[Pack],
     budget: usize,
-    own_bytes: bool,
 ) -> Result<Pulled, Error> {
     let reach = Reach::of(db, device)?;
     let mut scopes = db.scopes()?;
@@ -44,12 +70,16 @@ pub(crate) fn pull(
     let mut spent = 0;
     for scope in scopes {
         let Some(head) = db.head(&scope)? else { continue };
-        let named = cursors.iter().find(|cursor| cursor.scope == scope);
+        let named = asked.cursors.iter().find(|cursor| cursor.scope == scope);
         if pulled.more {
             // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
             if named.is_none_or(|named| named.sequence < head.sequence) {
                 pulled.heads.push(head);
             }
+            continue;
+        }
+        if packs.iter().any(|pack| pack.at.scope == scope) {
+            pulled.heads.push(head);
             continue;
         }
         let Some(mut from) = place(db, organisation, named, &scope)? else { continue };
@@ -62,7 +92,7 @@ pub(crate) fn pull(
                 pulled.more = true;
                 break;
             }
-            let (frame, bytes, end) = frame(db, device, &from, own_bytes)?;
+            let (frame, bytes, end) = frame(db, device, &from, asked.own_bytes)?;
             pulled.frames.push(frame);
             spent += bytes;
             from = end;
@@ -82,6 +112,8 @@ pub(crate) fn place(
     let Some(named) = named else { return Ok(Some(start)) };
     let known = match named.sequence {
         0 => Some(start),
+        // No log reaches so far, and no database counts so far.
+        beyond if i64::try_from(beyond).is_err() => None,
         sequence => db.entry(scope, sequence)?.map(|entry| entry.cursor),
     };
     Ok(known.filter(|cursor| cursor.chain.short() == named.chain))
@@ -100,7 +132,8 @@ fn frame(
         let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
         let is_last = batch.len() < BATCH as usize;
         for entry in batch {
-            if bytes >= FRAME_BYTES && work != Some(entry.work) {
+            let is_full = bytes >= FRAME_BYTES && work != Some(entry.work);
+            if is_full || !entries.is_empty() && bytes + size(&entry.content) > MAX_FRAME_BYTES {
                 break 'frame;
             }
             work = Some(entry.work);
@@ -114,8 +147,17 @@ fn frame(
     Ok((Frame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
 }
 
+/// What an entry with its bytes costs.
+fn size(content: &LogContent) -> usize {
+    match content {
+        LogContent::Change { change, .. } => change.as_ref().map_or(32, Vec::len) + 100,
+        LogContent::Decision(decision, attachment) => decision.len() + attachment.as_ref().map_or(0, Vec::len),
+    }
+}
+
 /// Adds an entry to a frame; a device's own changes become ranges of its bundles. Returns what the entry costs.
 fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
+    let bytes = size(&entry.content);
     match entry.content {
         LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device == device && !own_bytes => {
             match entries.last_mut() {
@@ -132,16 +174,14 @@ fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_by
             }
         }
         LogContent::Change { envelope, change: Some(change), .. } => {
-            let bytes = change.len() + 100;
             entries.push(FrameEntry::Change { envelope, change });
             bytes
         }
         LogContent::Change { envelope, hash, change: None, .. } => {
             entries.push(FrameEntry::Erased { envelope, change: hash });
-            132
+            bytes
         }
         LogContent::Decision(decision, attachment) => {
-            let bytes = decision.len() + attachment.as_ref().map_or(0, Vec::len);
             entries.push(FrameEntry::Decision { decision, attachment: attachment.map(Into::into) });
             bytes
         }

@@ -4,21 +4,27 @@
 //! logs cannot reproduce, or its journal. What phones say otherwise starts nothing.
 //! While a recovery lasts, nothing is decided about records and no code is handed out; phones hand in and fetch as ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::codec::decode;
-use farmtally_core::decisions::Decision;
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order};
 use farmtally_core::records::{self, Change, Kind, merge};
+use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::BundleHash;
 use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::sync::message::{Certificate, FrameEntry};
 use farmtally_core::sync::repair::{Divergence, Offer, walk};
-use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceId, DocumentId, OrganisationId, Timestamp};
+use sha2::{Digest, Sha256};
 
+use crate::ingest::decide;
 use crate::pull::place;
 use crate::storage::{Device, NewEntry, Recovery, Transaction};
 use crate::{Error, Server};
+
+/// Documents that one review of late evidence names at most.
+const REVIEWED: usize = 500;
 
 impl Server {
     /// The recovery that an organisation is in, or the last one it was in.
@@ -37,10 +43,19 @@ impl Server {
         let now = self.environment.clock.now();
         self.write(organisation, |db| match db.recovery()? {
             Some(recovery) if recovery.ended_at.is_none() => {
+                db.clear_stages()?;
                 db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
             }
             _ => Err(Error::NotFound { what: "recovery that lasts" }),
-        })
+        })?;
+        // What did not come back is known to be lost: it must not begin another recovery at the next start.
+        let acknowledged = self.journal.heads(organisation)?;
+        let heads = self.read(organisation, |db| {
+            let head =
+                |scope: &Scope| Ok(db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone())));
+            acknowledged.keys().map(head).collect::<Result<Vec<_>, Error>>()
+        })?;
+        self.journal.advanced(organisation, &heads)
     }
 
     /// Starts recovery wherever the database is behind what the journal says was acknowledged.
@@ -50,12 +65,19 @@ impl Server {
             let acknowledged = self.journal.heads(organisation)?;
             let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
             if let Some(scope) = lost {
+                let epoch = self.journal.epoch(organisation)?;
                 self.write(organisation, |db| {
-                    begin(db, now, &format!("the database is behind its journal in {scope}"))
+                    begin(db, now, epoch, &format!("the database is behind its journal in {scope}"))
                 })?;
+                self.note_epoch(organisation)?;
             }
         }
         Ok(())
+    }
+
+    fn note_epoch(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let recovery = self.read(organisation, |db| db.recovery())?;
+        recovery.map_or(Ok(()), |recovery| self.journal.began(organisation, recovery.epoch))
     }
 
     /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
@@ -68,17 +90,19 @@ impl Server {
         if !self.organisations()?.contains(&organisation) {
             return Err(wrong("it belongs to an organisation that is not here"));
         }
-        let now = self.environment.clock.now();
+        let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         self.write(organisation, |db| {
             if let Some(known) = db.device(certificate.device)? {
                 let is_same = known.public_key == certificate.public_key;
                 return if is_same { Ok(()) } else { Err(wrong("the device has another key here")) };
             }
-            if db.devices()?.iter().any(|device| device.code == certificate.device_code) {
-                return Err(wrong("its code was given to another device: enrol it again"));
+            let last = db.recovery()?.filter(|last| last.ended_at.is_some());
+            if last.is_none_or(|last| last.started_at < certificate.enrolled_at) {
+                let reason = format!("device {} was enrolled, and is not known any more", certificate.device_code);
+                begin(db, now, epoch, &reason)?;
             }
-            begin(db, now, &format!("device {} was enrolled, and is not known any more", certificate.device_code))?;
-            db.readmit_device(&Device {
+            let is_taken = db.devices()?.iter().any(|device| device.code == certificate.device_code);
+            let device = Device {
                 device: certificate.device,
                 code: certificate.device_code,
                 public_key: certificate.public_key,
@@ -89,8 +113,17 @@ impl Server {
                 head: None,
                 ancestor: certificate.ancestor,
                 wiped_at: None,
-            })
+            };
+            if !is_taken {
+                return db.readmit_device(&device);
+            }
+            // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
+            db.add_device(&device)?;
+            let (scope, work) = (Scope::Device(device.device), db.next_work()?);
+            let order = DeviceOrder { device: device.device, order: Order::Rekey, ordered_at: now };
+            decide(db, organisation, &scope, work, &Decision::Order(order))
         })?;
+        self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
     }
 
@@ -101,7 +134,7 @@ impl Server {
         device: DeviceId,
         offers: &[Offer],
     ) -> Result<(), Error> {
-        let now = self.environment.clock.now();
+        let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         for offer in offers {
             let Some(statement) = offer.evidence.open(&self.keys.signing().verifying_key()) else {
                 return Err(Error::Invalid {
@@ -109,19 +142,32 @@ impl Server {
                     reason: "the evidence is not signed by this server".into(),
                 });
             };
-            let Some(head) = statement.heads.into_iter().find(|head| head.scope == offer.scope) else {
+            let Some(head) = statement.heads.iter().find(|head| head.scope == offer.scope).cloned() else {
                 return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
             };
-            self.write(organisation, |db| {
+            let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
+            let Some(end) = end else {
+                return Err(Error::Invalid {
+                    field: "offers",
+                    reason: "the entries reach beyond what was signed".into(),
+                });
+            };
+            let taken = self.write(organisation, |db| {
                 db.stage(device, offer)?;
-                if offer.after + offer.entries.len() as u64 >= head.sequence {
-                    take_back(db, organisation, device, &head, now)?;
+                if end == head.sequence {
+                    let stretch = db.staged(device, &head.scope)?;
+                    let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
+                    take_back(db, organisation, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(())
-            })?;
+            });
+            if let Err(Error::Invalid { .. }) = taken {
+                self.write(organisation, |db| db.clear_stage(device, &offer.scope))?;
+            }
+            taken?;
         }
-        Ok(())
+        self.note_epoch(organisation)
     }
 }
 
@@ -139,78 +185,136 @@ fn first_lost(
     Ok(None)
 }
 
-/// Notes that data was lost; codes go on far above those that were seen.
-fn begin(db: &mut dyn Transaction, now: Timestamp, reason: &str) -> Result<(), Error> {
+/// Notes that data was lost; codes go on far above those that were seen. `epochs`: how many recoveries there were, as far as is known elsewhere.
+fn begin(db: &mut dyn Transaction, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
     if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
         return Ok(());
     }
     tracing::warn!(reason, "recovery begins: this server has lost data that it had acknowledged");
-    let epoch = last.map_or(1, |last| last.epoch + 1);
+    let epoch = last.map_or(0, |last| last.epoch).max(epochs).saturating_add(1);
     db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
 }
 
+/// What this server once signed.
+struct Signed<'a> {
+    head: &'a Cursor,
+    /// How many recoveries there were then.
+    epoch: u32,
+    /// How many there were up to now, as far as is known outside of the database.
+    epochs: u32,
+}
+
 /// Takes a stretch over that leads up to a head which this server had signed: at its old places, if nothing else stands there by now;
-/// otherwise what is missing of it goes to the end.
+/// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
+/// look at what came.
 fn take_back(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
-    device: DeviceId,
-    signed: &Cursor,
+    signed: &Signed<'_>,
+    (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let scope = &signed.scope;
-    if place(db, organisation, Some(&signed.name()), scope)?.is_some() {
+    let (head, scope) = (signed.head, &signed.head.scope);
+    if place(db, organisation, Some(&head.name()), scope)?.is_some() {
         return Ok(());
     }
     let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
-    let (after, entries) = db.staged(device, scope)?;
     let from = match after {
         0 => Cursor::start(organisation, scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
     };
     let places = walk(&from, &entries).ok_or_else(wrong)?;
-    if from.sequence + places.len() as u64 != signed.sequence || places.last() != Some(&signed.chain) {
+    if from.sequence + places.len() as u64 != head.sequence || places.last() != Some(&head.chain) {
         return Err(wrong());
     }
-    begin(db, now, &format!("a statement about {scope} was signed that the log cannot reproduce"))?;
-    let head = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
-    let known = head.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
-    let at_head = known.and_then(|known| match known {
+    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && signed.epoch < last.epoch);
+    if !is_late {
+        let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
+        begin(db, now, signed.epochs, &reason)?;
+    }
+    let end = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+    let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
+    let at_end = known.and_then(|known| match known {
         0 => Some(from.chain),
         known => places.get(known - 1).copied(),
     });
-    let follows = at_head == Some(head.chain);
+    let follows = at_end == Some(end.chain);
     let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
-    let work = db.next_work()?;
+    // Who may have become unknown only here, and of what something newer is known.
+    let mut taking = Taking { is_later: !follows, ..Taking::default() };
+    for entry in &entries {
+        if let FrameEntry::Decision { decision, .. } = entry
+            && let Ok(decision) = decode::<Decision>(decision)
+        {
+            match &decision {
+                Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
+                decision if !follows && db.has_newer(decision)? => drop(taking.superseded.insert(encode(decision))),
+                _ => {}
+            }
+        }
+    }
+    let mut late = Vec::new();
     for entry in missing {
-        take_entry(db, organisation, scope, work, entry, !follows)?;
+        // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
+        let work = db.next_work()?;
+        if take_entry(db, organisation, scope, work, entry, &mut taking)?
+            && let FrameEntry::Change { envelope, .. } = entry
+        {
+            late.push(envelope.document);
+        }
     }
-    match db.head(scope)? {
-        Some(head) if follows && head != *signed => Err(wrong()),
-        _ => Ok(()),
+    if follows && db.head(scope)?.is_none_or(|end| end != *head) {
+        return Err(wrong());
     }
+    for document in taking.forgotten {
+        let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
+        decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
+    }
+    for documents in late.chunks(REVIEWED).filter(|_| is_late) {
+        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
+        decide(db, organisation, scope, work, &Decision::Review(review))?;
+    }
+    Ok(())
 }
 
-/// One entry that was logged before, without judging it again.
+/// What is known while a stretch is taken over.
+#[derive(Default)]
+struct Taking {
+    /// Whether it goes to the end of a log that went on otherwise.
+    is_later: bool,
+    /// Documents that the stretch itself erases.
+    erased: BTreeSet<DocumentId>,
+    /// Decisions about matters of which something stands in the log that went on.
+    superseded: BTreeSet<Vec<u8>>,
+    /// Documents that are forgotten here, which the stretch does not know.
+    forgotten: BTreeSet<DocumentId>,
+}
+
+/// One entry that was logged before, without judging it again. Returns whether it was taken.
 fn take_entry(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     scope: &Scope,
     work: u64,
     entry: &FrameEntry,
-    only_if_missing: bool,
-) -> Result<(), Error> {
+    taking: &mut Taking,
+) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
-            if db.place_of(document, change.hash())?.is_some() || db.is_erased(document)? && only_if_missing {
-                return Ok(());
+            let is_erased = db.is_erased(document)?;
+            if db.place_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
+                return Ok(false);
             }
-            let origin = (BundleHash([0; 32]), 0);
-            if !db.is_erased(document)? {
+            if is_erased {
+                if !taking.erased.contains(&document) {
+                    taking.forgotten.insert(document);
+                }
+                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: change.hash() })?;
+            } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
@@ -219,26 +323,31 @@ fn take_entry(
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
                     // What it builds on went with the same loss, and nobody has brought it back yet.
-                    Err(records::Error::Missing { .. }) if only_if_missing => return Ok(()),
+                    Err(records::Error::Missing { .. }) if taking.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
                 db.save_document(&at, kind, document, &merged)?;
+                let origin = (BundleHash([0; 32]), 0);
+                db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
             }
-            db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
         }
         FrameEntry::Decision { decision, attachment } => {
-            if only_if_missing && db.has_decision(scope, decision)? {
-                return Ok(());
+            let is_known = taking.is_later && db.has_decision(scope, decision)?;
+            if is_known || taking.superseded.contains(decision) {
+                return Ok(false);
             }
             let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
+            if let Ok(Decision::Move(order)) = decode::<Decision>(decision) {
+                let is_needed = order.to == *scope && !db.is_erased(order.document)?;
+                let is_whole = attachment.map(|saved| <[u8; 32]>::from(Sha256::digest(saved)) == order.saved_hash);
+                if !is_whole.unwrap_or(!is_needed || taking.erased.contains(&order.document)) {
+                    return Err(wrong("what travelled beside a move is not what was moved".into()));
+                }
+            }
             let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
             match decode::<Decision>(decision) {
-                Ok(Decision::Move(order)) => {
-                    if let Some(saved) = attachment {
-                        db.place(&order, saved)?;
-                    }
-                }
+                Ok(Decision::Move(order)) => db.place(&order, attachment)?,
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
                 Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
                 // Of a newer version: kept as it is.
@@ -246,13 +355,18 @@ fn take_entry(
             }
         }
         FrameEntry::Erased { envelope, change } => {
-            if db.place_of(envelope.document, *change)?.is_none() {
-                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
+            // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
+            if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
+                return Err(wrong("the bytes of an entry are missing".into()));
             }
+            if db.place_of(envelope.document, *change)?.is_some() {
+                return Ok(false);
+            }
+            db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.

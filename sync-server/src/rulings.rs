@@ -1,7 +1,10 @@
 //! What a person decides about records: held entries, documents that move, people who are forgotten.
 
+use std::collections::BTreeSet;
+
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, Erasure, Move};
+use farmtally_core::limits::MAX_FRAME_BYTES;
 use farmtally_core::records::ChangeHash;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
@@ -79,6 +82,11 @@ impl Server {
                 let reason = format!("{to}: a document of {} can't move there", stored.scope);
                 return Err(Error::Invalid { field: "to", reason });
             }
+            if stored.saved.len() > MAX_FRAME_BYTES {
+                return Err(Error::TooLarge {
+                    reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move"),
+                });
+            }
             let order = Move {
                 document,
                 kind: stored.kind as u8,
@@ -92,7 +100,7 @@ impl Server {
             let work = db.next_work()?;
             db.append(organisation, &order.from, work, &NewEntry::Decision(&decision, None))?;
             db.append(organisation, &order.to, work, &NewEntry::Decision(&decision, Some(&stored.saved)))?;
-            db.place(&order, &stored.saved)
+            db.place(&order, Some(&stored.saved))
         })
     }
 
@@ -116,32 +124,46 @@ impl Server {
     /// that a restored server forgets again before it answers.
     fn erase(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
         self.journal.erased(organisation, document)?;
-        self.forget(organisation, document)
+        self.forget(organisation, document)?;
+        self.packs.forget_persons(organisation)?;
+        self.storage.scrub(organisation)
     }
 
     /// Erases again what a restored database still holds.
     pub(crate) fn replay_erasures(&self) -> Result<(), Error> {
+        let organisations = self.storage.organisations()?;
+        let mut forgotten = BTreeSet::new();
         for (organisation, document) in self.journal.erasures()? {
-            if self.storage.organisations()?.contains(&organisation) {
-                self.forget(organisation, document)?;
+            if organisations.contains(&organisation) && self.forget(organisation, document)? {
+                forgotten.insert(organisation);
             }
+        }
+        for organisation in forgotten {
+            self.storage.scrub(organisation)?;
+        }
+        for organisation in organisations {
+            let erased = self.read(organisation, |db| db.erased_count())?;
+            self.packs.forget_outdated_persons(organisation, erased)?;
         }
         Ok(())
     }
 
-    fn forget(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
+    /// Returns whether there was anything to forget.
+    fn forget(&self, organisation: OrganisationId, document: DocumentId) -> Result<bool, Error> {
         let erased_at = self.environment.clock.now();
         self.write(organisation, |db| {
             let stored = db.document(document)?;
             let erasure = Erasure { document, erased_at };
             // A restored database may not have the document, and must not take it back from a phone either.
-            if stored.is_some() || !db.is_erased(document)? {
+            let is_new = stored.is_some() || !db.is_erased(document)?;
+            if is_new {
                 db.erase(&erasure)?;
             }
-            let Some(stored) = stored else { return Ok(()) };
-            let work = db.next_work()?;
-            decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))
-        })?;
-        self.storage.scrub(organisation)
+            if let Some(stored) = stored {
+                let work = db.next_work()?;
+                decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))?;
+            }
+            Ok(is_new)
+        })
     }
 }

@@ -27,9 +27,11 @@ pub struct Capture {
 }
 
 /// Hears what goes over a network.
-struct Tap<'a> {
-    network: &'a dyn Transport,
-    heard: &'a Mutex<Vec<Exchange>>,
+pub struct Tap<'a> {
+    /// The network.
+    pub network: &'a dyn Transport,
+    /// What was said so far.
+    pub heard: &'a Mutex<Vec<Exchange>>,
 }
 
 impl Transport for Tap<'_> {
@@ -68,6 +70,13 @@ impl Capture {
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
         }
+        // From two verified copies on, phones let go of what both contain.
+        for name in ["a copy", "another copy"] {
+            let copy = market.phone(name);
+            market.server.back_up(&copy).expect("copied");
+            market.server.verify(&copy).expect("verified");
+            syncs(&manju);
+        }
 
         // What follows from a change that has not come waits; the phone brings both afterwards.
         let farmer = asha.registers("Venkatesh", "Narsapura", "").farmer_id;
@@ -103,6 +112,7 @@ impl Capture {
         pushes(&forger, &forger.signed(body(2)));
         pushes(&forger, &WireRequest { authorization: None, ..forger.signed(body(1)) });
         pushes(&forger, &WireRequest { path: "/v1/nowhere", ..forger.signed(body(1)) });
+        set_back(&mut market, &asha, &heard);
         let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self { market, heard, parcels, asha }
     }
@@ -169,6 +179,33 @@ fn move_and_forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &imp
     rename(asha, &farmer, "Chowdamma B");
     market.server.erase_farmer(market.organisation, farmer.farmer_id).expect("erased");
     for person in [asha, ravi] {
+        syncs(person);
+    }
+}
+
+/// The server is set back to a copy that knows nothing of Bela's phone, nor of what she and Asha did since. Each gives back what they have;
+/// to somebody new the server is closed.
+fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
+    let syncs = |person: &Person| {
+        person.client.sync(&Tap { network: &person.network, heard }, &|_| ()).expect("a sync");
+    };
+    let enrols = |person: &Person, code: &str| {
+        person.client.enrol(&Tap { network: &person.network, heard }, ADDRESS, code, "test phone")
+    };
+    let (bela_code, divya_code) =
+        (market.code("Bela", "field_manager", "KOLAR"), market.code("Divya", "clerk", "KOLAR"));
+    let copy = market.backs_up("the copy");
+    let bela = market.meets("Bela");
+    enrols(&bela, &bela_code).expect("enrolled");
+    let farmer = bela.registers("Puttamma", "Narsapura", "").farmer_id;
+    bela.weighs(farmer, None, &[24_000]);
+    for person in [&bela, asha] {
+        syncs(person);
+    }
+    market.sets_back(&copy, true);
+    enrols(&market.meets("Divya"), &divya_code).expect_err("a recovery lasts");
+    bela.weighs(farmer, None, &[25_000]);
+    for person in [&bela, asha, &bela] {
         syncs(person);
     }
 }

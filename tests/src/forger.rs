@@ -135,6 +135,7 @@ impl Forger {
             checkpoints: Vec::new(),
             offers: Vec::new(),
             safe_copy: 0,
+            without_packs: Vec::new(),
             parcels: Vec::new(),
         }
     }
@@ -154,9 +155,14 @@ impl Forger {
 
     /// A request in the phone's name, signed with this key over this challenge.
     pub fn signed_with(&self, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
-        let signed = Signed { server_key: &self.server_key, method: "POST", path: "/v1/sync", body: &body };
+        self.signed_for("/v1/sync", body, key, challenge)
+    }
+
+    /// A request to another path.
+    pub fn signed_for(&self, path: &'static str, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
+        let signed = Signed { server_key: &self.server_key, method: "POST", path, body: &body };
         let authorization = Authorization::sign(&signed, self.device, challenge, key).to_header();
-        WireRequest { authorization: Some(authorization), ..wire(body) }
+        WireRequest { authorization: Some(authorization), path, ..wire(body) }
     }
 
     /// Sends a request as it is.

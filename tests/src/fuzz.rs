@@ -4,6 +4,7 @@
 //! them on bent copies of real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use automerge::transaction::Transactable;
@@ -18,11 +19,15 @@ use farmtally_core::scope::Scope;
 use farmtally_core::sync::authorization::Authorization;
 use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::handover::Parcel;
+use farmtally_core::sync::live::{events, head};
+use farmtally_core::sync::log::Cursor;
 use farmtally_core::sync::message::{
-    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest, Statement,
-    SyncRequest, SyncResponse,
+    self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
+    Statement, SyncRequest, SyncResponse,
 };
+use farmtally_core::sync::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part, unpack_part};
 use farmtally_core::sync::qr::FrameCollector;
+use farmtally_core::sync::repair::{Offer, walk};
 use farmtally_core::units::{DeviceId, DocumentId};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -46,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     ("document", document),
     ("draft", draft),
     ("frame", frame),
+    ("live", live),
+    ("pack", pack),
     ("parcel", parcel),
     ("parcel_content", parcel_content),
     ("qr_frame", qr_frame),
@@ -69,10 +76,14 @@ pub fn answer(bytes: &[u8]) {
     if let Some(answer) = read::<SyncResponse>(bytes) {
         assert!(answer.open(b"a request that nobody sent", &key.verifying_key()).is_err());
     }
-    read::<Enrolment>(bytes);
+    if let Some(enrolment) = read::<Enrolment>(bytes) {
+        assert!(!enrolment.is_for(&key.verifying_key()));
+    }
     read::<ChallengeResponse>(bytes);
     read::<Problem>(bytes);
-    read::<Statement>(bytes);
+    if let Some(statement) = read::<Statement>(bytes) {
+        assert_eq!(decode::<Statement>(&encode(&statement)).expect("it reads"), statement);
+    }
     if let Some(news) = read::<News>(bytes) {
         assert_eq!(decode::<News>(&encode(&news)).expect("it reads").frames, news.frames);
     }
@@ -125,9 +136,23 @@ fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let _needed = kind.shape().needs(change).count();
     let Ok(merged) = records::merge(kind, id, saved, change) else { return };
     let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
+    // A creating change is read without Automerge; it is what Automerge makes of it.
+    let united = records::unite(kind, id, &merged.saved, &merged.saved).expect("it unites with itself");
+    assert_eq!((&united.record, &united.heads), (&again.record, &again.heads));
     assert_eq!((again.record, again.heads), (merged.record, merged.heads));
     let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
     assert!(twice.was_known);
+}
+
+/// A pack, the request for its parts, and a part, packed and unpacked.
+pub fn pack(bytes: &[u8]) {
+    read::<Pack>(bytes);
+    read::<PackRequest>(bytes);
+    read::<PackResponse>(bytes);
+    read::<Vec<PackEntry>>(bytes);
+    if let Ok(entries) = unpack_part(bytes) {
+        assert_eq!(decode::<Vec<PackEntry>>(&encode(&entries)).expect("it reads"), entries);
+    }
 }
 
 /// A decision.
@@ -165,6 +190,27 @@ pub fn frame(bytes: &[u8]) {
         assert_eq!(decode::<Frame>(&encode(&frame)).expect("it reads"), frame);
     }
     read::<FrameEntry>(bytes);
+}
+
+/// Server-sent events, as they come and in two pieces.
+pub fn live(bytes: &[u8]) {
+    let hear = |pieces: [&[u8]; 2]| {
+        let (mut kept, mut heads) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            kept.extend_from_slice(piece);
+            let flow = events(&mut kept, &mut |line| {
+                heads.extend(line.and_then(head));
+                ControlFlow::Continue(())
+            });
+            assert!(flow.is_continue() && !kept.contains(&b'\n'));
+        }
+        heads
+    };
+    let (once, middle) = (hear([bytes, &[]]), bytes.len() / 2);
+    assert_eq!(hear([&bytes[..middle], &bytes[middle..]]), once);
+    for (scope, sequence) in once {
+        assert_eq!(head(&format!("{scope} {sequence}")), Some((scope, sequence)));
+    }
 }
 
 /// A file of parcels, as a carrier reads it and as the server does.
@@ -265,7 +311,15 @@ pub fn qr_frame(bytes: &[u8]) {
     }
 }
 
-/// Messages up: a sync, an enrolment, a new key.
+/// A stretch of a log that is offered back: no key but the server's makes its evidence count, and it leads on only with all its bytes.
+fn offer(offer: &Offer) {
+    assert_eq!(offer.evidence.open(&SigningKey::from_bytes(&[3; 32]).verifying_key()), None);
+    let start = Cursor::start([1; 16].into(), offer.scope.clone());
+    let is_whole = !offer.entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. }));
+    assert_eq!(walk(&start, &offer.entries).map(|places| places.len()), is_whole.then_some(offer.entries.len()));
+}
+
+/// Messages up: a sync with what it may offer, an enrolment, a new key, a certificate.
 pub fn request(bytes: &[u8]) {
     if let Some(request) = read::<SyncRequest>(bytes) {
         for bytes in &request.bundles {
@@ -274,6 +328,15 @@ pub fn request(bytes: &[u8]) {
         for bytes in &request.parcels {
             parcel(bytes);
         }
+        for it in &request.offers {
+            offer(it);
+        }
+    }
+    if let Some(it) = read::<Offer>(bytes) {
+        offer(&it);
+    }
+    if let Some(certificate) = read::<Certificate>(bytes) {
+        assert!(!certificate.fits(&parcel_key().verifying_key()));
     }
     if let Some(request) = read::<EnrolRequest>(bytes) {
         let _key = request.verified_key();
@@ -371,7 +434,13 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
                 }
             }
         }
+        let told = decode::<Statement>(&answer.statement).expect("a statement").heads;
+        let lines: Vec<String> = told.iter().map(|head| format!("data: {} {}\n", head.scope, head.sequence)).collect();
+        add("live", format!("{}\n:\n\n", lines.concat()).as_bytes());
         let Ok(request) = message::unpack::<SyncRequest>(&request.body) else { continue };
+        for offer in &request.offers {
+            add("request", &encode(offer));
+        }
         for bytes in &request.bundles {
             add("bundle", bytes);
             for (_, entry) in Bundle::parse(bytes).expect("a bundle").entries() {
@@ -387,6 +456,19 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         add("document", saved);
         add("document", &Automerge::load(saved).expect("a document").save());
     }
+    let documents = DOCUMENTS.iter().map(|(document, (kind, saved))| {
+        let (document, kind, saved) = (*document, *kind as u8, saved.clone());
+        PackEntry::Document { document, kind, saved }
+    });
+    let mut entries = vec![PackEntry::Decision { sequence: 1, decision: vec![0x81, 0x0f] }];
+    entries.extend(documents);
+    let part = pack_part(&entries).expect("a part");
+    let (at, hash) = (Cursor::start(capture.market.organisation, Scope::Organisation), PartHash::of(&part));
+    add("pack", &encode(&entries));
+    add("pack", &encode(&Pack { at, parts: vec![hash; 3] }));
+    add("pack", &encode(&PackRequest { protocol: 1, scope: Scope::Organisation, parts: vec![hash; 2] }));
+    add("pack", &encode(&PackResponse { parts: vec![part.clone().into(); 2] }));
+    add("pack", &part);
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     for bundle in &kept {
         add("bundle", bundle);

@@ -12,7 +12,7 @@ mod network;
 pub mod simulation;
 mod world;
 
-pub use capture::{Capture, Exchange, one_of_everything};
+pub use capture::{Capture, Exchange, Tap, one_of_everything};
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, copy_folder, fingerprint};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use farmtally_core::limits::MAX_KEPT_BYTES;
 use farmtally_tests::{Market, Person, fingerprint};
 
 fn count(person: &Person, table: &str) -> i64 {
@@ -90,4 +91,38 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
     std::fs::write(&file, bytes).expect("written");
     assert!(market.server.verify(&damaged).is_err());
     market.server.verify(&whole).expect("verified");
+}
+
+#[test]
+fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
+    let mut market = Market::open(9);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let bytes = || -> u64 {
+        let sum = "SELECT sum(length(bytes)) FROM bundles WHERE is_answered = 1";
+        db.query_row(sum, [], |row| row.get(0)).expect("a sum")
+    };
+    // As if she had worked for years: answered bundles up to the limit and a little beyond.
+    let device = asha.client.session().expect("a session").device;
+    let keep = |sequence: u64, length: u64| {
+        let insert = "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, randomblob(32), ?2, zeroblob(?3), 1, 1)";
+        db.execute(insert, (sequence, device, length)).expect("kept");
+    };
+    db.execute("UPDATE bundles SET bundle_seq = bundle_seq + 1000", []).expect("the newest");
+    for (sequence, spare) in [(1, 1_000_000), (2, 100)] {
+        keep(sequence, MAX_KEPT_BYTES - bytes() - spare);
+        let kept = count(&asha, "bundles");
+        asha.syncs_wholly();
+        assert_eq!(count(&asha, "bundles"), kept, "nothing was handed in");
+        asha.weighs(farmer, None, &[20_000]);
+        asha.syncs_wholly();
+        assert!(bytes() <= MAX_KEPT_BYTES);
+        // The little one still fits above; once it does not, the oldest goes.
+        assert_eq!(count(&asha, "bundles"), if sequence == 1 { kept + 1 } else { kept });
+    }
+    let oldest: u64 = db.query_row("SELECT min(bundle_seq) FROM bundles", [], |row| row.get(0)).expect("one");
+    assert_eq!(oldest, 2);
+    assert!(count(&asha, "log_tail") > 0);
 }

@@ -1,7 +1,7 @@
 //! What released versions said is understood for ever.
 //!
 //! `tests/fixtures/wire-N` holds what was said under protocol version N by its first release: bundles, requests with their answers, parcels
-//! and QR frames, and in `setup.json` the server that they were meant for. Each is put before today's code. A folder is written once, with
+//! and QR frames, what was said when the server had been set back, and in `setup.json` the server that they were meant for. Each is put before today's code. A folder is written once, with
 //! `FARMTALLY_WRITE_CAPTURES=1` and only while it is not there; after the release it is never touched again.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::handover::Parcel;
 use farmtally_core::sync::log::{Cursor, EntryHash};
 use farmtally_core::sync::message::{
-    self, ChallengeResponse, Frame, FrameEntry, News, PROTOCOL_VERSION, Statement, SyncRequest, SyncResponse,
+    self, ChallengeResponse, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Statement, SyncRequest, SyncResponse,
 };
 use farmtally_core::sync::qr::FrameCollector;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
@@ -25,7 +25,7 @@ use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId, Timestamp, Use
 use farmtally_sync_server::storage::{Device, LogContent, NewEntry, SqliteStorage, Storage};
 use farmtally_sync_server::{NewCode, Server};
 use farmtally_tests::{
-    ADDRESS, Exchange, Market, Network, Person, TestClock, environment, fate, fates, one_of_everything,
+    ADDRESS, Exchange, Market, Network, Person, Tap, TestClock, environment, fate, fates, one_of_everything,
 };
 use serde_json::{Value, json};
 
@@ -48,11 +48,14 @@ fn array<const N: usize>(value: &Value) -> [u8; N] {
     bytes(value).try_into().expect("the right length")
 }
 
-/// Writes a folder: a server with Asha's and Ravi's phones, then what both hand over, then all that Sita's new phone reads.
+/// Writes a folder: a server with Asha's and Ravi's phones, then what both hand over, then all that Sita's new phone reads. At last the
+/// server is set back to how it began, with Sita's code, and gets everything back.
 fn write(folder: &Path) {
     let mut market = Market::open(2019);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let code = market.code("Sita", "clerk", "KOLAR");
     let setup = setup(&market);
+    let copy = market.backs_up("copy");
     let parcels = one_of_everything(&asha, &ravi);
     let frames: Vec<Value> = asha.client.parcel_frames().expect("frames").iter().map(hex).collect();
     let heard = Mutex::default();
@@ -60,7 +63,6 @@ fn write(folder: &Path) {
         person.client.sync(&Tap { network: &person.network, heard: &heard }, &|_| ()).expect("a sync");
     }
     let sita = market.meets("Sita");
-    let code = market.code("Sita", "clerk", "KOLAR");
     sita.client.enrol(&Tap { network: &sita.network, heard: &heard }, ADDRESS, &code, "test phone").expect("enrolled");
     assert_eq!(sita.sum(), asha.sum());
     std::fs::create_dir(folder).expect("a folder");
@@ -71,13 +73,31 @@ fn write(folder: &Path) {
             "status": response.status, "answer": hex(&response.body),
         })
     };
-    let heard: Vec<Value> = heard.into_inner().expect("heard").iter().map(exchange).collect();
+    let list =
+        |heard: Mutex<Vec<Exchange>>| heard.into_inner().expect("heard").iter().map(exchange).collect::<Vec<_>>();
+    let heard = list(heard);
+    let bundles = [&asha, &ravi].map(|person| farmtally_tests::Forger::with_phone_of(person, &market).bundles());
+    for name in ["first", "second"] {
+        let copy = market.phone(name);
+        market.server.back_up(&copy).expect("copied");
+        market.server.verify(&copy).expect("verified");
+    }
+    let repaired = Mutex::default();
+    let syncs = |person: &Person| {
+        person.client.sync(&Tap { network: &person.network, heard: &repaired }, &|_| ()).expect("a sync");
+    };
+    syncs(&ravi);
+    market.sets_back(&copy, false);
+    for person in [&asha, &sita, &ravi] {
+        syncs(person);
+    }
+    put("recovery.json", &serde_json::to_vec_pretty(&list(repaired)).expect("JSON"));
     put("setup.json", &serde_json::to_vec_pretty(&setup).expect("JSON"));
     put("exchanges.json", &serde_json::to_vec_pretty(&heard).expect("JSON"));
     put("parcels.ftpl", &parcels);
     put("qr-frames.json", &serde_json::to_vec_pretty(&frames).expect("JSON"));
-    for (name, person) in [("asha", &asha), ("ravi", &ravi)] {
-        for (number, bundle) in farmtally_tests::Forger::with_phone_of(person, &market).bundles().iter().enumerate() {
+    for (name, bundles) in ["asha", "ravi"].into_iter().zip(bundles) {
+        for (number, bundle) in bundles.iter().enumerate() {
             put(&format!("{name}-{}.bundle", number + 1), bundle);
         }
     }
@@ -110,19 +130,6 @@ fn setup(market: &Market) -> Value {
         "server_key": key("server.key"), "successor_pub": key("successor.pub"),
         "devices": devices, "decisions": decisions,
     })
-}
-
-struct Tap<'a> {
-    network: &'a Network,
-    heard: &'a Mutex<Vec<Exchange>>,
-}
-
-impl Transport for Tap<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let response = self.network.send(request)?;
-        self.heard.lock().expect("heard").push((request.clone(), response.clone()));
-        Ok(response)
-    }
 }
 
 /// A folder of captures, and today's server set up as theirs was.
@@ -214,8 +221,10 @@ impl Release {
     }
 
     /// Requests with their answers, in their order.
-    fn exchanges(&self) -> Vec<Exchange> {
-        let path = |path: &str| ["/v1/sync", "/v1/enrol"].into_iter().find(|known| *known == path).expect("a path");
+    fn exchanges(&self, name: &str) -> Vec<Exchange> {
+        let path = |path: &str| {
+            ["/v1/sync", "/v1/enrol", "/v1/readmit"].into_iter().find(|known| *known == path).expect("a path")
+        };
         let exchange = |it: &Value| {
             let request = WireRequest {
                 method: "POST",
@@ -227,17 +236,19 @@ impl Release {
             let status = it["status"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
             (request, WireResponse { status, body: bytes(&it["answer"]) })
         };
-        self.json("exchanges.json").iter().map(exchange).collect()
+        self.json(name).iter().map(exchange).collect()
     }
 
     /// What its server answered to each sync.
     fn news(&self) -> Vec<(Statement, News)> {
-        let syncs = self.exchanges().into_iter().filter(|(request, _)| request.path == "/v1/sync");
-        let open = |(request, response): Exchange| {
-            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
-            answer.open(&request.body, &self.key.verifying_key()).expect("signed by its server")
-        };
-        syncs.map(open).collect()
+        let exchanges = self.exchanges("exchanges.json");
+        let syncs = exchanges.iter().filter(|(request, _)| request.path == "/v1/sync");
+        syncs.map(|exchange| self.open_answer(exchange)).collect()
+    }
+
+    fn open_answer(&self, (request, response): &Exchange) -> (Statement, News) {
+        let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
+        answer.open(&request.body, &self.key.verifying_key()).expect("signed by its server")
     }
 
     /// What the server has in its logs.
@@ -284,8 +295,11 @@ fn a_bundle_of_every_release_is_logged() {
 fn a_request_of_every_release_is_answered_as_it_was() {
     for release in Release::all() {
         let mut judged = 0;
-        for ((request, _), (_, then)) in
-            release.exchanges().iter().filter(|(request, _)| request.path == "/v1/sync").zip(release.news())
+        for ((request, _), (_, then)) in release
+            .exchanges("exchanges.json")
+            .iter()
+            .filter(|(request, _)| request.path == "/v1/sync")
+            .zip(release.news())
         {
             let response = release.server.respond(request);
             // Sita's phone was enrolled after the set-up.
@@ -303,6 +317,38 @@ fn a_request_of_every_release_is_answered_as_it_was() {
             }
         }
         assert_eq!(judged, release.entries());
+    }
+}
+
+#[test]
+fn a_server_that_was_set_back_takes_what_every_release_shows_and_offers() {
+    for release in Release::all() {
+        let exchanges = release.exchanges("exchanges.json");
+        let (_, enrolled) = exchanges.iter().find(|(request, _)| request.path == "/v1/enrol").expect("an enrolment");
+        let enrolment: Enrolment = message::unpack(&enrolled.body).expect("an enrolment");
+        assert!(enrolment.certificate.fits(&release.key.verifying_key()));
+        let (mut diverged, mut offers, mut safe, mut readmitted) = (0, 0, 0, 0);
+        for exchange in release.exchanges("recovery.json") {
+            let (request, then) = &exchange;
+            let opened = |response: &WireResponse| release.open_answer(&(request.clone(), response.clone()));
+            let is_told = request.path == "/v1/sync" && then.status == 200;
+            if is_told && opened(then).0.safe.is_some() {
+                // Said before the server was set back.
+                safe += 1;
+                continue;
+            }
+            let now = release.server.respond(request);
+            assert_eq!(now.status, then.status, "{}", request.path);
+            readmitted += usize::from(request.path == "/v1/readmit");
+            if is_told {
+                let (now, then) = (opened(&now).1, opened(then).1);
+                assert_eq!((&now.diverged, &now.verdicts), (&then.diverged, &then.verdicts));
+                diverged += now.diverged.len();
+                offers += message::unpack::<SyncRequest>(&request.body).expect("a request").offers.len();
+            }
+        }
+        assert!(diverged > 0 && offers > 0 && safe == 1 && readmitted == 1, "{diverged} {offers} {safe} {readmitted}");
+        assert_eq!(release.logged(), release.entries());
     }
 }
 

@@ -106,6 +106,17 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     assert!(contains(&bytes_of(&copy), "Zipporah"));
     market.sets_back(&copy, true);
     assert!(!contains(&bytes_of(&market.server_folder()), "Zipporah"));
+    for person in [&asha, &ravi, &late] {
+        person.syncs_wholly();
+    }
+    market.server.end_recovery(market.organisation).expect("ended");
+    let newest = market.hires("Gita", "field_manager");
+    newest.syncs_wholly();
+    let phones = [&asha, &ravi, &newest].map(|person| person.folder.clone());
+    for folder in phones.iter().chain([&market.server_folder()]) {
+        assert!(!contains(&bytes_of(folder), "Zipporah"), "{}", folder.display());
+    }
+    assert_eq!(fingerprint(&newest.database()), fingerprint(&market.server_database()));
 }
 
 #[test]

@@ -18,9 +18,11 @@ use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::bundle::{Bundle, BundleHash, Entry, Envelope, Header, Transaction};
 use farmtally_core::sync::log::{Cursor, EntryHash};
 use farmtally_core::sync::message::{
-    self, BundleVerdict, Challenge, DeviceHead, Frame, FrameEntry, News, Statement, SyncResponse, Verdict,
+    self, BundleVerdict, Certificate, Challenge, DeviceHead, Frame, FrameEntry, News, Safe, SafePlace, Statement,
+    SyncResponse, Verdict,
 };
-use farmtally_core::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_core::sync::repair::{Divergence, Offer, walk};
+use farmtally_core::units::{DeviceCode, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
 use farmtally_tests::{Forger, forged_change};
 use sha2::{Digest, Sha256};
 
@@ -175,6 +177,7 @@ fn examples() -> String {
     page.bytes("cursor-name", &encode(&cursor.name()));
 
     exchange(&mut page, &bundle, &start, cursor, decision);
+    certificate(&mut page);
     page.0 + "```\n"
 }
 
@@ -204,6 +207,12 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
 
     let runs = Verdict::runs([Verdict::Logged { scope: scope(), sequence: 1 }]);
     let own = FrameEntry::Own { bundle: bundle.hash(), first: 0, count: 1 };
+    let (transaction, entry) = bundle.entries().next().expect("an entry");
+    let envelope = bundle.envelope(transaction, entry);
+    let lost = [
+        FrameEntry::Change { envelope, change: entry.change.clone() },
+        FrameEntry::Decision { decision: decision.clone(), attachment: None },
+    ];
     let decided = FrameEntry::Decision { decision, attachment: None };
     let frame = Frame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
     let news = News {
@@ -212,13 +221,20 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         more: false,
         diverged: Vec::new(),
         parcels: Vec::new(),
+        packs: Vec::new(),
     };
+    let chain = cursor.chain;
     let statement = Statement {
         device: DeviceId::from(DEVICE),
         server_time: NOW,
         device_head: Some(DeviceHead { sequence: 1, hash: bundle.hash() }),
         heads: vec![cursor],
-        safe: None,
+        safe: Some(Safe {
+            copy: 1_557_277_200_000,
+            scopes: vec![SafePlace { scope: scope(), sequence: 0 }],
+            bundle: 0,
+        }),
+        epoch: 0,
     };
     let answer = SyncResponse::sign(&body, &statement, &news, challenge, &server_key);
     let (statement, news) = (encode(&statement), encode(&news));
@@ -229,6 +245,38 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     page.bytes("news", &news);
     page.bytes("signed", &signed);
     page.bytes("sync-response", &encode(&answer));
+
+    let evidence = answer.evidence(&body);
+    assert_eq!((evidence.request, evidence.news), (sha(&[&body]), sha(&[&news])));
+    assert!(evidence.open(&server_key.verifying_key()).is_some(), "the same signature");
+    assert_eq!(walk(start, &lost).expect("with all bytes").last(), Some(&chain));
+    let offer = Offer { scope: scope(), after: 0, entries: lost.into(), evidence };
+    page.section("An offer");
+    page.bytes("evidence", &encode(&offer.evidence));
+    page.bytes("offer", &encode(&offer));
+    page.bytes("divergence", &encode(&Divergence { scope: scope(), common: Some(0) }));
+}
+
+/// The server's word that the device is enrolled.
+fn certificate(page: &mut Listing) {
+    let (device_key, server_key) = keys();
+    let unsigned = Certificate {
+        organisation: OrganisationId::from(ORGANISATION),
+        device: DeviceId::from(DEVICE),
+        device_code: DeviceCode(32),
+        public_key: device_key.verifying_key().to_bytes(),
+        user: UserId::from(USER),
+        ancestor: None,
+        enrolled_at: NOW,
+        successor_key: [0x5c; 32],
+        signature: [0; 64],
+    };
+    let signed = [b"farmtally certificate 1\0", encode(&unsigned).as_slice()].concat();
+    let certificate = unsigned.sign(&server_key);
+    assert_eq!(server_key.sign(&signed).to_bytes(), certificate.signature);
+    page.section("A certificate");
+    page.bytes("signed", &signed);
+    page.bytes("certificate", &encode(&certificate));
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use farmtally_core::codec::decode;
 use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::sync::message::{Certificate, News, Statement, SyncRequest};
 use farmtally_tests::fuzz::{self, TARGETS};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -188,7 +190,16 @@ macro_rules! targets {
 }
 
 targets! {
-    answer authorization bundle change decision document draft frame parcel parcel_content qr_frame request value wire
+    answer authorization bundle change decision document draft frame live pack parcel parcel_content qr_frame request value wire
+}
+
+#[test]
+fn seeds_hold_what_is_seldom_said() {
+    let requests = || SEEDS["request"].iter().filter_map(|seed| decode::<SyncRequest>(seed).ok());
+    assert!(requests().any(|it| !it.offers.is_empty()) && requests().any(|it| !it.checkpoints.is_empty()));
+    assert!(SEEDS["request"].iter().any(|seed| decode::<Certificate>(seed).is_ok()));
+    assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<News>(seed).ok()).any(|it| !it.diverged.is_empty()));
+    assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<Statement>(seed).ok()).any(|it| it.safe.is_some()));
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Held work: the document goes on without it, nothing behind it waits, and a person's decision ends it either way.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+
 use farmtally_core::client::{InboxKind, Lifecycle};
 use farmtally_core::records::Record;
 use farmtally_core::rules::{Check, Role};
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId};
 use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::serve;
 use farmtally_tests::Fault::ResponseLost;
 use farmtally_tests::{Market, Person, fingerprint};
 
@@ -30,6 +34,18 @@ fn held(person: &Person) -> Vec<(String, Option<i64>)> {
         _ => None,
     });
     items.collect()
+}
+
+/// The office's page, over HTTP.
+fn page(market: &Market) -> String {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = std::sync::Arc::clone(&market.server);
+    let running = runtime.block_on(serve(server, Ipv4Addr::LOCALHOST.into(), 0)).expect("it listens");
+    let mut stream = TcpStream::connect(running.address()).expect("connected");
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("asked");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("a page");
+    page
 }
 
 /// Asha has learnt that her grant ended and got a new one, but what she records goes out under the old one.
@@ -212,4 +228,29 @@ fn a_decision_reaches_a_phone_that_lost_every_answer_until_then() {
     grant(&market, &asha, Role::Clerk);
     asha.syncs_wholly();
     assert_eq!(asha.tries_to_open("KA07A1111").expect_err("the newest grant counts").code(), ErrorCode::NotAllowed);
+}
+
+#[test]
+fn the_office_sees_what_is_held_and_what_waits_on_its_page() {
+    let story = Story::new(20);
+    let entry = story.market.server.held(story.market.organisation).expect("held").remove(0);
+    let html = page(&story.market);
+    for shown in
+        [&entry.document.to_string(), &entry.change.to_string(), "not_allowed", "Asha", "no two verified copies"]
+    {
+        assert!(html.contains(shown), "{shown}: {html}");
+    }
+    story.market.server.approve(story.market.organisation, entry.document, Some(entry.change)).expect("approved");
+    assert!(!page(&story.market).contains(&entry.change.to_string()));
+
+    // An amendment whose delivery took another way.
+    let farmer = story.ravi.registers("Meena", "Vemagal", "").farmer_id;
+    let delivery = story.ravi.weighs(farmer, None, &[20_000]).delivery_id;
+    story.ravi.amends(delivery, 21_000).expect("amended");
+    let db = rusqlite::Connection::open(story.ravi.database()).expect("it opens");
+    db.execute("DELETE FROM outbox WHERE document_id = ?1 AND outbox = (SELECT min(outbox) FROM outbox WHERE document_id = ?1)", [delivery])
+        .expect("taken out");
+    story.ravi.syncs().expect("a sync");
+    let html = page(&story.market);
+    assert!(html.contains("Waiting for others") && html.contains(&delivery.to_string()), "{html}");
 }

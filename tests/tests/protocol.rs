@@ -1,19 +1,27 @@
 //! docs/protocol.md is what is said on the wire: its CDDL fits real messages, its examples come out byte for byte.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, Value};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::limits::{MAX_BODY_BYTES, PACK_ENTRIES};
 use farmtally_core::records::Kind;
+use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::handover::Parcel;
-use farmtally_core::sync::message::{FrameEntry, News, SyncRequest, SyncResponse};
-use farmtally_tests::{Capture, Forger};
+use farmtally_core::sync::message::{self, FrameEntry, News, Statement, SyncRequest, SyncResponse};
+use farmtally_core::sync::pack::PackResponse;
+use farmtally_core::sync::repair::{Divergence, Offer};
+use farmtally_sync_server::serve;
+use farmtally_tests::{ADDRESS, Capture, Forger, Market, Tap};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
@@ -101,6 +109,7 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
     let (mut paths, mut statuses) = (BTreeSet::new(), BTreeSet::new());
     let (mut decisions, mut verdicts, mut entries) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let (mut drafts, mut attachments, mut parcels) = (0, 0, 0);
+    let (mut repairs, mut offered, mut safe, mut known_copies) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
     for (request, response) in &capture.heard {
         paths.insert(request.path);
         statuses.insert(response.status);
@@ -108,7 +117,7 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
         let rule = match (request.path, response.status) {
             ("/v1/enrol" | "/v1/rekey", 200) => "enrolment",
             ("/v1/sync", 200) => "sync-response",
-            (_, 401) | ("/v1/wiped", 200) => "challenge-response",
+            (_, 401) | ("/v1/wiped" | "/v1/readmit", 200) => "challenge-response",
             _ => "problem",
         };
         cddl.require(rule, &answer);
@@ -116,18 +125,32 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
             "/v1/enrol" => cddl.require("enrol-request", &unpacked(&request.body)),
             "/v1/rekey" => cddl.require("rekey-request", &unpacked(&request.body)),
             "/v1/wiped" => assert!(request.body.is_empty()),
+            "/v1/readmit" => cddl.require("certificate", &unpacked(&request.body)),
             _ => cddl.require("sync-request", &unpacked(&request.body)),
         }
         if rule != "sync-response" {
             continue;
         }
         let asked: SyncRequest = decode(&unpacked(&request.body)).expect("a request");
+        known_copies += usize::from(asked.safe_copy > 0);
+        for Offer { entries, evidence, .. } in &asked.offers {
+            repairs.insert("an offer");
+            offered.extend(entries.iter().map(|entry| case(&encode(entry))));
+            cddl.require("statement", &evidence.statement);
+        }
         drafts += asked.bundles.iter().map(|bundle| require_bundle(&cddl, bundle).0).sum::<usize>();
         let answer: SyncResponse = decode(&answer).expect("an answer");
         cddl.require("statement", &answer.statement);
         cddl.require("news", &answer.news);
         let news: News = decode(&answer.news).expect("news");
         parcels += news.parcels.len();
+        safe += usize::from(decode::<Statement>(&answer.statement).expect("a statement").safe.is_some());
+        for Divergence { common, .. } in &news.diverged {
+            repairs.insert(if common.is_some() { "a common place" } else { "a divergence" });
+        }
+        if !asked.checkpoints.is_empty() {
+            repairs.insert("checkpoints");
+        }
         verdicts.extend(news.verdicts.iter().flat_map(|it| &it.runs).map(|run| case(&encode(&run.verdict))));
         for entry in news.frames.iter().flat_map(|frame| &frame.entries) {
             entries.insert(case(&encode(entry)));
@@ -138,14 +161,52 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
             }
         }
     }
-    assert_eq!(paths.len(), 5, "{paths:?}");
-    assert_eq!(Vec::from_iter(statuses), [200, 401, 404, 426]);
+    let known = ["/v1/enrol", "/v1/nowhere", "/v1/readmit", "/v1/rekey", "/v1/sync", "/v1/wiped"];
+    assert_eq!(Vec::from_iter(paths), known);
+    assert_eq!(Vec::from_iter(statuses), [200, 401, 404, 426, 503]);
+    assert_eq!(Vec::from_iter(repairs), ["a common place", "a divergence", "an offer", "checkpoints"]);
+    assert!(offered.is_superset(&[0, 1].into()), "{offered:?}");
+    assert!(safe > 0 && known_copies > 0, "{safe} {known_copies}");
     assert_eq!(decisions, (0..=14).collect());
     assert_eq!(verdicts, (0..=4).collect());
     assert_eq!(entries, (0..=3).collect());
     assert!(drafts > 0 && attachments > 0 && parcels > 0, "{drafts} {attachments} {parcels}");
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     assert!(kept.iter().map(|bundle| require_bundle(&cddl, bundle).1).sum::<usize>() > 0, "nothing was erased");
+}
+
+#[test]
+fn a_pack_is_as_the_page_says() {
+    let (cddl, mut market, heard) = (Cddl::of_the_pages(), Market::open(5), Mutex::default());
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    for _ in 0..PACK_ENTRIES {
+        asha.weighs(farmer, None, &[20_000]);
+    }
+    asha.syncs_wholly();
+    market
+        .server
+        .move_document(market.organisation, farmer.into(), &"c/MALUR".parse().expect("a scope"))
+        .expect("moved");
+    let (ravi, code) = (market.meets("Ravi"), market.code("Ravi", "dispatcher", "KOLAR"));
+    let tap = Tap { network: &ravi.network, heard: &heard };
+    ravi.client.enrol(&tap, ADDRESS, &code, "test phone").expect("enrolled");
+    let mut parts = 0;
+    for (request, response) in heard.into_inner().expect("a lock") {
+        if request.path == "/v1/pack" {
+            cddl.require("pack-request", &unpacked(&request.body));
+            cddl.require("pack-response", &unpacked(&response.body));
+            let answer: PackResponse = message::unpack(&response.body).expect("an answer");
+            for part in &answer.parts {
+                cddl.require("part", &unpacked(part));
+                parts += 1;
+            }
+        } else if request.path == "/v1/sync" {
+            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
+            cddl.require("news", &answer.news);
+        }
+    }
+    assert!(parts > 0);
 }
 
 #[test]
@@ -199,6 +260,31 @@ fn a_parcel_opens_as_the_page_says() {
     }
 }
 
+#[test]
+fn what_a_listener_hears_is_as_the_page_says() {
+    let mut market = Market::open(4);
+    let asha = market.hires("Asha", "field_manager");
+    let forger = Forger::with_phone_of(&asha, &market);
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let running = runtime.block_on(serve(Arc::clone(&market.server), localhost, 0)).expect("a free port");
+    let signed = Signed { server_key: &forger.server_key, method: "GET", path: "/v1/live", body: b"" };
+    let header = Authorization::sign(&signed, forger.device, forger.challenge(), &forger.key).to_header();
+    let mut stream = TcpStream::connect(running.address()).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    write!(stream, "GET /v1/live HTTP/1.0\r\nauthorization: {header}\r\n\r\n").expect("sent");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let event = lines.take_while(|line| !line.is_empty());
+    assert!(head[0].ends_with("200 OK") && head.contains(&"content-type: text/event-stream".to_owned()), "{head:?}");
+    let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    let mut statement =
+        db.prepare("SELECT 'data: ' || scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
+    let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<BTreeSet<String>, _>>();
+    assert_eq!(event.collect::<BTreeSet<_>>(), heads.expect("heads"));
+    runtime.block_on(running.stop()).expect("stopped");
+}
+
 fn server_key(capture: &Capture) -> SigningKey {
     let secret = std::fs::read(capture.market.server_folder().join("keys/server.key")).expect("a key");
     SigningKey::from_bytes(&HEXLOWER.decode(&secret).expect("hex").try_into().expect("32 bytes"))
@@ -217,6 +303,8 @@ fn the_page_accepts_nothing_else() {
         ("it is an array", "challenge-response", message(&[0x82, 0x58, 24], 24, &[0x24])),
         ("no verdict has that number", "verdict", vec![0x82, 5, 0x80]),
         ("no order has that number", "order", vec![4]),
+        ("a common place is a number or is left out", "divergence", vec![0x82, 0x63, b'o', b'r', b'g', 0xf6]),
+        ("evidence is signed", "evidence", message(&[0x83, 0x58, 32], 32, &[0x40, 0x40])),
     ] {
         assert!(cddl.accepts(rule, &bytes).is_err(), "{what}");
     }

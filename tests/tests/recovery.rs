@@ -1,12 +1,19 @@
 //! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
 
-use farmtally_core::client::SyncOutcome;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use farmtally_core::client::{InboxKind, SyncOutcome};
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
+use farmtally_core::records::Change;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{self, Problem};
+use farmtally_core::sync::log::CursorName;
+use farmtally_core::sync::message::{self, FrameEntry, News, Problem, SyncResponse};
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{Forger, Market, Person, fingerprint};
+use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, fingerprint};
 
 /// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
 struct Story {
@@ -46,6 +53,10 @@ impl Story {
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
 
+    fn epoch(&self) -> u32 {
+        self.market.server.recovery(self.market.organisation).expect("a state").map_or(0, |recovery| recovery.epoch)
+    }
+
     fn everybody_is_equal(&self) {
         for _ in 0..2 {
             self.asha.syncs_wholly();
@@ -54,6 +65,182 @@ impl Story {
         let server = fingerprint(&self.market.server_database());
         assert_eq!(fingerprint(&self.asha.database()), server);
         assert_eq!(fingerprint(&self.ravi.database()), server);
+    }
+}
+
+fn reviews(person: &Person) -> Vec<String> {
+    let codes = person.inbox().into_iter().filter_map(|item| match item.kind {
+        InboxKind::Review { code, .. } => Some(code),
+        _ => None,
+    });
+    codes.collect()
+}
+
+#[test]
+fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
+    for with_journal in [true, false] {
+        let mut story = Story::new(11);
+        let late = story.ravi.weighs(story.farmer, None, &[29_000]).delivery_id;
+        story.ravi.syncs_wholly();
+        let copy = story.copy.clone();
+        story.market.sets_back(&copy, with_journal);
+        story.asha.syncs_wholly();
+        assert!(story.lasts());
+        story.market.server.end_recovery(story.market.organisation).expect("ended");
+        story.asha.weighs(story.farmer, None, &[30_000]);
+        story.asha.syncs_wholly();
+
+        story.everybody_is_equal();
+        assert!(!story.lasts(), "that data was lost is known, and nothing is closed for it again");
+        assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 29_000 + 30_000);
+        let reviews: Vec<String> = reviews(&story.asha);
+        assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
+        assert!(story.asha.client.delivery(late).is_ok());
+
+        // What is signed from now on, and lost again, begins another recovery, with another number.
+        let again = story.market.backs_up("again");
+        story.asha.weighs(story.farmer, None, &[31_000]);
+        story.asha.syncs_wholly();
+        story.market.sets_back(&again, with_journal);
+        story.everybody_is_equal();
+        assert!(story.lasts());
+        assert_eq!(story.epoch(), 2);
+    }
+}
+
+#[test]
+fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
+    let mut story = Story::new(13);
+    for _ in 0..700 {
+        story.asha.weighs(story.farmer, None, &[20_000]);
+    }
+    story.asha.syncs_wholly();
+    // The phones that made it are gone; somebody else gives it back.
+    story.ravi.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.ravi.syncs_wholly();
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    let (bela, code, heard) =
+        (story.market.meets("Bela"), story.market.code("Bela", "dispatcher", "KOLAR"), Mutex::default());
+    bela.client.enrol(&Tap { network: &bela.network, heard: &heard }, ADDRESS, &code, "test phone").expect("enrolled");
+    let mut largest = 0;
+    for (request, response) in heard.into_inner().expect("a lock") {
+        if request.path == "/v1/sync" {
+            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
+            let news: News = decode(&answer.news).expect("news");
+            largest = news.frames.iter().map(|frame| encode(frame).len()).max().max(Some(largest)).unwrap_or(0);
+        }
+    }
+    assert!((FRAME_BYTES / 2..=MAX_FRAME_BYTES).contains(&largest), "{largest}");
+    assert_eq!(fingerprint(&bela.database()), fingerprint(&story.market.server_database()));
+}
+
+#[test]
+fn a_recovery_can_be_ended_though_not_everything_came_back() {
+    let mut story = Story::new(14);
+    let lost = story.market.hires("Lost", "clerk");
+    lost.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.everybody_is_equal();
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    // The server is started again, as each of its commands does.
+    for name in ["again", "and again"] {
+        let now = story.market.backs_up(name);
+        story.market.sets_back(&now, true);
+        assert!(!story.lasts(), "the phone that was lost comes back no more");
+    }
+    assert_eq!(story.epoch(), 1);
+    story.market.hires("Bela", "clerk");
+    story.everybody_is_equal();
+}
+
+/// What a phone would offer of a scope, from what it keeps.
+fn offer_of(person: &Person, scope: &str) -> Offer {
+    let db = rusqlite::Connection::open(person.database()).expect("it opens");
+    let evidence: Vec<u8> =
+        db.query_row("SELECT evidence FROM evidence WHERE scope = ?1", [scope], |row| row.get(0)).expect("evidence");
+    let mut tail = db.prepare("SELECT entry FROM log_tail WHERE scope = ?1 ORDER BY seq").expect("a table");
+    let entries = tail.query_map([scope], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
+    let entries = entries.map(|entry| decode(&entry.expect("an entry")).expect("it reads")).collect();
+    Offer { scope: scope.parse().expect("a scope"), after: 0, entries, evidence: decode(&evidence).expect("it reads") }
+}
+
+#[test]
+fn entries_come_back_whole_or_not_at_all() {
+    let mut story = Story::new(15);
+    let (gita, mala) = (story.market.hires("Gita", "clerk"), story.market.hires_at("Mala", "clerk", "MALUR"));
+    let moved = story.asha.weighs(story.farmer, None, &[25_000]).delivery_id;
+    story.asha.syncs_wholly();
+    let to = "c/MALUR/2019".parse().expect("a scope");
+    story.market.server.move_document(story.market.organisation, moved.into(), &to).expect("moved");
+    gita.syncs_wholly();
+    mala.syncs_wholly();
+    let (season, away) = (offer_of(&gita, "c/KOLAR/2019"), offer_of(&mala, "c/MALUR/2019"));
+    let erased = |entry: &FrameEntry| match entry {
+        FrameEntry::Change { envelope, change } => {
+            FrameEntry::Erased { envelope: envelope.clone(), change: Change::hash_of_stripped(change) }
+        }
+        other => other.clone(),
+    };
+    let beside = |with: fn(Vec<u8>) -> Option<Vec<u8>>| {
+        let entry = |entry: &FrameEntry| match entry.clone() {
+            FrameEntry::Decision { decision, attachment: Some(saved) } => {
+                FrameEntry::Decision { decision, attachment: with(saved.to_vec()).map(Into::into) }
+            }
+            other => other,
+        };
+        Offer { entries: away.entries.iter().map(entry).collect(), ..away.clone() }
+    };
+    let bent = |mut saved: Vec<u8>| {
+        saved[20] ^= 1;
+        Some(saved)
+    };
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    let mallory = Forger::with_phone_of(&story.asha, &story.market);
+    let gives = |offer: Offer| {
+        let mut request = Forger::request(&[]);
+        request.offers = vec![offer];
+        mallory.sends(&mallory.signed(message::pack(&request).expect("it packs"))).status
+    };
+    let hollow = Offer { entries: season.entries.iter().map(erased).collect(), ..season.clone() };
+    for (what, offer) in
+        [("without bytes", hollow), ("a bent document", beside(bent)), ("no document", beside(|_| None))]
+    {
+        assert_eq!((gives(offer), story.lasts()), (422, false), "{what}");
+    }
+    assert_eq!((gives(season), gives(away), story.lasts()), (200, 200, true));
+    let sum = |person: &Person| person.sum().gross.0;
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    for person in [&story.asha, &story.ravi, &gita, &mala, &story.asha, &story.ravi, &gita, &mala] {
+        person.syncs_wholly();
+    }
+    for person in [&story.asha, &story.ravi, &gita] {
+        assert_eq!(sum(person), 20_000 + 21_000 + 22_000 + 23_000);
+    }
+    assert!(mala.client.delivery(moved).is_ok());
+}
+
+#[test]
+fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
+    for with_journal in [true, false] {
+        let mut story = Story::new(12);
+        let (copy, mut codes) = (story.copy.clone(), BTreeSet::new());
+        for epoch in 1..=3 {
+            // Each time back to the copy that knows of no recovery.
+            story.market.sets_back(&copy, with_journal);
+            story.everybody_is_equal();
+            assert_eq!(story.epoch(), epoch, "{with_journal}");
+            story.market.server.end_recovery(story.market.organisation).expect("ended");
+            story.everybody_is_equal();
+            story.asha.weighs(story.farmer, None, &[30_000]);
+            story.everybody_is_equal();
+            let bela = story.market.hires(&format!("Bela {epoch}"), "clerk");
+            assert!(codes.insert(bela.client.session().expect("a session").device_code), "a code twice");
+        }
+        assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 3 * 30_000);
     }
 }
 
@@ -197,11 +384,17 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         entries: Vec::new(),
         evidence: evidence.clone(),
     };
+    let entry = FrameEntry::Decision { decision: vec![0x80], attachment: None };
     let cases = [
         ("a statement that was changed", offer("c/KOLAR/2019", 0, &bent), 422),
         ("a statement about another scope", offer("c/MALUR/2019", 0, &honest), 422),
         ("a stretch that leads nowhere", offer("c/KOLAR/2019", 0, &honest), 200),
-        ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 200),
+        ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 422),
+        (
+            "a stretch that ends nowhere",
+            Offer { entries: vec![entry.clone()], ..offer("c/KOLAR/2019", u64::MAX, &honest) },
+            422,
+        ),
     ];
     for (what, offer, status) in cases {
         let mut request = Forger::request(&[]);
@@ -211,6 +404,13 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         assert_eq!(response.status, status, "{what}: {:?}", message::unpack::<Problem>(&response.body));
         assert!(!story.lasts(), "{what}");
     }
+    for sequence in [1_000_000, 1 << 63, u64::MAX] {
+        let mut request = Forger::request(&[]);
+        request.cursors = vec![CursorName { scope: "c/KOLAR".parse().expect("a scope"), sequence, chain: [0; 8] }];
+        let response = mallory.sends(&mallory.signed(message::pack(&request).expect("it packs")));
+        assert_eq!(response.status, 200, "a place that no log reaches: {sequence}");
+        assert!(!story.lasts(), "{sequence}");
+    }
     // A cursor that leads nowhere only keeps the phone itself from handing in.
     let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
     assert_eq!(db.execute(sql, []).expect("bent"), 1);
@@ -219,4 +419,38 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
     assert!(!story.lasts());
     story.everybody_is_equal();
     assert_eq!(story.ravi.sum().gross.0, 110_000);
+}
+
+#[test]
+fn a_server_set_back_to_before_what_phones_have_let_go_of_does_not_stop_them() {
+    let mut story = Story::new(8);
+    for name in ["first", "second"] {
+        let copy = story.market.phone(name);
+        story.market.server.back_up(&copy).expect("copied");
+        story.market.server.verify(&copy).expect("verified");
+    }
+    story.asha.weighs(story.farmer, None, &[24_000]);
+    story.asha.syncs_wholly();
+    story.ravi.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    for grams in [25_000, 26_000] {
+        let delivery = story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
+        story.asha.syncs_wholly();
+        story.ravi.syncs_wholly();
+        assert_eq!(story.ravi.client.delivery(delivery).expect("it arrived").totals.gross.0, grams);
+    }
+}
+
+#[test]
+fn a_phone_whose_tail_is_damaged_follows_the_server_and_others_give_back_what_was_lost() {
+    let mut story = Story::new(9);
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, false);
+    let db = rusqlite::Connection::open(story.asha.database()).expect("it opens");
+    let sql = "UPDATE log_tail SET entry = (SELECT entry FROM log_tail WHERE scope = 'org' LIMIT 1)
+               WHERE scope = 'c/KOLAR/2019' AND seq = (SELECT max(seq) FROM log_tail WHERE scope = 'c/KOLAR/2019')";
+    assert_eq!(db.execute(sql, []).expect("bent"), 1);
+    story.everybody_is_equal();
+    assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
 }

@@ -81,12 +81,16 @@ impl Node {
         self
     }
 
-    fn at(&mut self, key: u64) -> &mut Self {
+    fn find(&mut self, key: u64) -> Option<&mut Self> {
         match self {
-            Self::Map(fields) => &mut fields.iter_mut().find(|(it, _)| *it == key).expect("the key").1,
-            Self::Array(items) => &mut items[usize::try_from(key).expect("an index")],
+            Self::Map(fields) => fields.iter_mut().find(|(it, _)| *it == key).map(|(_, value)| value),
+            Self::Array(items) => items.get_mut(usize::try_from(key).expect("an index")),
             Self::Other(_) => panic!("nothing is in it"),
         }
+    }
+
+    fn at(&mut self, key: u64) -> &mut Self {
+        self.find(key).expect("the key")
     }
 
     fn items(&mut self) -> &mut [Self] {
@@ -110,8 +114,14 @@ struct Newer<'a> {
 impl Newer<'_> {
     fn request(body: &[u8]) -> Vec<u8> {
         let mut request = Node::read(&zstd::bulk::decompress(body, 1 << 21).expect("zstd"));
-        for cursor in request.grow().at(2).items() {
-            cursor.grow();
+        request.grow();
+        // Cursors, checkpoints, offers.
+        for key in [2, 7, 8] {
+            if let Some(list) = request.find(key) {
+                for it in list.items() {
+                    it.grow();
+                }
+            }
         }
         zstd::bulk::compress(&request.to_bytes(), 3).expect("it packs")
     }
@@ -123,11 +133,24 @@ impl Newer<'_> {
         for head in statement.grow().at(3).items() {
             head.grow();
         }
+        if let Some(safe) = statement.find(4) {
+            for place in safe.grow().at(1).items() {
+                place.grow();
+            }
+        }
         let mut news = Node::read(&answer.news);
         for verdict in news.grow().at(0).items() {
             for run in verdict.grow().at(2).items() {
                 run.grow().at(1).at(1).grow();
             }
+        }
+        for divergence in news.at(3).items() {
+            let Node::Array(fields) = divergence else { panic!("no fields") };
+            // Without a common place there is room for one.
+            if fields.len() == 1 {
+                fields.push(Node::Other(vec![0xf6]));
+            }
+            divergence.grow();
         }
         for frame in news.at(1).items() {
             for entry in frame.grow().at(2).items() {
@@ -197,6 +220,37 @@ fn fields_of_a_newer_version_are_passed_over_on_both_sides() {
         person.syncs_wholly();
         assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()));
     }
+}
+
+#[test]
+fn fields_of_a_newer_version_stop_no_repair() {
+    let mut market = Market::open(7);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    for name in ["first", "second"] {
+        let copy = market.phone(name);
+        market.server.back_up(&copy).expect("copied");
+        market.server.verify(&copy).expect("verified");
+    }
+    let syncs = |market: &Market, person: &Person| {
+        let (network, phone) = (&person.network, Forger::with_phone_of(person, market));
+        let newer = Newer { network, phone, server: server_key(market) };
+        person.client.sync(&newer, &|_| ()).expect("a sync")
+    };
+    let copy = market.backs_up("copy");
+    for grams in [20_000, 21_000] {
+        asha.weighs(farmer, None, &[grams]);
+        syncs(&market, &asha);
+        syncs(&market, &ravi);
+    }
+    assert!(asha.client.sync_status().expect("a status").copied_at.is_some());
+    let healthy = fingerprint(&market.server_database());
+    market.sets_back(&copy, false);
+    for person in [&ravi, &asha] {
+        assert_eq!(syncs(&market, person).outcome, SyncOutcome::Complete);
+        assert_eq!(fingerprint(&market.server_database()), healthy);
+    }
+    assert_eq!(fingerprint(&ravi.database()), healthy);
 }
 
 /// Answers in a server's place.

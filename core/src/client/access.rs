@@ -129,10 +129,13 @@ impl FieldClient {
             Some(Order::Lost | Order::Work) | None => {}
         }
         let may_read = |scope: &Scope| may_read(&reference, &installation, order, scope);
-        self.store.write(|db| {
+        let forgotten = self.store.write(|db| {
             inbox::caught_up(db)?;
             inbox::purge(db, installation.organisation, may_read)
         })?;
+        if forgotten > 0 {
+            self.store.scrub()?;
+        }
         Ok(false)
     }
 
@@ -172,7 +175,15 @@ impl FieldClient {
         // Without the server's word on the receipt nothing is destroyed yet: the next sync tries again.
         let answer = transport.send(&wiped_request(installation));
         if answer.is_ok_and(|answer| answer.status == 200 && challenge(&answer).is_some()) {
-            self.store.write(|db| installation::wipe(db))?;
+            let is_wiped = self.store.write(|db| {
+                // Somebody may have recorded something meanwhile.
+                let is_empty = drafts::all(db)?.is_empty() && outbox::is_drained(db)?;
+                if is_empty { installation::wipe(db).map(|()| true) } else { Ok(false) }
+            })?;
+            if !is_wiped {
+                return Ok(true);
+            }
+            self.store.scrub()?;
             self.refresh_identity()?;
         }
         Ok(false)

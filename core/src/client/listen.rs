@@ -10,7 +10,7 @@ use super::FieldClient;
 use crate::Error;
 use crate::store::inbox;
 use crate::sync::Live;
-use crate::sync::exchange::{challenge, live_request, unknown_device};
+use crate::sync::exchange::{challenge, live_request};
 use crate::sync::live;
 use crate::sync::pace::{Ended, Pace};
 
@@ -46,7 +46,8 @@ impl FieldClient {
     /// further one takes its place.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the device is not enrolled or its server does not know it; [`Error::Store`].
+    /// [`Error::SignIn`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is asked again: the next sync
+    /// says what is wrong, or mends it.
     pub fn listen(&self, server: &dyn Live, on_wake: &dyn Fn()) -> Result<(), Error> {
         let begun_at = self.listening.count();
         let (mut pace, mut fresh) = (Pace::default(), None);
@@ -79,7 +80,8 @@ impl FieldClient {
             }
             let ended = match answered {
                 Ok(answer) if answer.status == 401 => match challenge(&answer) {
-                    Some(_) if fresh.is_some() => return Err(unknown_device()),
+                    // A server that was set back may have forgotten this device, until a sync shows it the certificate.
+                    Some(_) if fresh.is_some() => Ended::ServerFailed,
                     Some(challenge) => {
                         fresh = Some(challenge);
                         continue;

@@ -83,6 +83,8 @@ pub struct FieldClient {
     frames: Mutex<FrameCollector>,
     /// When to sync again without being asked.
     pace: Mutex<Pace>,
+    /// Up to which document rows were compared with documents.
+    audited_to: Mutex<Option<DocumentId>>,
     /// Ends listeners.
     listening: Stops,
     /// Rises with every cancellation: a sync that began before it ends.
@@ -180,6 +182,7 @@ impl FieldClient {
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
             counted_to,
+            audited_to: Mutex::default(),
             frames: Mutex::default(),
             pace: Mutex::default(),
             listening: Stops::default(),

@@ -6,12 +6,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use ed25519_dalek::SigningKey;
 
 use super::{FieldClient, Session};
-use crate::limits::CHALLENGE_LIFE_MS;
+use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
+use crate::store::{records, tail};
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
 use crate::sync::message::EnrolRequest;
 use crate::sync::pace::{Ended, Pace};
@@ -21,6 +22,21 @@ use crate::{Error, ErrorCode};
 
 /// Rounds of one sync at most: each further one follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
+
+/// Documents whose rows are compared with them after each complete run.
+const AUDITED: u32 = 16;
+
+/// Why an audit writes nothing.
+enum Audited {
+    Right,
+    Failed(crate::store::Error),
+}
+
+impl From<crate::store::Error> for Audited {
+    fn from(error: crate::store::Error) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// How a run of sync is asked for; by default a run that a timer or an event began, without a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +88,8 @@ pub struct SyncReport {
     pub progress: Progress,
     /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
     pub next_try_ms: Option<u64>,
+    /// Rows that were not what their documents say, among a few that are compared after each complete run; they were mended.
+    pub mended: u64,
 }
 
 /// What the phone knows about being in step with the server; never better than what was acknowledged.
@@ -183,7 +201,12 @@ impl FieldClient {
         }
         let next_try_ms = self.pace().wait_ms(started_ms);
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
-            return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
+            return Ok(SyncReport {
+                outcome: SyncOutcome::NotDue,
+                progress: Progress::default(),
+                next_try_ms,
+                mended: 0,
+            });
         }
         let done = Progress::default();
         let mut run = Run { transport, on_progress, begun_at, started_ms, budget: options.budget, done };
@@ -198,7 +221,24 @@ impl FieldClient {
             self.pace().ended(how, now_ms, self.chance());
         }
         let (outcome, _) = ended?;
-        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms) })
+        // A document that cannot be read is found where it is shown; the run was complete all the same.
+        let mended = if outcome == SyncOutcome::Complete { self.audit().unwrap_or(0) } else { 0 };
+        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms), mended })
+    }
+
+    /// Compares a few rows with their documents. Writes nothing if all are right.
+    fn audit(&self) -> Result<u64, Error> {
+        let (chance, mut audited_to) = (self.chance(), self.audited_to.lock().unwrap_or_else(PoisonError::into_inner));
+        let audited = self.store.write(|db| {
+            let (wrong, up_to) = records::audit(db, *audited_to, chance, AUDITED)?;
+            *audited_to = up_to;
+            if wrong == 0 { Err(Audited::Right) } else { Ok(wrong) }
+        });
+        match audited {
+            Ok(wrong) => Ok(wrong),
+            Err(Audited::Right) => Ok(0),
+            Err(Audited::Failed(error)) => Err(error.into()),
+        }
     }
 
     /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.
@@ -234,7 +274,17 @@ impl FieldClient {
         run.done = run.done + progress;
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
-            self.store.write(|db| installation::save_synced(db, now))?;
+            let has_grown = progress.sent + progress.read > 0;
+            self.store.write(|db| {
+                // Without copies nothing is ever safe, and a phone's disk is not endless.
+                if has_grown {
+                    outbox::prune(db, MAX_KEPT_BYTES)?;
+                    for cursor in inbox::cursors(db)? {
+                        tail::let_go(db, &cursor.scope, cursor.sequence.saturating_sub(MAX_KEPT_ENTRIES))?;
+                    }
+                }
+                installation::save_synced(db, now)
+            })?;
         }
         if answers > 0 {
             self.note_contact()?;

@@ -195,15 +195,9 @@ pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
 pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
     kind.shape().check(change)?;
     if saved.is_none()
-        && change.is_first()
-        && let Some(fields) = Fields::of_creation(change)
+        && let Some(created) = created(kind, id, change)?
     {
-        return Ok(Merged {
-            record: Record::project(kind, id, &fields)?,
-            saved: change.raw().to_vec(),
-            heads: vec![change.hash()],
-            was_known: false,
-        });
+        return Ok(created);
     }
     let mut document = match saved {
         Some(saved) => Document::load(saved)?,
@@ -243,12 +237,29 @@ pub fn stamps(kind: Kind, change: &Change) -> Result<Vec<Stamp>, Error> {
         .collect()
 }
 
-/// Reads a stored document without changing it.
+/// Reads a stored document without changing it; like [`merge`], one that is its creating change without Automerge's document.
 ///
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
 pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
+    let change = Change::parse(saved).ok().filter(|change| change.raw() == saved && kind.shape().check(change).is_ok());
+    if let Some(change) = change
+        && let Some(created) = created(kind, id, &change)?
+    {
+        return Ok(Merged { was_known: true, ..created });
+    }
     merged(kind, id, &Document::load(saved)?, true)
+}
+
+/// What a lone creating change is, without Automerge's document; `None` for any other change.
+fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
+    let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
+    Ok(Some(Merged {
+        record: Record::project(kind, id, &fields)?,
+        saved: change.raw().to_vec(),
+        heads: vec![change.hash()],
+        was_known: false,
+    }))
 }
 
 /// A stored document without some of its changes and all that builds on them; `None` if nothing is left.

@@ -15,6 +15,8 @@ pub enum ReviewCode {
     DeviceFork,
     /// Recorded under a grant that had ended, by somebody who could not know. Blocks settlement.
     GrantEnded,
+    /// Came back after the recovery from its loss had been ended. Blocks settlement.
+    LateEvidence,
 }
 
 impl ReviewCode {
@@ -26,6 +28,7 @@ impl ReviewCode {
             Self::FarmerLookAlike => "farmer_look_alike",
             Self::DeviceFork => "device_fork",
             Self::GrantEnded => "grant_ended",
+            Self::LateEvidence => "late_evidence",
         }
     }
 

@@ -19,7 +19,29 @@ use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, Seaso
 /// # Errors
 /// What SQLite reports.
 pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), Error> {
-    let (kind, code) = match decision {
+    let Some((kind, code)) = name(decision) else {
+        return if let Decision::Review(review) = decision { apply_review(db, review) } else { Ok(()) };
+    };
+    let mut statement = db.prepare_cached(
+        "INSERT INTO reference (kind, code, body, seq) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (kind, code) DO UPDATE SET body = excluded.body, seq = excluded.seq",
+    )?;
+    statement.execute((kind, code, encode(decision), sequence))?;
+    Ok(())
+}
+
+/// Whether a decision about the same is known, this one or another.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn is_known(db: &Connection, decision: &Decision) -> Result<bool, Error> {
+    let Some((kind, code)) = name(decision) else { return Ok(false) };
+    Ok(row(db, kind, &code)?.is_some())
+}
+
+/// What a decision is about; of several about the same the last one counts. `None` for one that stands for itself.
+fn name(decision: &Decision) -> Option<(&'static str, String)> {
+    Some(match decision {
         Decision::Organisation(_) => ("organisation", String::new()),
         Decision::Centre(centre) => ("centre", centre.centre.to_string()),
         Decision::Season(season) => ("season", season.season.to_string()),
@@ -31,15 +53,8 @@ pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), 
         Decision::Revocation(revocation) => ("revocation", revocation.grant.to_string()),
         Decision::Suspension(it) => ("suspension", suspension_code(it.device, it.user)),
         Decision::Order(order) => ("order", order.device.to_string()),
-        Decision::Review(review) => return apply_review(db, review),
-        Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return Ok(()),
-    };
-    let mut statement = db.prepare_cached(
-        "INSERT INTO reference (kind, code, body, seq) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (kind, code) DO UPDATE SET body = excluded.body, seq = excluded.seq",
-    )?;
-    statement.execute((kind, code, encode(decision), sequence))?;
-    Ok(())
+        Decision::Review(_) | Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return None,
+    })
 }
 
 fn suspension_code(device: DeviceId, user: UserId) -> String {

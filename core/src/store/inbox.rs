@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, outbox, records, tail};
+use super::{Error, decisions, outbox, packs, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
 use crate::records::{Change, Kind};
@@ -52,7 +52,8 @@ pub(crate) fn purge(
     may_read: impl Fn(&Scope) -> bool,
 ) -> Result<usize, Error> {
     let mut statement = db.prepare(
-        "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents EXCEPT SELECT scope FROM outbox",
+        "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents UNION SELECT DISTINCT scope FROM decisions
+         EXCEPT SELECT scope FROM outbox",
     )?;
     let scopes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<Scope>, _>>()?;
     let lost: Vec<_> = scopes.into_iter().filter(|scope| !may_read(scope)).collect();
@@ -68,6 +69,7 @@ pub(crate) fn purge(
             db.execute(delete, [scope])?;
         }
         tail::forget(db, scope)?;
+        packs::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
             "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
@@ -140,9 +142,10 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 cursor.advance(EntryHash::of_change(envelope, Change::hash_of_stripped(change)));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                received.newest = received.newest.max(take(db, &cursor, entry, Some(envelope.document))?);
+                received.newest =
+                    received.newest.max(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
-                outbox::logged_change(db, envelope.document, Change::hash_of_stripped(change))?;
+                outbox::logged_changes(db, envelope.document, &[Change::hash_of_stripped(change)])?;
             }
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
@@ -153,32 +156,64 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 cursor.advance(EntryHash::of_decision(decision));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
-                    .execute((&cursor.scope, cursor.sequence, decision))?;
-                received.has_erased |= matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)));
-                take(db, &cursor, entry, None)?;
+                keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
+                received.has_erased |= is_erasure(decision);
+                take(db, &cursor.scope, cursor.sequence, entry, None)?;
             }
         }
     }
     if cursor.chain != frame.chain {
         return Err(FrameError::Diverged { scope: frame.scope.clone() });
     }
-    db.prepare_cached(
-        "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
-         ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
-    )?
-    .execute((&cursor.scope, cursor.sequence, cursor.chain.0))?;
+    save_cursor(db, &cursor)?;
     Ok(received)
 }
 
+/// Notes how far a scope was read.
+pub(crate) fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
+         ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
+    )?;
+    statement.execute((&cursor.scope, cursor.sequence, cursor.chain.0))?;
+    Ok(())
+}
+
+/// Takes a decision over that came in a pack; its effects on documents are in the pack's documents.
+pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decision: Vec<u8>) -> Result<(), Error> {
+    keep_decision(db, scope, sequence, &decision)?;
+    take(db, scope, sequence, &FrameEntry::Decision { decision, attachment: None }, None)?;
+    Ok(())
+}
+
+/// Whether a decision drops bytes.
+pub(crate) fn is_erasure(decision: &[u8]) -> bool {
+    matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)))
+}
+
+/// Keeps a decision as it came.
+fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
+    db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
+        .execute((scope, sequence, decision))?;
+    Ok(())
+}
+
 /// Applies one entry, or sets it aside with the reason; returns the newest time of the record that changed.
-fn take(db: &Connection, at: &Cursor, entry: &FrameEntry, document: Option<DocumentId>) -> Result<HybridTime, Error> {
-    let reason = match apply_entry(db, &at.scope, at.sequence, entry)? {
+fn take(
+    db: &Connection,
+    scope: &Scope,
+    sequence: u64,
+    entry: &FrameEntry,
+    document: Option<DocumentId>,
+) -> Result<HybridTime, Error> {
+    let reason = match apply_entry(db, scope, sequence, entry)? {
         Ok(newest) => return Ok(newest),
         Err(reason) => reason,
     };
-    db.prepare_cached("INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((&at.scope, at.sequence, document, encode(entry), reason))?;
+    let mut statement = db.prepare_cached(
+        "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute((scope, sequence, document, encode(entry), reason))?;
     Ok(HybridTime::default())
 }
 
@@ -226,11 +261,12 @@ fn apply_decision(
         Decision::Move(order) => records::place(db, order, attachment),
         Decision::Erasure(erasure) => {
             tail::erase(db, erasure.document)?;
-            db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
+            forget_held(db, erasure.document)?;
             outbox::erase(db, erasure.document)?;
             records::erase(db, erasure)
         }
-        Decision::Ruling(ruling) if !ruling.is_approved => {
+        Decision::Ruling(ruling) if ruling.is_approved => outbox::logged_changes(db, ruling.document, &ruling.changes),
+        Decision::Ruling(ruling) => {
             outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
         }
         other => decisions::apply(db, sequence, other),
@@ -240,6 +276,23 @@ fn apply_decision(
         Err(Error::Record(error)) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// Drops what is set aside of a document, and moves that it travelled with.
+fn forget_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    let mut statement = db.prepare("SELECT scope, seq, entry FROM inbox_held WHERE document_id IS NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let entry: Vec<u8> = row.get(2)?;
+        if let Ok(FrameEntry::Decision { decision, .. }) = decode(&entry)
+            && tail::is_move_of(&decision, document)
+        {
+            let place: (Scope, u64) = (row.get(0)?, row.get(1)?);
+            db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tries a document's set-aside entries again.

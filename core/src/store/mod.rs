@@ -9,6 +9,7 @@ pub(crate) mod drafts;
 pub(crate) mod inbox;
 pub(crate) mod installation;
 pub(crate) mod outbox;
+pub(crate) mod packs;
 pub mod records;
 pub mod rows;
 pub(crate) mod tail;
@@ -154,15 +155,14 @@ impl Store {
     }
 
     /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.
+    /// Returns whether it did: whoever reads for long keeps the log in use, and the next one to close the database empties it.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn scrub(&self) -> Result<(), Error> {
-        // Readers keep the log in use.
+    pub fn scrub(&self) -> Result<bool, Error> {
         lock(&self.readers).clear();
         let writer = lock(&self.writer);
-        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        Ok(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
     }
 
     /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.

@@ -130,6 +130,14 @@ pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<Device
 /// Hands bundles over again that the server had and has lost: those that lie behind the last one up to which it knows all of this device.
 /// Returns whether there are any.
 pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Result<bool, Error> {
+    // Only when it knows less than it did: it never passes a gap, such as a bundle that two copies of its data once contained.
+    let before: u64 = db.query_row("SELECT server_head FROM installation", [], |row| row.get(0))?;
+    if known != before {
+        db.execute("UPDATE installation SET server_head = ?1", [known])?;
+    }
+    if known >= before {
+        return Ok(false);
+    }
     let mut statement = db.prepare_cached(
         "UPDATE bundles SET is_answered = 0 WHERE device_id = ?1 AND bundle_seq > ?2 AND is_answered = 1",
     )?;
@@ -142,13 +150,32 @@ pub(crate) fn offer_earlier_again(db: &Connection, device: DeviceId) -> Result<(
     Ok(())
 }
 
-/// Lets go of bundles that two copies of the server's data contain, unless something in them still waits.
+/// Lets go of bundles that two copies of the server's data contain, unless something in them still waits, or an entry of the log that is
+/// kept has its bytes only there.
 pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE device_id = ?1 AND bundle_seq <= ?2 AND is_answered = 1
              AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
-             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)",
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)
+             AND NOT EXISTS (
+                 -- The oldest entry is kept for its place only.
+                 SELECT 1 FROM log_tail AS kept WHERE instr(kept.entry, bundles.hash) > 0
+                     AND (kept.seq = 1 OR kept.seq > (SELECT min(seq) FROM log_tail WHERE scope = kept.scope)))",
         (device, sequence),
+    )?;
+    Ok(())
+}
+
+/// Lets go of the oldest answered bundles while all of them are larger than `limit` bytes, unless something in them still waits.
+pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM bundles WHERE bundle_seq IN (
+             SELECT bundle_seq FROM (
+                 SELECT bundle_seq, sum(length(bytes)) OVER (ORDER BY bundle_seq DESC) AS kept FROM bundles WHERE is_answered = 1
+             ) WHERE kept > ?1)
+             AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)",
+        [limit],
     )?;
     Ok(())
 }
@@ -335,9 +362,10 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
-/// The log names a change with its bytes, which may be one of the phone's own: another device handed it over, or the server got it back.
-pub(crate) fn logged_change(db: &Connection, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
-    for (bundle, own) in sealed(db, document, &[change])? {
+/// The server names changes that may be the phone's own, otherwise than by their bundle: another device handed them over, the server got
+/// them back, or a person approved them.
+pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+    for (bundle, own) in sealed(db, document, changes)? {
         take_back(db, &own)?;
         leave(db, &own)?;
         answered(db, bundle)?;

@@ -40,12 +40,17 @@ pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Ev
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
-/// Places that were read, from the newest on: each twice as far back as the one before, the oldest that is kept last.
-pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorName>, Error> {
+/// Places that were read, from the newest on: each twice as far back as the one before, then the oldest that is kept, then the start.
+pub(crate) fn checkpoints(
+    db: &Connection,
+    organisation: OrganisationId,
+    scope: &Scope,
+) -> Result<Vec<CursorName>, Error> {
     let (oldest, newest): (Option<u64>, Option<u64>) = db
         .prepare_cached("SELECT min(seq), max(seq) FROM log_tail WHERE scope = ?1")?
         .query_row([scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Ok(Vec::new()) };
+    let start = Cursor::start(organisation, scope.clone()).name();
+    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Ok(vec![start]) };
     let mut sequences = vec![newest];
     let mut back = 1;
     while newest - oldest > back {
@@ -60,6 +65,7 @@ pub(crate) fn checkpoints(db: &Connection, scope: &Scope) -> Result<Vec<CursorNa
         let named = |chain: ChainHash| CursorName { scope: scope.clone(), sequence, chain: chain.short() };
         places.extend(place(db, scope, sequence)?.map(named));
     }
+    places.push(start);
     Ok(places)
 }
 
@@ -68,8 +74,7 @@ fn place(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<ChainHa
     Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
 }
 
-/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if there is any; none if the next one is
-/// not kept any more.
+/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if the next one is kept.
 pub(crate) fn piece(
     db: &Connection,
     scope: &Scope,
@@ -78,14 +83,14 @@ pub(crate) fn piece(
     limit: usize,
 ) -> Result<Vec<FrameEntry>, Error> {
     let mut statement =
-        db.prepare_cached("SELECT entry, seq FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
+        db.prepare_cached("SELECT seq, entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
     let mut rows = statement.query((scope, after, up_to))?;
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        if entries.is_empty() && row.get::<_, u64>(1)? != after + 1 {
+        let (sequence, entry): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        if sequence != after + 1 + entries.len() as u64 {
             break;
         }
-        let entry: Vec<u8> = row.get(0)?;
         let entry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
         let entry = with_bytes(db, entry)?;
         bytes += encode(&entry).len();
@@ -173,6 +178,6 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     Ok(())
 }
 
-fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
+pub(crate) fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
     matches!(decode::<Decision>(decision), Ok(Decision::Move(order)) if order.document == document)
 }

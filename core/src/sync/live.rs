@@ -24,8 +24,26 @@ pub trait Live: Send + Sync {
     ) -> Result<WireResponse, TransportError>;
 }
 
+/// Hands over the lines that have come in whole, and leaves the rest in `bytes`: with `None` a line that says nothing, such as a comment.
+/// The body of a stream of server-sent events, of which only the field `data` counts.
+pub fn events(bytes: &mut Vec<u8>, hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>) -> ControlFlow<()> {
+    let mut length = 0;
+    let mut flow = ControlFlow::Continue(());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        length += line.len();
+        // Comments are signs of life; other fields than `data` say nothing here.
+        let data = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("data:"));
+        flow = hear(data.map(str::trim));
+        if flow.is_break() {
+            break;
+        }
+    }
+    bytes.drain(..length);
+    flow
+}
+
 /// Reads a line: a scope, and how many entries its log has. `None` for what this version does not know.
-pub(crate) fn head(line: &str) -> Option<(Scope, u64)> {
+pub fn head(line: &str) -> Option<(Scope, u64)> {
     let (scope, sequence) = line.split_once(' ')?;
     Some((scope.parse().ok()?, sequence.parse().ok()?))
 }
@@ -39,7 +57,7 @@ mod http {
     use std::pin::pin;
     use std::time::Duration;
 
-    use super::Live;
+    use super::{Live, events};
     use crate::limits::MAX_WIRE_BYTES;
     use crate::sync::http::{failed, tls};
     use crate::sync::transport::{TransportError, WireRequest, WireResponse};
@@ -111,19 +129,9 @@ mod http {
             while let Some(chunk) = self.wait_for(response.chunk(), hear)? {
                 let Some(chunk) = chunk.map_err(failed)? else { break };
                 answer.body.extend_from_slice(&chunk);
-                let mut lines = 0;
-                if answer.status == 200 {
-                    for line in answer.body.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"))
-                    {
-                        lines += line.len();
-                        // Comments are signs of life; other fields than `data` say nothing here.
-                        let data = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("data:"));
-                        if hear(data.map(str::trim)).is_break() {
-                            return Ok(WireResponse { body: Vec::new(), ..answer });
-                        }
-                    }
+                if answer.status == 200 && events(&mut answer.body, hear).is_break() {
+                    return Ok(WireResponse { body: Vec::new(), ..answer });
                 }
-                answer.body.drain(..lines);
                 if answer.body.len() > MAX_WIRE_BYTES {
                     return Err(TransportError { reason: "the answer is too long".into() });
                 }
@@ -136,6 +144,28 @@ mod http {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_may_come_in_any_pieces() {
+        let stream = b"data: org 12\r\ndata:c/KOLAR 57\n\n:\n\nevent: x\ndata: \xff\ndata: org 13";
+        let mut heard = Vec::new();
+        let mut bytes = Vec::new();
+        for byte in stream {
+            bytes.push(*byte);
+            let flow = events(&mut bytes, &mut |line| {
+                heard.extend(line.map(str::to_owned));
+                ControlFlow::Continue(())
+            });
+            assert!(flow.is_continue());
+        }
+        assert_eq!(
+            (heard.as_slice(), bytes.as_slice()),
+            (["org 12".into(), "c/KOLAR 57".into()].as_slice(), &b"data: org 13"[..])
+        );
+        let mut bytes = b"data: org 1\ndata: org 2\n".to_vec();
+        assert!(events(&mut bytes, &mut |_| ControlFlow::Break(())).is_break());
+        assert_eq!(bytes, b"data: org 2\n");
+    }
 
     #[test]
     fn a_line_names_a_scope_and_a_number() {

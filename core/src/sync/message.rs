@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::{BundleHash, Envelope};
 use super::handover::ParcelId;
 use super::log::{ChainHash, Cursor, CursorName};
+use super::pack::Pack;
 use super::repair::{Divergence, Evidence, Offer};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
@@ -272,13 +273,15 @@ pub struct SyncRequest {
     #[cbor(n(8), default, skip_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
     /// The [`Safe`] that the device knows; 0 for none.
-    #[cbor(n(9), default, skip_if = "is_none")]
+    #[cbor(n(9), default, skip_if = "is_zero")]
     pub safe_copy: u64,
+    /// Scopes whose packs the device cannot read.
+    #[cbor(n(10), default, skip_if = "Vec::is_empty")]
+    pub without_packs: Vec<Scope>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "that is how the derive calls it")]
-fn is_none(copy: &u64) -> bool {
-    *copy == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
@@ -364,6 +367,9 @@ pub struct News {
     /// Parcels that were carried here and need not be carried again.
     #[cbor(n(4), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<ParcelVerdict>,
+    /// What scopes can be begun with that the device has not read at all; no frames of them come.
+    #[cbor(n(5), default, skip_if = "Vec::is_empty")]
+    pub packs: Vec<Pack>,
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
@@ -385,6 +391,9 @@ pub struct Statement {
     /// What the device may let go of; absent if it knows that already, or there are no two verified copies yet.
     #[n(4)]
     pub safe: Option<Safe>,
+    /// How many recoveries the server had begun: what an older statement shows to be lost was known to be.
+    #[cbor(n(5), default, skip_if = "is_zero")]
+    pub epoch: u32,
 }
 
 /// What two verified copies of the server's data contain.
@@ -396,10 +405,22 @@ pub struct Safe {
     pub copy: u64,
     /// Up to where it has each scope's log.
     #[n(1)]
-    pub scopes: Vec<(Scope, u64)>,
+    pub scopes: Vec<SafePlace>,
     /// Up to which bundle of the device.
     #[n(2)]
     pub bundle: u64,
+}
+
+/// Up to where two verified copies have a scope's log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SafePlace {
+    /// Whose log.
+    #[n(0)]
+    pub scope: Scope,
+    /// How many entries.
+    #[n(1)]
+    pub sequence: u64,
 }
 
 /// The newest bundle of a device that the server has.

@@ -15,6 +15,7 @@ pub mod live;
 pub mod log;
 pub mod message;
 pub(crate) mod pace;
+pub mod pack;
 pub mod qr;
 pub mod repair;
 pub(crate) mod seal;

@@ -370,6 +370,17 @@ pub trait Transaction {
     fn entry(&mut self, scope: &Scope, sequence: u64) -> Result<Option<LogEntry>, Error>;
     /// Entries after a number, in order, at most `limit` of them.
     fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error>;
+    /// Decisions of a log after a place, with their numbers.
+    fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error>;
+    /// Documents of a scope, the newest first, from below an id on: id, kind, bytes.
+    fn documents_before(
+        &mut self,
+        scope: &Scope,
+        before: Option<DocumentId>,
+        limit: u32,
+    ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error>;
+    /// How many documents are erased.
+    fn erased_count(&mut self) -> Result<u64, Error>;
     /// Where a change of a document stands in the log.
     fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error>;
 
@@ -378,7 +389,11 @@ pub trait Transaction {
     /// Writes a document and its row.
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
     /// Places a document where a move says.
-    fn place(&mut self, order: &Move, saved: &[u8]) -> Result<(), Error>;
+    fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error>;
+    /// Whether a decision about the same matter was taken over, this one or another.
+    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error>;
+    /// Drops all pieces that were offered.
+    fn clear_stages(&mut self) -> Result<(), Error>;
     /// How often a document was moved.
     fn moves(&mut self, document: DocumentId) -> Result<u32, Error>;
     /// Whether a document was in this scope before.

@@ -52,6 +52,9 @@ CREATE TABLE log (
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Decisions are few among very many changes.
+CREATE INDEX log_decisions ON log (scope, seq) WHERE envelope IS NULL;
+
 -- Where a change stands in the log.
 CREATE TABLE logged_changes (
     document_id BLOB NOT NULL,

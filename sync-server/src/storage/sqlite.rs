@@ -139,9 +139,19 @@ impl Storage for SqliteStorage {
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        Ok(self.store(organisation)?.store.scrub()?)
+        // Each try waits for readers by itself.
+        for _ in 0..SCRUBS {
+            if self.store(organisation)?.store.scrub()? {
+                return Ok(());
+            }
+        }
+        let reason = "the database is being read all the time: what was erased stays in its log until it is closed";
+        Err(Error::Setup { reason: reason.into() })
     }
 }
+
+/// How often a scrub is tried before a person must know of it.
+const SCRUBS: u32 = 6;
 
 /// Works every log of a copied file out again, entry by entry, and says what the copy contains.
 ///
@@ -169,6 +179,9 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
                         if Change::hash_of_stripped(change) != *hash =>
                     {
                         return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
+                    }
+                    LogContent::Change { envelope, change: None, .. } if !tx.is_erased(envelope.document)? => {
+                        return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
                     }
                     LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
                     LogContent::Decision(decision, _) => EntryHash::of_decision(decision),
@@ -348,9 +361,10 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn add_device(&mut self, device: &Device) -> Result<DeviceCode, Error> {
         let newest: Option<u32> = self.row("SELECT max(device_code) FROM devices", [], |row| row.get(0))?.flatten();
-        let recoveries: u32 = self.row("SELECT count(*) FROM recoveries", [], |row| row.get(0))?.unwrap_or(0);
+        let recoveries: u32 =
+            self.row("SELECT coalesce(max(epoch), 0) FROM recoveries", [], |row| row.get(0))?.unwrap_or(0);
         // From two characters on, so that codes look alike on receipts; far above what a lost copy may have given out.
-        let floor = 32 + recoveries * CODES_PER_RECOVERY;
+        let floor = recoveries.saturating_mul(CODES_PER_RECOVERY).saturating_add(32);
         let code = DeviceCode(newest.map_or(floor, |newest| (newest + 1).max(floor)));
         self.insert_device(device, code)?;
         Ok(code)
@@ -575,7 +589,11 @@ impl Transaction for SqliteTransaction<'_> {
         work: u64,
         entry: &NewEntry<'_>,
     ) -> Result<Cursor, Error> {
-        let mut cursor = self.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+        let head = match self.1.get(scope) {
+            Some(head) => Some(head.clone()),
+            None => self.head(scope)?,
+        };
+        let mut cursor = head.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
         let (body, change) = match entry {
             NewEntry::Change { envelope, change, origin } => {
                 cursor.advance(EntryHash::of_change(envelope, change.hash()));
@@ -643,6 +661,27 @@ impl Transaction for SqliteTransaction<'_> {
         self.rows(&query, (scope, sequence, limit), log_row)?.into_iter().map(log_entry).collect()
     }
 
+    fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let query =
+            "SELECT seq, body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq LIMIT ?3";
+        self.rows(query, (scope, sequence, limit), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn documents_before(
+        &mut self,
+        scope: &Scope,
+        before: Option<DocumentId>,
+        limit: u32,
+    ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error> {
+        let query = "SELECT document_id, kind, saved FROM documents
+             WHERE scope = ?1 AND (?2 IS NULL OR document_id < ?2) ORDER BY document_id DESC LIMIT ?3";
+        self.rows(query, (scope, before, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    fn erased_count(&mut self) -> Result<u64, Error> {
+        Ok(self.row("SELECT count(*) FROM erased", [], |row| row.get(0))?.unwrap_or(0))
+    }
+
     fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error> {
         let query = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         self.row(query, (document, change), |row| Ok((row.get(0)?, row.get(1)?)))
@@ -656,8 +695,16 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(records::save(self.0, scope, kind, document, merged)?)
     }
 
-    fn place(&mut self, order: &Move, saved: &[u8]) -> Result<(), Error> {
-        Ok(records::place(self.0, order, Some(saved))?)
+    fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error> {
+        Ok(records::place(self.0, order, saved)?)
+    }
+
+    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error> {
+        Ok(decisions::is_known(self.0, decision)?)
+    }
+
+    fn clear_stages(&mut self) -> Result<(), Error> {
+        self.run("DELETE FROM staged", [])
     }
 
     fn moves(&mut self, document: DocumentId) -> Result<u32, Error> {
@@ -682,6 +729,8 @@ impl Transaction for SqliteTransaction<'_> {
         self.run(&format!("UPDATE log SET body = NULL WHERE (scope, seq) IN {places}"), [document])?;
         self.run("DELETE FROM held WHERE document_id = ?1", [document])?;
         self.run("DELETE FROM deferred WHERE document_id = ?1", [document])?;
+        // Pieces of an offer may hold it too; the device offers them again.
+        self.clear_stages()?;
         let moves = "SELECT scope, seq, body FROM log WHERE attachment IS NOT NULL";
         for (scope, sequence, body) in
             self.rows(moves, [], |row| Ok((row.get::<_, Scope>(0)?, row.get::<_, u64>(1)?, row.get::<_, Vec<u8>>(2)?)))?

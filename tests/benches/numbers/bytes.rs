@@ -1,4 +1,4 @@
-//! What goes over the wire: a large push beside the same rows as JSON lines, a working day, a sync with nothing to say.
+//! What goes over the wire: a large push beside the same rows as JSON lines, a working day.
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::DeliveryView;
@@ -8,9 +8,8 @@ use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::message::{self, SyncRequest};
 use serde_json::{Value, json};
 
-use crate::Sizes;
 use crate::floor;
-use crate::table::{Samples, Table, micros, none, ratio};
+use crate::table::{Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World};
 
 /// The level that the wire uses.
@@ -23,9 +22,9 @@ fn bodies_up(exchanged: &[Exchanged]) -> Vec<usize> {
 
 /// What a request costs before its first delivery: cursors, one sealed bundle with nothing in it.
 fn fixed_part(exchanged: &[Exchanged]) -> usize {
-    let request = &exchanged.first().expect("a request").request;
-    let mut request: SyncRequest = message::unpack(&request.body).expect("a request");
-    let bundle = Bundle::parse(request.bundles.first().expect("a bundle")).expect("a bundle");
+    let mut requests = exchanged.iter().map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
+    let mut request = requests.find(|request| !request.bundles.is_empty()).expect("a request with work");
+    let bundle = Bundle::parse(&request.bundles[0]).expect("a bundle");
     let empty = Bundle::seal(bundle.header, Vec::new(), &SigningKey::from_bytes(&[7; 32]));
     request.bundles = vec![empty.to_bytes().into()];
     message::pack(&request).expect("a body").len()
@@ -66,13 +65,13 @@ fn push_of(phone: &Phone, reach: &str, table: &mut Table) {
     if count == PER_DAY {
         whole("  the whole body", sum, "≤ 7168 B");
     }
-    let in_vain: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
-    if in_vain > 0 {
-        whole("  sent in vain before that, for a fresh challenge", in_vain, "–");
+    let before: usize = exchanged.iter().filter(|it| it.response.status == 401).map(|it| it.request.body.len()).sum();
+    if before > 0 {
+        whole("  before that, for a fresh challenge", before, "–");
     }
 }
 
-fn packed(bytes: &[u8]) -> usize {
+pub(crate) fn packed(bytes: &[u8]) -> usize {
     zstd::bulk::compress(bytes, LEVEL).expect("it packs").len()
 }
 
@@ -87,7 +86,7 @@ fn one_stream(exchanged: &[Exchanged]) -> usize {
 
 /// How a bag is written in JSON.
 #[derive(Clone, Copy)]
-enum Bags {
+pub(crate) enum Bags {
     /// Grams, seconds before the next bag, type and source as numbers.
     Arrays,
     /// Named fields with label and moment.
@@ -95,7 +94,7 @@ enum Bags {
 }
 
 /// The same facts as JSON lines.
-fn json_lines(phone: &Phone, bags: Bags) -> String {
+pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
     let peek = floor::open(&phone.database());
     let session = phone.client.session().expect("a session");
     let mut lines = String::new();
@@ -183,22 +182,4 @@ pub(crate) fn working_day(world: &mut World, table: &mut Table) {
     let (up, down) = (report.progress.logged, report.progress.received);
     let what = format!("a working day: {up} changes up, {down} down, {} request(s)", exchanged.len());
     table.line(what, [format!("{bytes} B"), none(), none(), "≤ 16384 B".to_owned()], 1);
-}
-
-/// Syncs without news either way.
-pub(crate) fn nothing_to_say(world: &mut World, sizes: &Sizes, table: &mut Table) {
-    let phone = world.phone("kavya", Loads::Others, Place::Memory);
-    let mut server = Samples::default();
-    let mut bytes = 0;
-    for _ in 0..sizes.idle_syncs {
-        let (_, exchanged) = phone.syncs();
-        bytes = bytes.max(exchanged.iter().map(Exchanged::bytes).sum());
-        for it in &exchanged {
-            server.push(it.took);
-        }
-    }
-    let cells = [format!("{bytes} B"), none(), none(), "≤ 600 B".to_owned()];
-    table.line("a sync with nothing to say: bodies and authorization", cells, sizes.idle_syncs);
-    let cells = [micros(server.median_us()), none(), none(), "≤ 5000 µs".to_owned()];
-    table.line("  the server's time, median", cells, server.len());
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params_from_iter};
 
@@ -49,8 +50,11 @@ pub(crate) fn open(path: &Path) -> Connection {
     db.busy_timeout(Duration::from_secs(10)).expect("a timeout");
     db.set_prepared_statement_cache_capacity(64);
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).expect("a log");
-    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;")
-        .expect("settings");
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("stable plans");
+    db.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;",
+    )
+    .expect("settings");
     db
 }
 

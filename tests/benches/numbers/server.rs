@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 
 use crate::Sizes;
 use crate::floor::{self, Floor, Values};
-use crate::table::{Samples, Table, ratio};
+use crate::table::{Samples, Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World, settle};
 
 /// Changes a second beside those of the floor.
@@ -27,7 +27,7 @@ pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
     (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others, Place::Disk)).collect()
 }
 
-/// Phones that fetch what others pushed since, beside documents, rows and cursor by plain rusqlite, one transaction a frame.
+/// Phones that fetch what others pushed since, beside documents, rows, tail and cursor by plain rusqlite, one transaction a frame.
 pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
     let (mut measured, mut floors) = (Samples::default(), Samples::default());
     let mut changes = 0;
@@ -64,8 +64,10 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
         (document, floor::row(peek, floor::SELECT_DELIVERY, [&id[0]]))
     };
     let rows: Vec<(Values, Values)> = ids.iter().map(row).collect();
-    let cursor = floor::row(peek, "SELECT scope, seq, chain FROM log_cursors WHERE scope LIKE 'c/%/%'", []);
-    let mut rest = rows.as_slice();
+    let cursor = floor::row(peek, "SELECT scope, seq, chain, wants_own FROM log_cursors WHERE scope LIKE 'c/%/%'", []);
+    let tail = "SELECT scope, seq, chain, entry FROM log_tail WHERE scope = ?1 ORDER BY seq DESC LIMIT ?2";
+    let tail = floor::rows(peek, tail, (&cursor[0], rows.len()));
+    let (mut rest, mut tail) = (rows.as_slice(), tail.iter().rev());
     let begun = Instant::now();
     for frame in frames {
         let (frame, others) = rest.split_at((*frame).min(rest.len()));
@@ -75,7 +77,11 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
                 floor::run(db, floor::INSERT_DOCUMENT, document)?;
                 floor::run(db, floor::INSERT_DELIVERY, delivery)?;
             }
-            floor::run(db, "INSERT OR REPLACE INTO log_cursors (scope, seq, chain) VALUES (?1, ?2, ?3)", &cursor)
+            for entry in tail.by_ref().take(frame.len()) {
+                floor::run(db, "INSERT INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, ?4)", entry)?;
+            }
+            let cursors = "INSERT OR REPLACE INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, ?4)";
+            floor::run(db, cursors, &cursor)
         });
     }
     begun.elapsed()
@@ -155,8 +161,22 @@ impl Ingested {
     }
 }
 
-/// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction.
+/// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction; then the same with all files in memory,
+/// where a durable commit costs nothing.
 pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
+    let [on_disk, disk_floor] = ingest_days(world, sizes);
+    let [in_memory, memory_floor] = ingest_days(&mut World::open(Place::Memory), sizes);
+    let what = format!("server: changes a second, requests of one bundle of {PER_DAY}");
+    rates(table, what, PER_DAY, &on_disk, &disk_floor, "≥ 20000/s");
+    rates(table, "  the same with its files in memory".to_owned(), PER_DAY, &in_memory, &memory_floor, "–");
+    let waited =
+        |disk: &Samples, memory: &Samples| format!("{:.0} %", 100.0 * (1.0 - memory.median_us() / disk.median_us()));
+    let cells = [waited(&on_disk, &in_memory), waited(&disk_floor, &memory_floor), none(), none()];
+    table.line("  so much of its time goes to durable commits", cells, on_disk.len());
+}
+
+/// Times of requests, and of the floor.
+fn ingest_days(world: &mut World, sizes: &Sizes) -> [Samples; 2] {
     let mut phone = world.phone("esha", Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device.as_bytes().to_vec());
     let mut floor = Floor::copy_of(&world.server_database(), &world.path("server-floor.db"));
@@ -188,6 +208,5 @@ pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
         }
         before = Some(Ingested::newest(&peek, &device));
     }
-    let what = format!("server: changes a second, requests of one bundle of {PER_DAY}");
-    rates(table, what, PER_DAY, &measured, &floors, "≥ 20000/s");
+    [measured, floors]
 }

@@ -29,6 +29,10 @@ impl Samples {
         self.quantile_us(0.5)
     }
 
+    pub(crate) fn slowest_us(&self) -> f64 {
+        self.quantile_us(1.0)
+    }
+
     pub(crate) fn p99_us(&self) -> f64 {
         self.quantile_us(0.99)
     }
@@ -90,6 +94,14 @@ impl Table {
 
 pub(crate) fn micros(value: f64) -> String {
     format!("{value:.0} µs")
+}
+
+pub(crate) fn millis(us: f64) -> String {
+    format!("{:.0} ms", us / 1e3)
+}
+
+pub(crate) fn mebibytes(value: f64) -> String {
+    format!("{value:.1} MiB")
 }
 
 pub(crate) fn ratio(measured: f64, floor: f64) -> String {

@@ -12,6 +12,7 @@ use farmtally_core::environment::{Clock, Environment};
 use farmtally_core::records::BagSource;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
+use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{
     BagType, DeliveryId, FarmerId, Grams, LoadId, OrganisationId, Percent, Position, Timestamp,
@@ -21,6 +22,8 @@ use farmtally_tests::SeededEntropy;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
+
+use crate::floor;
 
 const REFERENCE: &str = r#"{
     "centres": [{"centre": "KOLAR", "name": "Kolar"}],
@@ -35,6 +38,7 @@ const REFERENCE: &str = r#"{
 
 const CENTRE: &str = "KOLAR";
 const COMMODITY: &str = "TOMATO";
+const SEASON: &str = "2026";
 const DAY_MS: i64 = 86_400_000;
 /// 3 August 2026, half past six in the morning, in milliseconds: a Monday.
 const FIRST_MORNING_MS: i64 = 1_785_718_800_000;
@@ -43,7 +47,7 @@ pub(crate) const PER_DAY: usize = 60;
 /// Bags of a delivery.
 pub(crate) const BAGS: usize = 20;
 const PER_LOAD: usize = 40;
-const FARMERS: i64 = 1_000;
+pub(crate) const FARMERS: i64 = 1_000;
 /// Loads that somebody else opened.
 const LOADS: usize = 200;
 
@@ -65,8 +69,9 @@ impl Clock for MovedClock {
         330
     }
 
+    /// Stands still: no phone here lapses for want of its server.
     fn monotonic_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed).unsigned_abs()
+        0
     }
 }
 
@@ -106,7 +111,7 @@ impl Transport for Wire {
 pub(crate) struct World {
     clock: Arc<MovedClock>,
     server: Arc<Server>,
-    organisation: OrganisationId,
+    pub(crate) organisation: OrganisationId,
     farmers: Arc<[FarmerId]>,
     loads: Arc<[LoadId]>,
     folder: TempDir,
@@ -114,10 +119,46 @@ pub(crate) struct World {
     phones: u64,
 }
 
+/// Lets only the enrolment through.
+struct Enrolling<'a>(&'a dyn Transport);
+
+impl Transport for Enrolling<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        if request.path == "/v1/enrol" {
+            self.0.send(request)
+        } else {
+            Err(TransportError { reason: "enough for now".to_owned() })
+        }
+    }
+}
+
+/// Enrols a phone that has read nothing yet; its first sync is still to come.
+pub(crate) fn enrol(client: &FieldClient, transport: &dyn Transport, url: &str, code: &str) {
+    client.enrol(&Enrolling(transport), url, code, "test phone").expect("enrolled");
+}
+
+/// Makes a phone that has read nothing yet read logs instead of packs, as if it could not read these.
+pub(crate) fn without_packs(database: &Path) {
+    let unreadable = "INSERT INTO packs (scope, pack) VALUES (?1, NULL), (?2, NULL)";
+    let centre: Scope = format!("c/{CENTRE}").parse().expect("a scope");
+    floor::open(database).execute(unreadable, (centre, season_scope())).expect("noted");
+}
+
+/// Where deliveries belong.
+pub(crate) fn season_scope() -> Scope {
+    format!("c/{CENTRE}/{SEASON}").parse().expect("a scope")
+}
+
 impl World {
-    pub(crate) fn open() -> Self {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let memory = TempDir::new_in("/dev/shm").or_else(|_none| TempDir::new()).expect("a folder");
+    /// A server whose files are there; those of phones are wherever each is.
+    pub(crate) fn open(place: Place) -> Self {
+        let disk = || TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let memory = || TempDir::new_in("/dev/shm").or_else(|_none| TempDir::new()).expect("a folder");
+        let folder = match place {
+            Place::Disk => disk(),
+            Place::Memory => memory(),
+        };
+        let memory = memory();
         let clock = Arc::new(MovedClock(AtomicI64::new(FIRST_MORNING_MS - 730 * DAY_MS)));
         let server = Server::open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
@@ -136,17 +177,19 @@ impl World {
 
     /// A phone that is enrolled and has what the server has.
     pub(crate) fn phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
+        let phone = self.new_phone(name, loads, place);
+        phone.syncs();
+        phone
+    }
+
+    /// A phone that is enrolled and has read nothing yet.
+    pub(crate) fn new_phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         self.phones += 1;
         let folder = match place {
             Place::Disk => self.path(name),
-            Place::Memory => self.memory.path().join(name),
+            Place::Memory => self.memory(name),
         };
-        let code = NewCode {
-            user: name.to_owned(),
-            role: "field_manager".parse().expect("a role"),
-            centres: vec![CENTRE.parse().expect("a code")],
-        };
-        let code = self.server.create_code(self.organisation, &code).expect("a code");
+        let code = self.server.create_code(self.organisation, &new_code(name)).expect("a code");
         let environment = environment(&self.clock, self.phones);
         let phone = Phone {
             client: FieldClient::open(&folder, environment.clone()).expect("a phone"),
@@ -161,18 +204,37 @@ impl World {
             loads,
             load: None,
         };
-        phone.client.enrol(&phone.wire, "http://server.test", &code, "test phone").expect("enrolled");
+        enrol(&phone.client, &phone.wire, "http://server.test", &code);
         phone
+    }
+
+    /// Where the server keeps everything.
+    pub(crate) fn server_folder(&self) -> PathBuf {
+        self.folder.path().join("server")
     }
 
     /// The organisation's file on the server.
     pub(crate) fn server_database(&self) -> PathBuf {
-        self.folder.path().join("server/data").join(format!("{}.db", self.organisation))
+        self.server_folder().join("data").join(format!("{}.db", self.organisation))
+    }
+
+    /// A place in memory for the folder of a phone.
+    pub(crate) fn memory(&self, name: &str) -> PathBuf {
+        self.memory.path().join(name)
     }
 
     /// A place on the disk for a file or a folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+}
+
+/// What a code gives to somebody of this name.
+pub(crate) fn new_code(name: &str) -> NewCode {
+    NewCode {
+        user: name.to_owned(),
+        role: "field_manager".parse().expect("a role"),
+        centres: vec![CENTRE.parse().expect("a code")],
     }
 }
 
@@ -345,6 +407,11 @@ impl Phone {
         let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
         assert_eq!(report.outcome, SyncOutcome::Complete, "{report:?}");
         (report, self.exchanged())
+    }
+
+    /// Time passes.
+    pub(crate) fn rests(&self, ms: i64) {
+        self.clock.pass_ms(ms);
     }
 
     fn exchanged(&self) -> Vec<Exchanged> {

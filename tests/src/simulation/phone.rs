@@ -16,6 +16,7 @@ use super::facts::reader;
 use crate::disk::{Image, Machine};
 
 /// Somebody's phone.
+#[expect(clippy::struct_excessive_bools, reason = "each says something else, and all may be")]
 pub struct Phone {
     /// What it is called in the trace.
     pub name: String,

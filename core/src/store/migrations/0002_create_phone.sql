@@ -14,6 +14,7 @@ CREATE TABLE installation (
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
     certificate      BLOB NOT NULL,            -- CBOR of sync::message::Certificate
+    server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
     safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
 ) STRICT;
 
@@ -89,6 +90,18 @@ CREATE TABLE evidence (
     scope    TEXT NOT NULL PRIMARY KEY,
     seq      INTEGER NOT NULL,
     evidence BLOB NOT NULL                     -- CBOR of sync::repair::Evidence
+) STRICT, WITHOUT ROWID;
+
+-- Packs with which scopes are begun, until all of their parts were taken over.
+CREATE TABLE packs (
+    scope TEXT NOT NULL PRIMARY KEY,
+    pack  BLOB                                 -- CBOR of sync::pack::Pack; null: it cannot be read here, the log is read instead
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pack_parts (
+    scope TEXT NOT NULL,
+    part  BLOB NOT NULL,                       -- SHA-256 of a part that was taken over
+    PRIMARY KEY (scope, part)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE decisions (

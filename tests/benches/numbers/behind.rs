@@ -1,0 +1,146 @@
+//! A sync with nothing to say: behind a thousand farmers, and behind very many records.
+
+use std::time::{Duration, Instant};
+
+use farmtally_core::records::{Change, Kind, merge};
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::bundle::{BundleHash, Envelope};
+use farmtally_core::units::DocumentId;
+use farmtally_sync_server::storage::{LogContent, NewEntry, SqliteStorage, Storage};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::Sizes;
+use crate::floor;
+use crate::table::{Samples, Table, micros, ratio};
+use crate::world::{Exchanged, Loads, Phone, Place, World, season_scope};
+
+/// Entries that are written in one transaction.
+const AT_ONCE: usize = 10_000;
+/// Where ids of copied documents begin: 1 January 2030, in milliseconds.
+const COPIES_FROM_MS: u64 = 1_893_456_000_000;
+
+/// A delivery of the season, to be copied.
+struct Original {
+    envelope: Envelope,
+    change: Change,
+    origin: (BundleHash, u32),
+}
+
+/// Copies deliveries of the season under new ids, until its log has so many entries: merged, saved and logged by the server's own storage,
+/// without bundles and without being judged. Returns how long that took.
+fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
+    let begun = Instant::now();
+    let storage = SqliteStorage::open(&world.server_folder().join("data")).expect("storage");
+    let mut originals = Vec::new();
+    let read = storage.read(world.organisation, &mut |db| {
+        for entry in db.entries_after(scope, 0, 10_000)? {
+            if let LogContent::Change { envelope, change: Some(change), origin, .. } = entry.content
+                && envelope.kind == Kind::Delivery as u8
+            {
+                let change = Change::parse_stripped(&change).expect("a change");
+                originals.push(Original { envelope, change, origin });
+            }
+        }
+        Ok(())
+    });
+    read.expect("a log");
+    let (mut copied, mut rng) = (0, StdRng::seed_from_u64(7));
+    let mut is_enough = false;
+    while !is_enough {
+        let wrote = storage.write(world.organisation, &mut |db| {
+            let work = db.next_work()?;
+            for _ in 0..AT_ONCE {
+                let head = db.head(scope)?.expect("a head");
+                is_enough = head.sequence >= records;
+                if is_enough {
+                    break;
+                }
+                let original = &originals[copied % originals.len()];
+                copied += 1;
+                let document = id(copied as u64, &mut rng);
+                let merged = merge(Kind::Delivery, document, None, &original.change).expect("it merges");
+                db.save_document(scope, Kind::Delivery, document, &merged)?;
+                let envelope = Envelope { document, ..original.envelope.clone() };
+                let entry = NewEntry::Change { envelope: &envelope, change: &original.change, origin: original.origin };
+                db.append(world.organisation, scope, work, &entry)?;
+            }
+            Ok(())
+        });
+        wrote.expect("written");
+        if copied.is_multiple_of(20 * AT_ONCE) {
+            storage.scrub(world.organisation).expect("folded back");
+        }
+    }
+    storage.scrub(world.organisation).expect("folded back");
+    begun.elapsed()
+}
+
+/// One id a second: UUIDs of version 7, as everywhere.
+fn id(number: u64, rng: &mut StdRng) -> DocumentId {
+    let mut bytes: [u8; 16] = rng.random();
+    bytes[..6].copy_from_slice(&(COPIES_FROM_MS + number * 1_000).to_be_bytes()[2..]);
+    bytes[6] = 0x70 | bytes[6] & 0x0f;
+    bytes[8] = 0x80 | bytes[8] & 0x3f;
+    DocumentId::from(bytes)
+}
+
+/// Syncs of one phone.
+#[derive(Default)]
+struct Idle {
+    up: usize,
+    down: usize,
+    server: Samples,
+}
+
+impl Idle {
+    fn sync(&mut self, phone: &Phone) {
+        let (_, exchanged) = phone.syncs();
+        let down: usize = exchanged.iter().map(|it| it.response.body.len()).sum();
+        let both: usize = exchanged.iter().map(Exchanged::bytes).sum();
+        self.up = self.up.max(both - down);
+        self.down = self.down.max(down);
+        self.server.push(exchanged.iter().map(|it| it.took).sum());
+    }
+}
+
+/// Two phones take turns: one knows the season, which is grown for it, the other only the farmers.
+pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Table) {
+    let mut small = World::open(Place::Disk);
+    let few = small.phone("kavya", Loads::Others, Place::Memory);
+    let many = season.phone("lalita", Loads::Others, Place::Memory);
+    let scope = season_scope();
+    let took = grow(season, &scope, sizes.behind);
+    // It knows all of that: its cursor stands at the end of the log.
+    let server = floor::open(&season.server_database());
+    let head = floor::row(&server, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&scope]);
+    let phone = floor::open(&many.database());
+    floor::run(&phone, "UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", &head).expect("moved");
+    let entries = |db: &rusqlite::Connection| floor::row(db, "SELECT sum(seq) FROM scopes", [])[0].clone();
+    let behind = [entries(&server), entries(&floor::open(&small.server_database()))];
+    println!("grown to {behind:?} entries in {took:.0?}");
+
+    for (what, apart_ms) in [("in the same minute", 0), ("minutes apart", 60_000)] {
+        let mut idle = [Idle::default(), Idle::default()];
+        for number in 0..2 * sizes.idle_syncs {
+            let of = number % 2;
+            let phone = [&many, &few][of];
+            phone.rests(apart_ms);
+            idle[of].sync(phone);
+        }
+        let [many, few] = &idle;
+        let bytes = |idle: &Idle| format!("{} + {} B", idle.up, idle.down);
+        let all = (many.up + many.down) as f64;
+        let cells = [bytes(many), bytes(few), ratio(all, (few.up + few.down) as f64), "≤ 600 B".to_owned()];
+        table.line(
+            format!("nothing to say, {} records behind it, {what}: up and down", sizes.behind),
+            cells,
+            many.server.len(),
+        );
+        for (what, us) in [("median", Samples::median_us as fn(&Samples) -> f64), ("p99", Samples::p99_us)] {
+            let (many_us, few_us) = (us(&many.server), us(&few.server));
+            let cells = [micros(many_us), micros(few_us), ratio(many_us, few_us), "≤ 5000 µs".to_owned()];
+            table.line(format!("  the server's time, {what}"), cells, many.server.len());
+        }
+    }
+}
