@@ -456,7 +456,9 @@ impl World {
             },
         };
         if !self.phones[who].machine.is_dead() {
-            let is_complete = report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
+            // An old answer fits a request that is like the old one to the byte; it says what held then.
+            let is_old = happened.contains(&WireFault::AnswerOfBefore);
+            let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
             if !self.phones[who].is_wiped() {
                 self.checks_status(who, is_complete);
