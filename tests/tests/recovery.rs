@@ -437,7 +437,9 @@ fn a_server_set_back_to_before_what_phones_have_let_go_of_does_not_stop_them() {
     for grams in [25_000, 26_000] {
         let delivery = story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
         story.asha.syncs_wholly();
-        story.ravi.syncs_wholly();
+        // What Ravi's last work builds on is on no phone any more: it waits, and his phone says so.
+        assert_eq!(story.ravi.syncs().expect("a sync").outcome, SyncOutcome::Partial);
+        assert_eq!(story.ravi.client.sync_status().expect("a status").backlog.deferred, 1);
         assert_eq!(story.ravi.client.delivery(delivery).expect("it arrived").totals.gross.0, grams);
     }
 }

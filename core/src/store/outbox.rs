@@ -141,12 +141,49 @@ pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Resu
     let mut statement = db.prepare_cached(
         "UPDATE bundles SET is_answered = 0 WHERE device_id = ?1 AND bundle_seq > ?2 AND is_answered = 1",
     )?;
-    Ok(statement.execute((device, known))? > 0)
+    let has_lost = statement.execute((device, known))? > 0;
+    wait_again(db, "device_id = ?1 AND bundle_seq > ?2", (device, known))?;
+    Ok(has_lost)
 }
 
 /// Hands everything over again that was sealed under an earlier key: a server that lost this device has lost what it was before, too.
 pub(crate) fn offer_earlier_again(db: &Connection, device: DeviceId) -> Result<(), Error> {
     db.execute("UPDATE bundles SET is_answered = 0 WHERE device_id <> ?1", [device])?;
+    wait_again(db, "device_id <> ?1", [device])
+}
+
+/// What is in these bundles waits for the server's word again: it may say something else than before.
+fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
+    let mut statement =
+        db.prepare(&format!("SELECT bundle_seq, bytes FROM bundles WHERE {which} ORDER BY bundle_seq"))?;
+    let mut insert = db.prepare(
+        "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms,
+             bundle_seq, entry)
+         SELECT 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE bundle_seq = ?9 AND entry = ?10)
+             AND NOT EXISTS (SELECT 1 FROM returned WHERE document_id = ?4 AND change = ?7)",
+    )?;
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        let (sequence, bytes): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let Ok(bundle) = parse(&bytes) else { continue };
+        let entries = (0_u32..).zip(bundle.entries()).filter(|(_, (_, entry))| entry.erased.is_none());
+        for (number, (transaction, entry)) in entries {
+            let Transaction { author, grant, device_cursor, .. } = transaction;
+            insert.execute(rusqlite::params![
+                author,
+                grant,
+                device_cursor,
+                entry.document,
+                entry.kind,
+                entry.scope,
+                entry.change,
+                bundle.header.sealed_at.0,
+                sequence,
+                number,
+            ])?;
+        }
+    }
     Ok(())
 }
 
