@@ -199,7 +199,8 @@ pub(super) fn server_is_copied(world: &mut World, _who: usize) {
 
 /// The office makes a copy of the server's data and has it verified.
 pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
-    let folder = world.root().join(format!("copy-{}", world.server_copies.len()));
+    let folders = (0..).map(|number| world.root().join(format!("copy-{number}")));
+    let folder = folders.into_iter().find(|folder| !folder.exists()).expect("a name");
     let (server, journal) = (world.house.server(), world.house.journal());
     let result = server.back_up(&folder).and_then(|()| server.verify(&folder));
     drop(server);
