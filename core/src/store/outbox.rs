@@ -127,15 +127,16 @@ pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<Device
     Ok(if is_other { 0 } else { sequence })
 }
 
-/// Hands bundles over again that the server had and has lost: those that lie behind the last one up to which it knows all of this device.
-/// Returns whether there are any.
-pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64) -> Result<bool, Error> {
-    // Only when it knows less than it did: it never passes a gap, such as a bundle that two copies of its data once contained.
-    let before: u64 = db.query_row("SELECT server_head FROM installation", [], |row| row.get(0))?;
-    if known != before {
-        db.execute("UPDATE installation SET server_head = ?1", [known])?;
+/// Hands bundles over again that the server had and may have lost: those that lie behind the last one up to which it knows all of this device.
+/// Only when it knows less than it did, or a recovery began since: it never passes a gap, such as a bundle of which nothing is kept any
+/// more. Returns whether there are any.
+pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64, epoch: u32) -> Result<bool, Error> {
+    let before: (u64, u32) =
+        db.query_row("SELECT server_head, server_epoch FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if before != (known, epoch) {
+        db.execute("UPDATE installation SET server_head = ?1, server_epoch = ?2", (known, epoch))?;
     }
-    if known >= before {
+    if known >= before.0 && epoch == before.1 {
         return Ok(false);
     }
     let mut statement = db.prepare_cached(

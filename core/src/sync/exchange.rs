@@ -518,7 +518,7 @@ impl<'a> Exchange<'a> {
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
         let has_lost = self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
-            let has_lost = outbox::offer_again(db, self.installation.device, known)?;
+            let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
                 safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;

@@ -15,6 +15,7 @@ CREATE TABLE installation (
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
     certificate      BLOB NOT NULL,            -- CBOR of sync::message::Certificate
     server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
+    server_epoch     INTEGER NOT NULL DEFAULT 0, -- how many recoveries it had begun then
     safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
 ) STRICT;
 
