@@ -673,8 +673,10 @@ impl Transaction for SqliteTransaction<'_> {
         before: Option<DocumentId>,
         limit: u32,
     ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error> {
-        let query = "SELECT document_id, kind, saved FROM documents
-             WHERE scope = ?1 AND (?2 IS NULL OR document_id < ?2) ORDER BY document_id DESC LIMIT ?3";
+        // Above every id, so that the condition is one that the key is searched by: each batch begins where the one before ended.
+        let before = before.map_or_else(|| vec![0xff; 17], |id| id.as_bytes().to_vec());
+        let query = "SELECT document_id, kind, saved FROM documents WHERE scope = ?1 AND document_id < ?2
+             ORDER BY document_id DESC LIMIT ?3";
         self.rows(query, (scope, before, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 

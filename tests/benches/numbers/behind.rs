@@ -1,4 +1,4 @@
-//! A sync with nothing to say: behind a thousand farmers, and behind very many records.
+//! A sync with nothing to say: behind a thousand farmers, and behind very many records, on servers that know as many devices.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,11 @@ use farmtally_core::units::DocumentId;
 use farmtally_sync_server::storage::{LogContent, NewEntry, SqliteStorage, Storage};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
 
 use crate::Sizes;
 use crate::floor;
-use crate::table::{Samples, Table, micros, ratio};
+use crate::table::{Samples, Table, micros, none, ratio};
 use crate::world::{Exchanged, Loads, Phone, Place, World, season_scope};
 
 /// Entries that are written in one transaction.
@@ -108,6 +109,10 @@ impl Idle {
 pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Table) {
     let mut small = World::open(Place::Disk);
     let few = small.phone("kavya", Loads::Others, Place::Memory);
+    let mut alone = Idle::default();
+    for _ in 0..sizes.idle_syncs {
+        alone.sync(&few);
+    }
     let many = season.phone("lalita", Loads::Others, Place::Memory);
     let scope = season_scope();
     let took = grow(season, &scope, sizes.behind);
@@ -116,9 +121,18 @@ pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Tabl
     let head = floor::row(&server, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&scope]);
     let phone = floor::open(&many.database());
     floor::run(&phone, "UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", &head).expect("moved");
-    let entries = |db: &rusqlite::Connection| floor::row(db, "SELECT sum(seq) FROM scopes", [])[0].clone();
-    let behind = [entries(&server), entries(&floor::open(&small.server_database()))];
-    println!("grown to {behind:?} entries in {took:.0?}");
+    // A device costs the server something too: both servers know as many.
+    let count = |db: &Connection, what: &str| -> u64 { db.query_row(what, [], |row| row.get(0)).expect("a number") };
+    let devices = |db: &Connection| count(db, "SELECT count(*) FROM devices");
+    let small_server = floor::open(&small.server_database());
+    while devices(&small_server) < devices(&server) {
+        let name = format!("idle-{}", devices(&small_server));
+        drop(small.new_phone(&name, Loads::Others, Place::Memory));
+    }
+    // Their names are no news any more.
+    few.syncs();
+    let behind = [&server, &small_server].map(|db| count(db, "SELECT sum(seq) FROM scopes"));
+    println!("grown to {} log entries in {took:.0?}; the other server has {}", behind[0], behind[1]);
 
     for (what, apart_ms) in [("in the same minute", 0), ("minutes apart", 60_000)] {
         let mut idle = [Idle::default(), Idle::default()];
@@ -143,4 +157,6 @@ pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Tabl
             table.line(format!("  the server's time, {what}"), cells, many.server.len());
         }
     }
+    let what = format!("  the same with 2 devices instead of {}, the server's time, median", devices(&server));
+    table.line(what, [none(), micros(alone.server.median_us()), none(), none()], alone.server.len());
 }
