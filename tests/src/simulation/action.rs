@@ -73,12 +73,12 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 
-/// What would happen too, but finds something that is not built yet; each with what is missing.
+/// What would happen too, each with why it does not.
 pub const LEFT_OUT: &[(&str, &str)] = &[
-    ("move a document to another scope", "there is no such decision"),
-    ("erase a person", "there is no such command"),
-    ("several users on one phone", "an installation has one user"),
-    ("packs", "there are none"),
+    ("move a document to another scope", "not simulated yet, see tests/decisions.rs"),
+    ("erase a person", "not simulated yet, see tests/decisions.rs"),
+    ("several users on one phone", "not simulated yet, see tests/access.rs"),
+    ("packs", "schedules are too short for one, see tests/packs.rs"),
     (
         "server goes back with an older journal after device codes were given out",
         "it may give the same codes out again: nothing tells it before a phone does",
