@@ -417,8 +417,11 @@ fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
         return Ok(());
     }
     let Some(kind) = Kind::from_number(own.kind) else { return Ok(()) };
-    records::apply(db, &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?)?;
-    Ok(())
+    match records::apply(db, &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
+        // The document was forgotten meanwhile: it comes back by its log, and this change with it.
+        Err(Error::Record(crate::records::Error::Missing { .. })) => Ok(()),
+        applied => applied.map(drop),
+    }
 }
 
 /// A person returned these changes of a document: they leave the outbox, and what can be weighed again becomes a draft.

@@ -53,7 +53,8 @@ impl World {
             let status = phone.client().sync_status().expect("a status");
             let backlog = &status.backlog;
             let waiting = (backlog.unsent, backlog.sent, backlog.held, status.set_aside);
-            assert_eq!(waiting, (0, 0, 0, 0), "{}: unsent, sent, held, set aside; {status:?}", phone.name);
+            let aside = set_aside(phone.looks());
+            assert_eq!(waiting, (0, 0, 0, 0), "{}: unsent, sent, held, set aside; {status:?} {aside:?}", phone.name);
             assert_eq!(backlog.refused, None, "{}", phone.name);
             let own = fingerprint_of(phone.looks());
             let scope = format!("c/{}", phone.centre);
@@ -153,6 +154,13 @@ fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let is_it =
         |item: &InboxItem| matches!(item.kind, InboxKind::Returned { .. }) && item.documents == [fact.document()];
     inbox.iter().any(is_it)
+}
+
+/// Why entries of the log were set aside.
+fn set_aside(db: &rusqlite::Connection) -> Vec<(String, u64, String)> {
+    let mut statement = db.prepare("SELECT scope, seq, reason FROM inbox_held ORDER BY scope, seq").expect("a table");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+    rows.collect::<Result<_, _>>().expect("entries")
 }
 
 fn assert_same(what: &str, left: &str, right: &str) {
