@@ -85,6 +85,13 @@ impl Server {
         Ok(server)
     }
 
+    /// From how many entries of a log on a new phone is offered a pack: [`farmtally_core::limits::PACK_ENTRIES`] unless told.
+    #[must_use]
+    pub fn with_packs_from(mut self, entries: u64) -> Self {
+        self.packs.from_entries = entries;
+        self
+    }
+
     /// Runs `work` on a snapshot and returns its result.
     fn read<T>(
         &self,

@@ -28,6 +28,8 @@ const INDEX: &str = "index";
 /// The folder.
 pub(crate) struct Packs {
     folder: PathBuf,
+    /// Shorter logs are read entry by entry.
+    pub(crate) from_entries: u64,
     /// Whoever makes or drops parts does so alone.
     making: Mutex<()>,
 }
@@ -53,7 +55,7 @@ impl Packs {
     /// Opens the folder, and makes it if there is none.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(unusable)?;
-        Ok(Self { folder: folder.to_owned(), making: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), from_entries: PACK_ENTRIES, making: Mutex::default() })
     }
 
     fn of(&self, organisation: OrganisationId, scope: &Scope) -> PathBuf {
@@ -112,7 +114,9 @@ impl Server {
         loop {
             let made = self.read(organisation, |db| {
                 let index = read_index(&folder)?;
-                let Some(index) = current(db, scope, index, &folder)? else { return Ok((None, 0)) };
+                let Some(index) = current(db, scope, index, &folder, self.packs.from_entries)? else {
+                    return Ok((None, 0));
+                };
                 let persons = index.persons.iter().flatten();
                 let parts = index.parts.iter().chain(persons).copied().collect();
                 Ok((Some(Pack { at: index.at, parts }), db.erased_count()?))
@@ -172,15 +176,18 @@ fn current(
     scope: &Scope,
     index: Option<Index>,
     folder: &Path,
+    from_entries: u64,
 ) -> Result<Option<Index>, Error> {
-    let Some(head) = db.head(scope)?.filter(|head| head.sequence >= PACK_ENTRIES) else { return Ok(None) };
+    let Some(head) = db.head(scope)?.filter(|head| head.sequence >= from_entries) else { return Ok(None) };
     let made = match index {
         Some(index)
-            if is_recent(db, &index.at, &head)? && index.persons.is_some() && index.erased == db.erased_count()? =>
+            if is_recent(db, &index.at, &head, from_entries)?
+                && index.persons.is_some()
+                && index.erased == db.erased_count()? =>
         {
             return Ok(Some(index));
         }
-        Some(index) if is_recent(db, &index.at, &head)? => index,
+        Some(index) if is_recent(db, &index.at, &head, from_entries)? => index,
         _ => {
             remove(folder)?;
             let mut parts = Parts::new(folder.join("parts"))?;
@@ -206,10 +213,10 @@ fn current(
 }
 
 /// Whether the log that a pack stands for is this one, and did not go on for long.
-fn is_recent(db: &mut dyn Transaction, at: &Cursor, head: &Cursor) -> Result<bool, Error> {
+fn is_recent(db: &mut dyn Transaction, at: &Cursor, head: &Cursor, from_entries: u64) -> Result<bool, Error> {
     let since = head.sequence.saturating_sub(at.sequence);
     let is_here = db.entry(&at.scope, at.sequence)?.is_some_and(|entry| entry.cursor == *at);
-    Ok(is_here && since < PACK_ENTRIES.max(at.sequence / 4))
+    Ok(is_here && since < from_entries.max(at.sequence / 4))
 }
 
 /// Parts that are being made.

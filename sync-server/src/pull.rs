@@ -2,7 +2,7 @@
 //!
 //! Owns how frames are cut: closed at a size, not between a change and the decisions that came with it unless these are very many.
 
-use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES, PACK_ENTRIES};
+use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::sync::message::{Frame, FrameEntry, Safe, SyncRequest};
@@ -40,7 +40,7 @@ impl Server {
             for scope in db.scopes()? {
                 let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
                 let is_wanted = reach.holds(&scope) && !is_begun && !asked.without_packs.contains(&scope);
-                if is_wanted && db.head(&scope)?.is_some_and(|head| head.sequence >= PACK_ENTRIES) {
+                if is_wanted && db.head(&scope)?.is_some_and(|head| head.sequence >= self.packs.from_entries) {
                     scopes.push(scope);
                 }
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order, Ruling};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
 use crate::pull::place;
-use crate::storage::{Device, NewEntry, Recovery, Transaction};
+use crate::storage::{Device, NewEntry, Recovery, ReturnedEntry, Transaction};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
@@ -330,6 +330,9 @@ fn take_entry(
                 db.save_document(&at, kind, document, &merged)?;
                 let origin = (BundleHash([0; 32]), 0);
                 db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
+                // Its author may have handed it over again before.
+                db.remove_held(document, change.hash())?;
+                db.remove_deferred(document, change.hash())?;
             }
         }
         FrameEntry::Decision { decision, attachment } => {
@@ -349,6 +352,7 @@ fn take_entry(
             match decode::<Decision>(decision) {
                 Ok(Decision::Move(order)) => db.place(&order, attachment)?,
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
+                Ok(Decision::Ruling(ruling)) if !ruling.is_approved => return_again(db, scope, ruling)?,
                 Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
                 // Of a newer version: kept as it is.
                 Err(_unknown) => {}
@@ -367,6 +371,24 @@ fn take_entry(
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
     Ok(true)
+}
+
+/// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
+fn return_again(db: &mut dyn Transaction, scope: &Scope, ruling: Ruling) -> Result<(), Error> {
+    let Ruling { document, changes, reason, ruled_at: returned_at, .. } = ruling;
+    let Scope::Device(mut next) = scope.clone() else { return Ok(()) };
+    for change in &changes {
+        db.remove_held(document, *change)?;
+    }
+    while let Some(device) = db.device(next)? {
+        for change in &changes {
+            let (change, device, reason) = (*change, device.device, reason.clone());
+            db.add_returned(&ReturnedEntry { document, change, device, reason, returned_at })?;
+        }
+        let Some(ancestor) = device.ancestor else { break };
+        next = ancestor;
+    }
+    Ok(())
 }
 
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.

@@ -116,6 +116,8 @@ pub(crate) struct Received {
     pub(crate) newest: HybridTime,
     /// Whether bytes were dropped that must not stay on the disk either.
     pub(crate) has_erased: bool,
+    /// Whether own changes that were held are to be handed over again.
+    pub(crate) has_approved: bool,
 }
 
 /// Takes a frame over, with its cursor. Must run inside one transaction.
@@ -158,6 +160,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 received.entries += 1;
                 keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
                 received.has_erased |= is_erasure(decision);
+                received.has_approved |= is_approval(decision);
                 take(db, &cursor.scope, cursor.sequence, entry, None)?;
             }
         }
@@ -189,6 +192,10 @@ pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decis
 /// Whether a decision drops bytes.
 pub(crate) fn is_erasure(decision: &[u8]) -> bool {
     matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)))
+}
+
+fn is_approval(decision: &[u8]) -> bool {
+    matches!(decode::<Decision>(decision), Ok(Decision::Ruling(ruling)) if ruling.is_approved)
 }
 
 /// Keeps a decision as it came.
@@ -265,7 +272,7 @@ fn apply_decision(
             outbox::erase(db, erasure.document)?;
             records::erase(db, erasure)
         }
-        Decision::Ruling(ruling) if ruling.is_approved => outbox::logged_changes(db, ruling.document, &ruling.changes),
+        Decision::Ruling(ruling) if ruling.is_approved => outbox::approved(db, ruling.document, &ruling.changes),
         Decision::Ruling(ruling) => {
             outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
         }

@@ -122,8 +122,10 @@ pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Ve
 /// The newest own bundle up to which the server has all, by the head that it names; 0 if that is a bundle of another copy of this phone.
 pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<DeviceHead>) -> Result<u64, Error> {
     let Some(DeviceHead { sequence, hash }) = head else { return Ok(0) };
-    let other = "SELECT 1 FROM bundles WHERE device_id = ?1 AND bundle_seq = ?2 AND hash <> ?3";
-    let is_other = db.prepare_cached(other)?.exists((device, sequence, hash.0))?;
+    // An older one than those that are kept was let go; a newer one this copy has not sealed.
+    let own = "SELECT coalesce(max(hash) FILTER (WHERE bundle_seq = ?2) <> ?3, ?2 > coalesce(max(bundle_seq), 0))
+               FROM bundles WHERE device_id = ?1";
+    let is_other = db.prepare_cached(own)?.query_row((device, sequence, hash.0), |row| row.get(0))?;
     Ok(if is_other { 0 } else { sequence })
 }
 
@@ -400,12 +402,25 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
-/// The server names changes that may be the phone's own, otherwise than by their bundle: another device handed them over, the server got
-/// them back, or a person approved them.
+/// The log names changes that may be the phone's own, otherwise than by their bundle: another device handed them over, or the server got
+/// them back.
 pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         take_back(db, &own)?;
         leave(db, &own)?;
+        answered(db, bundle)?;
+    }
+    Ok(())
+}
+
+/// A person approved these changes. They count again here, but only the log says that they are in it: a server that was set back may still
+/// know that it approved something that it has lost.
+pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+    for (bundle, own) in sealed(db, document, changes)? {
+        take_back(db, &own)?;
+        let mut waits =
+            db.prepare_cached("UPDATE outbox SET held_code = NULL, held_reason = NULL WHERE outbox = ?1")?;
+        waits.execute([own.outbox])?;
         answered(db, bundle)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The exchange as a state machine: it says what to ask next and takes the answer; it never touches the network.
 //!
 //! Owns the order of a sync: seal, push before pull, what is carried for others, verdicts, frames, until there is nothing more either way.
-//! Invariants: a bundle or parcel is sent at most once in a run; an answer is believed only under the pinned server's signature; a frame and its
+//! Invariants: a bundle or parcel is sent at most once in a run, unless the server says something new about it; an answer is believed only under the pinned server's signature; a frame and its
 //! cursor are one transaction, so a run may end between any two steps and the next one continues.
 
 use std::collections::BTreeSet;
@@ -597,6 +597,9 @@ impl<'a> Exchange<'a> {
                 self.newest = self.newest.max(received.newest);
                 if received.has_erased {
                     self.store.scrub()?;
+                }
+                if received.has_approved {
+                    self.sent_up_to = 0;
                 }
                 Ok(true)
             }

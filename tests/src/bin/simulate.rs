@@ -1,6 +1,7 @@
 //! Runs seeded schedules and says what they found.
 //!
 //! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
+//! `simulate --all …` runs them all and names each that fails.
 //! `simulate --replay SEED` runs one and prints what everybody did.
 
 use std::collections::BTreeMap;
@@ -12,23 +13,27 @@ use std::time::Instant;
 use farmtally_tests::simulation::{self, Failure};
 
 fn main() -> ExitCode {
-    let (mut seeds, mut from, mut replay) = (1_000, 1, None);
+    let (mut seeds, mut from, mut replay, mut all) = (1_000, 1, None, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        if argument == "--all" {
+            all = true;
+            continue;
+        }
         let number = arguments.next().and_then(|number| number.parse().ok());
         match (argument.as_str(), number) {
             ("--seeds", Some(number)) => seeds = number,
             ("--from", Some(number)) => from = number,
             ("--replay", Some(number)) => replay = Some(number),
             _ => {
-                eprintln!("usage: simulate [--seeds N] [--from S] | simulate --replay SEED");
+                eprintln!("usage: simulate [--all] [--seeds N] [--from S] | simulate --replay SEED");
                 return ExitCode::from(2);
             }
         }
     }
     match replay {
         Some(seed) => replays(seed),
-        None => runs(from, seeds),
+        None => runs(from, seeds, all),
     }
 }
 
@@ -46,7 +51,7 @@ fn replays(seed: u64) -> ExitCode {
     }
 }
 
-fn runs(from: u64, seeds: u64) -> ExitCode {
+fn runs(from: u64, seeds: u64, all: bool) -> ExitCode {
     let begun = Instant::now();
     let next = AtomicU64::new(from);
     let coverage = Mutex::new(BTreeMap::<String, u64>::new());
@@ -56,7 +61,7 @@ fn runs(from: u64, seeds: u64) -> ExitCode {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while failed.lock().expect("a lock").is_none() {
+                while all || failed.lock().expect("a lock").is_none() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= from + seeds {
                         return;
@@ -70,6 +75,9 @@ fn runs(from: u64, seeds: u64) -> ExitCode {
                         }
                         Err(failure) => {
                             let mut failed = failed.lock().expect("a lock");
+                            if all {
+                                println!("seed {}: {}", failure.seed, failure.reason);
+                            }
                             if failed.as_ref().is_none_or(|other| failure.seed < other.seed) {
                                 *failed = Some(failure);
                             }

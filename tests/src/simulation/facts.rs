@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 #[allow(missing_docs, reason = "fields are named like what they hold")]
 pub enum What {
     /// A farmer was registered.
-    Registered { farmer: FarmerId },
+    Registered { farmer: FarmerId, phone: String },
     /// A delivery was recorded.
     Recorded { delivery: DeliveryId, farmer: FarmerId, date: BusinessDate, load: Option<LoadId>, bags: Vec<i64> },
     /// A forgotten bag was added.
@@ -110,7 +110,7 @@ pub struct Fact {
 }
 
 /// The last two bytes of an id: enough to tell it from the others of a schedule.
-fn short(document: impl Into<DocumentId>) -> String {
+pub fn short(document: impl Into<DocumentId>) -> String {
     let id: DocumentId = document.into();
     let [.., a, b] = id.as_bytes();
     format!("{a:02x}{b:02x}")
@@ -121,7 +121,7 @@ impl fmt::Display for What {
         let on =
             |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
         match self {
-            Self::Registered { farmer } => write!(f, "registers farmer {}", short(*farmer)),
+            Self::Registered { farmer, .. } => write!(f, "registers farmer {}", short(*farmer)),
             Self::Recorded { delivery, farmer, date, load, bags } => {
                 let (delivery, farmer, load) = (short(*delivery), short(*farmer), on(load));
                 write!(f, "records delivery {delivery} of farmer {farmer} for {date} on {load}: {bags:?} g")
@@ -141,7 +141,7 @@ impl Fact {
     /// The document that it is about.
     pub fn document(&self) -> DocumentId {
         match &self.what {
-            What::Registered { farmer } => (*farmer).into(),
+            What::Registered { farmer, .. } => (*farmer).into(),
             What::Recorded { delivery, .. }
             | What::BagAdded { delivery, .. }
             | What::BagVoided { delivery, .. }

@@ -1,11 +1,16 @@
 //! What befalls phones and the server beside failing disks and wires: restarts, wrong clocks, copies, clones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use farmtally_core::units::DeliveryId;
+use automerge::Automerge;
+use farmtally_core::codec::decode;
+use farmtally_core::records::Kind;
+use farmtally_core::sync::message::FrameEntry;
+use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rusqlite::OptionalExtension;
 
 use super::action::{adds_bag_to, any_delivery};
 use super::clock::FAR;
@@ -27,6 +32,8 @@ pub struct ServerCopy {
     is_verified: bool,
     /// How many device codes there were.
     codes: usize,
+    /// Who was forgotten by then.
+    erased: BTreeMap<FarmerId, bool>,
 }
 
 pub(super) fn restarts(world: &mut World, who: usize) {
@@ -67,6 +74,71 @@ pub(super) fn clock_jumps(world: &mut World, who: usize) {
     let by = jump(world);
     world.phones[who].clock.jump(by);
     world.tells(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
+}
+
+/// Until now the phone was of a version that does not know loads: what it could not read was set aside, and is read after the upgrade.
+pub(super) fn is_upgraded(world: &mut World, who: usize) {
+    let machine = &world.phones[who].machine;
+    if machine.is_dead() || machine.is_full() {
+        return;
+    }
+    world.phones[who].ends();
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    let path = world.database(who);
+    let aside = sets_loads_aside(&path, &world.moved).unwrap_or(0);
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    world.tells(Some(who), &format!("is upgraded, {aside} loads were set aside before"));
+    if aside > 0 {
+        world.counts("met: a phone that read after an upgrade what it had set aside");
+    }
+    let started = world.phones[who].starts();
+    if !world.phones[who].machine.is_dead() {
+        started.expect("a phone that starts");
+        world.looks_at(who);
+    }
+}
+
+/// Sets the loads aside of which all changes came from others and are kept as they came. Returns how many.
+fn sets_loads_aside(path: &std::path::Path, moved: &BTreeSet<DocumentId>) -> rusqlite::Result<usize> {
+    let mut db = rusqlite::Connection::open(path)?;
+    let db = db.transaction()?;
+    let mut read = BTreeMap::<DocumentId, Vec<(String, u64, Vec<u8>)>>::new();
+    let mut tail = db.prepare("SELECT scope, seq, entry FROM log_tail ORDER BY scope, seq")?;
+    let mut rows = tail.query([])?;
+    while let Some(row) = rows.next()? {
+        let entry: Vec<u8> = row.get(2)?;
+        if let Ok(FrameEntry::Change { envelope, .. }) = decode(&entry)
+            && envelope.kind == Kind::Load as u8
+        {
+            read.entry(envelope.document).or_default().push((row.get(0)?, row.get(1)?, entry));
+        }
+    }
+    drop(rows);
+    drop(tail);
+    let mut aside = 0;
+    for (document, entries) in read {
+        let saved = "SELECT saved FROM documents WHERE document_id = ?1
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.document_id = documents.document_id)";
+        let saved = db.query_row(saved, [document], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        let count = saved.and_then(|saved| Automerge::load(&saved).ok()).map(|saved| saved.get_changes(&[]).len());
+        if count != Some(entries.len()) || moved.contains(&document) {
+            continue;
+        }
+        for (scope, sequence, entry) in entries {
+            let sql =
+                "INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, 'kind 2')";
+            db.execute(sql, (scope, sequence, document, entry))?;
+        }
+        db.execute("DELETE FROM documents WHERE document_id = ?1", [document])?;
+        db.execute("DELETE FROM loads WHERE load_id = ?1", [document])?;
+        aside += 1;
+    }
+    db.commit()?;
+    Ok(aside)
 }
 
 pub(super) fn server_restarts(world: &mut World, _who: usize) {
@@ -194,7 +266,13 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.tells(None, "the server is copied");
     let (image, journal) = (world.house.machine.image(), world.house.journal());
-    world.server_copies.push(ServerCopy { image, journal, is_verified: false, codes: world.codes.len() });
+    world.server_copies.push(ServerCopy {
+        image,
+        journal,
+        is_verified: false,
+        codes: world.codes.len(),
+        erased: world.erased.clone(),
+    });
 }
 
 /// The office makes a copy of the server's data and has it verified.
@@ -206,8 +284,8 @@ pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     drop(server);
     let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
     if is_verified && folder.exists() {
-        let (image, codes) = (Image::of(&folder, "data"), world.codes.len());
-        world.server_copies.push(ServerCopy { image, journal, is_verified, codes });
+        let (image, codes, erased) = (Image::of(&folder, "data"), world.codes.len(), world.erased.clone());
+        world.server_copies.push(ServerCopy { image, journal, is_verified, codes, erased });
     }
 }
 
@@ -225,6 +303,12 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
     world.tells(None, &format!("the server goes back to copy {number}, with {with}"));
     world.counts(&format!("met: a server that went back with {with}"));
     (world.server_reader, world.was_set_back) = (None, true);
+    if !has_journal {
+        // Of who was forgotten since, only phones may know.
+        for (farmer, is_erased) in &mut world.erased {
+            *is_erased &= copy.erased.get(farmer).is_some_and(|then| *then);
+        }
+    }
     world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
     world.takes_stock();
 }

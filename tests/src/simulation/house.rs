@@ -89,6 +89,7 @@ pub struct House {
     stalled: Mutex<Vec<WireRequest>>,
     before: Mutex<Option<WireResponse>>,
     chance: Mutex<StdRng>,
+    packs_from: u64,
     deaths: Mutex<u64>,
     lives: Mutex<u64>,
 }
@@ -106,6 +107,8 @@ impl House {
         organisation: OrganisationId,
         seed: u64,
     ) -> Self {
+        let mut chance = StdRng::seed_from_u64(seed);
+        let packs_from = [2, 5, 1_000][chance.random_range(0..3)];
         let house = Self {
             folder,
             machine,
@@ -114,7 +117,8 @@ impl House {
             server: Mutex::default(),
             stalled: Mutex::default(),
             before: Mutex::default(),
-            chance: Mutex::new(StdRng::seed_from_u64(seed)),
+            chance: Mutex::new(chance),
+            packs_from,
             deaths: Mutex::default(),
             lives: Mutex::default(),
         };
@@ -131,6 +135,7 @@ impl House {
         *lock(&self.lives) += 1;
         let seed = lock(&self.chance).random();
         let server = Server::open(&self.folder, self.clock.environment(seed));
+        let server = server.map(|server| server.with_packs_from(self.packs_from));
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
     }
 

@@ -9,6 +9,7 @@ pub mod action;
 pub mod clock;
 pub mod facts;
 mod fate;
+mod handover;
 pub mod house;
 mod morning;
 mod office;
@@ -29,6 +30,11 @@ pub const KEPT: &[(u64, &str)] = &[
     (807, "a phone whose bundles went with a loss behind a gap did not hand them over again"),
     (2196, "work that was sent back after a loss was nowhere on its author's phone"),
     (30_709, "an approval reached a phone that had forgotten the document"),
+    (
+        30_906,
+        "an approval came back to a server that had lost what it approved, and the phone took that for an acknowledgement",
+    ),
+    (41_787, "a clone took the other copy's newer bundle for one of its own, and did not hand its own over again"),
 ];
 
 /// A schedule that found a defect.

@@ -1,13 +1,15 @@
 //! What the office does by command.
 
-use farmtally_core::client::InboxKind;
+use farmtally_core::client::{InboxKind, PhoneUser};
 use farmtally_core::decisions::Order;
-use farmtally_core::units::{DocumentId, GrantId};
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{CentreCode, DocumentId, FarmerId, GrantId};
 use farmtally_sync_server::{Error, Server};
 
-use super::facts::What;
+use super::facts::{Fact, Replica, What, short};
 use super::phone::Wipe;
-use super::world::World;
+use super::watch::server_reader;
+use super::world::{Said, World};
 
 impl World {
     /// Judges the end of a command: done, or the server died or has no room, or refused. Anything else is a defect.
@@ -53,13 +55,16 @@ impl World {
 
     /// Lets the phone's user work there.
     fn grants(&mut self, who: usize) -> Option<GrantId> {
+        let role = self.phones[who].role.clone();
+        self.grants_to(who, &role)
+    }
+
+    /// Lets a user work there, whose name is that of the role.
+    fn grants_to(&mut self, who: usize, role: &str) -> Option<GrantId> {
         let session = self.phones[who].client().session()?;
-        let (role, centre) = (self.phones[who].role.clone(), self.centre(who));
-        let may = role.parse().expect("a role");
-        let server = self.house.server();
-        let result = server.grant(self.house.organisation, session.device_code, &role, may, &[centre]);
-        drop(server);
-        self.hears_office(&format!("grants to {}", self.phones[who].name), result)
+        let (may, centre) = (role.parse().expect("a role"), self.centre(who));
+        let result = self.house.server().grant(self.house.organisation, session.device_code, role, may, &[centre]);
+        self.hears_office(&format!("grants to the {role} of {}", self.phones[who].name), result)
     }
 
     /// Suspends a user or lifts it.
@@ -213,6 +218,58 @@ pub(super) fn decides(world: &mut World, _who: usize) {
     let held = world.held();
     if let Some(document) = world.picks(&held) {
         world.decides(document);
+    }
+}
+
+/// The office moves a record to another centre, with all that anybody still has to say about it.
+pub(super) fn moves_document(world: &mut World, _who: usize) {
+    let documents = world.facts.iter().filter(|fact| !matches!(fact.what, What::Registered { .. })).map(Fact::document);
+    let documents: Vec<DocumentId> = documents.collect();
+    let Some(document) = world.picks(&documents) else { return };
+    let db = server_reader(&world.house, &mut world.server_reader);
+    let Some(Scope::Season(from, season)) = Replica::new(db).scope(document) else { return };
+    let to: CentreCode = if from.as_str() == "KOLAR" { "MALUR" } else { "KOLAR" }.parse().expect("a code");
+    let result = world.house.server().move_document(world.house.organisation, document, &Scope::Season(to, season));
+    // A server that dies may have done it all the same.
+    world.moved.insert(document);
+    if world.hears_office(&format!("moves {}", short(document)), result).is_some() {
+        world.counts("met: a record that was moved");
+    }
+}
+
+/// The office forgets a farmer.
+pub(super) fn erases(world: &mut World, _who: usize) {
+    let farmers = world.facts.iter().filter_map(|fact| match fact.what {
+        What::Registered { farmer, .. } => Some(farmer),
+        _ => None,
+    });
+    let farmers: Vec<FarmerId> = farmers.collect();
+    let Some(farmer) = world.picks(&farmers) else { return };
+    let result = world.house.server().erase_farmer(world.house.organisation, farmer);
+    let is_erased = world.hears_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
+    *world.erased.entry(farmer).or_default() |= is_erased;
+    if is_erased {
+        world.counts("met: a farmer who was forgotten");
+    }
+}
+
+/// A phone is handed to another of its users; the office lets somebody else work on it if there is none.
+pub(super) fn changes_hands(world: &mut World, who: usize) {
+    let Some(session) = world.phones[who].client().session() else { return };
+    let others: Vec<PhoneUser> =
+        world.phones[who].client().users().into_iter().filter(|user| user.user != session.user).collect();
+    if let Some(other) = world.picks(&others) {
+        let result = world.phones[who].client().switch_user(other.user);
+        if let Said::Done(_) = world.hears(who, &format!("is handed to {}", other.name), result) {
+            world.phones[who].role = other.name;
+            world.counts("met: a phone that was handed to another user");
+        }
+        return;
+    }
+    let roles: Vec<&str> =
+        ["dispatcher", "field_manager", "clerk"].into_iter().filter(|role| *role != world.phones[who].role).collect();
+    if let Some(role) = world.picks(&roles) {
+        world.grants_to(who, role);
     }
 }
 

@@ -1,12 +1,14 @@
 //! What must hold when everybody has come to rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
+use data_encoding::HEXUPPER;
 use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
 use farmtally_core::records::{Record, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, Grams, LoadId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DocumentId, Grams, LoadId};
 
 use super::facts::{Fact, Kept, Replica, Sureness, What};
 use super::phone::Phone;
@@ -52,19 +54,26 @@ impl World {
             let phone = &self.phones[who];
             let status = phone.client().sync_status().expect("a status");
             let backlog = &status.backlog;
-            let waiting = (backlog.unsent, backlog.sent, backlog.held, status.set_aside);
+            let waiting = (backlog.unsent, backlog.sent, backlog.held, status.set_aside, status.carried.parcels);
             let aside = set_aside(phone.looks());
-            assert_eq!(waiting, (0, 0, 0, 0), "{}: unsent, sent, held, set aside; {status:?} {aside:?}", phone.name);
+            assert_eq!(
+                waiting,
+                (0, 0, 0, 0, 0),
+                "{}: unsent, sent, held, set aside, carried; {status:?} {aside:?}",
+                phone.name
+            );
             assert_eq!(backlog.refused, None, "{}", phone.name);
             let own = fingerprint_of(phone.looks());
             let scope = format!("c/{}", phone.centre);
             let (here, there) = (within(&own, &scope), within(&server, &scope));
             // A review that went with a loss is raised again later; who read it before knows the first time.
             let timed = |text: String| if self.was_set_back { without_times(&text) } else { text };
+            let timed = |text: String| without_moved(&timed(text), &self.moved);
             assert_same(&format!("{} and the server", phone.name), &timed(here), &timed(there));
             fingerprints.push(own);
         }
         self.checks_facts();
+        self.checks_erasures();
         self.checks_rebuilds(&server, &fingerprints);
         self.checks_receipts();
     }
@@ -74,6 +83,9 @@ impl World {
         let mut facts = std::mem::take(&mut self.facts);
         let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
         facts.retain_mut(|fact| {
+            if let Some(centre) = server.scope(fact.document()).and_then(|scope| scope.centre().cloned()) {
+                fact.centre = centre;
+            }
             let kept = server.kept(fact);
             if kept == Kept::Returned && self.given_back.contains(&fact.document()) {
                 let phone = &self.phones[fact.phone];
@@ -121,6 +133,29 @@ impl World {
         self.facts = facts;
     }
 
+    /// Of who was forgotten nothing is left in any file; of everybody else the contact details are where they are needed.
+    fn checks_erasures(&mut self) {
+        let db = server_reader(&self.house, &mut self.server_reader);
+        for fact in &self.facts {
+            let What::Registered { farmer, phone: number } = &fact.what else { continue };
+            match self.erased.get(farmer) {
+                Some(true) => {
+                    let folders = self.phones.iter().map(|phone| phone.folder.clone());
+                    for folder in folders.chain([self.house.folder.clone()]) {
+                        let found = files_with(&folder, number.as_bytes());
+                        assert!(found.is_empty(), "{number} was forgotten, but is in {found:?}");
+                    }
+                }
+                Some(false) => {}
+                None => {
+                    let sql = "SELECT count(*) FROM contacts WHERE phone = ?1";
+                    let count = db.query_row(sql, [number], |row| row.get::<_, u64>(0)).expect("a count");
+                    assert!(count == 1 || fact.sureness == Sureness::Maybe, "{number} is on the server {count} times");
+                }
+            }
+        }
+    }
+
     /// Rows are what a fresh projection of the documents gives.
     fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
         for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped()).zip(fingerprints) {
@@ -163,6 +198,19 @@ fn set_aside(db: &rusqlite::Connection) -> Vec<(String, u64, String)> {
     rows.collect::<Result<_, _>>().expect("entries")
 }
 
+/// The files in a folder, and in those within, that have these bytes in them.
+fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()) {
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if std::fs::read(&path).expect("a file").windows(bytes.len()).any(|window| window == bytes) {
+            found.push(path);
+        }
+    }
+    found
+}
+
 fn assert_same(what: &str, left: &str, right: &str) {
     if left != right {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
@@ -179,6 +227,22 @@ fn without_times(fingerprint: &str) -> String {
         _ => line.to_owned(),
     };
     fingerprint.lines().map(timeless).collect::<Vec<_>>().join("\n")
+}
+
+/// A fingerprint without the reviews that name a record which moved: a review stays where it was raised.
+fn without_moved(fingerprint: &str, moved: &BTreeSet<DocumentId>) -> String {
+    let moved: Vec<String> = moved.iter().map(|document| HEXUPPER.encode(document.as_bytes())).collect();
+    let mut reviews = BTreeSet::new();
+    for line in fingerprint.lines().filter(|line| line.starts_with("review_documents|")) {
+        if moved.iter().any(|document| line.contains(document.as_str())) {
+            reviews.extend(line.rsplit('|').next());
+        }
+    }
+    let is_kept = |line: &&str| {
+        let is_review = line.starts_with("review");
+        !is_review || !line.split('|').any(|field| reviews.contains(field))
+    };
+    fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
 /// The part of a fingerprint that belongs to a centre.

@@ -43,7 +43,14 @@ impl World {
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
         let aside = put_aside(phone.looks());
-        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
+        // What was moved to another centre is not read here any more.
+        let moved = &self.moved;
+        let is_own = |fact: &&mut Fact| {
+            fact.phone == who
+                && fact.sureness == Sureness::Sure
+                && !fact.is_forgotten
+                && !moved.contains(&fact.document())
+        };
         for fact in self.facts.iter_mut().filter(is_own) {
             let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
             assert!(is_aside || replica.holds(fact), "{} lost what it promised: {}", phone.name, fact.what);
@@ -154,7 +161,7 @@ pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connec
 /// How far a phone says a record is; nothing if it does not show it.
 fn state_of(client: &FieldClient, what: &What) -> Option<SyncState> {
     let state = match what {
-        What::Registered { farmer } => client.farmer(*farmer).map(|view| view.sync),
+        What::Registered { farmer, .. } => client.farmer(*farmer).map(|view| view.sync),
         What::Recorded { delivery, .. }
         | What::BagAdded { delivery, .. }
         | What::BagVoided { delivery, .. }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport};
-use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, LoadId};
+use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, FarmerId, LoadId};
 use farmtally_core::{Error, ErrorCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -70,6 +70,10 @@ pub struct World {
     pub(super) was_set_back: bool,
     /// Users whom the office has suspended.
     pub(super) suspended: BTreeSet<String>,
+    /// Documents that the office has moved to another centre.
+    pub(super) moved: BTreeSet<DocumentId>,
+    /// Farmers whom the office has forgotten, or may have, with whether it has for sure.
+    pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has sent something back.
     pub(super) given_back: BTreeSet<DocumentId>,
     /// The weight of the next bag.
@@ -110,6 +114,8 @@ impl World {
             codes: BTreeMap::new(),
             was_set_back: false,
             suspended: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            erased: BTreeMap::new(),
             given_back: BTreeSet::new(),
             next_grams: 10_000,
             reach: BTreeMap::new(),

@@ -1,0 +1,78 @@
+//! Work that goes to the server by way of others: as a file, as codes on a screen, on a stick.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::world::{Said, World};
+
+/// A colleague takes what a phone has to hand over, from a file or from its screen.
+pub(super) fn hands_over(world: &mut World, who: usize) {
+    let living = world.living();
+    let Some(carrier) = world.picks(&living).filter(|carrier| *carrier != who) else { return };
+    if world.once_in(2) {
+        let Some(file) = exports(world, who) else { return };
+        let result = world.phones[carrier].client().carry_parcel(file.as_slice());
+        if let Said::Done(()) = world.hears(carrier, &format!("takes a file of phone {who}"), result) {
+            world.counts("met: a file that was taken");
+        }
+    } else {
+        shows(world, who, carrier);
+    }
+}
+
+/// The office reads a stick.
+pub(super) fn hands_to_office(world: &mut World, who: usize) {
+    let Some(file) = exports(world, who) else { return };
+    for result in world.house.server().import(Some(world.house.organisation), file.as_slice()) {
+        match result {
+            Ok(imported) => world.tells(None, &format!("the office reads a stick of phone {who}: {imported}")),
+            Err(error) => {
+                // A stick that was bent, or a server that cannot write: its phone still has everything.
+                world.tells(None, &format!("the office reads a stick of phone {who}: {error}"));
+            }
+        }
+    }
+}
+
+/// What a phone has to hand over, as a file, at times cut or bent.
+fn exports(world: &mut World, who: usize) -> Option<Vec<u8>> {
+    let result = world.phones[who].client().export_parcel();
+    let Said::Done(mut file) = world.hears(who, "exports a file", result) else { return None };
+    match world.chance.random_range(0..8) {
+        0 => file.truncate(world.chance.random_range(0..file.len())),
+        1 => {
+            let byte = world.chance.random_range(0..file.len());
+            file[byte] ^= 1 << world.chance.random_range(0..8);
+        }
+        _ => {}
+    }
+    Some(file)
+}
+
+/// One phone shows codes over and over, in any order; the other's camera misses some and reads some wrongly.
+fn shows(world: &mut World, who: usize, carrier: usize) {
+    let result = world.phones[who].client().parcel_frames();
+    let Said::Done(mut frames) = world.hears(who, "shows codes", result) else { return };
+    for _ in 0..6 {
+        frames.shuffle(&mut world.chance);
+        for frame in &frames {
+            let mut seen = frame.clone();
+            match world.chance.random_range(0..8) {
+                0 | 1 => continue,
+                2 => {
+                    let byte = world.chance.random_range(0..seen.len());
+                    seen[byte] ^= 1 << world.chance.random_range(0..8);
+                }
+                _ => {}
+            }
+            let result = world.phones[carrier].client().take_frame(&seen);
+            match world.hears(carrier, &format!("reads a code of phone {who}"), result) {
+                Said::Done(progress) if progress.missing.is_empty() => {
+                    return world.counts("met: a series of codes that was read to its end");
+                }
+                Said::Done(_) | Said::Refused(_) => {}
+                Said::Died => return,
+            }
+        }
+    }
+}
