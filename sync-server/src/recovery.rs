@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order, Ruling};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Move, Order, Ruling};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
@@ -20,11 +20,14 @@ use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
 use crate::pull::place;
+use crate::rulings::decide_move;
 use crate::storage::{Device, NewEntry, Recovery, ReturnedEntry, Transaction};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
 const REVIEWED: usize = 500;
+/// Decisions that are read at a time.
+const BATCH: u32 = 500;
 
 impl Server {
     /// The recovery that an organisation is in, or the last one it was in.
@@ -44,6 +47,7 @@ impl Server {
         self.write(organisation, |db| match db.recovery()? {
             Some(recovery) if recovery.ended_at.is_none() => {
                 db.clear_stages()?;
+                mend_moves(db, organisation, now)?;
                 db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
             }
             _ => Err(Error::NotFound { what: "recovery that lasts" }),
@@ -169,6 +173,39 @@ impl Server {
         }
         self.note_epoch(organisation)
     }
+}
+
+/// Documents whose last move came back in one of its two logs only move once more, so that both say where they are.
+fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Timestamp) -> Result<(), Error> {
+    let mut last = BTreeMap::<DocumentId, (Move, BTreeSet<Scope>)>::new();
+    for scope in db.scopes()? {
+        let mut after = 0;
+        loop {
+            let decisions = db.decisions_after(&scope, after, BATCH)?;
+            let Some((newest, _)) = decisions.last() else { break };
+            after = *newest;
+            for (_, decision) in decisions {
+                let Ok(Decision::Move(order)) = decode::<Decision>(&decision) else { continue };
+                let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
+                if order.number > known.number {
+                    logs.clear();
+                    known.clone_from(&order);
+                }
+                if order == *known {
+                    logs.insert(scope.clone());
+                }
+            }
+        }
+    }
+    for (document, (order, logs)) in last {
+        if logs.contains(&order.from) && logs.contains(&order.to) {
+            continue;
+        }
+        if let Some(stored) = db.document(document)? {
+            decide_move(db, organisation, (document, &stored), (order.from, order.to), now)?;
+        }
+    }
+    Ok(())
 }
 
 /// The first scope whose log lacks an entry that was acknowledged.

@@ -8,12 +8,13 @@ use farmtally_core::limits::MAX_FRAME_BYTES;
 use farmtally_core::records::ChangeHash;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{DocumentId, FarmerId, OrganisationId};
+use farmtally_core::store::records::Stored;
+use farmtally_core::units::{DocumentId, FarmerId, OrganisationId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::ingest::{Ingest, decide};
 use crate::recovery::require_whole;
-use crate::storage::{HeldEntry, NewEntry};
+use crate::storage::{HeldEntry, NewEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
@@ -87,20 +88,8 @@ impl Server {
                     reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move"),
                 });
             }
-            let order = Move {
-                document,
-                kind: stored.kind as u8,
-                number: db.moves(document)? + 1,
-                from: stored.scope,
-                to: to.clone(),
-                saved_hash: Sha256::digest(&stored.saved).into(),
-                moved_at,
-            };
-            let decision = encode(&Decision::Move(order.clone()));
-            let work = db.next_work()?;
-            db.append(organisation, &order.from, work, &NewEntry::Decision(&decision, None))?;
-            db.append(organisation, &order.to, work, &NewEntry::Decision(&decision, Some(&stored.saved)))?;
-            db.place(&order, Some(&stored.saved))
+            let from = stored.scope.clone();
+            decide_move(db, organisation, (document, &stored), (from, to.clone()), moved_at)
         })
     }
 
@@ -166,4 +155,22 @@ impl Server {
             Ok(is_new)
         })
     }
+}
+
+/// Logs that a document goes from one scope to another, in both.
+pub(crate) fn decide_move(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    (document, stored): (DocumentId, &Stored),
+    (from, to): (Scope, Scope),
+    moved_at: Timestamp,
+) -> Result<(), Error> {
+    let number = db.moves(document)? + 1;
+    let saved_hash = Sha256::digest(&stored.saved).into();
+    let order = Move { document, kind: stored.kind as u8, number, from, to, saved_hash, moved_at };
+    let decision = encode(&Decision::Move(order.clone()));
+    let work = db.next_work()?;
+    db.append(organisation, &order.from, work, &NewEntry::Decision(&decision, None))?;
+    db.append(organisation, &order.to, work, &NewEntry::Decision(&decision, Some(&stored.saved)))?;
+    db.place(&order, Some(&stored.saved))
 }

@@ -133,7 +133,12 @@ impl FieldClient {
                 None => (None, false),
             };
             if !joined {
-                let scope = Scope::Season(header.centre.clone(), header.season.clone());
+                // The office may have moved it since the code was made.
+                let scope = match stored::moved_to(action.db, load_id.into())? {
+                    Some(scope) => scope,
+                    None => Scope::Season(header.centre.clone(), header.season.clone()),
+                };
+                scope.centre().map_or(Ok(()), |centre| author.require_centre(centre))?;
                 let puts = load::join(action.stamp, header);
                 action.edit(Kind::Load, load_id.into(), &scope, saved.as_ref(), puts)?;
             }

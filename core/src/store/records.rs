@@ -145,6 +145,12 @@ pub fn moves(db: &Connection, id: DocumentId) -> Result<u32, Error> {
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
+/// Where a document was moved last; `None` if it never was, as far as is known here.
+pub(crate) fn moved_to(db: &Connection, id: DocumentId) -> Result<Option<Scope>, Error> {
+    let query = "SELECT to_scope FROM moves WHERE document_id = ?1 ORDER BY number DESC LIMIT 1";
+    Ok(db.prepare_cached(query)?.query_row([id], |row| row.get(0)).optional()?)
+}
+
 /// Whether a document was in this scope before.
 ///
 /// # Errors
@@ -160,7 +166,8 @@ pub fn was_in(db: &Connection, id: DocumentId, scope: &Scope) -> Result<bool, Er
 /// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
 pub fn place(db: &Connection, order: &Move, saved: Option<&[u8]>) -> Result<(), Error> {
     let id = order.document;
-    let is_newest = order.number > moves(db, id)?;
+    // A move that is read again, after the document was forgotten here, still counts.
+    let is_newest = order.number >= moves(db, id)?;
     db.prepare_cached(
         "INSERT OR IGNORE INTO moves (document_id, number, from_scope, to_scope) VALUES (?1, ?2, ?3, ?4)",
     )?

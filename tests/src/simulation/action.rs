@@ -115,7 +115,7 @@ pub(super) fn registers(world: &mut World, who: usize) {
     let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unlike any other, so that it can be searched for once the farmer is forgotten.
-    let phone = format!("98450 {}", world.weights(1)[0]);
+    let phone = format!("98450{}", world.weights(1)[0]);
     let details = ContactDetails { name, village: village.into(), phone: phone.clone() };
     let result =
         world.phones[who].client().register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);

@@ -42,6 +42,11 @@ pub(super) fn restarts(world: &mut World, who: usize) {
     if world.phones[who].machine.is_dead() {
         return;
     }
+    starts_at_last(world, who);
+}
+
+/// Starts the app, at the second attempt if there is no room at the first.
+fn starts_at_last(world: &mut World, who: usize) {
     let started = world.phones[who].starts();
     match world.hears(who, "starts the app", started) {
         Said::Done(()) | Said::Died => {}
@@ -95,9 +100,8 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
     if aside > 0 {
         world.counts("met: a phone that read after an upgrade what it had set aside");
     }
-    let started = world.phones[who].starts();
+    starts_at_last(world, who);
     if !world.phones[who].machine.is_dead() {
-        started.expect("a phone that starts");
         world.looks_at(who);
     }
 }
