@@ -1,16 +1,19 @@
 //! Packs: what scopes are at one place of their logs, made once, kept as files, and handed out part by part.
 //!
 //! Owns the folder `packs`, which stands beside the data and in no backup: it can be lost, the next phone that begins has it made again.
-//! Invariants: a pack lies on the log as it is now; nothing of an erased person stays in a file. Documents about persons are in parts of
-//! their own, so that only these are made again after an erasure.
+//! Invariants: a pack is what the log says up to a place that two verified copies contain, and nothing more: a phone must be able to give
+//! back, entry by entry, all that a server loses which is set back to one of them. Nothing of an erased person stays in a file. Documents
+//! about persons are in parts of their own, so that only these are made again after an erasure.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::Decision;
 use farmtally_core::limits::{MAX_PARTS, MAX_WIRE_BYTES, PACK_ENTRIES, PART_BYTES};
-use farmtally_core::records::Kind;
+use farmtally_core::records::{self, ChangeHash, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::Cursor;
 use farmtally_core::sync::message::WireError;
@@ -18,7 +21,8 @@ use farmtally_core::sync::pack::{Pack, PackEntry, PackRequest, PackResponse, Par
 use farmtally_core::units::{DocumentId, OrganisationId};
 use minicbor::{Decode, Encode};
 
-use crate::storage::{Device, Transaction};
+use crate::backup::safe_copy;
+use crate::storage::{Device, LogContent, Transaction};
 use crate::{Error, Server};
 
 /// Documents and decisions that are read at a time.
@@ -38,7 +42,7 @@ pub(crate) struct Packs {
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct Index {
-    /// The place of decisions and documents; what is about persons may be of a later one.
+    /// The place of decisions and documents.
     #[n(0)]
     at: Cursor,
     #[n(1)]
@@ -170,7 +174,17 @@ impl Server {
     }
 }
 
-/// What there is of a scope as the log is now; nothing for a short log.
+/// The place that a pack of a scope may stand for: what two verified copies contain, on the log as it is now.
+pub(crate) fn packed_place(db: &mut dyn Transaction, scope: &Scope) -> Result<Option<Cursor>, Error> {
+    let copied = safe_copy(db)?.map(|copied| copied.places).unwrap_or_default();
+    let Some(place) = copied.into_iter().find(|place| place.scope == *scope && place.sequence > 0) else {
+        return Ok(None);
+    };
+    let is_here = db.entry(scope, place.sequence)?.is_some_and(|entry| entry.cursor == place);
+    Ok(is_here.then_some(place))
+}
+
+/// What there is of a scope; nothing for a short log.
 fn current(
     db: &mut dyn Transaction,
     scope: &Scope,
@@ -178,45 +192,92 @@ fn current(
     folder: &Path,
     from_entries: u64,
 ) -> Result<Option<Index>, Error> {
-    let Some(head) = db.head(scope)?.filter(|head| head.sequence >= from_entries) else { return Ok(None) };
+    let Some(safe) = packed_place(db, scope)?.filter(|safe| safe.sequence >= from_entries) else { return Ok(None) };
     let made = match index {
         Some(index)
-            if is_recent(db, &index.at, &head, from_entries)?
+            if is_recent(db, &index.at, &safe, from_entries)?
                 && index.persons.is_some()
                 && index.erased == db.erased_count()? =>
         {
             return Ok(Some(index));
         }
-        Some(index) if is_recent(db, &index.at, &head, from_entries)? => index,
+        Some(index) if is_recent(db, &index.at, &safe, from_entries)? => index,
         _ => {
             remove(folder)?;
             let mut parts = Parts::new(folder.join("parts"))?;
             let mut after = 0;
             loop {
-                let decisions = db.decisions_after(scope, after, BATCH)?;
+                let mut decisions = db.decisions_after(scope, after, BATCH)?;
+                decisions.retain(|(sequence, _)| *sequence <= safe.sequence);
                 let Some((last, _)) = decisions.last() else { break };
                 after = *last;
                 for (sequence, decision) in decisions {
                     parts.add(PackEntry::Decision { sequence, decision })?;
                 }
             }
-            parts.add_documents(db, scope, |kind| kind != Kind::Contact as u8)?;
-            Index { at: head, parts: parts.close()?, persons: None, erased: 0 }
+            let since = Since::read(db, &safe)?;
+            parts.add_documents(db, scope, &since, |kind| kind != Kind::Contact as u8)?;
+            Index { at: safe, parts: parts.close()?, persons: None, erased: 0 }
         }
     };
     let mut persons = Parts::new(folder.join("persons"))?;
-    persons.add_documents(db, scope, |kind| kind == Kind::Contact as u8)?;
+    let since = Since::read(db, &made.at)?;
+    persons.add_documents(db, scope, &since, |kind| kind == Kind::Contact as u8)?;
     let persons = persons.close()?;
     let index = Index { persons: Some(persons), erased: db.erased_count()?, ..made };
     write_index(folder, &index)?;
     Ok(Some(index))
 }
 
-/// Whether the log that a pack stands for is this one, and did not go on for long.
-fn is_recent(db: &mut dyn Transaction, at: &Cursor, head: &Cursor, from_entries: u64) -> Result<bool, Error> {
-    let since = head.sequence.saturating_sub(at.sequence);
+/// Whether the log that a pack stands for is this one, and it could not stand for much more of it.
+fn is_recent(db: &mut dyn Transaction, at: &Cursor, safe: &Cursor, from_entries: u64) -> Result<bool, Error> {
+    let Some(since) = safe.sequence.checked_sub(at.sequence) else { return Ok(false) };
     let is_here = db.entry(&at.scope, at.sequence)?.is_some_and(|entry| entry.cursor == *at);
     Ok(is_here && since < from_entries.max(at.sequence / 4))
+}
+
+/// What a log says after a place, which a pack of that place must not hold.
+#[derive(Default)]
+struct Since {
+    changes: BTreeMap<DocumentId, Vec<ChangeHash>>,
+    /// Documents that came from another scope, with all their changes.
+    came: BTreeSet<DocumentId>,
+}
+
+impl Since {
+    fn read(db: &mut dyn Transaction, place: &Cursor) -> Result<Self, Error> {
+        let (mut since, mut after) = (Self::default(), place.sequence);
+        loop {
+            let entries = db.entries_after(&place.scope, after, BATCH)?;
+            let Some(last) = entries.last() else { return Ok(since) };
+            after = last.cursor.sequence;
+            for entry in entries {
+                match entry.content {
+                    LogContent::Change { envelope, hash, .. } => {
+                        since.changes.entry(envelope.document).or_default().push(hash);
+                    }
+                    LogContent::Decision(decision, _) => {
+                        if let Ok(Decision::Move(order)) = decode::<Decision>(&decision)
+                            && order.to == place.scope
+                        {
+                            since.came.insert(order.document);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A document as it was; `None` if it was not there.
+    fn before(&self, document: DocumentId, kind: u8, saved: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
+        if self.came.contains(&document) {
+            return Ok(None);
+        }
+        let Some(changes) = self.changes.get(&document) else { return Ok(Some(saved)) };
+        let Some(kind) = Kind::from_number(kind) else { return Ok(None) };
+        let before = records::without(kind, document, &saved, changes).map_err(|error| Error::Storage(error.into()))?;
+        Ok(before.map(|merged| merged.saved))
+    }
 }
 
 /// Parts that are being made.
@@ -248,6 +309,7 @@ impl Parts {
         &mut self,
         db: &mut dyn Transaction,
         scope: &Scope,
+        since: &Since,
         is_wanted: impl Fn(u8) -> bool,
     ) -> Result<(), Error> {
         let mut before: Option<DocumentId> = None;
@@ -256,7 +318,9 @@ impl Parts {
             let Some((last, ..)) = documents.last() else { return Ok(()) };
             before = Some(*last);
             for (document, kind, saved) in documents.into_iter().filter(|(_, kind, _)| is_wanted(*kind)) {
-                self.add(PackEntry::Document { document, kind, saved })?;
+                if let Some(saved) = since.before(document, kind, saved)? {
+                    self.add(PackEntry::Document { document, kind, saved })?;
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use farmtally_core::sync::pack::Pack;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::access::Reach;
+use crate::packs::packed_place;
 use crate::storage::{LogContent, LogEntry, Transaction};
 use crate::{Error, Server};
 
@@ -40,7 +41,7 @@ impl Server {
             for scope in db.scopes()? {
                 let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
                 let is_wanted = reach.holds(&scope) && !is_begun && !asked.without_packs.contains(&scope);
-                if is_wanted && db.head(&scope)?.is_some_and(|head| head.sequence >= self.packs.from_entries) {
+                if is_wanted && packed_place(db, &scope)?.is_some_and(|at| at.sequence >= self.packs.from_entries) {
                     scopes.push(scope);
                 }
             }

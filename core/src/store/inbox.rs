@@ -265,7 +265,10 @@ fn apply_decision(
 ) -> Result<Result<HybridTime, String>, Error> {
     let applied = match decision {
         Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
-        Decision::Move(order) => records::place(db, order, attachment),
+        Decision::Move(order) => match records::place(db, order, attachment) {
+            Ok(()) if records::find(db, order.document)?.is_none() => forget_changes(db, order.document),
+            placed => placed,
+        },
         Decision::Erasure(erasure) => {
             tail::erase(db, erasure.document)?;
             forget_held(db, erasure.document)?;
@@ -285,9 +288,15 @@ fn apply_decision(
     }
 }
 
+/// Drops changes of a document that are set aside: it has left before this phone came to read its scope.
+fn forget_changes(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    Ok(())
+}
+
 /// Drops what is set aside of a document, and moves that it travelled with.
 fn forget_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    forget_changes(db, document)?;
     let mut statement = db.prepare("SELECT scope, seq, entry FROM inbox_held WHERE document_id IS NULL")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
