@@ -53,7 +53,7 @@ impl Server {
                         ancestor: None,
                         wiped_at: None,
                     };
-                    device.code = db.add_device(&device)?;
+                    device.code = self.add_device(db, organisation, &device)?;
                     self.redeemed(db, organisation, &code, fresh)?;
                     Ok(device)
                 }
@@ -81,6 +81,18 @@ impl Server {
         };
         let work = db.next_work()?;
         decide(db, organisation, &Scope::Device(device), work, &Decision::Grant(grant))
+    }
+
+    /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
+    pub(crate) fn add_device(
+        &self,
+        db: &mut dyn Transaction,
+        organisation: OrganisationId,
+        device: &Device,
+    ) -> Result<DeviceCode, Error> {
+        let code = db.add_device(device, self.journal.newest_code(organisation)?)?;
+        self.journal.gave(organisation, code)?;
+        Ok(code)
     }
 
     fn enrolment(&self, organisation: OrganisationId, device: &Device, now: Timestamp) -> Enrolment {
@@ -139,7 +151,7 @@ impl Server {
                 wiped_at: None,
                 ..before
             };
-            device.code = db.add_device(&device)?;
+            device.code = self.add_device(db, organisation, &device)?;
             let grants = if is_first { db.reference()?.grants } else { Vec::new() };
             for grant in grants.into_iter().filter(|grant| grant.device == old) {
                 let work = db.next_work()?;

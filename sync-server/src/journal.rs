@@ -1,7 +1,7 @@
 //! What must outlive the database: a folder beside the data that its backup does not contain.
 //!
 //! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers; and the heads of all logs as
-//! they were acknowledged, so that a database that was set back knows it; and how many recoveries there were.
+//! they were acknowledged, so that a database that was set back knows it; how many recoveries there were; and the newest device code.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::log::{Cursor, CursorName};
-use farmtally_core::units::{DocumentId, OrganisationId};
+use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
 use crate::recovery::{line, read_line};
@@ -73,7 +73,6 @@ impl Journal {
         Ok(heads)
     }
 
-    /// Written aside and renamed, so that a crash leaves the old file or the new one.
     /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
     pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.replace(&format!("{organisation}.epoch"), &format!("{epoch}\n"))
@@ -85,6 +84,18 @@ impl Journal {
         Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
     }
 
+    /// Notes the newest device code, before anybody is told: a database that is set back must not give it to another device.
+    pub(crate) fn gave(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
+        let newest = self.newest_code(organisation)?.max(code.0);
+        self.replace(&format!("{organisation}.code"), &format!("{newest}\n"))
+    }
+
+    /// The newest device code that was given; 0 if nobody knows.
+    pub(crate) fn newest_code(&self, organisation: OrganisationId) -> Result<u32, Error> {
+        let lines = self.lines(&format!("{organisation}.code"))?;
+        Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+    }
+
     /// Held by whoever writes: another process may append while this one makes a file short.
     fn locked(&self) -> Result<File, Error> {
         let file = File::create(self.folder.join("lock")).map_err(unusable)?;
@@ -92,6 +103,7 @@ impl Journal {
         Ok(file)
     }
 
+    /// Written aside and renamed, so that a crash leaves the old file or the new one.
     fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {

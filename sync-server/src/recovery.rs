@@ -122,7 +122,7 @@ impl Server {
                 return db.readmit_device(&device);
             }
             // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
-            db.add_device(&device)?;
+            self.add_device(db, organisation, &device)?;
             let (scope, work) = (Scope::Device(device.device), db.next_work()?);
             let order = DeviceOrder { device: device.device, order: Order::Rekey, ordered_at: now };
             decide(db, organisation, &scope, work, &Decision::Order(order))
@@ -179,23 +179,17 @@ impl Server {
 fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Timestamp) -> Result<(), Error> {
     let mut last = BTreeMap::<DocumentId, (Move, BTreeSet<Scope>)>::new();
     for scope in db.scopes()? {
-        let mut after = 0;
-        loop {
-            let decisions = db.decisions_after(&scope, after, BATCH)?;
-            let Some((newest, _)) = decisions.last() else { break };
-            after = *newest;
-            for (_, decision) in decisions {
-                let Ok(Decision::Move(order)) = decode::<Decision>(&decision) else { continue };
-                let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
-                if order.number > known.number {
-                    logs.clear();
-                    known.clone_from(&order);
-                }
-                if order == *known {
-                    logs.insert(scope.clone());
-                }
+        each_decision(db, &scope, |decision| {
+            let Decision::Move(order) = decision else { return };
+            let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
+            if order.number > known.number {
+                logs.clear();
+                known.clone_from(&order);
             }
-        }
+            if order == *known {
+                logs.insert(scope.clone());
+            }
+        })?;
     }
     for (document, (order, logs)) in last {
         if logs.contains(&order.from) && logs.contains(&order.to) {
@@ -304,7 +298,8 @@ fn take_back(
     if follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
-    for document in taking.forgotten {
+    let told = erased_in(db, scope)?;
+    for document in taking.forgotten.difference(&told).copied() {
         let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
     }
@@ -313,6 +308,28 @@ fn take_back(
         decide(db, organisation, scope, work, &Decision::Review(review))?;
     }
     Ok(())
+}
+
+/// The documents that a log says are forgotten.
+fn erased_in(db: &mut dyn Transaction, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
+    let mut erased = BTreeSet::new();
+    each_decision(db, scope, |decision| {
+        if let Decision::Erasure(erasure) = decision {
+            erased.insert(erasure.document);
+        }
+    })?;
+    Ok(erased)
+}
+
+/// Reads all decisions of a log that this version knows.
+fn each_decision(db: &mut dyn Transaction, scope: &Scope, mut take: impl FnMut(Decision)) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let decisions = db.decisions_after(scope, after, BATCH)?;
+        let Some((newest, _)) = decisions.last() else { return Ok(()) };
+        after = *newest;
+        decisions.iter().filter_map(|(_, decision)| decode(decision).ok()).for_each(&mut take);
+    }
 }
 
 /// What is known while a stretch is taken over.
@@ -343,13 +360,13 @@ fn take_entry(
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
             let is_erased = db.is_erased(document)?;
+            if is_erased && !taking.erased.contains(&document) {
+                taking.forgotten.insert(document);
+            }
             if db.place_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
                 return Ok(false);
             }
             if is_erased {
-                if !taking.erased.contains(&document) {
-                    taking.forgotten.insert(document);
-                }
                 db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: change.hash() })?;
             } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, outbox, packs, records, tail};
 use crate::codec::{decode, encode};
-use crate::decisions::Decision;
+use crate::decisions::{Decision, Erasure};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::sync::log::{ChainHash, Cursor, EntryHash};
@@ -267,14 +267,10 @@ fn apply_decision(
         Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
         Decision::Move(order) => match records::place(db, order, attachment) {
             Ok(()) if records::find(db, order.document)?.is_none() => forget_changes(db, order.document),
+            Ok(()) => retry_held(db, order.document),
             placed => placed,
         },
-        Decision::Erasure(erasure) => {
-            tail::erase(db, erasure.document)?;
-            forget_held(db, erasure.document)?;
-            outbox::erase(db, erasure.document)?;
-            records::erase(db, erasure)
-        }
+        Decision::Erasure(erasure) => erase(db, erasure),
         Decision::Ruling(ruling) if ruling.is_approved => outbox::approved(db, ruling.document, &ruling.changes),
         Decision::Ruling(ruling) => {
             outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
@@ -286,6 +282,14 @@ fn apply_decision(
         Err(Error::Record(error)) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// Drops a document's bytes wherever they are on this phone.
+pub(crate) fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
+    tail::erase(db, erasure.document)?;
+    forget_held(db, erasure.document)?;
+    outbox::erase(db, erasure.document)?;
+    records::erase(db, erasure)
 }
 
 /// Drops changes of a document that are set aside: it has left before this phone came to read its scope.

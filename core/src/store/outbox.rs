@@ -6,8 +6,9 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{Error, drafts, records};
+use super::{Error, drafts, inbox, records};
 use crate::client::Draft;
+use crate::decisions::Erasure;
 use crate::records::{Change, ChangeHash, Kind};
 use crate::scope::Scope;
 use crate::sync::bundle::{Bundle, BundleHash, Entry, Refusal, Transaction};
@@ -269,6 +270,8 @@ fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
 pub(crate) struct Settled {
     pub(crate) logged: u64,
     pub(crate) held: u64,
+    /// Whether bytes were dropped that must not stay on the disk either.
+    pub(crate) has_erased: bool,
 }
 
 /// One of the phone's own changes that has not left the outbox.
@@ -386,7 +389,11 @@ fn take_verdict(
             Ok(())
         }
         Verdict::Returned { reason } => give_back(db, own, reason, now),
-        Verdict::Erased => leave(db, own),
+        Verdict::Erased => {
+            // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
+            settled.has_erased = true;
+            inbox::erase(db, &Erasure { document: own.document, erased_at: now })
+        }
     }
 }
 

@@ -516,6 +516,7 @@ impl<'a> Exchange<'a> {
             return self.mend(&news.diverged);
         }
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
+        let mut has_erased = false;
         let has_lost = self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
@@ -529,6 +530,7 @@ impl<'a> Exchange<'a> {
                     let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;
                     self.progress.logged += settled.logged;
                     self.progress.held += settled.held;
+                    has_erased |= settled.has_erased;
                 }
             }
             for verdict in &news.parcels {
@@ -540,6 +542,9 @@ impl<'a> Exchange<'a> {
             }
             Ok::<_, Error>(has_lost)
         })?;
+        if has_erased {
+            self.store.scrub()?;
+        }
         if has_lost && !std::mem::replace(&mut self.repair.hands_over_again, true) {
             self.sent_up_to = self.sent_up_to.min(known);
         }

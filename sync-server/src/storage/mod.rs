@@ -291,8 +291,8 @@ pub trait Transaction {
     fn device(&mut self, device: DeviceId) -> Result<Option<Device>, Error>;
     /// All devices, by code.
     fn devices(&mut self) -> Result<Vec<Device>, Error>;
-    /// Adds a device under the next free code, which is returned.
-    fn add_device(&mut self, device: &Device) -> Result<DeviceCode, Error>;
+    /// Adds a device under the next free code beyond `given`, which is returned.
+    fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error>;
     /// Notes a device's last request.
     fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error>;
     /// Moves a device's head.

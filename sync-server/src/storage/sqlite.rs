@@ -359,13 +359,13 @@ impl Transaction for SqliteTransaction<'_> {
         self.rows(&format!("{DEVICE} ORDER BY device_code"), [], device)
     }
 
-    fn add_device(&mut self, device: &Device) -> Result<DeviceCode, Error> {
+    fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error> {
         let newest: Option<u32> = self.row("SELECT max(device_code) FROM devices", [], |row| row.get(0))?.flatten();
         let recoveries: u32 =
             self.row("SELECT coalesce(max(epoch), 0) FROM recoveries", [], |row| row.get(0))?.unwrap_or(0);
         // From two characters on, so that codes look alike on receipts; far above what a lost copy may have given out.
         let floor = recoveries.saturating_mul(CODES_PER_RECOVERY).saturating_add(32);
-        let code = DeviceCode(newest.map_or(floor, |newest| (newest + 1).max(floor)));
+        let code = DeviceCode(newest.unwrap_or(0).max(given).saturating_add(1).max(floor));
         self.insert_device(device, code)?;
         Ok(code)
     }
