@@ -303,6 +303,9 @@ fn take_back(
         let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
     }
+    if is_late {
+        mend_moves(db, organisation, now)?;
+    }
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
         let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Review(review))?;

@@ -199,9 +199,7 @@ pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result
              AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)
              AND NOT EXISTS (
-                 -- The oldest entry is kept for its place only.
-                 SELECT 1 FROM log_tail AS kept WHERE instr(kept.entry, bundles.hash) > 0
-                     AND (kept.seq = 1 OR kept.seq > (SELECT min(seq) FROM log_tail WHERE scope = kept.scope)))",
+                 SELECT 1 FROM log_tail WHERE instr(entry, bundles.hash) > 0)",
         (device, sequence),
     )?;
     Ok(())

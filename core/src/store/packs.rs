@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::inbox::{self, Received};
-use super::{Error, records};
+use super::{Error, records, tail};
 use crate::codec::{decode, encode};
 use crate::records::Kind;
 use crate::scope::Scope;
@@ -26,6 +26,7 @@ pub(crate) fn offered(db: &Connection, pack: &Pack) -> Result<(), Error> {
 fn complete(db: &Connection, pack: &Pack) -> Result<(), Error> {
     if missing(db, pack)?.is_empty() {
         inbox::save_cursor(db, &pack.at)?;
+        tail::keep_place(db, &pack.at)?;
         forget(db, &pack.at.scope)?;
     }
     Ok(())

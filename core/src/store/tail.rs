@@ -22,6 +22,15 @@ pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Resu
     Ok(())
 }
 
+/// Notes a place that was reached otherwise than entry by entry: two copies of the server's data contain it.
+pub(crate) fn keep_place(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
+    db.execute(
+        "INSERT OR REPLACE INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, NULL)",
+        (&cursor.scope, cursor.sequence, cursor.chain.0),
+    )?;
+    Ok(())
+}
+
 /// Notes that the server signed the place up to which a scope was read.
 pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
@@ -83,7 +92,7 @@ pub(crate) fn piece(
     limit: usize,
 ) -> Result<Vec<FrameEntry>, Error> {
     let mut statement =
-        db.prepare_cached("SELECT seq, entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")?;
+        db.prepare_cached("SELECT seq, entry FROM log_tail WHERE scope = ?1 AND seq > ?2 AND seq <= ?3 AND entry IS NOT NULL ORDER BY seq")?;
     let mut rows = statement.query((scope, after, up_to))?;
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -144,6 +153,7 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
 /// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.
 pub(crate) fn let_go(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq < ?2", (scope, sequence))?;
+    db.execute("UPDATE log_tail SET entry = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
     Ok(())
 }
 
@@ -156,7 +166,7 @@ pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
 
 /// Drops the bytes of a document's entries, and what travelled beside decisions about it; the chain holds without them.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail")?;
+    let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail WHERE entry IS NOT NULL")?;
     let mut rows = statement.query([])?;
     let mut erased = Vec::new();
     while let Some(row) = rows.next()? {

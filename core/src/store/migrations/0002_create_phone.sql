@@ -82,7 +82,7 @@ CREATE TABLE log_tail (
     scope TEXT NOT NULL,
     seq   INTEGER NOT NULL,
     chain BLOB NOT NULL,                       -- after this entry
-    entry BLOB NOT NULL,                       -- CBOR of sync::message::FrameEntry
+    entry BLOB,                                -- CBOR of sync::message::FrameEntry; null: only the place is known
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
