@@ -386,7 +386,9 @@ fn take_entry(
                 let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
                 db.save_document(&at, kind, document, &merged)?;
                 let origin = (BundleHash([0; 32]), 0);
-                db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
+                // The document may have moved since.
+                let log = if taking.is_later { &at } else { scope };
+                db.append(organisation, log, work, &NewEntry::Change { envelope, change: &change, origin })?;
                 // Its author may have handed it over again before.
                 db.remove_held(document, change.hash())?;
                 db.remove_deferred(document, change.hash())?;

@@ -299,10 +299,10 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
     Ok(statement.query_row((bundle, entry), own).optional()?)
 }
 
-/// Those of a document's sealed changes that are among these, each with its bundle.
+/// Those of a document's sealed changes that are among these, each with its bundle, in the order in which they were made.
 fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, Own)>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY outbox",
+        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry",
     )?;
     let places = statement.query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut found = Vec::new();
@@ -503,11 +503,15 @@ pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
     Ok(!db.prepare_cached(waits)?.exists([])?)
 }
 
-/// Takes everything that has no verdict out of its bundle, to be sealed again by another key. Numbers rise above those that stay sealed.
+/// Takes everything that has no verdict out of its bundle, to be sealed again by another key in the order in which it was made. Numbers
+/// rise above those that stay sealed.
 pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     db.execute_batch(
-        "UPDATE outbox SET outbox = outbox + (SELECT max(outbox) FROM outbox), bundle_seq = NULL, entry = NULL, missing = 0
-         WHERE held_code IS NULL;
+        "UPDATE outbox SET outbox = newest + place, bundle_seq = NULL, entry = NULL, missing = 0
+         FROM (SELECT outbox AS old, (SELECT max(outbox) FROM outbox) AS newest,
+                   row_number() OVER (ORDER BY bundle_seq IS NULL, bundle_seq, entry, outbox) AS place
+               FROM outbox WHERE held_code IS NULL)
+         WHERE outbox = old;
          UPDATE bundles SET is_answered = 1, refused = NULL WHERE is_answered = 0;",
     )?;
     Ok(())

@@ -8,7 +8,7 @@ use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
 use farmtally_core::records::{Record, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DocumentId, Grams, LoadId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId};
 
 use super::facts::{Fact, Kept, Replica, Sureness, What};
 use super::phone::Phone;
@@ -49,6 +49,7 @@ impl World {
     /// Everything that must hold now.
     pub fn checks_rest(&mut self) {
         let server = fingerprint_of(server_reader(&self.house, &mut self.server_reader));
+        let in_doubt = contacts_of(&server, self.erased.iter().filter(|(_, sure)| !**sure).map(|(farmer, _)| *farmer));
         let mut fingerprints = Vec::new();
         for who in self.living() {
             let phone = &self.phones[who];
@@ -70,6 +71,7 @@ impl World {
             let timed = |text: String| if self.was_set_back { without_times(&text) } else { text };
             let of_moved = reviews_of_moved(&server, &self.moved);
             let timed = |text: String| without_reviews(&timed(text), &of_moved);
+            let timed = |text: String| without_contacts(&timed(text), &in_doubt);
             assert_same(&format!("{} and the server", phone.name), &timed(here), &timed(there));
             fingerprints.push(own);
         }
@@ -238,6 +240,22 @@ fn reviews_of_moved<'a>(fingerprint: &'a str, moved: &BTreeSet<DocumentId>) -> B
     let named = fingerprint.lines().filter(|line| line.starts_with("review_documents|"));
     let named = named.filter(|line| moved.iter().any(|document| line.contains(document.as_str())));
     named.filter_map(|line| line.rsplit('|').next()).collect()
+}
+
+/// The contacts of farmers of whom only some may know that they are forgotten, as the server's journal went back too.
+fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BTreeSet<String> {
+    let farmers: BTreeSet<String> = farmers.map(|farmer| HEXUPPER.encode(farmer.as_bytes())).collect();
+    let contact = |line: &str| {
+        let fields: Vec<&str> = line.split('|').collect();
+        let is_one = fields[0] == "contacts" && farmers.contains(fields[3]);
+        is_one.then(|| fields[1].to_owned())
+    };
+    fingerprint.lines().filter_map(contact).collect()
+}
+
+fn without_contacts(fingerprint: &str, contacts: &BTreeSet<String>) -> String {
+    let is_kept = |line: &&str| !line.split('|').nth(1).is_some_and(|document| contacts.contains(document));
+    fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
 fn without_reviews(fingerprint: &str, reviews: &BTreeSet<&str>) -> String {
