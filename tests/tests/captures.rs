@@ -77,11 +77,7 @@ fn write(folder: &Path) {
         |heard: Mutex<Vec<Exchange>>| heard.into_inner().expect("heard").iter().map(exchange).collect::<Vec<_>>();
     let heard = list(heard);
     let bundles = [&asha, &ravi].map(|person| farmtally_tests::Forger::with_phone_of(person, &market).bundles());
-    for name in ["first", "second"] {
-        let copy = market.phone(name);
-        market.server.back_up(&copy).expect("copied");
-        market.server.verify(&copy).expect("verified");
-    }
+    market.verifies_two_copies();
     let repaired = Mutex::default();
     let syncs = |person: &Person| {
         person.client.sync(&Tap { network: &person.network, heard: &repaired }, &|_| ()).expect("a sync");
@@ -184,7 +180,7 @@ impl Release {
                     ancestor: None,
                     wiped_at: None,
                 };
-                assert_eq!(db.add_device(&device)?, code);
+                assert_eq!(db.add_device(&device, 0)?, code);
             }
             for it in setup["decisions"].as_array().expect("decisions") {
                 let scope: Scope = it["scope"].as_str().expect("text").parse().expect("a scope");

@@ -1,5 +1,6 @@
 //! A new phone begins a long scope with a pack, which may break off anywhere, and ends up as if it had read the whole log.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -8,7 +9,7 @@ use farmtally_core::client::{SyncOutcome, SyncReport};
 use farmtally_core::limits::{MAX_PARTS, PACK_ENTRIES};
 use farmtally_core::sync::message;
 use farmtally_core::sync::pack::{PackEntry, PackRequest, PackResponse, PartHash, unpack_part};
-use farmtally_core::units::{DeliveryId, FarmerId};
+use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
 use farmtally_tests::{ADDRESS, Fault, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
 /// A centre with so many farmers, and a season with so many deliveries, that both come as packs.
@@ -32,6 +33,8 @@ impl Season {
         let deliveries: Vec<DeliveryId> = deliveries.collect();
         asha.amends(deliveries[0], 30_000).expect("amended");
         asha.syncs_wholly();
+        // A pack stands for what these contain.
+        market.verifies_two_copies();
         Self { market, asha, first: deliveries[0], farmers }
     }
 
@@ -52,6 +55,27 @@ impl Season {
         let organisation = self.market.server_folder().join("packs").join(self.market.organisation.to_string());
         let scopes = std::fs::read_dir(organisation).expect("packs");
         scopes.map(|scope| scope.expect("a scope").path()).collect()
+    }
+
+    /// All documents of the server.
+    fn documents(&self) -> BTreeMap<DocumentId, Vec<u8>> {
+        let db = rusqlite::Connection::open(self.market.server_database()).expect("it opens");
+        let mut statement = db.prepare("SELECT document_id, saved FROM documents").expect("a table");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.collect::<Result<_, _>>().expect("documents")
+    }
+
+    /// All documents in the files of packs.
+    fn packed(&self) -> BTreeMap<DocumentId, Vec<u8>> {
+        let folders = self.packs().into_iter().flat_map(|scope| [scope.join("parts"), scope.join("persons")]);
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).expect("parts"));
+        let parts = files.map(|file| std::fs::read(file.expect("a file").path()).expect("a part"));
+        let entries = parts.flat_map(|part| unpack_part(&part).expect("it reads"));
+        let documents = entries.filter_map(|entry| match entry {
+            PackEntry::Document { document, saved, .. } => Some((document, saved)),
+            PackEntry::Decision { .. } => None,
+        });
+        documents.collect()
     }
 
     /// All documents about persons in the files of packs.
@@ -101,6 +125,44 @@ fn a_new_phone_begins_with_packs_and_reads_on() {
     assert!(season.is_on(&ravi) && season.is_on(&season.asha));
     ravi.client.rebuild().expect("rebuilt");
     assert!(season.is_on(&ravi));
+}
+
+#[test]
+fn a_pack_says_nothing_later_than_its_place() {
+    let mut season = Season::new(11);
+    let mut copied = season.documents();
+    let moved = season.asha.weighs(season.farmers[0], None, &[40_000]).delivery_id.into();
+    season.asha.amends(season.first, 50_000).expect("amended");
+    season.asha.syncs_wholly();
+    let (server, organisation) = (&season.market.server, season.market.organisation);
+    for to in ["c/MALUR/2019", "c/KOLAR/2019"] {
+        server.move_document(organisation, moved, &to.parse().expect("a scope")).expect("moved");
+    }
+    // What left since is read by the log as well, up to where it left.
+    let (gone, _) = copied.pop_last().expect("a delivery");
+    server.move_document(organisation, gone, &"c/MALUR/2019".parse().expect("a scope")).expect("moved");
+
+    let ravi = season.hires("Ravi");
+    ravi.syncs_wholly();
+    assert!(season.packed() == copied);
+    season.asha.syncs_wholly();
+    assert_eq!(fingerprint(&ravi.database()), fingerprint(&season.asha.database()));
+    assert_eq!(ravi.client.sync_status().expect("a status").set_aside, 0);
+}
+
+#[test]
+fn without_two_verified_copies_a_log_is_read_entry_by_entry() {
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    (0..PACK_ENTRIES).for_each(|_| drop(asha.weighs(farmer, None, &[20_000])));
+    asha.syncs_wholly();
+    let ravi = market.hires("Ravi", "dispatcher");
+    assert_eq!(syncs(&ravi).2, 0);
+    // A server that loses all of it gets all of it back.
+    let tail = "SELECT count(*) FROM log_tail WHERE scope = 'c/KOLAR/2019' AND entry IS NOT NULL";
+    let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
+    assert_eq!(db.query_row(tail, [], |row| row.get::<_, u64>(0)).expect("a count"), PACK_ENTRIES);
 }
 
 #[test]
@@ -201,7 +263,7 @@ fn a_pack_that_a_phone_cannot_read_is_read_as_a_log() {
 }
 
 #[test]
-fn a_pack_of_a_log_that_was_lost_is_not_handed_out() {
+fn what_came_after_a_pack_comes_back_from_who_began_with_it() {
     let mut season = Season::new(7);
     let copy = season.market.backs_up("backup");
     season.asha.weighs(season.farmers[0], None, &[70_000]);
@@ -214,8 +276,8 @@ fn a_pack_of_a_log_that_was_lost_is_not_handed_out() {
     let manju = season.hires("Manju");
     manju.syncs_wholly();
     assert!(season.is_on(&manju), "it has what the server has, and no more");
-    // Of what lies before the pack he has no log to go back to.
     ravi.syncs_wholly();
+    assert!(season.is_on(&ravi), "the server has it back");
     season.asha.syncs_wholly();
     for person in [&manju, &ravi] {
         person.syncs_wholly();

@@ -184,6 +184,7 @@ fn a_pack_is_as_the_page_says() {
         asha.weighs(farmer, None, &[20_000]);
     }
     asha.syncs_wholly();
+    market.verifies_two_copies();
     market
         .server
         .move_document(market.organisation, farmer.into(), &"c/MALUR".parse().expect("a scope"))

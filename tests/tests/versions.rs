@@ -227,11 +227,7 @@ fn fields_of_a_newer_version_stop_no_repair() {
     let mut market = Market::open(7);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    for name in ["first", "second"] {
-        let copy = market.phone(name);
-        market.server.back_up(&copy).expect("copied");
-        market.server.verify(&copy).expect("verified");
-    }
+    market.verifies_two_copies();
     let syncs = |market: &Market, person: &Person| {
         let (network, phone) = (&person.network, Forger::with_phone_of(person, market));
         let newer = Newer { network, phone, server: server_key(market) };
