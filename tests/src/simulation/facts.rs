@@ -76,7 +76,7 @@ pub enum Sureness {
 /// What the server has of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is in the log.
+    /// It is in the log, or came beside a move.
     Logged,
     /// It waits for the office.
     Held,
@@ -205,7 +205,9 @@ impl<'a> Replica<'a> {
             ("returned", Kept::Returned),
             ("deferred", Kept::Deferred),
         ];
-        places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
+        let kept = places.into_iter().find(|(table, _)| is_in(table)).map(|(_, kept)| kept);
+        // What travelled beside a move is in the document, whatever became of the log that it left.
+        kept.unwrap_or_else(|| if self.knows(fact) { Kept::Logged } else { Kept::Nowhere })
     }
 
     /// Whether a document has a fact's change here, whatever became of it.
