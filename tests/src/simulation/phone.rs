@@ -61,6 +61,8 @@ pub enum Wipe {
 pub struct Copy {
     /// The files.
     pub image: Image,
+    /// Who used it.
+    pub role: String,
     /// What was being weighed.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
     /// How many facts there were.
