@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::codec::{decode, encode};
+use farmtally_core::decisions::Order;
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::records::Change;
 use farmtally_core::scope::Scope;
@@ -451,4 +452,101 @@ fn a_phone_whose_tail_is_damaged_follows_the_server_and_others_give_back_what_wa
     assert_eq!(db.execute(sql, []).expect("bent"), 1);
     story.everybody_is_equal();
     assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
+}
+
+#[test]
+fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
+    let mut story = Story::new(14);
+    let (organisation, ravi) = (story.market.organisation, story.ravi.client.session().expect("a session").device_code);
+    story.market.server.order(organisation, ravi, Order::Lost).expect("ordered");
+    let delivery = story.ravi.weighs(story.farmer, None, &[24_000]).delivery_id;
+    story.ravi.syncs_wholly();
+    story.market.server.approve(organisation, delivery.into(), None).expect("approved");
+    // He may not read the season's log: all that reaches him is the approval.
+    story.ravi.syncs_wholly();
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.ravi.syncs_wholly();
+    let held = story.market.server.held(organisation).expect("a list");
+    assert!(held.iter().any(|it| it.document == delivery.into()), "the phone is lost again, and its work waits again");
+    // Asha brings what his work builds on.
+    story.asha.syncs_wholly();
+    let held = story.market.server.held(organisation).expect("a list");
+    story.market.server.end_recovery(organisation).expect("ended");
+    story.market.server.order(organisation, ravi, Order::Work).expect("ordered");
+    for document in held.iter().map(|it| it.document).collect::<BTreeSet<_>>() {
+        story.market.server.approve(organisation, document, None).expect("approved");
+    }
+    story.everybody_is_equal();
+    assert_eq!(story.asha.sum().gross.0, 86_000 + 24_000);
+}
+
+#[test]
+fn a_move_that_came_back_in_one_log_only_is_known_in_both() {
+    for ended in [false, true] {
+        let mut story = Story::new(15);
+        let (server, organisation) = (std::sync::Arc::clone(&story.market.server), story.market.organisation);
+        let delivery = story.asha.weighs(story.farmer, None, &[24_000]).delivery_id;
+        story.asha.syncs_wholly();
+        let sita = story.market.hires_at("Sita", "dispatcher", "MALUR");
+        let copy = story.market.backs_up("with the delivery");
+        server.move_document(organisation, delivery.into(), &"c/MALUR/2019".parse().expect("a scope")).expect("moved");
+        // Sita never hears of it; only those whom it left do.
+        drop(server);
+        story.asha.syncs_wholly();
+        assert!(story.asha.client.delivery(delivery).is_err());
+        story.market.sets_back(&copy, true);
+        let ends = |story: &Story| story.market.server.end_recovery(organisation).expect("ended");
+        if ended {
+            ends(&story);
+        }
+        story.asha.syncs_wholly();
+        if !ended {
+            ends(&story);
+        }
+        story.asha.syncs_wholly();
+        sita.syncs_wholly();
+        assert!(story.asha.client.delivery(delivery).is_err(), "{ended}");
+        assert!(sita.client.delivery(delivery).is_ok(), "{ended}");
+        sita.amends(delivery, 25_000).expect("amended");
+        sita.syncs_wholly();
+    }
+}
+
+#[test]
+fn a_code_is_not_given_twice_however_often_the_server_is_set_back() {
+    let mut story = Story::new(16);
+    let copy = story.copy.clone();
+    let mut codes = BTreeSet::new();
+    for name in ["Bela", "Chand", "Divya"] {
+        let person = story.market.hires(name, "clerk");
+        assert!(codes.insert(person.client.session().expect("a session").device_code), "{codes:?}");
+        story.market.sets_back(&copy, true);
+        story.market.sets_back(&copy, true);
+        story.market.server.end_recovery(story.market.organisation).expect("ended");
+    }
+}
+
+#[test]
+fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
+    for everybody_knew in [false, true] {
+        let mut story = Story::new(17);
+        let farmer = story.asha.registers("Meena Kumari", "Narsapura", "9845099999").farmer_id;
+        story.asha.syncs_wholly();
+        story.ravi.syncs_wholly();
+        story.market.server.erase_farmer(story.market.organisation, farmer).expect("erased");
+        if everybody_knew {
+            story.everybody_is_equal();
+        }
+        let copy = story.copy.clone();
+        story.market.sets_back(&copy, true);
+        // The log goes on otherwise, so that nothing comes back at its old place.
+        let bela = story.market.meets("Bela");
+        drop(bela);
+        story.everybody_is_equal();
+        for person in [&story.asha, &story.ravi] {
+            let db = std::fs::read(person.database()).expect("a file");
+            assert!(!db.windows(10).any(|window| window == b"9845099999"), "{everybody_knew}");
+        }
+    }
 }

@@ -261,7 +261,6 @@ impl FieldClient {
     }
 
     fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
-        author.require_centre(&delivery.centre)?;
         if delivery.is_voided() {
             return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
         }

@@ -119,7 +119,6 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::JoinLoad)?;
         let JoinCode { load: load_id, header } = JoinCode::read(join_code)?;
-        author.require_centre(&header.centre)?;
         let me = (author.installation.user, author.installation.device_code);
         self.act(&author, |action| {
             let (saved, joined) = match stored::load(action.db, load_id.into())? {
@@ -134,10 +133,9 @@ impl FieldClient {
             };
             if !joined {
                 // The office may have moved it since the code was made.
-                let scope = match stored::moved_to(action.db, load_id.into())? {
-                    Some(scope) => scope,
-                    None => Scope::Season(header.centre.clone(), header.season.clone()),
-                };
+                let moved = stored::moved_to(action.db, load_id.into())?;
+                let made = || Scope::Season(header.centre.clone(), header.season.clone());
+                let scope = saved.as_ref().map(|saved| saved.scope.clone()).or(moved).unwrap_or_else(made);
                 scope.centre().map_or(Ok(()), |centre| author.require_centre(centre))?;
                 let puts = load::join(action.stamp, header);
                 action.edit(Kind::Load, load_id.into(), &scope, saved.as_ref(), puts)?;

@@ -218,8 +218,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
 /// Somebody keeps a copy of the phone's files, as they are on its disk.
 pub(super) fn is_copied(world: &mut World, who: usize) {
     let phone = &world.phones[who];
-    let (image, role, drafts) = (phone.machine.image(), phone.role.clone(), phone.drafts.clone());
-    let copy = Copy { image, role, drafts, facts: world.facts.len() };
+    let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
     world.tells(Some(who), "is copied");
     world.phones[who].copies.push(copy);
 }
@@ -233,7 +232,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     phone.ends();
     phone.machine.revive();
     phone.machine.put(&copy.image);
-    (phone.role, phone.drafts) = (copy.role, copy.drafts);
+    phone.drafts = copy.drafts;
     phone.is_doubled = true;
     // An older copy knows nothing of newer ones.
     phone.copies.retain(|other| other.facts <= copy.facts);

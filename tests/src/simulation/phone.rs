@@ -61,8 +61,6 @@ pub enum Wipe {
 pub struct Copy {
     /// The files.
     pub image: Image,
-    /// Who used it.
-    pub role: String,
     /// What was being weighed.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
     /// How many facts there were.
@@ -129,6 +127,10 @@ impl Phone {
         self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.chance))?);
         self.is_enrolled |= self.client().session().is_some();
+        // Another user than before, if the files are older or it died while it changed hands.
+        let reference = self.client().reference();
+        let user = self.client().session().and_then(|it| reference.users.iter().find(|user| user.user == it.user));
+        self.role = user.map_or_else(|| self.role.clone(), |user| user.name.clone());
         Ok(())
     }
 }
