@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Ruling};
+use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{self, Change, ChangeHash, Kind, Record, Stamp, merge};
 use farmtally_core::rules::{ReviewCode, look_alike};
 use farmtally_core::scope::Scope;
@@ -591,12 +592,12 @@ impl<'a> Ingest<'a> {
 
     /// Deliveries that lie on a load after somebody asked to close it, in no manifest.
     fn review_late(&mut self, scope: &Scope, load: LoadId, deliveries: &BTreeSet<DocumentId>) -> Result<(), Error> {
+        if self.db.load(load)?.is_none_or(|row| row.state == LoadState::Open) {
+            return Ok(());
+        }
         let Some(stored) = self.db.document(load.into())? else { return Ok(()) };
         let merged = records::read(stored.kind, load.into(), &stored.saved).map_err(storage)?;
         let Some(Record::Load(load)) = merged.record else { return Ok(()) };
-        if load.close_requests.is_empty() {
-            return Ok(());
-        }
         for delivery in deliveries {
             if !load.names((*delivery).into()) {
                 self.raise(scope, ReviewCode::LateDelivery, vec![*delivery, load.load_id.into()])?;

@@ -128,11 +128,15 @@ impl FieldClient {
             Some(Order::Wipe) => return self.wipe(&installation, transport),
             Some(Order::Lost | Order::Work) | None => {}
         }
+        if self.is_purged.swap(true, Ordering::AcqRel) {
+            return Ok(false);
+        }
         let may_read = |scope: &Scope| may_read(&reference, &installation, order, scope);
         let forgotten = self.store.write(|db| {
             inbox::caught_up(db)?;
             inbox::purge(db, installation.organisation, may_read)
-        })?;
+        });
+        let forgotten = forgotten.inspect_err(|_| self.is_purged.store(false, Ordering::Release))?;
         if forgotten > 0 {
             self.store.scrub()?;
         }

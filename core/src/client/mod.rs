@@ -18,7 +18,7 @@ mod today;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
@@ -85,6 +85,8 @@ pub struct FieldClient {
     pace: Mutex<Pace>,
     /// Up to which document rows were compared with documents.
     audited_to: Mutex<Option<DocumentId>>,
+    /// Whether nothing came since what nobody here may read was looked for.
+    is_purged: AtomicBool,
     /// Ends listeners.
     listening: Stops,
     /// Rises with every cancellation: a sync that began before it ends.
@@ -183,6 +185,7 @@ impl FieldClient {
             syncing: Mutex::default(),
             counted_to,
             audited_to: Mutex::default(),
+            is_purged: AtomicBool::new(false),
             frames: Mutex::default(),
             pace: Mutex::default(),
             listening: Stops::default(),

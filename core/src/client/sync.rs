@@ -272,6 +272,9 @@ impl FieldClient {
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
         run.done = run.done + progress;
+        if progress.received + progress.sent + progress.read > 0 {
+            self.is_purged.store(false, Ordering::Release);
+        }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
             let has_grown = progress.sent + progress.read > 0;

@@ -430,6 +430,8 @@ pub trait Transaction {
     fn day_sum(&mut self, scope: &Scope, date: BusinessDate) -> Result<Sum, Error>;
     /// What the deliveries on a load add up to.
     fn load_sum(&mut self, load: LoadId) -> Result<Sum, Error>;
+    /// A load's row.
+    fn load(&mut self, load: LoadId) -> Result<Option<LoadRow>, Error>;
     /// The loads of a scope and day.
     fn loads(&mut self, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error>;
     /// The loads of a scope and day with this lorry.

@@ -799,6 +799,10 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(rows::day_sum(self.0, scope, date)?)
     }
 
+    fn load(&mut self, load: LoadId) -> Result<Option<LoadRow>, Error> {
+        Ok(rows::load_row(self.0, load)?)
+    }
+
     fn load_sum(&mut self, load: LoadId) -> Result<Sum, Error> {
         Ok(rows::load_sum(self.0, load)?)
     }

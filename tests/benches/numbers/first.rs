@@ -36,6 +36,7 @@ impl Season {
             weigher.weighs(sizes.season / WEIGHERS);
             weigher.syncs();
         }
+        world.verifies_two_copies();
         Self { world, weighers, deliveries: sizes.season }
     }
 

@@ -213,6 +213,15 @@ impl World {
         self.folder.path().join("server")
     }
 
+    /// From here on two verified copies contain all that the server has, so that packs are made.
+    pub(crate) fn verifies_two_copies(&self) {
+        for name in ["a copy", "another copy"] {
+            let copy = self.path(name);
+            self.server.back_up(&copy).expect("copied");
+            self.server.verify(&copy).expect("verified");
+        }
+    }
+
     /// The organisation's file on the server.
     pub(crate) fn server_database(&self) -> PathBuf {
         self.server_folder().join("data").join(format!("{}.db", self.organisation))
