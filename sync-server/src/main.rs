@@ -1,5 +1,6 @@
 //! `farmtally-server`: runs the sync server and does what the office does by command.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -479,6 +480,10 @@ async fn run(data: &Data, host: IpAddr, port: u16, listeners: usize) -> anyhow::
     let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     let server = data.open()?;
+    let lock = File::create(data.data.join("serve.lock")).context("the data folder")?;
+    if lock.try_lock().is_err() {
+        anyhow::bail!("another process serves {} already", data.data.display());
+    }
     server.limit_listeners(listeners);
     let mut running = serve(Arc::new(server), host, port).await?;
     let address = running.address();

@@ -694,7 +694,7 @@ fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
         422 => Error::Invalid { field, reason },
         426 => Error::UpdateNeeded { reason },
         429 => Error::Unavailable { code: ErrorCode::RateLimited, reason },
-        502..=504 => Error::Unavailable { code: ErrorCode::Interrupted, reason },
+        408 | 502..=504 => Error::Unavailable { code: ErrorCode::Interrupted, reason },
         // A captive portal or a proxy answers in the server's place: that is no connection.
         200..=399 | 404 | 405 | 511 => Error::Unavailable { code: ErrorCode::Offline, reason },
         _ => Error::Internal { reason },
