@@ -59,12 +59,12 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "server restarts", weight: 2, act: fate::server_restarts },
     Action { name: "server folds back", weight: 2, act: fate::server_folds_back },
     Action { name: "server clock jumps", weight: 1, act: fate::server_clock_jumps },
-    Action { name: "enrols", weight: 2, act: fate::enrols },
+    Action { name: "enrols", weight: 4, act: fate::enrols },
     Action { name: "is copied", weight: 2, act: fate::is_copied },
     Action { name: "goes back to a copy", weight: 1, act: fate::goes_back },
     Action { name: "is cloned", weight: 2, act: fate::is_cloned },
     Action { name: "server is copied", weight: 3, act: fate::server_is_copied },
-    Action { name: "server is backed up", weight: 3, act: fate::server_is_backed_up },
+    Action { name: "server is backed up", weight: 6, act: fate::server_is_backed_up },
     Action { name: "server goes back", weight: 3, act: fate::server_goes_back },
     Action { name: "revokes", weight: 3, act: office::revokes },
     Action { name: "grants", weight: 3, act: office::grants },
@@ -76,7 +76,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "decides", weight: 4, act: office::decides },
     Action { name: "moves a document", weight: 3, act: office::moves_document },
     Action { name: "erases", weight: 3, act: office::erases },
-    Action { name: "changes hands", weight: 4, act: office::changes_hands },
+    Action { name: "changes hands", weight: 7, act: office::changes_hands },
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 

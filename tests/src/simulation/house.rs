@@ -250,12 +250,14 @@ pub struct Wire<'a> {
     pub plan: Mutex<VecDeque<(WireFault, u64)>>,
     /// What happened.
     pub happened: Mutex<Vec<WireFault>>,
+    /// Answers with parts of packs that came through.
+    pub packs: Mutex<u64>,
 }
 
 impl<'a> Wire<'a> {
     /// A wire with these faults.
     pub fn new(house: &'a House, phone: &'a Machine, plan: Vec<(WireFault, u64)>) -> Self {
-        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default() }
+        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default(), packs: Mutex::default() }
     }
 }
 
@@ -297,6 +299,7 @@ impl Transport for Wire<'_> {
         if fault == WireFault::Doubled {
             response = self.house.respond(&request).ok_or_else(died)?;
         }
+        *lock(&self.packs) += u64::from(request.path == "/v1/pack" && response.status == 200);
         let before = lock(&self.house.before).replace(response.clone());
         match fault {
             WireFault::AnswerLost => return Err(lost("the answer is lost")),

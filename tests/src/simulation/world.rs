@@ -432,6 +432,9 @@ impl World {
         let (deaths, wire) = (self.house.deaths(), Wire::new(&self.house, &self.phones[who].machine, plan));
         let result = self.phones[who].client().sync(&wire, &|_| ());
         let happened = wire.happened.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if wire.packs.into_inner().unwrap_or_else(PoisonError::into_inner) > 0 {
+            self.counts("met: a scope that was begun with a pack");
+        }
         for fault in happened.iter().filter(|fault| **fault != WireFault::None) {
             self.counts(&format!("fault: {fault:?}"));
         }
