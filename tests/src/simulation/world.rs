@@ -355,7 +355,6 @@ impl World {
                 | ErrorCode::Locked
                 | ErrorCode::NotAllowed
                 | ErrorCode::OutOfScope
-                | ErrorCode::TooLarge
                 | ErrorCode::InvalidInput) => Said::Refused(code),
                 code @ ErrorCode::StorageFull if machine.is_full() => Said::Refused(code),
                 _ => panic!("{} could not do this: {what}: {error:?}", self.phones[who].name),
