@@ -34,6 +34,10 @@ impl Server {
     /// # Errors
     /// [`Error::Setup`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
+        if !copy.join("control.db").is_file() {
+            let reason = format!("{} is not whole: it lacks control.db", copy.display());
+            return Err(Error::Setup { reason });
+        }
         let mut verified = Vec::new();
         for organisation in self.organisations()? {
             let path = copy.join(format!("{organisation}.db"));

@@ -14,7 +14,7 @@ use farmtally_core::sync::message::{self, FrameEntry, News, Problem, SyncRespons
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, fingerprint};
+use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
 /// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
 struct Story {
@@ -514,23 +514,42 @@ fn a_move_that_came_back_in_one_log_only_is_known_in_both() {
 }
 
 #[test]
-fn a_code_is_not_given_twice_however_often_the_server_is_set_back() {
+fn a_new_key_gets_a_code_that_was_never_given_though_the_server_forgot_it() {
     let mut story = Story::new(16);
-    let copy = story.copy.clone();
-    let mut codes = BTreeSet::new();
-    for name in ["Bela", "Chand", "Divya"] {
-        let person = story.market.hires(name, "clerk");
-        assert!(codes.insert(person.client.session().expect("a session").device_code), "{codes:?}");
-        story.market.sets_back(&copy, true);
-        story.market.sets_back(&copy, true);
-        story.market.server.end_recovery(story.market.organisation).expect("ended");
+    let clones = ["one clone", "another clone"].map(|name| {
+        let folder = story.market.phone(name);
+        copy_folder(&story.asha.folder, &folder);
+        story.market.revives(name, &folder)
+    });
+    for person in [&story.asha, &clones[0], &clones[1]] {
+        person.weighs(story.farmer, None, &[24_000]);
     }
+    // From here on the recovery lasts, so that another loss begins none.
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.asha.syncs_wholly();
+    let again = story.market.backs_up("while it recovers");
+    let code = |person: &Person| person.client.session().expect("a session").device_code;
+    let before = code(&story.asha);
+    clones[0].syncs_wholly();
+    let first = code(&clones[0]);
+    story.market.sets_back(&again, true);
+    clones[1].syncs_wholly();
+    let second = code(&clones[1]);
+    assert!(first != before && second != before, "each took a new key");
+    assert_ne!(first, second);
+    for person in [&clones[0], &clones[1], &story.asha, &story.ravi] {
+        person.syncs_wholly();
+    }
+    assert_eq!(story.ravi.sum().gross.0, 86_000 + 3 * 24_000);
 }
 
 #[test]
 fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
     for everybody_knew in [false, true] {
         let mut story = Story::new(17);
+        let bela = story.market.hires("Bela", "dispatcher");
+        let copy = story.market.backs_up("before");
         let farmer = story.asha.registers("Meena Kumari", "Narsapura", "9845099999").farmer_id;
         story.asha.syncs_wholly();
         story.ravi.syncs_wholly();
@@ -538,15 +557,18 @@ fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
         if everybody_knew {
             story.everybody_is_equal();
         }
-        let copy = story.copy.clone();
         story.market.sets_back(&copy, true);
         // The log goes on otherwise, so that nothing comes back at its old place.
-        let bela = story.market.meets("Bela");
-        drop(bela);
+        bela.registers("Ramesh Gowda", "Narsapura", "9845088888");
+        bela.syncs_wholly();
         story.everybody_is_equal();
         for person in [&story.asha, &story.ravi] {
-            let db = std::fs::read(person.database()).expect("a file");
-            assert!(!db.windows(10).any(|window| window == b"9845099999"), "{everybody_knew}");
+            for file in [person.database(), person.database().with_extension("db-wal")] {
+                let bytes = std::fs::read(&file).unwrap_or_default();
+                assert!(!bytes.windows(10).any(|window| window == b"9845099999"), "{everybody_knew} {file:?}");
+            }
+            let bytes = std::fs::read(person.database()).expect("a file");
+            assert!(bytes.windows(10).any(|window| window == b"9845088888"), "others are where they belong");
         }
     }
 }

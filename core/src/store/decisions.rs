@@ -30,13 +30,12 @@ pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), 
     Ok(())
 }
 
-/// Whether a decision about the same is known, this one or another.
+/// The decision that counts about the same matter, this one or another, and its place in its scope's log.
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn is_known(db: &Connection, decision: &Decision) -> Result<bool, Error> {
-    let Some((kind, code)) = name(decision) else { return Ok(false) };
-    Ok(row(db, kind, &code)?.is_some())
+pub fn standing(db: &Connection, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+    name(decision).map_or(Ok(None), |(kind, code)| row(db, kind, &code))
 }
 
 /// What a decision is about; of several about the same the last one counts. `None` for one that stands for itself.
@@ -55,6 +54,12 @@ fn name(decision: &Decision) -> Option<(&'static str, String)> {
         Decision::Order(order) => ("order", order.device.to_string()),
         Decision::Review(_) | Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return None,
     })
+}
+
+/// Forgets what is told to everybody: who works where, what is bought by which rules. What is about devices stays.
+pub(crate) fn forget_organisation(db: &Connection) -> Result<(), Error> {
+    db.execute("DELETE FROM reference WHERE kind NOT IN ('grant', 'revocation', 'suspension', 'order')", [])?;
+    Ok(())
 }
 
 fn suspension_code(device: DeviceId, user: UserId) -> String {

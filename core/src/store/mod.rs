@@ -75,8 +75,6 @@ impl From<rusqlite::Error> for Error {
 
 /// Commits after which the write-ahead log is folded back, outside of anybody's call.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
-/// A write-ahead log that was left behind and is folded back at once.
-const LARGE_LOG_BYTES: u64 = 4 * 1024 * 1024;
 const READERS_KEPT: usize = 2;
 
 /// An open database file.
@@ -96,13 +94,14 @@ impl Store {
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         let mut writer = connect(path, OpenFlags::default())?;
         migrate(&mut writer, migrations)?;
-        // A process that is always killed early must not let the log grow for ever: the first commit folds a large one back.
-        let is_large = std::fs::metadata(path.with_extension("db-wal")).is_ok_and(|log| log.len() > LARGE_LOG_BYTES);
+        // A process that is always killed early must not let the log grow for ever, nor keep in it what was erased just before. Without
+        // room, or while another process reads, the next opening tries again.
+        drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
-            commits: AtomicU32::new(if is_large { COMMITS_PER_CHECKPOINT - 1 } else { 0 }),
+            commits: AtomicU32::new(0),
         })
     }
 

@@ -218,6 +218,11 @@ impl<'a> Exchange<'a> {
         self.freshness = Freshness::Expired;
     }
 
+    /// Whether this run went back in a log: what it took from there may hold no more.
+    pub(crate) fn has_rewound(&self) -> bool {
+        !self.repair.rewound.is_empty()
+    }
+
     /// Whether there is nothing more either way.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
@@ -577,7 +582,9 @@ impl<'a> Exchange<'a> {
         })?;
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
-            Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1, 0)?.is_empty())
+            let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
+            // Somebody may have recorded something meanwhile.
+            Ok::<_, Error>(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
         })?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;

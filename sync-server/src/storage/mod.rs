@@ -390,8 +390,12 @@ pub trait Transaction {
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
     /// Places a document where a move says.
     fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error>;
-    /// Whether a decision about the same matter was taken over, this one or another.
-    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error>;
+    /// The decision that counts about the same matter, this one or another, and its place in its scope's log.
+    fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error>;
+    /// How many bytes of pieces a device has brought, in all scopes.
+    fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error>;
+    /// The ends of all logs.
+    fn heads(&mut self) -> Result<Vec<Cursor>, Error>;
     /// Drops all pieces that were offered.
     fn clear_stages(&mut self) -> Result<(), Error>;
     /// How often a document was moved.

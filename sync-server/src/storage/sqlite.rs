@@ -337,6 +337,9 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldEntry> {
     })
 }
 
+const DEFERRED: &str =
+    "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, missing, deferred_at_ms FROM deferred";
+
 fn deferred(row: &Row<'_>) -> rusqlite::Result<DeferredEntry> {
     let missing: Vec<u8> = row.get(5)?;
     Ok(DeferredEntry {
@@ -445,8 +448,11 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error> {
-        let query = format!("{HELD} WHERE ?1 IS NULL OR document_id = ?1 ORDER BY held_at_ms, bundle_hash, entry");
-        self.rows(&query, [document], held)
+        let order = "ORDER BY held_at_ms, bundle_hash, entry";
+        match document {
+            Some(document) => self.rows(&format!("{HELD} WHERE document_id = ?1 {order}"), [document], held),
+            None => self.rows(&format!("{HELD} {order}"), [], held),
+        }
     }
 
     fn remove_held(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
@@ -489,10 +495,11 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error> {
-        let query =
-            "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, missing, deferred_at_ms FROM deferred
-                     WHERE ?1 IS NULL OR document_id = ?1 ORDER BY deferred_at_ms, bundle_hash, entry";
-        self.rows(query, [document], deferred)
+        let order = "ORDER BY deferred_at_ms, bundle_hash, entry";
+        match document {
+            Some(document) => self.rows(&format!("{DEFERRED} WHERE document_id = ?1 {order}"), [document], deferred),
+            None => self.rows(&format!("{DEFERRED} {order}"), [], deferred),
+        }
     }
 
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
@@ -701,8 +708,19 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(records::place(self.0, order, saved)?)
     }
 
-    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error> {
-        Ok(decisions::is_known(self.0, decision)?)
+    fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+        Ok(decisions::standing(self.0, decision)?)
+    }
+
+    fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error> {
+        let query = "SELECT coalesce(sum(length(entry)), 0) FROM staged WHERE device_id = ?1";
+        Ok(self.row(query, [device], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
+        self.rows("SELECT scope, seq, chain FROM scopes ORDER BY scope", [], |row| {
+            Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: ChainHash(row.get(2)?) })
+        })
     }
 
     fn clear_stages(&mut self) -> Result<(), Error> {
