@@ -28,6 +28,7 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a phone that was wiped",
         "met: held work that was taken in",
         "met: held work that was sent back",
+        "met: somebody who registered while a sync ran",
         "met: a record that was moved",
         "met: a farmer who was forgotten",
         "met: a phone that was handed to another user",

@@ -110,15 +110,20 @@ pub fn pick(chance: &mut StdRng) -> usize {
 const NAMES: [&str; 3] = ["Lakshmi Devi", "Ramesh Gowda", "Meena Kumari"];
 const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
 
-pub(super) fn registers(world: &mut World, who: usize) {
+/// A farmer like others, but for the telephone number.
+fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let centre = world.centre(who);
     let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unlike any other, so that it can be searched for once the farmer is forgotten.
     let phone = format!("98450{}", world.weights(1)[0]);
-    let details = ContactDetails { name, village: village.into(), phone: phone.clone() };
-    let result =
-        world.phones[who].client().register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);
+    FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
+}
+
+pub(super) fn registers(world: &mut World, who: usize) {
+    let input = any_farmer_input(world, who);
+    let phone = input.details.phone.clone();
+    let result = world.phones[who].client().register_farmer(&input, &[Check::FarmerLooksAlike]);
     if let Said::Done(view) = world.hears(who, "registers a farmer", result) {
         world.promises(who, What::Registered { farmer: view.farmer_id, phone }, |_| Ok(()));
     }
@@ -315,7 +320,8 @@ fn closes(world: &mut World, who: usize) {
 
 pub(super) fn syncs(world: &mut World, who: usize) {
     let plan = world.wire_plan();
-    world.syncs(who, plan);
+    let meanwhile = world.once_in(4).then(|| (world.chance.random_range(0..4), any_farmer_input(world, who)));
+    world.syncs_meanwhile(who, plan, meanwhile);
 }
 
 /// Another phone carries some of this one's sealed bundles to the server, in any order; it must still push them itself.
