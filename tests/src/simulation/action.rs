@@ -90,7 +90,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ),
     (
         "a draft of a copy, recorded since",
-        "the draft hides the record that comes back, and recording it is stale for ever",
+        "the draft goes on under another id when the record comes back; people throw it away",
     ),
 ];
 
