@@ -195,8 +195,8 @@ impl Server {
 fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Timestamp) -> Result<(), Error> {
     let mut last = BTreeMap::<DocumentId, (Move, BTreeSet<Scope>)>::new();
     for scope in db.scopes()? {
-        each_decision(db, &scope, |decision| {
-            let Decision::Move(order) = decision else { return };
+        each_decision(db, &scope, 0, |_, decision| {
+            let Some(Decision::Move(order)) = decision else { return };
             let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
             if order.number > known.number {
                 logs.clear();
@@ -296,6 +296,11 @@ fn take_back(
     let mut taking = Taking { is_later: !follows, ..Taking::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
     let common = if follows { end.sequence } else { common_place(db, &from, &places)? };
+    if !follows {
+        each_decision(db, scope, common, |decision, _| {
+            taking.known.insert(decision);
+        })?;
+    }
     for decision in &decisions {
         match decision {
             Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
@@ -380,22 +385,29 @@ fn common_place(db: &mut dyn Transaction, from: &Cursor, places: &[ChainHash]) -
 /// The documents that a log says are forgotten.
 fn erased_in(db: &mut dyn Transaction, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
-    each_decision(db, scope, |decision| {
-        if let Decision::Erasure(erasure) = decision {
+    each_decision(db, scope, 0, |_, decision| {
+        if let Some(Decision::Erasure(erasure)) = decision {
             erased.insert(erasure.document);
         }
     })?;
     Ok(erased)
 }
 
-/// Reads all decisions of a log that this version knows.
-fn each_decision(db: &mut dyn Transaction, scope: &Scope, mut take: impl FnMut(Decision)) -> Result<(), Error> {
-    let mut after = 0;
+/// Reads all decisions of a log behind a place, each as its bytes and, if this version knows it, as what it says.
+fn each_decision(
+    db: &mut dyn Transaction,
+    scope: &Scope,
+    mut after: u64,
+    mut take: impl FnMut(Vec<u8>, Option<Decision>),
+) -> Result<(), Error> {
     loop {
         let decisions = db.decisions_after(scope, after, BATCH)?;
         let Some((newest, _)) = decisions.last() else { return Ok(()) };
         after = *newest;
-        decisions.iter().filter_map(|(_, decision)| decode(decision).ok()).for_each(&mut take);
+        for (_, bytes) in decisions {
+            let decision = decode(&bytes).ok();
+            take(bytes, decision);
+        }
     }
 }
 
@@ -406,6 +418,8 @@ struct Taking {
     is_later: bool,
     /// Documents that the stretch itself erases.
     erased: BTreeSet<DocumentId>,
+    /// Decisions that stand in the log that went on, behind the last place that both know.
+    known: BTreeSet<Vec<u8>>,
     /// Decisions about matters of which something stands in the log that went on.
     superseded: BTreeSet<Vec<u8>>,
     /// Documents that are forgotten here, which the stretch does not know.
@@ -460,8 +474,7 @@ fn take_entry(
             }
         }
         FrameEntry::Decision { decision, attachment } => {
-            let is_known = taking.is_later && db.has_decision(scope, decision)?;
-            if is_known || taking.superseded.contains(decision) {
+            if taking.known.contains(decision) || taking.superseded.contains(decision) {
                 return Ok(false);
             }
             let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());

@@ -1,6 +1,9 @@
 //! Decisions about documents and devices: moved, forgotten, copied.
 
+use farmtally_core::ErrorCode;
+use farmtally_core::client::Lifecycle;
 use farmtally_core::decisions::Order;
+use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DocumentId;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
@@ -185,4 +188,34 @@ fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
     assert_eq!(asha.client.access(), farmtally_core::client::Access::Locked);
     let delivery = DocumentId::from([0; 16]);
     assert!(market.server.approve(market.organisation, delivery, None).is_err());
+}
+
+#[test]
+fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
+    let mut market = Market::open(6);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let draft = asha.starts(Some(farmer), None);
+    let draft = asha.adds_bag(&draft, 20_000);
+    let older = market.phone("an older copy");
+    copy_folder(&asha.folder, &older);
+    let draft = asha.adds_bag(&draft, 30_000);
+    asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    ravi.amends(draft.delivery_id, 5_000).expect("amended");
+    ravi.syncs_wholly();
+
+    let copy = market.revives("Asha again", &older);
+    let shown = copy.client.delivery(draft.delivery_id).expect("a draft");
+    assert_eq!(shown.lifecycle, Lifecycle::Draft);
+    copy.syncs_wholly();
+    let recorded = copy.client.delivery(draft.delivery_id).expect("a delivery");
+    assert_eq!((recorded.lifecycle, recorded.bags.len()), (Lifecycle::Recorded, 3));
+    assert_eq!(copy.client.record_delivery(shown.basis, &Check::ALL).expect_err("gone").code(), ErrorCode::NotFound);
+    // What was weighed on it is not gone either.
+    let drafts = copy.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day").drafts;
+    assert_eq!(drafts.len(), 1);
+    assert_eq!(drafts[0].bags.len(), 1);
 }

@@ -572,3 +572,60 @@ fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
         }
     }
 }
+
+#[test]
+fn a_decision_that_comes_back_counts_more_than_an_older_one() {
+    let mut story = Story::new(18);
+    let organisation = story.market.organisation;
+    let suspends = |story: &Story, is_suspended| {
+        story.market.server.suspend(organisation, "Asha", is_suspended).expect("decided");
+        story.asha.syncs_wholly();
+    };
+    suspends(&story, true);
+    suspends(&story, false);
+    let copy = story.market.backs_up("lifted");
+    suspends(&story, true);
+    story.market.sets_back(&copy, true);
+    story.market.server.end_recovery(organisation).expect("ended");
+    // Her log goes on otherwise before she brings what it has lost.
+    let code = story.asha.client.session().expect("a session").device_code;
+    let malur = ["MALUR".parse().expect("a code")];
+    story.market.server.grant(organisation, code, "Asha", "clerk".parse().expect("a role"), &malur).expect("granted");
+    story.asha.syncs_wholly();
+    story.asha.syncs_wholly();
+    assert_eq!(story.asha.client.session().expect("a session").grant, None, "she is suspended");
+}
+
+#[test]
+fn a_change_that_was_logged_elsewhere_meanwhile_keeps_nothing_from_coming_back() {
+    let mut story = Story::new(19);
+    let organisation = story.market.organisation;
+    let sita = story.market.hires_at("Sita", "dispatcher", "MALUR");
+    let (moved, stays) = {
+        let weighs = |grams| story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
+        (weighs(24_000), weighs(25_000))
+    };
+    story.asha.syncs_wholly();
+    let copy = story.market.backs_up("before the moves");
+    let malur = "c/MALUR/2019".parse().expect("a scope");
+    story.market.server.move_document(organisation, moved.into(), &malur).expect("moved");
+    // She has not heard of it: what she adds is logged where the delivery is now.
+    story.asha.amends(moved, 1_000).expect("amended");
+    story.asha.syncs_wholly();
+    story.market.server.move_document(organisation, stays.into(), &malur).expect("moved");
+    sita.syncs_wholly();
+
+    story.market.sets_back(&copy, true);
+    // Of what was moved she knows only that it left; the other she has.
+    story.asha.syncs_wholly();
+    sita.syncs_wholly();
+    story.market.server.end_recovery(organisation).expect("ended");
+    for person in [&story.asha, &sita, &story.asha, &sita] {
+        person.syncs_wholly();
+    }
+    for delivery in [moved, stays] {
+        assert!(sita.client.delivery(delivery).is_ok(), "{delivery} is where it was moved");
+        assert!(story.asha.client.delivery(delivery).is_err(), "{delivery} left");
+    }
+    assert_eq!(sita.client.delivery(moved).expect("a delivery").bags.len(), 2);
+}

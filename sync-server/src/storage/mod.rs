@@ -347,8 +347,6 @@ pub trait Transaction {
     fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error>;
     /// Forgets what a device has offered of a scope.
     fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error>;
-    /// Whether the log of a scope has this decision.
-    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error>;
     /// Where the logs stand to which this transaction has appended.
     fn appended(&mut self) -> Vec<Cursor>;
 

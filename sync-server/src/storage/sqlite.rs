@@ -570,11 +570,6 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", (device, scope))
     }
 
-    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error> {
-        let query = "SELECT 1 FROM log WHERE scope = ?1 AND envelope IS NULL AND body = ?2";
-        Ok(self.row(query, (scope, decision), |_| Ok(()))?.is_some())
-    }
-
     fn appended(&mut self) -> Vec<Cursor> {
         self.1.values().cloned().collect()
     }
