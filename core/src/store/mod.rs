@@ -92,7 +92,25 @@ impl Store {
     /// # Errors
     /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], or what SQLite reports.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        let mut writer = connect(path, OpenFlags::default())?;
+        Self::open_with(path, migrations, OpenFlags::default())
+    }
+
+    /// The same for a file that must be there.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; [`Error::Corrupt`] if it is missing.
+    pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
+        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
+        Self::open_with(path, migrations, flags).map_err(|error| match error {
+            Error::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+                Error::Corrupt { reason: format!("{} is missing, or cannot be opened", path.display()) }
+            }
+            error => error,
+        })
+    }
+
+    fn open_with(path: &Path, migrations: &[Migration], flags: OpenFlags) -> Result<Self, Error> {
+        let mut writer = connect(path, flags)?;
         migrate(&mut writer, migrations)?;
         // A process that is always killed early must not let the log grow for ever, nor keep in it what was erased just before. Without
         // room, or while another process reads, the next opening tries again.

@@ -24,7 +24,7 @@ use farmtally_core::units::{
     ReviewId, Timestamp, UserId,
 };
 
-pub use sqlite::{SqliteStorage, check_copy};
+pub use sqlite::{SqliteStorage, check_control, check_copy};
 use tokio::sync::broadcast;
 
 use crate::Error;
@@ -332,7 +332,7 @@ pub trait Transaction {
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
 
     /// Notes a verified copy.
-    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
+    fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
     /// Verified copies, the newest first, at most `limit` of them.
     fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error>;
     /// The newest recovery, whether or not it lasts.

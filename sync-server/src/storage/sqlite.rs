@@ -62,7 +62,13 @@ impl SqliteStorage {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder)
             .map_err(|error| Error::Setup { reason: format!("the data folder: {error}") })?;
-        let control = Store::open(&folder.join("control.db"), CONTROL)?;
+        let control = folder.join("control.db");
+        let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+        if !control.exists() && organisations().any(|file| file.path().extension().is_some_and(|it| it == "db")) {
+            let reason = format!("{} is missing: restore it from a copy", control.display());
+            return Err(Error::Setup { reason });
+        }
+        let control = Store::open(&control, CONTROL)?;
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
@@ -72,7 +78,10 @@ impl SqliteStorage {
             return Ok(Arc::clone(opened));
         }
         let path = self.folder.join(format!("{organisation}.db"));
-        let store = Store::open(&path, ORGANISATION)?;
+        // Of one that is known its file must be there: an empty one in its place would look like an organisation without work.
+        let is_known = self.organisations()?.contains(&organisation);
+        let store =
+            if is_known { Store::open_existing(&path, ORGANISATION)? } else { Store::open(&path, ORGANISATION)? };
         let opened = Arc::new(Opened { store, appended: broadcast::Sender::new(WATCHED_COMMITS) });
         open.insert(organisation, Arc::clone(&opened));
         Ok(opened)
@@ -196,10 +205,33 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
         }
         places.push(at);
     }
+    let lost = "SELECT count(DISTINCT document_id) FROM logged_changes
+        WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)";
+    let lost: u64 = sql(db.query_row(lost, [], |row| row.get(0)))?;
+    if lost > 0 {
+        return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
+    }
     let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
     let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(|error| wrong(error.to_string()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), places, devices })
+}
+
+/// Requires that a copied `control.db` is whole and knows an organisation.
+///
+/// # Errors
+/// [`Error::Setup`].
+pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Error> {
+    let read = || -> rusqlite::Result<bool> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let state: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        let knows = db.prepare("SELECT 1 FROM organisations WHERE organisation_id = ?1")?.exists([organisation])?;
+        Ok(state == "ok" && knows)
+    };
+    if read().unwrap_or(false) {
+        return Ok(());
+    }
+    Err(Error::Setup { reason: format!("{} is damaged, or does not know {organisation}", path.display()) })
 }
 
 fn sql<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
@@ -506,10 +538,10 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM deferred WHERE document_id = ?1 AND change_hash = ?2", (document, change))
     }
 
-    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+    fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
         self.run(
-            "INSERT OR REPLACE INTO backups (made_at_ms, verified_at_ms, content) VALUES (?1, ?2, ?3)",
-            (copied.made_at.0, verified_at.0, encode(&(copied.places.clone(), copied.devices.clone()))),
+            "INSERT OR REPLACE INTO backups (made_at_ms, copy_id, verified_at_ms, content) VALUES (?1, ?2, ?3, ?4)",
+            (copied.made_at.0, copy, verified_at.0, encode(&(copied.places.clone(), copied.devices.clone()))),
         )
     }
 
