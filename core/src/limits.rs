@@ -66,5 +66,9 @@ pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
+/// What a lorry carries at most (hard): more than any on a road.
+pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
+/// The highest number of a rule set (hard).
+pub const MAX_RULE_SET: u32 = 1_000_000;
 /// Names, villages, reasons and other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;

@@ -27,7 +27,6 @@ impl Server {
         if to.exists() {
             return Err(Error::Setup { reason: format!("{} is there already: name a new folder", to.display()) });
         }
-        std::fs::create_dir_all(to).map_err(setup)?;
         self.storage.copy_to(to)?;
         let id: DeviceId = self.environment.new_id();
         std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(setup)
@@ -40,7 +39,11 @@ impl Server {
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
         let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
         let Some(id) = id else {
-            let reason = format!("{} is no whole copy that `backup` has made: it lacks `{COPY_ID}`", copy.display());
+            let reason = if copy.is_dir() {
+                format!("{} is no whole copy that `backup` has made: it lacks `{COPY_ID}`", copy.display())
+            } else {
+                format!("there is no folder {}", copy.display())
+            };
             return Err(Error::Setup { reason });
         };
         let mut verified = Vec::new();

@@ -139,7 +139,7 @@ impl Journal {
         match std::fs::read_to_string(self.folder.join(name)) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(unusable(error)),
+            Err(error) => Err(Error::Setup { reason: format!("the journal's file `{name}` cannot be read: {error}") }),
         }
     }
 

@@ -49,7 +49,7 @@ use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 use packs::Packs;
-pub use page::{Day, DayCentre, HeldLine, Lane, Waiting};
+pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
 

@@ -62,18 +62,22 @@ impl Server {
         })
     }
 
-    /// Starts recovery wherever the database is behind what the journal says was acknowledged, and notes what the journal does not know: a
-    /// process may have died between the two.
+    /// Starts recovery wherever the database is behind what the journal says was acknowledged, or there is no journal; and notes what the
+    /// journal does not know: a process may have died between the two.
     pub(crate) fn compare_with_journal(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
         for organisation in self.organisations()? {
             let acknowledged = self.journal.heads(organisation)?;
-            let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
-            if let Some(scope) = lost {
+            let reason = if acknowledged.is_empty() {
+                // Whoever has an organisation had a journal of it: without it nobody knows what was acknowledged.
+                Some("its journal is missing".to_owned())
+            } else {
+                let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
+                lost.map(|scope| format!("the database is behind its journal in {scope}"))
+            };
+            if let Some(reason) = reason {
                 let epoch = self.journal.epoch(organisation)?;
-                self.write(organisation, |db| {
-                    begin(db, now, epoch, &format!("the database is behind its journal in {scope}"))
-                })?;
+                self.write(organisation, |db| begin(db, now, epoch, &reason))?;
                 self.note_epoch(organisation)?;
             }
             let known = self.journal.heads(organisation)?;

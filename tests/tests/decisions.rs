@@ -73,6 +73,49 @@ fn a_moved_delivery_is_where_the_office_says_with_all_its_history() {
 }
 
 #[test]
+fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
+    let mut market = Market::open(19);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 80 1234 5678");
+    let load = asha.opens("KA07A1111");
+    let delivery = asha.weighs(farmer.farmer_id, None, &[20_000]);
+    asha.syncs_wholly();
+    let find = |text: &str| {
+        let found = market.server.find(market.organisation, text).expect("an answer");
+        found.into_iter().map(|it| (it.kind.name(), it.document)).collect::<Vec<_>>()
+    };
+    let receipt = delivery.receipt_number.as_ref().expect("a receipt").to_string();
+    let is_delivery = [("delivery", delivery.delivery_id.into())];
+    assert_eq!(find(&receipt), is_delivery);
+    assert_eq!(find(&format!(" {} ", receipt.to_lowercase())), is_delivery);
+    assert_eq!(find(&load.load.header.number().to_string()), [("load", load.load.load_id.into())]);
+    for text in [farmer.code.as_str(), "lakshmi", "VEMAG", "devi vem"] {
+        assert_eq!(find(text), [("farmer", farmer.farmer_id.into())], "{text}");
+    }
+    for text in ["", "-", "\"", "nobody", "KOLAR-1-1-1", "lakshmi* OR x"] {
+        assert_eq!(find(text), [], "{text}");
+    }
+    market
+        .server
+        .move_document(market.organisation, delivery.delivery_id.into(), &scope("c/MALUR/2019"))
+        .expect("moved");
+    assert_eq!(find(&receipt), is_delivery, "its receipt stays what was printed");
+
+    let states = || {
+        let devices = market.server.devices(market.organisation).expect("a list");
+        devices.into_iter().map(|it| format!("{} {}", it.user, it.state)).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["Asha ", "Ravi "]);
+    market.server.suspend(market.organisation, "Asha", true).expect("suspended");
+    let code = ravi.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, code, Order::Wipe).expect("ordered");
+    assert_eq!(states(), ["Asha suspended: Asha", "Ravi ordered: wipe"]);
+    market.server.suspend(market.organisation, "Asha", false).expect("lifted");
+    ravi.syncs().expect("a sync");
+    assert_eq!(states(), ["Asha ", "Ravi wiped 2019-05-09 06:30, ordered: wipe"]);
+}
+
+#[test]
 fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     let mut market = Market::open(2);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));

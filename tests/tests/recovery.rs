@@ -246,6 +246,20 @@ fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
 }
 
 #[test]
+fn a_server_without_its_journal_does_not_trust_its_data() {
+    let mut story = Story::new(29);
+    story.market.loses_its_journal();
+    assert!(story.lasts(), "nobody knows what was acknowledged");
+    let reason = story.market.server.recovery(story.market.organisation).expect("a state").expect("one").reason;
+    assert!(reason.contains("journal is missing"), "{reason}");
+    story.everybody_is_equal();
+    assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    story.market.restarts_server();
+    assert!(!story.lasts(), "the journal is there again");
+}
+
+#[test]
 fn one_phone_gives_the_server_back_what_everybody_had_handed_in() {
     for with_journal in [true, false] {
         let mut story = Story::new(1);

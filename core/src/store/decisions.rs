@@ -10,7 +10,7 @@ use super::Error;
 use crate::codec::{decode, encode};
 use crate::decisions::{
     BagTypeRule, Centre, Commodity, Decision, DeviceOrder, Grant, Lorry, Order, Organisation, Review, RuleSet, Season,
-    User,
+    Suspension, User,
 };
 use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, Timestamp, UserId};
 
@@ -184,6 +184,8 @@ pub struct Reference {
     pub grants: Vec<Grant>,
     /// What devices were told about themselves and did not do yet.
     pub orders: Vec<DeviceOrder>,
+    /// Who is suspended on which device.
+    pub suspensions: Vec<Suspension>,
 }
 
 impl Reference {
@@ -205,6 +207,7 @@ impl Reference {
                 Decision::RuleSet(it) => reference.rule_sets.push(it),
                 Decision::User(it) => reference.users.push(it),
                 Decision::Grant(it) if ended_at(db, &it)?.is_none() => reference.grants.push(it),
+                Decision::Suspension(it) if it.is_suspended => reference.suspensions.push(it),
                 Decision::Order(it) if it.order != Order::Work => reference.orders.push(it),
                 _ => {}
             }

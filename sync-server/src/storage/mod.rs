@@ -14,7 +14,7 @@ use farmtally_core::rules::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::records::Stored;
-use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Sum};
+use farmtally_core::store::rows::{DeliveryRow, FarmerRow, Found, LoadRow, Sum};
 use farmtally_core::sync::bundle::{BundleHash, Envelope};
 use farmtally_core::sync::log::{Cursor, EntryHash};
 use farmtally_core::sync::message::{DeviceHead, FrameEntry};
@@ -79,7 +79,7 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`].
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Copies all data into a folder, each organisation as of one moment.
+    /// Copies all data into a folder that it makes, each organisation as of one moment.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -444,6 +444,8 @@ pub trait Transaction {
     fn deliveries(&mut self, scope: &Scope, date: BusinessDate, limit: u32) -> Result<Vec<DeliveryRow>, Error>;
     /// The deliveries on a load.
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error>;
+    /// What a text names: receipts, load numbers, farmers' codes, words of contact details.
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error>;
     /// A farmer.
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error>;
     /// Farmers with the same words in name and village, or the same telephone number.

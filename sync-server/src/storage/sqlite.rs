@@ -11,7 +11,7 @@ use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
-use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Sum};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, Found, LoadRow, Sum};
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::sync::bundle::{Bundle, BundleHash};
 use farmtally_core::sync::log::{ChainHash, Cursor, EntryHash};
@@ -60,8 +60,7 @@ impl SqliteStorage {
     /// # Errors
     /// [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::Setup { reason: format!("the data folder: {error}") })?;
+        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
         let control = folder.join("control.db");
         let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
         if !control.exists() && organisations().any(|file| file.path().extension().is_some_and(|it| it == "db")) {
@@ -139,6 +138,11 @@ impl Storage for SqliteStorage {
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
+        let folder = &std::path::absolute(folder).map_err(|error| setup(folder, &error))?;
+        if folder.starts_with(std::path::absolute(&self.folder).map_err(|error| setup(&self.folder, &error))?) {
+            return Err(Error::Setup { reason: format!("{} is within the data itself", folder.display()) });
+        }
+        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
         // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
         for organisation in self.organisations()? {
             let opened = self.store(organisation)?;
@@ -157,6 +161,10 @@ impl Storage for SqliteStorage {
         let reason = "the database is being read all the time: what was erased stays in its log until it is closed";
         Err(Error::Setup { reason: reason.into() })
     }
+}
+
+fn setup(path: &Path, error: &std::io::Error) -> Error {
+    Error::Setup { reason: format!("{}: {error}", path.display()) }
 }
 
 /// How often a scrub is tried before a person must know of it.
@@ -864,6 +872,10 @@ impl Transaction for SqliteTransaction<'_> {
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error> {
         let filter = DeliveryFilter { load_id: Some(load), ..DeliveryFilter::default() };
         Ok(rows::deliveries(self.0, &filter, u32::MAX)?)
+    }
+
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error> {
+        Ok(rows::find(self.0, text, limit)?)
     }
 
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error> {
