@@ -1,7 +1,7 @@
 //! Ids and units as they cross: text or integers under the same names, checked on the way in.
 
 use farmtally_core::client::Basis;
-use farmtally_core::units::{DeliveryId, FarmerId, LoadId, Timestamp, UnitError};
+use farmtally_core::units::{DeliveryId, FarmerId, Grams, LoadId, Timestamp, UnitError};
 
 use crate::FieldError;
 
@@ -31,6 +31,12 @@ uniffi::custom_type!(Basis, String, {
     remote,
     try_lift: |text| Ok(text.parse().map_err(|error| wrong("basis", &error))?),
     lower: |basis| basis.to_string(),
+});
+
+uniffi::custom_type!(Grams, i64, {
+    remote,
+    try_lift: |grams| Ok(Grams(grams)),
+    lower: |weight| weight.0,
 });
 
 uniffi::custom_type!(Timestamp, i64, {

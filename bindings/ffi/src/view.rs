@@ -6,7 +6,7 @@ use farmtally_core::records::{Act as CoreAct, Conflict as CoreConflict};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::store::rows;
 use farmtally_core::sync::{Progress, qr as core_qr};
-use farmtally_core::units::{BusinessDate, DeliveryId, FarmerId, LoadId, Timestamp};
+use farmtally_core::units::{BusinessDate, DeliveryId, FarmerId, Grams, LoadId, Timestamp};
 
 use crate::input::{Contact, Reason};
 
@@ -94,7 +94,7 @@ pub struct BagType {
     /// Its name
     pub name: String,
     /// What an empty one weighs
-    pub tare_g: i64,
+    pub tare_g: Grams,
 }
 
 /// A lorry.
@@ -103,7 +103,7 @@ pub struct Lorry {
     /// Its plate
     pub lorry: String,
     /// What it may carry
-    pub payload_g: i64,
+    pub payload_g: Grams,
 }
 
 /// What a centre works with.
@@ -124,13 +124,13 @@ impl Reference {
         let bag_type = |it: &farmtally_core::decisions::BagTypeRule| BagType {
             number: it.number,
             name: it.name.clone(),
-            tare_g: it.tare.0,
+            tare_g: it.tare,
         };
         let lorries = reference.lorries.iter();
         Self {
             commodities,
             bag_types: bag_types.map(bag_type).collect(),
-            lorries: lorries.map(|it| Lorry { lorry: it.lorry.to_string(), payload_g: it.payload.0 }).collect(),
+            lorries: lorries.map(|it| Lorry { lorry: it.lorry.to_string(), payload_g: it.payload }).collect(),
         }
     }
 }
@@ -191,7 +191,7 @@ pub struct Bag {
     /// The label on the bag
     pub number: u32,
     /// Its weight, bag included
-    pub gross_g: i64,
+    pub gross_g: Grams,
     /// The bag type's number
     pub bag_type: u8,
     /// When it was weighed
@@ -205,7 +205,7 @@ impl From<DeliveryBag> for Bag {
         Self {
             bag_id: it.key,
             number: it.bag.number,
-            gross_g: it.bag.gross.grams().0,
+            gross_g: it.bag.gross.grams(),
             bag_type: it.bag.bag_type.number(),
             weighed_at: it.bag.weighed_at,
             voids: it.voids.into_iter().map(|void| void.reason.code).collect(),
@@ -219,11 +219,11 @@ pub struct Totals {
     /// Bags that count
     pub bags: u64,
     /// With bags
-    pub gross_g: i64,
+    pub gross_g: Grams,
     /// The bags alone
-    pub tare_g: i64,
+    pub tare_g: Grams,
     /// Without bags
-    pub net_g: i64,
+    pub net_g: Grams,
 }
 
 /// Something that a person did to a recorded delivery.
@@ -331,9 +331,9 @@ impl From<client::DeliveryView> for DeliveryView {
     fn from(it: client::DeliveryView) -> Self {
         let totals = Totals {
             bags: it.totals.bags as u64,
-            gross_g: it.totals.gross.0,
-            tare_g: it.totals.tare.0,
-            net_g: it.totals.net.0,
+            gross_g: it.totals.gross,
+            tare_g: it.totals.tare,
+            net_g: it.totals.net,
         };
         Self {
             delivery_id: it.delivery_id,
@@ -379,7 +379,7 @@ pub struct DeliveryRow {
     /// Bags that count
     pub bags: u32,
     /// Their weight
-    pub gross_g: i64,
+    pub gross_g: Grams,
     /// How far it is on its way to the server's log
     pub sync: SyncState,
 }
@@ -406,7 +406,7 @@ impl DeliveryPage {
             is_voided: row.is_voided,
             conflicts: row.conflicts,
             bags: row.bags,
-            gross_g: row.gross.0,
+            gross_g: row.gross,
             sync: state.into(),
         };
         Self { items: rows.into_iter().map(row).collect(), next }
@@ -423,12 +423,12 @@ pub struct Sum {
     /// Bags that count
     pub bags: u64,
     /// Their weight
-    pub gross_g: i64,
+    pub gross_g: Grams,
 }
 
 impl From<rows::Sum> for Sum {
     fn from(sum: rows::Sum) -> Self {
-        Self { deliveries: sum.deliveries, voided: sum.voided, bags: sum.bags, gross_g: sum.gross.0 }
+        Self { deliveries: sum.deliveries, voided: sum.voided, bags: sum.bags, gross_g: sum.gross }
     }
 }
 

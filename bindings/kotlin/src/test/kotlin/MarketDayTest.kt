@@ -12,21 +12,30 @@ import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.yield
+import org.farmtally.field.Basis
 import org.farmtally.field.Choice
 import org.farmtally.field.ClientConfig
 import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
+import org.farmtally.field.DeliveryId
 import org.farmtally.field.DeliveryQuery
+import org.farmtally.field.FarmerId
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
+import org.farmtally.field.Grams
 import org.farmtally.field.InboxKind
 import org.farmtally.field.Lifecycle
+import org.farmtally.field.LoadId
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
@@ -38,6 +47,10 @@ import org.farmtally.field.Transport
 import org.farmtally.field.TransportException
 import org.farmtally.field.WireRequest
 import org.farmtally.field.WireResponse
+import org.farmtally.field.watchInbox
+import org.farmtally.field.watchSession
+import org.farmtally.field.watchSyncStatus
+import org.farmtally.field.watchToday
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -102,8 +115,8 @@ class MarketDayTest {
         val reference = asha.client.reference()
         assertEquals(listOf("TOMATO"), reference.commodities)
         val bagTypes = reference.bagTypes.map { Triple(it.number.toInt(), it.name, it.tareG) }
-        assertEquals(listOf(Triple(0, "crate", 1_500L), Triple(1, "sack", 250L)), bagTypes)
-        val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { it to 9_000_000L }
+        assertEquals(listOf(Triple(0, "crate", Grams(1_500)), Triple(1, "sack", Grams(250))), bagTypes)
+        val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { it to Grams(9_000_000) }
         assertEquals(lorries, reference.lorries.map { it.lorry to it.payloadG })
     }
 
@@ -130,15 +143,15 @@ class MarketDayTest {
         // And ends here.
         assertEquals(listOf("uncommon_bag_weight"), asked)
         assertEquals(Lifecycle.RECORDED to SyncState.Unsent, delivery.lifecycle to delivery.sync)
-        assertEquals(Totals(bags = 3u, grossG = 47_000, tareG = 4_500, netG = 42_500), delivery.totals)
-        val bags = listOf(1u to 20_500L, 2u to 21_500L, 3u to 5_000L)
+        assertEquals(Totals(bags = 3u, Grams(47_000), Grams(4_500), Grams(42_500)), delivery.totals)
+        val bags = listOf(1u to Grams(20_500), 2u to Grams(21_500), 3u to Grams(5_000))
         assertEquals(bags, delivery.bags.map { it.number to it.grossG })
         assertTrue(delivery.bags.all { it.weighedAt in opened..Instant.now() })
         assertEquals(listOf("14.50") to 3u, delivery.readings to delivery.declaredBags)
         val device = checkNotNull(client.session()).deviceCode
         assertTrue(delivery.receiptNumber.orEmpty().contains(device), "${delivery.receiptNumber} of $device")
         assertEquals(delivery, client.delivery(delivery.deliveryId))
-        assertEquals(Sum(deliveries = 1u, voided = 0u, bags = 3u, grossG = 47_000), asha.totals())
+        assertEquals(Sum(deliveries = 1u, voided = 0u, bags = 3u, grossG = Grams(47_000)), asha.totals())
     }
 
     @Test
@@ -150,7 +163,7 @@ class MarketDayTest {
         assertEquals(0uL, asha.totals().deliveries)
         draft = asha.client.editDraft(draft.basis, listOf(DeliveryEdit.AddBag("30", bagType = 1u)))
         val recorded = asha.client.recordDelivery(draft.basis)
-        assertEquals(Totals(bags = 4u, grossG = 93_845, tareG = 4_750, netG = 89_095), recorded.totals)
+        assertEquals(Totals(bags = 4u, Grams(93_845), Grams(4_750), Grams(89_095)), recorded.totals)
         assertTrue(asha.client.today("KOLAR").drafts.isEmpty())
     }
 
@@ -162,7 +175,7 @@ class MarketDayTest {
         val taps = List(2) { async { runCatching { asha.client.editDraft(draft.basis, edits) } } }.awaitAll()
         assertEquals(1, taps.count { it.exceptionOrNull() is FieldException.Stale })
         val first = taps.firstNotNullOf { it.getOrNull() }
-        assertEquals(41_000, first.totals.grossG)
+        assertEquals(Grams(41_000), first.totals.grossG)
         assertEquals("stale", refused<FieldException.Stale> { asha.client.recordDelivery(draft.basis) }.code)
         assertEquals("stale", refused<FieldException.Stale> { asha.client.discardDraft(draft.basis) }.code)
         for (weight in listOf("abc", "", "0", "-5", "1000.1", "62.4321", "62,4")) {
@@ -197,8 +210,8 @@ class MarketDayTest {
 
         for (person in listOf(asha, ravi, asha)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
         for (person in listOf(asha, ravi)) {
-            assertEquals(Sum(deliveries = 2u, voided = 1u, bags = 3u, grossG = 58_500), person.totals())
-            assertEquals(58_500, person.client.load(load.loadId).sum.grossG)
+            assertEquals(Sum(deliveries = 2u, voided = 1u, bags = 3u, grossG = Grams(58_500)), person.totals())
+            assertEquals(Grams(58_500), person.client.load(load.loadId).sum.grossG)
             assertEquals(listOf("farmer_look_alike", "late_delivery", "load_contention"), person.reviews())
             assertEquals(listOf(Triple("lifecycle", false, 2)), person.conflicts())
             val voided = person.client.delivery(first.deliveryId)
@@ -276,8 +289,8 @@ class MarketDayTest {
     fun `a cancelled call is done wholly or not at all`() = story {
         val asha = market.hires("Asha", "clerk")
         val lakshmi = asha.registers("Lakshmi Devi")
-        val recording = mutableListOf<String>()
-        val weighing = mutableListOf<String>()
+        val recording = mutableListOf<DeliveryId>()
+        val weighing = mutableListOf<DeliveryId>()
         repeat(50) { turn ->
             val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
             cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }
@@ -288,11 +301,11 @@ class MarketDayTest {
         // Shutting down waits for what has begun, and nothing more begins.
         asha.restarts()
         val wholes = recording.map { asha.client.delivery(it) }
-        assertEquals(setOf(41_000L), wholes.map { it.totals.grossG }.toSet())
+        assertEquals(setOf(Grams(41_000)), wholes.map { it.totals.grossG }.toSet())
         val recorded = wholes.count { it.lifecycle == Lifecycle.RECORDED }
         val parts = weighing.map { asha.client.delivery(it) }
-        assertTrue(parts.all { it.lifecycle == Lifecycle.DRAFT && it.totals.grossG in listOf(30_000L, 93_000L) })
-        val sum = Sum(recorded.toULong(), 0uL, 2uL * recorded.toULong(), 41_000L * recorded)
+        assertTrue(parts.all { it.lifecycle == Lifecycle.DRAFT && it.totals.grossG in listOf(Grams(30_000), Grams(93_000)) })
+        val sum = Sum(recorded.toULong(), 0uL, 2uL * recorded.toULong(), Grams(41_000L * recorded))
         assertEquals(sum, asha.totals())
         assertEquals(100 - recorded, asha.client.today("KOLAR").drafts.size)
         val weighed = parts.count { it.totals.bags == 3uL }
@@ -308,22 +321,25 @@ class MarketDayTest {
         val recorded = asha.weighs(lakshmi, "20")
         val contact = Contact("Lakshmi")
         val bad = "no-id"
+        val badLoad = LoadId(bad)
+        val badFarmer = FarmerId(bad)
+        val badBasis = Basis(bad)
         val start = StartDraft("KOLAR", "TOMATO")
         suspend fun edit(step: DeliveryEdit) = client.editDraft(draft.basis, listOf(step))
         suspend fun amend(step: DeliveryEdit) = client.amendDelivery(recorded.basis, MISTYPED, listOf(step))
         val calls = listOf<Pair<String, suspend () -> Any>>(
-            "delivery_id" to { client.delivery(bad) },
-            "delivery_id" to { client.delivery("") },
-            "farmer_id" to { client.farmer(bad) },
-            "farmer_id" to { client.editFarmer(bad, lakshmi.basis, contact) },
-            "farmer_id" to { client.startDraft(start.copy(farmerId = bad)) },
-            "farmer_id" to { edit(DeliveryEdit.SetFarmer(bad)) },
-            "farmer_id" to { client.deliveries(DeliveryQuery(farmerId = bad)) },
-            "load_id" to { client.load(bad) },
-            "load_id" to { client.startDraft(start.copy(loadId = bad)) },
-            "load_id" to { edit(DeliveryEdit.SetLoad(bad)) },
-            "load_id" to { amend(DeliveryEdit.SetLoad(bad)) },
-            "load_id" to { client.deliveries(DeliveryQuery(loadId = bad)) },
+            "delivery_id" to { client.delivery(DeliveryId(bad)) },
+            "delivery_id" to { client.delivery(DeliveryId("")) },
+            "farmer_id" to { client.farmer(badFarmer) },
+            "farmer_id" to { client.editFarmer(badFarmer, lakshmi.basis, contact) },
+            "farmer_id" to { client.startDraft(start.copy(farmerId = badFarmer)) },
+            "farmer_id" to { edit(DeliveryEdit.SetFarmer(badFarmer)) },
+            "farmer_id" to { client.deliveries(DeliveryQuery(farmerId = badFarmer)) },
+            "load_id" to { client.load(badLoad) },
+            "load_id" to { client.startDraft(start.copy(loadId = badLoad)) },
+            "load_id" to { edit(DeliveryEdit.SetLoad(badLoad)) },
+            "load_id" to { amend(DeliveryEdit.SetLoad(badLoad)) },
+            "load_id" to { client.deliveries(DeliveryQuery(loadId = badLoad)) },
             "replaces" to { client.startDraft(start.copy(replaces = bad)) },
             "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
             "bag_id" to { edit(DeliveryEdit.VoidBag(bad)) },
@@ -331,14 +347,14 @@ class MarketDayTest {
             "edits" to { amend(DeliveryEdit.SetFarmer(lakshmi.farmerId)) },
             "edits" to { amend(DeliveryEdit.AddReading("14.5")) },
             "option_id" to { client.resolve(recorded.basis, Choice(bad)) },
-            "basis" to { client.editDraft(bad, listOf()) },
-            "basis" to { client.discardDraft(draft.deliveryId) },
-            "basis" to { client.recordDelivery(draft.basis + "0") },
-            "basis" to { client.amendDelivery(bad, MISTYPED, listOf()) },
-            "basis" to { client.voidDelivery(bad, MISTYPED) },
-            "basis" to { client.editFarmer(lakshmi.farmerId, bad, contact) },
-            "basis" to { client.setLorry(bad, "KA07A1111") },
-            "basis" to { client.requestClose(bad, "") },
+            "basis" to { client.editDraft(badBasis, listOf()) },
+            "basis" to { client.discardDraft(Basis(draft.deliveryId.value)) },
+            "basis" to { client.recordDelivery(Basis("${draft.basis}0")) },
+            "basis" to { client.amendDelivery(badBasis, MISTYPED, listOf()) },
+            "basis" to { client.voidDelivery(badBasis, MISTYPED) },
+            "basis" to { client.editFarmer(lakshmi.farmerId, badBasis, contact) },
+            "basis" to { client.setLorry(badBasis, "KA07A1111") },
+            "basis" to { client.requestClose(badBasis, "") },
             "business_date" to { edit(DeliveryEdit.SetBusinessDate("2026-02-30")) },
             "business_date" to { amend(DeliveryEdit.SetBusinessDate("today")) },
             "date" to { client.today("KOLAR", "21.11.2026") },
@@ -370,10 +386,10 @@ class MarketDayTest {
         val complete = listOf(SyncOutcome.COMPLETE to 12uL, SyncOutcome.COMPLETE to 22uL)
         assertEquals(complete, reports.map { it.outcome to it.logged })
         asha.client.shutDown()
-        assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = 600_000), ravi.totals())
+        assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = Grams(600_000)), ravi.totals())
         assertEquals(listOf("Ramesh"), ravi.client.farmers("KOLAR", "").map { it.contact.name })
         asha.restarts()
-        assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = 200_000), asha.totals())
+        assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = Grams(200_000)), asha.totals())
     } }
 
     @Test
@@ -381,7 +397,7 @@ class MarketDayTest {
         val asha = market.hires("Asha", "clerk")
         asha.weighs(asha.registers("Lakshmi Devi"), "20")
         val answers = List(500) { async(Dispatchers.Default) { asha.totals() } }.awaitAll()
-        assertEquals(List(500) { 20_000L }, answers.map { it.grossG })
+        assertEquals(List(500) { Grams(20_000) }, answers.map { it.grossG })
     }
 
     @Test
@@ -399,7 +415,7 @@ class MarketDayTest {
         val report = ravi.client.sync()
         val carried = Triple(SyncOutcome.COMPLETE, 1uL, 0uL)
         assertEquals(carried, Triple(report.outcome, report.parcelsTaken, report.parcelsRefused))
-        assertEquals(20_500, ravi.totals().grossG)
+        assertEquals(Grams(20_500), ravi.totals().grossG)
 
         // Ravi's phone was the carrier; Asha's has heard of nobody.
         assertEquals(SyncState.Unsent, asha.client.delivery(delivery.deliveryId).sync)
@@ -413,7 +429,7 @@ class MarketDayTest {
         val taken = "bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0"
         assertEquals("$stick: $taken", server.run("import", stick))
         assertEquals(1uL, ravi.client.sync().parcelsTaken)
-        assertEquals(50_500, ravi.totals().grossG)
+        assertEquals(Grams(50_500), ravi.totals().grossG)
 
         assertEquals(4uL, asha.client.sync().logged)
         assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
@@ -448,7 +464,7 @@ class MarketDayTest {
         for (person in listOf(asha, ravi, asha)) {
             person.client.sync()
             assertTrue(person.conflicts().isEmpty())
-            assertEquals(other.text, person.client.delivery(recorded.deliveryId).loadId)
+            assertEquals(LoadId(other.text), person.client.delivery(recorded.deliveryId).loadId)
         }
     }
 
@@ -535,13 +551,13 @@ class MarketDayTest {
         val nowhere = "http://127.0.0.1:1"
         val bags = List(2_001) { DeliveryEdit.AddBag("20") }
         val calls = listOf<Pair<String, suspend () -> Any?>>(
-            "Invalid invalid_input" to { asha.client.delivery("x") },
+            "Invalid invalid_input" to { asha.client.delivery(DeliveryId("x")) },
             "Invalid too_large" to { asha.client.editDraft(draft.basis, bags) },
             "Confirm confirm_needed" to { asha.client.recordDelivery(small.basis) },
-            "Stale stale" to { asha.client.editDraft(draft.basis.dropLast(1) + "9", bags.take(1)) },
-            "Refused not_allowed" to { asha.client.switchUser(lakshmi.farmerId) },
+            "Stale stale" to { asha.client.editDraft(Basis(draft.basis.value.dropLast(1) + "9"), bags.take(1)) },
+            "Refused not_allowed" to { asha.client.switchUser(lakshmi.farmerId.value) },
             "Refused out_of_scope" to { manju.client.today("KOLAR") },
-            "NotFound not_found" to { asha.client.delivery(lakshmi.farmerId) },
+            "NotFound not_found" to { asha.client.delivery(DeliveryId(lakshmi.farmerId.value)) },
             "SignIn unauthorized" to { elsewhere.client.sync() },
             "Unavailable offline" to { elsewhere.client.enrol(nowhere, "ABCD-EFGH-IJKL-MNOP", "phone") },
             "UpdateNeeded storage_too_new" to { opens("newer") },
@@ -568,6 +584,28 @@ class MarketDayTest {
         is FieldException.StorageDamaged -> error.code
         is FieldException.ShutDown -> error.code
         is FieldException.Internal -> error.code
+    }
+
+    @Test
+    fun `a watched read gives the newest state until the client ends`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val totals = Channel<Grams>(Channel.UNLIMITED)
+        val watching = launch { asha.client.watchToday("KOLAR").map { it.totals.grossG }.collect(totals::send) }
+        assertEquals(Grams(0), totals.receive())
+        val lakshmi = asha.registers("Lakshmi Devi")
+        for (weight in listOf("20", "21", "22")) asha.weighs(lakshmi, weight)
+        var last = totals.receive()
+        while (last != Grams(63_000)) last = totals.receive().also { assertTrue(it >= last) }
+        assertEquals(4uL, asha.client.watchSyncStatus().first().unsent)
+        val statuses = async { asha.client.watchSyncStatus().toList() }
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+        // One that is given up disturbs nobody.
+        assertEquals("Asha", asha.client.watchSession().first()?.user)
+        assertTrue(asha.client.watchInbox().first().items.isEmpty())
+        delay(300)
+        asha.client.shutDown()
+        watching.join()
+        assertEquals(0uL, statuses.await().last().unsent)
     }
 
     @Test
@@ -617,10 +655,12 @@ class DocumentsTest {
     }
 
     @Test
-    fun `the example of the README is what runs`() {
+    fun `the examples of the README are what runs`() {
         val fence = Regex("""```kotlin\n(.*?)```""", RegexOption.DOT_MATCHES_ALL)
-        val example = checkNotNull(fence.find(File("README.md").readText())).groupValues[1]
-        val source = File("src/test/kotlin/MarketDayTest.kt").readText()
-        assertTrue(source.contains(example.prependIndent("        ").trimEnd()), "the README's example differs")
+        val examples = fence.findAll(File("README.md").readText()).map { it.groupValues[1].trimEnd() }.toList()
+        assertEquals(2, examples.size)
+        val sources = listOf("MarketDayTest", "ExampleTest").map { File("src/test/kotlin/$it.kt").readText() }
+        for ((example, source) in listOf(examples[0].prependIndent("        "), examples[1]) zip sources)
+            assertTrue(source.contains(example), "the README's example differs: $example")
     }
 }

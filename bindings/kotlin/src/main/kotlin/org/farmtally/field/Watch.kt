@@ -1,0 +1,49 @@
+/**
+ * Reads that stay true: each flow gives what is there, and again whenever it has changed, until the client is shut down.
+ *
+ * They are cold, and none of them loses anything by being slow: between two values only the newest counts.
+ */
+package org.farmtally.field
+
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.flow
+
+fun FieldClient.watchSession(): Flow<Session?> = watch(Topic.SESSION, Topic.REFERENCE) { session() }
+
+fun FieldClient.watchReference(): Flow<Reference> = watch(Topic.REFERENCE) { reference() }
+
+fun FieldClient.watchToday(centre: String, date: String? = null): Flow<Today> =
+    watch(Topic.DELIVERIES, Topic.LOADS, Topic.SYNC) { today(centre, date) }
+
+fun FieldClient.watchDeliveries(query: DeliveryQuery): Flow<DeliveryPage> =
+    watch(Topic.DELIVERIES, Topic.SYNC) { deliveries(query) }
+
+fun FieldClient.watchDelivery(deliveryId: DeliveryId): Flow<DeliveryView> =
+    watch(Topic.DELIVERIES, Topic.INBOX, Topic.SYNC) { delivery(deliveryId) }
+
+fun FieldClient.watchFarmers(centre: String, text: String, limit: UInt = 50u): Flow<List<FarmerRow>> =
+    watch(Topic.FARMERS) { farmers(centre, text, limit) }
+
+fun FieldClient.watchFarmer(farmerId: FarmerId): Flow<FarmerView> =
+    watch(Topic.FARMERS, Topic.INBOX, Topic.SYNC) { farmer(farmerId) }
+
+fun FieldClient.watchLoad(loadId: LoadId): Flow<LoadView> =
+    watch(Topic.LOADS, Topic.INBOX, Topic.SYNC) { load(loadId) }
+
+fun FieldClient.watchInbox(): Flow<InboxPage> = watch(Topic.INBOX) { inbox() }
+
+fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncStatus() }
+
+private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
+    var after = 0uL
+    try {
+        while (true) {
+            val event = nextEvent(after) ?: break
+            after = event.sequence
+            if (event.topics.any(topics::contains)) emit(read())
+        }
+    } catch (_: FieldException.ShutDown) {
+        // Between an event and its reading the client was shut down.
+    }
+}.distinctUntilChanged()

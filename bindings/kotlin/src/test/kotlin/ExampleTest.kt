@@ -1,0 +1,92 @@
+package org.farmtally.field.tests
+
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.SharingStarted.Companion.WhileSubscribed
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.stateIn
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import org.farmtally.field.Basis
+import org.farmtally.field.Choice
+import org.farmtally.field.DeliveryEdit
+import org.farmtally.field.DeliveryView
+import org.farmtally.field.FieldClient
+import org.farmtally.field.FieldException
+import org.farmtally.field.Grams
+import org.farmtally.field.InboxItem
+import org.farmtally.field.InboxKind
+import org.farmtally.field.Lifecycle
+import org.farmtally.field.ResolveOption
+import org.farmtally.field.StartDraft
+import org.farmtally.field.watchInbox
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+
+/** Stands in for Android's, which the JVM does not have. */
+open class ViewModel {
+    val viewModelScope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+}
+
+// The example of the README begins here.
+class DeliveryViewModel(private val client: FieldClient) : ViewModel() {
+    val delivery = MutableStateFlow<DeliveryView?>(null)
+    val trouble = MutableStateFlow<FieldException?>(null) // Confirm: ask, then record(codes)
+    val inbox = client.watchInbox().stateIn(viewModelScope, WhileSubscribed(5_000), null)
+
+    fun start(input: StartDraft) = act { delivery.value = client.startDraft(input) }
+    fun addBag(weight: String) = change { editDraft(it, listOf(DeliveryEdit.AddBag(weight))) }
+    fun record(accept: List<String> = emptyList()) = change { recordDelivery(it, accept) }
+    fun sync() = act { client.sync() }
+    fun settle(item: InboxItem, option: ResolveOption) = act { client.resolve(item.basis, Choice(option.optionId)) }
+
+    private fun change(write: suspend FieldClient.(Basis) -> DeliveryView) = act {
+        val shown = delivery.value ?: return@act
+        delivery.value = try { client.write(shown.basis) } catch (e: FieldException.Stale) { client.delivery(shown.deliveryId) }
+    }
+
+    private fun act(block: suspend () -> Unit) = viewModelScope.launch {
+        try { block() } catch (e: FieldException) { trouble.value = e }
+    }
+}
+// And ends here.
+
+class ExampleTest {
+    @Test
+    fun `the example weighs, asks, records, and settles what stands against each other`() = Server().start().use { server ->
+        Market(server).use { market -> runBlocking { plays(market) } }
+    }
+
+    private suspend fun plays(market: Market) {
+        val (asha, ravi) = listOf(market.hires("Asha", "dispatcher"), market.hires("Ravi", "dispatcher"))
+        val loads = listOf(asha.opens("KA07A1111"), asha.opens("KA07A2222"))
+        val model = DeliveryViewModel(asha.client)
+        model.start(StartDraft("KOLAR", "TOMATO", asha.registers("Lakshmi Devi").farmerId)).join()
+        for (weight in listOf("20.5", "abc", "5")) model.addBag(weight).join()
+        assertEquals("weight", (model.trouble.value as FieldException.Invalid).field)
+        model.record().join()
+        val asked = model.trouble.value as FieldException.Confirm
+        assertEquals(listOf("uncommon_bag_weight"), asked.checks.map { it.code })
+        model.record(asked.codes).join()
+        val recorded = checkNotNull(model.delivery.value)
+        assertEquals(Lifecycle.RECORDED to Grams(25_500), recorded.lifecycle to recorded.totals.grossG)
+
+        model.sync().join()
+        ravi.client.sync()
+        for ((person, load) in listOf(asha, ravi) zip loads) {
+            val shown = person.client.delivery(recorded.deliveryId)
+            person.client.amendDelivery(shown.basis, MISTYPED, listOf(DeliveryEdit.SetLoad(load.loadId)))
+        }
+        ravi.client.sync()
+        model.sync().join()
+        val page = model.inbox.filterNotNull().first { page -> page.items.any { it.kind == InboxKind.CONFLICT } }
+        val conflict = page.items.first { it.kind == InboxKind.CONFLICT }
+        model.settle(conflict, conflict.options.last()).join()
+        model.inbox.filterNotNull().first { it.items.isEmpty() }
+        model.viewModelScope.cancel()
+    }
+}
