@@ -1,0 +1,98 @@
+//! Names: what a Rust item is called in Dart.
+//!
+//! Owns the case conventions, the escape of words that Dart or the generated code needs (a trailing `_`), and the change of
+//! `…Error` to `…Exception`. Does not own collisions: `refusals.rs` finds them.
+
+use heck::{ToLowerCamelCase, ToUpperCamelCase};
+
+/// Words that cannot be the name of a value, and the built-in types that the code around it needs.
+const RESERVED_WORDS: &[&str] = &[
+    "abstract", "as", "assert", "async", "await", "base", "bool", "break", "case", "catch", "class", "const", "continue",
+    "covariant", "default", "deferred", "do", "double", "dynamic", "else", "enum", "export", "extends", "extension",
+    "external", "factory", "false", "final", "finally", "for", "get", "hide", "if", "implements", "import", "in", "int",
+    "interface", "is", "late", "library", "mixin", "new", "null", "num", "on", "operator", "part", "required", "rethrow",
+    "return", "sealed", "set", "show", "static", "super", "switch", "sync", "this", "throw", "true", "try", "type",
+    "typedef", "var", "void", "when", "while", "with", "yield",
+];
+
+/// Members that every Dart object, and every generated one, has already.
+const RESERVED_MEMBERS: &[&str] = &["compareTo", "dispose", "hashCode", "noSuchMethod", "runtimeType", "toString"];
+
+/// What every Dart enum has already.
+const RESERVED_VALUES: &[&str] = &["index", "values"];
+
+/// Types that generated code uses by these names.
+const RESERVED_TYPES: &[&str] = &[
+    "ArgumentError", "BigInt", "ByteData", "CallCancelled", "CancelToken", "Comparable", "Completer", "DateTime", "Duration",
+    "Exception", "Finalizer", "Function", "Future", "Iterable", "LibraryException", "List", "Map", "MapEntry", "Object",
+    "RangeError", "RustPanic", "Set", "StateError", "String", "Uint8List",
+];
+
+fn escaped(name: String, reserved: &[&[&str]]) -> String {
+    if reserved.iter().any(|words| words.contains(&name.as_str())) { name + "_" } else { name }
+}
+
+/// A function, or an argument.
+pub(super) fn value(name: &str) -> String {
+    escaped(name.to_lower_camel_case(), &[RESERVED_WORDS])
+}
+
+/// A method or field of a class.
+pub(super) fn member(name: &str) -> String {
+    escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS])
+}
+
+/// A value of a Dart enum.
+pub(super) fn enum_value(name: &str) -> String {
+    escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS, RESERVED_VALUES])
+}
+
+/// A class.
+pub(super) fn class(name: &str) -> String {
+    escaped(name.to_upper_camel_case(), &[RESERVED_TYPES])
+}
+
+/// A class that is thrown.
+pub(super) fn exception(name: &str) -> String {
+    let name = name.to_upper_camel_case();
+    let stem = name.strip_suffix("Error").filter(|stem| !stem.is_empty());
+    escaped(stem.map(|stem| format!("{stem}Exception")).unwrap_or(name), &[RESERVED_TYPES])
+}
+
+/// The field of a variant, by its place if it has no name.
+pub(super) fn field(name: &str, index: usize) -> String {
+    if name.is_empty() { format!("v{}", index + 1) } else { member(name) }
+}
+
+/// The class of a variant.
+pub(super) fn variant(class: &str, variant: &str) -> String {
+    format!("{class}{}", variant.to_upper_camel_case())
+}
+
+/// Documentation, each line at `indent`.
+pub(super) fn docs(text: Option<&str>, indent: &str) -> String {
+    text.into_iter()
+        .flat_map(str::lines)
+        .map(|line| format!("{indent}/// {}", line.trim_end()).trim_end().to_owned() + "\n")
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_dart() {
+        for (rust, dart) in
+            [("shut_down", "shutDown"), ("class", "class_"), ("in_", "in_"), ("gross_g", "grossG"), ("dispose", "dispose")]
+        {
+            assert_eq!(value(rust), dart);
+        }
+        assert_eq!(member("hash_code"), "hashCode_");
+        assert_eq!(enum_value("Index"), "index_");
+        assert_eq!(class("Duration"), "Duration_");
+        assert_eq!(exception("FieldError"), "FieldException");
+        assert_eq!(exception("Error"), "Error");
+        assert_eq!(exception("Failure"), "Failure");
+    }
+}
