@@ -15,6 +15,8 @@
 
 mod dart;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
@@ -62,7 +64,17 @@ enum Language {
     Dart,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let Command::Generate { source, language, out_dir, no_format, config, crate_name, metadata_no_deps } =
         Arguments::parse().command;
     for language in language {

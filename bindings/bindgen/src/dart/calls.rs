@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use uniffi_bindgen::interface::{
-    Argument, AsType, Callable, Constructor, FfiFunction, FfiType, Function, Method, Type, UniffiTraitMethods,
+    Argument, AsType, Callable, FfiFunction, FfiType, Function, Method, Type, UniffiTraitMethods,
 };
 
 use super::Module;
@@ -220,28 +220,22 @@ impl Module<'_> {
             callables.extend(object.methods().into_iter().map(|it| it as &dyn Callable));
         }
         for record in self.ci.record_definitions() {
-            callables.extend(record.constructors().iter().map(|it| it as &dyn Callable));
             callables.extend(record.methods().iter().map(|it| it as &dyn Callable));
         }
         for it in self.ci.enum_definitions() {
-            callables.extend(it.constructors().iter().map(|it| it as &dyn Callable));
             callables.extend(it.methods().iter().map(|it| it as &dyn Callable));
         }
         callables
     }
 
-    /// Constructors and methods of a record or enum: `this` crosses by value.
+    /// Methods of a record or enum: `this` crosses by value.
     pub(super) fn value_members(
         &self,
         ty: &Type,
-        constructors: &[Constructor],
         methods: &[Method],
         traits: &UniffiTraitMethods,
     ) -> String {
         let mut text = String::new();
-        for constructor in constructors {
-            text += &self.function_as("static ", &names::member(constructor.name()), constructor, None, "  ");
-        }
         let this = self.lower(ty, "this");
         for method in methods {
             text += &self.function(&names::member(method.name()), method, Some(&this), "  ");

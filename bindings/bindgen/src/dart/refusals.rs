@@ -76,12 +76,10 @@ impl Module<'_> {
         }
         for record in self.ci.record_definitions() {
             let path = |name: &str| format!("{}.{name}", record.name());
-            paths.extend(record.constructors().iter().map(|it| (path(it.name()), it as &dyn Callable)));
             paths.extend(record.methods().iter().map(|it| (path(it.name()), it as &dyn Callable)));
         }
         for it in self.ci.enum_definitions() {
             let path = |name: &str| format!("{}.{name}", it.name());
-            paths.extend(it.constructors().iter().map(|it| (path(it.name()), it as &dyn Callable)));
             paths.extend(it.methods().iter().map(|it| (path(it.name()), it as &dyn Callable)));
         }
         paths
@@ -124,8 +122,7 @@ impl Module<'_> {
             let fields = record.fields().iter().enumerate();
             let fields = fields.map(|(index, it)| (names::field(it.name(), index), it.name()));
             let methods = record.methods().iter().map(|it| (names::member(it.name()), it.name()));
-            let constructors = record.constructors().iter().map(|it| (names::member(it.name()), it.name()));
-            refusals.collisions(&format!("{}.", record.name()), fields.chain(methods).chain(constructors));
+            refusals.collisions(&format!("{}.", record.name()), fields.chain(methods));
         }
         self.refuse_variant_names(refusals, ci.enum_definitions());
     }

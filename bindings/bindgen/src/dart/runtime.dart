@@ -394,8 +394,8 @@ int _hash(Object? a) => switch (a) {
 
 // A handle that Dart owns: freed once, by dispose or after the object is unreachable.
 final class _Handle {
-  _Handle(Object owner, this._type, this._value, this._clone, this._free) {
-    _finalizer.attach(owner, (_value, _free), detach: this);
+  _Handle(Object owner, this._type, int value, this._clone, this._free) : _value = value {
+    _finalizer.attach(owner, (value, _free), detach: this);
   }
 
   static final _finalizer = Finalizer<(int, void Function(int, _Status))>((handle) {
