@@ -73,7 +73,13 @@ impl Module<'_> {
     }
 
     /// The expression that makes the call. `receiver` is the object as its C function takes it.
-    pub(super) fn call(&self, callable: &dyn Callable, receiver: Option<&str>, values: &[String], token: &str) -> String {
+    pub(super) fn call(
+        &self,
+        callable: &dyn Callable,
+        receiver: Option<&str>,
+        values: &[String],
+        token: &str,
+    ) -> String {
         let mut lent = Vec::new();
         let mut arguments: Vec<String> = receiver.into_iter().map(ToOwned::to_owned).collect();
         for (argument, value) in callable.arguments().iter().zip(values) {
@@ -229,12 +235,7 @@ impl Module<'_> {
     }
 
     /// Methods of a record or enum: `this` crosses by value.
-    pub(super) fn value_members(
-        &self,
-        ty: &Type,
-        methods: &[Method],
-        traits: &UniffiTraitMethods,
-    ) -> String {
+    pub(super) fn value_members(&self, ty: &Type, methods: &[Method], traits: &UniffiTraitMethods) -> String {
         let mut text = String::new();
         let this = self.lower(ty, "this");
         for method in methods {

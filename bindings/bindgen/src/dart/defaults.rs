@@ -132,7 +132,9 @@ impl Module<'_> {
             | Type::Int32
             | Type::UInt64
             | Type::Int64 => Default::constant("0"),
-            Type::Record { name, .. } if self.has_only_defaults(name) => Default::variable(format!("{}()", self.class(name))),
+            Type::Record { name, .. } if self.has_only_defaults(name) => {
+                Default::variable(format!("{}()", self.class(name)))
+            }
             Type::Record { .. } => Default::refused("the record has fields without a default"),
             _ => Default::refused("Dart has no default for the type"),
         }

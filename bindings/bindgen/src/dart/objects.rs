@@ -18,7 +18,8 @@ impl Module<'_> {
         }
         let class = self.class(object.name());
         let traits = object.uniffi_trait_methods();
-        let comparable = if traits.ord_cmp.is_some() { format!(" implements Comparable<{class}>") } else { String::new() };
+        let comparable =
+            if traits.ord_cmp.is_some() { format!(" implements Comparable<{class}>") } else { String::new() };
         let mut text = format!(
             "\n{}@pragma('vm:isolate-unsendable')\nfinal class {class}{comparable} {{\n{}",
             names::docs(object.docstring(), ""),
@@ -67,7 +68,9 @@ impl Module<'_> {
         let mut text = String::new();
         if let Some(method) = traits.display_fmt.as_ref().or(traits.debug_fmt.as_ref()) {
             let call = self.call(method, Some(RECEIVER), &[], "");
-            text += &format!("\n  @override\n  String toString() => _handle.isDisposed ? '{class}, disposed of' : {call};\n");
+            text += &format!(
+                "\n  @override\n  String toString() => _handle.isDisposed ? '{class}, disposed of' : {call};\n"
+            );
         }
         if let Some(method) = &traits.eq_eq {
             let call = self.call(method, Some(RECEIVER), &other, "");

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uniffi_bindgen::interface::{AsType, Callable, Enum, Field, Method, Type};
+use uniffi_bindgen::interface::{AsType, Callable, Enum, Field, Method, Record, Type, Variant};
 
 use super::Module;
 use super::names;
@@ -108,7 +108,9 @@ impl Module<'_> {
                 refusals.collisions(&format!("{}.", it.name()), values.chain(methods));
             } else {
                 let class = self.class(it.name());
-                top.extend(it.variants().iter().map(|variant| (names::variant(&class, variant.name()), variant.name())));
+                top.extend(
+                    it.variants().iter().map(|variant| (names::variant(&class, variant.name()), variant.name())),
+                );
             }
         }
         refusals.collisions("", top);
@@ -182,10 +184,16 @@ impl Module<'_> {
         for method in methods {
             let path = format!("{item}.{}", method.name());
             if !method.is_async() && method.return_type().is_some() {
-                refusals.add(&path, "Dart cannot answer a thread of Rust at once: make the method async, or let it return nothing");
+                refusals.add(
+                    &path,
+                    "Dart cannot answer a thread of Rust at once: make the method async, or let it return nothing",
+                );
             }
             if !method.is_async() && method.throws_type().is_some() {
-                refusals.add(&path, "Rust does not wait for a method that returns nothing, so it cannot throw: make it async");
+                refusals.add(
+                    &path,
+                    "Rust does not wait for a method that returns nothing, so it cannot throw: make it async",
+                );
             }
             if method.throws_type().is_some_and(|ty| self.is_text_error(ty)) {
                 refusals.add(&path, "only the text of a flat error crosses, and cannot be turned back into one");
@@ -227,11 +235,11 @@ impl Module<'_> {
                 Type::Custom { builtin, .. } => open.push((**builtin).clone()),
                 Type::Record { name, .. } => {
                     let record = self.ci.get_record_definition(name);
-                    open.extend(record.into_iter().flat_map(|it| it.fields()).map(AsType::as_type));
+                    open.extend(record.into_iter().flat_map(Record::fields).map(AsType::as_type));
                 }
                 Type::Enum { name, .. } => {
-                    let variants = self.ci.get_enum_definition(name).into_iter().flat_map(|it| it.variants());
-                    open.extend(variants.flat_map(|it| it.fields()).map(AsType::as_type));
+                    let variants = self.ci.get_enum_definition(name).into_iter().flat_map(Enum::variants);
+                    open.extend(variants.flat_map(Variant::fields).map(AsType::as_type));
                 }
                 _ => {}
             }
@@ -262,7 +270,8 @@ fn refuse_type(refusals: &mut Refusals, item: &str, ty: &Type) {
                     Type::Bytes | Type::Sequence { .. } | Type::Map { .. } | Type::Set { .. } | Type::Optional { .. }
                 ) =>
             {
-                refusals.add(item, "Dart compares lists, maps and sets by identity, so they cannot be keys or in a set");
+                refusals
+                    .add(item, "Dart compares lists, maps and sets by identity, so they cannot be keys or in a set");
             }
             _ => {}
         }

@@ -7,9 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use uniffi_bindgen::interface::{
-    AsType, Callable, CallbackInterface, FfiCallbackFunction, FfiType, Method, Object,
-};
+use uniffi_bindgen::interface::{AsType, Callable, CallbackInterface, FfiCallbackFunction, FfiType, Method, Object};
 
 use super::Module;
 use super::calls::future_name;
@@ -28,8 +26,11 @@ impl Module<'_> {
         let mut lower = String::new();
         let mut rust = format!("throw StateError('a {class} is never implemented in Rust')");
         if has_rust(*object.imp()) {
-            let members = self.handle_members(&rust_class, object).replace("  void dispose", "  @override\n  void dispose");
-            text += &format!("\n@pragma('vm:isolate-unsendable')\nfinal class {rust_class} implements {class} {{\n{members}");
+            let members =
+                self.handle_members(&rust_class, object).replace("  void dispose", "  @override\n  void dispose");
+            text += &format!(
+                "\n@pragma('vm:isolate-unsendable')\nfinal class {rust_class} implements {class} {{\n{members}"
+            );
             for method in &methods {
                 text += &self.plain_method(*method, &names::member(method.name()), RECEIVER);
             }
@@ -73,8 +74,7 @@ int _lower{class}({class} v) {{
     }
 
     fn interface(&self, class: &str, docstring: Option<&str>, methods: &[&Method], more: &str) -> String {
-        let mut text =
-            format!("\n{}abstract class {class} {{\n  const {class}();\n", names::docs(docstring, ""));
+        let mut text = format!("\n{}abstract class {class} {{\n  const {class}();\n", names::docs(docstring, ""));
         for method in methods {
             let result = self.result_type(method.return_type());
             let result = if method.is_async() { format!("Future<{result}>") } else { result };
@@ -95,15 +95,10 @@ int _lower{class}({class} v) {{
         for (_, method) in methods {
             let name = format!("_call{class}{}", names::variant("", method.name()));
             let (native_types, parameters, values) = self.listener_parameters(method);
-            entries += &format!(
-                "  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n",
-                native_types.join(", ")
-            );
-            let call = format!(
-                "_foreignObject<{class}>(handle).{}({})",
-                names::member(method.name()),
-                values.join(", ")
-            );
+            entries +=
+                &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));
+            let call =
+                format!("_foreignObject<{class}>(handle).{}({})", names::member(method.name()), values.join(", "));
             text += &if method.is_async() {
                 self.answer(&name, method, &parameters, &call)
             } else {

@@ -119,13 +119,9 @@ impl Module<'_> {
     pub(super) fn lower(&self, ty: &Type, value: &str) -> String {
         match ty {
             Type::Int64 | Type::Float32 | Type::Float64 => value.into(),
-            Type::UInt8
-            | Type::Int8
-            | Type::UInt16
-            | Type::Int16
-            | Type::UInt32
-            | Type::Int32
-            | Type::UInt64 => format!("_{}({value})", builtin(ty).unwrap_or_default().to_lowercase()),
+            Type::UInt8 | Type::Int8 | Type::UInt16 | Type::Int16 | Type::UInt32 | Type::Int32 | Type::UInt64 => {
+                format!("_{}({value})", builtin(ty).unwrap_or_default().to_lowercase())
+            }
             Type::Boolean => format!("({value} ? 1 : 0)"),
             Type::String => format!("_lowerString({value})"),
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {

@@ -117,8 +117,7 @@ impl Module<'_> {
             .iter()
             .map(|variant| format!("{}  {}", names::docs(variant.docstring(), "  "), names::enum_value(variant.name())))
             .collect();
-        let members =
-            self.value_members(&it.as_type(), it.methods(), &it.uniffi_trait_methods());
+        let members = self.value_members(&it.as_type(), it.methods(), &it.uniffi_trait_methods());
         let end = if members.is_empty() { ",\n".into() } else { format!(";\n{members}") };
         format!(
             "\n{}enum {class} {{\n{}{end}}}\n\n{class} _read{class}(_Reader r) => {class}.values[_readI32(r) - 1];\n
