@@ -45,6 +45,10 @@ kotlin:
 python:
     tests/run python
 
+# Generate Dart and test the generator; fetches a 32-bit Dart VM if there is no `dart`
+dart:
+    tests/run dart
+
 # Check licences, sources and known faults of the dependencies
 deny:
     tests/run deny
