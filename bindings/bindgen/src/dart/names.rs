@@ -5,117 +5,26 @@
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 
-/// Words that cannot be the name of a value, and the built-in types that the code around it needs.
-const RESERVED_WORDS: &[&str] = &[
-    "abstract",
-    "as",
-    "assert",
-    "async",
-    "await",
-    "base",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "class",
-    "const",
-    "continue",
-    "covariant",
-    "default",
-    "deferred",
-    "do",
-    "double",
-    "dynamic",
-    "else",
-    "enum",
-    "export",
-    "extends",
-    "extension",
-    "external",
-    "factory",
-    "false",
-    "final",
-    "finally",
-    "for",
-    "get",
-    "hide",
-    "if",
-    "implements",
-    "import",
-    "in",
-    "int",
-    "interface",
-    "is",
-    "late",
-    "library",
-    "mixin",
-    "new",
-    "null",
-    "num",
-    "on",
-    "operator",
-    "part",
-    "required",
-    "rethrow",
-    "return",
-    "sealed",
-    "set",
-    "show",
-    "static",
-    "super",
-    "switch",
-    "sync",
-    "this",
-    "throw",
-    "true",
-    "try",
-    "type",
-    "typedef",
-    "var",
-    "void",
-    "when",
-    "while",
-    "with",
-    "yield",
-];
+/// Words that cannot be the name of a value, and the types, functions and annotations that the code around it needs.
+const RESERVED_WORDS: &str = "abstract as assert async await base bool break case catch class const continue covariant default deferred do \
+    double dynamic else enum export extends extension external factory false final finally for get hide identical \
+    if implements import in int interface is late library mixin new null num on operator override part pragma \
+    required rethrow return sealed set show static super switch sync this throw true try type typedef var void \
+    when while with yield";
 
 /// Members that every Dart object, and every generated one, has already.
-const RESERVED_MEMBERS: &[&str] = &["compareTo", "dispose", "hashCode", "noSuchMethod", "runtimeType", "toString"];
+const RESERVED_MEMBERS: &str = "compareTo dispose hashCode noSuchMethod runtimeType toString";
 
 /// What every Dart enum has already.
-const RESERVED_VALUES: &[&str] = &["index", "values"];
+const RESERVED_VALUES: &str = "index values";
 
 /// Types that generated code uses by these names.
-const RESERVED_TYPES: &[&str] = &[
-    "ArgumentError",
-    "BigInt",
-    "ByteData",
-    "CallCancelled",
-    "CancelToken",
-    "Comparable",
-    "Completer",
-    "DateTime",
-    "Duration",
-    "Exception",
-    "Finalizer",
-    "Function",
-    "Future",
-    "Iterable",
-    "LibraryException",
-    "List",
-    "Map",
-    "MapEntry",
-    "Object",
-    "RangeError",
-    "RustPanic",
-    "Set",
-    "StateError",
-    "String",
-    "Uint8List",
-];
+const RESERVED_TYPES: &str = "ArgumentError BigInt ByteData CallCancelled CancelToken Comparable Completer DateTime Duration Exception \
+    Finalizer Function Future Iterable LibraryException List Map MapEntry Object RangeError RustPanic Set \
+    StateError String Uint8List";
 
-fn escaped(name: String, reserved: &[&[&str]]) -> String {
-    if reserved.iter().any(|words| words.contains(&name.as_str())) { name + "_" } else { name }
+fn escaped(name: String, reserved: &[&str]) -> String {
+    if reserved.iter().any(|words| words.split(' ').any(|word| word == name)) { name + "_" } else { name }
 }
 
 /// A function, or an argument.
@@ -178,6 +87,7 @@ mod tests {
         ] {
             assert_eq!(value(rust), dart);
         }
+        assert_eq!(value("override"), "override_");
         assert_eq!(member("hash_code"), "hashCode_");
         assert_eq!(enum_value("Index"), "index_");
         assert_eq!(class("Duration"), "Duration_");

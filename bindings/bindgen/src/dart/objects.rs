@@ -40,7 +40,7 @@ impl Module<'_> {
         }
         text += &self.trait_members(&class, &traits);
         text += &format!(
-            "}}\n\nint _lower{class}({class} v) => v._handle.clone();\n\n{class} _lift{class}(int handle) => {class}._(handle);\n"
+            "}}\n\nint _lower${class}({class} v) => v._handle.clone();\n\n{class} _lift${class}(int handle) => {class}._(handle);\n"
         );
         text
     }

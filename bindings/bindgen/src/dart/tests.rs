@@ -13,8 +13,12 @@ fn dart(udl: &str) -> String {
     let mut ci = ComponentInterface::from_webidl(udl, "sample").unwrap();
     ci.derive_ffi_funcs().unwrap();
     // In an interface definition, an error written as an enum is a flat one.
-    let text_errors: BTreeSet<String> =
-        ci.enum_definitions().iter().filter(|it| udl.contains(&format!("[Error]\nenum {}", it.name()))).map(|it| it.name().into()).collect();
+    let text_errors: BTreeSet<String> = ci
+        .enum_definitions()
+        .iter()
+        .filter(|it| udl.contains(&format!("[Error]\nenum {}", it.name())))
+        .map(|it| it.name().into())
+        .collect();
     let module = Module { ci: &ci, config: Config::default(), text_errors, library: None };
     module.render().unwrap_or_else(|error| error.to_string())
 }
@@ -37,7 +41,11 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "Source.next",
             "Dart cannot answer a thread of Rust at once",
         ),
-        ("namespace sample {}; callback interface Source { string next(); };", "Source.next", "Dart cannot answer a thread"),
+        (
+            "namespace sample {}; callback interface Source { string next(); };",
+            "Source.next",
+            "Dart cannot answer a thread",
+        ),
         (
             "namespace sample {}; [Error] interface E { A(u32 x); }; callback interface Source { [Throws=E] void note(); };",
             "Source.note",
@@ -91,7 +99,11 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
         ),
         ("namespace sample { void do_it(); void doIt(); };", "do_it", "is called `doIt` in Dart, as is `doIt`"),
         ("namespace sample { void f(u32 a_b, u32 aB); };", "f, argument aB", "is called `aB` in Dart, as is `a_b`"),
-        ("namespace sample { [Async] void f(u32 cancel_token); };", "f, argument cancel_token", "the token that cancels"),
+        (
+            "namespace sample { [Async] void f(u32 cancel_token); };",
+            "f, argument cancel_token",
+            "the token that cancels",
+        ),
         ("namespace sample {}; dictionary Pair { u32 a_b; u32 aB; };", "Pair.aB", "as is `a_b`"),
         ("namespace sample {}; enum Kind { \"a_b\", \"AB\", \"aB\" };", "Kind.aB", "as is `a_b`"),
         (
@@ -99,7 +111,11 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "Round",
             "is called `FormRound` in Dart, as is `FormRound`",
         ),
-        ("namespace sample {}; dictionary SampleLibrary { u32 a; };", "SampleLibrary", "the class that loads the library"),
+        (
+            "namespace sample {}; dictionary SampleLibrary { u32 a; };",
+            "SampleLibrary",
+            "the class that loads the library",
+        ),
     ] {
         let found = refusal(udl);
         assert!(found.starts_with(&format!("{item}: ")) && found.contains(reason), "{udl}\n{found}");

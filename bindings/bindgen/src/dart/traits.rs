@@ -19,7 +19,7 @@ impl Module<'_> {
     /// A trait object that Dart implements, and Rust perhaps too.
     pub(super) fn foreign_trait(&self, object: &Object) -> String {
         let class = self.class(object.name());
-        let rust_class = format!("_Rust{class}");
+        let rust_class = format!("_Rust${class}");
         let methods = object.methods();
         let dispose = "\n  /// Frees the Rust object if this is one; for an implementation in Dart there is nothing to do.\n  void dispose() {}\n";
         let mut text = self.interface(&class, object.docstring(), &methods, dispose);
@@ -40,12 +40,12 @@ impl Module<'_> {
         }
         text += &format!(
             "
-int _lower{class}({class} v) {{
-{lower}  _table{class};
+int _lower${class}({class} v) {{
+{lower}  _table${class};
   return _addForeign(v);
 }}
 
-{class} _lift{class}(int handle) {{
+{class} _lift${class}(int handle) {{
   if (handle.isEven) {rust};
   final object = _foreignObject<{class}>(handle);
   _freeForeign(handle);
@@ -62,12 +62,12 @@ int _lower{class}({class} v) {{
         let mut text = self.interface(&class, interface.docstring(), &interface.methods(), "");
         text += &format!(
             "
-int _lower{class}({class} v) {{
-  _table{class};
+int _lower${class}({class} v) {{
+  _table${class};
   return _addForeign(v);
 }}
 
-{class} _lift{class}(int handle) => _foreignObject<{class}>(handle);
+{class} _lift${class}(int handle) => _foreignObject<{class}>(handle);
 "
         );
         text + &self.table(&class, interface.ffi_init_callback().name(), &interface.vtable_methods())
@@ -93,7 +93,7 @@ int _lower{class}({class} v) {{
         let mut text = String::new();
         let mut entries = String::new();
         for (_, method) in methods {
-            let name = format!("_call{class}{}", names::variant("", method.name()));
+            let name = format!("_call${class}{}", names::variant("", method.name()));
             let (native_types, parameters, values) = self.listener_parameters(method);
             entries +=
                 &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));
@@ -105,7 +105,7 @@ int _lower{class}({class} v) {{
                 format!("\nvoid {name}({}) => {call};\n", parameters.join(", "))
             };
         }
-        format!("{text}\nfinal void _table{class} = _registerTrait(_{init}, [\n{entries}]);\n")
+        format!("{text}\nfinal void _table${class} = _registerTrait(_{init}, [\n{entries}]);\n")
     }
 
     /// The types and parameters of a listener, and the arguments as Dart values.

@@ -125,7 +125,7 @@ impl Module<'_> {
             Type::Boolean => format!("({value} ? 1 : 0)"),
             Type::String => format!("_lowerString({value})"),
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
-                format!("_lower{}({value})", self.class(name))
+                format!("_lower${}({value})", self.class(name))
             }
             Type::Box { inner_type } => self.lower(inner_type, value),
             Type::Custom { name, builtin, .. } => self.lower(builtin, &self.custom_lower(name, value)),
@@ -149,7 +149,7 @@ impl Module<'_> {
             Type::Boolean => format!("{value} != 0"),
             Type::String => format!("_liftString({value})"),
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
-                format!("_lift{}({value})", self.class(name))
+                format!("_lift${}({value})", self.class(name))
             }
             Type::Box { inner_type } => self.lift(inner_type, value),
             Type::Custom { name, builtin, .. } => self.custom_lift(name, &self.lift(builtin, value)),
@@ -161,9 +161,9 @@ impl Module<'_> {
     pub(super) fn reader(&self, ty: &Type) -> String {
         match ty {
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
-                format!("(_Reader r) => _lift{}(_readI64(r))", self.class(name))
+                format!("(_Reader r) => _lift${}(_readI64(r))", self.class(name))
             }
-            Type::Record { name, .. } | Type::Enum { name, .. } => format!("_read{}", self.class(name)),
+            Type::Record { name, .. } | Type::Enum { name, .. } => format!("_read${}", self.class(name)),
             Type::Box { inner_type } => self.reader(inner_type),
             _ if builtin(ty).is_some() => format!("_read{}", builtin(ty).unwrap_or_default()),
             _ => format!("(_Reader r) => {}", self.read(ty)),
@@ -182,7 +182,7 @@ impl Module<'_> {
             Type::Custom { name, builtin, .. } => self.custom_lift(name, &self.read(builtin)),
             Type::Box { inner_type } => self.read(inner_type),
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
-                format!("_lift{}(_readI64(r))", self.class(name))
+                format!("_lift${}(_readI64(r))", self.class(name))
             }
             _ => format!("{}(r)", self.reader(ty)),
         }
@@ -191,7 +191,7 @@ impl Module<'_> {
     /// The function that writes a value into a buffer.
     pub(super) fn writer(&self, ty: &Type) -> String {
         match ty {
-            Type::Record { name, .. } | Type::Enum { name, .. } => format!("_write{}", self.class(name)),
+            Type::Record { name, .. } | Type::Enum { name, .. } => format!("_write${}", self.class(name)),
             Type::Box { inner_type } => self.writer(inner_type),
             _ if builtin(ty).is_some() => format!("_write{}", builtin(ty).unwrap_or_default()),
             _ => format!("(_Writer w, {} v) => {}", self.dart_type(ty), self.write(ty, "v")),
@@ -211,7 +211,7 @@ impl Module<'_> {
             Type::Custom { name, builtin, .. } => self.write(builtin, &self.custom_lower(name, value)),
             Type::Box { inner_type } => self.write(inner_type, value),
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
-                format!("_writeI64(w, _lower{}({value}))", self.class(name))
+                format!("_writeI64(w, _lower${}({value}))", self.class(name))
             }
             _ => format!("{}(w, {value})", self.writer(ty)),
         }

@@ -65,7 +65,7 @@ impl Module<'_> {
         let each = |form: &dyn Fn(&str) -> String, by: &str| {
             members.iter().map(|member| form(&member.name)).collect::<Vec<_>>().join(by)
         };
-        let equal = each(&|name| format!(" && _equal({name}, other.{name})"), "");
+        let equal = each(&|name| format!(" && _equal(this.{name}, other.{name})"), "");
         let hashes = each(&|name| format!(", _hash({name})"), "");
         text += &format!(
             "\n  @override\n  bool operator ==(Object other) => identical(this, other) || other is {class}{equal};\n
@@ -87,7 +87,7 @@ impl Module<'_> {
         let writes: String =
             members.iter().map(|it| format!("  {};\n", self.write(&it.ty, &format!("v.{}", it.name)))).collect();
         format!(
-            "\n{}final class {class} {{\n{}{}}}\n\n{class} _read{class}(_Reader r) => {};\n\nvoid _write{class}(_Writer w, {class} v) {{\n{writes}}}\n",
+            "\n{}final class {class} {{\n{}{}}}\n\n{class} _read${class}(_Reader r) => {};\n\nvoid _write${class}(_Writer w, {class} v) {{\n{writes}}}\n",
             names::docs(record.docstring(), ""),
             self.fields(&class, &members, has_to_string),
             self.value_members(&record.as_type(), record.methods(), &traits),
@@ -120,8 +120,8 @@ impl Module<'_> {
         let members = self.value_members(&it.as_type(), it.methods(), &it.uniffi_trait_methods());
         let end = if members.is_empty() { ",\n".into() } else { format!(";\n{members}") };
         format!(
-            "\n{}enum {class} {{\n{}{end}}}\n\n{class} _read{class}(_Reader r) => {class}.values[_readI32(r) - 1];\n
-void _write{class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
+            "\n{}enum {class} {{\n{}{end}}}\n\n{class} _read${class}(_Reader r) => {class}.values[_readI32(r) - 1];\n
+void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
             names::docs(it.docstring(), ""),
             values.join(",\n"),
         )
@@ -153,8 +153,8 @@ void _write{class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
         }
         format!(
             "\n{}sealed class {class}{} {{\n  const {class}();\n{}}}\n{classes}
-{class} _read{class}(_Reader r) => switch (_readI32(r)) {{\n{reads}  final other => throw StateError('{class} has no variant $other'),\n}};
-\nvoid _write{class}(_Writer w, {class} v) {{\n  switch (v) {{\n{writes}  }}\n}}\n",
+{class} _read${class}(_Reader r) => switch (_readI32(r)) {{\n{reads}  final other => throw StateError('{class} has no variant $other'),\n}};
+\nvoid _write${class}(_Writer w, {class} v) {{\n  switch (v) {{\n{writes}  }}\n}}\n",
             names::docs(it.docstring(), ""),
             if is_error { " implements Exception" } else { "" },
             self.value_members(&it.as_type(), it.methods(), &traits),

@@ -23,19 +23,19 @@ final class Box {
   /// Frees the Rust object now instead of some time after this one is unreachable. Later calls throw a [StateError].
   void dispose() => _handle.dispose();
 
-  factory Box(String label) => _liftBox(_call(($status) => _uniffi_sample_fn_constructor_box_new(_lowerString(label), $status)));
+  factory Box(String label) => _lift$Box(_call(($status) => _uniffi_sample_fn_constructor_box_new(_lowerString(label), $status)));
 
-  static Future<Box> open(String path, {CancelToken? cancelToken}) => _callAsync(() => _uniffi_sample_fn_constructor_box_open(_lowerString(path)), _futureU64, ($value) => _liftBox($value), cancelToken, _readSampleException);
+  static Future<Box> open(String path, {CancelToken? cancelToken}) => _callAsync(() => _uniffi_sample_fn_constructor_box_open(_lowerString(path)), _futureU64, ($value) => _lift$Box($value), cancelToken, _read$SampleException);
 
   /// How many there are.
   int count() => _call(($status) => _uniffi_sample_fn_method_box_count(_handle.clone(), $status));
 
-  Future<Thing> take(String name, {CancelToken? cancelToken}) => _callAsync(() => _uniffi_sample_fn_method_box_take(_handle.clone(), _lowerString(name)), _futureBuffer, ($value) => _lift($value, _readThing), cancelToken, _readSampleException);
+  Future<Thing> take(String name, {CancelToken? cancelToken}) => _callAsync(() => _uniffi_sample_fn_method_box_take(_handle.clone(), _lowerString(name)), _futureBuffer, ($value) => _lift($value, _read$Thing), cancelToken, _read$SampleException);
 }
 
-int _lowerBox(Box v) => v._handle.clone();
+int _lower$Box(Box v) => v._handle.clone();
 
-Box _liftBox(int handle) => Box._(handle);
+Box _lift$Box(int handle) => Box._(handle);
 
 abstract class Source {
   const Source();
@@ -49,8 +49,8 @@ abstract class Source {
 }
 
 @pragma('vm:isolate-unsendable')
-final class _RustSource implements Source {
-  _RustSource._(int handle) {
+final class _Rust$Source implements Source {
+  _Rust$Source._(int handle) {
     _handle = _Handle(this, 'Source', handle, _uniffi_sample_fn_clone_source, _uniffi_sample_fn_free_source);
   }
 
@@ -61,43 +61,43 @@ final class _RustSource implements Source {
   void dispose() => _handle.dispose();
 
   @override
-  Future<Thing> next(Kind kind) => _callAsync(() => _uniffi_sample_fn_method_source_next(_handle.clone(), _lower(kind, _writeKind)), _futureBuffer, ($value) => _lift($value, _readThing), null, _readSampleException);
+  Future<Thing> next(Kind kind) => _callAsync(() => _uniffi_sample_fn_method_source_next(_handle.clone(), _lower(kind, _write$Kind)), _futureBuffer, ($value) => _lift($value, _read$Thing), null, _read$SampleException);
 
   @override
   void note(String text) => _call(($status) => _uniffi_sample_fn_method_source_note(_handle.clone(), _lowerString(text), $status));
 }
 
-int _lowerSource(Source v) {
-  if (v is _RustSource) return v._handle.clone();
-  _tableSource;
+int _lower$Source(Source v) {
+  if (v is _Rust$Source) return v._handle.clone();
+  _table$Source;
   return _addForeign(v);
 }
 
-Source _liftSource(int handle) {
-  if (handle.isEven) return _RustSource._(handle);
+Source _lift$Source(int handle) {
+  if (handle.isEven) return _Rust$Source._(handle);
   final object = _foreignObject<Source>(handle);
   _freeForeign(handle);
   return object;
 }
 
-Future<void> _callSourceNext(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
+Future<void> _call$SourceNext(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
   final result = _ffi.Struct.create<_ResultBuffer>();
   try {
-    final value = await _foreignObject<Source>(handle).next(_lift($a0, _readKind));
-    result.value = _lower(value, _writeThing);
+    final value = await _foreignObject<Source>(handle).next(_lift($a0, _read$Kind));
+    result.value = _lower(value, _write$Thing);
   } on SampleException catch (error) {
-    _fail(result.status, 1, _lower(error, _writeSampleException));
+    _fail(result.status, 1, _lower(error, _write$SampleException));
   } catch (error) {
     _fail(result.status, 2, _lowerString('$error'));
   }
   complete.asFunction<void Function(int, _ResultBuffer)>()(data, result);
 }
 
-void _callSourceNote(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
+void _call$SourceNote(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
 
-final void _tableSource = _registerTrait(_uniffi_sample_fn_init_callback_vtable_source, [
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_callSourceNext),
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_callSourceNote),
+final void _table$Source = _registerTrait(_uniffi_sample_fn_init_callback_vtable_source, [
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNext),
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNote),
 ]);
 
 /// Something with a name.
@@ -113,7 +113,7 @@ final class Thing {
   final Uint8List? picture;
 
   @override
-  bool operator ==(Object other) => identical(this, other) || other is Thing && _equal(name, other.name) && _equal(weightG, other.weightG) && _equal(kinds, other.kinds) && _equal(picture, other.picture);
+  bool operator ==(Object other) => identical(this, other) || other is Thing && _equal(this.name, other.name) && _equal(this.weightG, other.weightG) && _equal(this.kinds, other.kinds) && _equal(this.picture, other.picture);
 
   @override
   int get hashCode => Object.hashAll([Thing, _hash(name), _hash(weightG), _hash(kinds), _hash(picture)]);
@@ -122,12 +122,12 @@ final class Thing {
   String toString() => 'Thing(name: $name, weightG: $weightG, kinds: $kinds, picture: $picture)';
 }
 
-Thing _readThing(_Reader r) => Thing(name: _readString(r), weightG: _readU64(r), kinds: _readList(r, _readKind), picture: _readOptional(r, _readBytes));
+Thing _read$Thing(_Reader r) => Thing(name: _readString(r), weightG: _readU64(r), kinds: _readList(r, _read$Kind), picture: _readOptional(r, _readBytes));
 
-void _writeThing(_Writer w, Thing v) {
+void _write$Thing(_Writer w, Thing v) {
   _writeString(w, v.name);
   _writeU64(w, v.weightG);
-  _writeAll(w, v.kinds, _writeKind);
+  _writeAll(w, v.kinds, _write$Kind);
   _writeOptional(w, v.picture, _writeBytes);
 }
 
@@ -154,7 +154,7 @@ final class FormCircle extends Form {
   final double radius;
 
   @override
-  bool operator ==(Object other) => identical(this, other) || other is FormCircle && _equal(radius, other.radius);
+  bool operator ==(Object other) => identical(this, other) || other is FormCircle && _equal(this.radius, other.radius);
 
   @override
   int get hashCode => Object.hashAll([FormCircle, _hash(radius)]);
@@ -163,13 +163,13 @@ final class FormCircle extends Form {
   String toString() => 'FormCircle(radius: $radius)';
 }
 
-Form _readForm(_Reader r) => switch (_readI32(r)) {
+Form _read$Form(_Reader r) => switch (_readI32(r)) {
   1 => const FormEmpty(),
   2 => FormCircle(radius: _readF64(r)),
   final other => throw StateError('Form has no variant $other'),
 };
 
-void _writeForm(_Writer w, Form v) {
+void _write$Form(_Writer w, Form v) {
   switch (v) {
     case FormEmpty():
       _writeI32(w, 1);
@@ -184,9 +184,9 @@ enum Kind {
   narrow,
 }
 
-Kind _readKind(_Reader r) => Kind.values[_readI32(r) - 1];
+Kind _read$Kind(_Reader r) => Kind.values[_readI32(r) - 1];
 
-void _writeKind(_Writer w, Kind v) => _writeI32(w, v.index + 1);
+void _write$Kind(_Writer w, Kind v) => _writeI32(w, v.index + 1);
 
 sealed class SampleException implements Exception {
   const SampleException();
@@ -198,7 +198,7 @@ final class SampleExceptionMissing extends SampleException {
   final String name;
 
   @override
-  bool operator ==(Object other) => identical(this, other) || other is SampleExceptionMissing && _equal(name, other.name);
+  bool operator ==(Object other) => identical(this, other) || other is SampleExceptionMissing && _equal(this.name, other.name);
 
   @override
   int get hashCode => Object.hashAll([SampleExceptionMissing, _hash(name)]);
@@ -220,13 +220,13 @@ final class SampleExceptionBroken extends SampleException {
   String toString() => 'SampleExceptionBroken()';
 }
 
-SampleException _readSampleException(_Reader r) => switch (_readI32(r)) {
+SampleException _read$SampleException(_Reader r) => switch (_readI32(r)) {
   1 => SampleExceptionMissing(name: _readString(r)),
   2 => const SampleExceptionBroken(),
   final other => throw StateError('SampleException has no variant $other'),
 };
 
-void _writeSampleException(_Writer w, SampleException v) {
+void _write$SampleException(_Writer w, SampleException v) {
   switch (v) {
     case SampleExceptionMissing():
       _writeI32(w, 1);
@@ -241,7 +241,7 @@ extension type const Label(String value) {}
 /// Adds two numbers.
 int add(int left, {int right = 1}) => _call(($status) => _uniffi_sample_fn_func_add(_u32(left), _u32(right), $status));
 
-String shown(Thing thing, Form? form) => _liftString(_call(($status) => _uniffi_sample_fn_func_shown(_lower(thing, _writeThing), _lower(form, (_Writer w, Form? v) => _writeOptional(w, v, _writeForm)), $status), _readSampleException));
+String shown(Thing thing, Form? form) => _liftString(_call(($status) => _uniffi_sample_fn_func_shown(_lower(thing, _write$Thing), _lower(form, (_Writer w, Form? v) => _writeOptional(w, v, _write$Form)), $status), _read$SampleException));
 
 /// The native library. It is loaded with the first call if [load] was not called before.
 abstract final class SampleLibrary {
