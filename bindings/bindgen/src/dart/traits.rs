@@ -171,7 +171,7 @@ Future<void> {name}({}) async {{
         let interfaces = self.ci.callback_interface_definitions().iter();
         let methods = objects.flat_map(Object::methods).chain(interfaces.flat_map(CallbackInterface::methods));
         let results: BTreeMap<String, Option<FfiType>> = methods
-            .filter(|method| method.is_async())
+            .filter(Callable::is_async)
             .map(|method| method.return_type().map(FfiType::from))
             .map(|result| (future_name(result.as_ref()), result))
             .collect();
