@@ -36,6 +36,8 @@ pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
 pub const MAX_KEPT_ENTRIES: u64 = 200_000;
 /// The largest QR frame: fits a code of version 20 with correction level M in byte mode, which takes 666 (ISO/IEC 18004).
 pub const QR_FRAME_BYTES: usize = 600;
+/// What a server takes back from one phone in one go after a loss, in bytes of entries (hard); a phone keeps less.
+pub const MAX_STAGED_BYTES: u64 = 128 * 1024 * 1024;
 /// QR frames in a series (hard): at five a second one loop takes under two minutes.
 pub const MAX_QR_FRAMES: usize = 512;
 /// Entries of a log from which on a new phone is offered a pack instead of frames.
@@ -64,5 +66,9 @@ pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
+/// What a lorry carries at most (hard): more than any on a road.
+pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
+/// The highest number of a rule set (hard).
+pub const MAX_RULE_SET: u32 = 1_000_000;
 /// Names, villages, reasons and other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;

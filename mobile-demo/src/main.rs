@@ -18,6 +18,7 @@ mod split;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use screen::Screen;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Some(Command::Import(args)) => import::check(args, &screen),
         None => day::play(&cli.day, &screen),
     };
-    match done {
+    match done.and_then(|()| screen.finish().context("cannot write")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

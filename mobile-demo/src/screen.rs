@@ -12,6 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 pub(crate) struct Screen {
     out: RefCell<Box<dyn Write>>,
     bars: MultiProgress,
+    failed: RefCell<Option<io::Error>>,
 }
 
 impl Screen {
@@ -22,12 +23,22 @@ impl Screen {
 
     /// Lines go to `out`.
     pub(crate) fn new(out: Box<dyn Write>) -> Self {
-        Self { out: RefCell::new(out), bars: MultiProgress::new() }
+        Self { out: RefCell::new(out), bars: MultiProgress::new(), failed: RefCell::default() }
     }
 
     /// Shows a line. A reader that has gone away, such as `head`, does not end the program.
     pub(crate) fn say(&self, line: impl Display) {
-        self.bars.suspend(|| drop(writeln!(self.out.borrow_mut(), "{line}")));
+        let written = self.bars.suspend(|| writeln!(self.out.borrow_mut(), "{line}"));
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.failed.borrow_mut().get_or_insert(error);
+        }
+    }
+
+    /// Whether all could be shown to whoever wanted to read it.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.failed.into_inner().map_or(Ok(()), Err)
     }
 
     /// Shows a heading.

@@ -9,11 +9,13 @@ use farmtally_core::scope::Scope;
 use farmtally_core::sync::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::storage::{Copied, Transaction, check_copy};
+use crate::storage::{Copied, Transaction, check_control, check_copy};
 use crate::{Error, Server};
 
 /// Verified copies that must contain something before phones may let go of it.
 const COPIES: usize = 2;
+/// The file that says which copy this is; it is written last.
+const COPY_ID: &str = "copy-id";
 
 impl Server {
     /// Copies all data into a new folder, while the server works. Keys and journal stay out: they are kept elsewhere.
@@ -25,8 +27,9 @@ impl Server {
         if to.exists() {
             return Err(Error::Setup { reason: format!("{} is there already: name a new folder", to.display()) });
         }
-        std::fs::create_dir_all(to).map_err(setup)?;
-        self.storage.copy_to(to)
+        self.storage.copy_to(to)?;
+        let id: DeviceId = self.environment.new_id();
+        std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(setup)
     }
 
     /// Verifies a copy and notes what it contains, organisation by organisation.
@@ -34,6 +37,15 @@ impl Server {
     /// # Errors
     /// [`Error::Setup`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
+        let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
+        let Some(id) = id else {
+            let reason = if copy.is_dir() {
+                format!("{} is no whole copy that `backup` has made: it lacks `{COPY_ID}`", copy.display())
+            } else {
+                format!("there is no folder {}", copy.display())
+            };
+            return Err(Error::Setup { reason });
+        };
         let mut verified = Vec::new();
         for organisation in self.organisations()? {
             let path = copy.join(format!("{organisation}.db"));
@@ -41,6 +53,7 @@ impl Server {
                 // Created since.
                 continue;
             }
+            check_control(&copy.join("control.db"), organisation)?;
             let copied = check_copy(&path, organisation)?;
             self.write(organisation, |db| {
                 for place in &copied.places {
@@ -50,7 +63,7 @@ impl Server {
                         return Err(Error::Setup { reason });
                     }
                 }
-                db.save_backup(&copied, self.environment.clock.now())
+                db.save_backup(*id.as_bytes(), &copied, self.environment.clock.now())
             })?;
             verified.push((organisation, copied));
         }

@@ -127,8 +127,14 @@ impl Server {
         let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
-        // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
-        self.storage.add_route(fresh.as_bytes(), organisation)?;
+        let is_due = |db: &mut dyn Transaction| {
+            Ok(db.order(old)?.is_some_and(|order| order.order == Order::Rekey)
+                && !db.devices()?.iter().any(|device| device.public_key == key))
+        };
+        if self.read(organisation, is_due)? {
+            // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
+            self.storage.add_route(fresh.as_bytes(), organisation)?;
+        }
         let device = self.write(organisation, |db| {
             let devices = db.devices()?;
             if let Some(known) = devices.iter().find(|device| device.public_key == key) {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,12 @@ use axum::routing::{get, post};
 use farmtally_core::limits::MAX_WIRE_BYTES;
 use farmtally_core::sync::{CONTENT_TYPE, WireRequest, WireResponse};
 use futures_util::stream;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -28,8 +33,20 @@ use crate::{Error, Server};
 
 /// How long a request may take, its body included; as long as a phone waits.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// How long a connection may stand open without a whole request head; longer than a phone keeps one that it does not use.
+const HEAD_TIME: Duration = Duration::from_secs(30);
 /// The largest message that a listening phone may send; it has nothing to say.
 const MAX_HEARD_BYTES: usize = 1024;
+/// The page runs no script, loads nothing, stands in no other page and is kept nowhere.
+const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
 /// How long running requests may take to end once the server is told to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -38,7 +55,7 @@ const STOP_TIME: Duration = Duration::from_secs(10);
 pub struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    finished: tokio::task::JoinHandle<std::io::Result<()>>,
+    finished: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -68,11 +85,7 @@ impl Running {
     /// # Errors
     /// [`Error::Setup`] if it failed.
     pub async fn wait(&mut self) -> Result<(), Error> {
-        let failed = |error: String| Error::Setup { reason: format!("the server ended: {error}") };
-        (&mut self.finished)
-            .await
-            .map_err(|error| failed(error.to_string()))?
-            .map_err(|error| failed(error.to_string()))
+        (&mut self.finished).await.map_err(|error| Error::Setup { reason: format!("the server ended: {error}") })
     }
 }
 
@@ -95,9 +108,41 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
             }
             server.listeners.end();
         };
-        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+        answer_until(stopped, listener, router).await;
     });
     Ok(Running { address, stop: Some(stop), finished })
+}
+
+/// As `axum::serve` does, but nobody may hold a connection by sending no head, or one without end.
+async fn answer_until(stopped: impl Future<Output = ()>, mut listener: TcpListener, router: Router) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        let stream = tokio::select! {
+            (stream, _from) = axum::serve::Listener::accept(&mut listener) => stream,
+            Some(_ended) = connections.join_next() => continue,
+            () = &mut stopped => break,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut stopping = stopping.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            tokio::select! {
+                // How a connection ends is the phone's matter: it repeats what was not answered.
+                _ended = connection.as_mut() => {}
+                _stopping = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    drop(connection.await);
+                }
+            }
+        });
+    }
+    drop((listener, stop));
+    while connections.join_next().await.is_some() {}
 }
 
 fn router(server: Arc<Server>) -> Router {
@@ -212,7 +257,7 @@ fn carry(answered: WireResponse) -> Response {
 async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
     let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
     match rendered {
-        Ok(Ok(html)) => Html(html).into_response(),
+        Ok(Ok(html)) => (PAGE_HEADERS, Html(html)).into_response(),
         Ok(Err(error)) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (status, format!("{error}\n")).into_response()

@@ -33,7 +33,8 @@ impl Journal {
 
     /// Adds a document to the list of those that are erased. Returns once it is on the disk.
     pub(crate) fn erased(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
-        self.append("erased", &format!("{organisation} {document}"))
+        let is_known = self.erasures()?.contains(&(organisation, document));
+        if is_known { Ok(()) } else { self.append("erased", &format!("{organisation} {document}")) }
     }
 
     /// All documents that were ever erased.
@@ -52,6 +53,13 @@ impl Journal {
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
     }
 
+    /// Notes where logs stand after a loss that is known: places beyond are acknowledged no more.
+    pub(crate) fn went_back(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
+        let lines: Vec<String> = heads.iter().map(line).collect();
+        let _locked = self.locked()?;
+        self.replace(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
+    }
+
     /// The last acknowledged place of each log. The file is made short again on the way.
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
@@ -59,7 +67,11 @@ impl Journal {
         let lines = self.lines(&name)?;
         let mut heads = BTreeMap::new();
         for cursor in lines.iter().filter_map(|line| read_line(line)) {
-            heads.insert(cursor.scope.clone(), cursor);
+            // Two threads may note their heads in the other order than they were reached.
+            let is_newer = |known: &CursorName| known.sequence <= cursor.sequence;
+            if heads.get(&cursor.scope).is_none_or(is_newer) {
+                heads.insert(cursor.scope.clone(), cursor);
+            }
         }
         if lines.len() > 2 * heads.len() + MAX_LINES {
             let short: Vec<String> = heads
@@ -75,25 +87,32 @@ impl Journal {
 
     /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
     pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
-        self.replace(&format!("{organisation}.epoch"), &format!("{epoch}\n"))
+        self.raise(&format!("{organisation}.epoch"), epoch)
     }
 
     /// How many recoveries it has begun; 0 if nobody knows.
     pub(crate) fn epoch(&self, organisation: OrganisationId) -> Result<u32, Error> {
-        let lines = self.lines(&format!("{organisation}.epoch"))?;
-        Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+        self.number(&format!("{organisation}.epoch"))
     }
 
     /// Notes the newest device code, before anybody is told: a database that is set back must not give it to another device.
     pub(crate) fn gave(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
-        let newest = self.newest_code(organisation)?.max(code.0);
-        self.replace(&format!("{organisation}.code"), &format!("{newest}\n"))
+        self.raise(&format!("{organisation}.code"), code.0)
     }
 
     /// The newest device code that was given; 0 if nobody knows.
     pub(crate) fn newest_code(&self, organisation: OrganisationId) -> Result<u32, Error> {
-        let lines = self.lines(&format!("{organisation}.code"))?;
-        Ok(lines.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+        self.number(&format!("{organisation}.code"))
+    }
+
+    /// Notes a number that only rises.
+    fn raise(&self, name: &str, number: u32) -> Result<(), Error> {
+        let _locked = self.locked()?;
+        if self.number(name)? >= number { Ok(()) } else { self.replace(name, &format!("{number}\n")) }
+    }
+
+    fn number(&self, name: &str) -> Result<u32, Error> {
+        Ok(self.lines(name)?.first().and_then(|line| line.parse().ok()).unwrap_or(0))
     }
 
     /// Held by whoever writes: another process may append while this one makes a file short.
@@ -110,7 +129,8 @@ impl Journal {
             let mut file = File::create(&aside)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            std::fs::rename(&aside, &path)
+            std::fs::rename(&aside, &path)?;
+            sync_folder(&self.folder)
         };
         write().map_err(unusable)
     }
@@ -119,20 +139,32 @@ impl Journal {
         match std::fs::read_to_string(self.folder.join(name)) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(unusable(error)),
+            Err(error) => Err(Error::Setup { reason: format!("the journal's file `{name}` cannot be read: {error}") }),
         }
     }
 
     fn append(&self, name: &str, line: &str) -> Result<(), Error> {
         let _locked = self.locked()?;
-        let open = || -> std::io::Result<File> {
-            let mut file = OpenOptions::new().create(true).append(true).open(self.folder.join(name))?;
+        let path = self.folder.join(name);
+        let append = || -> std::io::Result<()> {
+            let is_new = !path.exists();
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
             // A line break first: what a crash left of a line must not swallow this one.
             file.write_all(format!("\n{line}\n").as_bytes())?;
-            Ok(file)
+            file.sync_all()?;
+            if is_new { sync_folder(&self.folder) } else { Ok(()) }
         };
-        open().and_then(|file| file.sync_all()).map_err(unusable)
+        append().map_err(unusable)
     }
+}
+
+/// A new name in a folder is on the disk once the folder is.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _folders_cannot_be_synced_here = folder;
+    Ok(())
 }
 
 fn heads_of(organisation: OrganisationId) -> String {

@@ -22,12 +22,15 @@ mod recovery;
 mod rulings;
 pub mod storage;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::sync::authorization::{Authorization, Signed};
+use farmtally_core::sync::log::Cursor;
 use farmtally_core::sync::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
     SyncResponse, WireError,
@@ -46,7 +49,7 @@ use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 use packs::Packs;
-pub use page::{Day, DayCentre, HeldLine, Lane, Waiting};
+pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
 
@@ -61,6 +64,8 @@ pub struct Server {
     packs: Packs,
     environment: Environment,
     listeners: Listeners,
+    /// Heads that are in the database, and could not be noted in the journal.
+    unnoted: Mutex<BTreeMap<OrganisationId, Vec<Cursor>>>,
 }
 
 impl Server {
@@ -75,7 +80,15 @@ impl Server {
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
         let (packs, listeners) = (Packs::open(&folder.join("packs"))?, Listeners::default());
-        let server = Self { storage: Box::new(storage), keys, journal, packs, environment, listeners };
+        let server = Self {
+            storage: Box::new(storage),
+            keys,
+            journal,
+            packs,
+            environment,
+            listeners,
+            unnoted: Mutex::default(),
+        };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
@@ -118,7 +131,15 @@ impl Server {
             heads = db.appended();
             Ok(())
         })?;
-        self.journal.advanced(organisation, &heads)?;
+        // What could not be noted then is noted with what comes next: nobody is told of either before.
+        let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
+        let all: Vec<Cursor> = waiting.into_iter().chain(heads).collect();
+        if let Err(error) = self.journal.advanced(organisation, &all) {
+            unnoted.insert(organisation, all);
+            return Err(error);
+        }
+        drop(unnoted);
         result.ok_or(Error::NotFound { what: "result" })
     }
 

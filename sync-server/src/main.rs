@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::Environment;
 use farmtally_core::records::ChangeHash;
-use farmtally_core::rules::Role;
+use farmtally_core::rules::{Role, check_text};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
 use farmtally_sync_server::storage::HeldEntry;
@@ -97,6 +97,19 @@ enum Command {
     /// Decide about entries that are held
     #[command(subcommand)]
     Held(HeldCommand),
+    /// List the phones: code, user, model, last contact, and what stops them
+    Devices {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Find the id of a delivery by its receipt, of a load by its number, of farmers by code, name, village or telephone number
+    Find {
+        #[command(flatten)]
+        place: Place,
+        /// What stands on the paper, or words
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
     /// Move a document to another scope of the same form
     Move {
         #[command(flatten)]
@@ -264,6 +277,7 @@ enum Org {
         #[command(flatten)]
         data: Data,
         /// Its name
+        #[arg(value_parser = |name: &str| check_text(name, true))]
         name: String,
         /// Centres, commodities, seasons, lorries and rule sets as JSON (docs/operating.md)
         #[arg(long, value_name = "FILE")]
@@ -309,7 +323,10 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Grant(command) => grant(command),
         Command::Held(command) => held(command),
-        Command::Backup { data, to } => Ok(data.open_existing()?.back_up(&to)?),
+        Command::Backup { data, to } => {
+            data.open_existing()?.back_up(&to)?;
+            say(&format_args!("copied to {}: `farmtally-server verify` proves it", to.display()))
+        }
         Command::Verify { data, copy } => {
             for (organisation, copied) in data.open_existing()?.verify(&copy)? {
                 let entries: u64 = copied.places.iter().map(|place| place.sequence).sum();
@@ -332,7 +349,8 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         }
         Command::Recovery(RecoveryCommand::End { place }) => {
             let (server, organisation) = place.open()?;
-            Ok(server.end_recovery(organisation)?)
+            server.end_recovery(organisation)?;
+            say(&"ended")
         }
         Command::Suspend { place, user, lift } => {
             let (server, organisation) = place.open()?;
@@ -341,33 +359,36 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         }
         Command::Order { place, device, order } => {
             let (server, organisation) = place.open()?;
-            Ok(server.order(organisation, device, order)?)
+            server.order(organisation, device, order)?;
+            say(&format_args!("{device}: {}", order.name()))
+        }
+        Command::Devices { place } => {
+            let (server, organisation) = place.open()?;
+            for it in server.devices(organisation)? {
+                say(&format_args!("{}  {}  {}  {}  {}", it.device.code, it.user, it.device.model, it.seen, it.state))?;
+            }
+            Ok(())
+        }
+        Command::Find { place, text } => {
+            let (server, organisation) = place.open()?;
+            let found = server.find(organisation, &text.join(" "))?;
+            for it in &found {
+                say(&format_args!("{}  {}  {}  {}", it.kind.name(), it.document, it.scope, it.number))?;
+            }
+            anyhow::ensure!(!found.is_empty(), "nothing here is called {}", text.join(" "));
+            Ok(())
         }
         Command::Move { place, document, to } => {
             let (server, organisation) = place.open()?;
-            Ok(server.move_document(organisation, document, &to)?)
+            server.move_document(organisation, document, &to)?;
+            say(&format_args!("moved to {to}"))
         }
         Command::Erase { place, farmer } => {
             let (server, organisation) = place.open()?;
             say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
         }
         Command::Serve { data, host, port, listeners } => run(&data, host, port, listeners),
-        Command::Org(Org::Create { data, name, reference, zone_minutes }) => {
-            let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
-            say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
-        }
-        Command::Org(Org::Update { data, org, reference }) => {
-            let server = data.open_existing()?;
-            let file = read(&reference)?;
-            Ok(server.update_reference(choose(&server, org)?, &file)?)
-        }
-        Command::Org(Org::List { data }) => {
-            let server = data.open_existing()?;
-            for organisation in server.organisations()? {
-                say(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
-            }
-            Ok(())
-        }
+        Command::Org(command) => org(command),
         Command::EnrolCode { data, org, user, role, centres } => {
             let server = data.open_existing()?;
             let organisation = choose(&server, org)?;
@@ -391,7 +412,8 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
 
 /// Takes all that a file holds and says what became of it; then fails if there was something that could not be taken.
 fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) -> anyhow::Result<()> {
-    let file = std::fs::File::open(path).context("cannot be opened")?;
+    anyhow::ensure!(!path.is_dir(), "is a folder: name the files in it");
+    let file = File::open(path).context("cannot be opened")?;
     let mut taken = Imported::default();
     let mut wrong = Vec::new();
     let parcels = server.import(organisation, std::io::BufReader::new(file));
@@ -406,6 +428,27 @@ fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) ->
     }
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     Ok(())
+}
+
+fn org(command: Org) -> anyhow::Result<()> {
+    match command {
+        Org::Create { data, name, reference, zone_minutes } => {
+            let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
+            say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
+        }
+        Org::Update { data, org, reference } => {
+            let server = data.open_existing()?;
+            let file = read(&reference)?;
+            Ok(server.update_reference(choose(&server, org)?, &file)?)
+        }
+        Org::List { data } => {
+            let server = data.open_existing()?;
+            for organisation in server.organisations()? {
+                say(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
+            }
+            Ok(())
+        }
+    }
 }
 
 fn grant(command: GrantCommand) -> anyhow::Result<()> {
@@ -425,7 +468,8 @@ fn grant(command: GrantCommand) -> anyhow::Result<()> {
         }
         GrantCommand::Revoke { place, grant } => {
             let (server, organisation) = place.open()?;
-            Ok(server.revoke(organisation, grant)?)
+            server.revoke(organisation, grant)?;
+            say(&format_args!("{grant} has ended"))
         }
     }
 }

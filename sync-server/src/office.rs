@@ -2,8 +2,10 @@
 
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{BagTypeRule, Centre, Commodity, Decision, Lorry, Organisation, RuleSet, Season, User};
+use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::rules::{Role, check_text};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::rows::Found;
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -15,6 +17,9 @@ use crate::{Error, Server};
 
 /// How long an enrolment code is good for.
 const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Farmers that a search names at most.
+const MOST_FOUND: u32 = 50;
 
 /// Reference data as an operator writes it, in JSON (format: `docs/operating.md`).
 #[derive(Debug, Default, Deserialize)]
@@ -80,9 +85,18 @@ impl ReferenceFile {
     /// Reads the JSON text.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with line and column.
+    /// [`Error::Invalid`], with line and column if it is not JSON of this form.
     pub fn parse(json: &str) -> Result<Self, Error> {
-        serde_json::from_str(json).map_err(|error| Error::Invalid { field: "reference", reason: error.to_string() })
+        let wrong = |reason| Error::Invalid { field: "reference", reason };
+        // Some editors begin a file with a mark of its byte order.
+        let json = json.trim_start_matches('\u{feff}').trim();
+        // Serde would take a list for an object whose fields are in order.
+        if !json.starts_with('{') {
+            return Err(wrong("is not an object: it begins with `{`".into()));
+        }
+        let file: Self = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        file.decisions()?;
+        Ok(file)
     }
 
     fn decisions(&self) -> Result<Vec<Decision>, Error> {
@@ -104,11 +118,9 @@ impl ReferenceFile {
             decisions.push(Decision::Season(Season { season, commodity, from, to }));
         }
         for it in &self.lorries {
-            if it.payload_g <= 0 {
-                return Err(Error::Invalid {
-                    field: "payload_g",
-                    reason: format!("{} must carry something", it.lorry),
-                });
+            if !(1..=MAX_PAYLOAD.0).contains(&it.payload_g) {
+                let reason = format!("{} carries {} g: it must be 1 to {} g", it.lorry, it.payload_g, MAX_PAYLOAD.0);
+                return Err(Error::Invalid { field: "payload_g", reason });
             }
             decisions.push(Decision::Lorry(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) }));
         }
@@ -121,6 +133,10 @@ impl ReferenceFile {
 
 impl RuleSetEntry {
     fn rule_set(&self) -> Result<RuleSet, Error> {
+        if !(1..=MAX_RULE_SET).contains(&self.number) {
+            let reason = format!("number {}: it must be 1 to {MAX_RULE_SET}", self.number);
+            return Err(Error::Invalid { field: "rule_sets", reason });
+        }
         let mut bag_types = Vec::new();
         for it in &self.bag_types {
             let is_twice = bag_types.iter().any(|other: &BagTypeRule| other.number == it.number);
@@ -209,6 +225,14 @@ impl Server {
         })
     }
 
+    /// What a text names: a delivery by its receipt, a load by its number, farmers by code, name, village or telephone number.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Found>, Error> {
+        self.read(organisation, |db| db.find(text.trim(), MOST_FOUND))
+    }
+
     /// Makes a code with which one phone can be enrolled, once, within seven days. It cannot be read again.
     ///
     /// # Errors
@@ -235,13 +259,19 @@ impl Server {
     }
 }
 
-/// Requires that the centres exist.
+/// Requires that the centres exist, and that none is named twice.
 pub(crate) fn require_centres(db: &mut dyn Transaction, centres: &[CentreCode]) -> Result<(), Error> {
+    let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
     let reference = db.reference()?;
-    match centres.iter().find(|centre| !reference.centres.iter().any(|known| known.centre == **centre)) {
-        Some(centre) => Err(Error::Invalid { field: "centre", reason: format!("there is no centre {centre}") }),
-        None => Ok(()),
+    for (at, centre) in centres.iter().enumerate() {
+        if !reference.centres.iter().any(|known| known.centre == *centre) {
+            return wrong(format!("there is no centre {centre}"));
+        }
+        if centres.iter().take(at).any(|other| other == centre) {
+            return wrong(format!("{centre} is named twice"));
+        }
     }
+    Ok(())
 }
 
 /// The user of this exact name, who is made known if nobody has it.

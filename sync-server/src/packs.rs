@@ -53,6 +53,9 @@ struct Index {
     /// How many documents were erased when these were made.
     #[n(3)]
     erased: u64,
+    /// Where the log ended then. What had left the scope by then is not in it, so it is wrong for a log that lost this.
+    #[n(4)]
+    end: Cursor,
 }
 
 impl Packs {
@@ -193,15 +196,15 @@ fn current(
     from_entries: u64,
 ) -> Result<Option<Index>, Error> {
     let Some(safe) = packed_place(db, scope)?.filter(|safe| safe.sequence >= from_entries) else { return Ok(None) };
-    let made = match index {
+    let (at, parts) = match index {
         Some(index)
-            if is_recent(db, &index.at, &safe, from_entries)?
+            if is_recent(db, &index, &safe, from_entries)?
                 && index.persons.is_some()
                 && index.erased == db.erased_count()? =>
         {
             return Ok(Some(index));
         }
-        Some(index) if is_recent(db, &index.at, &safe, from_entries)? => index,
+        Some(index) if is_recent(db, &index, &safe, from_entries)? => (index.at, index.parts),
         _ => {
             remove(folder)?;
             let mut parts = Parts::new(folder.join("parts"))?;
@@ -217,22 +220,27 @@ fn current(
             }
             let since = Since::read(db, &safe)?;
             parts.add_documents(db, scope, &since, |kind| kind != Kind::Contact as u8)?;
-            Index { at: safe, parts: parts.close()?, persons: None, erased: 0 }
+            (safe, parts.close()?)
         }
     };
     let mut persons = Parts::new(folder.join("persons"))?;
-    let since = Since::read(db, &made.at)?;
+    let since = Since::read(db, &at)?;
     persons.add_documents(db, scope, &since, |kind| kind == Kind::Contact as u8)?;
     let persons = persons.close()?;
-    let index = Index { persons: Some(persons), erased: db.erased_count()?, ..made };
+    let end = db.head(scope)?.unwrap_or_else(|| at.clone());
+    let index = Index { at, parts, persons: Some(persons), erased: db.erased_count()?, end };
     write_index(folder, &index)?;
     Ok(Some(index))
 }
 
 /// Whether the log that a pack stands for is this one, and it could not stand for much more of it.
-fn is_recent(db: &mut dyn Transaction, at: &Cursor, safe: &Cursor, from_entries: u64) -> Result<bool, Error> {
+fn is_recent(db: &mut dyn Transaction, index: &Index, safe: &Cursor, from_entries: u64) -> Result<bool, Error> {
+    let (at, end) = (&index.at, &index.end);
     let Some(since) = safe.sequence.checked_sub(at.sequence) else { return Ok(false) };
-    let is_here = db.entry(&at.scope, at.sequence)?.is_some_and(|entry| entry.cursor == *at);
+    let mut stands = |place: &Cursor| -> Result<bool, Error> {
+        Ok(db.entry(&place.scope, place.sequence)?.is_some_and(|entry| entry.cursor == *place))
+    };
+    let is_here = stands(at)? && stands(end)?;
     Ok(is_here && since < from_entries.max(at.sequence / 4))
 }
 

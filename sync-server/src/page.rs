@@ -109,11 +109,17 @@ struct DeliveryLine {
     time: String,
 }
 
+/// A device as the office sees it.
 #[derive(Clone, Debug)]
-struct DeviceLine {
-    device: Device,
-    user: String,
-    seen: String,
+pub struct DeviceLine {
+    /// The device.
+    pub device: Device,
+    /// The name of whom it was handed to.
+    pub user: String,
+    /// Its last contact, by the organisation's clock.
+    pub seen: String,
+    /// What stops it: an order that lasts, who is suspended on it, that it destroyed what it held. Empty if nothing does.
+    pub state: String,
 }
 
 #[derive(Template)]
@@ -139,6 +145,18 @@ impl Server {
         }
         let now = self.environment.clock.now();
         self.read(organisation, |db| read_day(db, date, now))
+    }
+
+    /// All devices, by code.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceLine>, Error> {
+        self.read(organisation, |db| {
+            let reference = db.reference()?;
+            let zone_minutes = reference.organisation.as_ref().map_or(0, |organisation| organisation.zone_minutes);
+            device_lines(db, &reference, zone_minutes)
+        })
     }
 
     pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {
@@ -197,7 +215,7 @@ fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp
     for review in &reviews {
         *counts.entry(review.code.clone()).or_insert(0) += 1;
     }
-    let devices = db.devices()?.into_iter().map(|device| device_line(&reference, device, zone_minutes)).collect();
+    let devices = device_lines(db, &reference, zone_minutes)?;
     let reviews = counts.into_iter().collect();
     let recovery = db.recovery()?.filter(|recovery| recovery.ended_at.is_none());
     let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
@@ -239,9 +257,18 @@ fn delivery_line(
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
 }
 
-fn device_line(reference: &Reference, device: Device, zone_minutes: i16) -> DeviceLine {
-    let user = user_name(reference, device.user);
-    DeviceLine { user, seen: local_time(device.seen_at, zone_minutes), device }
+fn device_lines(db: &mut dyn Transaction, reference: &Reference, zone_minutes: i16) -> Result<Vec<DeviceLine>, Error> {
+    let line = |device: Device| {
+        let order = reference.orders.iter().find(|order| order.device == device.device);
+        let order = order.map(|order| format!("ordered: {}", order.order.name()));
+        let suspended = reference.suspensions.iter().filter(|it| it.device == device.device);
+        let suspended = suspended.map(|it| format!("suspended: {}", user_name(reference, it.user)));
+        let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
+        let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
+        let (user, seen) = (user_name(reference, device.user), local_time(device.seen_at, zone_minutes));
+        DeviceLine { device, user, seen, state }
+    };
+    Ok(db.devices()?.into_iter().map(line).collect())
 }
 
 fn user_name(reference: &Reference, user: UserId) -> String {

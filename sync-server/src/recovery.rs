@@ -8,17 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Move, Order, Ruling};
+use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::bundle::BundleHash;
-use farmtally_core::sync::log::{Cursor, CursorName};
+use farmtally_core::sync::log::{ChainHash, Cursor, CursorName};
 use farmtally_core::sync::message::{Certificate, FrameEntry};
 use farmtally_core::sync::repair::{Divergence, Offer, walk};
 use farmtally_core::units::{DeviceId, DocumentId, OrganisationId, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::ingest::decide;
+use crate::ingest::{Ingest, decide};
 use crate::pull::place;
 use crate::rulings::decide_move;
 use crate::storage::{Device, NewEntry, Recovery, ReturnedEntry, Transaction};
@@ -44,6 +45,13 @@ impl Server {
     /// [`Error::NotFound`] without one, [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
+        self.read(organisation, |db| match db.recovery()? {
+            Some(recovery) if recovery.ended_at.is_none() => Ok(()),
+            _ => Err(Error::NotFound { what: "recovery that lasts" }),
+        })?;
+        // What did not come back is known to be lost: it must not begin another recovery at the next start.
+        let heads = self.read(organisation, |db| db.heads())?;
+        self.journal.went_back(organisation, &heads)?;
         self.write(organisation, |db| match db.recovery()? {
             Some(recovery) if recovery.ended_at.is_none() => {
                 db.clear_stages()?;
@@ -51,30 +59,31 @@ impl Server {
                 db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
             }
             _ => Err(Error::NotFound { what: "recovery that lasts" }),
-        })?;
-        // What did not come back is known to be lost: it must not begin another recovery at the next start.
-        let acknowledged = self.journal.heads(organisation)?;
-        let heads = self.read(organisation, |db| {
-            let head =
-                |scope: &Scope| Ok(db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone())));
-            acknowledged.keys().map(head).collect::<Result<Vec<_>, Error>>()
-        })?;
-        self.journal.advanced(organisation, &heads)
+        })
     }
 
-    /// Starts recovery wherever the database is behind what the journal says was acknowledged.
+    /// Starts recovery wherever the database is behind what the journal says was acknowledged, or there is no journal; and notes what the
+    /// journal does not know: a process may have died between the two.
     pub(crate) fn compare_with_journal(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
         for organisation in self.organisations()? {
             let acknowledged = self.journal.heads(organisation)?;
-            let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
-            if let Some(scope) = lost {
+            let reason = if acknowledged.is_empty() {
+                // Whoever has an organisation had a journal of it: without it nobody knows what was acknowledged.
+                Some("its journal is missing".to_owned())
+            } else {
+                let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
+                lost.map(|scope| format!("the database is behind its journal in {scope}"))
+            };
+            if let Some(reason) = reason {
                 let epoch = self.journal.epoch(organisation)?;
-                self.write(organisation, |db| {
-                    begin(db, now, epoch, &format!("the database is behind its journal in {scope}"))
-                })?;
+                self.write(organisation, |db| begin(db, now, epoch, &reason))?;
                 self.note_epoch(organisation)?;
             }
+            let known = self.journal.heads(organisation)?;
+            let mut heads = self.read(organisation, |db| db.heads())?;
+            heads.retain(|head| known.get(&head.scope).is_none_or(|known| known.sequence < head.sequence));
+            self.journal.advanced(organisation, &heads)?;
         }
         Ok(())
     }
@@ -157,19 +166,30 @@ impl Server {
                 });
             };
             let taken = self.write(organisation, |db| {
+                if place(db, organisation, Some(&head.name()), &head.scope)?.is_some() {
+                    // Nothing was lost: there is nothing to keep.
+                    return Ok(BTreeSet::new());
+                }
                 db.stage(device, offer)?;
+                if db.staged_bytes(device)? > MAX_STAGED_BYTES {
+                    return Err(Error::Invalid {
+                        field: "offers",
+                        reason: "more than can be taken back at once".into(),
+                    });
+                }
+                let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
                     let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
-                    take_back(db, organisation, &signed, stretch, now)?;
+                    erased = take_back(db, organisation, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
-                Ok(())
+                Ok(erased)
             });
             if let Err(Error::Invalid { .. }) = taken {
                 self.write(organisation, |db| db.clear_stage(device, &offer.scope))?;
             }
-            taken?;
+            self.were_erased(organisation, &taken?)?;
         }
         self.note_epoch(organisation)
     }
@@ -179,8 +199,8 @@ impl Server {
 fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Timestamp) -> Result<(), Error> {
     let mut last = BTreeMap::<DocumentId, (Move, BTreeSet<Scope>)>::new();
     for scope in db.scopes()? {
-        each_decision(db, &scope, |decision| {
-            let Decision::Move(order) = decision else { return };
+        each_decision(db, &scope, 0, |_, decision| {
+            let Some(Decision::Move(order)) = decision else { return };
             let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
             if order.number > known.number {
                 logs.clear();
@@ -196,7 +216,12 @@ fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Times
             continue;
         }
         if let Some(stored) = db.document(document)? {
-            decide_move(db, organisation, (document, &stored), (order.from, order.to), now)?;
+            match decide_move(db, organisation, (document, &stored), (order.from, order.to), now) {
+                Err(Error::TooLarge { reason }) => {
+                    tracing::warn!(%document, reason, "its last move stands in one log only");
+                }
+                moved => moved?,
+            }
         }
     }
     Ok(())
@@ -238,18 +263,15 @@ struct Signed<'a> {
 
 /// Takes a stretch over that leads up to a head which this server had signed: at its old places, if nothing else stands there by now;
 /// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
-/// look at what came.
+/// look at what came. Returns which documents were forgotten with it.
 fn take_back(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     signed: &Signed<'_>,
     (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<DocumentId>, Error> {
     let (head, scope) = (signed.head, &signed.head.scope);
-    if place(db, organisation, Some(&head.name()), scope)?.is_some() {
-        return Ok(());
-    }
     let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
     let from = match after {
         0 => Cursor::start(organisation, scope.clone()),
@@ -270,68 +292,126 @@ fn take_back(
         0 => Some(from.chain),
         known => places.get(known - 1).copied(),
     });
-    let follows = at_end == Some(end.chain);
-    let missing = if follows { entries.get(known.unwrap_or(0)..).unwrap_or_default() } else { &entries };
+    let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
+    // A change that stands in another log by now cannot stand at its old place as well.
+    let follows = at_end == Some(end.chain) && !any_stands_elsewhere(db, rest)?;
+    let missing = if follows { rest } else { &entries };
     // Who may have become unknown only here, and of what something newer is known.
     let mut taking = Taking { is_later: !follows, ..Taking::default() };
-    for entry in &entries {
-        if let FrameEntry::Decision { decision, .. } = entry
-            && let Ok(decision) = decode::<Decision>(decision)
-        {
-            match &decision {
-                Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
-                decision if !follows && db.has_newer(decision)? => drop(taking.superseded.insert(encode(decision))),
-                _ => {}
+    let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
+    let common = if follows { end.sequence } else { common_place(db, &from, &places)? };
+    if !follows {
+        each_decision(db, scope, common, |decision, _| {
+            taking.known.insert(decision);
+        })?;
+    }
+    for decision in &decisions {
+        match decision {
+            Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
+            decision if !follows => {
+                // Only what the log that went on says counts more, not what stands before both, nor what came back before.
+                let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+                if standing.is_some() {
+                    taking.superseded.insert(encode(decision));
+                }
             }
+            _ => {}
         }
     }
-    let mut late = Vec::new();
+    let (mut late, mut has_moved) = (Vec::new(), false);
     for entry in missing {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
         let work = db.next_work()?;
-        if take_entry(db, organisation, scope, work, entry, &mut taking)?
-            && let FrameEntry::Change { envelope, .. } = entry
-        {
-            late.push(envelope.document);
+        if take_entry(db, organisation, scope, work, entry, &mut taking, now)? {
+            match entry {
+                FrameEntry::Change { envelope, change } => {
+                    late.push((envelope.document, Change::hash_of_stripped(change)));
+                }
+                entry => has_moved |= matches!(decision_of(entry), Some(Decision::Move(_))),
+            }
         }
     }
     if follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
-    let told = erased_in(db, scope)?;
+    let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in taking.forgotten.difference(&told).copied() {
         let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
     }
-    if is_late {
+    if is_late && has_moved {
         mend_moves(db, organisation, now)?;
     }
+    let mut ingest = Ingest::new(db, organisation, now)?;
+    for (document, change) in &late {
+        ingest.judge_waiting(*document, *change)?;
+    }
+    ingest.finish()?;
+    let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
         let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Review(review))?;
     }
-    Ok(())
+    Ok(taking.erased)
+}
+
+/// An entry's decision, if this version knows it.
+fn decision_of(entry: &FrameEntry) -> Option<Decision> {
+    let FrameEntry::Decision { decision, .. } = entry else { return None };
+    decode(decision).ok()
+}
+
+/// Whether any of these changes is in a log already.
+fn any_stands_elsewhere(db: &mut dyn Transaction, entries: &[FrameEntry]) -> Result<bool, Error> {
+    for entry in entries {
+        let (document, change) = match entry {
+            FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
+            FrameEntry::Erased { envelope, change } => (envelope.document, *change),
+            FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
+        };
+        if db.place_of(document, change)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
+fn common_place(db: &mut dyn Transaction, from: &Cursor, places: &[ChainHash]) -> Result<u64, Error> {
+    for (sequence, chain) in (from.sequence + 1..).zip(places) {
+        if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
+            return Ok(sequence - 1);
+        }
+    }
+    Ok(from.sequence + places.len() as u64)
 }
 
 /// The documents that a log says are forgotten.
 fn erased_in(db: &mut dyn Transaction, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
-    each_decision(db, scope, |decision| {
-        if let Decision::Erasure(erasure) = decision {
+    each_decision(db, scope, 0, |_, decision| {
+        if let Some(Decision::Erasure(erasure)) = decision {
             erased.insert(erasure.document);
         }
     })?;
     Ok(erased)
 }
 
-/// Reads all decisions of a log that this version knows.
-fn each_decision(db: &mut dyn Transaction, scope: &Scope, mut take: impl FnMut(Decision)) -> Result<(), Error> {
-    let mut after = 0;
+/// Reads all decisions of a log behind a place, each as its bytes and, if this version knows it, as what it says.
+fn each_decision(
+    db: &mut dyn Transaction,
+    scope: &Scope,
+    mut after: u64,
+    mut take: impl FnMut(Vec<u8>, Option<Decision>),
+) -> Result<(), Error> {
     loop {
         let decisions = db.decisions_after(scope, after, BATCH)?;
         let Some((newest, _)) = decisions.last() else { return Ok(()) };
         after = *newest;
-        decisions.iter().filter_map(|(_, decision)| decode(decision).ok()).for_each(&mut take);
+        for (_, bytes) in decisions {
+            let decision = decode(&bytes).ok();
+            take(bytes, decision);
+        }
     }
 }
 
@@ -342,6 +422,8 @@ struct Taking {
     is_later: bool,
     /// Documents that the stretch itself erases.
     erased: BTreeSet<DocumentId>,
+    /// Decisions that stand in the log that went on, behind the last place that both know.
+    known: BTreeSet<Vec<u8>>,
     /// Decisions about matters of which something stands in the log that went on.
     superseded: BTreeSet<Vec<u8>>,
     /// Documents that are forgotten here, which the stretch does not know.
@@ -356,6 +438,7 @@ fn take_entry(
     work: u64,
     entry: &FrameEntry,
     taking: &mut Taking,
+    now: Timestamp,
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
@@ -395,8 +478,7 @@ fn take_entry(
             }
         }
         FrameEntry::Decision { decision, attachment } => {
-            let is_known = taking.is_later && db.has_decision(scope, decision)?;
-            if is_known || taking.superseded.contains(decision) {
+            if taking.known.contains(decision) || taking.superseded.contains(decision) {
                 return Ok(false);
             }
             let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
@@ -409,6 +491,9 @@ fn take_entry(
             }
             let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
             match decode::<Decision>(decision) {
+                Ok(Decision::Move(order)) if taking.is_later && db.moves(order.document)? >= order.number => {
+                    moved_otherwise(db, organisation, &order, attachment, now)?;
+                }
                 Ok(Decision::Move(order)) => db.place(&order, attachment)?,
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
                 Ok(Decision::Ruling(ruling)) if !ruling.is_approved => return_again(db, scope, ruling)?,
@@ -430,6 +515,29 @@ fn take_entry(
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
     Ok(true)
+}
+
+/// A move came back after the document was moved otherwise: what travelled with it counts, and whoever read it is told where the document is.
+fn moved_otherwise(
+    db: &mut dyn Transaction,
+    organisation: OrganisationId,
+    order: &Move,
+    saved: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let document = order.document;
+    let Some(mut stored) = db.document(document)? else { return Ok(()) };
+    if let Some(saved) = saved {
+        let wrong = |error: records::Error| Error::Invalid { field: "offers", reason: error.to_string() };
+        let united = records::unite(stored.kind, document, &stored.saved, saved).map_err(wrong)?;
+        db.save_document(&stored.scope, stored.kind, document, &united)?;
+        stored.saved = united.saved;
+    }
+    if order.to == stored.scope {
+        return Ok(());
+    }
+    let scopes = (order.to.clone(), stored.scope.clone());
+    decide_move(db, organisation, (document, &stored), scopes, now)
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.

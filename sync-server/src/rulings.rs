@@ -83,11 +83,6 @@ impl Server {
                 let reason = format!("{to}: a document of {} can't move there", stored.scope);
                 return Err(Error::Invalid { field: "to", reason });
             }
-            if stored.saved.len() > MAX_FRAME_BYTES {
-                return Err(Error::TooLarge {
-                    reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move"),
-                });
-            }
             let from = stored.scope.clone();
             decide_move(db, organisation, (document, &stored), (from, to.clone()), moved_at)
         })
@@ -116,6 +111,15 @@ impl Server {
         self.forget(organisation, document)?;
         self.packs.forget_persons(organisation)?;
         self.storage.scrub(organisation)
+    }
+
+    /// A phone has given back that these were erased: that outlives the next loss too, and nothing of them stays anywhere.
+    pub(crate) fn were_erased(
+        &self,
+        organisation: OrganisationId,
+        documents: &BTreeSet<DocumentId>,
+    ) -> Result<(), Error> {
+        documents.iter().try_for_each(|document| self.erase(organisation, *document))
     }
 
     /// Erases again what a restored database still holds.
@@ -157,7 +161,7 @@ impl Server {
     }
 }
 
-/// Logs that a document goes from one scope to another, in both.
+/// Logs that a document goes from one scope to another, in both; [`Error::TooLarge`] for one that fits no frame.
 pub(crate) fn decide_move(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
@@ -165,6 +169,9 @@ pub(crate) fn decide_move(
     (from, to): (Scope, Scope),
     moved_at: Timestamp,
 ) -> Result<(), Error> {
+    if stored.saved.len() > MAX_FRAME_BYTES {
+        return Err(Error::TooLarge { reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move") });
+    }
     let number = db.moves(document)? + 1;
     let saved_hash = Sha256::digest(&stored.saved).into();
     let order = Move { document, kind: stored.kind as u8, number, from, to, saved_hash, moved_at };

@@ -3,8 +3,17 @@
 #![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
 
 use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use farmtally_core::environment::Environment;
+use farmtally_sync_server::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 fn serve(folder: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
@@ -28,4 +37,29 @@ fn one_process_serves_a_folder_and_another_after_it() {
         first.kill().expect("killed");
         first.wait().expect("it ends");
     }
+}
+
+/// In virtual time: whatever the server would wait for, it waits for here.
+#[tokio::test(start_paused = true)]
+async fn a_head_without_end_holds_no_connection() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::open(folder.path(), Environment::system()).expect("a server");
+    let running = farmtally_sync_server::serve(Arc::new(server), IpAddr::V4(Ipv4Addr::LOCALHOST), 0).await;
+    let running = running.expect("it listens");
+    for head in ["", "POST /v1/sync HTTP/1.1\r\nhost: a\r\nx: "] {
+        let began = Instant::now();
+        let mut slow = TcpStream::connect(running.address()).await.expect("a connection");
+        slow.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        // An end or a reset: the server lets go either way.
+        drop(slow.read_to_end(&mut answer).await);
+        assert_eq!(String::from_utf8_lossy(&answer), "");
+        assert!((Duration::from_secs(20)..Duration::from_secs(40)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+    let mut quick = TcpStream::connect(running.address()).await.expect("a connection");
+    quick.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    quick.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.ends_with("ok\n"), "{answer}");
+    running.stop().await.expect("it stops");
 }

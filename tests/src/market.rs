@@ -95,7 +95,7 @@ impl Market {
         }
     }
 
-    /// The server is set back to a copy of its data; with its journal as it was, or as lost as the data.
+    /// The server is set back to a copy of its data; with its journal as it was, or with one that says no more than the data.
     pub fn sets_back(&mut self, copy: &Path, with_journal: bool) {
         self.people += 1;
         let folder = self.phone(&format!("server {}", self.people));
@@ -103,7 +103,35 @@ impl Market {
         copy_folder(&self.server_folder.join("keys"), &folder.join("keys"));
         if with_journal {
             copy_folder(&self.server_folder.join("journal"), &folder.join("journal"));
+        } else {
+            let db = rusqlite::Connection::open(copy.join(format!("{}.db", self.organisation))).expect("a copy");
+            let mut statement = db
+                .prepare("SELECT concat_ws(' ', scope, seq, lower(substr(hex(chain), 1, 16))) FROM scopes")
+                .expect("a table");
+            let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<Vec<String>, _>>();
+            std::fs::create_dir(folder.join("journal")).expect("a folder");
+            let file = folder.join("journal").join(format!("{}.heads", self.organisation));
+            std::fs::write(file, heads.expect("heads").join("\n")).expect("a journal");
         }
+        self.starts_on(folder);
+    }
+
+    /// The server loses its journal, and is started again on the data as they are.
+    pub fn loses_its_journal(&mut self) {
+        self.people += 1;
+        let folder = self.phone(&format!("server {}", self.people));
+        for part in ["data", "keys"] {
+            copy_folder(&self.server_folder.join(part), &folder.join(part));
+        }
+        self.starts_on(folder);
+    }
+
+    /// The server stops, and starts again on what it has.
+    pub fn restarts_server(&mut self) {
+        self.starts_on(self.server_folder.clone());
+    }
+
+    fn starts_on(&mut self, folder: PathBuf) {
         self.server_folder = folder;
         let environment = environment(&self.clock, self.seed + self.people);
         self.server = Arc::new(Server::open(&self.server_folder, environment).expect("a server"));

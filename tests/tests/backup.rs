@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_KEPT_BYTES;
-use farmtally_tests::{Market, Person, fingerprint};
+use farmtally_sync_server::Server;
+use farmtally_tests::{Market, Person, copy_folder, fingerprint};
 
 fn count(person: &Person, table: &str) -> i64 {
     let db = rusqlite::Connection::open(person.database()).expect("it opens");
@@ -125,4 +127,56 @@ fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
     let oldest: u64 = db.query_row("SELECT min(bundle_seq) FROM bundles", [], |row| row.get(0)).expect("one");
     assert_eq!(oldest, 502);
     assert!(count(&asha, "log_tail") > 0);
+}
+
+#[test]
+fn a_copy_counts_once_however_often_it_is_copied_and_only_if_it_is_whole() {
+    let mut market = Market::open(5);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    let first = copy(&market, "first");
+    let same = market.phone("the same");
+    copy_folder(&first, &same);
+    for folder in [&first, &same] {
+        market.server.verify(folder).expect("verified");
+    }
+    let are_two = |asha: &Person| {
+        asha.syncs_wholly();
+        asha.client.sync_status().expect("a status").copied_at.is_some()
+    };
+    assert!(!are_two(&asha), "one copy, twice");
+
+    let verify = |folder: &Path| market.server.verify(folder).map(drop).map_err(|error| error.to_string());
+    let live = market.server_folder().join("data");
+    assert!(verify(&live).expect_err("no copy").contains("copy-id"));
+    for (name, damage) in [("control.db", b"".as_slice()), ("control.db", b"no database, but as long as one")] {
+        let damaged = market.phone(&format!("damaged {}", damage.len()));
+        copy_folder(&first, &damaged);
+        std::fs::write(damaged.join(name), damage).expect("damaged");
+        assert!(verify(&damaged).expect_err("damaged").contains("control.db"));
+    }
+    assert!(change(&market, &copy(&market, "emptied"), "DELETE FROM documents").contains("missing"));
+
+    let second = copy(&market, "second");
+    market.server.verify(&second).expect("verified");
+    assert!(are_two(&asha));
+}
+
+#[test]
+fn a_database_that_is_missing_is_not_made_anew() {
+    let mut market = Market::open(6);
+    market.hires("Asha", "field_manager");
+    let reopens = |without: &str| {
+        let folder = market.phone(&format!("without {without}"));
+        copy_folder(&market.server_folder(), &folder);
+        std::fs::remove_file(folder.join("data").join(without)).expect("removed");
+        let error = Server::open(&folder, Environment::system()).err().expect("refused").to_string();
+        assert!(!folder.join("data").join(without).exists(), "{without}");
+        error
+    };
+    assert!(reopens("control.db").contains("control.db is missing"));
+    let file = format!("{}.db", market.organisation);
+    assert!(reopens(&file).contains(&file));
 }

@@ -194,6 +194,8 @@ impl Release {
         storage.write(organisation, install).expect("set up");
         let clock = TestClock::at(Timestamp(setup["now_ms"].as_i64().expect("a time")));
         let server = Arc::new(Server::open(home.path(), environment(&clock, 7)).expect("a server"));
+        // It has data, and no journal says so.
+        server.end_recovery(organisation).expect("ended");
         let key = SigningKey::from_bytes(&array(&setup["server_key"]));
         Self { folder, organisation, key, clock, server, home }
     }

@@ -1,6 +1,9 @@
 //! Decisions about documents and devices: moved, forgotten, copied.
 
+use farmtally_core::ErrorCode;
+use farmtally_core::client::Lifecycle;
 use farmtally_core::decisions::Order;
+use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DocumentId;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
@@ -67,6 +70,49 @@ fn a_moved_delivery_is_where_the_office_says_with_all_its_history() {
     for wrong in ["c/KOLAR/2019", "c/KOLAR", "c/NOWHERE/2019", "c/MALUR/1999", "org"] {
         assert!(market.server.move_document(market.organisation, delivery.into(), &scope(wrong)).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
+    let mut market = Market::open(19);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 80 1234 5678");
+    let load = asha.opens("KA07A1111");
+    let delivery = asha.weighs(farmer.farmer_id, None, &[20_000]);
+    asha.syncs_wholly();
+    let find = |text: &str| {
+        let found = market.server.find(market.organisation, text).expect("an answer");
+        found.into_iter().map(|it| (it.kind.name(), it.document)).collect::<Vec<_>>()
+    };
+    let receipt = delivery.receipt_number.as_ref().expect("a receipt").to_string();
+    let is_delivery = [("delivery", delivery.delivery_id.into())];
+    assert_eq!(find(&receipt), is_delivery);
+    assert_eq!(find(&format!(" {} ", receipt.to_lowercase())), is_delivery);
+    assert_eq!(find(&load.load.header.number().to_string()), [("load", load.load.load_id.into())]);
+    for text in [farmer.code.as_str(), "lakshmi", "VEMAG", "devi vem"] {
+        assert_eq!(find(text), [("farmer", farmer.farmer_id.into())], "{text}");
+    }
+    for text in ["", "-", "\"", "nobody", "KOLAR-1-1-1", "lakshmi* OR x"] {
+        assert_eq!(find(text), [], "{text}");
+    }
+    market
+        .server
+        .move_document(market.organisation, delivery.delivery_id.into(), &scope("c/MALUR/2019"))
+        .expect("moved");
+    assert_eq!(find(&receipt), is_delivery, "its receipt stays what was printed");
+
+    let states = || {
+        let devices = market.server.devices(market.organisation).expect("a list");
+        devices.into_iter().map(|it| format!("{} {}", it.user, it.state)).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["Asha ", "Ravi "]);
+    market.server.suspend(market.organisation, "Asha", true).expect("suspended");
+    let code = ravi.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, code, Order::Wipe).expect("ordered");
+    assert_eq!(states(), ["Asha suspended: Asha", "Ravi ordered: wipe"]);
+    market.server.suspend(market.organisation, "Asha", false).expect("lifted");
+    ravi.syncs().expect("a sync");
+    assert_eq!(states(), ["Asha ", "Ravi wiped 2019-05-09 06:30, ordered: wipe"]);
 }
 
 #[test]
@@ -185,4 +231,34 @@ fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
     assert_eq!(asha.client.access(), farmtally_core::client::Access::Locked);
     let delivery = DocumentId::from([0; 16]);
     assert!(market.server.approve(market.organisation, delivery, None).is_err());
+}
+
+#[test]
+fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
+    let mut market = Market::open(6);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let draft = asha.starts(Some(farmer), None);
+    let draft = asha.adds_bag(&draft, 20_000);
+    let older = market.phone("an older copy");
+    copy_folder(&asha.folder, &older);
+    let draft = asha.adds_bag(&draft, 30_000);
+    asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    ravi.amends(draft.delivery_id, 5_000).expect("amended");
+    ravi.syncs_wholly();
+
+    let copy = market.revives("Asha again", &older);
+    let shown = copy.client.delivery(draft.delivery_id).expect("a draft");
+    assert_eq!(shown.lifecycle, Lifecycle::Draft);
+    copy.syncs_wholly();
+    let recorded = copy.client.delivery(draft.delivery_id).expect("a delivery");
+    assert_eq!((recorded.lifecycle, recorded.bags.len()), (Lifecycle::Recorded, 3));
+    assert_eq!(copy.client.record_delivery(shown.basis, &Check::ALL).expect_err("gone").code(), ErrorCode::NotFound);
+    // What was weighed on it is not gone either.
+    let drafts = copy.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day").drafts;
+    assert_eq!(drafts.len(), 1);
+    assert_eq!(drafts[0].bags.len(), 1);
 }

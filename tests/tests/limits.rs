@@ -1,13 +1,16 @@
 //! Each limit at its edge: just below and at it is taken, just above it is refused with a name, and nothing is lost.
 
 use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, OpenLoad, SyncOutcome};
-use farmtally_core::limits::{MAX_BAGS, MAX_BUNDLE_BYTES, MAX_MANIFEST, MAX_TEXT, MAX_WIRE_BYTES, PHONE_DIGITS};
+use farmtally_core::limits::{
+    MAX_BAGS, MAX_BUNDLE_BYTES, MAX_MANIFEST, MAX_PAYLOAD, MAX_RULE_SET, MAX_TEXT, MAX_WIRE_BYTES, PHONE_DIGITS,
+};
 use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, BagWeight, FarmerId, Grams};
 use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::{Fault, Forger, Market, Person, bag, fingerprint, reason};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -134,6 +137,20 @@ fn texts_have_at_most_200_characters() {
     }
     asha.syncs_wholly();
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn payloads_and_numbers_of_rule_sets_are_bounded() {
+    let lorry = |payload: i64| format!(r#"{{"lorries": [{{"lorry": "KA07A1111", "payload_g": {payload}}}]}}"#);
+    for (payload, fits) in [(0, false), (1, true), (MAX_PAYLOAD.0, true), (MAX_PAYLOAD.0 + 1, false)] {
+        assert_eq!(ReferenceFile::parse(&lorry(payload)).is_ok(), fits, "{payload}");
+    }
+    for (number, fits) in [(0, false), (1, true), (MAX_RULE_SET, true), (MAX_RULE_SET + 1, false)] {
+        let rules = format!(
+            r#"{{"rule_sets": [{{"number": {number}, "commodity": "T", "valid_from": "2019-01-01", "bag_types": []}}]}}"#
+        );
+        assert_eq!(ReferenceFile::parse(&rules).is_ok(), fits, "{number}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use farmtally_core::sync::message::{self, FrameEntry, News, Problem, SyncRespons
 use farmtally_core::sync::repair::{Evidence, Offer};
 use farmtally_core::units::FarmerId;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, fingerprint};
+use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
 /// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
 struct Story {
@@ -243,6 +243,20 @@ fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
         }
         assert_eq!(story.asha.sum().gross.0, 20_000 + 21_000 + 22_000 + 23_000 + 3 * 30_000);
     }
+}
+
+#[test]
+fn a_server_without_its_journal_does_not_trust_its_data() {
+    let mut story = Story::new(29);
+    story.market.loses_its_journal();
+    assert!(story.lasts(), "nobody knows what was acknowledged");
+    let reason = story.market.server.recovery(story.market.organisation).expect("a state").expect("one").reason;
+    assert!(reason.contains("journal is missing"), "{reason}");
+    story.everybody_is_equal();
+    assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
+    story.market.server.end_recovery(story.market.organisation).expect("ended");
+    story.market.restarts_server();
+    assert!(!story.lasts(), "the journal is there again");
 }
 
 #[test]
@@ -514,23 +528,42 @@ fn a_move_that_came_back_in_one_log_only_is_known_in_both() {
 }
 
 #[test]
-fn a_code_is_not_given_twice_however_often_the_server_is_set_back() {
+fn a_new_key_gets_a_code_that_was_never_given_though_the_server_forgot_it() {
     let mut story = Story::new(16);
-    let copy = story.copy.clone();
-    let mut codes = BTreeSet::new();
-    for name in ["Bela", "Chand", "Divya"] {
-        let person = story.market.hires(name, "clerk");
-        assert!(codes.insert(person.client.session().expect("a session").device_code), "{codes:?}");
-        story.market.sets_back(&copy, true);
-        story.market.sets_back(&copy, true);
-        story.market.server.end_recovery(story.market.organisation).expect("ended");
+    let clones = ["one clone", "another clone"].map(|name| {
+        let folder = story.market.phone(name);
+        copy_folder(&story.asha.folder, &folder);
+        story.market.revives(name, &folder)
+    });
+    for person in [&story.asha, &clones[0], &clones[1]] {
+        person.weighs(story.farmer, None, &[24_000]);
     }
+    // From here on the recovery lasts, so that another loss begins none.
+    let copy = story.copy.clone();
+    story.market.sets_back(&copy, true);
+    story.asha.syncs_wholly();
+    let again = story.market.backs_up("while it recovers");
+    let code = |person: &Person| person.client.session().expect("a session").device_code;
+    let before = code(&story.asha);
+    clones[0].syncs_wholly();
+    let first = code(&clones[0]);
+    story.market.sets_back(&again, true);
+    clones[1].syncs_wholly();
+    let second = code(&clones[1]);
+    assert!(first != before && second != before, "each took a new key");
+    assert_ne!(first, second);
+    for person in [&clones[0], &clones[1], &story.asha, &story.ravi] {
+        person.syncs_wholly();
+    }
+    assert_eq!(story.ravi.sum().gross.0, 86_000 + 3 * 24_000);
 }
 
 #[test]
 fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
     for everybody_knew in [false, true] {
         let mut story = Story::new(17);
+        let bela = story.market.hires("Bela", "dispatcher");
+        let copy = story.market.backs_up("before");
         let farmer = story.asha.registers("Meena Kumari", "Narsapura", "9845099999").farmer_id;
         story.asha.syncs_wholly();
         story.ravi.syncs_wholly();
@@ -538,15 +571,75 @@ fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
         if everybody_knew {
             story.everybody_is_equal();
         }
-        let copy = story.copy.clone();
         story.market.sets_back(&copy, true);
         // The log goes on otherwise, so that nothing comes back at its old place.
-        let bela = story.market.meets("Bela");
-        drop(bela);
+        bela.registers("Ramesh Gowda", "Narsapura", "9845088888");
+        bela.syncs_wholly();
         story.everybody_is_equal();
         for person in [&story.asha, &story.ravi] {
-            let db = std::fs::read(person.database()).expect("a file");
-            assert!(!db.windows(10).any(|window| window == b"9845099999"), "{everybody_knew}");
+            for file in [person.database(), person.database().with_extension("db-wal")] {
+                let bytes = std::fs::read(&file).unwrap_or_default();
+                assert!(!bytes.windows(10).any(|window| window == b"9845099999"), "{everybody_knew} {file:?}");
+            }
+            let bytes = std::fs::read(person.database()).expect("a file");
+            assert!(bytes.windows(10).any(|window| window == b"9845088888"), "others are where they belong");
         }
     }
+}
+
+#[test]
+fn a_decision_that_comes_back_counts_more_than_an_older_one() {
+    let mut story = Story::new(18);
+    let organisation = story.market.organisation;
+    let suspends = |story: &Story, is_suspended| {
+        story.market.server.suspend(organisation, "Asha", is_suspended).expect("decided");
+        story.asha.syncs_wholly();
+    };
+    suspends(&story, true);
+    suspends(&story, false);
+    let copy = story.market.backs_up("lifted");
+    suspends(&story, true);
+    story.market.sets_back(&copy, true);
+    story.market.server.end_recovery(organisation).expect("ended");
+    // Her log goes on otherwise before she brings what it has lost.
+    let code = story.asha.client.session().expect("a session").device_code;
+    let malur = ["MALUR".parse().expect("a code")];
+    story.market.server.grant(organisation, code, "Asha", "clerk".parse().expect("a role"), &malur).expect("granted");
+    story.asha.syncs_wholly();
+    story.asha.syncs_wholly();
+    assert_eq!(story.asha.client.session().expect("a session").grant, None, "she is suspended");
+}
+
+#[test]
+fn a_change_that_was_logged_elsewhere_meanwhile_keeps_nothing_from_coming_back() {
+    let mut story = Story::new(19);
+    let organisation = story.market.organisation;
+    let sita = story.market.hires_at("Sita", "dispatcher", "MALUR");
+    let (moved, stays) = {
+        let weighs = |grams| story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
+        (weighs(24_000), weighs(25_000))
+    };
+    story.asha.syncs_wholly();
+    let copy = story.market.backs_up("before the moves");
+    let malur = "c/MALUR/2019".parse().expect("a scope");
+    story.market.server.move_document(organisation, moved.into(), &malur).expect("moved");
+    // She has not heard of it: what she adds is logged where the delivery is now.
+    story.asha.amends(moved, 1_000).expect("amended");
+    story.asha.syncs_wholly();
+    story.market.server.move_document(organisation, stays.into(), &malur).expect("moved");
+    sita.syncs_wholly();
+
+    story.market.sets_back(&copy, true);
+    // Of what was moved she knows only that it left; the other she has.
+    story.asha.syncs_wholly();
+    sita.syncs_wholly();
+    story.market.server.end_recovery(organisation).expect("ended");
+    for person in [&story.asha, &sita, &story.asha, &sita] {
+        person.syncs_wholly();
+    }
+    for delivery in [moved, stays] {
+        assert!(sita.client.delivery(delivery).is_ok(), "{delivery} is where it was moved");
+        assert!(story.asha.client.delivery(delivery).is_err(), "{delivery} left");
+    }
+    assert_eq!(sita.client.delivery(moved).expect("a delivery").bags.len(), 2);
 }

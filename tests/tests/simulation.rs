@@ -28,6 +28,14 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a phone that was wiped",
         "met: held work that was taken in",
         "met: held work that was sent back",
+        "met: somebody who registered while a sync ran",
+        "met: a record that was moved",
+        "met: a farmer who was forgotten",
+        "met: a phone that was handed to another user",
+        "met: a phone that read after an upgrade what it had set aside",
+        "met: a file that was taken",
+        "met: a series of codes that was read to its end",
+        "met: a scope that was begun with a pack",
     ];
     for what in most {
         assert!(seen.get(what).is_some_and(|count| *count > 0), "{what} never happened: {seen:?}");

@@ -208,7 +208,7 @@ fn is_locked_by_order(reference: &Reference, installation: &Installation) -> boo
 fn may_read(reference: &Reference, installation: &Installation, order: Option<Order>, scope: &Scope) -> bool {
     match scope {
         Scope::Device(device) => *device == installation.device,
-        Scope::Organisation => true,
+        Scope::Organisation => order != Some(Order::Lost),
         Scope::Centre(centre) | Scope::Season(centre, _) => {
             let reaches = |grant: &Grant| grant.device == installation.device && grant.centres.contains(centre);
             order != Some(Order::Lost) && reference.grants.iter().any(reaches)

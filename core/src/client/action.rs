@@ -51,7 +51,7 @@ pub(super) struct Action<'a> {
 }
 
 impl Action<'_> {
-    /// Creates a document with its snapshot.
+    /// Creates a document with its snapshot; [`Error::Stale`] if it is here already.
     pub(super) fn create(
         &mut self,
         kind: Kind,
@@ -59,6 +59,9 @@ impl Action<'_> {
         scope: &Scope,
         snapshot: Vec<u8>,
     ) -> Result<Merged, Error> {
+        if stored::find(self.db, document)?.is_some() {
+            return Err(Error::Stale);
+        }
         let change = records::create(&self.client.actor, snapshot)?;
         if change.raw().len() > MAX_CHANGE_BYTES {
             let reason = format!("{} bytes, at most {MAX_CHANGE_BYTES} fit one record", change.raw().len());

@@ -180,7 +180,7 @@ impl FieldClient {
         if edits.is_empty() {
             return Err(Error::invalid("edits", "nothing to amend"));
         }
-        self.change_delivery(basis, reason, |db, delivery, stamp, reason| {
+        self.change_delivery(basis, reason, |db, scope, delivery, stamp, reason| {
             let mut amendments = Vec::new();
             let mut added = Vec::new();
             for edit in edits {
@@ -203,9 +203,8 @@ impl FieldClient {
                         amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
                     }
                     DeliveryEdit::SetLoad(load) => {
-                        let season = Scope::Season(delivery.centre.clone(), delivery.season.clone());
                         if let Some(load) = load {
-                            require_record(db, Kind::Load, (*load).into(), "load_id", &season)?;
+                            require_record(db, Kind::Load, (*load).into(), "load_id", scope)?;
                         }
                         amendments.push(Amendment::SetLoad(*load));
                     }
@@ -236,14 +235,14 @@ impl FieldClient {
     /// # Errors
     /// As [`FieldClient::amend_delivery`].
     pub fn void_delivery(&self, basis: Basis, reason: &Reason) -> Result<DeliveryView, Error> {
-        self.change_delivery(basis, reason, |_, delivery, stamp, reason| Ok(delivery::void(delivery, stamp, reason)))
+        self.change_delivery(basis, reason, |_, _, delivery, stamp, reason| Ok(delivery::void(delivery, stamp, reason)))
     }
 
     fn change_delivery(
         &self,
         basis: Basis,
         reason: &Reason,
-        puts: impl FnOnce(&rusqlite::Connection, &Delivery, Stamp, Reason) -> Result<Vec<Put>, Error>,
+        puts: impl FnOnce(&rusqlite::Connection, &Scope, &Delivery, Stamp, Reason) -> Result<Vec<Put>, Error>,
     ) -> Result<DeliveryView, Error> {
         let reason = checked(reason)?;
         let author = self.author()?;
@@ -254,7 +253,7 @@ impl FieldClient {
             require_current(basis, id, merged.version())?;
             let Some(Record::Delivery(delivery)) = merged.record else { return Err(not_found("delivery")) };
             self.require_changeable(&author, &delivery)?;
-            let puts = puts(action.db, &delivery, action.stamp, reason)?;
+            let puts = puts(action.db, &stored.scope, &delivery, action.stamp, reason)?;
             let merged = action.edit(Kind::Delivery, id.into(), &stored.scope, Some(&stored), puts)?;
             self.delivery_view(action.db, id, merged)
         })

@@ -272,7 +272,7 @@ impl FieldClient {
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
         run.done = run.done + progress;
-        if progress.received + progress.sent + progress.read > 0 {
+        if progress.received + progress.sent + progress.read > 0 || exchange.has_rewound() {
             self.is_purged.store(false, Ordering::Release);
         }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {

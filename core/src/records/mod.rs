@@ -94,6 +94,16 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 
+    /// The kind's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Delivery => "delivery",
+            Self::Load => "load",
+            Self::Farmer => "farmer",
+            Self::Contact => "contact",
+        }
+    }
+
     /// The kind's table of keys.
     pub fn shape(self) -> Shape {
         match self {

@@ -10,7 +10,7 @@ use super::Error;
 use crate::codec::{decode, encode};
 use crate::decisions::{
     BagTypeRule, Centre, Commodity, Decision, DeviceOrder, Grant, Lorry, Order, Organisation, Review, RuleSet, Season,
-    User,
+    Suspension, User,
 };
 use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, Timestamp, UserId};
 
@@ -30,13 +30,12 @@ pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), 
     Ok(())
 }
 
-/// Whether a decision about the same is known, this one or another.
+/// The decision that counts about the same matter, this one or another, and its place in its scope's log.
 ///
 /// # Errors
 /// What SQLite reports.
-pub fn is_known(db: &Connection, decision: &Decision) -> Result<bool, Error> {
-    let Some((kind, code)) = name(decision) else { return Ok(false) };
-    Ok(row(db, kind, &code)?.is_some())
+pub fn standing(db: &Connection, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+    name(decision).map_or(Ok(None), |(kind, code)| row(db, kind, &code))
 }
 
 /// What a decision is about; of several about the same the last one counts. `None` for one that stands for itself.
@@ -55,6 +54,12 @@ fn name(decision: &Decision) -> Option<(&'static str, String)> {
         Decision::Order(order) => ("order", order.device.to_string()),
         Decision::Review(_) | Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return None,
     })
+}
+
+/// Forgets what is told to everybody: who works where, what is bought by which rules. What is about devices stays.
+pub(crate) fn forget_organisation(db: &Connection) -> Result<(), Error> {
+    db.execute("DELETE FROM reference WHERE kind NOT IN ('grant', 'revocation', 'suspension', 'order')", [])?;
+    Ok(())
 }
 
 fn suspension_code(device: DeviceId, user: UserId) -> String {
@@ -179,6 +184,8 @@ pub struct Reference {
     pub grants: Vec<Grant>,
     /// What devices were told about themselves and did not do yet.
     pub orders: Vec<DeviceOrder>,
+    /// Who is suspended on which device.
+    pub suspensions: Vec<Suspension>,
 }
 
 impl Reference {
@@ -200,6 +207,7 @@ impl Reference {
                 Decision::RuleSet(it) => reference.rule_sets.push(it),
                 Decision::User(it) => reference.users.push(it),
                 Decision::Grant(it) if ended_at(db, &it)?.is_none() => reference.grants.push(it),
+                Decision::Suspension(it) if it.is_suspended => reference.suspensions.push(it),
                 Decision::Order(it) if it.order != Order::Work => reference.orders.push(it),
                 _ => {}
             }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::Error;
 use crate::client::Draft;
 use crate::codec::{decode, encode};
-use crate::units::DeliveryId;
+use crate::units::{DeliveryId, DocumentId, derived};
 
 fn read(version: u64, body: &[u8]) -> Result<(u64, Draft), Error> {
     let draft = decode(body).map_err(|error| Error::Corrupt { reason: format!("a draft: {error}") })?;
@@ -39,6 +39,17 @@ pub(crate) fn save(db: &Connection, id: DeliveryId, version: u64, draft: &Draft)
          ON CONFLICT (delivery_id) DO UPDATE SET version = excluded.version, body = excluded.body",
     )?;
     statement.execute((id, version, encode(draft)))?;
+    Ok(())
+}
+
+/// A delivery has come whose draft is still here, as this phone was set back to an older copy: the draft goes on under another id, or recording
+/// it would replace the delivery.
+pub(crate) fn step_aside(db: &Connection, document: DocumentId) -> Result<(), Error> {
+    let id = DeliveryId::from(document);
+    if let Some((version, draft)) = find(db, id)? {
+        save(db, derived([b"again".as_slice(), document.as_bytes(), &version.to_be_bytes()]), version, &draft)?;
+        remove(db, id)?;
+    }
     Ok(())
 }
 

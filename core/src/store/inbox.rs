@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, outbox, packs, records, tail};
+use super::{Error, decisions, drafts, outbox, packs, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{Decision, Erasure};
 use crate::records::{Change, Kind};
@@ -67,6 +67,9 @@ pub(crate) fn purge(
         }
         for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
+        }
+        if *scope == Scope::Organisation {
+            decisions::forget_organisation(db)?;
         }
         tail::forget(db, scope)?;
         packs::forget(db, scope)?;
@@ -243,6 +246,7 @@ fn apply_entry(
                 Ok(change) => change,
                 Err(error) => return Ok(Err(error.to_string())),
             };
+            drafts::step_aside(db, envelope.document)?;
             match records::apply(db, scope, kind, envelope.document, &change) {
                 Ok(merged) => Ok(Ok(merged.record.map_or(HybridTime::default(), |record| record.newest_time()))),
                 Err(Error::Record(error)) => Ok(Err(error.to_string())),
@@ -267,7 +271,10 @@ fn apply_decision(
         Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
         Decision::Move(order) => match records::place(db, order, attachment) {
             Ok(()) if records::find(db, order.document)?.is_none() => forget_changes(db, order.document),
-            Ok(()) => retry_held(db, order.document),
+            Ok(()) => {
+                drafts::step_aside(db, order.document)?;
+                retry_held(db, order.document)
+            }
             placed => placed,
         },
         Decision::Erasure(erasure) => erase(db, erasure),

@@ -75,8 +75,6 @@ impl From<rusqlite::Error> for Error {
 
 /// Commits after which the write-ahead log is folded back, outside of anybody's call.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
-/// A write-ahead log that was left behind and is folded back at once.
-const LARGE_LOG_BYTES: u64 = 4 * 1024 * 1024;
 const READERS_KEPT: usize = 2;
 
 /// An open database file.
@@ -94,15 +92,34 @@ impl Store {
     /// # Errors
     /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], or what SQLite reports.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        let mut writer = connect(path, OpenFlags::default())?;
+        Self::open_with(path, migrations, OpenFlags::default())
+    }
+
+    /// The same for a file that must be there.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; [`Error::Corrupt`] if it is missing.
+    pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
+        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
+        Self::open_with(path, migrations, flags).map_err(|error| match error {
+            Error::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+                Error::Corrupt { reason: format!("{} is missing, or cannot be opened", path.display()) }
+            }
+            error => error,
+        })
+    }
+
+    fn open_with(path: &Path, migrations: &[Migration], flags: OpenFlags) -> Result<Self, Error> {
+        let mut writer = connect(path, flags)?;
         migrate(&mut writer, migrations)?;
-        // A process that is always killed early must not let the log grow for ever: the first commit folds a large one back.
-        let is_large = std::fs::metadata(path.with_extension("db-wal")).is_ok_and(|log| log.len() > LARGE_LOG_BYTES);
+        // A process that is always killed early must not let the log grow for ever, nor keep in it what was erased just before. Without
+        // room, or while another process reads, the next opening tries again.
+        drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
-            commits: AtomicU32::new(if is_large { COMMITS_PER_CHECKPOINT - 1 } else { 0 }),
+            commits: AtomicU32::new(0),
         })
     }
 

@@ -105,6 +105,11 @@ pub(crate) fn head(db: &Connection, device: DeviceId) -> Result<(u64, Option<Bun
     Ok(head.optional()?.unwrap_or((0, None)))
 }
 
+/// Whether something was recorded that lies in no bundle yet.
+pub(crate) fn has_unsealed(db: &Connection) -> Result<bool, Error> {
+    Ok(!unsealed(db, 0)?.0.is_empty())
+}
+
 /// A bundle that the server has not answered in full.
 pub(crate) struct Unanswered {
     pub(crate) sequence: u64,
@@ -161,9 +166,10 @@ fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -
     let mut statement =
         db.prepare(&format!("SELECT bundle_seq, bytes FROM bundles WHERE {which} ORDER BY bundle_seq"))?;
     let mut insert = db.prepare(
-        "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms,
+        // Numbered below all others: what is not sealed yet comes after all that is.
+        "INSERT INTO outbox (outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms,
              bundle_seq, entry)
-         SELECT 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         SELECT (SELECT coalesce(min(outbox), 1) - 1 FROM outbox), 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
          WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE bundle_seq = ?9 AND entry = ?10)
              AND NOT EXISTS (SELECT 1 FROM returned WHERE document_id = ?4 AND change = ?7)",
     )?;
@@ -463,7 +469,11 @@ fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result
     records::exclude(db, own.document, &[Change::hash_of_stripped(&own.change)])?;
     let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_returned(own.document, &change));
     let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"returned".as_slice(), own.document.as_bytes()]));
-    if let (Some(id), Some(draft)) = (draft_id, &draft) {
+    if let (Some(id), Some(draft)) = (draft_id, &draft)
+        // It may come back twice: what was weighed again since stays as it is.
+        && drafts::find(db, id)?.is_none()
+        && records::find(db, id.into())?.is_none()
+    {
         drafts::save(db, id, 1, draft)?;
     }
     db.prepare_cached(

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::inbox::{self, Received};
-use super::{Error, records, tail};
+use super::{Error, drafts, records, tail};
 use crate::codec::{decode, encode};
 use crate::records::Kind;
 use crate::scope::Scope;
@@ -112,6 +112,7 @@ fn place(db: &Connection, scope: &Scope, id: DocumentId, kind: u8, saved: &[u8])
         Some(here) => (here.scope, crate::records::unite(kind, id, &here.saved, saved)?),
         None => (scope.clone(), crate::records::read(kind, id, saved)?),
     };
+    drafts::step_aside(db, id)?;
     records::save(db, &scope, kind, id, &merged)?;
     Ok(merged.record.map_or(HybridTime::default(), |record| record.newest_time()))
 }

@@ -5,11 +5,13 @@
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::Error;
+use crate::records::Kind;
 use crate::records::farmer::ContactDetails;
 use crate::records::load::LoadState;
 use crate::scope::Scope;
 use crate::units::{
-    BusinessDate, ContactId, DeliveryId, DeviceCode, DocumentId, FarmerId, Grams, LoadId, LorryPlate, Timestamp, UserId,
+    BusinessDate, ContactId, DeliveryId, DeviceCode, DocumentId, FarmerId, Grams, LoadId, LorryPlate, ReceiptNumber,
+    Timestamp, UserId,
 };
 
 /// A delivery in a list.
@@ -287,20 +289,69 @@ pub fn farmer_row(db: &Connection, id: FarmerId) -> Result<Option<FarmerRow>, Er
 /// # Errors
 /// What SQLite reports.
 pub fn farmers(db: &Connection, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let pattern = words.map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
-    if pattern.is_empty() {
+    let Some(pattern) = words(text) else {
         let mut statement = db.prepare_cached(&format!(
             "SELECT {FARMER_COLUMNS} FROM farmers LEFT JOIN contacts USING (farmer_id) WHERE farmers.scope = ?1
              ORDER BY farmer DESC LIMIT ?2"
         ))?;
         return Ok(statement.query_map((scope, limit), farmer)?.collect::<Result<_, _>>()?);
-    }
+    };
     let mut statement = db.prepare_cached(&format!(
         "SELECT {FARMER_COLUMNS} FROM contacts_text JOIN contacts ON contact = contacts_text.rowid JOIN farmers USING (farmer_id)
          WHERE contacts_text MATCH ?1 AND farmers.scope = ?2 ORDER BY rank LIMIT ?3"
     ))?;
     Ok(statement.query_map((pattern, scope, limit), farmer)?.collect::<Result<_, _>>()?)
+}
+
+/// A document, and by what people know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The document.
+    pub document: DocumentId,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it belongs.
+    pub scope: Scope,
+    /// A load's number, a farmer's code; empty for a delivery.
+    pub number: String,
+}
+
+/// What a text names: a delivery by its receipt, a load by its number, farmers by their code or by words of their contact details.
+/// Of the last at most `limit`.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn find(db: &Connection, text: &str, limit: u32) -> Result<Vec<Found>, Error> {
+    let mut all = Vec::new();
+    let mut add = |kind: Kind, query: &str, parameters: &[&dyn ToSql]| -> Result<(), Error> {
+        let mut statement = db.prepare_cached(query)?;
+        let rows = statement.query_map(parameters, |row| {
+            Ok(Found { kind, document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
+        })?;
+        all.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        Ok(())
+    };
+    // Not by the centre: a delivery that moved keeps its receipt.
+    if let Ok(ReceiptNumber { device, sequence, .. }) = text.parse() {
+        let query = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
+        add(Kind::Delivery, query, &[&device.0, &sequence])?;
+    }
+    add(Kind::Load, "SELECT load_id, scope, number FROM loads WHERE number = upper(?1)", &[&text])?;
+    add(Kind::Farmer, "SELECT farmer_id, scope, code FROM farmers WHERE code = upper(?1)", &[&text])?;
+    if let Some(words) = words(text) {
+        let query = "SELECT farmer_id, farmers.scope, code
+             FROM contacts_text JOIN contacts ON contact = contacts_text.rowid JOIN farmers USING (farmer_id)
+             WHERE contacts_text MATCH ?1 ORDER BY rank LIMIT ?2";
+        add(Kind::Farmer, query, &[&words, &limit])?;
+    }
+    Ok(all)
+}
+
+/// What each word of a text begins, for full-text search; `None` without a word.
+fn words(text: &str) -> Option<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let pattern = words.map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
+    if pattern.is_empty() { None } else { Some(pattern) }
 }
 
 /// The newest contact document of a farmer.

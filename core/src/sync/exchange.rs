@@ -218,6 +218,11 @@ impl<'a> Exchange<'a> {
         self.freshness = Freshness::Expired;
     }
 
+    /// Whether this run went back in a log: what it took from there may hold no more.
+    pub(crate) fn has_rewound(&self) -> bool {
+        !self.repair.rewound.is_empty()
+    }
+
     /// Whether there is nothing more either way.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
@@ -433,11 +438,13 @@ impl<'a> Exchange<'a> {
     pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
         self.progress.bytes_down += response.body.len() as u64;
         if std::mem::take(&mut self.repair.shows_certificate) {
-            self.repair.was_readmitted = true;
             self.freshness = Freshness::Believed;
             if response.status != 200 {
                 return Err(problem(response.status, &response.body, "certificate"));
             }
+            let answer: ChallengeResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
+            self.challenge = answer.challenge;
+            self.repair.was_readmitted = true;
             self.sent_up_to = 0;
             return Ok(self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?);
         }
@@ -453,22 +460,21 @@ impl<'a> Exchange<'a> {
                 self.take(&answer)
             }
             401 => {
-                let answer: Result<ChallengeResponse, _> = message::unpack(&response.body);
-                match answer {
-                    Ok(answer) if self.freshness != Freshness::Renewed => {
-                        self.freshness = Freshness::Renewed;
-                        self.challenge = answer.challenge;
-                        self.send_again();
-                        Ok(())
-                    }
-                    // The server that once enrolled this device may have been set back to before that.
-                    _ if !self.repair.was_readmitted => {
-                        self.repair.shows_certificate = true;
-                        self.send_again();
-                        Ok(())
-                    }
-                    _ => Err(unknown_device()),
+                // Without a challenge somebody else has answered, such as a proxy.
+                let answer: ChallengeResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
+                if self.freshness != Freshness::Renewed {
+                    self.freshness = Freshness::Renewed;
+                    self.challenge = answer.challenge;
+                    self.send_again();
+                    return Ok(());
                 }
+                if self.repair.was_readmitted {
+                    return Err(unknown_device());
+                }
+                // The server that once enrolled this device may have been set back to before that.
+                self.repair.shows_certificate = true;
+                self.send_again();
+                Ok(())
             }
             // The server can do nothing with what is kept here: the phone follows the server instead.
             422 if std::mem::take(&mut self.repair.sent) > 0 => {
@@ -576,7 +582,9 @@ impl<'a> Exchange<'a> {
         })?;
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
-            Ok::<_, Error>(!own.is_empty() || !carried::waiting(db, self.carried_up_to, 1, 0)?.is_empty())
+            let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
+            // Somebody may have recorded something meanwhile.
+            Ok::<_, Error>(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
         })?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;

@@ -25,6 +25,8 @@ impl HttpTransport {
             .tls_backend_preconfigured(tls()?)
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(60))
+            // Less than a server keeps a connection that says nothing.
+            .pool_idle_timeout(Duration::from_secs(20))
             // A phone has no proxy in its environment; a developer's must not come between a program and its own loopback.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -61,6 +61,19 @@ impl fmt::Display for ReceiptNumber {
     }
 }
 
+/// Hyphens as printed; lower case counts as upper case.
+impl std::str::FromStr for ReceiptNumber {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::new("not a receipt number: it looks like KOLAR-13-17-W");
+        let mut parts = text.split('-');
+        let mut next = || parts.next().ok_or_else(wrong);
+        let (centre, device, sequence) = (next()?.parse()?, next()?.parse()?, next()?.parse().ok());
+        let number = Self { centre, device, sequence: sequence.ok_or_else(wrong)? };
+        if number.to_string().eq_ignore_ascii_case(text) { Ok(number) } else { Err(wrong()) }
+    }
+}
+
 /// A farmer's code until the server gives a shorter one: `FARMER-CENTRE-DEVICE-SEQ` without the first word, led by `T`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FarmerCode {
@@ -127,6 +140,13 @@ mod tests {
         let number = receipt(35, 17);
         assert!(number.starts_with("KOLAR-13-17-"), "{number}");
         assert_ne!(receipt(35, 17), receipt(35, 71));
+        let read: ReceiptNumber = number.to_lowercase().parse().expect("a receipt number");
+        assert_eq!(read.to_string(), number);
+        for wrong in
+            ["", "KOLAR", "KOLAR-13-17", "KOLAR-13-x-1", "-13-17-1", &format!("{number}-1"), &format!(" {number}")]
+        {
+            assert!(wrong.parse::<ReceiptNumber>().is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -138,6 +158,7 @@ mod tests {
                 let mut wrong = body.to_owned();
                 wrong.replace_range(at..=at, &other.to_string());
                 assert_ne!(check_character(&wrong).to_string(), check, "{wrong}");
+                assert_eq!(format!("{wrong}-{check}").parse::<ReceiptNumber>().ok(), None, "{wrong}");
             }
         }
     }

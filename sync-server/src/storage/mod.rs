@@ -14,7 +14,7 @@ use farmtally_core::rules::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::records::Stored;
-use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Sum};
+use farmtally_core::store::rows::{DeliveryRow, FarmerRow, Found, LoadRow, Sum};
 use farmtally_core::sync::bundle::{BundleHash, Envelope};
 use farmtally_core::sync::log::{Cursor, EntryHash};
 use farmtally_core::sync::message::{DeviceHead, FrameEntry};
@@ -24,7 +24,7 @@ use farmtally_core::units::{
     ReviewId, Timestamp, UserId,
 };
 
-pub use sqlite::{SqliteStorage, check_copy};
+pub use sqlite::{SqliteStorage, check_control, check_copy};
 use tokio::sync::broadcast;
 
 use crate::Error;
@@ -79,7 +79,7 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`].
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Copies all data into a folder, each organisation as of one moment.
+    /// Copies all data into a folder that it makes, each organisation as of one moment.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -332,7 +332,7 @@ pub trait Transaction {
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
 
     /// Notes a verified copy.
-    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
+    fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
     /// Verified copies, the newest first, at most `limit` of them.
     fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error>;
     /// The newest recovery, whether or not it lasts.
@@ -347,8 +347,6 @@ pub trait Transaction {
     fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error>;
     /// Forgets what a device has offered of a scope.
     fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error>;
-    /// Whether the log of a scope has this decision.
-    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error>;
     /// Where the logs stand to which this transaction has appended.
     fn appended(&mut self) -> Vec<Cursor>;
 
@@ -390,8 +388,12 @@ pub trait Transaction {
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
     /// Places a document where a move says.
     fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error>;
-    /// Whether a decision about the same matter was taken over, this one or another.
-    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error>;
+    /// The decision that counts about the same matter, this one or another, and its place in its scope's log.
+    fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error>;
+    /// How many bytes of pieces a device has brought, in all scopes.
+    fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error>;
+    /// The ends of all logs.
+    fn heads(&mut self) -> Result<Vec<Cursor>, Error>;
     /// Drops all pieces that were offered.
     fn clear_stages(&mut self) -> Result<(), Error>;
     /// How often a document was moved.
@@ -442,6 +444,8 @@ pub trait Transaction {
     fn deliveries(&mut self, scope: &Scope, date: BusinessDate, limit: u32) -> Result<Vec<DeliveryRow>, Error>;
     /// The deliveries on a load.
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error>;
+    /// What a text names: receipts, load numbers, farmers' codes, words of contact details.
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error>;
     /// A farmer.
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error>;
     /// Farmers with the same words in name and village, or the same telephone number.

@@ -101,6 +101,7 @@ CREATE TABLE recoveries (
 -- Copies of this database that were verified, and what they contain.
 CREATE TABLE backups (
     made_at_ms     INTEGER NOT NULL PRIMARY KEY,
+    copy_id        BLOB NOT NULL UNIQUE,         -- what `backup` called it: a copy of a copy is the same one
     verified_at_ms INTEGER NOT NULL,
     content        BLOB NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
 ) STRICT;

@@ -11,7 +11,7 @@ use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
-use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Sum};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, Found, LoadRow, Sum};
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::sync::bundle::{Bundle, BundleHash};
 use farmtally_core::sync::log::{ChainHash, Cursor, EntryHash};
@@ -60,9 +60,14 @@ impl SqliteStorage {
     /// # Errors
     /// [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::Setup { reason: format!("the data folder: {error}") })?;
-        let control = Store::open(&folder.join("control.db"), CONTROL)?;
+        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
+        let control = folder.join("control.db");
+        let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+        if !control.exists() && organisations().any(|file| file.path().extension().is_some_and(|it| it == "db")) {
+            let reason = format!("{} is missing: restore it from a copy", control.display());
+            return Err(Error::Setup { reason });
+        }
+        let control = Store::open(&control, CONTROL)?;
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
@@ -72,7 +77,10 @@ impl SqliteStorage {
             return Ok(Arc::clone(opened));
         }
         let path = self.folder.join(format!("{organisation}.db"));
-        let store = Store::open(&path, ORGANISATION)?;
+        // Of one that is known its file must be there: an empty one in its place would look like an organisation without work.
+        let is_known = self.organisations()?.contains(&organisation);
+        let store =
+            if is_known { Store::open_existing(&path, ORGANISATION)? } else { Store::open(&path, ORGANISATION)? };
         let opened = Arc::new(Opened { store, appended: broadcast::Sender::new(WATCHED_COMMITS) });
         open.insert(organisation, Arc::clone(&opened));
         Ok(opened)
@@ -130,6 +138,11 @@ impl Storage for SqliteStorage {
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
+        let folder = &std::path::absolute(folder).map_err(|error| setup(folder, &error))?;
+        if folder.starts_with(std::path::absolute(&self.folder).map_err(|error| setup(&self.folder, &error))?) {
+            return Err(Error::Setup { reason: format!("{} is within the data itself", folder.display()) });
+        }
+        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
         // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
         for organisation in self.organisations()? {
             let opened = self.store(organisation)?;
@@ -148,6 +161,10 @@ impl Storage for SqliteStorage {
         let reason = "the database is being read all the time: what was erased stays in its log until it is closed";
         Err(Error::Setup { reason: reason.into() })
     }
+}
+
+fn setup(path: &Path, error: &std::io::Error) -> Error {
+    Error::Setup { reason: format!("{}: {error}", path.display()) }
 }
 
 /// How often a scrub is tried before a person must know of it.
@@ -196,10 +213,33 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
         }
         places.push(at);
     }
+    let lost = "SELECT count(DISTINCT document_id) FROM logged_changes
+        WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)";
+    let lost: u64 = sql(db.query_row(lost, [], |row| row.get(0)))?;
+    if lost > 0 {
+        return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
+    }
     let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
     let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(|error| wrong(error.to_string()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), places, devices })
+}
+
+/// Requires that a copied `control.db` is whole and knows an organisation.
+///
+/// # Errors
+/// [`Error::Setup`].
+pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Error> {
+    let read = || -> rusqlite::Result<bool> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let state: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        let knows = db.prepare("SELECT 1 FROM organisations WHERE organisation_id = ?1")?.exists([organisation])?;
+        Ok(state == "ok" && knows)
+    };
+    if read().unwrap_or(false) {
+        return Ok(());
+    }
+    Err(Error::Setup { reason: format!("{} is damaged, or does not know {organisation}", path.display()) })
 }
 
 fn sql<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
@@ -337,6 +377,9 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldEntry> {
     })
 }
 
+const DEFERRED: &str =
+    "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, missing, deferred_at_ms FROM deferred";
+
 fn deferred(row: &Row<'_>) -> rusqlite::Result<DeferredEntry> {
     let missing: Vec<u8> = row.get(5)?;
     Ok(DeferredEntry {
@@ -445,8 +488,11 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error> {
-        let query = format!("{HELD} WHERE ?1 IS NULL OR document_id = ?1 ORDER BY held_at_ms, bundle_hash, entry");
-        self.rows(&query, [document], held)
+        let order = "ORDER BY held_at_ms, bundle_hash, entry";
+        match document {
+            Some(document) => self.rows(&format!("{HELD} WHERE document_id = ?1 {order}"), [document], held),
+            None => self.rows(&format!("{HELD} {order}"), [], held),
+        }
     }
 
     fn remove_held(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
@@ -489,20 +535,21 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error> {
-        let query =
-            "SELECT bundle_hash, entry, document_id, change_hash, entry_hash, missing, deferred_at_ms FROM deferred
-                     WHERE ?1 IS NULL OR document_id = ?1 ORDER BY deferred_at_ms, bundle_hash, entry";
-        self.rows(query, [document], deferred)
+        let order = "ORDER BY deferred_at_ms, bundle_hash, entry";
+        match document {
+            Some(document) => self.rows(&format!("{DEFERRED} WHERE document_id = ?1 {order}"), [document], deferred),
+            None => self.rows(&format!("{DEFERRED} {order}"), [], deferred),
+        }
     }
 
     fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         self.run("DELETE FROM deferred WHERE document_id = ?1 AND change_hash = ?2", (document, change))
     }
 
-    fn save_backup(&mut self, copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+    fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
         self.run(
-            "INSERT OR REPLACE INTO backups (made_at_ms, verified_at_ms, content) VALUES (?1, ?2, ?3)",
-            (copied.made_at.0, verified_at.0, encode(&(copied.places.clone(), copied.devices.clone()))),
+            "INSERT OR REPLACE INTO backups (made_at_ms, copy_id, verified_at_ms, content) VALUES (?1, ?2, ?3, ?4)",
+            (copied.made_at.0, copy, verified_at.0, encode(&(copied.places.clone(), copied.devices.clone()))),
         )
     }
 
@@ -561,11 +608,6 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error> {
         self.run("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", (device, scope))
-    }
-
-    fn has_decision(&mut self, scope: &Scope, decision: &[u8]) -> Result<bool, Error> {
-        let query = "SELECT 1 FROM log WHERE scope = ?1 AND envelope IS NULL AND body = ?2";
-        Ok(self.row(query, (scope, decision), |_| Ok(()))?.is_some())
     }
 
     fn appended(&mut self) -> Vec<Cursor> {
@@ -701,8 +743,19 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(records::place(self.0, order, saved)?)
     }
 
-    fn has_newer(&mut self, decision: &Decision) -> Result<bool, Error> {
-        Ok(decisions::is_known(self.0, decision)?)
+    fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+        Ok(decisions::standing(self.0, decision)?)
+    }
+
+    fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error> {
+        let query = "SELECT coalesce(sum(length(entry)), 0) FROM staged WHERE device_id = ?1";
+        Ok(self.row(query, [device], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
+        self.rows("SELECT scope, seq, chain FROM scopes ORDER BY scope", [], |row| {
+            Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: ChainHash(row.get(2)?) })
+        })
     }
 
     fn clear_stages(&mut self) -> Result<(), Error> {
@@ -819,6 +872,10 @@ impl Transaction for SqliteTransaction<'_> {
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error> {
         let filter = DeliveryFilter { load_id: Some(load), ..DeliveryFilter::default() };
         Ok(rows::deliveries(self.0, &filter, u32::MAX)?)
+    }
+
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error> {
+        Ok(rows::find(self.0, text, limit)?)
     }
 
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error> {

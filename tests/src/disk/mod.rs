@@ -58,6 +58,12 @@ impl Image {
         };
         Self(files.map(named).collect())
     }
+
+    /// The files that have these bytes in them.
+    pub fn files_with(&self, bytes: &[u8]) -> Vec<&str> {
+        let has = |content: &[u8]| content.windows(bytes.len()).any(|window| window == bytes);
+        self.0.iter().filter(|(_, content)| has(content)).map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 /// The disk of one phone or server: the SQLite files under a folder.

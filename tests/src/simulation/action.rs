@@ -59,12 +59,12 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "server restarts", weight: 2, act: fate::server_restarts },
     Action { name: "server folds back", weight: 2, act: fate::server_folds_back },
     Action { name: "server clock jumps", weight: 1, act: fate::server_clock_jumps },
-    Action { name: "enrols", weight: 2, act: fate::enrols },
+    Action { name: "enrols", weight: 4, act: fate::enrols },
     Action { name: "is copied", weight: 2, act: fate::is_copied },
     Action { name: "goes back to a copy", weight: 1, act: fate::goes_back },
     Action { name: "is cloned", weight: 2, act: fate::is_cloned },
     Action { name: "server is copied", weight: 3, act: fate::server_is_copied },
-    Action { name: "server is backed up", weight: 3, act: fate::server_is_backed_up },
+    Action { name: "server is backed up", weight: 6, act: fate::server_is_backed_up },
     Action { name: "server goes back", weight: 3, act: fate::server_goes_back },
     Action { name: "revokes", weight: 3, act: office::revokes },
     Action { name: "grants", weight: 3, act: office::grants },
@@ -76,7 +76,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "decides", weight: 4, act: office::decides },
     Action { name: "moves a document", weight: 3, act: office::moves_document },
     Action { name: "erases", weight: 3, act: office::erases },
-    Action { name: "changes hands", weight: 4, act: office::changes_hands },
+    Action { name: "changes hands", weight: 7, act: office::changes_hands },
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 
@@ -90,7 +90,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ),
     (
         "a draft of a copy, recorded since",
-        "the draft hides the record that comes back, and recording it is stale for ever",
+        "the draft goes on under another id when the record comes back; people throw it away",
     ),
 ];
 
@@ -110,15 +110,20 @@ pub fn pick(chance: &mut StdRng) -> usize {
 const NAMES: [&str; 3] = ["Lakshmi Devi", "Ramesh Gowda", "Meena Kumari"];
 const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
 
-pub(super) fn registers(world: &mut World, who: usize) {
+/// A farmer like others, but for the telephone number.
+fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let centre = world.centre(who);
     let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unlike any other, so that it can be searched for once the farmer is forgotten.
     let phone = format!("98450{}", world.weights(1)[0]);
-    let details = ContactDetails { name, village: village.into(), phone: phone.clone() };
-    let result =
-        world.phones[who].client().register_farmer(&FarmerInput { centre, details }, &[Check::FarmerLooksAlike]);
+    FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
+}
+
+pub(super) fn registers(world: &mut World, who: usize) {
+    let input = any_farmer_input(world, who);
+    let phone = input.details.phone.clone();
+    let result = world.phones[who].client().register_farmer(&input, &[Check::FarmerLooksAlike]);
     if let Said::Done(view) = world.hears(who, "registers a farmer", result) {
         world.promises(who, What::Registered { farmer: view.farmer_id, phone }, |_| Ok(()));
     }
@@ -315,7 +320,8 @@ fn closes(world: &mut World, who: usize) {
 
 pub(super) fn syncs(world: &mut World, who: usize) {
     let plan = world.wire_plan();
-    world.syncs(who, plan);
+    let meanwhile = world.once_in(4).then(|| (world.chance.random_range(0..4), any_farmer_input(world, who)));
+    world.syncs_meanwhile(who, plan, meanwhile);
 }
 
 /// Another phone carries some of this one's sealed bundles to the server, in any order; it must still push them itself.

@@ -207,7 +207,11 @@ impl<'a> Replica<'a> {
         ];
         let kept = places.into_iter().find(|(table, _)| is_in(table)).map(|(_, kept)| kept);
         // What travelled beside a move is in the document, whatever became of the log that it left.
-        kept.unwrap_or_else(|| if self.knows(fact) { Kept::Logged } else { Kept::Nowhere })
+        let has_moved = || {
+            let sql = "SELECT 1 FROM moves WHERE document_id = ?1";
+            self.db.prepare_cached(sql).expect("a table").exists([fact.document()]).expect("an answer")
+        };
+        kept.unwrap_or_else(|| if has_moved() && self.knows(fact) { Kept::Logged } else { Kept::Nowhere })
     }
 
     /// Whether a document has a fact's change here, whatever became of it.

@@ -196,6 +196,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
         let result = phone.client().enrol(&wire, ADDRESS, &code, "test phone");
         let is_enrolled = result.is_ok();
         let happened = format!("enrols over {:?}: {:?}", wire.happened.lock().expect("a lock"), result.err());
+        drop(wire);
         world.tells(Some(who), &happened);
         if world.phones[who].machine.is_dead() {
             world.starts_again(who);

@@ -10,35 +10,42 @@ pub(super) fn hands_over(world: &mut World, who: usize) {
     let living = world.living();
     let Some(carrier) = world.picks(&living).filter(|carrier| *carrier != who) else { return };
     if world.once_in(2) {
-        let Some(file) = exports(world, who) else { return };
-        let result = world.phones[carrier].client().carry_parcel(file.as_slice());
-        if let Said::Done(()) = world.hears(carrier, &format!("takes a file of phone {who}"), result) {
-            world.counts("met: a file that was taken");
+        return shows(world, who, carrier);
+    }
+    let Some((file, is_whole)) = exports(world, who) else { return };
+    let text = format!("takes a file of phone {who}");
+    let result = world.phones[carrier].client().carry_parcel(file.as_slice());
+    match result {
+        Err(error) if !is_whole => world.tells(Some(carrier), &format!("{text}: {error}")),
+        result => {
+            if let Said::Done(()) = world.hears(carrier, &text, result) {
+                world.counts("met: a file that was taken");
+            }
         }
-    } else {
-        shows(world, who, carrier);
     }
 }
 
 /// The office reads a stick.
 pub(super) fn hands_to_office(world: &mut World, who: usize) {
-    let Some(file) = exports(world, who) else { return };
+    let Some((file, is_whole)) = exports(world, who) else { return };
     for result in world.house.server().import(Some(world.house.organisation), file.as_slice()) {
         match result {
             Ok(imported) => world.tells(None, &format!("the office reads a stick of phone {who}: {imported}")),
             Err(error) => {
-                // A stick that was bent, or a server that cannot write: its phone still has everything.
+                let is_troubled = world.house.machine.is_dead() || world.house.machine.is_full();
+                assert!(is_troubled || !is_whole, "the office could not read a stick of phone {who}: {error}");
                 world.tells(None, &format!("the office reads a stick of phone {who}: {error}"));
             }
         }
     }
 }
 
-/// What a phone has to hand over, as a file, at times cut or bent.
-fn exports(world: &mut World, who: usize) -> Option<Vec<u8>> {
+/// What a phone has to hand over, as a file, at times cut or bent; and whether it is whole.
+fn exports(world: &mut World, who: usize) -> Option<(Vec<u8>, bool)> {
     let result = world.phones[who].client().export_parcel();
     let Said::Done(mut file) = world.hears(who, "exports a file", result) else { return None };
-    match world.chance.random_range(0..8) {
+    let fate = world.chance.random_range(0..8);
+    match fate {
         0 => file.truncate(world.chance.random_range(0..file.len())),
         1 => {
             let byte = world.chance.random_range(0..file.len());
@@ -46,7 +53,7 @@ fn exports(world: &mut World, who: usize) -> Option<Vec<u8>> {
         }
         _ => {}
     }
-    Some(file)
+    Some((file, fate > 1))
 }
 
 /// One phone shows codes over and over, in any order; the other's camera misses some and reads some wrongly.

@@ -250,12 +250,33 @@ pub struct Wire<'a> {
     pub plan: Mutex<VecDeque<(WireFault, u64)>>,
     /// What happened.
     pub happened: Mutex<Vec<WireFault>>,
+    /// Answers with parts of packs that came through.
+    pub packs: Mutex<u64>,
+    /// What somebody does on the phone while so many requests after this one are under way.
+    pub meanwhile: Mutex<Option<(usize, Meanwhile<'a>)>>,
 }
+
+/// Something that happens while a request is under way.
+pub type Meanwhile<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 impl<'a> Wire<'a> {
     /// A wire with these faults.
     pub fn new(house: &'a House, phone: &'a Machine, plan: Vec<(WireFault, u64)>) -> Self {
-        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default() }
+        Self {
+            house,
+            phone,
+            plan: Mutex::new(plan.into()),
+            happened: Mutex::default(),
+            packs: Mutex::default(),
+            meanwhile: Mutex::default(),
+        }
+    }
+}
+
+impl<'a> Wire<'a> {
+    /// What happens while the request after so many others is under way.
+    pub fn does_meanwhile(&self, after: usize, act: Meanwhile<'a>) {
+        *lock(&self.meanwhile) = Some((after, act));
     }
 }
 
@@ -291,12 +312,18 @@ impl Transport for Wire<'_> {
             WireFault::RequestBent => bend(&mut request.body, at),
             _ => {}
         }
+        let is_due = |planned: &mut (usize, Meanwhile<'_>)| planned.0 < lock(&self.happened).len();
+        let due = lock(&self.meanwhile).take_if(is_due);
+        if let Some((_, act)) = due {
+            act();
+        }
         self.house.delivers_stalled(false);
         let died = || lost("the server died");
         let mut response = self.house.respond(&request).ok_or_else(died)?;
         if fault == WireFault::Doubled {
             response = self.house.respond(&request).ok_or_else(died)?;
         }
+        *lock(&self.packs) += u64::from(request.path == "/v1/pack" && response.status == 200);
         let before = lock(&self.house.before).replace(response.clone());
         match fault {
             WireFault::AnswerLost => return Err(lost("the answer is lost")),

@@ -25,17 +25,10 @@ use std::sync::{Once, PoisonError};
 pub use world::Trace;
 use world::{SharedTrace, World};
 
-/// Seeds that once found a defect, with what it was. A test replays them.
-pub const KEPT: &[(u64, &str)] = &[
-    (807, "a phone whose bundles went with a loss behind a gap did not hand them over again"),
-    (2196, "work that was sent back after a loss was nowhere on its author's phone"),
-    (30_709, "an approval reached a phone that had forgotten the document"),
-    (
-        30_906,
-        "an approval came back to a server that had lost what it approved, and the phone took that for an acknowledgement",
-    ),
-    (41_787, "a clone took the other copy's newer bundle for one of its own, and did not hand its own over again"),
-];
+/// Seeds that once found a defect, with what it was. A test replays them. They hold for the actions as they are: whoever changes the table in
+/// `action.rs` gets other schedules, and keeps what was found as a fault in `tests/mutants`, which says by which seed it is found now.
+pub const KEPT: &[(u64, &str)] =
+    &[(3_251, "a pack that was made before the server was set back lacked a record that had not left after all")];
 
 /// A schedule that found a defect.
 #[derive(Debug)]

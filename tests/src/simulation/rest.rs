@@ -148,6 +148,12 @@ impl World {
                         let found = files_with(&folder, number.as_bytes());
                         assert!(found.is_empty(), "{number} was forgotten, but is in {found:?}");
                     }
+                    let machines = self.phones.iter().map(|phone| (phone.name.as_str(), &phone.machine));
+                    for (whose, machine) in machines.chain([("the server", &self.house.machine)]) {
+                        let image = machine.image();
+                        let found = image.files_with(number.as_bytes());
+                        assert!(found.is_empty(), "{number} was forgotten, but is on the disk of {whose}: {found:?}");
+                    }
                 }
                 Some(false) => {}
                 None => {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport};
+use farmtally_core::client::{FarmerInput, FieldClient, SyncOutcome, SyncReport};
+use farmtally_core::rules::Check;
 use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, FarmerId, LoadId};
 use farmtally_core::{Error, ErrorCode};
 use rand::rngs::StdRng;
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
-use super::facts::{Fact, Replica, Sureness, What};
+use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
 use super::fate::ServerCopy;
 use super::house::{House, Wire, WireFault};
 use super::morning::{Morning, PEOPLE};
@@ -355,7 +356,6 @@ impl World {
                 | ErrorCode::Locked
                 | ErrorCode::NotAllowed
                 | ErrorCode::OutOfScope
-                | ErrorCode::TooLarge
                 | ErrorCode::InvalidInput) => Said::Refused(code),
                 code @ ErrorCode::StorageFull if machine.is_full() => Said::Refused(code),
                 _ => panic!("{} could not do this: {what}: {error:?}", self.phones[who].name),
@@ -378,16 +378,7 @@ impl World {
     ) -> Option<T> {
         let text = what.to_string();
         let result = call(self.phones[who].client());
-        let mut fact = Fact {
-            what,
-            phone: who,
-            centre: self.phones[who].centre.clone(),
-            change: None,
-            sureness: Sureness::Sure,
-            is_logged: false,
-            is_forgotten: false,
-            is_gone: false,
-        };
+        let mut fact = self.fact(who, what);
         match self.hears(who, &text, result) {
             Said::Done(done) => {
                 if self.phones[who].machine.is_dead() {
@@ -413,6 +404,20 @@ impl World {
         }
     }
 
+    /// What a phone has just promised.
+    fn fact(&self, who: usize, what: What) -> Fact {
+        Fact {
+            what,
+            phone: who,
+            centre: self.phones[who].centre.clone(),
+            change: None,
+            sureness: Sureness::Sure,
+            is_logged: false,
+            is_forgotten: false,
+            is_gone: false,
+        }
+    }
+
     /// A plan of wire faults for one sync.
     pub fn wire_plan(&mut self) -> Vec<(WireFault, u64)> {
         let mut plan = Vec::new();
@@ -429,9 +434,42 @@ impl World {
 
     /// A phone syncs over a wire with these faults.
     pub fn syncs(&mut self, who: usize, plan: Vec<(WireFault, u64)>) -> Option<SyncReport> {
+        self.syncs_meanwhile(who, plan, None)
+    }
+
+    /// The same, while its user registers a farmer: when so many requests are answered, the next one is under way.
+    pub fn syncs_meanwhile(
+        &mut self,
+        who: usize,
+        plan: Vec<(WireFault, u64)>,
+        meanwhile: Option<(usize, FarmerInput)>,
+    ) -> Option<SyncReport> {
+        let registered = Mutex::new(None);
         let (deaths, wire) = (self.house.deaths(), Wire::new(&self.house, &self.phones[who].machine, plan));
+        if let Some((after, input)) = meanwhile {
+            let (client, database) = (self.phones[who].client(), self.phones[who].database());
+            let registered = &registered;
+            let act = move || {
+                if let Ok(view) = client.register_farmer(&input, &[Check::FarmerLooksAlike]) {
+                    let change = newest_change(&reader(&database), view.farmer_id.into());
+                    let what = What::Registered { farmer: view.farmer_id, phone: input.details.phone };
+                    *registered.lock().unwrap_or_else(PoisonError::into_inner) = Some((what, change));
+                }
+            };
+            wire.does_meanwhile(after, Box::new(act));
+        }
         let result = self.phones[who].client().sync(&wire, &|_| ());
-        let happened = wire.happened.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let happened = std::mem::take(&mut *wire.happened.lock().unwrap_or_else(PoisonError::into_inner));
+        let packs = *wire.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(wire);
+        if let Some((what, change)) = registered.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.tells(Some(who), &format!("{what}, while it syncs"));
+            self.counts("met: somebody who registered while a sync ran");
+            self.facts.push(Fact { change, ..self.fact(who, what) });
+        }
+        if packs > 0 {
+            self.counts("met: a scope that was begun with a pack");
+        }
         for fault in happened.iter().filter(|fault| **fault != WireFault::None) {
             self.counts(&format!("fault: {fault:?}"));
         }

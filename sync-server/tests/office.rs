@@ -1,0 +1,63 @@
+//! What an operator sees of commands that go wrong: a line that says what, and exit code 1.
+
+#![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a command; standard output, or what it complains of.
+fn server(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
+    let output = command.args(arguments).args(["--data", "server"]).current_dir(folder).output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text").trim_end().to_owned();
+    match output.status.code() {
+        Some(0) => Ok(text(output.stdout)),
+        Some(1) => Err(text(output.stderr)),
+        code => Err(format!("{code:?}: {}", text(output.stderr))),
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_named_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    write("list.json", "[]");
+    write("wrong.json", r#"{"lorries": [{"lorry": "KA07A1111", "payload_g": 0}]}"#);
+    write("marked.json", "\u{feff}{\"centres\": [{\"centre\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
+    for (file, error) in [("list.json", "is not an object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
+    {
+        let complaint = server(folder, &["org", "create", "Kolar growers", "--reference", file]).expect_err(file);
+        assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
+        assert!(!folder.join("server").exists(), "{file}");
+    }
+    let complaint = server(folder, &["org", "create", " "]).expect_err("no name");
+    assert!(complaint.starts_with("Some(2)"), "{complaint}");
+    assert!(!folder.join("server").exists());
+    server(folder, &["org", "create", "Kolar growers", "--reference", "marked.json"]).expect("created");
+
+    let twice = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR", "--centre", "kolar"];
+    for (arguments, error) in [
+        (twice.as_slice(), "KOLAR is named twice"),
+        (&["backup", "--to", "server/data/copy"], "is within the data itself"),
+        (&["verify", "none"], "there is no folder none"),
+        (&["verify", "server"], "is no whole copy"),
+        (&["import", "."], "is a folder"),
+        (&["find", "nobody"], "nothing here is called nobody"),
+    ] {
+        let complaint = server(folder, arguments).expect_err(error);
+        assert!(complaint.contains(error), "{complaint}");
+    }
+    assert!(!folder.join("server/data/copy").exists());
+    let told = server(folder, &["backup", "--to", "copy"]).expect("copied");
+    assert!(told.contains("verify"), "{told}");
+    server(folder, &["verify", "copy"]).expect("verified");
+    assert_eq!(server(folder, &["devices"]), Ok(String::new()));
+
+    let journal = std::fs::read_dir(folder.join("server/journal")).expect("a folder");
+    let heads =
+        journal.map(|file| file.expect("a file").path()).find(|path| path.extension() == Some("heads".as_ref()));
+    std::fs::write(heads.expect("a file of heads"), [0xff]).expect("written");
+    let complaint = server(folder, &["devices"]).expect_err("unreadable");
+    assert!(complaint.contains(".heads` cannot be read"), "{complaint}");
+}
