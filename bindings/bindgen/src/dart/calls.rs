@@ -15,7 +15,7 @@ use super::types::native;
 /// The end of the names for the future of a result type: `_futureU8`.
 pub(super) fn future_name(result: Option<&FfiType>) -> String {
     let name = FfiType::return_type_name(result);
-    if name == "rust_buffer" { "Buffer".into() } else { names::variant("", &name) }
+    if name == "rust_buffer" { "Buffer".into() } else { names::upper(&name) }
 }
 
 /// What a Dart function takes: parameters, and the expressions that its body uses for them.

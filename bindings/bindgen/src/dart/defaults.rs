@@ -40,6 +40,12 @@ impl Default {
         }
     }
 
+    /// A named parameter of a constructor that redirects to another one, which has the default.
+    pub(super) fn redirected(&self, dart_type: &str, name: &str) -> String {
+        let optional = if self.is_constant { "" } else { "?" };
+        format!("{dart_type}{optional} {name}")
+    }
+
     /// A named parameter of a constructor, and the entry in its list of initialisers if it needs one.
     pub(super) fn field(&self, dart_type: &str, name: &str) -> (String, Option<String>) {
         match (self.is_constant, self.expression.as_str()) {
@@ -103,11 +109,11 @@ impl Module<'_> {
         let Some(definition) = ty.name().and_then(|name| self.ci.get_enum_definition(name)) else {
             return Default::refused("the type is no enum");
         };
-        let class = self.class(definition.name());
         if self.is_dart_enum(definition) {
+            let class = self.class(definition.name());
             Default::constant(format!("{class}.{}", names::enum_value(variant)))
         } else if definition.variants().iter().any(|it| it.name() == variant && !it.has_fields()) {
-            Default::constant(format!("const {}()", names::variant(&class, variant)))
+            Default::constant(format!("const {}()", self.variant_class(definition, variant)))
         } else {
             Default::refused("the variant has fields")
         }

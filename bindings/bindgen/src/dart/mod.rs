@@ -164,7 +164,7 @@ impl Module<'_> {
 
     /// The class that loads the library.
     fn library_class(&self) -> String {
-        names::variant("", self.ci.namespace()) + "Library"
+        names::upper(self.ci.namespace()) + "Library"
     }
 
     fn library_part(&self) -> String {

@@ -1,7 +1,8 @@
 //! Names: what a Rust item is called in Dart.
 //!
-//! Owns the case conventions, the escape of words that Dart or the generated code needs (a trailing `_`), and the change of
-//! `…Error` to `…Exception`. Does not own collisions: `refusals.rs` finds them.
+//! Owns the case conventions, the escape of words that Dart or the generated code needs (a trailing `_`), and how errors are
+//! named: `FieldError` is `FieldException`, its variant `Stale` is `FieldStale`. Does not own collisions: `refusals.rs` finds
+//! them.
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 
@@ -44,14 +45,19 @@ pub(super) fn enum_value(name: &str) -> String {
 
 /// A class.
 pub(super) fn class(name: &str) -> String {
-    escaped(name.to_upper_camel_case(), &[RESERVED_TYPES])
+    escaped(upper(name), &[RESERVED_TYPES])
 }
 
 /// A class that is thrown.
 pub(super) fn exception(name: &str) -> String {
-    let name = name.to_upper_camel_case();
-    let stem = name.strip_suffix("Error").filter(|stem| !stem.is_empty());
-    escaped(stem.map(|stem| format!("{stem}Exception")).unwrap_or(name), &[RESERVED_TYPES])
+    let (name, stem) = (upper(name), stem(name));
+    escaped(if stem == name { name } else { stem + "Exception" }, &[RESERVED_TYPES])
+}
+
+/// What the classes of an error's variants begin with.
+pub(super) fn stem(error: &str) -> String {
+    let name = upper(error);
+    name.strip_suffix("Error").filter(|stem| !stem.is_empty()).unwrap_or(&name).to_owned()
 }
 
 /// The field of a variant, by its place if it has no name.
@@ -60,8 +66,13 @@ pub(super) fn field(name: &str, index: usize) -> String {
 }
 
 /// The class of a variant.
-pub(super) fn variant(class: &str, variant: &str) -> String {
-    format!("{class}{}", variant.to_upper_camel_case())
+pub(super) fn variant(prefix: &str, variant: &str) -> String {
+    escaped(prefix.to_owned() + &upper(variant), &[RESERVED_TYPES])
+}
+
+/// A part of a name within the generated code.
+pub(super) fn upper(name: &str) -> String {
+    name.to_upper_camel_case()
 }
 
 /// Documentation, each line at `indent`.
@@ -94,5 +105,7 @@ mod tests {
         assert_eq!(exception("FieldError"), "FieldException");
         assert_eq!(exception("Error"), "Error");
         assert_eq!(exception("Failure"), "Failure");
+        assert_eq!([stem("FieldError"), stem("Error"), stem("Failure")], ["Field", "Error", "Failure"]);
+        assert_eq!(variant("Date", "time"), "DateTime_");
     }
 }

@@ -107,10 +107,8 @@ impl Module<'_> {
                 let methods = it.methods().iter().map(|it| (names::member(it.name()), it.name()));
                 refusals.collisions(&format!("{}.", it.name()), values.chain(methods));
             } else {
-                let class = self.class(it.name());
-                top.extend(
-                    it.variants().iter().map(|variant| (names::variant(&class, variant.name()), variant.name())),
-                );
+                let variants = it.variants().iter().map(Variant::name);
+                top.extend(variants.map(|variant| (self.variant_class(it, variant), variant)));
             }
         }
         refusals.collisions("", top);

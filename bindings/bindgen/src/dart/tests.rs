@@ -112,6 +112,16 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "is called `FormRound` in Dart, as is `FormRound`",
         ),
         (
+            "namespace sample { [Throws=FieldError] void f(); }; [Error] interface FieldError { Stale(); }; dictionary FieldStale { u32 a; };",
+            "Stale",
+            "is called `FieldStale` in Dart, as is `FieldStale`",
+        ),
+        (
+            "namespace sample { [Throws=FieldError] void f(); }; [Error] interface FieldError { Exception(); };",
+            "Exception",
+            "is called `FieldException` in Dart, as is `FieldError`",
+        ),
+        (
             "namespace sample {}; dictionary SampleLibrary { u32 a; };",
             "SampleLibrary",
             "the class that loads the library",

@@ -3,7 +3,7 @@
 //! Lone numbers, truths and handles cross as they are, lone text as its bytes, all else in a buffer. The functions named
 //! here are in `runtime.dart`, or written beside each class.
 
-use uniffi_bindgen::interface::{FfiType, ObjectImpl, Type};
+use uniffi_bindgen::interface::{Enum, FfiType, ObjectImpl, Type};
 
 use super::Module;
 use super::names;
@@ -58,6 +58,13 @@ impl Module<'_> {
     /// The class of a named type.
     pub(super) fn class(&self, name: &str) -> String {
         if self.ci.is_name_used_as_error(name) { names::exception(name) } else { names::class(name) }
+    }
+
+    /// The class of a variant.
+    pub(super) fn variant_class(&self, it: &Enum, variant: &str) -> String {
+        let is_error = self.ci.is_name_used_as_error(it.name());
+        let prefix = if is_error { names::stem(it.name()) } else { self.class(it.name()) };
+        names::variant(&prefix, variant)
     }
 
     /// The Dart type.

@@ -1,8 +1,10 @@
 //! Values: records, and enums flat and rich, thrown or not.
 //!
-//! Records and variants are immutable, made with named parameters, and equal if their contents are.
+//! Records and variants are immutable, made with named parameters, and equal if their contents are. The variants of a rich
+//! enum are made through it, `Shape.circle(radius: 1.5)`; errors are caught by their own classes, and the class of all of
+//! them shows what each has.
 
-use uniffi_bindgen::interface::{AsType, DefaultValue, Enum, Field, Record, Type};
+use uniffi_bindgen::interface::{AsType, DefaultValue, Enum, Field, Record, Type, Variant};
 
 use super::Module;
 use super::names;
@@ -131,33 +133,80 @@ void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
         let class = self.class(it.name());
         let is_error = self.ci.is_name_used_as_error(it.name());
         let is_text = self.text_errors.contains(it.name());
+        let variants: Vec<(&Variant, Vec<Member<'_>>)> = it
+            .variants()
+            .iter()
+            .map(|variant| (variant, if is_text { vec![text_member()] } else { members(variant.fields()) }))
+            .collect();
         let traits = it.uniffi_trait_methods();
         let has_to_string = traits.display_fmt.is_some() || traits.debug_fmt.is_some();
+        let mut base = if is_error { self.shared_getters(&variants) } else { String::new() };
         let mut classes = String::new();
         let mut reads = String::new();
         let mut writes = String::new();
-        for (index, variant) in it.variants().iter().enumerate() {
-            let variant_class = names::variant(&class, variant.name());
-            let members = if is_text { vec![text_member()] } else { members(variant.fields()) };
+        for (index, (variant, members)) in variants.iter().enumerate() {
+            let variant_class = self.variant_class(it, variant.name());
+            if !is_error {
+                base += &self.variant_constructor(&class, &variant_class, variant, members);
+            }
             classes += &format!(
                 "\n{}final class {variant_class} extends {class} {{\n{}}}\n",
                 names::docs(variant.docstring(), ""),
-                self.fields(&variant_class, &members, has_to_string),
+                self.fields(&variant_class, members, has_to_string),
             );
             let number = index + 1;
-            reads += &format!("  {number} => {},\n", self.construct(&variant_class, &members));
+            reads += &format!("  {number} => {},\n", self.construct(&variant_class, members));
             writes += &format!("    case {variant_class}():\n      _writeI32(w, {number});\n");
-            for member in &members {
+            for member in members {
                 writes += &format!("      {};\n", self.write(&member.ty, &format!("v.{}", member.name)));
             }
         }
         format!(
-            "\n{}sealed class {class}{} {{\n  const {class}();\n{}}}\n{classes}
+            "\n{}sealed class {class}{} {{\n  const {class}();\n{base}{}}}\n{classes}
 {class} _read${class}(_Reader r) => switch (_readI32(r)) {{\n{reads}  final other => throw StateError('{class} has no variant $other'),\n}};
 \nvoid _write${class}(_Writer w, {class} v) {{\n  switch (v) {{\n{writes}  }}\n}}\n",
             names::docs(it.docstring(), ""),
             if is_error { " implements Exception" } else { "" },
             self.value_members(&it.as_type(), it.methods(), &traits),
+        )
+    }
+
+    /// What every variant of an error has.
+    fn shared_getters(&self, variants: &[(&Variant, Vec<Member<'_>>)]) -> String {
+        let Some(((_, first), others)) = variants.split_first() else { return String::new() };
+        let is_shared = |member: &&Member<'_>| {
+            let is_same = |other: &Member<'_>| other.name == member.name && other.ty == member.ty;
+            others.iter().all(|(_, members)| members.iter().any(is_same))
+        };
+        let getter = |member: &Member<'_>| format!("\n  {} get {};\n", self.dart_type(&member.ty), member.name);
+        first.iter().filter(is_shared).map(getter).collect()
+    }
+
+    /// How a variant is made through its enum. The defaults are those of the class that it redirects to.
+    fn variant_constructor(
+        &self,
+        class: &str,
+        variant_class: &str,
+        variant: &Variant,
+        members: &[Member<'_>],
+    ) -> String {
+        let mut parameters = Vec::new();
+        let mut is_constant = true;
+        for Member { name, ty, default, .. } in members {
+            let dart_type = self.dart_type(ty);
+            let Some(default) = default.map(|default| self.default(default, ty)) else {
+                parameters.push(format!("required {dart_type} {name}"));
+                continue;
+            };
+            is_constant &= default.is_constant();
+            parameters.push(default.redirected(&dart_type, name));
+        }
+        let parameters = if parameters.is_empty() { String::new() } else { format!("{{{}}}", parameters.join(", ")) };
+        format!(
+            "\n{}  {}factory {class}.{}({parameters}) = {variant_class};\n",
+            names::docs(variant.docstring(), "  "),
+            if is_constant { "const " } else { "" },
+            names::member(variant.name()),
         )
     }
 }

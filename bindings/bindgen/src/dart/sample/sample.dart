@@ -133,6 +133,10 @@ void _write$Thing(_Writer w, Thing v) {
 
 sealed class Form {
   const Form();
+
+  const factory Form.empty() = FormEmpty;
+
+  const factory Form.circle({required double radius}) = FormCircle;
 }
 
 final class FormEmpty extends Form {
@@ -190,49 +194,57 @@ void _write$Kind(_Writer w, Kind v) => _writeI32(w, v.index + 1);
 
 sealed class SampleException implements Exception {
   const SampleException();
+
+  String get reason;
 }
 
-final class SampleExceptionMissing extends SampleException {
-  const SampleExceptionMissing({required this.name});
+final class SampleMissing extends SampleException {
+  const SampleMissing({required this.reason, required this.name});
+
+  final String reason;
 
   final String name;
 
   @override
-  bool operator ==(Object other) => identical(this, other) || other is SampleExceptionMissing && _equal(this.name, other.name);
+  bool operator ==(Object other) => identical(this, other) || other is SampleMissing && _equal(this.reason, other.reason) && _equal(this.name, other.name);
 
   @override
-  int get hashCode => Object.hashAll([SampleExceptionMissing, _hash(name)]);
+  int get hashCode => Object.hashAll([SampleMissing, _hash(reason), _hash(name)]);
 
   @override
-  String toString() => 'SampleExceptionMissing(name: $name)';
+  String toString() => 'SampleMissing(reason: $reason, name: $name)';
 }
 
-final class SampleExceptionBroken extends SampleException {
-  const SampleExceptionBroken();
+final class SampleBroken extends SampleException {
+  const SampleBroken({required this.reason});
+
+  final String reason;
 
   @override
-  bool operator ==(Object other) => identical(this, other) || other is SampleExceptionBroken;
+  bool operator ==(Object other) => identical(this, other) || other is SampleBroken && _equal(this.reason, other.reason);
 
   @override
-  int get hashCode => Object.hashAll([SampleExceptionBroken]);
+  int get hashCode => Object.hashAll([SampleBroken, _hash(reason)]);
 
   @override
-  String toString() => 'SampleExceptionBroken()';
+  String toString() => 'SampleBroken(reason: $reason)';
 }
 
 SampleException _read$SampleException(_Reader r) => switch (_readI32(r)) {
-  1 => SampleExceptionMissing(name: _readString(r)),
-  2 => const SampleExceptionBroken(),
+  1 => SampleMissing(reason: _readString(r), name: _readString(r)),
+  2 => SampleBroken(reason: _readString(r)),
   final other => throw StateError('SampleException has no variant $other'),
 };
 
 void _write$SampleException(_Writer w, SampleException v) {
   switch (v) {
-    case SampleExceptionMissing():
+    case SampleMissing():
       _writeI32(w, 1);
+      _writeString(w, v.reason);
       _writeString(w, v.name);
-    case SampleExceptionBroken():
+    case SampleBroken():
       _writeI32(w, 2);
+      _writeString(w, v.reason);
   }
 }
 
