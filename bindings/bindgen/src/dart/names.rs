@@ -6,12 +6,11 @@
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 
-/// Words that cannot be the name of a value, and the types, functions and annotations that the code around it needs.
-const RESERVED_WORDS: &str = "abstract as assert async await base bool break case catch class const continue covariant default deferred do \
-    double dynamic else enum export extends extension external factory false final finally for get hide identical \
-    if implements import in int interface is late library mixin new null num on operator override part pragma \
-    required rethrow return sealed set show static super switch sync this throw true try type typedef var void \
-    when while with yield";
+/// Words that cannot be the name of a value everywhere, and the types, functions and annotations that the code around it needs.
+/// Other words of Dart, such as `sync` and `required`, can be.
+const RESERVED_WORDS: &str = "as assert await bool break case catch class const continue default do double dynamic else enum extends false \
+    final finally for identical if in int is new null num override pragma rethrow return super switch this throw true \
+    try var void when while with yield";
 
 /// Members that every Dart object, and every generated one, has already.
 const RESERVED_MEMBERS: &str = "compareTo dispose hashCode noSuchMethod runtimeType toString";
@@ -95,6 +94,7 @@ mod tests {
             ("in_", "in_"),
             ("gross_g", "grossG"),
             ("dispose", "dispose"),
+            ("sync", "sync"),
         ] {
             assert_eq!(value(rust), dart);
         }
