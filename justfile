@@ -45,9 +45,13 @@ kotlin:
 python:
     tests/run python
 
-# Generate Dart and test the generator; fetches a 32-bit Dart VM if there is no `dart`
+# Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
 dart:
     tests/run dart
+
+# Test the generator of Dart on its fixture
+bindgen:
+    tests/run bindgen
 
 # Check licences, sources and known faults of the dependencies
 deny:

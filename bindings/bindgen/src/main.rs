@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! cargo build -p farmtally-ffi -p farmtally-bindgen
-//! target/debug/farmtally-bindgen generate target/debug/libfarmtally_ffi.so --language dart --out-dir bindings/dart/generated
+//! target/debug/farmtally-bindgen generate target/debug/libfarmtally_ffi.so --language dart --out-dir bindings/dart/lib/src/generated
 //! ```
 //!
 //! Read next: `bindings/bindgen/README.md`.
