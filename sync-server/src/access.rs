@@ -23,8 +23,8 @@ impl Reach {
     /// What a device may read now.
     pub(crate) fn of(db: &mut dyn Transaction, device: DeviceId) -> Result<Self, Error> {
         let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
-        let grants = db.reference()?.grants.into_iter().filter(|grant| grant.device == device);
-        Ok(Self { device, is_lost, centres: grants.flat_map(|grant| grant.centres).collect() })
+        let grants = db.grants_of(device)?;
+        Ok(Self { device, is_lost, centres: grants.into_iter().flat_map(|grant| grant.centres).collect() })
     }
 
     /// Whether a scope is among it. A lost device reads only its own scope: its orders reach it, nothing else does.

@@ -158,8 +158,8 @@ impl Server {
                 ..before
             };
             device.code = self.add_device(db, organisation, &device)?;
-            let grants = if is_first { db.reference()?.grants } else { Vec::new() };
-            for grant in grants.into_iter().filter(|grant| grant.device == old) {
+            let grants = if is_first { db.grants_of(old)? } else { Vec::new() };
+            for grant in grants {
                 let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
                 decide(db, organisation, &Scope::Device(fresh), work, &Decision::Grant(grant))?;

@@ -1,18 +1,24 @@
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
-use farmtally_core::client::{Basis, FarmerInput, FieldClient as Core};
+use farmtally_core::client::{Basis, Events, FarmerInput, FieldClient as Core};
 use farmtally_core::environment::Environment;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::error::FieldError;
-use crate::input::{Contact, DeliveryEdit, DeliveryQuery, DraftEdit, OpenLoad, Reason, StartDraft, checks, read};
+use crate::input::{
+    Choice, ClientConfig, Contact, DeliveryEdit, DeliveryQuery, OpenLoad, Reason, StartDraft, checks, read,
+};
+use crate::transport::{Carriage, Transport};
 use crate::view::{
-    Access, DeliveryPage, DeliveryView, FarmerRow, FarmerView, FrameProgress, InboxItem, LoadView, PhoneUser,
+    Access, DeliveryPage, DeliveryView, Event, FarmerRow, FarmerView, FrameProgress, InboxPage, LoadView, PhoneUser,
     Reference, Session, SyncReport, SyncStatus, Today,
 };
 
@@ -25,22 +31,30 @@ const MAX_THREADS: usize = 8;
 /// Calls that wait for the network take few of the threads, so that weighing always finds one.
 static NETWORK_CALLS: Semaphore = Semaphore::const_new(2);
 
+/// Events follow each other no faster: ten a second are more than anybody sees.
+const EVENT_STEP: Duration = Duration::from_millis(100);
+
 /// The threads that do the work, for all clients of the process. `None` if the system gives no threads.
-static THREADS: LazyLock<Option<Runtime>> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).max_blocking_threads(MAX_THREADS).build().ok());
+static THREADS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
+    Builder::new_multi_thread().worker_threads(1).max_blocking_threads(MAX_THREADS).enable_time().build().ok()
+});
+
+pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
+    THREADS.as_ref().ok_or_else(|| FieldError::internal("the system gives no threads"))
+}
 
 struct Engine {
     core: Core,
-    transport: OnceLock<HttpTransport>,
+    transport: OnceLock<Carriage>,
 }
 
 impl Engine {
-    fn transport(&self) -> Result<&HttpTransport, FieldError> {
+    fn transport(&self) -> Result<&Carriage, FieldError> {
         if let Some(transport) = self.transport.get() {
             return Ok(transport);
         }
         let opened = HttpTransport::open().map_err(FieldError::internal)?;
-        Ok(self.transport.get_or_init(|| opened))
+        Ok(self.transport.get_or_init(|| Carriage::Own(opened)))
     }
 }
 
@@ -52,14 +66,25 @@ impl Engine {
 pub struct FieldClient {
     /// Held for reading by every call that works on the store; a call that waits for the network holds only the engine.
     engine: Arc<RwLock<Option<Arc<Engine>>>>,
+    events: Arc<Events>,
+    /// When the last event was told.
+    told_at: Arc<Mutex<Option<Instant>>>,
+}
+
+/// A task that ends when nobody waits for it.
+struct GivenUp<T>(JoinHandle<T>);
+
+impl<T> Drop for GivenUp<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Runs work on a thread of this library.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
 ) -> Result<T, FieldError> {
-    let threads = THREADS.as_ref().ok_or_else(|| FieldError::internal("the system gives no threads"))?;
-    match threads.spawn_blocking(work).await {
+    match threads()?.spawn_blocking(work).await {
         Ok(result) => result,
         Err(panicked) => Err(FieldError::internal(format!("a defect was caught: {panicked}"))),
     }
@@ -97,15 +122,37 @@ impl FieldClient {
 
 #[uniffi::export]
 impl FieldClient {
-    /// Opens the store in a folder of the app's own, and makes it if there is none.
-    #[uniffi::constructor]
-    pub async fn open(data_dir: String) -> Result<Arc<Self>, FieldError> {
+    /// Opens the store in a folder of the app's own, and makes it if there is none. Requests go the app's own way if it names one.
+    #[uniffi::constructor(default(transport = None))]
+    pub async fn open(config: ClientConfig, transport: Option<Arc<dyn Transport>>) -> Result<Arc<Self>, FieldError> {
         on_thread(move || {
-            let core = Core::open(&PathBuf::from(data_dir), Environment::system())?;
-            let engine = Engine { core, transport: OnceLock::new() };
-            Ok(Arc::new(Self { engine: Arc::new(RwLock::new(Some(Arc::new(engine)))) }))
+            let core = Core::open(&PathBuf::from(config.data_dir), Environment::system())?;
+            let events = core.events();
+            let transport = transport.map_or_else(OnceLock::new, |app| OnceLock::from(Carriage::App(app)));
+            let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
+            Ok(Arc::new(Self { engine, events, told_at: Arc::default() }))
         })
         .await
+    }
+
+    /// Waits until something is newer than `after`, 0 for whoever has heard nothing; none once the client is shut down. There is no queue:
+    /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
+    pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
+        let (events, told_at) = (Arc::clone(&self.events), Arc::clone(&self.told_at));
+        let waiting = threads()?.spawn(async move {
+            let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(told_at) = due
+                && after > 0
+            {
+                tokio::time::sleep_until(told_at + EVENT_STEP).await;
+            }
+            let event = events.next(after).await?;
+            *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            Some(Event::from(event))
+        });
+        // Whoever gives up the call gives up the wait.
+        let mut waiting = GivenUp(waiting);
+        (&mut waiting.0).await.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))
     }
 
     /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it
@@ -115,6 +162,7 @@ impl FieldClient {
         on_thread(move || {
             if let Some(engine) = engine.write().unwrap_or_else(PoisonError::into_inner).take() {
                 engine.core.cancel_sync();
+                engine.core.events().end();
             }
             Ok(())
         })
@@ -197,9 +245,9 @@ impl FieldClient {
     }
 
     /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
-    pub async fn edit_draft(&self, basis: Basis, edits: Vec<DraftEdit>) -> Result<DeliveryView, FieldError> {
+    pub async fn edit_draft(&self, basis: Basis, edits: Vec<DeliveryEdit>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| {
-            let edits = edits.into_iter().map(DraftEdit::read).collect::<Result<Vec<_>, _>>()?;
+            let edits = edits.into_iter().map(DeliveryEdit::of_draft).collect::<Result<Vec<_>, _>>()?;
             Ok(engine.core.edit_draft(basis, &edits)?.into())
         })
         .await
@@ -224,7 +272,7 @@ impl FieldClient {
         edits: Vec<DeliveryEdit>,
     ) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| {
-            let edits = edits.into_iter().map(DeliveryEdit::read).collect::<Result<Vec<_>, _>>()?;
+            let edits = edits.into_iter().map(DeliveryEdit::of_recorded).collect::<Result<Vec<_>, _>>()?;
             Ok(engine.core.amend_delivery(basis, &reason.into(), &edits)?.into())
         })
         .await
@@ -301,13 +349,17 @@ impl FieldClient {
     }
 
     /// What waits for a person: held changes, conflicts, reviews.
-    pub async fn inbox(&self) -> Result<Vec<InboxItem>, FieldError> {
-        self.call(|engine| Ok(engine.core.inbox()?.into_iter().map(InboxItem::from).collect())).await
+    pub async fn inbox(&self) -> Result<InboxPage, FieldError> {
+        self.call(|engine| Ok(engine.core.inbox()?.into())).await
     }
 
-    /// Puts away something that the office sent back, once the author has seen it. Putting away twice is putting away once.
-    pub async fn put_away(&self, number: i64) -> Result<(), FieldError> {
-        self.call(move |engine| Ok(engine.core.put_away(number)?)).await
+    /// Decides a matter by one of its options, and returns what waits now.
+    pub async fn resolve(&self, basis: Basis, choice: Choice) -> Result<InboxPage, FieldError> {
+        self.call(move |engine| {
+            engine.core.resolve(basis, &read("option_id", &choice.option_id)?)?;
+            Ok(engine.core.inbox()?.into())
+        })
+        .await
     }
 
     /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does

@@ -1,5 +1,7 @@
 use farmtally_core::{Error, ErrorCode};
 
+use crate::view::Check;
+
 /// Why a call did nothing. `code` is stable and listed in docs/errors.md; `reason` is for logs, not for people.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum FieldError {
@@ -20,8 +22,10 @@ pub enum FieldError {
         code: String,
         /// What is unusual
         reason: String,
-        /// The codes to accept
-        checks: Vec<String>,
+        /// What to ask about
+        checks: Vec<Check>,
+        /// The codes of the checks, to hand in once the person said yes
+        codes: Vec<String>,
     },
     /// The record has changed since it was read: read it again and show it.
     #[error("{reason}")]
@@ -128,7 +132,9 @@ impl From<Error> for FieldError {
                 Self::Invalid { code, reason, field: field.into() }
             }
             Error::Confirm { checks } => {
-                Self::Confirm { code, reason, checks: checks.iter().map(ToString::to_string).collect() }
+                let codes: Vec<String> = checks.iter().map(ToString::to_string).collect();
+                let checks = codes.iter().map(|code| Check { code: code.clone() }).collect();
+                Self::Confirm { code, reason, checks, codes }
             }
             Error::Stale => Self::Stale { code, reason },
             Error::Refused { .. } => Self::Refused { code, reason },

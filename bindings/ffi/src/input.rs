@@ -101,76 +101,6 @@ impl From<Position> for CorePosition {
     }
 }
 
-/// A step of weighing.
-#[derive(Clone, Debug, uniffi::Enum)]
-pub enum DraftEdit {
-    /// Chooses the farmer
-    SetFarmer {
-        /// Who
-        farmer_id: FarmerId,
-    },
-    /// Chooses the load, or none
-    SetLoad {
-        /// Which
-        load_id: Option<LoadId>,
-    },
-    /// Notes how many bags are said to come
-    SetDeclaredBags {
-        /// How many
-        count: Option<u32>,
-    },
-    /// Chooses the day it counts for
-    SetBusinessDate {
-        /// Year-month-day
-        date: String,
-    },
-    /// A bag was called out
-    AddBag {
-        /// Kilograms such as 62.4, or grams such as 62400 g
-        weight: String,
-        /// The bag type's number in the rule set
-        #[uniffi(default = 0)]
-        bag_type: u8,
-        /// How the weight came in
-        #[uniffi(default = None)]
-        source: Option<WeightSource>,
-    },
-    /// Takes a bag out again; its label is not given to another
-    RemoveBag {
-        /// Its label
-        number: u32,
-    },
-    /// Adds a moisture reading; the last one counts
-    AddReading {
-        /// Percent, such as 14.5
-        moisture: String,
-    },
-    /// Notes where the phone is
-    SetPosition {
-        /// Where
-        position: Position,
-    },
-}
-
-impl DraftEdit {
-    pub(crate) fn read(self) -> Result<client::DraftEdit, FieldError> {
-        Ok(match self {
-            Self::SetFarmer { farmer_id } => client::DraftEdit::SetFarmer(farmer_id),
-            Self::SetLoad { load_id } => client::DraftEdit::SetLoad(load_id),
-            Self::SetDeclaredBags { count } => client::DraftEdit::SetDeclaredBags(count),
-            Self::SetBusinessDate { date } => client::DraftEdit::SetBusinessDate(read("business_date", &date)?),
-            Self::AddBag { weight, bag_type, source } => client::DraftEdit::AddBag {
-                gross: read("weight", &weight)?,
-                bag_type: bag_type_of(bag_type)?,
-                source: source.unwrap_or(WeightSource::Manual).into(),
-            },
-            Self::RemoveBag { number } => client::DraftEdit::RemoveBag { number },
-            Self::AddReading { moisture } => client::DraftEdit::AddReading(read("moisture", &moisture)?),
-            Self::SetPosition { position } => client::DraftEdit::SetPosition(position.into()),
-        })
-    }
-}
-
 fn bag_type_of(number: u8) -> Result<BagType, FieldError> {
     BagType::try_from(number).map_err(|error| FieldError::invalid("bag_type", error))
 }
@@ -191,10 +121,30 @@ impl From<Reason> for CoreReason {
     }
 }
 
-/// A correction of a recorded delivery.
+/// A step of weighing, or a correction of a recorded delivery.
 #[derive(Clone, Debug, uniffi::Enum)]
 pub enum DeliveryEdit {
-    /// A bag that was forgotten
+    /// Chooses the farmer; of a draft only
+    SetFarmer {
+        /// Who
+        farmer_id: FarmerId,
+    },
+    /// Chooses the load, or none
+    SetLoad {
+        /// Which
+        load_id: Option<LoadId>,
+    },
+    /// Notes how many bags are said to come
+    SetDeclaredBags {
+        /// How many
+        count: Option<u32>,
+    },
+    /// Chooses the day it counts for, within the same season
+    SetBusinessDate {
+        /// Year-month-day
+        date: String,
+    },
+    /// A bag was called out, or forgotten
     AddBag {
         /// Kilograms such as 62.4, or grams such as 62400 g
         weight: String,
@@ -205,44 +155,82 @@ pub enum DeliveryEdit {
         #[uniffi(default = None)]
         source: Option<WeightSource>,
     },
-    /// A bag that does not count; it stays visible, struck through
+    /// A bag that does not count. It is taken out of a draft; of a recorded delivery it stays visible, struck through
     VoidBag {
         /// The bag's id
         bag_id: String,
-        /// Why
-        reason: Reason,
+        /// Why; a draft needs none
+        #[uniffi(default = None)]
+        reason: Option<Reason>,
     },
-    /// The load it lies on, or none
-    SetLoad {
-        /// Which
-        load_id: Option<LoadId>,
+    /// Adds a moisture reading, the last one counts; of a draft only
+    AddReading {
+        /// Percent, such as 14.5
+        moisture: String,
     },
-    /// The day it counts for, within the same season
-    SetBusinessDate {
-        /// Year-month-day
-        date: String,
-    },
-    /// How many bags were said to come
-    SetDeclaredBags {
-        /// How many
-        count: Option<u32>,
+    /// Notes where the phone is; of a draft only
+    SetPosition {
+        /// Where
+        position: Position,
     },
 }
 
 impl DeliveryEdit {
-    pub(crate) fn read(self) -> Result<client::DeliveryEdit, FieldError> {
+    /// As a step of weighing.
+    pub(crate) fn of_draft(self) -> Result<client::DraftEdit, FieldError> {
+        Ok(match self {
+            Self::SetFarmer { farmer_id } => client::DraftEdit::SetFarmer(farmer_id),
+            Self::SetLoad { load_id } => client::DraftEdit::SetLoad(load_id),
+            Self::SetDeclaredBags { count } => client::DraftEdit::SetDeclaredBags(count),
+            Self::SetBusinessDate { date } => client::DraftEdit::SetBusinessDate(read("business_date", &date)?),
+            Self::AddBag { weight, bag_type, source } => client::DraftEdit::AddBag {
+                gross: read("weight", &weight)?,
+                bag_type: bag_type_of(bag_type)?,
+                source: source.unwrap_or(WeightSource::Manual).into(),
+            },
+            Self::VoidBag { bag_id, .. } => client::DraftEdit::RemoveBag { number: read("bag_id", &bag_id)? },
+            Self::AddReading { moisture } => client::DraftEdit::AddReading(read("moisture", &moisture)?),
+            Self::SetPosition { position } => client::DraftEdit::SetPosition(position.into()),
+        })
+    }
+
+    /// As a correction.
+    pub(crate) fn of_recorded(self) -> Result<client::DeliveryEdit, FieldError> {
         Ok(match self {
             Self::AddBag { weight, bag_type, source } => client::DeliveryEdit::AddBag {
                 gross: read("weight", &weight)?,
                 bag_type: bag_type_of(bag_type)?,
                 source: source.unwrap_or(WeightSource::Manual).into(),
             },
-            Self::VoidBag { bag_id, reason } => client::DeliveryEdit::VoidBag { key: bag_id, reason: reason.into() },
+            Self::VoidBag { bag_id, reason } => {
+                let reason = reason.ok_or_else(|| FieldError::invalid("reason", "say why the bag does not count"))?;
+                client::DeliveryEdit::VoidBag { key: bag_id, reason: reason.into() }
+            }
             Self::SetLoad { load_id } => client::DeliveryEdit::SetLoad(load_id),
             Self::SetBusinessDate { date } => client::DeliveryEdit::SetBusinessDate(read("business_date", &date)?),
             Self::SetDeclaredBags { count } => client::DeliveryEdit::SetDeclaredBags(count),
+            Self::SetFarmer { .. } | Self::AddReading { .. } | Self::SetPosition { .. } => {
+                return Err(FieldError::invalid(
+                    "edits",
+                    "what was recorded of farmer, moisture and place stays: void it",
+                ));
+            }
         })
     }
+}
+
+/// What a person chose.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct Choice {
+    /// One of the item's options
+    pub option_id: String,
+}
+
+/// With what a client is opened.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct ClientConfig {
+    /// A folder of the app's own, for this organisation alone
+    pub data_dir: String,
 }
 
 /// Name, village and telephone number of a farmer.

@@ -17,7 +17,9 @@ mod client;
 mod error;
 mod input;
 mod names;
+mod transport;
 mod view;
 
 pub use client::FieldClient;
 pub use error::FieldError;
+pub use transport::{Transport, TransportError, WireRequest, WireResponse};

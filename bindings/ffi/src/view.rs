@@ -2,10 +2,10 @@
 
 use farmtally_core::client::{self, Basis, Lifecycle as CoreLifecycle, SyncState as CoreSyncState};
 use farmtally_core::records::delivery::DeliveryBag;
-use farmtally_core::records::{Act, Conflict as CoreConflict};
+use farmtally_core::records::{Act as CoreAct, Conflict as CoreConflict};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::store::rows;
-use farmtally_core::sync::qr as core_qr;
+use farmtally_core::sync::{Progress, qr as core_qr};
 use farmtally_core::units::{BusinessDate, DeliveryId, FarmerId, LoadId, Timestamp};
 
 use crate::input::{Contact, Reason};
@@ -228,7 +228,7 @@ pub struct Totals {
 
 /// Something that a person did to a recorded delivery.
 #[derive(Clone, Debug, uniffi::Record)]
-pub struct Event {
+pub struct Act {
     /// The installation
     pub device_code: String,
     /// When
@@ -237,8 +237,8 @@ pub struct Event {
     pub reason: Reason,
 }
 
-impl From<Act> for Event {
-    fn from(act: Act) -> Self {
+impl From<CoreAct> for Act {
+    fn from(act: CoreAct) -> Self {
         let reason = Reason { code: act.reason.code, text: act.reason.text };
         Self { device_code: act.stamp.device.to_string(), at: act.stamp.written_at(), reason }
     }
@@ -318,9 +318,9 @@ pub struct DeliveryView {
     /// What the bags that count add up to
     pub totals: Totals,
     /// Amendments, oldest first
-    pub amendments: Vec<Event>,
+    pub amendments: Vec<Act>,
     /// Voids, oldest first
-    pub voids: Vec<Event>,
+    pub voids: Vec<Act>,
     /// Fields in conflict
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
@@ -351,8 +351,8 @@ impl From<client::DeliveryView> for DeliveryView {
             readings: it.readings.iter().map(ToString::to_string).collect(),
             replaces: it.replaces,
             totals,
-            amendments: it.amendments.into_iter().map(Event::from).collect(),
-            voids: it.voids.into_iter().map(Event::from).collect(),
+            amendments: it.amendments.into_iter().map(Act::from).collect(),
+            voids: it.voids.into_iter().map(Act::from).collect(),
             conflicts: it.conflicts.into_iter().map(Conflict::from).collect(),
             reviews: it.reviews,
         }
@@ -584,60 +584,191 @@ impl From<client::Today> for Today {
     }
 }
 
-/// A matter that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
-pub enum InboxItem {
+/// The kinds of matter that wait for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum InboxKind {
     /// Values that were given without knowledge of each other
-    Conflict {
-        /// The record
-        record_id: String,
-        /// The values
-        conflict: Conflict,
-    },
+    Conflict,
     /// The office must look at it
-    Review {
-        /// The records
-        record_ids: Vec<String>,
-        /// What kind
-        code: String,
-        /// Since when
-        raised_at: Timestamp,
-    },
+    Review,
     /// The server keeps a change of this phone for a person to decide
-    Held {
-        /// The record
-        record_id: String,
-        /// Why
-        code: String,
-        /// Why, in words
-        reason: String,
-    },
+    Held,
     /// The office sent work of this phone back
-    Returned {
-        /// The record as it was sent
-        record_id: String,
-        /// By which the item is put away
-        number: i64,
-        /// Words of the office, may be empty
-        reason: String,
-        /// The draft that was made of it, if it was a delivery
-        draft_id: Option<String>,
-        /// When
-        returned_at: Timestamp,
-    },
+    Returned,
+}
+
+/// Something that a person may choose.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct ResolveOption {
+    /// Hand it in with the choice
+    pub option_id: String,
+    /// keep_value or put_away
+    pub code: String,
+    /// The value that would count, for keep_value
+    pub text: String,
+}
+
+/// A matter that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct InboxItem {
+    /// Hand it in with the choice
+    pub basis: Basis,
+    /// What kind of matter
+    pub kind: InboxKind,
+    /// The field of a conflict, the kind of a review, why something is held; for what was sent back, returned
+    pub code: String,
+    /// Whether the same field got different values; otherwise both can stand, but somebody should know
+    pub is_hard: bool,
+    /// The records it is about
+    pub record_ids: Vec<String>,
+    /// Words of the office or the server, may be empty
+    pub reason: String,
+    /// The draft that was made of what was sent back, if it was a delivery
+    pub draft_id: Option<DeliveryId>,
+    /// Since when, as far as it is known
+    pub since: Option<Timestamp>,
+    /// The values of a conflict, the effective one first
+    pub values: Vec<ConflictValue>,
+    /// What may be chosen; empty for what only the office can decide
+    pub options: Vec<ResolveOption>,
 }
 
 impl From<client::InboxItem> for InboxItem {
     fn from(item: client::InboxItem) -> Self {
-        let record_ids: Vec<String> = item.documents.iter().map(ToString::to_string).collect();
-        let record_id = record_ids.first().cloned().unwrap_or_default();
+        let options = options(&item);
+        let mut it = Self {
+            basis: item.basis,
+            kind: InboxKind::Conflict,
+            code: String::new(),
+            is_hard: false,
+            record_ids: item.documents.iter().map(ToString::to_string).collect(),
+            reason: String::new(),
+            draft_id: None,
+            since: None,
+            values: Vec::new(),
+            options,
+        };
         match item.kind {
-            client::InboxKind::Conflict(conflict) => Self::Conflict { record_id, conflict: conflict.into() },
-            client::InboxKind::Review { code, raised_at } => Self::Review { record_ids, code, raised_at },
-            client::InboxKind::Held { code, reason, .. } => Self::Held { record_id, code, reason },
-            client::InboxKind::Returned { number, reason, draft, returned_at } => {
-                Self::Returned { record_id, number, reason, draft_id: draft.map(|id| id.to_string()), returned_at }
+            client::InboxKind::Conflict(conflict) => {
+                let conflict = Conflict::from(conflict);
+                Self { code: conflict.field, is_hard: conflict.is_hard, values: conflict.values, ..it }
             }
+            client::InboxKind::Review { code, raised_at } => {
+                it.since = Some(raised_at);
+                Self { kind: InboxKind::Review, code, ..it }
+            }
+            client::InboxKind::Held { code, reason, .. } => Self { kind: InboxKind::Held, code, reason, ..it },
+            client::InboxKind::Returned { reason, draft, returned_at, .. } => {
+                it.since = Some(returned_at);
+                Self { kind: InboxKind::Returned, code: "returned".into(), reason, draft_id: draft, ..it }
+            }
+        }
+    }
+}
+
+fn options(item: &client::InboxItem) -> Vec<ResolveOption> {
+    let text = |choice: &client::Choice| match (choice, &item.kind) {
+        (client::Choice::Keep { change, .. }, client::InboxKind::Conflict(conflict)) => {
+            conflict.values.iter().find(|value| value.change == Some(*change)).map(|value| value.text.clone())
+        }
+        _ => None,
+    };
+    let option = |choice: client::Choice| ResolveOption {
+        option_id: choice.to_string(),
+        code: match choice {
+            client::Choice::Keep { .. } => "keep_value".into(),
+            client::Choice::PutAway { .. } => "put_away".into(),
+        },
+        text: text(&choice).unwrap_or_default(),
+    };
+    item.choices().into_iter().map(option).collect()
+}
+
+/// All that waits for a person: held changes first, then what came back, then conflicts, then reviews.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct InboxPage {
+    /// The matters
+    pub items: Vec<InboxItem>,
+}
+
+impl From<Vec<client::InboxItem>> for InboxPage {
+    fn from(items: Vec<client::InboxItem>) -> Self {
+        Self { items: items.into_iter().map(InboxItem::from).collect() }
+    }
+}
+
+/// Something unusual that a person must say yes to.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Check {
+    /// Its code, by which the app has a text for it
+    pub code: String,
+}
+
+/// What may have to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum Topic {
+    /// Who uses the phone, what they may do
+    Session,
+    /// Commodities, bag types, lorries
+    Reference,
+    /// Deliveries and drafts
+    Deliveries,
+    /// Farmers
+    Farmers,
+    /// Loads
+    Loads,
+    /// What waits for a person
+    Inbox,
+    /// What the server does not have yet, and how far a sync is
+    Sync,
+}
+
+impl From<client::Topic> for Topic {
+    fn from(topic: client::Topic) -> Self {
+        match topic {
+            client::Topic::Session => Self::Session,
+            client::Topic::Reference => Self::Reference,
+            client::Topic::Deliveries => Self::Deliveries,
+            client::Topic::Farmers => Self::Farmers,
+            client::Topic::Loads => Self::Loads,
+            client::Topic::Inbox => Self::Inbox,
+            client::Topic::Sync => Self::Sync,
+        }
+    }
+}
+
+/// How far a running sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct SyncProgress {
+    /// Changes that the server has answered, and entries that came in
+    pub done: u64,
+    /// All of them, as far as is known yet
+    pub total: u64,
+}
+
+impl From<Progress> for SyncProgress {
+    fn from(progress: Progress) -> Self {
+        Self { done: progress.sent + progress.read, total: progress.to_send + progress.to_read }
+    }
+}
+
+/// Something has changed: read again what is on the screen and of these topics.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Event {
+    /// Hand it in to wait for what is newer
+    pub sequence: u64,
+    /// What has changed
+    pub topics: Vec<Topic>,
+    /// How far the running sync is; none while none runs
+    pub progress: Option<SyncProgress>,
+}
+
+impl From<client::Event> for Event {
+    fn from(event: client::Event) -> Self {
+        Self {
+            sequence: event.sequence,
+            topics: event.topics.into_iter().map(Topic::from).collect(),
+            progress: event.progress.map(SyncProgress::from),
         }
     }
 }

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import farmtally_ffi
-from farmtally_ffi import Contact, DraftEdit, FieldClient, InboxItem, OpenLoad, Reason, StartDraft
+from farmtally_ffi import ClientConfig, Contact, DeliveryEdit, FieldClient, InboxKind, OpenLoad, Reason, StartDraft
 
 # Generated records say all in `str` and nothing in `repr`, which is what a failed assertion prints.
 for generated in vars(farmtally_ffi).values():
@@ -89,10 +89,10 @@ class Market:
         where = [argument for centre in centres or ["KOLAR"] for argument in ("--centre", centre)]
         return self.server.run("enrol-code", "--org", self.organisation, "--user", name, "--role", role, *where)
 
-    async def meets(self, name):
+    async def meets(self, name, transport=None):
         """Somebody with a phone that is not enrolled."""
         folder = self.server.path / "phones" / self.organisation / name
-        person = Person(folder, await FieldClient.open(str(folder)))
+        person = Person(folder, await FieldClient.open(ClientConfig(data_dir=str(folder)), transport))
         self.people.append(person)
         return person
 
@@ -118,7 +118,7 @@ class Person:
     async def restarts(self):
         """Closes the app and opens it again."""
         await self.client.shut_down()
-        self.client = await FieldClient.open(str(self.folder))
+        self.client = await FieldClient.open(ClientConfig(data_dir=str(self.folder)))
 
     async def registers(self, name, village="", phone="", accept=()):
         contact = Contact(name=name, village=village, phone=phone)
@@ -132,7 +132,7 @@ class Person:
         load_id = load.load_id if load else None
         start = StartDraft(centre="KOLAR", commodity="TOMATO", farmer_id=farmer.farmer_id, load_id=load_id)
         draft = await self.client.start_draft(start)
-        return await self.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG(weight) for weight in weights])
+        return await self.client.edit_draft(draft.basis, [DeliveryEdit.ADD_BAG(weight) for weight in weights])
 
     async def weighs(self, farmer, *weights, load=None):
         """A recorded delivery with these bags."""
@@ -141,11 +141,13 @@ class Person:
     async def totals(self):
         return (await self.client.today("KOLAR")).totals
 
+    async def inbox(self, kind):
+        return [item for item in (await self.client.inbox()).items if item.kind == kind]
+
     async def reviews(self):
         """The codes of the reviews in the inbox, sorted."""
-        return sorted(item.code for item in await self.client.inbox() if isinstance(item, InboxItem.REVIEW))
+        return sorted(item.code for item in await self.inbox(InboxKind.REVIEW))
 
     async def conflicts(self):
         """Field, hardness and number of values of the conflicts in the inbox."""
-        found = [item.conflict for item in await self.client.inbox() if isinstance(item, InboxItem.CONFLICT)]
-        return [(it.field, it.is_hard, len(it.values)) for it in found]
+        return [(it.code, it.is_hard, len(it.values)) for it in await self.inbox(InboxKind.CONFLICT)]

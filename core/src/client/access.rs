@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
 
-use super::{Author, FieldClient, Session};
+use super::{Author, FieldClient, Session, Topic};
 use crate::decisions::{Grant, Order};
 use crate::rules::Role;
 use crate::scope::Scope;
@@ -76,6 +76,7 @@ impl FieldClient {
         }
         self.store.write(|db| installation::switch_user(db, user))?;
         self.refresh_identity()?;
+        self.events.changed(&Topic::ALL);
         self.session().ok_or_else(|| Error::Internal { reason: "switched, but without a session".into() })
     }
 
@@ -138,6 +139,7 @@ impl FieldClient {
         });
         let forgotten = forgotten.inspect_err(|_| self.is_purged.store(false, Ordering::Release))?;
         if forgotten > 0 {
+            self.events.changed(&Topic::ALL);
             self.store.scrub()?;
         }
         Ok(false)
@@ -189,6 +191,7 @@ impl FieldClient {
             }
             self.store.scrub()?;
             self.refresh_identity()?;
+            self.events.changed(&Topic::ALL);
         }
         Ok(false)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Author, FieldClient};
+use super::{Author, FieldClient, Topic};
 use crate::Error;
 use crate::limits::MAX_CHANGE_BYTES;
 use crate::records::{self, Actor, Change, Kind, Merged, Put, Stamp};
@@ -47,7 +47,8 @@ pub(super) struct Action<'a> {
     pub(super) stamp: Stamp,
     pub(super) counters: Counters,
     now: Timestamp,
-    has_written: bool,
+    /// What has been written.
+    topics: Vec<Topic>,
 }
 
 impl Action<'_> {
@@ -119,7 +120,7 @@ impl Action<'_> {
                 created_at: self.now,
             },
         )?;
-        self.has_written = true;
+        self.topics.extend(Topic::of(kind));
         Ok(())
     }
 }
@@ -141,19 +142,24 @@ impl FieldClient {
         let at = HybridClock::after(counters.hybrid).tick(now);
         let stamp = Stamp { user: installation.user, device: installation.device_code, at, clock_suspect };
         let before = *counters;
-        let (result, after) = self.store.write(|db| {
+        let (result, after, mut topics) = self.store.write(|db| {
             let counters = Counters { actions: before.actions + 1, hybrid: at, ..before };
-            let mut action = Action { client: self, db, author, stamp, counters, now, has_written: false };
+            let mut action = Action { client: self, db, author, stamp, counters, now, topics: Vec::new() };
             let result = work(&mut action)?;
-            let after = if action.has_written { action.counters } else { before };
-            let mut after = after;
-            if action.has_written {
-                self.count_idle(&mut after);
-                after.save(db)?;
+            if action.topics.is_empty() {
+                return Ok((result, before, action.topics));
             }
-            Ok::<_, Error>((result, after))
+            let mut after = action.counters;
+            self.count_idle(&mut after);
+            after.save(db)?;
+            Ok::<_, Error>((result, after, action.topics))
         })?;
         *counters = after;
+        drop(counters);
+        if !topics.is_empty() {
+            topics.extend([Topic::Inbox, Topic::Sync]);
+            self.events.changed(&topics);
+        }
         Ok(result)
     }
 }

@@ -259,7 +259,7 @@ impl FieldClient {
         })
     }
 
-    fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
+    pub(super) fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
         if delivery.is_voided() {
             return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
         }

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Author, Basis, DeliveryView, FieldClient, not_found, require_current, require_record};
+use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::records::delivery::Snapshot;
@@ -170,7 +170,7 @@ impl FieldClient {
             receipt_sequence: None,
         };
         let id = self.environment.new_id();
-        self.store.write(|db| {
+        self.write(&[Topic::Deliveries], |db| {
             draft.require_known(db)?;
             Ok::<_, Error>(drafts::save(db, id, 1, &draft)?)
         })?;
@@ -185,7 +185,7 @@ impl FieldClient {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document);
         let now = self.environment.clock.now();
-        let (version, draft) = self.store.write(|db| {
+        let (version, draft) = self.write(&[Topic::Deliveries], |db| {
             let (version, mut draft) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             for edit in edits {
@@ -204,7 +204,7 @@ impl FieldClient {
     /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`].
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
         let id = DeliveryId::from(basis.document);
-        self.store.write(|db| {
+        self.write(&[Topic::Deliveries], |db| {
             let (version, _) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             Ok(drafts::remove(db, id)?)

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::FieldClient;
+use super::{FieldClient, Topic};
 use crate::Error;
 use crate::limits::MAX_CARRIED_BYTES;
 use crate::store::{self, carried, installation, outbox};
@@ -77,7 +77,7 @@ impl FieldClient {
             parcels.push(parcel);
         }
         let now = self.environment.clock.now();
-        self.store.write(|db| {
+        self.write(&[Topic::Sync], |db| {
             for parcel in &parcels {
                 carried::add(db, parcel, now)?;
             }
@@ -117,7 +117,7 @@ impl FieldClient {
 
     fn note_export(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
-        Ok(self.store.write(|db| installation::save_exported(db, now))?)
+        Ok(self.write(&[Topic::Sync], |db| installation::save_exported(db, now))?)
     }
 }
 

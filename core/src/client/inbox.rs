@@ -1,18 +1,23 @@
 //! What waits for a person: conflicts, reviews, held changes.
 
-use super::FieldClient;
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
-use crate::records::{Change, Conflict, Kind, Record, merge};
+use crate::records::{self, Change, ChangeHash, Conflict, Kind, Record, merge};
 use crate::store::outbox::{self, HeldChange};
 use crate::store::rows;
 use crate::store::{decisions, records as stored};
-use crate::units::{DeliveryId, DocumentId, Timestamp};
+use crate::units::{DeliveryId, DocumentId, Timestamp, UnitError};
 
 /// One matter that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
     /// The records it is about.
     pub documents: Vec<DocumentId>,
+    /// What was seen of the first; hand it in with a choice.
+    pub basis: Basis,
     /// What kind of matter.
     pub kind: InboxKind,
 }
@@ -51,6 +56,59 @@ pub enum InboxKind {
     },
 }
 
+/// What a person may decide about a matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// One of the values that stand against each other counts.
+    Keep {
+        /// The field's name in the shape table.
+        field: String,
+        /// Who wrote the value.
+        change: ChangeHash,
+    },
+    /// It was seen.
+    PutAway {
+        /// The item's number.
+        number: i64,
+    },
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep { field, change } => write!(f, "keep:{field}:{change}"),
+            Self::PutAway { number } => write!(f, "put_away:{number}"),
+        }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::new("not an option: pass on the one of the item");
+        let (what, rest) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(match (what, rest.split_once(':')) {
+            ("keep", Some((field, change))) => Self::Keep { field: field.to_owned(), change: change.parse()? },
+            ("put_away", None) => Self::PutAway { number: rest.parse().map_err(|_no_number| wrong())? },
+            _ => return Err(wrong()),
+        })
+    }
+}
+
+impl InboxItem {
+    /// What a person may decide here; nothing for what only the office can.
+    pub fn choices(&self) -> Vec<Choice> {
+        match &self.kind {
+            InboxKind::Conflict(conflict) => {
+                let keep = |change| Choice::Keep { field: conflict.field.to_owned(), change };
+                conflict.values.iter().filter_map(|value| value.change).map(keep).collect()
+            }
+            InboxKind::Returned { number, .. } => vec![Choice::PutAway { number: *number }],
+            InboxKind::Review { .. } | InboxKind::Held { .. } => Vec::new(),
+        }
+    }
+}
+
 impl FieldClient {
     /// All that waits for a person: held changes first, then what came back, then conflicts, then reviews.
     ///
@@ -64,31 +122,56 @@ impl FieldClient {
                 let lane = held.iter().filter(|other| other.document == it.document);
                 let record = with_held(db, it.document, lane)?.map(Box::new);
                 let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone(), record };
-                items.push(InboxItem { documents: vec![it.document], kind });
+                items.push(InboxItem { documents: vec![it.document], basis: seen(db, it.document)?, kind });
             }
-            items.extend(outbox::all_returned(db)?.into_iter().map(|it| InboxItem {
-                documents: vec![it.document],
-                kind: InboxKind::Returned {
-                    number: it.number,
-                    reason: it.reason,
-                    draft: it.draft,
-                    returned_at: it.returned_at,
-                },
-            }));
+            for it in outbox::all_returned(db)? {
+                let (number, reason, draft, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
+                let kind = InboxKind::Returned { number, reason, draft, returned_at };
+                items.push(InboxItem { documents: vec![it.document], basis: seen(db, it.document)?, kind });
+            }
             for document in rows::in_conflict(db)? {
                 let record = stored::load(db, document)?.and_then(|(_, merged)| merged.record);
-                let conflicts = record.iter().flat_map(Record::conflicts);
-                items.extend(conflicts.map(|conflict| InboxItem {
-                    documents: vec![document],
-                    kind: InboxKind::Conflict(conflict.clone()),
-                }));
+                let basis = seen(db, document)?;
+                for conflict in record.iter().flat_map(Record::conflicts) {
+                    let kind = InboxKind::Conflict(conflict.clone());
+                    items.push(InboxItem { documents: vec![document], basis, kind });
+                }
             }
-            items.extend(decisions::reviews(db)?.into_iter().map(|review| InboxItem {
-                documents: review.documents,
-                kind: InboxKind::Review { code: review.code, raised_at: review.raised_at },
-            }));
+            for review in decisions::reviews(db)? {
+                let Some(first) = review.documents.first() else { continue };
+                let basis = seen(db, *first)?;
+                let kind = InboxKind::Review { code: review.code, raised_at: review.raised_at };
+                items.push(InboxItem { documents: review.documents, basis, kind });
+            }
             Ok::<_, crate::store::Error>(items)
         })?)
+    }
+
+    /// Decides a matter: a conflict ends because the value is written again by somebody who has seen all of them.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the record has changed since, or there is nothing to choose any more; [`Error::Refused`] by role or centre,
+    /// [`Error::SignIn`], [`Error::Store`].
+    pub fn resolve(&self, basis: Basis, choice: &Choice) -> Result<(), Error> {
+        let (field, change) = match choice {
+            Choice::PutAway { number } => return self.put_away(*number),
+            Choice::Keep { field, change } => (field, *change),
+        };
+        let (author, document) = (self.author()?, basis.document);
+        author.require_contact()?;
+        self.act(&author, |action| {
+            let found = stored::load(action.db, document)?.filter(|(it, _)| is_within(&author.grant, &it.scope));
+            let (saved, merged) = found.ok_or_else(|| not_found("record"))?;
+            require_current(basis, document, merged.version())?;
+            let chosen = records::choose(saved.kind, &saved.saved, field, change, action.stamp);
+            let (rule, put) = chosen.map_err(crate::store::Error::from)?.ok_or(Error::Stale)?;
+            author.require(rule.needs)?;
+            if let Some(Record::Delivery(delivery)) = &merged.record {
+                self.require_changeable(&author, delivery)?;
+            }
+            action.edit(saved.kind, document, &saved.scope, Some(&saved), vec![put])?;
+            Ok(())
+        })
     }
 
     /// Puts away something that the office sent back, once the author has seen it. Putting away twice is putting away once.
@@ -96,8 +179,14 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn put_away(&self, number: i64) -> Result<(), Error> {
-        Ok(self.store.write(|db| outbox::put_away(db, number))?)
+        Ok(self.write(&[Topic::Inbox], |db| outbox::put_away(db, number))?)
     }
+}
+
+/// A record as it is here.
+fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
+    let heads = stored::find(db, document)?.map_or_else(Vec::new, |stored| stored.heads);
+    Ok(Basis { document, version: records::version(&heads) })
 }
 
 /// A record as it would be if all held changes of it counted.

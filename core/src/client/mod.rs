@@ -8,6 +8,7 @@ mod access;
 mod action;
 mod delivery;
 mod draft;
+mod events;
 mod farmer;
 mod handover;
 mod inbox;
@@ -40,8 +41,9 @@ pub use access::{Access, PhoneUser};
 pub use action::Basis;
 pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
 pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
+pub use events::{Event, Events, Topic};
 pub use farmer::{FarmerInput, FarmerView};
-pub use inbox::{InboxItem, InboxKind};
+pub use inbox::{Choice, InboxItem, InboxKind};
 pub use load::{LoadView, OpenLoad};
 pub use sync::{SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
 pub use today::Today;
@@ -89,6 +91,8 @@ pub struct FieldClient {
     is_purged: AtomicBool,
     /// Ends listeners.
     listening: Stops,
+    /// Whoever waits to hear of changes may outlive the client.
+    events: Arc<Events>,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -189,6 +193,7 @@ impl FieldClient {
             frames: Mutex::default(),
             pace: Mutex::default(),
             listening: Stops::default(),
+            events: Arc::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,
@@ -221,7 +226,12 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn rebuild(&self) -> Result<usize, Error> {
-        Ok(self.store.write(|db| crate::store::records::rebuild(db))?)
+        Ok(self.write(&Topic::ALL, |db| crate::store::records::rebuild(db))?)
+    }
+
+    /// Where an app hears of changes.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.events)
     }
 
     fn identity(&self) -> Identity {
@@ -270,6 +280,12 @@ impl FieldClient {
         season
             .map(|season| season.season.clone())
             .ok_or_else(|| Error::invalid("business_date", format!("no season of {commodity} on {date}")))
+    }
+}
+
+impl Drop for FieldClient {
+    fn drop(&mut self) {
+        self.events.end();
     }
 }
 

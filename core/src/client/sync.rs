@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use ed25519_dalek::SigningKey;
 
-use super::{FieldClient, Session};
+use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
@@ -165,6 +165,7 @@ impl FieldClient {
             Ok(installation::save(db, &key, server_url, &enrolment)?)
         })?;
         self.refresh_identity()?;
+        self.events.changed(&Topic::ALL);
         // Enrolled it is from here on; if this first sync fails, the session has no grant yet and any later sync brings it.
         drop(self.sync(transport, &|_| ()));
         self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
@@ -220,6 +221,8 @@ impl FieldClient {
         if let Some(how) = how {
             self.pace().ended(how, now_ms, self.chance());
         }
+        // What came in last is read by now, and when everybody was in step has changed.
+        self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
         let (outcome, _) = ended?;
         // A document that cannot be read is found where it is shown; the run was complete all the same.
         let mended = if outcome == SyncOutcome::Complete { self.audit().unwrap_or(0) } else { 0 };
@@ -235,7 +238,10 @@ impl FieldClient {
             if wrong == 0 { Err(Audited::Right) } else { Ok(wrong) }
         });
         match audited {
-            Ok(wrong) => Ok(wrong),
+            Ok(wrong) => {
+                self.events.changed(&Topic::ALL);
+                Ok(wrong)
+            }
             Err(Audited::Right) => Ok(0),
             Err(Audited::Failed(error)) => Err(error.into()),
         }
@@ -313,6 +319,7 @@ impl FieldClient {
             if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
                 return Ok((SyncOutcome::Partial, Some(Ended::Slice)));
             }
+            let before = exchange.progress;
             let Some(request) = exchange.next_request()? else { break };
             let Ok(response) = run.transport.send(&request) else {
                 return Ok((SyncOutcome::Offline, Some(Ended::Failed)));
@@ -324,7 +331,9 @@ impl FieldClient {
                 }
                 handled => handled?,
             }
-            (run.on_progress)(&(run.done + exchange.progress));
+            let (now, is_news) = (run.done + exchange.progress, exchange.progress.read > before.read);
+            self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
+            (run.on_progress)(&now);
         }
         let (backlog, carried) =
             self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;

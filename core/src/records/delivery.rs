@@ -290,6 +290,7 @@ fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
         text: format!("{what}: {}", act.reason.code),
         stamp: act.stamp,
         is_effective,
+        change: None,
     };
     let voids = voids.iter().map(|act| value(act, "voided", true));
     let amendments = amendments.iter().map(|act| value(act, "amended", false));

@@ -311,6 +311,25 @@ pub(crate) fn edit(
     Ok((change, merged(kind, id, &document, false)?))
 }
 
+/// What writes a register again as one of several had it, with knowledge of all; `None` if it is no register, or none of them had it so.
+///
+/// # Errors
+/// [`Error::Malformed`] if the stored bytes cannot be read.
+pub(crate) fn choose(
+    kind: Kind,
+    saved: &[u8],
+    field: &str,
+    choice: ChangeHash,
+    stamp: Stamp,
+) -> Result<Option<(&'static KeyRule, Put)>, Error> {
+    let Some(rule) = kind.shape().0.iter().find(|rule| rule.class == Class::Register && rule.key == field) else {
+        return Ok(None);
+    };
+    let chosen = Document::load(saved)?.values(rule.key)?.into_iter().find(|written| written.change == choice);
+    let value = chosen.and_then(|written| stamp::Register::restamped(&written.value, stamp));
+    Ok(value.map(|value| (rule, Put::Key(rule.key, value))))
+}
+
 fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
     Ok(Merged {
         record: Record::project(kind, id, &Fields::of(document)?)?,
@@ -379,10 +398,11 @@ impl Fields {
         values.sort_by_key(|(value, change)| std::cmp::Reverse(stamp(value).rank(*change)));
         let differ = values.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if text(a) != text(b)));
         if differ {
-            let values = values.iter().enumerate().map(|(index, (value, _))| ConflictValue {
+            let values = values.iter().enumerate().map(|(index, (value, change))| ConflictValue {
                 text: text(value),
                 stamp: stamp(value),
                 is_effective: index == 0,
+                change: (key != shape::SNAPSHOT).then_some(*change),
             });
             conflicts.push(Conflict { field: key, is_hard: true, values: values.collect() });
         }

@@ -54,6 +54,17 @@ pub(crate) struct Register<T> {
     pub(crate) value: T,
 }
 
+impl Register<()> {
+    /// The bytes of a register's value under another stamp, whatever the value is.
+    pub(crate) fn restamped(value: &[u8], stamp: Stamp) -> Option<Vec<u8>> {
+        let mut decoder = minicbor::Decoder::new(value);
+        decoder.array().ok().flatten().filter(|length| *length == 2)?;
+        decoder.skip().ok()?;
+        let value = value.get(decoder.position()..)?;
+        Some([&[0x82], super::encode(&stamp).as_slice(), value].concat())
+    }
+}
+
 /// One of the values that stand against each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictValue {
@@ -63,6 +74,8 @@ pub struct ConflictValue {
     pub stamp: Stamp,
     /// Whether this is the one that counts until a person chooses.
     pub is_effective: bool,
+    /// The change that wrote it, by which a person may choose it; `None` if there is nothing to choose.
+    pub change: Option<ChangeHash>,
 }
 
 /// Concurrent values of one field, all of them.

@@ -159,6 +159,23 @@ pub fn grant(db: &Connection, grant: GrantId) -> Result<Option<Grant>, Error> {
         .transpose()
 }
 
+/// The grants of a device that hold.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn grants_of(db: &Connection, device: DeviceId) -> Result<Vec<Grant>, Error> {
+    let mut grants = Vec::new();
+    let mut statement = db.prepare_cached("SELECT body FROM reference WHERE kind = 'grant' ORDER BY code")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match read(&row.get::<_, Vec<u8>>(0)?)? {
+            Decision::Grant(grant) if grant.device == device && ended_at(db, &grant)?.is_none() => grants.push(grant),
+            _ => {}
+        }
+    }
+    Ok(grants)
+}
+
 fn read(body: &[u8]) -> Result<Decision, Error> {
     decode(body).map_err(|error| Error::Corrupt { reason: error.to_string() })
 }

@@ -444,6 +444,8 @@ pub trait Transaction {
     fn deliveries(&mut self, scope: &Scope, date: BusinessDate, limit: u32) -> Result<Vec<DeliveryRow>, Error>;
     /// The deliveries on a load.
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error>;
+    /// The grants of a device that hold.
+    fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error>;
     /// What a text names: receipts, load numbers, farmers' codes, words of contact details.
     fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error>;
     /// A farmer.

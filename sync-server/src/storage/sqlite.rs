@@ -824,6 +824,10 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(decisions::order(self.0, device)?)
     }
 
+    fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error> {
+        Ok(decisions::grants_of(self.0, device)?)
+    }
+
     fn grant(&mut self, grant: GrantId) -> Result<Option<Grant>, Error> {
         Ok(decisions::grant(self.0, grant)?)
     }

@@ -5,16 +5,19 @@ import java.io.File
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.runBlocking
+import org.farmtally.field.ClientConfig
 import org.farmtally.field.Contact
+import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryView
-import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerView
 import org.farmtally.field.FieldClient
 import org.farmtally.field.InboxItem
+import org.farmtally.field.InboxKind
 import org.farmtally.field.LoadView
 import org.farmtally.field.OpenLoad
 import org.farmtally.field.Reason
 import org.farmtally.field.StartDraft
+import org.farmtally.field.Transport
 
 val MISTYPED = Reason("mistyped")
 
@@ -90,9 +93,9 @@ class Market(private val server: Server) : AutoCloseable {
     }
 
     /** Somebody with a phone that is not enrolled. */
-    suspend fun meets(name: String): Person {
+    suspend fun meets(name: String, transport: Transport? = null): Person {
         val folder = server.folder.resolve("phones/$organisation/$name").path
-        return Person(folder, FieldClient.open(folder)).also { people += it }
+        return Person(folder, FieldClient.open(ClientConfig(folder), transport)).also { people += it }
     }
 
     /** Somebody with a phone that is enrolled. */
@@ -107,11 +110,11 @@ class Market(private val server: Server) : AutoCloseable {
 }
 
 /** Somebody with a phone at KOLAR. */
-class Person(private val folder: String, var client: FieldClient) {
+class Person(val folder: String, var client: FieldClient) {
     /** Closes the app and opens it again. */
     suspend fun restarts() {
         client.shutDown()
-        client = FieldClient.open(folder)
+        client = FieldClient.open(ClientConfig(folder))
     }
 
     suspend fun registers(name: String, village: String = "", phone: String = "", accept: List<String> = listOf()) =
@@ -122,7 +125,7 @@ class Person(private val folder: String, var client: FieldClient) {
     /** A draft with these bags. */
     suspend fun begins(farmer: FarmerView, vararg weights: String, load: LoadView? = null): DeliveryView {
         val draft = client.startDraft(StartDraft("KOLAR", "TOMATO", farmer.farmerId, load?.loadId))
-        return client.editDraft(draft.basis, weights.map { DraftEdit.AddBag(it) })
+        return client.editDraft(draft.basis, weights.map { DeliveryEdit.AddBag(it) })
     }
 
     /** A recorded delivery with these bags. */
@@ -131,11 +134,11 @@ class Person(private val folder: String, var client: FieldClient) {
 
     suspend fun totals() = client.today("KOLAR").totals
 
+    suspend fun inbox(kind: InboxKind): List<InboxItem> = client.inbox().items.filter { it.kind == kind }
+
     /** The codes of the reviews in the inbox, sorted. */
-    suspend fun reviews() = client.inbox().filterIsInstance<InboxItem.Review>().map { it.code }.sorted()
+    suspend fun reviews() = inbox(InboxKind.REVIEW).map { it.code }.sorted()
 
     /** Field, hardness and number of values of the conflicts in the inbox. */
-    suspend fun conflicts() = client.inbox().filterIsInstance<InboxItem.Conflict>().map {
-        Triple(it.conflict.field, it.conflict.isHard, it.conflict.values.size)
-    }
+    suspend fun conflicts() = inbox(InboxKind.CONFLICT).map { Triple(it.code, it.isHard, it.values.size) }
 }

@@ -1,6 +1,11 @@
 package org.farmtally.field.tests
 
 import java.io.File
+import java.io.RandomAccessFile
+import java.net.URI
+import java.net.http.HttpClient
+import java.net.http.HttpRequest
+import java.net.http.HttpResponse
 import java.time.Instant
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -8,21 +13,31 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.yield
+import org.farmtally.field.Choice
+import org.farmtally.field.ClientConfig
 import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryQuery
-import org.farmtally.field.DraftEdit
+import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
+import org.farmtally.field.InboxKind
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
 import org.farmtally.field.SyncReport
 import org.farmtally.field.SyncState
+import org.farmtally.field.Topic
 import org.farmtally.field.Totals
+import org.farmtally.field.Transport
+import org.farmtally.field.TransportException
+import org.farmtally.field.WireRequest
+import org.farmtally.field.WireResponse
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -103,13 +118,13 @@ class MarketDayTest {
         val start = StartDraft("KOLAR", "TOMATO", farmerId = lakshmi.farmerId)
         var delivery = client.startDraft(start)
         for (weight in listOf("20.5", "21500 g", "5"))
-            delivery = client.editDraft(delivery.basis, listOf(DraftEdit.AddBag(weight)))
-        val more = listOf(DraftEdit.AddReading("14.5"), DraftEdit.SetDeclaredBags(3u))
+            delivery = client.editDraft(delivery.basis, listOf(DeliveryEdit.AddBag(weight)))
+        val more = listOf(DeliveryEdit.AddReading("14.5"), DeliveryEdit.SetDeclaredBags(3u))
         delivery = client.editDraft(delivery.basis, more)
         delivery = try {
             client.recordDelivery(delivery.basis)
         } catch (unusual: FieldException.Confirm) {
-            asked = unusual.checks // and the person said yes
+            asked = unusual.codes // and the person said yes
             client.recordDelivery(delivery.basis, asked)
         }
         // And ends here.
@@ -133,7 +148,7 @@ class MarketDayTest {
         asha.restarts()
         assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
         assertEquals(0uL, asha.totals().deliveries)
-        draft = asha.client.editDraft(draft.basis, listOf(DraftEdit.AddBag("30", bagType = 1u)))
+        draft = asha.client.editDraft(draft.basis, listOf(DeliveryEdit.AddBag("30", bagType = 1u)))
         val recorded = asha.client.recordDelivery(draft.basis)
         assertEquals(Totals(bags = 4u, grossG = 93_845, tareG = 4_750, netG = 89_095), recorded.totals)
         assertTrue(asha.client.today("KOLAR").drafts.isEmpty())
@@ -143,7 +158,7 @@ class MarketDayTest {
     fun `a stale basis and a bad weight add nothing`() = story {
         val asha = market.hires("Asha", "clerk")
         val draft = asha.begins(asha.registers("Lakshmi Devi"), "20")
-        val edits = listOf(DraftEdit.AddBag("21"))
+        val edits = listOf(DeliveryEdit.AddBag("21"))
         val taps = List(2) { async { runCatching { asha.client.editDraft(draft.basis, edits) } } }.awaitAll()
         assertEquals(1, taps.count { it.exceptionOrNull() is FieldException.Stale })
         val first = taps.firstNotNullOf { it.getOrNull() }
@@ -151,7 +166,7 @@ class MarketDayTest {
         assertEquals("stale", refused<FieldException.Stale> { asha.client.recordDelivery(draft.basis) }.code)
         assertEquals("stale", refused<FieldException.Stale> { asha.client.discardDraft(draft.basis) }.code)
         for (weight in listOf("abc", "", "0", "-5", "1000.1", "62.4321", "62,4")) {
-            val bags = listOf(DraftEdit.AddBag("22"), DraftEdit.AddBag(weight))
+            val bags = listOf(DeliveryEdit.AddBag("22"), DeliveryEdit.AddBag(weight))
             assertEquals("weight", refused<FieldException.Invalid> { asha.client.editDraft(first.basis, bags) }.field)
         }
         assertEquals(first, asha.client.delivery(draft.deliveryId))
@@ -192,8 +207,8 @@ class MarketDayTest {
             assertEquals(listOf<String>(), person.client.delivery(second.deliveryId).reviews)
         }
         val alike = refused<FieldException.Confirm> { asha.registers("Lakshmi", "Malur", "+91 98450-11111") }
-        assertEquals(listOf("farmer_looks_alike"), alike.checks)
-        asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept = alike.checks)
+        assertEquals(listOf("farmer_looks_alike"), alike.codes)
+        asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept = alike.codes)
     }
 
     @Test
@@ -267,7 +282,7 @@ class MarketDayTest {
             val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
             cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }
             val part = asha.begins(lakshmi, "30").also { weighing += it.deliveryId }
-            val edits = listOf(DraftEdit.AddBag("31"), DraftEdit.AddBag("32"))
+            val edits = listOf(DeliveryEdit.AddBag("31"), DeliveryEdit.AddBag("32"))
             cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }
         }
         // Shutting down waits for what has begun, and nothing more begins.
@@ -294,7 +309,7 @@ class MarketDayTest {
         val contact = Contact("Lakshmi")
         val bad = "no-id"
         val start = StartDraft("KOLAR", "TOMATO")
-        suspend fun edit(step: DraftEdit) = client.editDraft(draft.basis, listOf(step))
+        suspend fun edit(step: DeliveryEdit) = client.editDraft(draft.basis, listOf(step))
         suspend fun amend(step: DeliveryEdit) = client.amendDelivery(recorded.basis, MISTYPED, listOf(step))
         val calls = listOf<Pair<String, suspend () -> Any>>(
             "delivery_id" to { client.delivery(bad) },
@@ -302,15 +317,20 @@ class MarketDayTest {
             "farmer_id" to { client.farmer(bad) },
             "farmer_id" to { client.editFarmer(bad, lakshmi.basis, contact) },
             "farmer_id" to { client.startDraft(start.copy(farmerId = bad)) },
-            "farmer_id" to { edit(DraftEdit.SetFarmer(bad)) },
+            "farmer_id" to { edit(DeliveryEdit.SetFarmer(bad)) },
             "farmer_id" to { client.deliveries(DeliveryQuery(farmerId = bad)) },
             "load_id" to { client.load(bad) },
             "load_id" to { client.startDraft(start.copy(loadId = bad)) },
-            "load_id" to { edit(DraftEdit.SetLoad(bad)) },
+            "load_id" to { edit(DeliveryEdit.SetLoad(bad)) },
             "load_id" to { amend(DeliveryEdit.SetLoad(bad)) },
             "load_id" to { client.deliveries(DeliveryQuery(loadId = bad)) },
             "replaces" to { client.startDraft(start.copy(replaces = bad)) },
             "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
+            "bag_id" to { edit(DeliveryEdit.VoidBag(bad)) },
+            "reason" to { amend(DeliveryEdit.VoidBag(recorded.bags[0].bagId)) },
+            "edits" to { amend(DeliveryEdit.SetFarmer(lakshmi.farmerId)) },
+            "edits" to { amend(DeliveryEdit.AddReading("14.5")) },
+            "option_id" to { client.resolve(recorded.basis, Choice(bad)) },
             "basis" to { client.editDraft(bad, listOf()) },
             "basis" to { client.discardDraft(draft.deliveryId) },
             "basis" to { client.recordDelivery(draft.basis + "0") },
@@ -319,7 +339,7 @@ class MarketDayTest {
             "basis" to { client.editFarmer(lakshmi.farmerId, bad, contact) },
             "basis" to { client.setLorry(bad, "KA07A1111") },
             "basis" to { client.requestClose(bad, "") },
-            "business_date" to { edit(DraftEdit.SetBusinessDate("2026-02-30")) },
+            "business_date" to { edit(DeliveryEdit.SetBusinessDate("2026-02-30")) },
             "business_date" to { amend(DeliveryEdit.SetBusinessDate("today")) },
             "date" to { client.today("KOLAR", "21.11.2026") },
             "date" to { client.deliveries(DeliveryQuery(date = "2026-13-01")) },
@@ -404,6 +424,167 @@ class MarketDayTest {
         assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.carryParcel(photo) }.field)
         val missing = server.folder.resolve("missing").path
         assertEquals("path", refused<FieldException.Invalid> { ravi.client.carryParcel(missing) }.field)
+    }
+
+    @Test
+    fun `a conflict is resolved by a choice`() = story {
+        val (asha, ravi) = listOf(market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"))
+        val loads = listOf(asha.opens("KA07A1111"), asha.opens("KA07A2222"))
+        val recorded = asha.weighs(asha.registers("Lakshmi Devi"), "20")
+        for (person in listOf(asha, ravi)) person.client.sync()
+        for ((person, load) in listOf(asha, ravi) zip loads) {
+            val shown = person.client.delivery(recorded.deliveryId)
+            person.client.amendDelivery(shown.basis, MISTYPED, listOf(DeliveryEdit.SetLoad(load.loadId)))
+        }
+        for (person in listOf(asha, ravi, asha)) person.client.sync()
+        assertEquals(listOf(Triple("load", true, 2)), asha.conflicts())
+        val item = asha.inbox(InboxKind.CONFLICT).single()
+        assertEquals(item.values.map { it.text }, item.options.map { it.text })
+        assertEquals(setOf("keep_value"), item.options.map { it.code }.toSet())
+        val (kept, other) = item.options
+        val page = asha.client.resolve(item.basis, Choice(other.optionId))
+        assertTrue(page.items.none { it.kind == InboxKind.CONFLICT })
+        assertEquals("stale", refused<FieldException.Stale> { asha.client.resolve(item.basis, Choice(kept.optionId)) }.code)
+        for (person in listOf(asha, ravi, asha)) {
+            person.client.sync()
+            assertTrue(person.conflicts().isEmpty())
+            assertEquals(other.text, person.client.delivery(recorded.deliveryId).loadId)
+        }
+    }
+
+    @Test
+    fun `changes are told after they are durable`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val client = asha.client
+        val first = checkNotNull(client.nextEvent(0uL))
+        assertEquals(Topic.entries.toSet(), first.topics.toSet())
+        cancelled(3) { client.nextEvent(first.sequence) }
+        val lakshmi = asha.registers("Lakshmi Devi")
+        for (weight in listOf("20", "21", "22")) asha.weighs(lakshmi, weight)
+        val told = checkNotNull(client.nextEvent(first.sequence))
+        assertTrue(told.sequence > first.sequence)
+        val changed = setOf(Topic.DELIVERIES, Topic.LOADS, Topic.FARMERS, Topic.INBOX, Topic.SYNC)
+        assertEquals(changed, told.topics.toSet())
+        val waiting = async { client.nextEvent(told.sequence) }
+        delay(300)
+        assertTrue(waiting.isActive, "nothing has changed since")
+        val draft = asha.begins(lakshmi, "23")
+        assertEquals(listOf(Topic.DELIVERIES), waiting.await()?.topics)
+        assertEquals(listOf(draft), client.today("KOLAR").drafts)
+        val seen = mutableSetOf<Topic>()
+        var after = checkNotNull(client.nextEvent(0uL)).sequence
+        val run = async { client.sync() }
+        while (run.isActive || Topic.SESSION !in seen) {
+            val event = checkNotNull(client.nextEvent(after))
+            seen += event.topics
+            after = event.sequence
+        }
+        assertEquals(SyncOutcome.COMPLETE, run.await().outcome)
+        val last = checkNotNull(client.nextEvent(0uL))
+        assertNull(last.progress)
+        val end = async { client.nextEvent(last.sequence) }
+        client.shutDown()
+        assertNull(end.await())
+        assertNull(client.nextEvent(0uL))
+    }
+
+    @Test
+    fun `an app may carry the requests itself`() = story {
+        val carrier = object : Transport {
+            var sent = 0
+            var isBroken = false
+
+            override suspend fun send(request: WireRequest): WireResponse {
+                sent += 1
+                if (isBroken) throw TransportException.Failed("no network")
+                val post = HttpRequest.newBuilder(URI(request.url))
+                    .method(request.method, HttpRequest.BodyPublishers.ofByteArray(request.body))
+                request.headers.forEach { (name, value) -> post.header(name, value) }
+                val http = HttpClient.newHttpClient()
+                val answer = http.sendAsync(post.build(), HttpResponse.BodyHandlers.ofByteArray()).await()
+                return WireResponse(answer.statusCode().toUShort(), answer.body())
+            }
+        }
+        val asha = market.meets("Asha", carrier)
+        asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
+        asha.weighs(asha.registers("Lakshmi Devi"), "20")
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+        val sent = carrier.sent
+        assertTrue(sent > 1)
+        carrier.isBroken = true
+        assertEquals(SyncOutcome.OFFLINE, asha.client.sync().outcome)
+        assertEquals(sent + 1, carrier.sent)
+        assertEquals(0uL, asha.client.syncStatus().unsent)
+    }
+
+    @Test
+    fun `every error has its code`() = story {
+        val (asha, manju) = listOf(market.hires("Asha", "clerk"), market.hires("Manju", "clerk", "MALUR"))
+        val lakshmi = asha.registers("Lakshmi Devi")
+        val draft = asha.begins(lakshmi, "20")
+        val small = asha.begins(lakshmi, "5")
+        val elsewhere = market.meets("Nobody")
+        val folder = server.folder.resolve("folders/${market.organisation}").apply { mkdirs() }
+        folder.resolve("damaged").apply { mkdirs() }.resolve("field.db").writeBytes(ByteArray(8192) { 'x'.code.toByte() })
+        folder.resolve("file").writeText("no folder")
+        // The header of an empty database whose version is 999.
+        val newer = folder.resolve("newer/field.db").apply { parentFile.mkdirs() }
+        FieldClient.open(ClientConfig(newer.parent)).shutDown()
+        RandomAccessFile(newer, "rw").use { it.seek(60); it.writeInt(999) }
+        suspend fun opens(name: String) = FieldClient.open(ClientConfig(folder.resolve(name).path))
+        val nowhere = "http://127.0.0.1:1"
+        val bags = List(2_001) { DeliveryEdit.AddBag("20") }
+        val calls = listOf<Pair<String, suspend () -> Any?>>(
+            "Invalid invalid_input" to { asha.client.delivery("x") },
+            "Invalid too_large" to { asha.client.editDraft(draft.basis, bags) },
+            "Confirm confirm_needed" to { asha.client.recordDelivery(small.basis) },
+            "Stale stale" to { asha.client.editDraft(draft.basis.dropLast(1) + "9", bags.take(1)) },
+            "Refused not_allowed" to { asha.client.switchUser(lakshmi.farmerId) },
+            "Refused out_of_scope" to { manju.client.today("KOLAR") },
+            "NotFound not_found" to { asha.client.delivery(lakshmi.farmerId) },
+            "SignIn unauthorized" to { elsewhere.client.sync() },
+            "Unavailable offline" to { elsewhere.client.enrol(nowhere, "ABCD-EFGH-IJKL-MNOP", "phone") },
+            "UpdateNeeded storage_too_new" to { opens("newer") },
+            "StorageDamaged storage_corrupt" to { opens("damaged") },
+            "Internal internal" to { opens("file") },
+            "Refused not_allowed" to { FieldClient.open(ClientConfig(asha.folder)) },
+        )
+        for ((expected, call) in calls) assertEquals(expected, named(refused<FieldException> { call() }))
+        elsewhere.client.shutDown()
+        assertEquals("ShutDown shut_down", named(refused<FieldException> { elsewhere.client.sync() }))
+    }
+
+    /** Every variant, so that a new one does not compile until it is thought of here. */
+    private fun named(error: FieldException) = "${error::class.simpleName} " + when (error) {
+        is FieldException.Invalid -> error.code
+        is FieldException.Confirm -> error.code
+        is FieldException.Stale -> error.code
+        is FieldException.Refused -> error.code
+        is FieldException.NotFound -> error.code
+        is FieldException.SignIn -> error.code
+        is FieldException.Unavailable -> error.code
+        is FieldException.UpdateNeeded -> error.code
+        is FieldException.StorageFull -> error.code
+        is FieldException.StorageDamaged -> error.code
+        is FieldException.ShutDown -> error.code
+        is FieldException.Internal -> error.code
+    }
+
+    @Test
+    fun `ten thousand calls leave no memory behind`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val weights = Array(20) { "20" }
+        val draft = asha.begins(asha.registers("Lakshmi Devi"), *weights)
+        suspend fun thousand(): Long {
+            repeat(1_000) { asha.client.delivery(draft.deliveryId) }
+            System.gc()
+            val resident = Regex("""VmRSS:\s+(\d+) kB""").find(File("/proc/self/status").readText())
+            return checkNotNull(resident).groupValues[1].toLong()
+        }
+        // The virtual machine's own memory settles first.
+        val before = List(3) { thousand() }.max()
+        val after = List(7) { thousand() }.last()
+        assertTrue(after - before < 16_384, "$before, then $after KiB: 7,000 views of 4 KiB would be 28 MiB")
     }
 }
 

@@ -1,0 +1,190 @@
+//! What an app is told: that something changed, and of what kind it was.
+//!
+//! Owns a number for each topic. There is no queue: events say what to read again, not what happened, so whoever listens slowly or gives up
+//! loses nothing.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::FieldClient;
+use crate::records::Kind;
+use crate::sync::Progress;
+
+/// What may have to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Who uses the phone, what they may do, what the office ordered.
+    Session,
+    /// Centres, commodities, bag types, lorries, names.
+    Reference,
+    /// Deliveries and drafts.
+    Deliveries,
+    /// Farmers.
+    Farmers,
+    /// Loads.
+    Loads,
+    /// What waits for a person.
+    Inbox,
+    /// What the server does not have yet, and how far a sync is.
+    Sync,
+}
+
+impl Topic {
+    /// All topics.
+    pub const ALL: [Self; 7] =
+        [Self::Session, Self::Reference, Self::Deliveries, Self::Farmers, Self::Loads, Self::Inbox, Self::Sync];
+
+    /// Where records of a kind are shown; what deliveries add up to is shown with their loads.
+    pub(super) fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Delivery => &[Self::Deliveries, Self::Loads],
+            Kind::Load => &[Self::Loads],
+            Kind::Farmer | Kind::Contact => &[Self::Farmers],
+        }
+    }
+}
+
+/// Something has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Hand it in to wait for what is newer.
+    pub sequence: u64,
+    /// What to read again.
+    pub topics: Vec<Topic>,
+    /// How far the running sync is; `None` while none runs.
+    pub progress: Option<Progress>,
+}
+
+/// The numbers, and who waits for a greater one.
+#[derive(Debug)]
+pub struct Events(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// When each topic last changed, in the order of [`Topic::ALL`].
+    changed: [u64; Topic::ALL.len()],
+    sequence: u64,
+    progress: Option<Progress>,
+    has_ended: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        // Whoever has heard nothing yet reads everything.
+        let changed = [1; Topic::ALL.len()];
+        Self(Mutex::new(State { changed, sequence: 1, progress: None, has_ended: false, waiting: Vec::new() }))
+    }
+}
+
+impl Events {
+    /// Waits until something is newer than `after`, 0 for whoever has heard nothing; `None` once the client is gone. Giving up the wait
+    /// costs nothing.
+    pub async fn next(&self, after: u64) -> Option<Event> {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.has_ended {
+                return Poll::Ready(None);
+            }
+            if state.sequence <= after {
+                if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                    state.waiting.push(context.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            let newer = Topic::ALL.into_iter().zip(state.changed).filter(|(_, changed)| *changed > after);
+            let topics = newer.map(|(topic, _)| topic).collect();
+            Poll::Ready(Some(Event { sequence: state.sequence, topics, progress: state.progress }))
+        })
+        .await
+    }
+
+    /// Nobody waits any longer, nor will.
+    pub fn end(&self) {
+        self.change(|state| state.has_ended = true);
+    }
+
+    pub(super) fn changed(&self, topics: &[Topic]) {
+        self.change(|state| {
+            state.sequence += 1;
+            for (topic, changed) in Topic::ALL.iter().zip(&mut state.changed) {
+                if topics.contains(topic) {
+                    *changed = state.sequence;
+                }
+            }
+        });
+    }
+
+    pub(super) fn progressed(&self, progress: Option<Progress>, topics: &[Topic]) {
+        self.state().progress = progress;
+        self.changed(topics);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FieldClient {
+    /// Runs `work` in a transaction and tells whoever listens once it is durable.
+    pub(super) fn write<T, E: From<crate::store::Error>>(
+        &self,
+        topics: &[Topic],
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let done = self.store.write(work)?;
+        self.events.changed(topics);
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Context, Wake};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_changed_while_nobody_listened_is_told_once() {
+        let (events, woken) = (Events::default(), Arc::new(Woken::default()));
+        let (waker, count) = (Arc::clone(&woken).into(), || woken.0.load(Ordering::Relaxed));
+        let mut context = Context::from_waker(&waker);
+        let mut next = |after: u64| match pin!(events.next(after)).poll(&mut context) {
+            Poll::Ready(event) => event.map(|event| (event.sequence, event.topics)),
+            Poll::Pending => Some((0, Vec::new())),
+        };
+        assert_eq!(next(0), Some((1, Topic::ALL.to_vec())));
+        assert_eq!(next(1), Some((0, Vec::new())));
+        assert_eq!(next(1), Some((0, Vec::new())), "given up and begun again");
+        events.changed(&[Topic::Sync]);
+        events.changed(&[Topic::Loads, Topic::Sync]);
+        assert_eq!(count(), 1, "by the first change, and no more until somebody waits again");
+        assert_eq!(next(1), Some((3, vec![Topic::Loads, Topic::Sync])));
+        assert_eq!(next(2), Some((3, vec![Topic::Loads, Topic::Sync])));
+        assert_eq!(next(3), Some((0, Vec::new())));
+        events.end();
+        assert_eq!(count(), 2);
+        assert_eq!(next(0), None);
+    }
+}

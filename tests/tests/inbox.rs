@@ -1,0 +1,61 @@
+//! What waits for a person, and what a person may decide about it.
+
+use farmtally_core::ErrorCode;
+use farmtally_core::client::{Choice, InboxItem, InboxKind};
+use farmtally_core::records::ChangeHash;
+use farmtally_tests::{Market, Person, fingerprint};
+
+#[test]
+fn a_conflict_ends_with_the_choice_of_somebody_who_may_make_it() {
+    let mut market = Market::open(31);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let sita = market.hires("Sita", "clerk");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let loads = [asha.opens("KA07A1111").load.load_id, asha.opens("KA07A2222").load.load_id];
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    for person in [&asha, &ravi] {
+        person.syncs_wholly();
+    }
+    asha.moves(delivery, Some(loads[0])).expect("moved");
+    ravi.moves(delivery, Some(loads[1])).expect("moved");
+    for person in [&asha, &ravi, &asha, &sita] {
+        person.syncs_wholly();
+    }
+    let conflict = |person: &Person| {
+        let is_conflict = |item: &InboxItem| matches!(item.kind, InboxKind::Conflict(_));
+        person.inbox().into_iter().find(is_conflict)
+    };
+    let item = conflict(&asha).expect("a conflict");
+    let choices = item.choices();
+    assert_eq!(choices.len(), 2);
+    assert_eq!(choices[1].to_string().parse(), Ok(choices[1].clone()));
+    for wrong in ["", "keep", "keep:load", "keep:load:12", "put_away:x", "put_away:1:2"] {
+        assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
+    }
+    let seen = conflict(&sita).expect("a conflict").basis;
+    let refused =
+        |person: &Person, basis, choice: &Choice| person.client.resolve(basis, choice).expect_err("refused").code();
+    assert_eq!(refused(&sita, seen, &choices[1]), ErrorCode::NotAllowed);
+    let nobody = Choice::Keep { field: "load".into(), change: ChangeHash([7; 32]) };
+    let nothing = Choice::Keep { field: "v1".into(), change: ChangeHash([7; 32]) };
+    for choice in [nobody, nothing] {
+        assert_eq!(refused(&asha, item.basis, &choice), ErrorCode::Stale);
+    }
+    asha.client.resolve(item.basis, &choices[1]).expect("resolved");
+    assert_eq!(conflict(&asha), None);
+    assert_eq!(refused(&asha, item.basis, &choices[0]), ErrorCode::Stale);
+    // Ravi chooses otherwise without knowing of it: that is another conflict, and nothing is lost.
+    let other = conflict(&ravi).expect("a conflict");
+    let otherwise = other.choices().into_iter().find(|choice| *choice == choices[0]).expect("the same choice");
+    ravi.client.resolve(other.basis, &otherwise).expect("resolved");
+    for person in [&asha, &ravi, &asha] {
+        person.syncs_wholly();
+    }
+    let again = conflict(&asha).expect("a conflict");
+    asha.client.resolve(again.basis, &again.choices()[0]).expect("resolved");
+    for person in [&asha, &ravi, &sita] {
+        person.syncs_wholly();
+        assert_eq!(conflict(person), None, "{}", person.name);
+        assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()));
+    }
+}
