@@ -4,3 +4,4 @@
 library;
 
 export 'src/generated/farmtally_ffi.dart';
+export 'src/watch.dart';

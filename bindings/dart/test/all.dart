@@ -9,15 +9,20 @@ import '../../bindgen/fixture/test/check.dart';
 import 'documents_test.dart';
 import 'market.dart';
 import 'market_day_test.dart';
+import 'usage_test.dart';
+import 'watch_test.dart';
 
 Future<void> main(List<String> arguments) async {
   if (arguments.length != 1) {
     stderr.writeln('usage: dart test/all.dart LIBRARY');
     exit(2);
   }
-  FarmtallyFfiLibrary.load(path: File(arguments.single).absolute.path);
+  final library = File(arguments.single).absolute;
+  FarmtallyFfiLibrary.load(path: library.path);
   final server = await Server().start();
   marketDay(server);
-  documentTests(server, File(arguments.single).absolute.parent.path);
+  watchTests(server, library.path);
+  usageTests(server);
+  documentTests(server, library.parent.path);
   await finish(server.close);
 }

@@ -22,6 +22,23 @@ void documentTests(Server server, String libraryFolder) {
     expect(scenarios, [for (final line in lines) line[1]]);
   });
 
+  test('every read has a stream', () {
+    final generated = _text('../lib/src/generated/farmtally_ffi.dart');
+    final client =
+        RegExp(r'^final class FieldClient \{.*?^}', multiLine: true, dotAll: true).firstMatch(generated)![0]!;
+    final calls = RegExp(r'^  Future<.+?> (\w+)\(', multiLine: true).allMatches(client).map((it) => it[1]!);
+    final streams = RegExp(r' watch(\w)(\w+)\(').allMatches(_text('../lib/src/watch.dart'));
+    final watched = {for (final it in streams) '${it[1]!.toLowerCase()}${it[2]}'};
+    const others = {
+      ...{'nextEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'resolve'},
+      ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
+      ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'setLorry', 'requestClose'},
+      ...{'exportParcel', 'parcelFrames', 'carryParcel', 'takeFrame'},
+    };
+    expect(calls.where((call) => !watched.contains(call) && !others.contains(call)).toList(), []);
+    expect(watched.where((read) => !calls.contains(read)).toList(), ['syncProgress']);
+  });
+
   test('the version is that of the library', () {
     String? version(RegExp line, String path) => line.firstMatch(_text(path))?[1];
     final library = version(RegExp('^version = "(.+)"', multiLine: true), '../../../Cargo.toml');

@@ -102,14 +102,15 @@ class Market {
 
   /// A code from the office.
   Future<String> code(String name, String role, [List<String> centres = const ['KOLAR']]) => server.run([
-    ...['enrol-code', '--org', organisation, '--user', name, '--role', role],
-    for (final centre in centres) ...['--centre', centre],
-  ]);
+        ...['enrol-code', '--org', organisation, '--user', name, '--role', role],
+        for (final centre in centres) ...['--centre', centre],
+      ]);
 
   /// Somebody with a phone that is not enrolled.
-  Future<Person> meets(String name) async {
+  Future<Person> meets(String name, {Transport? transport}) async {
     final folder = '${server.folder.path}/phones/$organisation/$name';
-    final person = Person(folder, await FieldClient.open(folder));
+    final client = await FieldClient.open(ClientConfig(dataDir: folder), transport: transport);
+    final person = Person(folder, client);
     _people.add(person);
     return person;
   }
@@ -139,21 +140,20 @@ class Person {
   /// Closes the app and opens it again.
   Future<void> restarts() async {
     await client.shutDown();
-    client = await FieldClient.open(folder);
+    client = await FieldClient.open(ClientConfig(dataDir: folder));
   }
 
   Future<FarmerView> registers(String name, {String village = '', String phone = '', List<String> accept = const []}) =>
       client.registerFarmer('KOLAR', Contact(name: name, village: village, phone: phone), accept: accept);
 
-  Future<LoadView> opens(String lorry) =>
-      client.openLoad(OpenLoad(centre: 'KOLAR', commodity: 'TOMATO', lorry: lorry));
+  Future<LoadView> opens(String lorry) => client.openLoad(OpenLoad(centre: 'KOLAR', commodity: 'TOMATO', lorry: lorry));
 
   /// A draft with these bags.
   Future<DeliveryView> begins(FarmerView farmer, List<String> weights, {LoadView? load}) async {
     final draft = await client.startDraft(
       StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: farmer.farmerId, loadId: load?.loadId),
     );
-    return client.editDraft(draft.basis, [for (final weight in weights) DraftEdit.addBag(weight: weight)]);
+    return client.editDraft(draft.basis, [for (final weight in weights) DeliveryEdit.addBag(weight: weight)]);
   }
 
   /// A recorded delivery with these bags.
@@ -162,15 +162,16 @@ class Person {
 
   Future<Sum> totals() async => (await client.today('KOLAR')).totals;
 
+  Future<List<InboxItem>> inbox(InboxKind kind) async => [
+        for (final item in (await client.inbox()).items)
+          if (item.kind == kind) item,
+      ];
+
   /// The codes of the reviews in the inbox, sorted.
-  Future<List<String>> reviews() async => [
-    for (final item in await client.inbox())
-      if (item is InboxItemReview) item.code,
-  ]..sort();
+  Future<List<String>> reviews() async => [for (final item in await inbox(InboxKind.review)) item.code]..sort();
 
   /// Field, hardness and number of values of the conflicts in the inbox.
   Future<List<(String, bool, int)>> conflicts() async => [
-    for (final item in await client.inbox())
-      if (item case InboxItemConflict(:final conflict)) (conflict.field, conflict.isHard, conflict.values.length),
-  ];
+        for (final item in await inbox(InboxKind.conflict)) (item.code, item.isHard, item.values.length),
+      ];
 }
