@@ -495,7 +495,7 @@ void marketDay(Server server) {
   });
 
   scenario('an app may carry the requests itself', (market) async {
-    final carrier = _Carrier();
+    final carrier = Carrier();
     final asha = await market.meets('Asha', transport: carrier);
     await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
     await asha.weighs(await asha.registers('Lakshmi Devi'), ['20']);
@@ -564,30 +564,6 @@ void marketDay(Server server) {
     final after = [for (var round = 0; round < 7; round++) await thousand()].last;
     isTrue(after - before < 16384, '$before, then $after KiB: 7,000 views of 4 KiB would be 28 MiB');
   });
-}
-
-/// The app's own way to the server.
-class _Carrier extends Transport {
-  int sent = 0;
-  bool isBroken = false;
-
-  @override
-  Future<WireResponse> send(WireRequest request) async {
-    sent++;
-    if (isBroken) throw const TransportFailed(reason: 'no network');
-    final http = HttpClient();
-    try {
-      final post = await http.openUrl(request.method, Uri.parse(request.url));
-      request.headers.forEach(post.headers.set);
-      post.add(request.body);
-      final answer = await post.close();
-      final body = BytesBuilder();
-      await answer.forEach(body.add);
-      return WireResponse(status: answer.statusCode, body: body.takeBytes());
-    } finally {
-      http.close();
-    }
-  }
 }
 
 /// A new class does not compile until it is thought of here.

@@ -72,24 +72,51 @@ void watchTests(Server server, String library) {
     expect((await client.watchSyncStatus().first).unsent, 4);
   });
 
-  watching('what does not concern a stream is not read again', (asha) async {
+  watching('what is the same as before is not told', (asha) async {
     final reference = _Heard(asha.client.watchReference());
-    final farmers = _Heard(asha.client.watchFarmers('KOLAR', ''));
+    final session = _Heard(asha.client.watchSession());
     await reference.becomes((_) => true, 'the first read');
-    for (final name in ['Lakshmi', 'Ramesh', 'Manju']) {
-      await asha.registers(name);
-      await farmers.becomes((rows) => rows.firstOrNull?.contact.name == name, name);
-    }
-    expect((reference.values.length, farmers.values.length), (1, 4));
+    await session.becomes((_) => true, 'the first read');
+    final before = session.values.last;
+    await asha.client.sync();
+    await session.becomes((it) => it != before, 'when the phone had everything');
+    expect(reference.values.length, 1);
   });
 
-  watching('a run of sync says how far it is', (asha) async {
-    await asha.weighs(await asha.registers('Lakshmi Devi'), ['20']);
-    final progress = _Heard(asha.client.watchSyncProgress());
-    await progress.becomes((it) => it == null, 'no run');
-    await asha.client.sync();
-    await until(() => progress.values.length > 1, 'the run');
-    await progress.becomes((it) => it == null, 'the end of the run');
+  watching('what does not concern a stream is not read again', (asha) async {
+    // Each of their reads is refused, and tells so.
+    final farmers = _Heard(asha.client.watchFarmers('', ''));
+    final deliveries = _Heard(asha.client.watchDeliveries(const DeliveryQuery(date: 'no date')));
+    await until(() => farmers.errors.length + deliveries.errors.length == 2, 'the first reads');
+    for (var drafts = 1; drafts < 4; drafts++) {
+      await asha.client.startDraft(const StartDraft(centre: 'KOLAR', commodity: 'TOMATO'));
+      await until(() => deliveries.errors.length == 1 + drafts, 'a read for draft $drafts');
+    }
+    expect(farmers.errors.length, 1);
+  });
+
+  watching('a run of sync says how far it is', (_) async {
+    final market = await Market.on(server);
+    final carrier = Carrier();
+    final asha = await market.meets('Asha', transport: carrier);
+    try {
+      await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
+      // More bundles than go into one request.
+      for (var number = 0; number < 10; number++) {
+        await asha.registers('Farmer $number');
+        await asha.client.parcelFrames();
+      }
+      final progress = _Heard(asha.client.watchSyncProgress());
+      await progress.becomes((it) => it == null, 'no run');
+      carrier.sent = 0;
+      carrier.next = () => progress.becomes((it) => it != null && it.done > 0 && it.done < it.total, 'half of it');
+      final report = await asha.client.sync();
+      expect((report.outcome, report.logged), (SyncOutcome.complete, 20));
+      isTrue(carrier.sent > 1, 'more than one request');
+      await progress.becomes((it) => it == null, 'the end of the run');
+    } finally {
+      await market.close();
+    }
   });
 
   watching('who cancels hears no more, and the others go on', (asha) async {

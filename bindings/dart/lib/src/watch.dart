@@ -11,8 +11,8 @@ import 'dart:async';
 
 import 'generated/farmtally_ffi.dart';
 
-/// Each stream reads when it is listened to, and again whenever what it shows may have changed. An error of a read is an error
-/// of the stream, which goes on. [FieldClient.shutDown] ends it.
+/// Each stream gives what is there when it is listened to, and again whenever it has changed; whoever is slow gets the newest.
+/// An error of a read is an error of the stream, which goes on. [FieldClient.shutDown] ends it.
 extension FieldClientWatch on FieldClient {
   /// [FieldClient.session], now and after each change.
   Stream<Session?> watchSession() => _watch(const {Topic.session, Topic.reference}, session);
@@ -145,7 +145,8 @@ final class _Watch<T> {
   Event? _due;
   bool _isReading = false;
 
-  Stream<T> get stream => _values.stream;
+  /// Without what is the same as before.
+  Stream<T> get stream => _values.stream.distinct();
 
   void tell(Event event) {
     if (!event.topics.any(_topics.contains)) return;
