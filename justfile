@@ -45,6 +45,14 @@ kotlin:
 python:
     tests/run python
 
+# Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
+dart:
+    tests/run dart
+
+# Test the generator of Dart on its fixture
+bindgen:
+    tests/run bindgen
+
 # Check licences, sources and known faults of the dependencies
 deny:
     tests/run deny

@@ -1,19 +1,107 @@
-//! The generator binary: writes the Kotlin, Swift and Python sides of the foreign interface.
+//! The generator binary: writes the Kotlin, Swift, Python and Dart sides of a foreign interface.
 //!
-//! Owns: nothing but the pinned version of the generator, which must be the version that built `farmtally-ffi`.
-//! Does not own: names, packages and type mappings (those are in `bindings/ffi/uniffi.toml`) nor the hand-written layers
-//! beside the generated code.
+//! Owns the command line and, in `dart`, the Dart generator. Kotlin, Swift and Python are UniFFI's own work, at the pinned
+//! version, which must be the version that built the library. Does not own names, packages and type mappings (those are in
+//! each crate's `uniffi.toml`) nor the hand-written layers beside the generated code.
 //!
-//! Invariant: it reads an *unstripped* library; a stripped one has lost the description of the interface. Run it through
-//! `tests/run kotlin` or `tests/run python`, or by hand:
+//! Invariant: it reads an *unstripped* library; a stripped one has lost the description of the interface.
 //!
 //! ```text
 //! cargo build -p farmtally-ffi -p farmtally-bindgen
-//! target/debug/farmtally-bindgen generate target/debug/libfarmtally_ffi.so --language kotlin --out-dir bindings/kotlin/generated --no-format
+//! target/debug/farmtally-bindgen generate target/debug/libfarmtally_ffi.so --language dart --out-dir bindings/dart/lib/src/generated
 //! ```
 //!
-//! Read next: `bindings/ffi/src/lib.rs`.
+//! Read next: `bindings/bindgen/README.md`.
 
-fn main() {
-    uniffi::uniffi_bindgen_main();
+mod dart;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
+
+/// Writes the foreign sides of a UniFFI library
+#[derive(Parser)]
+#[command(name = "farmtally-bindgen", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes the code of one or more languages
+    Generate {
+        /// The library as it was built, not stripped; or a UDL file
+        source: String,
+        /// Which languages
+        #[arg(long, short, value_enum, required = true)]
+        language: Vec<Language>,
+        /// Where the files go
+        #[arg(long, short)]
+        out_dir: String,
+        /// Does not run the languages' formatters over the files
+        #[arg(long, short)]
+        no_format: bool,
+        /// A configuration for all crates, over their own `uniffi.toml`
+        #[arg(long, short)]
+        config: Option<String>,
+        /// Only this crate of the library
+        #[arg(long = "crate")]
+        crate_name: Option<String>,
+        /// Looks for `uniffi.toml` in the workspace's own crates only
+        #[arg(long)]
+        metadata_no_deps: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Language {
+    Kotlin,
+    Swift,
+    Python,
+    Dart,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let Command::Generate { source, language, out_dir, no_format, config, crate_name, metadata_no_deps } =
+        Arguments::parse().command;
+    for language in language {
+        let target = match language {
+            Language::Kotlin => TargetLanguage::Kotlin,
+            Language::Swift => TargetLanguage::Swift,
+            Language::Python => TargetLanguage::Python,
+            Language::Dart => {
+                dart::generate(&dart::Options {
+                    source: source.clone(),
+                    out_dir: out_dir.clone(),
+                    config: config.clone(),
+                    crate_name: crate_name.clone(),
+                    metadata_no_deps,
+                })?;
+                continue;
+            }
+        };
+        generate(GenerateOptions {
+            languages: vec![target],
+            source: source.as_str().into(),
+            out_dir: out_dir.as_str().into(),
+            config_override: config.as_deref().map(Into::into),
+            format: !no_format,
+            crate_filter: crate_name.clone(),
+            metadata_no_deps,
+        })?;
+    }
+    Ok(())
 }

@@ -1,0 +1,55 @@
+//! The section `[bindings.dart]` of a crate's `uniffi.toml`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+
+/// How a custom type looks in Dart, if not as an extension type.
+#[derive(Clone, Debug)]
+pub(super) struct CustomType {
+    pub(super) type_name: String,
+    /// The expression that makes one of the builtin value `{}`.
+    pub(super) lift: String,
+    /// The expression that makes the builtin value of one, `{}`.
+    pub(super) lower: String,
+    pub(super) imports: Vec<String>,
+}
+
+/// What the section says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Config {
+    /// The name of the native library without `lib` and ending.
+    pub(super) cdylib_name: Option<String>,
+    pub(super) custom_types: BTreeMap<String, CustomType>,
+}
+
+impl Config {
+    /// Reads the section out of the whole file.
+    pub(super) fn parse(toml: &toml::Value) -> Result<Self> {
+        let mut config = Self::default();
+        let section = toml.get("bindings").and_then(|bindings| bindings.get("dart"));
+        let Some(section) = section.and_then(toml::Value::as_table) else { return Ok(config) };
+        for (key, value) in section {
+            match (key.as_str(), value) {
+                ("cdylib_name", toml::Value::String(name)) => config.cdylib_name = Some(name.clone()),
+                ("custom_types", toml::Value::Table(types)) => {
+                    for (name, custom) in types {
+                        config.custom_types.insert(name.clone(), custom_type(name, custom)?);
+                    }
+                }
+                _ => bail!("[bindings.dart]: `{key}` is not known, or not of the right type"),
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn custom_type(name: &str, toml: &toml::Value) -> Result<CustomType> {
+    let text = |key: &str| match toml.get(key).and_then(toml::Value::as_str) {
+        Some(text) => Ok(text.to_owned()),
+        None => bail!("[bindings.dart.custom_types.{name}]: `{key}` is missing"),
+    };
+    let imports = toml.get("imports").and_then(toml::Value::as_array);
+    let imports = imports.into_iter().flatten().filter_map(toml::Value::as_str).map(ToOwned::to_owned).collect();
+    Ok(CustomType { type_name: text("type_name")?, lift: text("lift")?, lower: text("lower")?, imports })
+}

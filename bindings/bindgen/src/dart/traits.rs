@@ -1,0 +1,197 @@
+//! Traits that Dart implements.
+//!
+//! Rust may call from any thread, and only the isolate's own thread may run Dart code. So every method is a listener, which
+//! Rust does not wait for: an asynchronous one answers through the callback it was given, another one answers nothing.
+//! `refusals.rs` has refused what would need an answer at once. Only `clone` answers at once; Rust calls it when it hands
+//! the object back, which happens within a call from Dart.
+
+use std::collections::BTreeMap;
+
+use uniffi_bindgen::interface::{AsType, Callable, CallbackInterface, FfiCallbackFunction, FfiType, Method, Object};
+
+use super::Module;
+use super::calls::future_name;
+use super::names;
+use super::objects::RECEIVER;
+use super::types::{has_rust, native};
+
+impl Module<'_> {
+    /// A trait object that Dart implements, and Rust perhaps too.
+    pub(super) fn foreign_trait(&self, object: &Object) -> String {
+        let class = self.class(object.name());
+        let rust_class = format!("_Rust${class}");
+        let methods = object.methods();
+        let dispose = "\n  /// Frees the Rust object if this is one; for an implementation in Dart there is nothing to do.\n  void dispose() {}\n";
+        let mut text = self.interface(&class, object.docstring(), &methods, dispose);
+        let mut lower = String::new();
+        let mut rust = format!("throw StateError('a {class} is never implemented in Rust')");
+        if has_rust(*object.imp()) {
+            let members =
+                self.handle_members(&rust_class, object).replace("  void dispose", "  @override\n  void dispose");
+            text += &format!(
+                "\n@pragma('vm:isolate-unsendable')\nfinal class {rust_class} implements {class} {{\n{members}"
+            );
+            for method in &methods {
+                text += &self.plain_method(*method, &names::member(method.name()), RECEIVER);
+            }
+            text += "}\n";
+            lower = format!("  if (v is {rust_class}) return v._handle.clone();\n");
+            rust = format!("return {rust_class}._(handle)");
+        }
+        text += &format!(
+            "
+int _lower${class}({class} v) {{
+{lower}  _table${class};
+  return _addForeign(v);
+}}
+
+{class} _lift${class}(int handle) {{
+  if (handle.isEven) {rust};
+  final object = _foreignObject<{class}>(handle);
+  _freeForeign(handle);
+  return object;
+}}
+"
+        );
+        text + &self.table(&class, object.ffi_init_callback().name(), &object.vtable_methods())
+    }
+
+    /// A callback interface: only Dart implements it, and it never comes back.
+    pub(super) fn callback_interface(&self, interface: &CallbackInterface) -> String {
+        let class = self.class(interface.name());
+        let mut text = self.interface(&class, interface.docstring(), &interface.methods(), "");
+        text += &format!(
+            "
+int _lower${class}({class} v) {{
+  _table${class};
+  return _addForeign(v);
+}}
+
+{class} _lift${class}(int handle) => _foreignObject<{class}>(handle);
+"
+        );
+        text + &self.table(&class, interface.ffi_init_callback().name(), &interface.vtable_methods())
+    }
+
+    fn interface(&self, class: &str, docstring: Option<&str>, methods: &[&Method], more: &str) -> String {
+        let mut text = format!("\n{}abstract class {class} {{\n  const {class}();\n", names::docs(docstring, ""));
+        for method in methods {
+            let result = self.result_type(method.return_type());
+            let result = if method.is_async() { format!("Future<{result}>") } else { result };
+            text += &format!(
+                "\n{}  {result} {}({});\n",
+                names::docs(method.docstring(), "  "),
+                names::member(method.name()),
+                self.plain_parameters(&method.arguments()),
+            );
+        }
+        text + more + "}\n"
+    }
+
+    /// The functions that Rust calls, and the table of them, which Rust gets with the first object.
+    fn table(&self, class: &str, init: &str, methods: &[(FfiCallbackFunction, Method)]) -> String {
+        let mut text = String::new();
+        let mut entries = String::new();
+        for (_, method) in methods {
+            let name = format!("_call${class}{}", names::upper(method.name()));
+            let (native_types, parameters, values) = self.listener_parameters(method);
+            entries +=
+                &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));
+            let call =
+                format!("_foreignObject<{class}>(handle).{}({})", names::member(method.name()), values.join(", "));
+            text += &if method.is_async() {
+                self.answer(&name, method, &parameters, &call)
+            } else {
+                format!("\nvoid {name}({}) => {call};\n", parameters.join(", "))
+            };
+        }
+        format!("{text}\nfinal void _table${class} = _registerTrait(_{init}, [\n{entries}]);\n")
+    }
+
+    /// The types and parameters of a listener, and the arguments as Dart values.
+    fn listener_parameters(&self, method: &Method) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let mut native_types = vec!["_ffi.Uint64".to_owned()];
+        let mut parameters = vec!["int handle".to_owned()];
+        let mut values = Vec::new();
+        for (index, argument) in method.arguments().into_iter().enumerate() {
+            let ty = argument.as_type();
+            let (native_type, dart_type) = native(&FfiType::from(&ty));
+            native_types.push(native_type.into());
+            parameters.push(format!("{dart_type} $a{index}"));
+            values.push(self.lift(&ty, &format!("$a{index}")));
+        }
+        let void = "_ffi.Pointer<_ffi.Void>";
+        if method.is_async() {
+            let complete = complete_type(method);
+            native_types.extend([complete.clone(), "_ffi.Uint64".into(), void.into()]);
+            parameters.extend([format!("{complete} complete"), "int data".into(), format!("{void} dropped")]);
+        } else {
+            native_types.extend([void.into(), void.into()]);
+            parameters.extend([format!("{void} result"), format!("{void} status")]);
+        }
+        (native_types, parameters, values)
+    }
+
+    /// A listener that answers later: exactly once, whatever happens.
+    fn answer(&self, name: &str, method: &Method, parameters: &[String], call: &str) -> String {
+        let result = future_name(method.return_type().map(FfiType::from).as_ref());
+        let success = method.return_type().map_or_else(
+            || format!("await {call}"),
+            |ty| {
+                let lowered = self.lower(ty, "value");
+                format!("final value = await {call};\n    result.value = {lowered}")
+            },
+        );
+        let failure = method.throws_type().map_or_else(String::new, |ty| {
+            format!(
+                " on {} catch (error) {{\n    _fail(result.status, 1, _lower(error, {}));\n  }}",
+                self.dart_type(ty),
+                self.writer(ty)
+            )
+        });
+        format!(
+            "
+Future<void> {name}({}) async {{
+  final result = _ffi.Struct.create<_Result{result}>();
+  try {{
+    {success};
+  }}{failure} catch (error) {{
+    _fail(result.status, 2, _lowerString('$error'));
+  }}
+  complete.asFunction<void Function(int, _Result{result})>()(data, result);
+}}
+",
+            parameters.join(", "),
+        )
+    }
+
+    /// The structures in which asynchronous methods answer, one for each type of result.
+    pub(super) fn results(&self) -> String {
+        let objects = self.ci.object_definitions().iter().filter(|it| it.has_callback_interface());
+        let interfaces = self.ci.callback_interface_definitions().iter();
+        let methods = objects.flat_map(Object::methods).chain(interfaces.flat_map(CallbackInterface::methods));
+        let results: BTreeMap<String, Option<FfiType>> = methods
+            .filter(Callable::is_async)
+            .map(|method| method.return_type().map(FfiType::from))
+            .map(|result| (future_name(result.as_ref()), result))
+            .collect();
+        let mut text = String::new();
+        for (name, result) in results {
+            let value = match result.as_ref().map(|it| (it, native(it))) {
+                None => String::new(),
+                Some((FfiType::RustBuffer(_), (_, dart_type))) => format!("  external {dart_type} value;\n"),
+                Some((_, (native_type, dart_type))) => format!("  @{native_type}()\n  external {dart_type} value;\n"),
+            };
+            text += &format!(
+                "\nfinal class _Result{name} extends _ffi.Struct {{\n{value}  external _RustCallStatus status;\n}}\n"
+            );
+        }
+        text
+    }
+}
+
+/// The pointer to the function that takes the answer.
+fn complete_type(method: &Method) -> String {
+    let result = future_name(method.return_type().map(FfiType::from).as_ref());
+    format!("_ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _Result{result})>>")
+}

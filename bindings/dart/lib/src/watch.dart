@@ -1,0 +1,179 @@
+/// The reads of a client as streams.
+///
+/// Owns what each read shows, and the one loop of a client that waits for events. Does not own what an event is: events say
+/// what to read again, and carry no data, so that a slow listener misses nothing but what has been replaced since.
+///
+/// Invariants: a client has one loop, while somebody listens; reads of one stream do not overlap; what changed during a read
+/// is read again.
+library;
+
+import 'dart:async';
+
+import 'generated/farmtally_ffi.dart';
+
+/// Each stream gives what is there when it is listened to, and again whenever it has changed; whoever is slow gets the newest.
+/// An error of a read is an error of the stream, which goes on. [FieldClient.shutDown] ends it.
+extension FieldClientWatch on FieldClient {
+  /// [FieldClient.session], now and after each change.
+  Stream<Session?> watchSession() => _watch(const {Topic.session, Topic.reference}, session);
+
+  /// [FieldClient.users], now and after each change.
+  Stream<List<PhoneUser>> watchUsers() => _watch(const {Topic.session, Topic.reference}, users);
+
+  /// [FieldClient.access], now and after each change.
+  Stream<Access> watchAccess() => _watch(const {Topic.session}, access);
+
+  /// [FieldClient.reference], now and after each change.
+  Stream<Reference> watchReference() => _watch(const {Topic.reference}, reference);
+
+  /// [FieldClient.today], now and after each change.
+  Stream<Today> watchToday(String centre, {String? date}) =>
+      _watch(const {Topic.deliveries, Topic.loads, Topic.sync}, () => today(centre, date: date));
+
+  /// [FieldClient.deliveries], now and after each change.
+  Stream<DeliveryPage> watchDeliveries(DeliveryQuery query) =>
+      _watch(const {Topic.deliveries, Topic.sync}, () => deliveries(query));
+
+  /// [FieldClient.delivery], now and after each change.
+  Stream<DeliveryView> watchDelivery(DeliveryId deliveryId) =>
+      _watch(const {Topic.deliveries, Topic.inbox, Topic.sync}, () => delivery(deliveryId));
+
+  /// [FieldClient.farmers], now and after each change.
+  Stream<List<FarmerRow>> watchFarmers(String centre, String text, {int limit = 50}) =>
+      _watch(const {Topic.farmers}, () => farmers(centre, text, limit: limit));
+
+  /// [FieldClient.farmer], now and after each change.
+  Stream<FarmerView> watchFarmer(FarmerId farmerId) =>
+      _watch(const {Topic.farmers, Topic.inbox, Topic.sync}, () => farmer(farmerId));
+
+  /// [FieldClient.load], now and after each change.
+  Stream<LoadView> watchLoad(LoadId loadId) => _watch(const {Topic.loads, Topic.inbox, Topic.sync}, () => load(loadId));
+
+  /// [FieldClient.inbox], now and after each change.
+  Stream<InboxPage> watchInbox() => _watch(const {Topic.inbox}, inbox);
+
+  /// [FieldClient.syncStatus], now and after each change.
+  Stream<SyncStatus> watchSyncStatus() => _watch(const {Topic.sync}, syncStatus);
+
+  /// How far the running sync is; null while none runs.
+  Stream<SyncProgress?> watchSyncProgress() =>
+      _Watch(_Pump.of(this), const {Topic.sync}, (event) async => event.progress).stream;
+
+  Stream<T> _watch<T>(Set<Topic> topics, Future<T> Function() read) =>
+      _Watch(_Pump.of(this), topics, (_) => read()).stream;
+}
+
+/// The loop of a client.
+final class _Pump {
+  _Pump(this._client);
+
+  /// A client does not leave its isolate, so this is one for both.
+  factory _Pump.of(FieldClient client) => _all[client] ??= _Pump(client);
+
+  static final _all = Expando<_Pump>();
+
+  final FieldClient _client;
+  final Set<_Watch<Object?>> _watches = {};
+
+  /// Cancels the loop that runs, if any.
+  CancelToken? _running;
+
+  /// What that loop was told last.
+  Event? _last;
+
+  void add(_Watch<Object?> watch) {
+    _watches.add(watch);
+    if (_running == null) {
+      _run(_running = CancelToken());
+    } else if (_last case final last?) {
+      watch.tell(Event(sequence: last.sequence, topics: Topic.values, progress: last.progress));
+    }
+  }
+
+  void remove(_Watch<Object?> watch) {
+    _watches.remove(watch);
+    if (_watches.isEmpty) _stop();
+  }
+
+  void _stop() {
+    _running?.cancel();
+    _running = _last = null;
+  }
+
+  Future<void> _run(CancelToken token) async {
+    try {
+      while (true) {
+        // The first event is told at once, and names all topics.
+        final event = await _client.nextEvent(_last?.sequence ?? 0, cancelToken: token);
+        if (_running != token) return;
+        if (event == null) break;
+        _last = event;
+        for (final watch in _watches) {
+          watch.tell(event);
+        }
+      }
+    } catch (error, trace) {
+      // Nobody listened any more.
+      if (_running != token) return;
+      for (final watch in _watches) {
+        watch.fail(error, trace);
+      }
+    }
+    final ended = _watches.toList();
+    _watches.clear();
+    _stop();
+    for (final watch in ended) {
+      watch.end();
+    }
+  }
+}
+
+/// One stream of a client.
+final class _Watch<T> {
+  _Watch(this._pump, this._topics, this._read);
+
+  final _Pump _pump;
+  final Set<Topic> _topics;
+  final Future<T> Function(Event event) _read;
+  late final StreamController<T> _values = StreamController(
+    onListen: () => _pump.add(this),
+    onResume: _catchUp,
+    onCancel: () => _pump.remove(this),
+  );
+
+  /// What is not yet read for.
+  Event? _due;
+  bool _isReading = false;
+
+  /// Without what is the same as before.
+  Stream<T> get stream => _values.stream.distinct();
+
+  void tell(Event event) {
+    if (!event.topics.any(_topics.contains)) return;
+    _due = event;
+    _catchUp();
+  }
+
+  void fail(Object error, StackTrace trace) => _values.addError(error, trace);
+
+  void end() => _values.close();
+
+  /// A stream that is paused reads once it is resumed.
+  Future<void> _catchUp() async {
+    if (_isReading) return;
+    _isReading = true;
+    while (_due != null && _values.hasListener && !_values.isPaused) {
+      final event = _due!;
+      _due = null;
+      try {
+        final value = await _read(event);
+        if (!_values.isClosed) _values.add(value);
+      } on FieldShutDown {
+        // The loop hears of it too, and ends the stream.
+      } catch (error, trace) {
+        if (!_values.isClosed) _values.addError(error, trace);
+      }
+    }
+    _isReading = false;
+  }
+}

@@ -1,0 +1,205 @@
+/// A server process, a market on it, and people with phones.
+library;
+
+import 'dart:convert';
+import 'dart:io';
+import 'dart:typed_data';
+
+import 'package:farmtally_field/farmtally_field.dart';
+
+const mistyped = Reason(code: 'mistyped');
+
+final _reference = {
+  'centres': [
+    {'centre': 'KOLAR', 'name': 'Kolar'},
+    {'centre': 'MALUR', 'name': 'Malur'},
+  ],
+  'commodities': [
+    {'commodity': 'TOMATO', 'name': 'Tomato'},
+  ],
+  'seasons': [
+    {'season': 'ALL', 'commodity': 'TOMATO', 'from': '2020-01-01', 'to': '2099-12-31'},
+  ],
+  'lorries': [
+    for (final number in [1111, 2222, 3333]) {'lorry': 'KA07A$number', 'payload_g': 9000000},
+  ],
+  'rule_sets': [
+    {
+      'number': 1,
+      'commodity': 'TOMATO',
+      'valid_from': '2020-01-01',
+      'bag_types': [
+        {'number': 0, 'name': 'crate', 'tare_g': 1500},
+        {'number': 1, 'name': 'sack', 'tare_g': 250},
+      ],
+    },
+  ],
+};
+
+/// The process of a `farmtally-server`, and its command line.
+class Server {
+  Server() {
+    File(reference).writeAsStringSync(jsonEncode(_reference));
+  }
+
+  final String _binary = Platform.environment['FARMTALLY_SERVER']!;
+  final Directory folder = Directory.systemTemp.createTempSync('farmtally-');
+  late final String reference = '${folder.path}/reference.json';
+  late String url;
+  Process? _process;
+  int _port = 0;
+
+  List<String> _arguments(List<String> command) => [...command, '--data', '${folder.path}/server'];
+
+  /// Starts the process: on any free port, and after a stop on the same one.
+  Future<Server> start() async {
+    final process = _process = await Process.start(_binary, _arguments(['serve', '--port', '$_port']));
+    final log = File('${folder.path}/server.log');
+    final logged = process.stderr.pipe(log.openWrite(mode: FileMode.append));
+    final lines = process.stdout.transform(utf8.decoder).transform(const LineSplitter()).asBroadcastStream();
+    url = await lines.firstWhere((line) => true, orElse: () => '');
+    if (url.isEmpty) {
+      await logged;
+      throw log.readAsStringSync();
+    }
+    _port = Uri.parse(url).port;
+    return this;
+  }
+
+  /// Ends the process in order, and waits for its end.
+  Future<void> stop() async {
+    final process = _process;
+    if (process == null) return;
+    _process = null;
+    process.kill();
+    final code = await process.exitCode.timeout(const Duration(seconds: 30));
+    if (code != 0) throw 'the server ended with $code';
+  }
+
+  /// Stops the process and removes all files.
+  Future<void> close() async {
+    await stop();
+    folder.deleteSync(recursive: true);
+  }
+
+  /// What a command of the office prints.
+  Future<String> run(List<String> command) async {
+    final done = await Process.run(_binary, _arguments(command));
+    if (done.exitCode != 0) throw '$command: ${done.stderr}';
+    return '${done.stdout}'.trim();
+  }
+}
+
+/// An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries.
+class Market {
+  Market._(this.server, this.organisation);
+
+  static Future<Market> on(Server server) async =>
+      Market._(server, await server.run(['org', 'create', 'Kolar growers', '--reference', server.reference]));
+
+  final Server server;
+  final String organisation;
+  final List<Person> _people = [];
+
+  /// A code from the office.
+  Future<String> code(String name, String role, [List<String> centres = const ['KOLAR']]) => server.run([
+        ...['enrol-code', '--org', organisation, '--user', name, '--role', role],
+        for (final centre in centres) ...['--centre', centre],
+      ]);
+
+  /// Somebody with a phone that is not enrolled.
+  Future<Person> meets(String name, {Transport? transport}) async {
+    final folder = '${server.folder.path}/phones/$organisation/$name';
+    final client = await FieldClient.open(ClientConfig(dataDir: folder), transport: transport);
+    final person = Person(folder, client);
+    _people.add(person);
+    return person;
+  }
+
+  /// Somebody with a phone that is enrolled.
+  Future<Person> hires(String name, String role, [List<String> centres = const ['KOLAR']]) async {
+    final person = await meets(name);
+    await person.client.enrol(server.url, await code(name, role, centres), 'test phone');
+    return person;
+  }
+
+  /// Shuts everybody's phone down.
+  Future<void> close() async {
+    for (final person in _people) {
+      await person.client.shutDown();
+    }
+  }
+}
+
+/// The app's own way to the server.
+class Carrier extends Transport {
+  int sent = 0;
+  bool isBroken = false;
+
+  /// What each request waits for, from the second one on.
+  Future<void> Function() next = () async {};
+
+  @override
+  Future<WireResponse> send(WireRequest request) async {
+    if (sent++ > 0) await next();
+    if (isBroken) throw const TransportFailed(reason: 'no network');
+    final http = HttpClient();
+    try {
+      final post = await http.openUrl(request.method, Uri.parse(request.url));
+      request.headers.forEach(post.headers.set);
+      post.add(request.body);
+      final answer = await post.close();
+      final body = BytesBuilder();
+      await answer.forEach(body.add);
+      return WireResponse(status: answer.statusCode, body: body.takeBytes());
+    } finally {
+      http.close();
+    }
+  }
+}
+
+/// Somebody with a phone at KOLAR.
+class Person {
+  Person(this.folder, this.client);
+
+  final String folder;
+  FieldClient client;
+
+  /// Closes the app and opens it again.
+  Future<void> restarts() async {
+    await client.shutDown();
+    client = await FieldClient.open(ClientConfig(dataDir: folder));
+  }
+
+  Future<FarmerView> registers(String name, {String village = '', String phone = '', List<String> accept = const []}) =>
+      client.registerFarmer('KOLAR', Contact(name: name, village: village, phone: phone), accept: accept);
+
+  Future<LoadView> opens(String lorry) => client.openLoad(OpenLoad(centre: 'KOLAR', commodity: 'TOMATO', lorry: lorry));
+
+  /// A draft with these bags.
+  Future<DeliveryView> begins(FarmerView farmer, List<String> weights, {LoadView? load}) async {
+    final draft = await client.startDraft(
+      StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: farmer.farmerId, loadId: load?.loadId),
+    );
+    return client.editDraft(draft.basis, [for (final weight in weights) DeliveryEdit.addBag(weight: weight)]);
+  }
+
+  /// A recorded delivery with these bags.
+  Future<DeliveryView> weighs(FarmerView farmer, List<String> weights, {LoadView? load}) async =>
+      client.recordDelivery((await begins(farmer, weights, load: load)).basis);
+
+  Future<Sum> totals() async => (await client.today('KOLAR')).totals;
+
+  Future<List<InboxItem>> inbox(InboxKind kind) async => [
+        for (final item in (await client.inbox()).items)
+          if (item.kind == kind) item,
+      ];
+
+  /// The codes of the reviews in the inbox, sorted.
+  Future<List<String>> reviews() async => [for (final item in await inbox(InboxKind.review)) item.code]..sort();
+
+  /// Field, hardness and number of values of the conflicts in the inbox.
+  Future<List<(String, bool, int)>> conflicts() async => [
+        for (final item in await inbox(InboxKind.conflict)) (item.code, item.isHard, item.values.length),
+      ];
+}
