@@ -4,4 +4,5 @@
 library;
 
 export 'src/generated/farmtally_ffi.dart';
+export 'src/grams.dart';
 export 'src/watch.dart';

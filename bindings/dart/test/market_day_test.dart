@@ -57,11 +57,11 @@ void marketDay(Server server) {
     final reference = await asha.client.reference();
     expect(reference.commodities, ['TOMATO']);
     expect(reference.bagTypes, const [
-      BagType(number: 0, name: 'crate', tareG: 1500),
-      BagType(number: 1, name: 'sack', tareG: 250),
+      BagType(number: 0, name: 'crate', tareG: Grams(1500)),
+      BagType(number: 1, name: 'sack', tareG: Grams(250)),
     ]);
     expect(reference.lorries, [
-      for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333']) Lorry(lorry: plate, payloadG: 9000000),
+      for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333']) Lorry(lorry: plate, payloadG: Grams(9000000)),
     ]);
   });
 
@@ -88,7 +88,7 @@ void marketDay(Server server) {
     // And ends here.
     expect(asked, ['uncommon_bag_weight']);
     expect((delivery.lifecycle, delivery.sync), (Lifecycle.recorded, const SyncState.unsent()));
-    expect(delivery.totals, const Totals(bags: 3, grossG: 47000, tareG: 4500, netG: 42500));
+    expect(delivery.totals, const Totals(bags: 3, grossG: Grams(47000), tareG: Grams(4500), netG: Grams(42500)));
     expect([for (final bag in delivery.bags) (bag.number, bag.grossG)], [(1, 20500), (2, 21500), (3, 5000)]);
     for (final bag in delivery.bags) {
       isTrue(bag.weighedAt.isAfter(opened) && !bag.weighedAt.isAfter(DateTime.now()), '${bag.weighedAt}');
@@ -97,7 +97,7 @@ void marketDay(Server server) {
     final device = (await client.session())!.deviceCode;
     isTrue(delivery.receiptNumber!.contains(device), '${delivery.receiptNumber} of $device');
     expect(await client.delivery(delivery.deliveryId), delivery);
-    expect(await asha.totals(), const Sum(deliveries: 1, voided: 0, bags: 3, grossG: 47000));
+    expect(await asha.totals(), const Sum(deliveries: 1, voided: 0, bags: 3, grossG: Grams(47000)));
   });
 
   scenario('a draft survives closing and opening the store', (market) async {
@@ -108,7 +108,7 @@ void marketDay(Server server) {
     expect((await asha.totals()).deliveries, 0);
     draft = await asha.client.editDraft(draft.basis, [const DeliveryEdit.addBag(weight: '30', bagType: 1)]);
     final recorded = await asha.client.recordDelivery(draft.basis);
-    expect(recorded.totals, const Totals(bags: 4, grossG: 93845, tareG: 4750, netG: 89095));
+    expect(recorded.totals, const Totals(bags: 4, grossG: Grams(93845), tareG: Grams(4750), netG: Grams(89095)));
     expect((await asha.client.today('KOLAR')).drafts, []);
   });
 
@@ -121,7 +121,7 @@ void marketDay(Server server) {
     final taps = await Future.wait([tap(), tap()]);
     expect(taps.whereType<FieldStale>().length, 1);
     final first = taps.whereType<DeliveryView>().single;
-    expect(first.totals.grossG, 41000);
+    expect(first.totals.grossG, Grams(41000));
     expect((await thrown<FieldStale>(() => asha.client.recordDelivery(draft.basis))).code, 'stale');
     expect((await thrown<FieldStale>(() => asha.client.discardDraft(draft.basis))).code, 'stale');
     for (final weight in ['abc', '', '0', '-5', '1000.1', '62.4321', '62,4']) {
@@ -159,8 +159,8 @@ void marketDay(Server server) {
       expect((await person.client.sync()).outcome, SyncOutcome.complete);
     }
     for (final person in [asha, ravi]) {
-      expect(await person.totals(), const Sum(deliveries: 2, voided: 1, bags: 3, grossG: 58500));
-      expect((await person.client.load(load.loadId)).sum.grossG, 58500);
+      expect(await person.totals(), const Sum(deliveries: 2, voided: 1, bags: 3, grossG: Grams(58500)));
+      expect((await person.client.load(load.loadId)).sum.grossG, Grams(58500));
       expect(await person.reviews(), ['farmer_look_alike', 'late_delivery', 'load_contention']);
       expect(await person.conflicts(), [('lifecycle', false, 2)]);
       final voided = await person.client.delivery(first.deliveryId);
@@ -266,7 +266,7 @@ void marketDay(Server server) {
     var (recorded, weighed) = (0, 0);
     for (final id in recording) {
       final view = await asha.client.delivery(id);
-      expect(view.totals.grossG, 41000);
+      expect(view.totals.grossG, Grams(41000));
       if (view.lifecycle == Lifecycle.recorded) recorded++;
     }
     for (final id in weighing) {
@@ -275,7 +275,8 @@ void marketDay(Server server) {
       isTrue([30000, 93000].contains(view.totals.grossG), '${view.totals}');
       if (view.totals.bags == 3) weighed++;
     }
-    expect(await asha.totals(), Sum(deliveries: recorded, voided: 0, bags: 2 * recorded, grossG: 41000 * recorded));
+    expect(
+        await asha.totals(), Sum(deliveries: recorded, voided: 0, bags: 2 * recorded, grossG: Grams(41000 * recorded)));
     expect((await asha.client.today('KOLAR')).drafts.length, 100 - recorded);
     isTrue(recorded > 0 && weighed > 0, 'some cancelled calls were done, or they were cancelled too early');
   });
@@ -370,10 +371,10 @@ void marketDay(Server server) {
       const complete = SyncOutcome.complete;
       expect([for (final report in reports) (report.outcome, report.logged)], [(complete, 12), (complete, 22)]);
       await asha.client.shutDown();
-      expect(await ravi.totals(), const Sum(deliveries: 20, voided: 0, bags: 20, grossG: 600000));
+      expect(await ravi.totals(), const Sum(deliveries: 20, voided: 0, bags: 20, grossG: Grams(600000)));
       expect([for (final row in await ravi.client.farmers('KOLAR', '')) row.contact.name], ['Ramesh']);
       await asha.restarts();
-      expect(await asha.totals(), const Sum(deliveries: 10, voided: 0, bags: 10, grossG: 200000));
+      expect(await asha.totals(), const Sum(deliveries: 10, voided: 0, bags: 10, grossG: Grams(200000)));
     } finally {
       await other.close();
     }
@@ -399,7 +400,7 @@ void marketDay(Server server) {
     expect((await ravi.client.syncStatus()).carried, 1);
     final report = await ravi.client.sync();
     expect((report.outcome, report.parcelsTaken, report.parcelsRefused), (SyncOutcome.complete, 1, 0));
-    expect((await ravi.totals()).grossG, 20500);
+    expect((await ravi.totals()).grossG, Grams(20500));
 
     // Ravi's phone was the carrier; Asha's has heard of nobody.
     expect((await asha.client.delivery(delivery.deliveryId)).sync, const SyncState.unsent());
@@ -413,7 +414,7 @@ void marketDay(Server server) {
     const taken = 'bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0';
     expect(await server.run(['import', stick]), '$stick: $taken');
     expect((await ravi.client.sync()).parcelsTaken, 1);
-    expect((await ravi.totals()).grossG, 50500);
+    expect((await ravi.totals()).grossG, Grams(50500));
 
     expect((await asha.client.sync()).logged, 4);
     expect((await asha.client.delivery(delivery.deliveryId)).sync, const SyncState.logged());
@@ -563,6 +564,29 @@ void marketDay(Server server) {
     final before = [for (var round = 0; round < 3; round++) await thousand()].reduce(max);
     final after = [for (var round = 0; round < 7; round++) await thousand()].last;
     isTrue(after - before < 16384, '$before, then $after KiB: 7,000 views of 4 KiB would be 28 MiB');
+  });
+
+  scenario('a watched read gives the newest state until the client ends', (market) async {
+    final asha = await market.hires('Asha', 'clerk');
+    final totals = StreamIterator(asha.client.watchToday('KOLAR').map((today) => today.totals.grossG));
+    isTrue(await totals.moveNext() && totals.current == const Grams(0), 'what is there');
+    final lakshmi = await asha.registers('Lakshmi Devi');
+    for (final weight in ['20', '21', '22']) {
+      await asha.weighs(lakshmi, [weight]);
+    }
+    while (totals.current != const Grams(63000)) {
+      final last = totals.current;
+      isTrue(await totals.moveNext() && totals.current >= last, '${totals.current} after $last');
+    }
+    final statuses = asha.client.watchSyncStatus().toList();
+    expect((await asha.client.sync()).outcome, SyncOutcome.complete);
+    // One that is given up disturbs nobody.
+    expect((await asha.client.watchSession().first)!.user, 'Asha');
+    expect((await asha.client.watchInbox().first).items, []);
+    await Future<void>.delayed(const Duration(milliseconds: 300));
+    await asha.client.shutDown();
+    while (await totals.moveNext()) {}
+    expect((await statuses).last.unsent, 0);
   });
 }
 

@@ -42,7 +42,7 @@ void watchTests(Server server, String library) {
     await today.becomes((it) => it.totals.deliveries == 0, 'the first read');
     final lakshmi = await asha.registers('Lakshmi Devi');
     final recorded = await asha.weighs(lakshmi, ['20']);
-    await today.becomes((it) => it.totals.grossG == 20000, 'the delivery');
+    await today.becomes((it) => it.totals.grossG == Grams(20000), 'the delivery');
     await today.becomes((it) => it.sync.unsent == 3, 'what is unsent');
 
     // A stream that comes later begins with what is there.
