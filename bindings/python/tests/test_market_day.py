@@ -10,8 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import farmtally_ffi
-from farmtally_ffi import (
+from farmtally_field import (
     Choice,
     ClientConfig,
     Contact,
@@ -31,9 +30,7 @@ from farmtally_ffi import (
     TransportError,
     WireResponse,
 )
-from market import MISTYPED, Market, Server
-
-PACKAGE = Path(__file__).parent.parent
+from market import MISTYPED, PACKAGE, Market, Server, examples
 
 
 class MarketDay(unittest.IsolatedAsyncioTestCase):
@@ -477,12 +474,8 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 except urllib.error.HTTPError as answer:
                     return WireResponse(status=answer.code, body=answer.read())
 
-        # Requests leave on a thread of the library, which must know whose loop runs the coroutine.
-        loop = asyncio.get_running_loop()
-        farmtally_ffi.uniffi_set_event_loop(loop)
-        self.addCleanup(farmtally_ffi.uniffi_set_event_loop, None)
-        # UniFFI 0.32.2 tells the loop from that thread that a call has ended, which a loop in debug mode reports.
-        loop.set_debug(False)
+        # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
+        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         asha = await self.market.meets("Asha", carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -537,6 +530,48 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         await elsewhere.client.shut_down()
         await self.refused(FieldError.ShutDown, elsewhere.client.sync(), code="shut_down")
 
+    async def test_a_watched_read_gives_the_newest_state_until_the_client_ends(self):
+        asha = await self.market.hires("Asha", "clerk")
+        async with asha.client as client:
+            today, reference = client.watch_today("KOLAR"), client.watch_reference()
+            self.assertEqual((await today.__anext__()).totals.deliveries, 0)
+            self.assertEqual(await reference.__anext__(), await client.reference())
+            # What comes of them until the end; a sync tells of both.
+            days, references = self.collect(today), self.collect(reference)
+            given_up = self.collect(client.watch_today("KOLAR"))
+            await self.cancel(given_up, 5)
+            lakshmi = await asha.registers("Lakshmi Devi")
+            recorded = [await asha.weighs(lakshmi, weight) for weight in ("20", "21", "22")]
+            async for day in client.watch_today("KOLAR"):
+                self.assertEqual(day.totals.gross_g, 63_000)
+                break
+            logged = client.watch_delivery(recorded[2].delivery_id)
+            self.assertEqual(await logged.__anext__(), recorded[2])
+            self.assertEqual((await client.sync()).outcome, SyncOutcome.COMPLETE)
+            async for delivery in logged:
+                if delivery.sync == SyncState.LOGGED():
+                    break
+            async for status in client.watch_sync_status():
+                if status.unsent + status.sent == 0:
+                    break
+        days = await days
+        weights = [day.totals.gross_g for day in days]
+        self.assertEqual((weights, weights[-1:]), (sorted(weights), [63_000]))
+        self.assertEqual(await references, [], "what is as it was is not given again")
+        with self.assertRaises(FieldError.ShutDown):
+            await client.today("KOLAR")
+        self.assertEqual(await self.collect(client.watch_today("KOLAR")), [])
+        missing = (await self.market.hires("Ravi", "clerk")).client.watch_delivery(lakshmi.farmer_id)
+        await self.refused(FieldError.NotFound, missing.__anext__(), code="not_found")
+
+    def collect(self, watched):
+        """All that comes, once the client has ended."""
+
+        async def gather():
+            return [value async for value in watched]
+
+        return asyncio.ensure_future(gather())
+
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")
         draft = await asha.begins(await asha.registers("Lakshmi Devi"), *["20"] * 20)
@@ -561,8 +596,8 @@ class Documents(unittest.TestCase):
         expected = {"test_" + name.replace(" ", "_") for name in names}
         self.assertEqual({name for name in vars(MarketDay) if name.startswith("test_")}, expected)
 
-    def test_the_example_of_the_readme_is_what_runs(self):
-        example = re.search(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL).group(1)
+    def test_the_example_with_a_question_is_what_runs(self):
+        [example] = [it for it in examples() if "Confirm" in it]
         self.assertIn(textwrap.indent(example, " " * 8), Path(__file__).read_text())
 
 
