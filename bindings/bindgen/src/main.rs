@@ -14,7 +14,9 @@
 //! Read next: `bindings/bindgen/README.md`.
 
 mod dart;
+mod interface;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -54,6 +56,11 @@ enum Command {
         #[arg(long)]
         metadata_no_deps: bool,
     },
+    /// Prints a library's interface, a line an item
+    Interface {
+        /// The library as it was built, not stripped; or a UDL file
+        source: String,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,8 +82,16 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Command::Generate { source, language, out_dir, no_format, config, crate_name, metadata_no_deps } =
-        Arguments::parse().command;
+    let (source, language, out_dir, no_format, config, crate_name, metadata_no_deps) = match Arguments::parse().command
+    {
+        Command::Interface { source } => {
+            std::io::stdout().write_all(interface::describe(&source)?.as_bytes())?;
+            return Ok(());
+        }
+        Command::Generate { source, language, out_dir, no_format, config, crate_name, metadata_no_deps } => {
+            (source, language, out_dir, no_format, config, crate_name, metadata_no_deps)
+        }
+    };
     for language in language {
         let target = match language {
             Language::Kotlin => TargetLanguage::Kotlin,

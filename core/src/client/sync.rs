@@ -210,6 +210,7 @@ impl FieldClient {
             });
         }
         let done = Progress::default();
+        self.events.progressed(Some(done), &[Topic::Sync]);
         let mut run = Run { transport, on_progress, begun_at, started_ms, budget: options.budget, done };
         let ended = self.sync_rounds(&mut run);
         let how = match &ended {

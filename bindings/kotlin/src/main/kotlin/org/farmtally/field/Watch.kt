@@ -11,6 +11,10 @@ import kotlinx.coroutines.flow.flow
 
 fun FieldClient.watchSession(): Flow<Session?> = watch(Topic.SESSION, Topic.REFERENCE) { session() }
 
+fun FieldClient.watchUsers(): Flow<List<PhoneUser>> = watch(Topic.SESSION, Topic.REFERENCE) { users() }
+
+fun FieldClient.watchAccess(): Flow<Access> = watch(Topic.SESSION, Topic.SYNC) { access() }
+
 fun FieldClient.watchReference(): Flow<Reference> = watch(Topic.REFERENCE) { reference() }
 
 fun FieldClient.watchToday(centre: String, date: String? = null): Flow<Today> =
