@@ -62,7 +62,7 @@ class FieldClient(farmtally_ffi.FieldClient):
 
     def watch_access(self):
         """`access`, now and after each change."""
-        return self._watch(self.access, Topic.SESSION)
+        return self._watch(self.access, Topic.SESSION, Topic.SYNC)
 
     def watch_reference(self):
         """`reference`, now and after each change."""

@@ -16,7 +16,7 @@ extension FieldClient {
 
     /// `access`, now and after each change.
     public func watchAccess() -> AsyncThrowingStream<Access, Error> {
-        watch([.session]) { try await $0.access() }
+        watch([.session, .sync]) { try await $0.access() }
     }
 
     /// `reference`, now and after each change.
