@@ -1,5 +1,9 @@
 # The front door: `just` lists the recipes. Checks are stages of `tests/run`, so that people and CI run the same commands.
 
+target := env("CARGO_TARGET_DIR", "target")
+library := if os() == "macos" { "libfarmtally_ffi.dylib" } else { "libfarmtally_ffi.so" }
+python_generated := "bindings/python/farmtally_field/generated"
+
 # List the recipes
 [private]
 default:
@@ -57,6 +61,41 @@ dart:
 # Test the generator of Dart on its fixture
 bindgen:
     tests/run bindgen
+
+# Write one side of the foreign interface, from the debug library: a stripped one no longer describes it
+[private]
+generate language folder:
+    cargo build -p farmtally-ffi -p farmtally-bindgen
+    {{ target }}/debug/farmtally-bindgen generate {{ target }}/debug/{{ library }} --language {{ language }} --out-dir {{ folder }} --no-format
+
+# Build the wheel of the Python package, with the small library, into target/wheels
+wheel: (generate "python" python_generated)
+    cargo build -p farmtally-ffi --profile phone
+    ln -sf {{ absolute_path(target) }}/phone/{{ library }} {{ python_generated }}/{{ library }}
+    python3 -m pip wheel --no-deps --wheel-dir target/wheels bindings/python
+
+# Generate the Swift package, and compile it where there is a compiler
+swift:
+    tests/run swift
+
+# Build the library for iOS and macOS as the Swift package wants it; on a Mac with Xcode
+xcframework: swift
+    #!/usr/bin/env bash
+    set -euo pipefail
+    rustup target add aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin
+    libraries=()
+    for target in aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin; do
+        cargo rustc -p farmtally-ffi --profile phone --crate-type staticlib --target $target
+        libraries+=(-library {{ target }}/$target/phone/libfarmtally_ffi.a -headers bindings/swift/generated)
+    done
+    rm -rf bindings/swift/farmtally_ffi.xcframework
+    xcodebuild -create-xcframework "${libraries[@]}" -output bindings/swift/farmtally_ffi.xcframework
+
+# Build the library for Android's Gradle module; needs the NDK, r28 or later, in ANDROID_NDK_HOME, and cargo-ndk
+android: (generate "kotlin" "bindings/kotlin/generated")
+    rustup target add aarch64-linux-android armv7-linux-androideabi x86_64-linux-android
+    RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --platform 26 -t arm64-v8a -t armeabi-v7a -t x86_64 \
+        -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone
 
 # Check licences, sources and known faults of the dependencies
 deny:

@@ -3,17 +3,20 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
 
-import farmtally_ffi
-from farmtally_ffi import ClientConfig, Contact, DeliveryEdit, FieldClient, InboxKind, OpenLoad, Reason, StartDraft
+import farmtally_field
+from farmtally_field import ClientConfig, Contact, DeliveryEdit, FieldClient, InboxKind, OpenLoad, Reason, StartDraft
 
 # Generated records say all in `str` and nothing in `repr`, which is what a failed assertion prints.
-for generated in vars(farmtally_ffi).values():
+for generated in vars(farmtally_field).values():
     if dataclasses.is_dataclass(generated):
         generated.__repr__ = generated.__str__
+
+PACKAGE = Path(__file__).parent.parent
 
 MISTYPED = Reason(code="mistyped")
 
@@ -31,6 +34,11 @@ REFERENCE = {
         }
     ],
 }
+
+
+def examples():
+    """The examples of the README."""
+    return re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
 
 
 class Server:

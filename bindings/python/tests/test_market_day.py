@@ -10,8 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import farmtally_ffi
-from farmtally_ffi import (
+from farmtally_field import (
     Choice,
     ClientConfig,
     Contact,
@@ -31,9 +30,7 @@ from farmtally_ffi import (
     TransportError,
     WireResponse,
 )
-from market import MISTYPED, Market, Server
-
-PACKAGE = Path(__file__).parent.parent
+from market import MISTYPED, PACKAGE, Market, Server, examples
 
 
 class MarketDay(unittest.IsolatedAsyncioTestCase):
@@ -477,12 +474,8 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 except urllib.error.HTTPError as answer:
                     return WireResponse(status=answer.code, body=answer.read())
 
-        # Requests leave on a thread of the library, which must know whose loop runs the coroutine.
-        loop = asyncio.get_running_loop()
-        farmtally_ffi.uniffi_set_event_loop(loop)
-        self.addCleanup(farmtally_ffi.uniffi_set_event_loop, None)
-        # UniFFI 0.32.2 tells the loop from that thread that a call has ended, which a loop in debug mode reports.
-        loop.set_debug(False)
+        # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
+        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         asha = await self.market.meets("Asha", carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -537,6 +530,57 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         await elsewhere.client.shut_down()
         await self.refused(FieldError.ShutDown, elsewhere.client.sync(), code="shut_down")
 
+    async def test_a_watched_read_gives_the_newest_state_until_the_client_ends(self):
+        asha = await self.market.hires("Asha", "clerk")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        async with asha.client as client:
+            waits, next_event = [], client.next_event
+
+            def counted(after):
+                waits.append(after)
+                return next_event(after)
+
+            client.next_event = counted
+            today, reference = client.watch_today("KOLAR"), client.watch_reference()
+            self.assertEqual((await self.soon(today)).totals.deliveries, 0)
+            self.assertEqual(await self.soon(reference), await client.reference())
+            given_up = self.collect(client.watch_today("KOLAR"))
+            await self.cancel(given_up, 5)
+            [*_, recorded] = [await asha.weighs(lakshmi, weight) for weight in ("20", "21", "22")]
+            self.assertEqual((await self.soon(today)).totals.gross_g, 63_000, "only the newest counts")
+            delivery = client.watch_delivery(recorded.delivery_id)
+            self.assertEqual(await self.soon(delivery), recorded)
+            voided = await client.void_delivery(recorded.basis, MISTYPED)
+            self.assertEqual(await self.soon(delivery), voided)
+            # What comes of these until the end; a sync tells of both.
+            days, references = self.collect(today), self.collect(reference)
+            self.assertEqual((await client.sync()).outcome, SyncOutcome.COMPLETE)
+            async for seen in delivery:
+                if seen.sync == SyncState.LOGGED():
+                    break
+            async for status in client.watch_sync_status():
+                if status.unsent + status.sent == 0:
+                    break
+        self.assertEqual({day.totals.gross_g for day in await days}, {41_000})
+        self.assertEqual(await references, [], "what is as it was is not given again")
+        self.assertEqual(waits.count(0), 5, "each waits for all once, then for what is newer")
+        await self.refused(FieldError.ShutDown, client.today("KOLAR"), code="shut_down")
+        self.assertEqual(await self.collect(client.watch_today("KOLAR")), [])
+        missing = (await self.market.hires("Ravi", "clerk")).client.watch_delivery(lakshmi.farmer_id)
+        await self.refused(FieldError.NotFound, self.soon(missing), code="not_found")
+
+    async def soon(self, watched):
+        """What comes next, which has happened already."""
+        return await asyncio.wait_for(watched.__anext__(), 10)
+
+    def collect(self, watched):
+        """All that comes, once the client has ended."""
+
+        async def gather():
+            return [value async for value in watched]
+
+        return asyncio.ensure_future(gather())
+
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")
         draft = await asha.begins(await asha.registers("Lakshmi Devi"), *["20"] * 20)
@@ -561,8 +605,8 @@ class Documents(unittest.TestCase):
         expected = {"test_" + name.replace(" ", "_") for name in names}
         self.assertEqual({name for name in vars(MarketDay) if name.startswith("test_")}, expected)
 
-    def test_the_example_of_the_readme_is_what_runs(self):
-        example = re.search(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL).group(1)
+    def test_the_example_with_a_question_is_what_runs(self):
+        [example] = [it for it in examples() if "Confirm" in it]
         self.assertIn(textwrap.indent(example, " " * 8), Path(__file__).read_text())
 
 

@@ -1,0 +1,124 @@
+"""The client as Python expects one: `async with`, reads that stay true, requests that the app carries itself.
+
+Owns: which topics a read shows, the loop in which an app's transport runs, and a quiet end of the process. Does not own: any call; those
+are generated.
+
+For each read `x` there is a `watch_x`: it gives what is there, and again whenever that has changed, until the client is shut down.
+It loses nothing by being slow: between two values only the newest counts. An error of the read ends it. Whoever breaks out of
+the `async for` gives it up, which disturbs nobody.
+"""
+
+import asyncio
+import atexit
+import sys
+import time
+import weakref
+
+from .generated import farmtally_ffi
+from .generated.farmtally_ffi import FieldError, Topic
+
+# Clients whose requests an app carries.
+_carried = weakref.WeakSet()
+
+
+class FieldClient(farmtally_ffi.FieldClient):
+    __doc__ = farmtally_ffi.FieldClient.__doc__
+
+    @classmethod
+    async def open(cls, config, transport=None):
+        """Opens the store in a folder of the app's own, and makes it if there is none. Requests go the app's own way if it names one.
+
+        The app's way runs in the loop that opens. As long as there is one, all clients of the process must be used from that loop.
+        """
+        client = await super().open(config, transport)
+        # The generated call makes one of its own class.
+        client.__class__ = cls
+        if transport is not None:
+            _carried.add(client)
+            farmtally_ffi.uniffi_set_event_loop(asyncio.get_running_loop())
+        return client
+
+    async def shut_down(self):
+        """Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling
+        it twice is fine; any later call fails with ShutDown."""
+        await super().shut_down()
+        _carried.discard(self)
+        if not _carried:
+            farmtally_ffi.uniffi_set_event_loop(None)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.shut_down()
+
+    def watch_session(self):
+        """`session`, now and after each change."""
+        return self._watch(self.session, Topic.SESSION, Topic.REFERENCE)
+
+    def watch_reference(self):
+        """`reference`, now and after each change."""
+        return self._watch(self.reference, Topic.REFERENCE)
+
+    def watch_today(self, centre, date=None):
+        """`today`, now and after each change."""
+        return self._watch(lambda: self.today(centre, date), Topic.DELIVERIES, Topic.LOADS, Topic.SYNC)
+
+    def watch_deliveries(self, query):
+        """`deliveries`, now and after each change."""
+        return self._watch(lambda: self.deliveries(query), Topic.DELIVERIES, Topic.SYNC)
+
+    def watch_delivery(self, delivery_id):
+        """`delivery`, now and after each change."""
+        return self._watch(lambda: self.delivery(delivery_id), Topic.DELIVERIES, Topic.INBOX, Topic.SYNC)
+
+    def watch_farmers(self, centre, text, limit=50):
+        """`farmers`, now and after each change."""
+        return self._watch(lambda: self.farmers(centre, text, limit), Topic.FARMERS)
+
+    def watch_farmer(self, farmer_id):
+        """`farmer`, now and after each change."""
+        return self._watch(lambda: self.farmer(farmer_id), Topic.FARMERS, Topic.INBOX, Topic.SYNC)
+
+    def watch_load(self, load_id):
+        """`load`, now and after each change."""
+        return self._watch(lambda: self.load(load_id), Topic.LOADS, Topic.INBOX, Topic.SYNC)
+
+    def watch_inbox(self):
+        """`inbox`, now and after each change."""
+        return self._watch(self.inbox, Topic.INBOX)
+
+    def watch_sync_status(self):
+        """`sync_status`, now and after each change."""
+        return self._watch(self.sync_status, Topic.SYNC)
+
+    async def _watch(self, read, *topics):
+        after, last = 0, self
+        while (event := await self.next_event(after)) is not None:
+            after = event.sequence
+            if not any(topic in topics for topic in event.topics):
+                continue
+            try:
+                value = await read()
+            except FieldError.ShutDown:
+                return
+            # Generated records compare with their own kind only.
+            if type(value) is not type(last) or value != last:
+                last = value
+                yield value
+
+
+@atexit.register
+def _let_threads_leave():
+    """Waits for threads of the library that have told a loop that a call is done, and are not yet out of Python.
+
+    If the interpreter ended before them, it would end them, and with that abort the process.
+    """
+    while any(_came_from_library(frame) for frame in sys._current_frames().values()):
+        time.sleep(0.001)
+
+
+def _came_from_library(frame):
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_filename == farmtally_ffi.__file__

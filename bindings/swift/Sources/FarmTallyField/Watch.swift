@@ -1,0 +1,87 @@
+// Reads that stay true: for each read `x`, `watchX` gives what is there, and again whenever that has changed, until the client is shut down.
+//
+// Owns: which topics a read shows. A stream is for one listener. It loses nothing by being slow: between two values only the newest counts. An
+// error of the read ends it.
+
+extension FieldClient {
+    /// `session`, now and after each change.
+    public func watchSession() -> AsyncThrowingStream<Session?, Error> {
+        watch([.session, .reference]) { try await $0.session() }
+    }
+
+    /// `reference`, now and after each change.
+    public func watchReference() -> AsyncThrowingStream<Reference, Error> {
+        watch([.reference]) { try await $0.reference() }
+    }
+
+    /// `today`, now and after each change.
+    public func watchToday(centre: String, date: String? = nil) -> AsyncThrowingStream<Today, Error> {
+        watch([.deliveries, .loads, .sync]) { try await $0.today(centre: centre, date: date) }
+    }
+
+    /// `deliveries`, now and after each change.
+    public func watchDeliveries(query: DeliveryQuery) -> AsyncThrowingStream<DeliveryPage, Error> {
+        watch([.deliveries, .sync]) { try await $0.deliveries(query: query) }
+    }
+
+    /// `delivery`, now and after each change.
+    public func watchDelivery(deliveryId: DeliveryId) -> AsyncThrowingStream<DeliveryView, Error> {
+        watch([.deliveries, .inbox, .sync]) { try await $0.delivery(deliveryId: deliveryId) }
+    }
+
+    /// `farmers`, now and after each change.
+    public func watchFarmers(centre: String, text: String, limit: UInt32 = 50) -> AsyncThrowingStream<[FarmerRow], Error> {
+        watch([.farmers]) { try await $0.farmers(centre: centre, text: text, limit: limit) }
+    }
+
+    /// `farmer`, now and after each change.
+    public func watchFarmer(farmerId: FarmerId) -> AsyncThrowingStream<FarmerView, Error> {
+        watch([.farmers, .inbox, .sync]) { try await $0.farmer(farmerId: farmerId) }
+    }
+
+    /// `load`, now and after each change.
+    public func watchLoad(loadId: LoadId) -> AsyncThrowingStream<LoadView, Error> {
+        watch([.loads, .inbox, .sync]) { try await $0.load(loadId: loadId) }
+    }
+
+    /// `inbox`, now and after each change.
+    public func watchInbox() -> AsyncThrowingStream<InboxPage, Error> {
+        watch([.inbox]) { try await $0.inbox() }
+    }
+
+    /// `syncStatus`, now and after each change.
+    public func watchSyncStatus() -> AsyncThrowingStream<SyncStatus, Error> {
+        watch([.sync]) { try await $0.syncStatus() }
+    }
+
+    private func watch<Value: Equatable & Sendable>(
+        _ topics: Set<Topic>,
+        read: @escaping @Sendable (FieldClient) async throws -> Value
+    ) -> AsyncThrowingStream<Value, Error> {
+        AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { values in
+            let pump = Task {
+                var after: UInt64 = 0
+                var last: Value?
+                do {
+                    while !Task.isCancelled, let event = try await self.nextEvent(after: after) {
+                        after = event.sequence
+                        if topics.isDisjoint(with: event.topics) { continue }
+                        let value = try await read(self)
+                        if last != .some(value) {
+                            last = .some(value)
+                            values.yield(value)
+                        }
+                    }
+                    values.finish()
+                } catch FieldError.ShutDown {
+                    // Between an event and its reading the client was shut down.
+                    values.finish()
+                } catch {
+                    values.finish(throwing: error)
+                }
+            }
+            // A wait cannot be given up in generated Swift: the pump of a stream that nobody listens to ends with the next event.
+            values.onTermination = { _ in pump.cancel() }
+        }
+    }
+}
