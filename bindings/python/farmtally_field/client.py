@@ -56,6 +56,14 @@ class FieldClient(farmtally_ffi.FieldClient):
         """`session`, now and after each change."""
         return self._watch(self.session, Topic.SESSION, Topic.REFERENCE)
 
+    def watch_users(self):
+        """`users`, now and after each change."""
+        return self._watch(self.users, Topic.SESSION, Topic.REFERENCE)
+
+    def watch_access(self):
+        """`access`, now and after each change."""
+        return self._watch(self.access, Topic.SESSION, Topic.SYNC)
+
     def watch_reference(self):
         """`reference`, now and after each change."""
         return self._watch(self.reference, Topic.REFERENCE)

@@ -9,6 +9,16 @@ extension FieldClient {
         watch([.session, .reference]) { try await $0.session() }
     }
 
+    /// `users`, now and after each change.
+    public func watchUsers() -> AsyncThrowingStream<[PhoneUser], Error> {
+        watch([.session, .reference]) { try await $0.users() }
+    }
+
+    /// `access`, now and after each change.
+    public func watchAccess() -> AsyncThrowingStream<Access, Error> {
+        watch([.session, .sync]) { try await $0.access() }
+    }
+
     /// `reference`, now and after each change.
     public func watchReference() -> AsyncThrowingStream<Reference, Error> {
         watch([.reference]) { try await $0.reference() }
