@@ -21,7 +21,7 @@ extension FieldClientWatch on FieldClient {
   Stream<List<PhoneUser>> watchUsers() => _watch(const {Topic.session, Topic.reference}, users);
 
   /// [FieldClient.access], now and after each change.
-  Stream<Access> watchAccess() => _watch(const {Topic.session}, access);
+  Stream<Access> watchAccess() => _watch(const {Topic.session, Topic.sync}, access);
 
   /// [FieldClient.reference], now and after each change.
   Stream<Reference> watchReference() => _watch(const {Topic.reference}, reference);
