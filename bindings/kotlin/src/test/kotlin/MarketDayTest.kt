@@ -596,7 +596,7 @@ class MarketDayTest {
         for (weight in listOf("20", "21", "22")) asha.weighs(lakshmi, weight)
         var last = totals.receive()
         while (last != Grams(63_000)) last = totals.receive().also { assertTrue(it >= last) }
-        assertEquals(4uL, asha.client.watchSyncStatus().first().unsent)
+        assertEquals(5uL, asha.client.watchSyncStatus().first().unsent)
         val statuses = async { asha.client.watchSyncStatus().toList() }
         assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
         // One that is given up disturbs nobody.
