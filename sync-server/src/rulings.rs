@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, Erasure, Move};
 use farmtally_core::limits::MAX_FRAME_BYTES;
-use farmtally_core::records::ChangeHash;
+use farmtally_core::records::{ChangeHash, Kind};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records::Stored;
+use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::units::{DocumentId, FarmerId, OrganisationId, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -89,12 +90,21 @@ impl Server {
     }
 
     /// Forgets a person: the bytes of a farmer's contact details are dropped here, from the log and every bundle, and from every phone
-    /// at its next contact. Weights keep the farmer's code. Returns how many documents were erased.
+    /// at its next contact. Weights keep the farmer's code. Of somebody of whom only held or waiting work tells, the id is that of the
+    /// contact details in the list of held entries. Returns how many documents were erased.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a farmer without contact details, [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
-        let contacts = self.read(organisation, |db| db.contacts_of(farmer))?;
+        let contacts = self.read(organisation, |db| {
+            let contacts = db.contacts_of(farmer)?;
+            let document = DocumentId::from(farmer);
+            Ok(if contacts.is_empty() && scope_of_waiting_contact(db, document)?.is_some() {
+                vec![document]
+            } else {
+                contacts
+            })
+        })?;
         if contacts.is_empty() {
             return Err(Error::NotFound { what: "farmer with contact details" });
         }
@@ -146,19 +156,38 @@ impl Server {
         let erased_at = self.environment.clock.now();
         self.write(organisation, |db| {
             let stored = db.document(document)?;
+            let scope = match &stored {
+                Some(stored) => Some(stored.scope.clone()),
+                None => scope_of_waiting_contact(db, document)?,
+            };
             let erasure = Erasure { document, erased_at };
             // A restored database may not have the document, and must not take it back from a phone either.
             let is_new = stored.is_some() || !db.is_erased(document)?;
             if is_new {
                 db.erase(&erasure)?;
             }
-            if let Some(stored) = stored {
+            if let Some(scope) = scope {
                 let work = db.next_work()?;
-                decide(db, organisation, &stored.scope, work, &Decision::Erasure(erasure))?;
+                decide(db, organisation, &scope, work, &Decision::Erasure(erasure))?;
             }
             Ok(is_new)
         })
     }
+}
+
+/// Where contact details of this id belong that are only held, or wait.
+fn scope_of_waiting_contact(db: &mut dyn Transaction, document: DocumentId) -> Result<Option<Scope>, Error> {
+    let held = db.held(Some(document))?.into_iter().map(|it| (it.bundle, it.entry));
+    let deferred = db.deferred(Some(document))?.into_iter().map(|it| (it.bundle, it.entry));
+    for (bundle, entry) in held.chain(deferred).collect::<Vec<_>>() {
+        let Some(bytes) = db.bundle(bundle)? else { continue };
+        let parsed = Bundle::parse(&bytes).map_err(|refusal| Error::Setup { reason: refusal.to_string() })?;
+        let opened = parsed.open().nth(entry as usize).filter(|it| it.envelope.kind == Kind::Contact as u8);
+        if let Some(opened) = opened {
+            return Ok(Some(opened.envelope.scope));
+        }
+    }
+    Ok(None)
 }
 
 /// Logs that a document goes from one scope to another, in both; [`Error::TooLarge`] for one that fits no frame.

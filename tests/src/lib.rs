@@ -15,6 +15,6 @@ mod world;
 pub use capture::{Capture, Exchange, Tap, one_of_everything};
 pub use cast::{Person, bag, reason};
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
-pub use market::{ADDRESS, Market, REFERENCE, copy_folder, fingerprint};
+pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
 pub use network::{Address, Fault, Network};
 pub use world::{SeededEntropy, TestClock, environment};

@@ -196,6 +196,20 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// All bytes of all files below a folder.
+pub fn bytes_of(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(bytes_of(&path));
+        } else {
+            all.extend(std::fs::read(&path).expect("bytes"));
+        }
+    }
+    all
+}
+
 /// A folder in memory where there is one: the tests wait for no disk, and none of them is about losing power.
 pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");

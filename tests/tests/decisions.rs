@@ -7,23 +7,10 @@ use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DocumentId;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{Market, Person, copy_folder, fingerprint};
+use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
 
 fn scope(text: &str) -> Scope {
     text.parse().expect("a scope")
-}
-
-fn bytes_of(folder: &std::path::Path) -> Vec<u8> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            all.extend(bytes_of(&path));
-        } else {
-            all.extend(std::fs::read(&path).expect("bytes"));
-        }
-    }
-    all
 }
 
 fn contains(all: &[u8], word: &str) -> bool {

@@ -6,11 +6,11 @@ use std::net::{Ipv4Addr, TcpStream};
 use farmtally_core::client::{InboxKind, Lifecycle};
 use farmtally_core::records::Record;
 use farmtally_core::rules::{Check, Role};
-use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId};
+use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::serve;
 use farmtally_tests::Fault::ResponseLost;
-use farmtally_tests::{Market, Person, fingerprint};
+use farmtally_tests::{Market, Person, bytes_of, fingerprint};
 
 fn code(person: &Person) -> DeviceCode {
     person.client.session().expect("a session").device_code
@@ -253,4 +253,30 @@ fn the_office_sees_what_is_held_and_what_waits_on_its_page() {
     story.ravi.syncs().expect("a sync");
     let html = page(&story.market);
     assert!(html.contains("Waiting for others") && html.contains(&delivery.to_string()), "{html}");
+}
+
+#[test]
+fn somebody_of_whom_only_held_work_tells_can_be_forgotten_too() {
+    let mut market = Market::open(47);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Zipporah Quill", "Vemagal", "").farmer_id;
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    assert_eq!(db.execute("UPDATE outbox SET grant_id = zeroblob(16)", []).expect("changed"), 2);
+    drop(db);
+    asha.syncs_wholly();
+    let held = || -> Vec<DocumentId> {
+        let lane = market.server.held(market.organisation).expect("a list");
+        lane.into_iter().map(|it| it.document).collect()
+    };
+    let erase = |id: DocumentId| market.server.erase_farmer(market.organisation, FarmerId::from(id));
+    let contact = held().into_iter().find(|id| *id != farmer.into()).expect("the contact details");
+    assert!(erase(farmer.into()).is_err(), "an identity is no personal detail");
+    assert_eq!(erase(contact).expect("erased"), 1);
+    assert_eq!(held(), [farmer.into()]);
+    asha.syncs_wholly();
+    let scattered = asha.restarts();
+    for folder in [market.server_folder(), scattered.folder.clone()] {
+        assert!(!bytes_of(&folder).windows(8).any(|it| it == b"Zipporah"), "{}", folder.display());
+    }
+    assert!(erase(contact).is_err(), "nothing is left of it");
 }
