@@ -70,7 +70,7 @@ generate language folder:
 
 # Build the wheel of the Python package, with the small library, into target/wheels
 wheel: (generate "python" python_generated)
-    cargo build -p farmtally-ffi --profile phone
+    cargo build -p farmtally-ffi --profile phone --features encryption
     ln -sf {{ absolute_path(target) }}/phone/{{ library }} {{ python_generated }}/{{ library }}
     python3 -m pip wheel --no-deps --wheel-dir target/wheels bindings/python
 
@@ -85,7 +85,7 @@ xcframework: swift
     rustup target add aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin
     libraries=()
     for target in aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin; do
-        cargo rustc -p farmtally-ffi --profile phone --crate-type staticlib --target $target
+        cargo rustc -p farmtally-ffi --profile phone --features encryption --crate-type staticlib --target $target
         libraries+=(-library {{ target }}/$target/phone/libfarmtally_ffi.a -headers bindings/swift/generated)
     done
     rm -rf bindings/swift/farmtally_ffi.xcframework
@@ -95,7 +95,7 @@ xcframework: swift
 android: (generate "kotlin" "bindings/kotlin/generated")
     rustup target add aarch64-linux-android armv7-linux-androideabi x86_64-linux-android
     RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --platform 26 -t arm64-v8a -t armeabi-v7a -t x86_64 \
-        -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone
+        -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone --features encryption
 
 # Check licences, sources and known faults of the dependencies
 deny:

@@ -25,6 +25,10 @@ pub enum ErrorCode {
     OutOfScope,
     /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
     Locked,
+    /// The key store gives no key now.
+    KeyUnavailable,
+    /// The key does not open the store.
+    WrongKey,
     /// The device is not enrolled, or its server does not know it.
     Unauthorized,
     /// No connection to the server.
@@ -47,7 +51,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::NotFound,
         Self::InvalidInput,
         Self::TooLarge,
@@ -56,6 +60,8 @@ impl ErrorCode {
         Self::NotAllowed,
         Self::OutOfScope,
         Self::Locked,
+        Self::KeyUnavailable,
+        Self::WrongKey,
         Self::Unauthorized,
         Self::Offline,
         Self::RateLimited,
@@ -78,6 +84,8 @@ impl ErrorCode {
             Self::NotAllowed => "not_allowed",
             Self::OutOfScope => "out_of_scope",
             Self::Locked => "locked",
+            Self::KeyUnavailable => "key_unavailable",
+            Self::WrongKey => "wrong_key",
             Self::Unauthorized => "unauthorized",
             Self::Offline => "offline",
             Self::RateLimited => "rate_limited",
@@ -185,6 +193,9 @@ impl Error {
             Self::Store(store::Error::Full) => ErrorCode::StorageFull,
             Self::Store(store::Error::Corrupt { .. } | store::Error::Record(_)) => ErrorCode::StorageCorrupt,
             Self::Store(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
+            Self::Store(store::Error::KeyUnavailable { .. }) => ErrorCode::KeyUnavailable,
+            Self::Store(store::Error::WrongKey { .. }) => ErrorCode::WrongKey,
+            Self::Store(store::Error::NoEncryption) => ErrorCode::NotAllowed,
             Self::Store(store::Error::Sqlite(_)) | Self::Internal { .. } => ErrorCode::Internal,
         }
     }

@@ -73,9 +73,8 @@ impl Error {
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
-            Self::Storage(store::Error::Record(_) | store::Error::Sqlite(_)) | Self::Setup { .. } => {
-                ErrorCode::Internal
-            }
+            // Among them what is said of encrypted stores: a server has none.
+            Self::Storage(_) | Self::Setup { .. } => ErrorCode::Internal,
         }
     }
 

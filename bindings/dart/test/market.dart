@@ -110,8 +110,9 @@ class Market {
   /// Somebody with a phone that is not enrolled.
   Future<Person> meets(String name, {Transport? transport}) async {
     final folder = '${server.folder.path}/phones/$organisation/$name';
-    final client = await FieldClient.open(ClientConfig(dataDir: folder), transport: transport);
-    final person = Person(folder, client);
+    final keys = Keys();
+    final client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: keys, transport: transport);
+    final person = Person(folder, keys, client);
     _people.add(person);
     return person;
   }
@@ -158,17 +159,32 @@ class Carrier extends Transport {
   }
 }
 
+/// A key store in memory.
+class Keys extends KeyStore {
+  Keys([this.key]);
+
+  Uint8List? key;
+  bool isBroken = false;
+
+  @override
+  Future<Uint8List?> load() async => isBroken ? throw const KeyStoreFailed(reason: 'not unlocked') : key;
+
+  @override
+  Future<void> save(Uint8List key) async => this.key = key;
+}
+
 /// Somebody with a phone at KOLAR.
 class Person {
-  Person(this.folder, this.client);
+  Person(this.folder, this.keys, this.client);
 
   final String folder;
+  final Keys keys;
   FieldClient client;
 
   /// Closes the app and opens it again.
   Future<void> restarts() async {
     await client.shutDown();
-    client = await FieldClient.open(ClientConfig(dataDir: folder));
+    client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: keys);
   }
 
   Future<FarmerView> registers(String name, {String village = '', String phone = '', List<String> accept = const []}) =>

@@ -588,6 +588,35 @@ void marketDay(Server server) {
     while (await totals.moveNext()) {}
     expect((await statuses).last.unsent, 0);
   });
+
+  scenario('a wrong key opens nothing and loses nothing', (market) async {
+    final asha = await market.hires('Asha', 'clerk');
+    await asha.weighs(await asha.registers('Lakshmi Devi'), ['20']);
+    await asha.client.shutDown();
+    expect(asha.keys.key?.length, 32);
+    for (final file in Directory(asha.folder).listSync().cast<File>()) {
+      isTrue(!latin1.decode(file.readAsBytesSync()).contains('Lakshmi'), '${file.path} is encrypted');
+    }
+    Future<FieldClient> opens(Keys? keys) => FieldClient.open(ClientConfig(dataDir: asha.folder), keyStore: keys);
+    for (final keys in [Keys(Uint8List(32)), Keys(Uint8List(31)), Keys(), null]) {
+      expect((await thrown<FieldLocked>(() => opens(keys))).code, 'wrong_key');
+    }
+    final broken = Keys(asha.keys.key)..isBroken = true;
+    expect((await thrown<FieldLocked>(() => opens(broken))).code, 'key_unavailable');
+    asha.client = await opens(asha.keys);
+    expect((await asha.totals()).grossG, const Grams(20000));
+    expect((await asha.client.sync()).outcome, SyncOutcome.complete);
+  });
+
+  scenario('a panic inside is contained', (market) async {
+    final asha = await market.hires('Asha', 'clerk');
+    final lakshmi = await asha.registers('Lakshmi Devi');
+    for (var round = 0; round < 20; round++) {
+      expect((await thrown<FieldInternal>(asha.client.probePanic)).code, 'internal');
+    }
+    await asha.weighs(lakshmi, ['20']);
+    expect((await asha.totals()).grossG, const Grams(20000));
+  });
 }
 
 /// A new class does not compile until it is thought of here.
@@ -598,7 +627,7 @@ String _named(FieldException error) => switch (error) {
       FieldUnavailable() ||
       FieldUpdateNeeded() =>
         '${error.runtimeType} ${error.code}',
-      FieldStorageFull() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
+      FieldLocked() || FieldStorageFull() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
       FieldShutDown() || FieldInternal() => '${error.runtimeType} ${error.code}',
     };
 

@@ -16,6 +16,7 @@ use crate::error::FieldError;
 use crate::input::{
     Choice, ClientConfig, Contact, DeliveryEdit, DeliveryQuery, OpenLoad, Reason, StartDraft, checks, read,
 };
+use crate::key_store::{AppKeys, KeyStore};
 use crate::transport::{Carriage, Transport};
 use crate::view::{
     Access, DeliveryPage, DeliveryView, Event, FarmerRow, FarmerView, FrameProgress, InboxPage, LoadView, PhoneUser,
@@ -43,7 +44,7 @@ pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
     THREADS.as_ref().ok_or_else(|| FieldError::internal("the system gives no threads"))
 }
 
-struct Engine {
+pub(crate) struct Engine {
     core: Core,
     transport: OnceLock<Carriage>,
 }
@@ -91,7 +92,7 @@ async fn on_thread<T: Send + 'static>(
 }
 
 impl FieldClient {
-    async fn call<T: Send + 'static>(
+    pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
@@ -102,9 +103,7 @@ impl FieldClient {
         })
         .await
     }
-}
 
-impl FieldClient {
     /// A call that may wait for the network: shutting down does not wait for it.
     async fn call_network<T: Send + 'static>(
         &self,
@@ -122,11 +121,20 @@ impl FieldClient {
 
 #[uniffi::export]
 impl FieldClient {
-    /// Opens the store in a folder of the app's own, and makes it if there is none. Requests go the app's own way if it names one.
-    #[uniffi::constructor(default(transport = None))]
-    pub async fn open(config: ClientConfig, transport: Option<Arc<dyn Transport>>) -> Result<Arc<Self>, FieldError> {
+    /// Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
+    /// without encryption refuses. Requests go the app's own way if it names one.
+    #[uniffi::constructor(default(key_store = None, transport = None))]
+    pub async fn open(
+        config: ClientConfig,
+        key_store: Option<Arc<dyn KeyStore>>,
+        transport: Option<Arc<dyn Transport>>,
+    ) -> Result<Arc<Self>, FieldError> {
         on_thread(move || {
-            let core = Core::open(&PathBuf::from(config.data_dir), Environment::system())?;
+            let data_dir = PathBuf::from(config.data_dir);
+            let core = match key_store {
+                Some(keys) => Core::open_encrypted(&data_dir, &AppKeys(keys), Environment::system())?,
+                None => Core::open(&data_dir, Environment::system())?,
+            };
             let events = core.events();
             let transport = transport.map_or_else(OnceLock::new, |app| OnceLock::from(Carriage::App(app)));
             let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));

@@ -38,9 +38,17 @@ pub enum FieldError {
     /// The user's role, the granted centres or the record's state do not allow it: say why.
     #[error("{reason}")]
     Refused {
-        /// not_allowed or out_of_scope
+        /// not_allowed, out_of_scope or locked
         code: String,
         /// Why
+        reason: String,
+    },
+    /// The key store gave no key, or not the key of this store.
+    #[error("{reason}")]
+    Locked {
+        /// key_unavailable or wrong_key
+        code: String,
+        /// What is in the way
         reason: String,
     },
     /// There is no such record on this phone.
@@ -143,6 +151,8 @@ impl From<Error> for FieldError {
             Error::Unavailable { .. } => Self::Unavailable { code, reason },
             Error::UpdateNeeded { .. } => Self::UpdateNeeded { code, reason },
             Error::Store(_) => match kind {
+                ErrorCode::KeyUnavailable | ErrorCode::WrongKey => Self::Locked { code, reason },
+                ErrorCode::NotAllowed => Self::Refused { code, reason },
                 ErrorCode::StorageFull => Self::StorageFull { code, reason },
                 ErrorCode::StorageTooNew => Self::UpdateNeeded { code, reason },
                 ErrorCode::StorageCorrupt => Self::StorageDamaged { code, reason },

@@ -16,10 +16,14 @@ uniffi::setup_scaffolding!();
 mod client;
 mod error;
 mod input;
+mod key_store;
 mod names;
+#[cfg(feature = "probes")]
+pub mod probes;
 mod transport;
 mod view;
 
 pub use client::FieldClient;
 pub use error::FieldError;
+pub use key_store::{KeyStore, KeyStoreError};
 pub use transport::{Transport, TransportError, WireRequest, WireResponse};

@@ -10,6 +10,6 @@ from .client import FieldClient
 __all__ = []
 __all__ += farmtally_ffi.__all__
 # The plumbing of the generated code.
-__all__.remove("FieldClientProtocol")
-__all__.remove("TransportImpl")
-del FieldClientProtocol, TransportImpl
+for _plumbing in ("FieldClientProtocol", "KeyStoreImpl", "TransportImpl"):
+    __all__.remove(_plumbing)
+    del globals()[_plumbing]

@@ -1,6 +1,6 @@
 """The client as Python expects one: `async with`, reads that stay true, requests that the app carries itself.
 
-Owns: which topics a read shows, the loop in which an app's transport runs, and a quiet end of the process. Does not own: any call; those
+Owns: which topics a read shows, the loop in which an app's transport and key store run, and a quiet end of the process. Does not own: any call; those
 are generated.
 
 For each read `x` there is a `watch_x`: it gives what is there, and again whenever that has changed, until the client is shut down.
@@ -17,34 +17,51 @@ import weakref
 from .generated import farmtally_ffi
 from .generated.farmtally_ffi import FieldError, Topic
 
-# Clients whose requests an app carries.
-_carried = weakref.WeakSet()
+# What the library calls back for: clients whose requests an app carries, and key stores while a client opens.
+_callers = weakref.WeakSet()
+
+
+def _is_called(caller):
+    _callers.add(caller)
+    farmtally_ffi.uniffi_set_event_loop(asyncio.get_running_loop())
+
+
+def _is_no_longer_called(caller):
+    _callers.discard(caller)
+    if not _callers:
+        farmtally_ffi.uniffi_set_event_loop(None)
 
 
 class FieldClient(farmtally_ffi.FieldClient):
     __doc__ = farmtally_ffi.FieldClient.__doc__
 
     @classmethod
-    async def open(cls, config, transport=None):
-        """Opens the store in a folder of the app's own, and makes it if there is none. Requests go the app's own way if it names one.
+    async def open(cls, config, key_store=None, transport=None):
+        """Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
+        without encryption refuses. Requests go the app's own way if it names one.
 
-        The app's way runs in the loop that opens. As long as there is one, all clients of the process must be used from that loop.
+        Key store and transport run in the loop that opens. As long as there is a transport, all clients of the process must be used from that
+        loop.
         """
-        client = await super().open(config, transport)
+        if key_store is None:
+            client = await super().open(config, None, transport)
+        else:
+            _is_called(key_store)
+            try:
+                client = await super().open(config, key_store, transport)
+            finally:
+                _is_no_longer_called(key_store)
         # The generated call makes one of its own class.
         client.__class__ = cls
         if transport is not None:
-            _carried.add(client)
-            farmtally_ffi.uniffi_set_event_loop(asyncio.get_running_loop())
+            _is_called(client)
         return client
 
     async def shut_down(self):
         """Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling
         it twice is fine; any later call fails with ShutDown."""
         await super().shut_down()
-        _carried.discard(self)
-        if not _carried:
-            farmtally_ffi.uniffi_set_event_loop(None)
+        _is_no_longer_called(self)
 
     async def __aenter__(self):
         return self

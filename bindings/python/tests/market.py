@@ -9,7 +9,18 @@ import tempfile
 from pathlib import Path
 
 import farmtally_field
-from farmtally_field import ClientConfig, Contact, DeliveryEdit, FieldClient, InboxKind, OpenLoad, Reason, StartDraft
+from farmtally_field import (
+    ClientConfig,
+    Contact,
+    DeliveryEdit,
+    FieldClient,
+    InboxKind,
+    KeyStore,
+    KeyStoreError,
+    OpenLoad,
+    Reason,
+    StartDraft,
+)
 
 # Generated records say all in `str` and nothing in `repr`, which is what a failed assertion prints.
 for generated in vars(farmtally_field).values():
@@ -97,10 +108,10 @@ class Market:
         where = [argument for centre in centres or ["KOLAR"] for argument in ("--centre", centre)]
         return self.server.run("enrol-code", "--org", self.organisation, "--user", name, "--role", role, *where)
 
-    async def meets(self, name, transport=None):
+    async def meets(self, name, key_store=None, transport=None):
         """Somebody with a phone that is not enrolled."""
         folder = self.server.path / "phones" / self.organisation / name
-        person = Person(folder, await FieldClient.open(ClientConfig(data_dir=str(folder)), transport))
+        person = Person(folder, await FieldClient.open(ClientConfig(data_dir=str(folder)), key_store, transport))
         self.people.append(person)
         return person
 
@@ -114,6 +125,22 @@ class Market:
         """Shuts everybody's phone down."""
         for person in self.people:
             await person.client.shut_down()
+
+
+class Keys(KeyStore):
+    """A key store in memory."""
+
+    def __init__(self, key=None):
+        self.key = key
+        self.is_broken = False
+
+    async def load(self):
+        if self.is_broken:
+            raise KeyStoreError.Failed("not unlocked")
+        return self.key
+
+    async def save(self, key):
+        self.key = key
 
 
 class Person:

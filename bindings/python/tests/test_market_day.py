@@ -30,7 +30,7 @@ from farmtally_field import (
     TransportError,
     WireResponse,
 )
-from market import MISTYPED, PACKAGE, Market, Server, examples
+from market import MISTYPED, PACKAGE, Keys, Market, Server, examples
 
 
 class MarketDay(unittest.IsolatedAsyncioTestCase):
@@ -477,7 +477,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
         asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
-        asha = await self.market.meets("Asha", carrier)
+        asha = await self.market.meets("Asha", transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
         await asha.weighs(await asha.registers("Lakshmi Devi"), "20")
         self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
@@ -580,6 +580,43 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             return [value async for value in watched]
 
         return asyncio.ensure_future(gather())
+
+    async def test_a_wrong_key_opens_nothing_and_loses_nothing(self):
+        asyncio.get_running_loop().set_debug(False)
+        keys = Keys()
+        asha = await self.market.meets("Asha", keys)
+        await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
+        await asha.weighs(await asha.registers("Lakshmi Devi"), "20")
+        await asha.client.shut_down()
+        self.assertEqual(len(keys.key), 32)
+        for file in asha.folder.iterdir():
+            self.assertNotIn(b"Lakshmi", file.read_bytes(), file)
+
+        def opens(key_store):
+            return FieldClient.open(ClientConfig(data_dir=str(asha.folder)), key_store)
+
+        broken = Keys(keys.key)
+        broken.is_broken = True
+        for key_store, code in [
+            (Keys(bytes(32)), "wrong_key"),
+            (Keys(bytes(31)), "wrong_key"),
+            (Keys(), "wrong_key"),
+            (None, "wrong_key"),
+            (broken, "key_unavailable"),
+        ]:
+            await self.refused(FieldError.Locked, opens(key_store), code=code)
+        asha.client = await opens(keys)
+        self.assertEqual((await asha.totals()).gross_g, 20_000)
+        self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
+        await asha.client.shut_down()
+
+    async def test_a_panic_inside_is_contained(self):
+        asha = await self.market.hires("Asha", "clerk")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        for _ in range(20):
+            await self.refused(FieldError.Internal, asha.client.probe_panic(), code="internal")
+        await asha.weighs(lakshmi, "20")
+        self.assertEqual((await asha.totals()).gross_g, 20_000)
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")

@@ -30,7 +30,7 @@ use crate::rules::Capability;
 use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
-use crate::store::{PHONE, Store};
+use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::pace::Pace;
 use crate::sync::qr::FrameCollector;
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
@@ -161,6 +161,18 @@ impl FieldClient {
     /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Store`] if the file is damaged or of a
     /// newer version; [`Error::Internal`] if the folder cannot be used.
     pub fn open(data_dir: &Path, environment: Environment) -> Result<Self, Error> {
+        Self::open_with(data_dir, None, environment)
+    }
+
+    /// The same for a store that is encrypted with a key from the phone's key store; a new store gets a new key.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; [`Error::Store`] also if the key store gives no key or a wrong one, or this build has no feature `encryption`.
+    pub fn open_encrypted(data_dir: &Path, keys: &dyn KeyStore, environment: Environment) -> Result<Self, Error> {
+        Self::open_with(data_dir, Some(keys), environment)
+    }
+
+    fn open_with(data_dir: &Path, keys: Option<&dyn KeyStore>, environment: Environment) -> Result<Self, Error> {
         let unusable =
             |error: std::io::Error| Error::Internal { reason: format!("the data folder cannot be used: {error}") };
         std::fs::create_dir_all(data_dir).map_err(unusable)?;
@@ -170,7 +182,10 @@ impl FieldClient {
             TryLockError::Error(error) => unusable(error),
         })?;
         let path: PathBuf = data_dir.join(FILE);
-        let store = Store::open(&path, PHONE)?;
+        let store = match keys {
+            Some(keys) => Store::open_encrypted(&path, StoreKey::of(&path, keys, &environment)?, PHONE)?,
+            None => Store::open(&path, PHONE)?,
+        };
         let counters = store.write(|db| {
             crate::store::inbox::retry_all(db)?;
             let mut counters = Counters::load(db)?;

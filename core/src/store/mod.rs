@@ -8,6 +8,7 @@ pub mod decisions;
 pub(crate) mod drafts;
 pub(crate) mod inbox;
 pub(crate) mod installation;
+mod key;
 pub(crate) mod outbox;
 pub(crate) mod packs;
 pub mod records;
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+pub use key::KeyStore;
+pub(crate) use key::StoreKey;
 
 /// One numbered step of a schema; never edited once released.
 pub type Migration = &'static str;
@@ -50,12 +54,37 @@ pub enum Error {
         /// The newest known here.
         known: usize,
     },
+    /// The file is whole, and this key does not open it.
+    #[error("the key does not open the store: {reason}")]
+    WrongKey {
+        /// What speaks against it.
+        reason: String,
+    },
+    /// The key store did not give a key, or did not keep one.
+    #[error("the key store does not help: {reason}")]
+    KeyUnavailable {
+        /// What was in the way.
+        reason: String,
+    },
+    /// A key was given to a build that would write in the clear.
+    #[error("this build cannot encrypt: build it with the feature `encryption`, or give no key")]
+    NoEncryption,
     /// A change could not be merged.
     #[error(transparent)]
     Record(#[from] crate::records::Error),
     /// Anything else that SQLite reports.
     #[error("the database refuses: {0}")]
     Sqlite(#[source] rusqlite::Error),
+}
+
+impl Error {
+    fn wrong_key(reason: impl Into<String>) -> Self {
+        Self::WrongKey { reason: reason.into() }
+    }
+
+    fn key_unavailable(reason: impl Into<String>) -> Self {
+        Self::KeyUnavailable { reason: reason.into() }
+    }
 }
 
 impl From<rusqlite::Error> for Error {
@@ -81,6 +110,7 @@ const READERS_KEPT: usize = 2;
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    key: Option<StoreKey>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     commits: AtomicU32,
@@ -92,7 +122,15 @@ impl Store {
     /// # Errors
     /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], or what SQLite reports.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        Self::open_with(path, migrations, OpenFlags::default())
+        Self::open_with(path, None, migrations, OpenFlags::default())
+    }
+
+    /// The same for a file that is encrypted with a key, all of it, from its first byte.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; [`Error::WrongKey`]; [`Error::NoEncryption`] without the feature `encryption`.
+    pub(crate) fn open_encrypted(path: &Path, key: StoreKey, migrations: &[Migration]) -> Result<Self, Error> {
+        Self::open_with(path, Some(key), migrations, OpenFlags::default())
     }
 
     /// The same for a file that must be there.
@@ -101,7 +139,7 @@ impl Store {
     /// Those of [`Self::open`]; [`Error::Corrupt`] if it is missing.
     pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
-        Self::open_with(path, migrations, flags).map_err(|error| match error {
+        Self::open_with(path, None, migrations, flags).map_err(|error| match error {
             Error::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
                 Error::Corrupt { reason: format!("{} is missing, or cannot be opened", path.display()) }
             }
@@ -109,14 +147,24 @@ impl Store {
         })
     }
 
-    fn open_with(path: &Path, migrations: &[Migration], flags: OpenFlags) -> Result<Self, Error> {
-        let mut writer = connect(path, flags)?;
+    fn open_with(
+        path: &Path,
+        key: Option<StoreKey>,
+        migrations: &[Migration],
+        flags: OpenFlags,
+    ) -> Result<Self, Error> {
+        let mut writer = connect(path, key.as_ref(), flags).map_err(|error| key::explain(error, path, key.as_ref()))?;
         migrate(&mut writer, migrations)?;
+        if let Some(key) = &key {
+            // Without it a wrong key would be called damage, no more.
+            drop(key::keep_fingerprint(path, key));
+        }
         // A process that is always killed early must not let the log grow for ever, nor keep in it what was erased just before. Without
         // room, or while another process reads, the next opening tries again.
         drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
+            key,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             commits: AtomicU32::new(0),
@@ -131,7 +179,7 @@ impl Store {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
-            None => connect(&self.path, OpenFlags::default())?,
+            None => connect(&self.path, self.key.as_ref(), OpenFlags::default())?,
         };
         let snapshot = reader.transaction().map_err(Error::from)?;
         let result = f(&snapshot)?;
@@ -164,7 +212,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
-        let reader = connect(&self.path, OpenFlags::default())?;
+        let reader = connect(&self.path, self.key.as_ref(), OpenFlags::default())?;
         reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
         std::fs::File::open(path)
             .and_then(|file| file.sync_all())
@@ -184,10 +232,10 @@ impl Store {
 
     /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.
     fn checkpoint_aside(&self) {
-        let path = self.path.clone();
+        let (path, key) = (self.path.clone(), self.key.clone());
         let folds_back = std::thread::Builder::new().spawn(move || {
             // A failed checkpoint costs only disk space; the next one tries again.
-            if let Ok(connection) = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            if let Ok(connection) = connect(&path, key.as_ref(), OpenFlags::SQLITE_OPEN_READ_WRITE) {
                 drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
             }
         });
@@ -201,8 +249,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+fn connect(path: &Path, key: Option<&StoreKey>, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags)?;
+    if let Some(key) = key {
+        key.unlock(&connection)?;
+    }
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without this a statement on a table with a partial index is prepared again for each value bound (recording: 3.1 times the floor).

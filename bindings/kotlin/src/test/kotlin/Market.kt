@@ -13,6 +13,8 @@ import org.farmtally.field.FarmerView
 import org.farmtally.field.FieldClient
 import org.farmtally.field.InboxItem
 import org.farmtally.field.InboxKind
+import org.farmtally.field.KeyStore
+import org.farmtally.field.KeyStoreException
 import org.farmtally.field.LoadView
 import org.farmtally.field.OpenLoad
 import org.farmtally.field.Reason
@@ -95,7 +97,8 @@ class Market(private val server: Server) : AutoCloseable {
     /** Somebody with a phone that is not enrolled. */
     suspend fun meets(name: String, transport: Transport? = null): Person {
         val folder = server.folder.resolve("phones/$organisation/$name").path
-        return Person(folder, FieldClient.open(ClientConfig(folder), transport)).also { people += it }
+        val keys = Keys()
+        return Person(folder, keys, FieldClient.open(ClientConfig(folder), keys, transport)).also { people += it }
     }
 
     /** Somebody with a phone that is enrolled. */
@@ -109,12 +112,21 @@ class Market(private val server: Server) : AutoCloseable {
     override fun close() = runBlocking { people.forEach { it.client.shutDown() } }
 }
 
+/** A key store in memory. */
+class Keys(var key: ByteArray? = null, private val isBroken: Boolean = false) : KeyStore {
+    override suspend fun load() = if (isBroken) throw KeyStoreException.Failed("not unlocked") else key
+
+    override suspend fun save(key: ByteArray) {
+        this.key = key
+    }
+}
+
 /** Somebody with a phone at KOLAR. */
-class Person(val folder: String, var client: FieldClient) {
+class Person(val folder: String, val keys: Keys, var client: FieldClient) {
     /** Closes the app and opens it again. */
     suspend fun restarts() {
         client.shutDown()
-        client = FieldClient.open(ClientConfig(folder))
+        client = FieldClient.open(ClientConfig(folder), keys)
     }
 
     suspend fun registers(name: String, village: String = "", phone: String = "", accept: List<String> = listOf()) =

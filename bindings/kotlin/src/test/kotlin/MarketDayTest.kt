@@ -54,6 +54,7 @@ import org.farmtally.field.watchToday
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
@@ -576,6 +577,7 @@ class MarketDayTest {
         is FieldException.Confirm -> error.code
         is FieldException.Stale -> error.code
         is FieldException.Refused -> error.code
+        is FieldException.Locked -> error.code
         is FieldException.NotFound -> error.code
         is FieldException.SignIn -> error.code
         is FieldException.Unavailable -> error.code
@@ -606,6 +608,36 @@ class MarketDayTest {
         asha.client.shutDown()
         watching.join()
         assertEquals(0uL, statuses.await().last().unsent)
+    }
+
+    @Test
+    fun `a wrong key opens nothing and loses nothing`() = story {
+        val asha = market.hires("Asha", "clerk")
+        asha.weighs(asha.registers("Lakshmi Devi"), "20")
+        asha.client.shutDown()
+        assertEquals(32, asha.keys.key?.size)
+        for (file in checkNotNull(File(asha.folder).listFiles()))
+            assertFalse("Lakshmi" in file.readText(Charsets.ISO_8859_1), file.name)
+
+        suspend fun opens(keys: Keys?) = FieldClient.open(ClientConfig(asha.folder), keys)
+        val wrong = listOf(Keys(ByteArray(32)), Keys(ByteArray(31)), Keys(), null)
+        for (keys in wrong) assertEquals("wrong_key", refused<FieldException.Locked> { opens(keys) }.code)
+        val broken = Keys(asha.keys.key, isBroken = true)
+        assertEquals("key_unavailable", refused<FieldException.Locked> { opens(broken) }.code)
+        asha.client = opens(asha.keys)
+        assertEquals(Grams(20_000), asha.totals().grossG)
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+    }
+
+    @Test
+    fun `a panic inside is contained`() = story {
+        val asha = market.hires("Asha", "clerk")
+        val lakshmi = asha.registers("Lakshmi Devi")
+        repeat(20) {
+            assertEquals("internal", refused<FieldException.Internal> { asha.client.probePanic() }.code)
+        }
+        asha.weighs(lakshmi, "20")
+        assertEquals(Grams(20_000), asha.totals().grossG)
     }
 
     @Test

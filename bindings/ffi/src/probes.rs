@@ -1,0 +1,43 @@
+//! What tests and benches call, under the feature `probes`: no library that ships has it.
+
+use crate::client::FieldClient;
+use crate::error::FieldError;
+use crate::input::Contact;
+use crate::view::FarmerRow;
+
+/// Does nothing, as cheaply as UniFFI can.
+#[uniffi::export]
+pub fn probe_bare(number: u32) -> u32 {
+    number
+}
+
+/// Takes one record.
+#[uniffi::export]
+#[expect(clippy::needless_pass_by_value, reason = "records cross by value")]
+pub fn probe_record_in(row: FarmerRow) -> u32 {
+    u32::try_from(row.contact.name.len()).unwrap_or(u32::MAX)
+}
+
+/// Gives so many records.
+#[uniffi::export]
+pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
+    let contact = Contact { name: "Lakshmi Devi".into(), village: "Vemagal".into(), phone: "+919845012345".into() };
+    let id = [7; 16];
+    (0..count)
+        .map(|number| FarmerRow { farmer_id: id.into(), code: format!("KOLAR-{number}"), contact: contact.clone() })
+        .collect()
+}
+
+/// Does nothing, awaited.
+#[uniffi::export]
+#[expect(clippy::unused_async, reason = "it is awaited over there")]
+pub async fn probe_async() {}
+
+#[uniffi::export]
+#[expect(clippy::missing_panics_doc, clippy::panic, reason = "that is what it is for, and it never gets out")]
+impl FieldClient {
+    /// Panics where every call works.
+    pub async fn probe_panic(&self) -> Result<(), FieldError> {
+        self.call(|_| panic!("told to")).await
+    }
+}
