@@ -20,7 +20,7 @@ Future<void> main(List<String> arguments) async {
   final library = File(arguments.single).absolute;
   FarmtallyFfiLibrary.load(path: library.path);
   final server = await Server().start();
-  marketDay(server);
+  marketDay(server, library.path);
   watchTests(server, library.path);
   usageTests(server);
   documentTests(server, library.parent.path);

@@ -137,6 +137,9 @@ class Carrier extends Transport {
   int sent = 0;
   bool isBroken = false;
 
+  /// What comes instead of the server's answer.
+  int? status;
+
   /// What each request waits for, from the second one on.
   Future<void> Function() next = () async {};
 
@@ -144,6 +147,7 @@ class Carrier extends Transport {
   Future<WireResponse> send(WireRequest request) async {
     if (sent++ > 0) await next();
     if (isBroken) throw const TransportFailed(reason: 'no network');
+    if (status case final status?) return WireResponse(status: status, body: Uint8List(0));
     final http = HttpClient();
     try {
       final post = await http.openUrl(request.method, Uri.parse(request.url));
@@ -161,10 +165,10 @@ class Carrier extends Transport {
 
 /// A key store in memory.
 class Keys extends KeyStore {
-  Keys([this.key]);
+  Keys([this.key, this.isBroken = false]);
 
   Uint8List? key;
-  bool isBroken = false;
+  final bool isBroken;
 
   @override
   Future<Uint8List?> load() async => isBroken ? throw const KeyStoreFailed(reason: 'not unlocked') : key;
@@ -184,6 +188,10 @@ class Person {
   /// Closes the app and opens it again.
   Future<void> restarts() async {
     await client.shutDown();
+    await opensAgain();
+  }
+
+  Future<void> opensAgain() async {
     client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: keys);
   }
 

@@ -15,7 +15,7 @@ import 'market.dart';
 /// The names of the scenarios that are tested here.
 final scenarios = <String>[];
 
-void marketDay(Server server) {
+void marketDay(Server server, String library) {
   void scenario(String name, Future<void> Function(Market market) tell) {
     scenarios.add(name);
     test(name, () async {
@@ -100,15 +100,34 @@ void marketDay(Server server) {
     expect(await asha.totals(), const Sum(deliveries: 1, voided: 0, bags: 3, grossG: Grams(47000)));
   });
 
-  scenario('a draft survives closing and opening the store', (market) async {
+  scenario('a draft survives the end of the app', (market) async {
     final asha = await market.hires('Asha', 'clerk');
     var draft = await asha.begins(await asha.registers('Lakshmi Devi'), ['20', '21.5', '22.345']);
     await asha.restarts();
     expect((await asha.client.today('KOLAR')).drafts, [draft]);
     expect((await asha.totals()).deliveries, 0);
+
+    await asha.client.shutDown();
+    final program = Platform.script.resolve('weighing.dart').toFilePath();
+    final key = base64.encode(asha.keys.key!);
+    final app = await Process.start(Platform.resolvedExecutable, [program, library, asha.folder, key]);
+    final errors = app.stderr.transform(utf8.decoder).join();
+    var told = 0;
+    await for (final line in app.stdout.transform(utf8.decoder).transform(const LineSplitter())) {
+      told = int.parse(line);
+      if (told >= 13) app.kill(ProcessSignal.sigkill);
+    }
+    expect(await app.exitCode, -9, await errors);
+    await asha.opensAgain();
+    draft = (await asha.client.today('KOLAR')).drafts.single;
+    // The last bag may not have been told any more.
+    isTrue([told, told + 1].contains(draft.totals.bags), '$told told, ${draft.totals.bags} there');
+
     draft = await asha.client.editDraft(draft.basis, [const DeliveryEdit.addBag(weight: '30', bagType: 1)]);
+    final weighed = [20000, 21500, 22345, ...List.filled(draft.totals.bags - 4, 25000), 30000];
     final recorded = await asha.client.recordDelivery(draft.basis);
-    expect(recorded.totals, const Totals(bags: 4, grossG: Grams(93845), tareG: Grams(4750), netG: Grams(89095)));
+    expect([for (final bag in recorded.bags) bag.grossG], weighed);
+    expect(recorded.totals.grossG, weighed.reduce((sum, bag) => sum + bag));
     expect((await asha.client.today('KOLAR')).drafts, []);
   });
 
@@ -514,13 +533,25 @@ void marketDay(Server server) {
     final lakshmi = await asha.registers('Lakshmi Devi');
     final draft = await asha.begins(lakshmi, ['20']);
     final small = await asha.begins(lakshmi, ['5']);
-    final elsewhere = await market.meets('Nobody');
+    final carrier = Carrier();
+    final elsewhere = await market.meets('Nobody', transport: carrier);
+    final lost = await market.hires('Ravi', 'clerk');
+    final device = (await lost.client.session())!.deviceCode;
+    await server.run(['order', '--org', market.organisation, device, 'lost']);
+    await lost.client.sync();
     final folder = '${server.folder.path}/folders/${market.organisation}';
     File('$folder/damaged/field.db')
       ..createSync(recursive: true)
       ..writeAsStringSync('x' * 8192);
     File('$folder/file').writeAsStringSync('no folder');
-    Future<FieldClient> opens(String name) => FieldClient.open(ClientConfig(dataDir: '$folder/$name'));
+    Future<FieldClient> opens(String name, [Keys? keys]) =>
+        FieldClient.open(ClientConfig(dataDir: '$folder/$name'), keyStore: keys);
+    Future<Session> enrols() => elsewhere.client.enrol(server.url, 'ABCD-EFGH-IJKL-MNOP', 'phone');
+    Future<Session> answered(int status) {
+      carrier.status = status;
+      return enrols();
+    }
+
     await (await opens('newer')).shutDown();
     // The version of the database, in its header.
     File('$folder/newer/field.db').openSync(mode: FileMode.append)
@@ -538,7 +569,16 @@ void marketDay(Server server) {
       'FieldRefused out_of_scope': () => manju.client.today('KOLAR'),
       'FieldNotFound not_found': () => asha.client.delivery(DeliveryId(lakshmi.farmerId.value)),
       'FieldSignIn unauthorized': elsewhere.client.sync,
-      'FieldUnavailable offline': () => elsewhere.client.enrol('http://127.0.0.1:1', 'ABCD-EFGH-IJKL-MNOP', 'phone'),
+      'FieldUnavailable rate_limited': () => answered(429),
+      'FieldUnavailable interrupted': () => answered(503),
+      'FieldUpdateNeeded incompatible_version': () => answered(426),
+      'FieldUnavailable offline': () {
+        carrier.isBroken = true;
+        return enrols();
+      },
+      'FieldRefused locked': () => lost.client.today('KOLAR'),
+      'FieldLocked wrong_key': () => opens('new', Keys(Uint8List(31))),
+      'FieldLocked key_unavailable': () => opens('new', Keys(null, true)),
       'FieldUpdateNeeded storage_too_new': () => opens('newer'),
       'FieldStorageDamaged storage_corrupt': () => opens('damaged'),
       'FieldInternal internal': () => opens('file'),
@@ -546,6 +586,10 @@ void marketDay(Server server) {
     for (final MapEntry(key: expected, value: call) in calls.entries) {
       expect(_named(await thrown<FieldException>(call)), expected);
     }
+    final document = File.fromUri(Platform.script.resolve('../../../docs/errors.md')).readAsStringSync();
+    final listed = RegExp(r'^\| `(\w+)`', multiLine: true).allMatches(document.split('\n## ')[1]);
+    final told = {for (final expected in calls.keys) expected.split(' ').last, 'storage_full'};
+    expect([for (final code in listed) code[1]!]..sort(), told.toList()..sort());
     await elsewhere.client.shutDown();
     expect(_named(await thrown<FieldException>(elsewhere.client.sync)), 'FieldShutDown shut_down');
   });
@@ -601,7 +645,7 @@ void marketDay(Server server) {
     for (final keys in [Keys(Uint8List(32)), Keys(Uint8List(31)), Keys(), null]) {
       expect((await thrown<FieldLocked>(() => opens(keys))).code, 'wrong_key');
     }
-    final broken = Keys(asha.keys.key)..isBroken = true;
+    final broken = Keys(asha.keys.key, true);
     expect((await thrown<FieldLocked>(() => opens(broken))).code, 'key_unavailable');
     asha.client = await opens(asha.keys);
     expect((await asha.totals()).grossG, const Grams(20000));
@@ -616,6 +660,29 @@ void marketDay(Server server) {
     }
     await asha.weighs(lakshmi, ['20']);
     expect((await asha.totals()).grossG, const Grams(20000));
+  });
+
+  scenario('a sync tells how far it is and can be cancelled', (market) async {
+    final carrier = Carrier();
+    final asha = await market.meets('Asha', transport: carrier);
+    await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
+    // A bundle each, which is more than goes into two requests.
+    for (var number = 0; number < 20; number++) {
+      await asha.registers('Farmer $number');
+      await asha.client.parcelFrames();
+    }
+    carrier.next = asha.client.cancelSync;
+    final cancelled = await asha.client.sync();
+    expect(cancelled.outcome, SyncOutcome.cancelled);
+    isTrue(cancelled.logged > 0 && cancelled.logged < 40, '$cancelled');
+
+    final seen = <SyncProgress?>[];
+    carrier.next = () async => seen.add((await asha.client.nextEvent(0))!.progress);
+    carrier.sent = 0;
+    final report = await asha.client.sync();
+    expect((report.outcome, cancelled.logged + report.logged), (SyncOutcome.complete, 40));
+    isTrue(seen.whereType<SyncProgress>().any((it) => it.done > 0 && it.done < it.total), '$seen');
+    expect((await asha.client.nextEvent(0))!.progress, null);
   });
 }
 

@@ -4,10 +4,10 @@ import asyncio
 import gc
 import re
 import sqlite3
+import subprocess
+import sys
 import textwrap
 import unittest
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from farmtally_field import (
@@ -26,11 +26,23 @@ from farmtally_field import (
     SyncState,
     Topic,
     Totals,
-    Transport,
-    TransportError,
-    WireResponse,
 )
-from market import MISTYPED, PACKAGE, Keys, Market, Server, examples
+from market import MISTYPED, PACKAGE, Carrier, Keys, Market, Server, examples
+
+# An app that weighs one bag after another and tells how many it has, until it is killed.
+WEIGHING = """
+import asyncio, sys
+from farmtally_field import ClientConfig, DeliveryEdit, FieldClient
+
+async def main():
+    client = await FieldClient.open(ClientConfig(data_dir=sys.argv[1]))
+    [draft] = (await client.today("KOLAR")).drafts
+    while True:
+        draft = await client.edit_draft(draft.basis, [DeliveryEdit.ADD_BAG("25")])
+        print(draft.totals.bags, flush=True)
+
+asyncio.run(main())
+"""
 
 
 class MarketDay(unittest.IsolatedAsyncioTestCase):
@@ -107,16 +119,31 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await client.delivery(delivery.delivery_id), delivery)
         self.assertEqual(await asha.totals(), Sum(deliveries=1, voided=0, bags=3, gross_g=47_000))
 
-    async def test_a_draft_survives_closing_and_opening_the_store(self):
+    async def test_a_draft_survives_the_end_of_the_app(self):
         asha = await self.market.hires("Asha", "clerk")
         draft = await asha.begins(await asha.registers("Lakshmi Devi"), "20", "21.5", "22.345")
         await asha.restarts()
         self.assertEqual((await asha.client.today("KOLAR")).drafts, [draft])
         self.assertEqual((await asha.totals()).deliveries, 0)
+
+        await asha.client.shut_down()
+        with subprocess.Popen([sys.executable, "-c", WEIGHING, asha.folder], stdout=subprocess.PIPE, text=True) as app:
+            for _ in range(10):
+                told = int(app.stdout.readline())
+            app.kill()
+            told = max([told, *map(int, app.stdout.read().split())])
+        self.assertGreaterEqual(told, 13)
+        asha.client = await FieldClient.open(ClientConfig(data_dir=str(asha.folder)))
+        [draft] = (await asha.client.today("KOLAR")).drafts
+        self.assertIn(draft.totals.bags, (told, told + 1), "the last bag may not have been told any more")
+
         draft = await asha.client.edit_draft(draft.basis, [DeliveryEdit.ADD_BAG("30", bag_type=1)])
+        weighed = [20_000, 21_500, 22_345] + [25_000] * (draft.totals.bags - 4) + [30_000]
         recorded = await asha.client.record_delivery(draft.basis)
-        self.assertEqual(recorded.totals, Totals(bags=4, gross_g=93_845, tare_g=4_750, net_g=89_095))
+        self.assertEqual([bag.gross_g for bag in recorded.bags], weighed)
+        self.assertEqual(recorded.totals.gross_g, sum(weighed))
         self.assertEqual((await asha.client.today("KOLAR")).drafts, [])
+        await asha.client.shut_down()
 
     async def test_a_stale_basis_and_a_bad_weight_add_nothing(self):
         asha = await self.market.hires("Asha", "clerk")
@@ -457,23 +484,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertIsNone(await client.next_event(0))
 
     async def test_an_app_may_carry_the_requests_itself(self):
-        class Carrier(Transport):
-            sent, is_broken = 0, False
-
-            async def send(self, request):
-                self.sent += 1
-                if self.is_broken:
-                    raise TransportError.Failed("no network")
-                return await asyncio.to_thread(self.post, request)
-
-            def post(self, request):
-                post = urllib.request.Request(request.url, request.body, request.headers, method=request.method)
-                try:
-                    with urllib.request.urlopen(post) as answer:
-                        return WireResponse(status=answer.status, body=answer.read())
-                except urllib.error.HTTPError as answer:
-                    return WireResponse(status=answer.code, body=answer.read())
-
         # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
         asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
@@ -495,7 +505,13 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         amended = [DeliveryEdit.ADD_BAG("20")]
         bags = [DeliveryEdit.ADD_BAG("20")] * 2_001
         small = await asha.begins(lakshmi, "5")
-        elsewhere = await self.market.meets("Nobody")
+        asyncio.get_running_loop().set_debug(False)
+        carrier = Carrier()
+        elsewhere = await self.market.meets("Nobody", transport=carrier)
+        lost = await self.market.hires("Ravi", "clerk")
+        device = (await lost.client.session()).device_code
+        self.server.run("order", "--org", self.market.organisation, device, "lost")
+        await lost.client.sync()
         folder = self.server.path / "folders" / self.market.organisation
         for name, bytes_ in {"damaged": b"x" * 8192, "newer": b""}.items():
             (folder / name).mkdir(parents=True)
@@ -508,7 +524,14 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         def opens(name):
             return FieldClient.open(ClientConfig(data_dir=str(folder / name)))
 
-        nowhere = "http://127.0.0.1:1"
+        async def answered(status):
+            carrier.status = status
+            await elsewhere.client.enrol(self.server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
+
+        async def unreachable():
+            carrier.is_broken = True
+            await elsewhere.client.enrol(self.server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
+
         calls = [
             (FieldError.Invalid, "invalid_input", asha.client.delivery("x")),
             (FieldError.Invalid, "too_large", asha.client.edit_draft(draft.basis, bags)),
@@ -518,7 +541,13 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             (FieldError.Refused, "out_of_scope", manju.client.today("KOLAR")),
             (FieldError.NotFound, "not_found", asha.client.delivery(lakshmi.farmer_id)),
             (FieldError.SignIn, "unauthorized", elsewhere.client.sync()),
-            (FieldError.Unavailable, "offline", elsewhere.client.enrol(nowhere, "ABCD-EFGH-IJKL-MNOP", "phone")),
+            (FieldError.Unavailable, "rate_limited", answered(429)),
+            (FieldError.Unavailable, "interrupted", answered(503)),
+            (FieldError.UpdateNeeded, "incompatible_version", answered(426)),
+            (FieldError.Unavailable, "offline", unreachable()),
+            (FieldError.Refused, "locked", lost.client.today("KOLAR")),
+            (FieldError.Locked, "wrong_key", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(b"short"))),
+            (FieldError.Locked, "key_unavailable", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(is_broken=True))),
             (FieldError.UpdateNeeded, "storage_too_new", opens("newer")),
             (FieldError.StorageDamaged, "storage_corrupt", opens("damaged")),
             (FieldError.Internal, "internal", opens("file")),
@@ -527,6 +556,9 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         for error, code, call in calls:
             with self.subTest(code=code):
                 await self.refused(error, call, code=code)
+        listed = (PACKAGE.parents[1] / "docs" / "errors.md").read_text().split("\n## ")[1]
+        told = {code for _, code, _ in calls} | {"storage_full"}
+        self.assertEqual(told, set(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE)))
         await elsewhere.client.shut_down()
         await self.refused(FieldError.ShutDown, elsewhere.client.sync(), code="shut_down")
 
@@ -595,8 +627,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         def opens(key_store):
             return FieldClient.open(ClientConfig(data_dir=str(asha.folder)), key_store)
 
-        broken = Keys(keys.key)
-        broken.is_broken = True
+        broken = Keys(keys.key, is_broken=True)
         for key_store, code in [
             (Keys(bytes(32)), "wrong_key"),
             (Keys(bytes(31)), "wrong_key"),
@@ -617,6 +648,31 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             await self.refused(FieldError.Internal, asha.client.probe_panic(), code="internal")
         await asha.weighs(lakshmi, "20")
         self.assertEqual((await asha.totals()).gross_g, 20_000)
+
+    async def test_a_sync_tells_how_far_it_is_and_can_be_cancelled(self):
+        asyncio.get_running_loop().set_debug(False)
+        carrier = Carrier()
+        asha = await self.market.meets("Asha", transport=carrier)
+        await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
+        # A bundle each, which is more than goes into two requests.
+        for number in range(20):
+            await asha.registers(f"Farmer {number}")
+            await asha.client.parcel_frames()
+        carrier.next = asha.client.cancel_sync
+        cancelled = await asha.client.sync()
+        self.assertEqual(cancelled.outcome, SyncOutcome.CANCELLED)
+        self.assertTrue(0 < cancelled.logged < 40, cancelled)
+
+        seen = []
+
+        async def look():
+            seen.append((await asha.client.next_event(0)).progress)
+
+        carrier.next, carrier.sent = look, 0
+        report = await asha.client.sync()
+        self.assertEqual((report.outcome, cancelled.logged + report.logged), (SyncOutcome.COMPLETE, 40))
+        self.assertTrue(any(it is not None and 0 < it.done < it.total for it in seen), seen)
+        self.assertIsNone((await asha.client.next_event(0)).progress)
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")

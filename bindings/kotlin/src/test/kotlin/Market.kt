@@ -2,8 +2,13 @@
 package org.farmtally.field.tests
 
 import java.io.File
+import java.net.URI
+import java.net.http.HttpClient
+import java.net.http.HttpRequest
+import java.net.http.HttpResponse
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
+import kotlinx.coroutines.future.await
 import kotlinx.coroutines.runBlocking
 import org.farmtally.field.ClientConfig
 import org.farmtally.field.Contact
@@ -20,6 +25,9 @@ import org.farmtally.field.OpenLoad
 import org.farmtally.field.Reason
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Transport
+import org.farmtally.field.TransportException
+import org.farmtally.field.WireRequest
+import org.farmtally.field.WireResponse
 
 val MISTYPED = Reason("mistyped")
 
@@ -110,6 +118,30 @@ class Market(private val server: Server) : AutoCloseable {
 
     /** Shuts everybody's phone down. */
     override fun close() = runBlocking { people.forEach { it.client.shutDown() } }
+}
+
+/** The app's own way to the server. */
+class Carrier : Transport {
+    var sent = 0
+    var isBroken = false
+
+    /** What comes instead of the server's answer. */
+    var status: UShort? = null
+
+    /** What each request waits for, from the second one on. */
+    var next: suspend () -> Unit = {}
+
+    override suspend fun send(request: WireRequest): WireResponse {
+        if (sent++ > 0) next()
+        if (isBroken) throw TransportException.Failed("no network")
+        status?.let { return WireResponse(it, ByteArray(0)) }
+        val post = HttpRequest.newBuilder(URI(request.url))
+            .method(request.method, HttpRequest.BodyPublishers.ofByteArray(request.body))
+        request.headers.forEach { (name, value) -> post.header(name, value) }
+        val http = HttpClient.newHttpClient()
+        val answer = http.sendAsync(post.build(), HttpResponse.BodyHandlers.ofByteArray()).await()
+        return WireResponse(answer.statusCode().toUShort(), answer.body())
+    }
 }
 
 /** A key store in memory. */

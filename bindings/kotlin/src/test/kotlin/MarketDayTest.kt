@@ -2,10 +2,6 @@ package org.farmtally.field.tests
 
 import java.io.File
 import java.io.RandomAccessFile
-import java.net.URI
-import java.net.http.HttpClient
-import java.net.http.HttpRequest
-import java.net.http.HttpResponse
 import java.time.Instant
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -18,7 +14,6 @@ import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.toList
-import kotlinx.coroutines.future.await
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.yield
@@ -39,14 +34,11 @@ import org.farmtally.field.LoadId
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
+import org.farmtally.field.SyncProgress
 import org.farmtally.field.SyncReport
 import org.farmtally.field.SyncState
 import org.farmtally.field.Topic
 import org.farmtally.field.Totals
-import org.farmtally.field.Transport
-import org.farmtally.field.TransportException
-import org.farmtally.field.WireRequest
-import org.farmtally.field.WireResponse
 import org.farmtally.field.watchInbox
 import org.farmtally.field.watchSession
 import org.farmtally.field.watchSyncStatus
@@ -156,15 +148,32 @@ class MarketDayTest {
     }
 
     @Test
-    fun `a draft survives closing and opening the store`() = story {
+    fun `a draft survives the end of the app`() = story {
         val asha = market.hires("Asha", "clerk")
         var draft = asha.begins(asha.registers("Lakshmi Devi"), "20", "21.5", "22.345")
         asha.restarts()
         assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
         assertEquals(0uL, asha.totals().deliveries)
+
+        asha.client.shutDown()
+        val app = Weighing.start(asha)
+        val told = app.inputReader().let { printed ->
+            val first = List(10) { printed.readLine().toLong() }
+            app.toHandle().destroyForcibly()
+            (first + printed.readLines().map { it.toLong() }).max()
+        }
+        assertTrue(told >= 13)
+        assertEquals(137, app.waitFor(), "killed")
+        asha.client = FieldClient.open(ClientConfig(asha.folder), asha.keys)
+        draft = asha.client.today("KOLAR").drafts.single()
+        // The last bag may not have been told any more.
+        assertTrue(draft.totals.bags.toLong() in told..told + 1, "$told told, ${draft.totals.bags} there")
+
         draft = asha.client.editDraft(draft.basis, listOf(DeliveryEdit.AddBag("30", bagType = 1u)))
+        val weighed = listOf(20_000L, 21_500, 22_345) + List(draft.bags.size - 4) { 25_000L } + 30_000
         val recorded = asha.client.recordDelivery(draft.basis)
-        assertEquals(Totals(bags = 4u, Grams(93_845), Grams(4_750), Grams(89_095)), recorded.totals)
+        assertEquals(weighed.map { Grams(it) }, recorded.bags.map { it.grossG })
+        assertEquals(Grams(weighed.sum()), recorded.totals.grossG)
         assertTrue(asha.client.today("KOLAR").drafts.isEmpty())
     }
 
@@ -507,21 +516,7 @@ class MarketDayTest {
 
     @Test
     fun `an app may carry the requests itself`() = story {
-        val carrier = object : Transport {
-            var sent = 0
-            var isBroken = false
-
-            override suspend fun send(request: WireRequest): WireResponse {
-                sent += 1
-                if (isBroken) throw TransportException.Failed("no network")
-                val post = HttpRequest.newBuilder(URI(request.url))
-                    .method(request.method, HttpRequest.BodyPublishers.ofByteArray(request.body))
-                request.headers.forEach { (name, value) -> post.header(name, value) }
-                val http = HttpClient.newHttpClient()
-                val answer = http.sendAsync(post.build(), HttpResponse.BodyHandlers.ofByteArray()).await()
-                return WireResponse(answer.statusCode().toUShort(), answer.body())
-            }
-        }
+        val carrier = Carrier()
         val asha = market.meets("Asha", carrier)
         asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
         asha.weighs(asha.registers("Lakshmi Devi"), "20")
@@ -540,7 +535,12 @@ class MarketDayTest {
         val lakshmi = asha.registers("Lakshmi Devi")
         val draft = asha.begins(lakshmi, "20")
         val small = asha.begins(lakshmi, "5")
-        val elsewhere = market.meets("Nobody")
+        val carrier = Carrier()
+        val elsewhere = market.meets("Nobody", carrier)
+        val lost = market.hires("Ravi", "clerk")
+        val device = checkNotNull(lost.client.session()).deviceCode
+        server.run("order", "--org", market.organisation, device, "lost")
+        lost.client.sync()
         val folder = server.folder.resolve("folders/${market.organisation}").apply { mkdirs() }
         folder.resolve("damaged").apply { mkdirs() }.resolve("field.db").writeBytes(ByteArray(8192) { 'x'.code.toByte() })
         folder.resolve("file").writeText("no folder")
@@ -548,8 +548,13 @@ class MarketDayTest {
         val newer = folder.resolve("newer/field.db").apply { parentFile.mkdirs() }
         FieldClient.open(ClientConfig(newer.parent)).shutDown()
         RandomAccessFile(newer, "rw").use { it.seek(60); it.writeInt(999) }
-        suspend fun opens(name: String) = FieldClient.open(ClientConfig(folder.resolve(name).path))
-        val nowhere = "http://127.0.0.1:1"
+        suspend fun opens(name: String, keys: Keys? = null) =
+            FieldClient.open(ClientConfig(folder.resolve(name).path), keys)
+        suspend fun enrols() = elsewhere.client.enrol(server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
+        suspend fun answered(status: Int) {
+            carrier.status = status.toUShort()
+            enrols()
+        }
         val bags = List(2_001) { DeliveryEdit.AddBag("20") }
         val calls = listOf<Pair<String, suspend () -> Any?>>(
             "Invalid invalid_input" to { asha.client.delivery(DeliveryId("x")) },
@@ -560,13 +565,22 @@ class MarketDayTest {
             "Refused out_of_scope" to { manju.client.today("KOLAR") },
             "NotFound not_found" to { asha.client.delivery(DeliveryId(lakshmi.farmerId.value)) },
             "SignIn unauthorized" to { elsewhere.client.sync() },
-            "Unavailable offline" to { elsewhere.client.enrol(nowhere, "ABCD-EFGH-IJKL-MNOP", "phone") },
+            "Unavailable rate_limited" to { answered(429) },
+            "Unavailable interrupted" to { answered(503) },
+            "UpdateNeeded incompatible_version" to { answered(426) },
+            "Unavailable offline" to { carrier.isBroken = true; enrols() },
+            "Refused locked" to { lost.client.today("KOLAR") },
+            "Locked wrong_key" to { opens("new", Keys(ByteArray(31))) },
+            "Locked key_unavailable" to { opens("new", Keys(isBroken = true)) },
             "UpdateNeeded storage_too_new" to { opens("newer") },
             "StorageDamaged storage_corrupt" to { opens("damaged") },
             "Internal internal" to { opens("file") },
             "Refused not_allowed" to { FieldClient.open(ClientConfig(asha.folder)) },
         )
         for ((expected, call) in calls) assertEquals(expected, named(refused<FieldException> { call() }))
+        val listed = File("../../docs/errors.md").readText().split("\n## ")[1]
+        val codes = Regex("""^\| `(\w+)`""", RegexOption.MULTILINE).findAll(listed).map { it.groupValues[1] }
+        assertEquals(codes.toSet(), calls.map { it.first.substringAfter(' ') }.toSet() + "storage_full")
         elsewhere.client.shutDown()
         assertEquals("ShutDown shut_down", named(refused<FieldException> { elsewhere.client.sync() }))
     }
@@ -638,6 +652,30 @@ class MarketDayTest {
         }
         asha.weighs(lakshmi, "20")
         assertEquals(Grams(20_000), asha.totals().grossG)
+    }
+
+    @Test
+    fun `a sync tells how far it is and can be cancelled`() = story {
+        val carrier = Carrier()
+        val asha = market.meets("Asha", carrier)
+        asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
+        // A bundle each, which is more than goes into two requests.
+        repeat(20) {
+            asha.registers("Farmer $it")
+            asha.client.parcelFrames()
+        }
+        carrier.next = { asha.client.cancelSync() }
+        val cancelled = asha.client.sync()
+        assertEquals(SyncOutcome.CANCELLED, cancelled.outcome)
+        assertTrue(cancelled.logged in 1uL..39uL, "$cancelled")
+
+        val seen = mutableListOf<SyncProgress?>()
+        carrier.next = { seen += checkNotNull(asha.client.nextEvent(0uL)).progress }
+        carrier.sent = 0
+        val report = asha.client.sync()
+        assertEquals(SyncOutcome.COMPLETE to 40uL, report.outcome to cancelled.logged + report.logged)
+        assertTrue(seen.filterNotNull().any { it.done in 1uL..<it.total }, "$seen")
+        assertNull(checkNotNull(asha.client.nextEvent(0uL)).progress)
     }
 
     @Test
