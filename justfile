@@ -52,7 +52,7 @@ python:
 # Accept a change of the foreign interface, once it was read
 accept-interface:
     cargo build -p farmtally-ffi -p farmtally-bindgen
-    target/debug/farmtally-bindgen interface target/debug/libfarmtally_ffi.so > tests/fixtures/interface.txt
+    {{ target }}/debug/farmtally-bindgen interface {{ target }}/debug/{{ library }} > tests/fixtures/interface.txt
 
 # Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
 dart:

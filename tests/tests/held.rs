@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use farmtally_core::client::{InboxKind, Lifecycle};
+use farmtally_core::client::{InboxKind, Lifecycle, Topic};
 use farmtally_core::records::Record;
 use farmtally_core::rules::{Check, Role};
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
@@ -11,6 +11,7 @@ use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::serve;
 use farmtally_tests::Fault::ResponseLost;
 use farmtally_tests::{Market, Person, bytes_of, fingerprint};
+use futures_util::FutureExt;
 
 fn code(person: &Person) -> DeviceCode {
     person.client.session().expect("a session").device_code
@@ -87,6 +88,24 @@ impl Disowns for Person {
         let sql = "UPDATE outbox SET grant_id = zeroblob(16) WHERE outbox = (SELECT max(outbox) FROM outbox)";
         assert_eq!(db.execute(sql, []).expect("changed"), 1);
     }
+}
+
+#[test]
+fn what_the_server_holds_is_told_to_whoever_listens() {
+    let mut market = Market::open(9);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    asha.amends(delivery, 1_000).expect("amended");
+    asha.disowns();
+    let events = asha.client.events();
+    let next = |after| events.next(after).now_or_never().flatten().expect("something newer");
+    let before = next(0).sequence;
+    asha.syncs_wholly();
+    let topics = next(before).topics;
+    assert_eq!(held(&asha).len(), 1);
+    assert!(topics.contains(&Topic::Inbox) && topics.contains(&Topic::Deliveries), "{topics:?}");
 }
 
 #[test]

@@ -57,8 +57,8 @@ void marketDay(Server server, String library) {
     final reference = await asha.client.reference();
     expect(reference.commodities, ['TOMATO']);
     expect(reference.bagTypes, const [
-      BagType(number: 0, name: 'crate', tareG: Grams(1500)),
-      BagType(number: 1, name: 'sack', tareG: Grams(250)),
+      BagType(commodity: 'TOMATO', number: 0, name: 'crate', tareG: Grams(1500)),
+      BagType(commodity: 'TOMATO', number: 1, name: 'sack', tareG: Grams(250)),
     ]);
     expect(reference.lorries, [
       for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333']) Lorry(lorry: plate, payloadG: Grams(9000000)),
@@ -213,6 +213,7 @@ void marketDay(Server server, String library) {
       await server.stop();
       final offline = await asha.client.sync();
       expect((offline.outcome, offline.logged), (SyncOutcome.offline, 0));
+      expect((await asha.client.sync(inBackground: true)).outcome, SyncOutcome.notDue);
       expect(await waiting(), 3);
       expect((await asha.client.syncStatus()).syncedAt, before.syncedAt);
       isTrue((await asha.client.delivery(delivery.deliveryId)).sync is! SyncStateLogged, 'not logged');
@@ -577,12 +578,13 @@ void marketDay(Server server, String library) {
         return enrols();
       },
       'FieldRefused locked': () => lost.client.today('KOLAR'),
-      'FieldLocked wrong_key': () => opens('new', Keys(Uint8List(31))),
-      'FieldLocked key_unavailable': () => opens('new', Keys(null, true)),
+      'FieldKeyNeeded wrong_key': () => opens('new', Keys(Uint8List(31))),
+      'FieldKeyNeeded key_unavailable': () => opens('new', Keys(null, true)),
       'FieldUpdateNeeded storage_too_new': () => opens('newer'),
       'FieldStorageDamaged storage_corrupt': () => opens('damaged'),
-      'FieldInternal internal': () => opens('file'),
+      'FieldInternal internal': asha.client.probePanic,
     };
+    expect(_named(await thrown<FieldException>(() => opens('file'))), 'FieldInvalid invalid_input');
     for (final MapEntry(key: expected, value: call) in calls.entries) {
       expect(_named(await thrown<FieldException>(call)), expected);
     }
@@ -643,10 +645,10 @@ void marketDay(Server server, String library) {
     }
     Future<FieldClient> opens(Keys? keys) => FieldClient.open(ClientConfig(dataDir: asha.folder), keyStore: keys);
     for (final keys in [Keys(Uint8List(32)), Keys(Uint8List(31)), Keys(), null]) {
-      expect((await thrown<FieldLocked>(() => opens(keys))).code, 'wrong_key');
+      expect((await thrown<FieldKeyNeeded>(() => opens(keys))).code, 'wrong_key');
     }
     final broken = Keys(asha.keys.key, true);
-    expect((await thrown<FieldLocked>(() => opens(broken))).code, 'key_unavailable');
+    expect((await thrown<FieldKeyNeeded>(() => opens(broken))).code, 'key_unavailable');
     asha.client = await opens(asha.keys);
     expect((await asha.totals()).grossG, const Grams(20000));
     expect((await asha.client.sync()).outcome, SyncOutcome.complete);
@@ -666,24 +668,99 @@ void marketDay(Server server, String library) {
     final carrier = Carrier();
     final asha = await market.meets('Asha', transport: carrier);
     await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
-    // A bundle each, which is more than goes into two requests.
-    for (var number = 0; number < 20; number++) {
+    // A bundle each, which is more than goes into three requests.
+    for (var number = 0; number < 30; number++) {
       await asha.registers('Farmer $number');
       await asha.client.parcelFrames();
     }
     carrier.next = asha.client.cancelSync;
     final cancelled = await asha.client.sync();
     expect(cancelled.outcome, SyncOutcome.cancelled);
-    isTrue(cancelled.logged > 0 && cancelled.logged < 40, '$cancelled');
+    isTrue(cancelled.logged > 0 && cancelled.logged < 60, '$cancelled');
+
+    carrier.next = () async {};
+    final slice = await asha.client.sync(inBackground: true, budgetMs: 0);
+    expect(slice.outcome, SyncOutcome.partial);
+    isTrue(slice.logged > 0, '$slice');
 
     final seen = <SyncProgress?>[];
     carrier.next = () async => seen.add((await asha.client.nextEvent(0))!.progress);
     carrier.sent = 0;
     final report = await asha.client.sync();
-    expect((report.outcome, cancelled.logged + report.logged), (SyncOutcome.complete, 40));
+    final logged = cancelled.logged + slice.logged + report.logged;
+    expect((report.outcome, logged), (SyncOutcome.complete, 60));
     isTrue(seen.whereType<SyncProgress>().any((it) => it.done > 0 && it.done < it.total), '$seen');
     expect((await asha.client.nextEvent(0))!.progress, null);
   });
+
+  scenario('what is given up holds nothing', (market) async {
+    final carrier = Carrier();
+    final asha = await market.meets('Asha', transport: carrier);
+    await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
+    final lakshmi = await asha.registers('Lakshmi Devi');
+    Future<void> givenUp(Future<Object?> Function(CancelToken token) call) async {
+      final token = CancelToken();
+      Timer(const Duration(milliseconds: 50), token.cancel);
+      await thrown<CallCancelled>(() => call(token));
+    }
+
+    final gate = Completer<void>();
+    carrier.next = () => gate.future;
+    for (var round = 0; round < 10; round++) {
+      await givenUp((token) => asha.client.sync(cancelToken: token));
+    }
+    await asha.weighs(lakshmi, ['20']).timeout(const Duration(seconds: 10));
+    gate.complete();
+    expect((await asha.client.sync()).outcome, SyncOutcome.complete);
+    await asha.client.shutDown();
+
+    for (var round = 0; round < 10; round++) {
+      await _opensSoon(asha, (config) => givenUp((token) => FieldClient.open(config, keyStore: _Silent(), cancelToken: token)));
+    }
+    asha.client = await _opensSoon(asha, (config) => FieldClient.open(config, keyStore: asha.keys));
+    expect((await asha.totals()).grossG, const Grams(20000));
+  });
+
+  scenario('shutting down ends what waits for the network', (market) async {
+    final carrier = Carrier();
+    final asha = await market.meets('Asha', transport: carrier);
+    final (asked, gate) = (Completer<void>(), Completer<void>());
+    carrier.sent = 1;
+    carrier.next = () {
+      asked.complete();
+      return gate.future;
+    };
+    final enrolling = asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
+    await asked.future;
+    await asha.client.shutDown().timeout(const Duration(seconds: 10));
+    gate.complete();
+    await enrolling;
+    expect(carrier.sent, 2, 'the enrolment, and no sync after it');
+    asha.client = await _opensSoon(asha, (config) => FieldClient.open(config, keyStore: asha.keys));
+    isTrue(await asha.client.session() != null, 'enrolled');
+  });
+}
+
+/// A key store that never answers.
+class _Silent extends KeyStore {
+  @override
+  Future<Uint8List?> load() => Completer<Uint8List?>().future;
+
+  @override
+  Future<void> save(Uint8List key) async {}
+}
+
+/// Opens a phone's folder, once nobody else has it.
+Future<T> _opensSoon<T>(Person phone, Future<T> Function(ClientConfig config) open) async {
+  for (var round = 0; round < 100; round++) {
+    try {
+      return await open(ClientConfig(dataDir: phone.folder));
+    } catch (error) {
+      if (!'$error'.contains('open already')) rethrow;
+      await Future<void>.delayed(const Duration(milliseconds: 100));
+    }
+  }
+  throw 'the folder is never let go';
 }
 
 /// A new class does not compile until it is thought of here.
@@ -694,7 +771,7 @@ String _named(FieldException error) => switch (error) {
       FieldUnavailable() ||
       FieldUpdateNeeded() =>
         '${error.runtimeType} ${error.code}',
-      FieldLocked() || FieldStorageFull() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
+      FieldKeyNeeded() || FieldStorageFull() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
       FieldShutDown() || FieldInternal() => '${error.runtimeType} ${error.code}',
     };
 

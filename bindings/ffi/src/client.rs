@@ -2,13 +2,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use farmtally_core::client::{Basis, Events, FarmerInput, FieldClient as Core};
+use farmtally_core::client::{Basis, Events, FarmerInput, FieldClient as Core, SyncBudget, SyncOptions};
 use farmtally_core::environment::Environment;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -72,6 +72,16 @@ pub struct FieldClient {
     told_at: Arc<Mutex<Option<Instant>>>,
 }
 
+impl Drop for FieldClient {
+    /// Closing takes its time, which is not that of whoever frees a handle.
+    fn drop(&mut self) {
+        let engine = std::mem::take(&mut self.engine);
+        if let Ok(threads) = threads() {
+            threads.spawn_blocking(move || drop(engine));
+        }
+    }
+}
+
 /// A task that ends when nobody waits for it.
 struct GivenUp<T>(JoinHandle<T>);
 
@@ -109,9 +119,11 @@ impl FieldClient {
         &self,
         work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
-        let _turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
+        let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
+            // The work goes on, and takes its thread, even if nobody waits for it any more.
+            let _turn = turn;
             let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
             work(&*engine.ok_or_else(FieldError::shut_down)?)
         })
@@ -122,17 +134,19 @@ impl FieldClient {
 #[uniffi::export]
 impl FieldClient {
     /// Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
-    /// without encryption refuses. Requests go the app's own way if it names one.
+    /// without encryption refuses. Requests go the app's own way if it names one. A folder is open once: whoever opens it again too early is
+    /// Refused.
     #[uniffi::constructor(default(key_store = None, transport = None))]
     pub async fn open(
         config: ClientConfig,
         key_store: Option<Arc<dyn KeyStore>>,
         transport: Option<Arc<dyn Transport>>,
     ) -> Result<Arc<Self>, FieldError> {
+        let (_awaited, given_up) = watch::channel(());
         on_thread(move || {
             let data_dir = PathBuf::from(config.data_dir);
             let core = match key_store {
-                Some(keys) => Core::open_encrypted(&data_dir, &AppKeys(keys), Environment::system())?,
+                Some(keys) => Core::open_encrypted(&data_dir, &AppKeys { keys, given_up }, Environment::system())?,
                 None => Core::open(&data_dir, Environment::system())?,
             };
             let events = core.events();
@@ -164,12 +178,12 @@ impl FieldClient {
     }
 
     /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it
-    /// twice is fine; any later call fails with ShutDown.
+    /// twice is fine; any later call fails with ShutDown, only next_event gives none.
     pub async fn shut_down(&self) -> Result<(), FieldError> {
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
             if let Some(engine) = engine.write().unwrap_or_else(PoisonError::into_inner).take() {
-                engine.core.cancel_sync();
+                // Also ends what begins to sync only now.
                 engine.core.events().end();
             }
             Ok(())
@@ -371,19 +385,26 @@ impl FieldClient {
     }
 
     /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does
-    /// not end the run; cancel_sync does.
-    pub async fn sync(&self) -> Result<SyncReport, FieldError> {
-        self.call_network(|engine| Ok(engine.core.sync(engine.transport()?, &|_| ())?.into())).await
+    /// not end the run; cancel_sync does. In the background, where no person asked, it does nothing before a run is due, and begins no request
+    /// after so many milliseconds.
+    #[uniffi::method(default(in_background = false, budget_ms = None))]
+    pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
+        self.call_network(move |engine| {
+            let unlimited = SyncBudget::default();
+            let budget = SyncBudget { time_ms: budget_ms.unwrap_or(unlimited.time_ms), ..unlimited };
+            let options = SyncOptions { is_manual: !in_background, budget };
+            Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?.into())
+        })
+        .await
     }
 
     /// Ends a running sync after the answer it waits for.
-    #[expect(clippy::unused_async, reason = "it needs no thread, but apps call it like all others")]
     pub async fn cancel_sync(&self) -> Result<(), FieldError> {
-        match self.engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            Some(engine) => engine.core.cancel_sync(),
-            None => return Err(FieldError::shut_down()),
-        }
-        Ok(())
+        self.call(|engine| {
+            engine.core.cancel_sync();
+            Ok(())
+        })
+        .await
     }
 
     /// Writes all that the server has not answered into a file that anybody may carry to it: on a stick, or over a colleague's phone. Only the

@@ -2,7 +2,8 @@ use farmtally_core::{Error, ErrorCode};
 
 use crate::view::Check;
 
-/// Why a call did nothing. `code` is stable and listed in docs/errors.md; `reason` is for logs, not for people.
+/// Why a call gives no result; it changed nothing then, unless what it changed could not be read back. `code` is stable and listed in
+/// docs/errors.md; `reason` is for logs, not for people.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum FieldError {
     /// Mark the input `field` and let the person correct it.
@@ -45,7 +46,7 @@ pub enum FieldError {
     },
     /// The key store gave no key, or not the key of this store.
     #[error("{reason}")]
-    Locked {
+    KeyNeeded {
         /// key_unavailable or wrong_key
         code: String,
         /// What is in the way
@@ -151,7 +152,7 @@ impl From<Error> for FieldError {
             Error::Unavailable { .. } => Self::Unavailable { code, reason },
             Error::UpdateNeeded { .. } => Self::UpdateNeeded { code, reason },
             Error::Store(_) => match kind {
-                ErrorCode::KeyUnavailable | ErrorCode::WrongKey => Self::Locked { code, reason },
+                ErrorCode::KeyUnavailable | ErrorCode::WrongKey => Self::KeyNeeded { code, reason },
                 ErrorCode::NotAllowed => Self::Refused { code, reason },
                 ErrorCode::StorageFull => Self::StorageFull { code, reason },
                 ErrorCode::StorageTooNew => Self::UpdateNeeded { code, reason },

@@ -1,10 +1,15 @@
 //! The phone's key store, as the app reaches it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use farmtally_core::store;
+use tokio::sync::watch;
 
 use crate::client::threads;
+
+/// How long a person may take to unlock the phone.
+const ANSWER_TIME: Duration = Duration::from_secs(120);
 
 /// The key store did not do as told.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
@@ -28,7 +33,8 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for KeyStoreError {
 #[uniffi::export(with_foreign)]
 #[async_trait::async_trait]
 pub trait KeyStore: Send + Sync {
-    /// The key that was saved; none if none ever was. It fails if the key cannot be had now, as before the person has unlocked the phone.
+    /// The key that was saved; none if none ever was. It fails if the key cannot be had now, as before the person has unlocked the phone. It is
+    /// given up after two minutes, and when the call that opens is.
     async fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
     /// Keeps a new key of 32 bytes for good. Called once, before the store is made.
@@ -36,19 +42,33 @@ pub trait KeyStore: Send + Sync {
 }
 
 /// The app's key store as core asks it: on a thread that may wait.
-pub(crate) struct AppKeys(pub(crate) Arc<dyn KeyStore>);
+pub(crate) struct AppKeys {
+    pub(crate) keys: Arc<dyn KeyStore>,
+    /// Closed once nobody waits for the answer any more.
+    pub(crate) given_up: watch::Receiver<()>,
+}
 
 impl store::KeyStore for AppKeys {
     fn load(&self) -> Result<Option<Vec<u8>>, String> {
-        wait(self.0.load())
+        self.wait(self.keys.load())
     }
 
     fn save(&self, key: &[u8]) -> Result<(), String> {
-        wait(self.0.save(key.to_vec()))
+        self.wait(self.keys.save(key.to_vec()))
     }
 }
 
-fn wait<T>(answer: impl Future<Output = Result<T, KeyStoreError>>) -> Result<T, String> {
-    let threads = threads().map_err(|error| error.to_string())?;
-    threads.block_on(answer).map_err(|error| error.to_string())
+impl AppKeys {
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, KeyStoreError>>) -> Result<T, String> {
+        let mut given_up = self.given_up.clone();
+        let threads = threads().map_err(|error| error.to_string())?;
+        threads.block_on(async {
+            tokio::select! {
+                biased;
+                _ = given_up.changed() => Err("nobody waits for the client any more".into()),
+                () = tokio::time::sleep(ANSWER_TIME) => Err("the key store did not answer".into()),
+                answer = answer => answer.map_err(|error| error.to_string()),
+            }
+        })
+    }
 }

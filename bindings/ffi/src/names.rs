@@ -1,35 +1,31 @@
 //! Ids and units as they cross: text or integers under the same names, checked on the way in.
 
 use farmtally_core::client::Basis;
-use farmtally_core::units::{DeliveryId, FarmerId, Grams, LoadId, Timestamp, UnitError};
+use farmtally_core::units::{DeliveryId, FarmerId, Grams, LoadId, Timestamp};
 
 use crate::FieldError;
 
-fn wrong(field: &str, error: &UnitError) -> FieldError {
-    FieldError::Invalid { code: "invalid_input".into(), reason: error.reason.clone(), field: field.into() }
-}
-
 uniffi::custom_type!(DeliveryId, String, {
     remote,
-    try_lift: |text| Ok(text.parse().map_err(|error| wrong("delivery_id", &error))?),
+    try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("delivery_id", error))?),
     lower: |id| id.to_string(),
 });
 
 uniffi::custom_type!(FarmerId, String, {
     remote,
-    try_lift: |text| Ok(text.parse().map_err(|error| wrong("farmer_id", &error))?),
+    try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("farmer_id", error))?),
     lower: |id| id.to_string(),
 });
 
 uniffi::custom_type!(LoadId, String, {
     remote,
-    try_lift: |text| Ok(text.parse().map_err(|error| wrong("load_id", &error))?),
+    try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("load_id", error))?),
     lower: |id| id.to_string(),
 });
 
 uniffi::custom_type!(Basis, String, {
     remote,
-    try_lift: |text| Ok(text.parse().map_err(|error| wrong("basis", &error))?),
+    try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("basis", error))?),
     lower: |basis| basis.to_string(),
 });
 

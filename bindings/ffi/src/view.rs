@@ -1,12 +1,13 @@
 //! What screens show. Weights are integers in grams, instants in milliseconds, codes are text.
 
 use farmtally_core::client::{self, Basis, Lifecycle as CoreLifecycle, SyncState as CoreSyncState};
+use farmtally_core::decisions::BagTypeRule;
 use farmtally_core::records::delivery::DeliveryBag;
 use farmtally_core::records::{Act as CoreAct, Conflict as CoreConflict};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::store::rows;
 use farmtally_core::sync::{Progress, qr as core_qr};
-use farmtally_core::units::{BusinessDate, DeliveryId, FarmerId, Grams, LoadId, Timestamp};
+use farmtally_core::units::{BusinessDate, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Timestamp};
 
 use crate::input::{Contact, Reason};
 
@@ -89,6 +90,8 @@ impl From<client::Access> for Access {
 /// A type of bag or crate.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct BagType {
+    /// The commodity that comes in it
+    pub commodity: String,
     /// Its number, 0 to 15
     pub number: u8,
     /// Its name
@@ -111,7 +114,7 @@ pub struct Lorry {
 pub struct Reference {
     /// Codes of the commodities
     pub commodities: Vec<String>,
-    /// Bag types of a commodity's rules today
+    /// Bag types of each commodity's rules today
     pub bag_types: Vec<BagType>,
     /// Lorries
     pub lorries: Vec<Lorry>,
@@ -120,16 +123,19 @@ pub struct Reference {
 impl Reference {
     pub(crate) fn of(reference: &CoreReference, today: BusinessDate) -> Self {
         let commodities = reference.commodities.iter().map(|it| it.commodity.to_string()).collect();
-        let bag_types = reference.commodities.iter().flat_map(|it| reference.bag_types(&it.commodity, today));
-        let bag_type = |it: &farmtally_core::decisions::BagTypeRule| BagType {
-            number: it.number,
-            name: it.name.clone(),
-            tare_g: it.tare,
+        let bag_types_of = |commodity: &CommodityCode| {
+            let bag_type = |it: &BagTypeRule| BagType {
+                commodity: commodity.to_string(),
+                number: it.number,
+                name: it.name.clone(),
+                tare_g: it.tare,
+            };
+            reference.bag_types(commodity, today).iter().map(bag_type).collect::<Vec<_>>()
         };
         let lorries = reference.lorries.iter();
         Self {
             commodities,
-            bag_types: bag_types.map(bag_type).collect(),
+            bag_types: reference.commodities.iter().flat_map(|it| bag_types_of(&it.commodity)).collect(),
             lorries: lorries.map(|it| Lorry { lorry: it.lorry.to_string(), payload_g: it.payload }).collect(),
         }
     }

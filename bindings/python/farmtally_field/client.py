@@ -15,21 +15,45 @@ import time
 import weakref
 
 from .generated import farmtally_ffi
-from .generated.farmtally_ffi import FieldError, Topic
+from .generated.farmtally_ffi import FieldError, KeyStore, KeyStoreError, Topic
 
-# What the library calls back for: clients whose requests an app carries, and key stores while a client opens.
-_callers = weakref.WeakSet()
+# How many call the app back: clients whose requests it carries, and key stores while a client opens.
+_callers = 0
 
 
-def _is_called(caller):
-    _callers.add(caller)
+def _is_called():
+    global _callers
+    _callers += 1
     farmtally_ffi.uniffi_set_event_loop(asyncio.get_running_loop())
 
 
-def _is_no_longer_called(caller):
-    _callers.discard(caller)
+def _is_no_longer_called(_=None):
+    global _callers
+    _callers -= 1
     if not _callers:
         farmtally_ffi.uniffi_set_event_loop(None)
+
+
+class _Keys(KeyStore):
+    """An app's key store as long as somebody waits for its answer."""
+
+    def __init__(self, keys):
+        self._keys = keys
+        self.given_up = asyncio.get_running_loop().create_future()
+
+    async def load(self):
+        return await self._answer(self._keys.load())
+
+    async def save(self, key):
+        await self._answer(self._keys.save(key))
+
+    async def _answer(self, call):
+        answer = asyncio.ensure_future(call)
+        await asyncio.wait({answer, self.given_up}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            raise KeyStoreError.Failed("nobody waits for the client any more")
+        return answer.result()
 
 
 class FieldClient(farmtally_ffi.FieldClient):
@@ -43,25 +67,32 @@ class FieldClient(farmtally_ffi.FieldClient):
         Key store and transport run in the loop that opens. As long as there is a transport, all clients of the process must be used from that
         loop.
         """
-        if key_store is None:
-            client = await super().open(config, None, transport)
-        else:
-            _is_called(key_store)
-            try:
-                client = await super().open(config, key_store, transport)
-            finally:
-                _is_no_longer_called(key_store)
+        keys = key_store and _Keys(key_store)
+        opening = asyncio.ensure_future(super().open(config, keys, transport))
+        if keys:
+            _is_called()
+            opening.add_done_callback(_is_no_longer_called)
+        try:
+            client = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if keys and not keys.given_up.done():
+                keys.given_up.set_result(None)
+            opening.add_done_callback(_close_unwanted)
+            raise
         # The generated call makes one of its own class.
         client.__class__ = cls
+        client._is_done = lambda: None
         if transport is not None:
-            _is_called(client)
+            _is_called()
+            client._is_done = weakref.finalize(client, _is_no_longer_called)
+            client._is_done.atexit = False
         return client
 
     async def shut_down(self):
         """Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling
-        it twice is fine; any later call fails with ShutDown."""
+        it twice is fine; any later call fails with ShutDown, only next_event gives None."""
         await super().shut_down()
-        _is_no_longer_called(self)
+        self._is_done()
 
     async def __aenter__(self):
         return self
@@ -131,6 +162,12 @@ class FieldClient(farmtally_ffi.FieldClient):
             if type(value) is not type(last) or value != last:
                 last = value
                 yield value
+
+
+def _close_unwanted(opening):
+    """Lets go of the folder if somebody opened it and did not wait for the end."""
+    if not opening.cancelled() and opening.exception() is None:
+        asyncio.ensure_future(opening.result().shut_down())
 
 
 @atexit.register

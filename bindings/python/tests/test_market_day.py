@@ -88,8 +88,8 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertIsNotNone(session.synced_at)
         reference = await asha.client.reference()
         self.assertEqual(reference.commodities, ["TOMATO"])
-        bag_types = [(it.number, it.name, it.tare_g) for it in reference.bag_types]
-        self.assertEqual(bag_types, [(0, "crate", 1_500), (1, "sack", 250)])
+        bag_types = [(it.commodity, it.number, it.name, it.tare_g) for it in reference.bag_types]
+        self.assertEqual(bag_types, [("TOMATO", 0, "crate", 1_500), ("TOMATO", 1, "sack", 250)])
         lorries = [(it.lorry, it.payload_g) for it in reference.lorries]
         self.assertEqual(lorries, [("KA07A1111", 9_000_000), ("KA07A2222", 9_000_000), ("KA07A3333", 9_000_000)])
 
@@ -221,6 +221,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         server.stop()
         report = await asha.client.sync()
         self.assertEqual((report.outcome, report.logged), (SyncOutcome.OFFLINE, 0))
+        self.assertEqual((await asha.client.sync(in_background=True)).outcome, SyncOutcome.NOT_DUE)
         self.assertEqual(await waiting(), 3)
         self.assertEqual((await asha.client.sync_status()).synced_at, before.synced_at)
         self.assertNotEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.LOGGED())
@@ -546,11 +547,12 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             (FieldError.UpdateNeeded, "incompatible_version", answered(426)),
             (FieldError.Unavailable, "offline", unreachable()),
             (FieldError.Refused, "locked", lost.client.today("KOLAR")),
-            (FieldError.Locked, "wrong_key", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(b"short"))),
-            (FieldError.Locked, "key_unavailable", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(is_broken=True))),
+            (FieldError.KeyNeeded, "wrong_key", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(b"short"))),
+            (FieldError.KeyNeeded, "key_unavailable", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(is_broken=True))),
             (FieldError.UpdateNeeded, "storage_too_new", opens("newer")),
             (FieldError.StorageDamaged, "storage_corrupt", opens("damaged")),
-            (FieldError.Internal, "internal", opens("file")),
+            (FieldError.Invalid, "invalid_input", opens("file")),
+            (FieldError.Internal, "internal", asha.client.probe_panic()),
             (FieldError.Refused, "not_allowed", FieldClient.open(ClientConfig(data_dir=str(asha.folder)))),
         ]
         for error, code, call in calls:
@@ -635,7 +637,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             (None, "wrong_key"),
             (broken, "key_unavailable"),
         ]:
-            await self.refused(FieldError.Locked, opens(key_store), code=code)
+            await self.refused(FieldError.KeyNeeded, opens(key_store), code=code)
         asha.client = await opens(keys)
         self.assertEqual((await asha.totals()).gross_g, 20_000)
         self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
@@ -654,14 +656,19 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         carrier = Carrier()
         asha = await self.market.meets("Asha", transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
-        # A bundle each, which is more than goes into two requests.
-        for number in range(20):
+        # A bundle each, which is more than goes into three requests.
+        for number in range(30):
             await asha.registers(f"Farmer {number}")
             await asha.client.parcel_frames()
         carrier.next = asha.client.cancel_sync
         cancelled = await asha.client.sync()
         self.assertEqual(cancelled.outcome, SyncOutcome.CANCELLED)
-        self.assertTrue(0 < cancelled.logged < 40, cancelled)
+        self.assertTrue(0 < cancelled.logged < 60, cancelled)
+
+        carrier.sent, carrier.next = -100, None
+        slice_ = await asha.client.sync(in_background=True, budget_ms=0)
+        self.assertEqual(slice_.outcome, SyncOutcome.PARTIAL)
+        self.assertGreater(slice_.logged, 0)
 
         seen = []
 
@@ -670,9 +677,67 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
 
         carrier.next, carrier.sent = look, 0
         report = await asha.client.sync()
-        self.assertEqual((report.outcome, cancelled.logged + report.logged), (SyncOutcome.COMPLETE, 40))
+        logged = cancelled.logged + slice_.logged + report.logged
+        self.assertEqual((report.outcome, logged), (SyncOutcome.COMPLETE, 60))
         self.assertTrue(any(it is not None and 0 < it.done < it.total for it in seen), seen)
         self.assertIsNone((await asha.client.next_event(0)).progress)
+
+    async def test_what_is_given_up_holds_nothing(self):
+        asyncio.get_running_loop().set_debug(False)
+        carrier, keys = Carrier(), Keys()
+        asha = await self.market.meets("Asha", keys, transport=carrier)
+        await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
+        lakshmi = await asha.registers("Lakshmi Devi")
+        gate = asyncio.Event()
+        carrier.next = gate.wait
+        for _ in range(10):
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(asha.client.sync(), 0.05)
+        await asyncio.wait_for(asha.weighs(lakshmi, "20"), 10)
+        gate.set()
+        self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
+        await asha.client.shut_down()
+
+        silent = Keys(keys.key)
+        silent.load = asyncio.Event().wait
+        for _ in range(10):
+            with self.assertRaises((asyncio.TimeoutError, FieldError.Refused)):
+                await asyncio.wait_for(FieldClient.open(ClientConfig(data_dir=str(asha.folder)), silent), 0.05)
+        asha.client = await self.opens_soon(asha.folder, keys)
+        self.assertEqual((await asha.totals()).gross_g, 20_000)
+        await asha.client.shut_down()
+
+    async def opens_soon(self, folder, keys=None):
+        """A client, once nobody else has the folder."""
+        for _ in range(100):
+            try:
+                return await FieldClient.open(ClientConfig(data_dir=str(folder)), keys)
+            except FieldError.Refused:
+                await asyncio.sleep(0.1)
+        self.fail("the folder is never let go")
+
+    async def test_shutting_down_ends_what_waits_for_the_network(self):
+        asyncio.get_running_loop().set_debug(False)
+        carrier = Carrier()
+        asha = await self.market.meets("Asha", transport=carrier)
+        gate, asked = asyncio.Event(), asyncio.Event()
+        carrier.sent = 1
+
+        async def hang():
+            asked.set()
+            await gate.wait()
+
+        carrier.next = hang
+        enrolling = asyncio.ensure_future(asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "phone"))
+        await asked.wait()
+        closing = asyncio.ensure_future(asha.client.shut_down())
+        await asyncio.wait_for(closing, 10)
+        gate.set()
+        await enrolling
+        self.assertEqual(carrier.sent, 2, "the enrolment, and no sync after it")
+        again = await self.opens_soon(asha.folder)
+        self.assertIsNotNone(await again.session())
+        await again.shut_down()
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")

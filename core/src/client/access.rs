@@ -168,7 +168,7 @@ impl FieldClient {
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
         let grant = self.reference().grants.first().map(|grant| grant.grant);
         let now = self.environment.clock.now();
-        let is_drained = self.store.write(|db| {
+        let is_drained = self.write(&[Topic::Deliveries, Topic::Inbox], |db| {
             for (id, _, draft) in drafts::all(db)? {
                 outbox::add_draft(db, draft.user, grant, id, &draft, now)?;
                 drafts::remove(db, id)?;

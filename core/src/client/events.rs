@@ -3,9 +3,10 @@
 //! Owns a number for each topic. There is no queue: events say what to read again, not what happened, so whoever listens slowly or gives up
 //! loses nothing.
 
-use std::future::poll_fn;
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::FieldClient;
 use crate::records::Kind;
@@ -67,42 +68,36 @@ struct State {
     sequence: u64,
     progress: Option<Progress>,
     has_ended: bool,
-    waiting: Vec<Waker>,
+    /// By a number for each wait, so that one that is given up takes itself out.
+    waiting: BTreeMap<u64, Waker>,
+    waits: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
         // Whoever has heard nothing yet reads everything.
         let changed = [1; Topic::ALL.len()];
-        Self(Mutex::new(State { changed, sequence: 1, progress: None, has_ended: false, waiting: Vec::new() }))
+        let waiting = BTreeMap::new();
+        Self(Mutex::new(State { changed, sequence: 1, progress: None, has_ended: false, waiting, waits: 0 }))
     }
 }
 
 impl Events {
     /// Waits until something is newer than `after`, 0 for whoever has heard nothing; `None` once the client is gone. Giving up the wait
     /// costs nothing.
-    pub async fn next(&self, after: u64) -> Option<Event> {
-        poll_fn(|context| {
-            let mut state = self.state();
-            if state.has_ended {
-                return Poll::Ready(None);
-            }
-            if state.sequence <= after {
-                if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                    state.waiting.push(context.waker().clone());
-                }
-                return Poll::Pending;
-            }
-            let newer = Topic::ALL.into_iter().zip(state.changed).filter(|(_, changed)| *changed > after);
-            let topics = newer.map(|(topic, _)| topic).collect();
-            Poll::Ready(Some(Event { sequence: state.sequence, topics, progress: state.progress }))
-        })
-        .await
+    pub fn next(&self, after: u64) -> impl Future<Output = Option<Event>> {
+        let mut state = self.state();
+        state.waits += 1;
+        Wait { events: self, after, number: state.waits }
     }
 
     /// Nobody waits any longer, nor will.
     pub fn end(&self) {
         self.change(|state| state.has_ended = true);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().has_ended
     }
 
     pub(super) fn changed(&self, topics: &[Topic]) {
@@ -126,11 +121,42 @@ impl Events {
         change(&mut state);
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One wait for something newer.
+struct Wait<'a> {
+    events: &'a Events,
+    after: u64,
+    number: u64,
+}
+
+impl Future for Wait<'_> {
+    type Output = Option<Event>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        let (mut state, after) = (self.events.state(), self.after);
+        if state.has_ended {
+            return Poll::Ready(None);
+        }
+        if state.sequence <= after {
+            state.waiting.insert(self.number, context.waker().clone());
+            return Poll::Pending;
+        }
+        let newer = Topic::ALL.into_iter().zip(state.changed).filter(|(_, changed)| *changed > after);
+        let topics = newer.map(|(topic, _)| topic).collect();
+        Poll::Ready(Some(Event { sequence: state.sequence, topics, progress: state.progress }))
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.events.state().waiting.remove(&self.number);
     }
 }
 
@@ -177,14 +203,33 @@ mod tests {
         assert_eq!(next(0), Some((1, Topic::ALL.to_vec())));
         assert_eq!(next(1), Some((0, Vec::new())));
         assert_eq!(next(1), Some((0, Vec::new())), "given up and begun again");
+        assert!(events.state().waiting.is_empty(), "who gave up is forgotten");
         events.changed(&[Topic::Sync]);
         events.changed(&[Topic::Loads, Topic::Sync]);
-        assert_eq!(count(), 1, "by the first change, and no more until somebody waits again");
+        assert_eq!(count(), 0, "nobody waits");
         assert_eq!(next(1), Some((3, vec![Topic::Loads, Topic::Sync])));
         assert_eq!(next(2), Some((3, vec![Topic::Loads, Topic::Sync])));
         assert_eq!(next(3), Some((0, Vec::new())));
         events.end();
-        assert_eq!(count(), 2);
         assert_eq!(next(0), None);
+    }
+
+    #[test]
+    fn who_waits_is_woken_once_by_each_change_until_the_end() {
+        let (events, woken) = (Events::default(), Arc::new(Woken::default()));
+        let (waker, count) = (Arc::clone(&woken).into(), || woken.0.load(Ordering::Relaxed));
+        let mut context = Context::from_waker(&waker);
+        let mut wait = pin!(events.next(1));
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        assert!(wait.as_mut().poll(&mut context).is_pending(), "polled again without need");
+        events.changed(&[Topic::Sync]);
+        events.changed(&[Topic::Loads]);
+        assert_eq!(count(), 1, "by the first change, and no more until somebody waits again");
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+        let mut last = pin!(events.next(3));
+        assert!(last.as_mut().poll(&mut context).is_pending());
+        events.end();
+        assert_eq!(count(), 2);
+        assert_eq!(last.as_mut().poll(&mut context), Poll::Ready(None));
     }
 }

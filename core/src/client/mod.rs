@@ -18,6 +18,7 @@ mod sync;
 mod today;
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -158,8 +159,8 @@ impl FieldClient {
     /// Opens the store in a folder of the app's own, and makes it if there is none.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Store`] if the file is damaged or of a
-    /// newer version; [`Error::Internal`] if the folder cannot be used.
+    /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Invalid`] if it cannot be used;
+    /// [`Error::Store`] if the file is damaged, of a newer version, or encrypted, or the disk is full.
     pub fn open(data_dir: &Path, environment: Environment) -> Result<Self, Error> {
         Self::open_with(data_dir, None, environment)
     }
@@ -173,8 +174,10 @@ impl FieldClient {
     }
 
     fn open_with(data_dir: &Path, keys: Option<&dyn KeyStore>, environment: Environment) -> Result<Self, Error> {
-        let unusable =
-            |error: std::io::Error| Error::Internal { reason: format!("the data folder cannot be used: {error}") };
+        let unusable = |error: std::io::Error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => crate::store::Error::Full.into(),
+            _ => Error::invalid("data_dir", format!("the folder cannot be used: {error}")),
+        };
         std::fs::create_dir_all(data_dir).map_err(unusable)?;
         let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {
@@ -254,11 +257,12 @@ impl FieldClient {
     }
 
     fn refresh_identity(&self) -> Result<(), Error> {
-        let fresh = self.store.read(|db| {
+        // Held while it is read: whoever reads later must not be overwritten by whoever read earlier.
+        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        *identity = self.store.read(|db| {
             let installation = installation::load(db)?.map(Arc::new);
             Ok::<_, crate::store::Error>(Identity { installation, reference: Arc::new(Reference::load(db)?) })
         })?;
-        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 

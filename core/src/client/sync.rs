@@ -314,7 +314,7 @@ impl FieldClient {
 
     fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         loop {
-            if self.cancellations.load(Ordering::Acquire) != run.begun_at {
+            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.begun_at {
                 return Ok((SyncOutcome::Cancelled, None));
             }
             if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
@@ -332,7 +332,9 @@ impl FieldClient {
                 }
                 handled => handled?,
             }
-            let (now, is_news) = (run.done + exchange.progress, exchange.progress.read > before.read);
+            let now = run.done + exchange.progress;
+            // Verdicts change records, drafts and the inbox as much as what was read.
+            let is_news = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
             self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
             (run.on_progress)(&now);
         }

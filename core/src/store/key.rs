@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use rusqlite::{Connection, OptionalExtension};
@@ -44,6 +45,9 @@ pub(crate) struct StoreKey([u8; KEY_BYTES]);
 impl StoreKey {
     /// The key that `keys` keeps for a file; a new one if there is no file yet. The caller sees to it that nobody else makes the file meanwhile.
     pub(crate) fn of(file: &Path, keys: &dyn KeyStore, environment: &Environment) -> Result<Self, Error> {
+        // One after another: two new stores that are wrongly given one key store get one key, instead of one losing its own.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         if !can_encrypt()? {
             return Err(Error::NoEncryption);
         }
@@ -148,8 +152,6 @@ fn is_plain(file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::super::{PHONE, Store};
     use super::*;
 

@@ -120,7 +120,7 @@ impl Store {
     /// Opens a file, makes it if there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], or what SQLite reports.
+    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], [`Error::WrongKey`] if it is encrypted, or what SQLite reports.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         Self::open_with(path, None, migrations, OpenFlags::default())
     }
@@ -128,7 +128,7 @@ impl Store {
     /// The same for a file that is encrypted with a key, all of it, from its first byte.
     ///
     /// # Errors
-    /// Those of [`Self::open`]; [`Error::WrongKey`]; [`Error::NoEncryption`] without the feature `encryption`.
+    /// Those of [`Self::open`].
     pub(crate) fn open_encrypted(path: &Path, key: StoreKey, migrations: &[Migration]) -> Result<Self, Error> {
         Self::open_with(path, Some(key), migrations, OpenFlags::default())
     }

@@ -3,11 +3,13 @@ package org.farmtally.field.tests
 import java.io.File
 import java.io.RandomAccessFile
 import java.time.Instant
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
@@ -16,7 +18,10 @@ import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.coroutines.yield
+import org.farmtally.field.BagType
 import org.farmtally.field.Basis
 import org.farmtally.field.Choice
 import org.farmtally.field.ClientConfig
@@ -29,6 +34,7 @@ import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
 import org.farmtally.field.Grams
 import org.farmtally.field.InboxKind
+import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LoadId
 import org.farmtally.field.StartDraft
@@ -107,8 +113,8 @@ class MarketDayTest {
         assertNotNull(session.syncedAt)
         val reference = asha.client.reference()
         assertEquals(listOf("TOMATO"), reference.commodities)
-        val bagTypes = reference.bagTypes.map { Triple(it.number.toInt(), it.name, it.tareG) }
-        assertEquals(listOf(Triple(0, "crate", Grams(1_500)), Triple(1, "sack", Grams(250))), bagTypes)
+        val crate = BagType("TOMATO", 0u, "crate", Grams(1_500))
+        assertEquals(listOf(crate, BagType("TOMATO", 1u, "sack", Grams(250))), reference.bagTypes)
         val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { it to Grams(9_000_000) }
         assertEquals(lorries, reference.lorries.map { it.lorry to it.payloadG })
     }
@@ -250,6 +256,7 @@ class MarketDayTest {
         server.stop()
         val offline = asha.client.sync()
         assertEquals(SyncOutcome.OFFLINE to 0uL, offline.outcome to offline.logged)
+        assertEquals(SyncOutcome.NOT_DUE, asha.client.sync(inBackground = true).outcome)
         assertEquals(3uL, waiting())
         assertEquals(before.syncedAt, asha.client.syncStatus().syncedAt)
         assertNotEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
@@ -570,11 +577,12 @@ class MarketDayTest {
             "UpdateNeeded incompatible_version" to { answered(426) },
             "Unavailable offline" to { carrier.isBroken = true; enrols() },
             "Refused locked" to { lost.client.today("KOLAR") },
-            "Locked wrong_key" to { opens("new", Keys(ByteArray(31))) },
-            "Locked key_unavailable" to { opens("new", Keys(isBroken = true)) },
+            "KeyNeeded wrong_key" to { opens("new", Keys(ByteArray(31))) },
+            "KeyNeeded key_unavailable" to { opens("new", Keys(isBroken = true)) },
             "UpdateNeeded storage_too_new" to { opens("newer") },
             "StorageDamaged storage_corrupt" to { opens("damaged") },
-            "Internal internal" to { opens("file") },
+            "Invalid invalid_input" to { opens("file") },
+            "Internal internal" to { asha.client.probePanic() },
             "Refused not_allowed" to { FieldClient.open(ClientConfig(asha.folder)) },
         )
         for ((expected, call) in calls) assertEquals(expected, named(refused<FieldException> { call() }))
@@ -591,7 +599,7 @@ class MarketDayTest {
         is FieldException.Confirm -> error.code
         is FieldException.Stale -> error.code
         is FieldException.Refused -> error.code
-        is FieldException.Locked -> error.code
+        is FieldException.KeyNeeded -> error.code
         is FieldException.NotFound -> error.code
         is FieldException.SignIn -> error.code
         is FieldException.Unavailable -> error.code
@@ -635,9 +643,9 @@ class MarketDayTest {
 
         suspend fun opens(keys: Keys?) = FieldClient.open(ClientConfig(asha.folder), keys)
         val wrong = listOf(Keys(ByteArray(32)), Keys(ByteArray(31)), Keys(), null)
-        for (keys in wrong) assertEquals("wrong_key", refused<FieldException.Locked> { opens(keys) }.code)
+        for (keys in wrong) assertEquals("wrong_key", refused<FieldException.KeyNeeded> { opens(keys) }.code)
         val broken = Keys(asha.keys.key, isBroken = true)
-        assertEquals("key_unavailable", refused<FieldException.Locked> { opens(broken) }.code)
+        assertEquals("key_unavailable", refused<FieldException.KeyNeeded> { opens(broken) }.code)
         asha.client = opens(asha.keys)
         assertEquals(Grams(20_000), asha.totals().grossG)
         assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
@@ -659,23 +667,91 @@ class MarketDayTest {
         val carrier = Carrier()
         val asha = market.meets("Asha", carrier)
         asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
-        // A bundle each, which is more than goes into two requests.
-        repeat(20) {
+        // A bundle each, which is more than goes into three requests.
+        repeat(30) {
             asha.registers("Farmer $it")
             asha.client.parcelFrames()
         }
         carrier.next = { asha.client.cancelSync() }
         val cancelled = asha.client.sync()
         assertEquals(SyncOutcome.CANCELLED, cancelled.outcome)
-        assertTrue(cancelled.logged in 1uL..39uL, "$cancelled")
+        assertTrue(cancelled.logged in 1uL..59uL, "$cancelled")
+
+        carrier.next = {}
+        val slice = asha.client.sync(inBackground = true, budgetMs = 0uL)
+        assertEquals(SyncOutcome.PARTIAL, slice.outcome)
+        assertTrue(slice.logged > 0uL, "$slice")
 
         val seen = mutableListOf<SyncProgress?>()
         carrier.next = { seen += checkNotNull(asha.client.nextEvent(0uL)).progress }
         carrier.sent = 0
         val report = asha.client.sync()
-        assertEquals(SyncOutcome.COMPLETE to 40uL, report.outcome to cancelled.logged + report.logged)
+        val logged = cancelled.logged + slice.logged + report.logged
+        assertEquals(SyncOutcome.COMPLETE to 60uL, report.outcome to logged)
         assertTrue(seen.filterNotNull().any { it.done in 1uL..<it.total }, "$seen")
         assertNull(checkNotNull(asha.client.nextEvent(0uL)).progress)
+    }
+
+    @Test
+    fun `what is given up holds nothing`() = story {
+        val carrier = Carrier()
+        val asha = market.meets("Asha", carrier)
+        asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
+        val lakshmi = asha.registers("Lakshmi Devi")
+        val gate = CompletableDeferred<Unit>()
+        carrier.next = { gate.await() }
+        repeat(10) { assertNull(withTimeoutOrNull(50) { asha.client.sync() }) }
+        withTimeout(10_000) { asha.weighs(lakshmi, "20") }
+        gate.complete(Unit)
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+        asha.client.shutDown()
+
+        val silent = object : KeyStore {
+            override suspend fun load(): ByteArray? = awaitCancellation()
+            override suspend fun save(key: ByteArray) = Unit
+        }
+        repeat(10) {
+            try {
+                assertNull(withTimeoutOrNull(50) { FieldClient.open(ClientConfig(asha.folder), silent) })
+            } catch (_: FieldException.Refused) {
+                // The one before has not let go yet.
+            }
+        }
+        asha.client = opensSoon(asha)
+        assertEquals(Grams(20_000), asha.totals().grossG)
+    }
+
+    /** A client, once nobody else has the folder. */
+    private suspend fun opensSoon(phone: Person): FieldClient {
+        repeat(100) {
+            try {
+                return FieldClient.open(ClientConfig(phone.folder), phone.keys)
+            } catch (_: FieldException.Refused) {
+                delay(100)
+            }
+        }
+        fail("the folder is never let go")
+    }
+
+    @Test
+    fun `shutting down ends what waits for the network`() = story {
+        val carrier = Carrier()
+        val asha = market.meets("Asha", carrier)
+        val (asked, gate) = listOf(CompletableDeferred<Unit>(), CompletableDeferred())
+        carrier.sent = 1
+        carrier.next = {
+            asked.complete(Unit)
+            gate.await()
+        }
+        val code = market.code("Asha", "clerk")
+        val enrolling = async { asha.client.enrol(server.url, code, "test phone") }
+        asked.await()
+        withTimeout(10_000) { asha.client.shutDown() }
+        gate.complete(Unit)
+        enrolling.await()
+        assertEquals(2, carrier.sent, "the enrolment, and no sync after it")
+        asha.client = opensSoon(asha)
+        assertNotNull(asha.client.session())
     }
 
     @Test

@@ -6,6 +6,7 @@
 package org.farmtally.field
 
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.distinctUntilChanged
 import kotlinx.coroutines.flow.flow
 
@@ -41,13 +42,12 @@ fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncSt
 
 private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
     var after = 0uL
-    try {
-        while (true) {
-            val event = nextEvent(after) ?: break
-            after = event.sequence
-            if (event.topics.any(topics::contains)) emit(read())
-        }
-    } catch (_: FieldException.ShutDown) {
-        // Between an event and its reading the client was shut down.
+    while (true) {
+        val event = nextEvent(after) ?: break
+        after = event.sequence
+        if (event.topics.any(topics::contains)) emit(read())
     }
+}.catch {
+    // Between an event and its reading the client may have been shut down.
+    if (it !is FieldException.ShutDown) throw it
 }.distinctUntilChanged()
