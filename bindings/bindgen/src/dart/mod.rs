@@ -119,9 +119,12 @@ impl Module<'_> {
         for it in self.ci.enum_definitions() {
             text += &self.enumeration(it);
         }
-        for (name, builtin) in self.plain_custom_types() {
+        for (name, builtin) in self.custom_types() {
             let definition = self.ci.get_custom_type_definition(name);
-            text += &self.custom_class(name, builtin, definition.and_then(|it| it.docstring()));
+            text += &match self.config.custom_types.get(name) {
+                Some(custom) => self.custom_functions(name, builtin, custom),
+                None => self.custom_class(name, builtin, definition.and_then(|it| it.docstring())),
+            };
         }
         for function in self.ci.function_definitions() {
             text += &self.top_level(function);
@@ -149,14 +152,11 @@ impl Module<'_> {
         text + "library;\n\n" + &imports.join("\n") + "\n"
     }
 
-    /// Custom types that become extension types.
-    fn plain_custom_types(&self) -> Vec<(&str, &Type)> {
+    fn custom_types(&self) -> Vec<(&str, &Type)> {
         self.ci
             .iter_local_types()
             .filter_map(|ty| match ty {
-                Type::Custom { name, builtin, .. } if !self.config.custom_types.contains_key(name) => {
-                    Some((name.as_str(), builtin.as_ref()))
-                }
+                Type::Custom { name, builtin, .. } => Some((name.as_str(), builtin.as_ref())),
                 _ => None,
             })
             .collect()

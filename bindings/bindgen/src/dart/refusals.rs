@@ -99,7 +99,9 @@ impl Module<'_> {
         top.extend(ci.object_definitions().iter().map(|it| (self.class(it.name()), it.name())));
         top.extend(ci.callback_interface_definitions().iter().map(|it| (self.class(it.name()), it.name())));
         top.extend(ci.record_definitions().iter().map(|it| (self.class(it.name()), it.name())));
-        top.extend(self.plain_custom_types().iter().map(|(name, _)| (names::class(name), *name)));
+        let custom_types = self.custom_types().into_iter().map(|(name, _)| name);
+        let plain = custom_types.filter(|name| !self.config.custom_types.contains_key(*name));
+        top.extend(plain.map(|name| (names::class(name), name)));
         for it in ci.enum_definitions() {
             top.push((self.class(it.name()), it.name()));
             if self.is_dart_enum(it) {
