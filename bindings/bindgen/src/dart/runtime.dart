@@ -84,9 +84,27 @@ T _call<T>(T Function(_Status) call, [_Read<Exception>? readError]) {
   status.error.capacity = 0;
   status.error.len = 0;
   status.error.data = _ffi.nullptr;
-  final result = call(_status);
+  final result = _handOver(() => call(_status));
   if (status.code != 0) throw _failure(status, readError);
   return result;
+}
+
+// How to free what was lowered for a call that is not made yet.
+final List<void Function()> _lowered = [];
+
+// Lowers values and hands them to Rust, whose they are then. If one is refused, those before it are freed.
+T _handOver<T>(T Function() body) {
+  final start = _lowered.length;
+  try {
+    return body();
+  } catch (_) {
+    for (final free in _lowered.sublist(start)) {
+      free();
+    }
+    rethrow;
+  } finally {
+    _lowered.length = start;
+  }
 }
 
 Exception _failure(_RustCallStatus status, _Read<Exception>? readError) {
@@ -109,11 +127,17 @@ _RustBuffer _taken(_RustBuffer buffer) => _ffi.Struct.create<_RustBuffer>()
 
 // --- buffers ---------------------------------------------------------------------------------------------------------
 
-_RustBuffer _lowerBytes(Uint8List bytes) {
+_RustBuffer _copied(Uint8List bytes) {
   if (bytes.isEmpty) return _ffi.Struct.create<_RustBuffer>();
   final buffer = _call((status) => _rustbufferAlloc(bytes.length, status));
   buffer.data.asTypedList(bytes.length).setAll(0, bytes);
   buffer.len = bytes.length;
+  return buffer;
+}
+
+_RustBuffer _lowerBytes(Uint8List bytes) {
+  final buffer = _copied(bytes);
+  _lowered.add(() => _freeBuffer(buffer));
   return buffer;
 }
 
@@ -152,7 +176,7 @@ T _lift<T>(_RustBuffer buffer, _Read<T> read) {
 
 // Lends bytes for one call.
 R _lend<R>(Uint8List bytes, R Function(_ForeignBytes) use) {
-  final buffer = _lowerBytes(bytes);
+  final buffer = _copied(bytes);
   try {
     return use(
       _ffi.Struct.create<_ForeignBytes>()
@@ -413,7 +437,9 @@ final class _Handle {
   int clone() {
     final value = _value;
     if (value == null) throw StateError('$_type was disposed of');
-    return _call((status) => _clone(value, status));
+    final clone = _call((status) => _clone(value, status));
+    _lowered.add(() => _call((status) => _free(clone, status)));
+    return clone;
   }
 
   void dispose() {
@@ -459,7 +485,7 @@ Future<T> _callAsync<F, T>(
   _Read<Exception>? readError,
 ]) async {
   if (token != null && token._isCancelled) throw const CallCancelled();
-  final future = start();
+  final future = _handOver(start);
   void cancel() => functions.cancel(future);
   token?._calls.add(cancel);
   try {
@@ -488,6 +514,12 @@ int _lastForeign = 0;
 int _addForeign(Object object) {
   final handle = _foreignBase + 2 * ++_lastForeign + 1;
   _foreign[handle] = object;
+  return handle;
+}
+
+int _lowerForeign(Object object) {
+  final handle = _addForeign(object);
+  _lowered.add(() => _freeForeign(handle));
   return handle;
 }
 
@@ -524,6 +556,8 @@ void _fail(_RustCallStatus status, int code, _RustBuffer error) {
   status.code = code;
   status.error = error;
 }
+
+void _failUnexpected(_RustCallStatus status, Object error) => _fail(status, 2, _copied(_convert.utf8.encode('$error')));
 
 // --- loading ---------------------------------------------------------------------------------------------------------
 
