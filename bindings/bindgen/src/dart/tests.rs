@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use uniffi_bindgen::interface::ComponentInterface;
+use uniffi_meta::{EnumMetadata, EnumShape, Metadata, NamespaceMetadata, create_metadata_groups, group_metadata};
 
-use super::Module;
 use super::config::Config;
+use super::{Module, text_errors};
 
 /// What is generated for an interface definition, or all refusals.
 fn dart(udl: &str) -> String {
@@ -130,6 +131,29 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
         let found = refusal(udl);
         assert!(found.starts_with(&format!("{item}: ")) && found.contains(reason), "{udl}\n{found}");
     }
+}
+
+#[test]
+fn a_flat_error_is_one_of_its_own_crate_only() {
+    let crates = ["flat", "rich"].map(|name| NamespaceMetadata { crate_name: name.into(), name: name.into() });
+    let error = |module_path: &str, flat| {
+        Metadata::Enum(EnumMetadata {
+            module_path: module_path.into(),
+            name: "Error".into(),
+            orig_name: None,
+            shape: EnumShape::Error { flat },
+            remote: false,
+            variants: Vec::new(),
+            discr_type: None,
+            non_exhaustive: false,
+            docstring: None,
+        })
+    };
+    let items: Vec<Metadata> = crates.into_iter().map(Metadata::Namespace).collect();
+    let mut metadata = create_metadata_groups(&items);
+    group_metadata(&mut metadata, vec![error("flat::errors", true), error("rich", false)]).unwrap();
+    let found = text_errors(&metadata);
+    assert_eq!((found["flat"].len(), found["rich"].len()), (1, 0));
 }
 
 #[test]
