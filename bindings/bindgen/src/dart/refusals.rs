@@ -105,8 +105,8 @@ impl Module<'_> {
         for it in ci.enum_definitions() {
             top.push((self.class(it.name()), it.name()));
             if self.is_dart_enum(it) {
-                let values = it.variants().iter().map(|it| (names::enum_value(it.name()), it.name()));
-                let methods = it.methods().iter().map(|it| (names::member(it.name()), it.name()));
+                let values = it.variants().iter().map(|it| (names::enum_member(it.name()), it.name()));
+                let methods = it.methods().iter().map(|it| (names::enum_member(it.name()), it.name()));
                 refusals.collisions(&format!("{}.", it.name()), values.chain(methods));
             } else {
                 let variants = it.variants().iter().map(Variant::name);
@@ -119,6 +119,10 @@ impl Module<'_> {
             let constructors = constructors.map(|it| (names::member(it.name()), it.name()));
             let methods = object.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
             refusals.collisions(&format!("{}.", object.name()), constructors.chain(methods));
+        }
+        for interface in ci.callback_interface_definitions() {
+            let methods = interface.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
+            refusals.collisions(&format!("{}.", interface.name()), methods);
         }
         for record in ci.record_definitions() {
             let fields = record.fields().iter().enumerate();

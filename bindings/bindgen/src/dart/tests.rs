@@ -106,6 +106,7 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "the token that cancels",
         ),
         ("namespace sample {}; dictionary Pair { u32 a_b; u32 aB; };", "Pair.aB", "as is `a_b`"),
+        ("namespace sample {}; callback interface Source { void a_b(); void aB(); };", "Source.aB", "as is `a_b`"),
         ("namespace sample {}; enum Kind { \"a_b\", \"AB\", \"aB\" };", "Kind.aB", "as is `a_b`"),
         (
             "namespace sample {}; [Enum] interface Form { Round(u32 a); }; dictionary FormRound { u32 a; };",

@@ -93,7 +93,7 @@ int _lower${class}({class} v) {{
         let mut text = String::new();
         let mut entries = String::new();
         for (_, method) in methods {
-            let name = format!("_call${class}{}", names::upper(method.name()));
+            let name = format!("_call${class}${}", names::upper(method.name()));
             let (native_types, parameters, values) = self.listener_parameters(method);
             entries +=
                 &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));

@@ -80,7 +80,7 @@ Source _lift$Source(int handle) {
   return object;
 }
 
-Future<void> _call$SourceNext(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
+Future<void> _call$Source$Next(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
   final result = _ffi.Struct.create<_ResultBuffer>();
   try {
     try {
@@ -95,11 +95,11 @@ Future<void> _call$SourceNext(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Nat
   complete.asFunction<void Function(int, _ResultBuffer)>()(data, result);
 }
 
-void _call$SourceNote(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
+void _call$Source$Note(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
 
 final void _table$Source = _registerTrait(_uniffi_sample_fn_init_callback_vtable_source, [
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNext),
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNote),
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$Source$Next),
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_call$Source$Note),
 ]);
 
 /// Something with a name.
