@@ -147,11 +147,30 @@ void _freeBuffer(_RustBuffer buffer) {
 
 Uint8List _view(_RustBuffer buffer) => buffer.len == 0 ? Uint8List(0) : buffer.data.asTypedList(buffer.len);
 
-_RustBuffer _lowerString(String value) => _lowerBytes(_convert.utf8.encode(value));
+// Half of a surrogate pair has no form in UTF-8, and Dart's encoder would put U+FFFD for it.
+Uint8List _encoded(String text) {
+  for (var i = 0; i < text.length; i++) {
+    final unit = text.codeUnitAt(i);
+    if (unit & 0xf800 != 0xd800) continue;
+    final isPair = unit < 0xdc00 && i + 1 < text.length && text.codeUnitAt(i + 1) & 0xfc00 == 0xdc00;
+    if (!isPair) throw ArgumentError('the text has half of a surrogate pair at $i');
+    i++;
+  }
+  return _convert.utf8.encode(text);
+}
+
+// Dart's decoder drops a U+FEFF at the start.
+String _decoded(Uint8List bytes) {
+  final text = _convert.utf8.decode(bytes);
+  final isMarked = bytes.length >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf;
+  return isMarked ? '\ufeff$text' : text;
+}
+
+_RustBuffer _lowerString(String value) => _lowerBytes(_encoded(value));
 
 String _liftString(_RustBuffer buffer) {
   try {
-    return _convert.utf8.decode(_view(buffer));
+    return _decoded(_view(buffer));
   } finally {
     _freeBuffer(buffer);
   }
@@ -323,14 +342,15 @@ void _writeBytes(_Writer w, Uint8List v) {
 
 String _readString(_Reader r) {
   final length = _readI32(r);
-  return _convert.utf8.decode(Uint8List.sublistView(r._bytes, r._advance(length), r._at));
+  return _decoded(Uint8List.sublistView(r._bytes, r._advance(length), r._at));
 }
 
-void _writeString(_Writer w, String v) => _writeBytes(w, _convert.utf8.encode(v));
+void _writeString(_Writer w, String v) => _writeBytes(w, _encoded(v));
 
-// Seconds carry the sign, as on the Rust side: the last second before 1970 has no form there. Dart keeps microseconds.
+// Seconds carry the sign, as on the Rust side: the last second before 1970 has no form there. Dart keeps microseconds, and
+// 100 million days before and after 1970.
 DateTime _readTimestamp(_Reader r) {
-  final seconds = _readI64(r);
+  final seconds = _inRange(_readI64(r), -8640000000000, 8640000000000);
   final micros = _readU32(r) ~/ 1000;
   return DateTime.fromMicrosecondsSinceEpoch(seconds * 1000000 + (seconds < 0 ? -micros : micros), isUtc: true);
 }
