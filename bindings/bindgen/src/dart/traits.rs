@@ -3,7 +3,7 @@
 //! Rust may call from any thread, and only the isolate's own thread may run Dart code. So every method is a listener, which
 //! Rust does not wait for: an asynchronous one answers through the callback it was given, another one answers nothing.
 //! `refusals.rs` has refused what would need an answer at once. Only `clone` answers at once; Rust calls it when it hands
-//! the object back, which happens within a call from Dart.
+//! the object back, which happens within a call from Dart. From another isolate than the object's that call aborts the VM (see `README.md`).
 
 use std::collections::BTreeMap;
 
