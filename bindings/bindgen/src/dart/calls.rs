@@ -234,12 +234,18 @@ impl Module<'_> {
         callables
     }
 
-    /// Methods of a record or enum: `this` crosses by value.
-    pub(super) fn value_members(&self, ty: &Type, methods: &[Method], traits: &UniffiTraitMethods) -> String {
+    /// Methods of a record or enum, named by `name`: `this` crosses by value.
+    pub(super) fn value_members(
+        &self,
+        ty: &Type,
+        methods: &[Method],
+        name: fn(&str) -> String,
+        traits: &UniffiTraitMethods,
+    ) -> String {
         let mut text = String::new();
         let this = self.lower(ty, "this");
         for method in methods {
-            text += &self.function(&names::member(method.name()), method, Some(&this), "  ");
+            text += &self.function(&name(method.name()), method, Some(&this), "  ");
         }
         if let Some(method) = traits.display_fmt.as_ref().or(traits.debug_fmt.as_ref()) {
             text += &format!("\n  @override\n  String toString() => {};\n", self.call(method, Some(&this), &[], ""));

@@ -49,7 +49,35 @@ fn custom_type(name: &str, toml: &toml::Value) -> Result<CustomType> {
         Some(text) => Ok(text.to_owned()),
         None => bail!("[bindings.dart.custom_types.{name}]: `{key}` is missing"),
     };
+    let expression = |key: &str| {
+        let text = text(key)?;
+        if !text.contains("{}") {
+            bail!("[bindings.dart.custom_types.{name}]: `{key}` has no `{{}}`, where the value goes");
+        }
+        Ok(text)
+    };
     let imports = toml.get("imports").and_then(toml::Value::as_array);
     let imports = imports.into_iter().flatten().filter_map(toml::Value::as_str).map(ToOwned::to_owned).collect();
-    Ok(CustomType { type_name: text("type_name")?, lift: text("lift")?, lower: text("lower")?, imports })
+    Ok(CustomType { type_name: text("type_name")?, lift: expression("lift")?, lower: expression("lower")?, imports })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_without_its_value_is_refused() {
+        let section = "[bindings.dart.custom_types.Money]\ntype_name = 'Money'\n";
+        for (rest, refused) in [
+            ("lift = 'Money.zero'\nlower = '{}.cents'", Some("lift")),
+            ("lift = 'Money({})'\nlower = '0'", Some("lower")),
+            ("lift = 'Money({} ~/ 100, {} % 100)'\nlower = '{}.cents'", None),
+        ] {
+            let result = Config::parse(&toml::from_str(&format!("{section}{rest}")).unwrap());
+            let error = result.err().map(|error| error.to_string());
+            let expected = refused
+                .map(|key| format!("[bindings.dart.custom_types.Money]: `{key}` has no `{{}}`, where the value goes"));
+            assert_eq!(error, expected);
+        }
+    }
 }

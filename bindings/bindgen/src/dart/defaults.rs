@@ -111,7 +111,7 @@ impl Module<'_> {
         };
         if self.is_dart_enum(definition) {
             let class = self.class(definition.name());
-            Default::constant(format!("{class}.{}", names::enum_value(variant)))
+            Default::constant(format!("{class}.{}", names::enum_member(variant)))
         } else if definition.variants().iter().any(|it| it.name() == variant && !it.has_fields()) {
             Default::constant(format!("const {}()", self.variant_class(definition, variant)))
         } else {

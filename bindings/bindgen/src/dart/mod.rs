@@ -26,14 +26,14 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use uniffi_bindgen::interface::{ComponentInterface, Type};
 use uniffi_bindgen::{BindgenLoader, BindgenPaths, Component, GlobalConfig};
-use uniffi_meta::{EnumShape, Metadata, MetadataGroup};
+use uniffi_meta::{EnumShape, Metadata, MetadataGroupMap};
 
 use config::Config;
 
@@ -61,7 +61,7 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
     let loader = BindgenLoader::new(paths, global_config);
     let source = options.source.as_str().as_ref();
     let metadata = loader.load_metadata(source)?;
-    let text_errors: BTreeSet<String> = metadata.values().flat_map(text_errors).collect();
+    let mut text_errors = text_errors(&metadata);
     let library = loader.library_name(source).map(ToOwned::to_owned);
     let cis = loader.load_cis(metadata)?;
     let mut components = loader.load_components(cis, |_, toml| Config::parse(&toml))?;
@@ -72,23 +72,21 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
             continue;
         }
         ci.derive_ffi_funcs()?;
-        let text = Module { ci: &ci, config, text_errors: text_errors.clone(), library: library.clone() }.render()?;
+        let text_errors = text_errors.remove(ci.crate_name()).unwrap_or_default();
+        let text = Module { ci: &ci, config, text_errors, library: library.clone() }.render()?;
         let path = Path::new(&options.out_dir).join(format!("{}.dart", ci.namespace()));
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
 
-/// The errors of which only the text crosses.
-fn text_errors(group: &MetadataGroup) -> Vec<String> {
-    group
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            Metadata::Enum(it) if it.shape == (EnumShape::Error { flat: true }) => Some(it.name.clone()),
-            _ => None,
-        })
-        .collect()
+/// The errors of which only the text crosses, crate by crate.
+fn text_errors(metadata: &MetadataGroupMap) -> BTreeMap<String, BTreeSet<String>> {
+    let text_error = |item: &Metadata| match item {
+        Metadata::Enum(it) if it.shape == (EnumShape::Error { flat: true }) => Some(it.name.clone()),
+        _ => None,
+    };
+    metadata.iter().map(|(name, group)| (name.clone(), group.items.iter().filter_map(text_error).collect())).collect()
 }
 
 /// One crate's interface on its way to Dart.
@@ -119,9 +117,12 @@ impl Module<'_> {
         for it in self.ci.enum_definitions() {
             text += &self.enumeration(it);
         }
-        for (name, builtin) in self.plain_custom_types() {
+        for (name, builtin) in self.custom_types() {
             let definition = self.ci.get_custom_type_definition(name);
-            text += &self.custom_class(name, builtin, definition.and_then(|it| it.docstring()));
+            text += &match self.config.custom_types.get(name) {
+                Some(custom) => self.custom_functions(name, builtin, custom),
+                None => self.custom_class(name, builtin, definition.and_then(|it| it.docstring())),
+            };
         }
         for function in self.ci.function_definitions() {
             text += &self.top_level(function);
@@ -149,14 +150,11 @@ impl Module<'_> {
         text + "library;\n\n" + &imports.join("\n") + "\n"
     }
 
-    /// Custom types that become extension types.
-    fn plain_custom_types(&self) -> Vec<(&str, &Type)> {
+    fn custom_types(&self) -> Vec<(&str, &Type)> {
         self.ci
             .iter_local_types()
             .filter_map(|ty| match ty {
-                Type::Custom { name, builtin, .. } if !self.config.custom_types.contains_key(name) => {
-                    Some((name.as_str(), builtin.as_ref()))
-                }
+                Type::Custom { name, builtin, .. } => Some((name.as_str(), builtin.as_ref())),
                 _ => None,
             })
             .collect()

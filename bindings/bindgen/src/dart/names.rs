@@ -16,7 +16,7 @@ const RESERVED_WORDS: &str = "as assert await bool break case catch class const 
 const RESERVED_MEMBERS: &str = "compareTo dispose hashCode noSuchMethod runtimeType toString";
 
 /// What every Dart enum has already.
-const RESERVED_VALUES: &str = "index values";
+const RESERVED_IN_ENUMS: &str = "index values";
 
 /// Types that generated code uses by these names.
 const RESERVED_TYPES: &str = "ArgumentError BigInt ByteData CallCancelled CancelToken Comparable Completer DateTime Duration Exception \
@@ -37,9 +37,9 @@ pub(super) fn member(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS])
 }
 
-/// A value of a Dart enum.
-pub(super) fn enum_value(name: &str) -> String {
-    escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS, RESERVED_VALUES])
+/// A value or method of a Dart enum.
+pub(super) fn enum_member(name: &str) -> String {
+    escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS, RESERVED_IN_ENUMS])
 }
 
 /// A class.
@@ -100,7 +100,7 @@ mod tests {
         }
         assert_eq!(value("override"), "override_");
         assert_eq!(member("hash_code"), "hashCode_");
-        assert_eq!(enum_value("Index"), "index_");
+        assert_eq!(enum_member("Index"), "index_");
         assert_eq!(class("Duration"), "Duration_");
         assert_eq!(exception("FieldError"), "FieldException");
         assert_eq!(exception("Error"), "Error");

@@ -99,12 +99,14 @@ impl Module<'_> {
         top.extend(ci.object_definitions().iter().map(|it| (self.class(it.name()), it.name())));
         top.extend(ci.callback_interface_definitions().iter().map(|it| (self.class(it.name()), it.name())));
         top.extend(ci.record_definitions().iter().map(|it| (self.class(it.name()), it.name())));
-        top.extend(self.plain_custom_types().iter().map(|(name, _)| (names::class(name), *name)));
+        let custom_types = self.custom_types().into_iter().map(|(name, _)| name);
+        let plain = custom_types.filter(|name| !self.config.custom_types.contains_key(*name));
+        top.extend(plain.map(|name| (names::class(name), name)));
         for it in ci.enum_definitions() {
             top.push((self.class(it.name()), it.name()));
             if self.is_dart_enum(it) {
-                let values = it.variants().iter().map(|it| (names::enum_value(it.name()), it.name()));
-                let methods = it.methods().iter().map(|it| (names::member(it.name()), it.name()));
+                let values = it.variants().iter().map(|it| (names::enum_member(it.name()), it.name()));
+                let methods = it.methods().iter().map(|it| (names::enum_member(it.name()), it.name()));
                 refusals.collisions(&format!("{}.", it.name()), values.chain(methods));
             } else {
                 let variants = it.variants().iter().map(Variant::name);
@@ -117,6 +119,10 @@ impl Module<'_> {
             let constructors = constructors.map(|it| (names::member(it.name()), it.name()));
             let methods = object.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
             refusals.collisions(&format!("{}.", object.name()), constructors.chain(methods));
+        }
+        for interface in ci.callback_interface_definitions() {
+            let methods = interface.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
+            refusals.collisions(&format!("{}.", interface.name()), methods);
         }
         for record in ci.record_definitions() {
             let fields = record.fields().iter().enumerate();

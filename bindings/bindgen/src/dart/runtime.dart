@@ -84,9 +84,27 @@ T _call<T>(T Function(_Status) call, [_Read<Exception>? readError]) {
   status.error.capacity = 0;
   status.error.len = 0;
   status.error.data = _ffi.nullptr;
-  final result = call(_status);
+  final result = _handOver(() => call(_status));
   if (status.code != 0) throw _failure(status, readError);
   return result;
+}
+
+// How to free what was lowered for a call that is not made yet.
+final List<void Function()> _lowered = [];
+
+// Lowers values and hands them to Rust, whose they are then. If one is refused, those before it are freed.
+T _handOver<T>(T Function() body) {
+  final start = _lowered.length;
+  try {
+    return body();
+  } catch (_) {
+    for (final free in _lowered.sublist(start)) {
+      free();
+    }
+    rethrow;
+  } finally {
+    _lowered.length = start;
+  }
 }
 
 Exception _failure(_RustCallStatus status, _Read<Exception>? readError) {
@@ -109,11 +127,17 @@ _RustBuffer _taken(_RustBuffer buffer) => _ffi.Struct.create<_RustBuffer>()
 
 // --- buffers ---------------------------------------------------------------------------------------------------------
 
-_RustBuffer _lowerBytes(Uint8List bytes) {
+_RustBuffer _copied(Uint8List bytes) {
   if (bytes.isEmpty) return _ffi.Struct.create<_RustBuffer>();
   final buffer = _call((status) => _rustbufferAlloc(bytes.length, status));
   buffer.data.asTypedList(bytes.length).setAll(0, bytes);
   buffer.len = bytes.length;
+  return buffer;
+}
+
+_RustBuffer _lowerBytes(Uint8List bytes) {
+  final buffer = _copied(bytes);
+  _lowered.add(() => _freeBuffer(buffer));
   return buffer;
 }
 
@@ -123,11 +147,30 @@ void _freeBuffer(_RustBuffer buffer) {
 
 Uint8List _view(_RustBuffer buffer) => buffer.len == 0 ? Uint8List(0) : buffer.data.asTypedList(buffer.len);
 
-_RustBuffer _lowerString(String value) => _lowerBytes(_convert.utf8.encode(value));
+// Half of a surrogate pair has no form in UTF-8, and Dart's encoder would put U+FFFD for it.
+Uint8List _encoded(String text) {
+  for (var i = 0; i < text.length; i++) {
+    final unit = text.codeUnitAt(i);
+    if (unit & 0xf800 != 0xd800) continue;
+    final isPair = unit < 0xdc00 && i + 1 < text.length && text.codeUnitAt(i + 1) & 0xfc00 == 0xdc00;
+    if (!isPair) throw ArgumentError('the text has half of a surrogate pair at $i');
+    i++;
+  }
+  return _convert.utf8.encode(text);
+}
+
+// Dart's decoder drops a U+FEFF at the start.
+String _decoded(Uint8List bytes) {
+  final text = _convert.utf8.decode(bytes);
+  final isMarked = bytes.length >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf;
+  return isMarked ? '\ufeff$text' : text;
+}
+
+_RustBuffer _lowerString(String value) => _lowerBytes(_encoded(value));
 
 String _liftString(_RustBuffer buffer) {
   try {
-    return _convert.utf8.decode(_view(buffer));
+    return _decoded(_view(buffer));
   } finally {
     _freeBuffer(buffer);
   }
@@ -152,7 +195,7 @@ T _lift<T>(_RustBuffer buffer, _Read<T> read) {
 
 // Lends bytes for one call.
 R _lend<R>(Uint8List bytes, R Function(_ForeignBytes) use) {
-  final buffer = _lowerBytes(bytes);
+  final buffer = _copied(bytes);
   try {
     return use(
       _ffi.Struct.create<_ForeignBytes>()
@@ -299,14 +342,15 @@ void _writeBytes(_Writer w, Uint8List v) {
 
 String _readString(_Reader r) {
   final length = _readI32(r);
-  return _convert.utf8.decode(Uint8List.sublistView(r._bytes, r._advance(length), r._at));
+  return _decoded(Uint8List.sublistView(r._bytes, r._advance(length), r._at));
 }
 
-void _writeString(_Writer w, String v) => _writeBytes(w, _convert.utf8.encode(v));
+void _writeString(_Writer w, String v) => _writeBytes(w, _encoded(v));
 
-// Seconds carry the sign, as on the Rust side: the last second before 1970 has no form there. Dart keeps microseconds.
+// Seconds carry the sign, as on the Rust side: the last second before 1970 has no form there. Dart keeps microseconds, and
+// 100 million days before and after 1970.
 DateTime _readTimestamp(_Reader r) {
-  final seconds = _readI64(r);
+  final seconds = _inRange(_readI64(r), -8640000000000, 8640000000000);
   final micros = _readU32(r) ~/ 1000;
   return DateTime.fromMicrosecondsSinceEpoch(seconds * 1000000 + (seconds < 0 ? -micros : micros), isUtc: true);
 }
@@ -413,7 +457,9 @@ final class _Handle {
   int clone() {
     final value = _value;
     if (value == null) throw StateError('$_type was disposed of');
-    return _call((status) => _clone(value, status));
+    final clone = _call((status) => _clone(value, status));
+    _lowered.add(() => _call((status) => _free(clone, status)));
+    return clone;
   }
 
   void dispose() {
@@ -459,7 +505,7 @@ Future<T> _callAsync<F, T>(
   _Read<Exception>? readError,
 ]) async {
   if (token != null && token._isCancelled) throw const CallCancelled();
-  final future = start();
+  final future = _handOver(start);
   void cancel() => functions.cancel(future);
   token?._calls.add(cancel);
   try {
@@ -488,6 +534,12 @@ int _lastForeign = 0;
 int _addForeign(Object object) {
   final handle = _foreignBase + 2 * ++_lastForeign + 1;
   _foreign[handle] = object;
+  return handle;
+}
+
+int _lowerForeign(Object object) {
+  final handle = _addForeign(object);
+  _lowered.add(() => _freeForeign(handle));
   return handle;
 }
 
@@ -524,6 +576,8 @@ void _fail(_RustCallStatus status, int code, _RustBuffer error) {
   status.code = code;
   status.error = error;
 }
+
+void _failUnexpected(_RustCallStatus status, Object error) => _fail(status, 2, _copied(_convert.utf8.encode('$error')));
 
 // --- loading ---------------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use uniffi_bindgen::interface::ComponentInterface;
+use uniffi_bindgen::interface::{ComponentInterface, DefaultValue, Literal, Type};
+use uniffi_meta::{EnumMetadata, EnumShape, Metadata, NamespaceMetadata, create_metadata_groups, group_metadata};
 
-use super::Module;
 use super::config::Config;
+use super::{Module, text_errors};
 
 /// What is generated for an interface definition, or all refusals.
 fn dart(udl: &str) -> String {
@@ -92,11 +93,6 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "Other",
             "comes from another crate",
         ),
-        (
-            "namespace sample { void f(optional u64 it = 18446744073709551615); };",
-            "f, argument it",
-            "does not fit into a Dart int",
-        ),
         ("namespace sample { void do_it(); void doIt(); };", "do_it", "is called `doIt` in Dart, as is `doIt`"),
         ("namespace sample { void f(u32 a_b, u32 aB); };", "f, argument aB", "is called `aB` in Dart, as is `a_b`"),
         (
@@ -105,6 +101,7 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "the token that cancels",
         ),
         ("namespace sample {}; dictionary Pair { u32 a_b; u32 aB; };", "Pair.aB", "as is `a_b`"),
+        ("namespace sample {}; callback interface Source { void a_b(); void aB(); };", "Source.aB", "as is `a_b`"),
         ("namespace sample {}; enum Kind { \"a_b\", \"AB\", \"aB\" };", "Kind.aB", "as is `a_b`"),
         (
             "namespace sample {}; [Enum] interface Form { Round(u32 a); }; dictionary FormRound { u32 a; };",
@@ -130,6 +127,49 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
         let found = refusal(udl);
         assert!(found.starts_with(&format!("{item}: ")) && found.contains(reason), "{udl}\n{found}");
     }
+}
+
+#[test]
+fn a_default_that_dart_cannot_write_is_refused() {
+    for (udl, reason) in [
+        ("namespace sample { void f(optional u64 it = 18446744073709551615); };", "does not fit into a Dart int"),
+        (
+            "namespace sample { void f(optional Form it = \"Round\"); }; [Enum] interface Form { Round(u32 a); };",
+            "the variant has fields",
+        ),
+    ] {
+        let found = refusal(udl);
+        assert!(found.starts_with("f, argument it: ") && found.contains(reason), "{udl}\n{found}");
+    }
+    // An interface definition cannot say this one.
+    let ci = ComponentInterface::from_webidl("namespace sample {};", "sample").unwrap();
+    let module = Module { ci: &ci, config: Config::default(), text_errors: BTreeSet::new(), library: None };
+    let some = DefaultValue::Literal(Literal::Some { inner: Box::new(DefaultValue::Default) });
+    let optional = Type::Optional { inner_type: Box::new(Type::Bytes) };
+    assert_eq!(module.default(&some, &optional).refusal, Some("an optional can only have a constant default"));
+}
+
+#[test]
+fn a_flat_error_is_one_of_its_own_crate_only() {
+    let crates = ["flat", "rich"].map(|name| NamespaceMetadata { crate_name: name.into(), name: name.into() });
+    let error = |module_path: &str, flat| {
+        Metadata::Enum(EnumMetadata {
+            module_path: module_path.into(),
+            name: "Error".into(),
+            orig_name: None,
+            shape: EnumShape::Error { flat },
+            remote: false,
+            variants: Vec::new(),
+            discr_type: None,
+            non_exhaustive: false,
+            docstring: None,
+        })
+    };
+    let items: Vec<Metadata> = crates.into_iter().map(Metadata::Namespace).collect();
+    let mut metadata = create_metadata_groups(&items);
+    group_metadata(&mut metadata, vec![error("flat::errors", true), error("rich", false)]).unwrap();
+    let found = text_errors(&metadata);
+    assert_eq!((found["flat"].len(), found["rich"].len()), (1, 0));
 }
 
 #[test]

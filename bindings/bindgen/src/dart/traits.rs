@@ -3,7 +3,7 @@
 //! Rust may call from any thread, and only the isolate's own thread may run Dart code. So every method is a listener, which
 //! Rust does not wait for: an asynchronous one answers through the callback it was given, another one answers nothing.
 //! `refusals.rs` has refused what would need an answer at once. Only `clone` answers at once; Rust calls it when it hands
-//! the object back, which happens within a call from Dart.
+//! the object back, which happens within a call from Dart. From another isolate than the object's that call aborts the VM (see `README.md`).
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl Module<'_> {
             "
 int _lower${class}({class} v) {{
 {lower}  _table${class};
-  return _addForeign(v);
+  return _lowerForeign(v);
 }}
 
 {class} _lift${class}(int handle) {{
@@ -64,7 +64,7 @@ int _lower${class}({class} v) {{
             "
 int _lower${class}({class} v) {{
   _table${class};
-  return _addForeign(v);
+  return _lowerForeign(v);
 }}
 
 {class} _lift${class}(int handle) => _foreignObject<{class}>(handle);
@@ -93,7 +93,7 @@ int _lower${class}({class} v) {{
         let mut text = String::new();
         let mut entries = String::new();
         for (_, method) in methods {
-            let name = format!("_call${class}{}", names::upper(method.name()));
+            let name = format!("_call${class}${}", names::upper(method.name()));
             let (native_types, parameters, values) = self.listener_parameters(method);
             entries +=
                 &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));
@@ -135,28 +135,30 @@ int _lower${class}({class} v) {{
     /// A listener that answers later: exactly once, whatever happens.
     fn answer(&self, name: &str, method: &Method, parameters: &[String], call: &str) -> String {
         let result = future_name(method.return_type().map(FfiType::from).as_ref());
-        let success = method.return_type().map_or_else(
-            || format!("await {call}"),
+        let mut success = method.return_type().map_or_else(
+            || format!("await {call};"),
             |ty| {
                 let lowered = self.lower(ty, "value");
-                format!("final value = await {call};\n    result.value = {lowered}")
+                format!("final value = await {call};\n    result.value = _handOver(() => {lowered});")
             },
         );
-        let failure = method.throws_type().map_or_else(String::new, |ty| {
-            format!(
-                " on {} catch (error) {{\n    _fail(result.status, 1, _lower(error, {}));\n  }}",
+        // An error that cannot be lowered is an unexpected one.
+        if let Some(ty) = method.throws_type() {
+            success = format!(
+                "try {{\n      {}\n    }} on {} catch (error) {{\n      _fail(result.status, 1, _handOver(() => _lower(error, {})));\n    }}",
+                success.replace('\n', "\n  "),
                 self.dart_type(ty),
                 self.writer(ty)
-            )
-        });
+            );
+        }
         format!(
             "
 Future<void> {name}({}) async {{
   final result = _ffi.Struct.create<_Result{result}>();
   try {{
-    {success};
-  }}{failure} catch (error) {{
-    _fail(result.status, 2, _lowerString('$error'));
+    {success}
+  }} catch (error) {{
+    _failUnexpected(result.status, error);
   }}
   complete.asFunction<void Function(int, _Result{result})>()(data, result);
 }}

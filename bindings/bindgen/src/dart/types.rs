@@ -6,6 +6,7 @@
 use uniffi_bindgen::interface::{Enum, FfiType, ObjectImpl, Type};
 
 use super::Module;
+use super::config::CustomType;
 use super::names;
 
 /// The types of an argument or result of a C function, in `dart:ffi` and in Dart.
@@ -108,17 +109,19 @@ impl Module<'_> {
 
     /// A value of a custom type as one of its builtin type.
     fn custom_lower(&self, name: &str, value: &str) -> String {
-        match self.config.custom_types.get(name) {
-            Some(custom) => format!("({})", custom.lower.replace("{}", value)),
-            None => format!("{value}.value"),
+        if self.config.custom_types.contains_key(name) {
+            format!("_lower${}({value})", names::upper(name))
+        } else {
+            format!("{value}.value")
         }
     }
 
     /// A value of a builtin type as one of the custom type.
     pub(super) fn custom_lift(&self, name: &str, value: &str) -> String {
-        match self.config.custom_types.get(name) {
-            Some(custom) => custom.lift.replace("{}", value),
-            None => format!("{}({value})", names::class(name)),
+        if self.config.custom_types.contains_key(name) {
+            format!("_lift${}({value})", names::upper(name))
+        } else {
+            format!("{}({value})", names::class(name))
         }
     }
 
@@ -222,6 +225,15 @@ impl Module<'_> {
             }
             _ => format!("{}(w, {value})", self.writer(ty)),
         }
+    }
+
+    /// The functions of a configured custom type. An expression may name its value more than once, so it gets a parameter.
+    pub(super) fn custom_functions(&self, name: &str, builtin: &Type, custom: &CustomType) -> String {
+        let (CustomType { type_name, lift, lower, .. }, builtin) = (custom, self.dart_type(builtin));
+        let (name, lift, lower) = (names::upper(name), lift.replace("{}", "value"), lower.replace("{}", "value"));
+        format!(
+            "\n{type_name} _lift${name}({builtin} value) => {lift};\n\n{builtin} _lower${name}({type_name} value) => {lower};\n"
+        )
     }
 
     /// The class of a custom type that has no configuration: it costs nothing at run time.

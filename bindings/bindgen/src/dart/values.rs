@@ -92,7 +92,7 @@ impl Module<'_> {
             "\n{}final class {class} {{\n{}{}}}\n\n{class} _read${class}(_Reader r) => {};\n\nvoid _write${class}(_Writer w, {class} v) {{\n{writes}}}\n",
             names::docs(record.docstring(), ""),
             self.fields(&class, &members, has_to_string),
-            self.value_members(&record.as_type(), record.methods(), &traits),
+            self.value_members(&record.as_type(), record.methods(), names::member, &traits),
             self.construct(&class, &members),
         )
     }
@@ -117,9 +117,11 @@ impl Module<'_> {
         let values: Vec<String> = it
             .variants()
             .iter()
-            .map(|variant| format!("{}  {}", names::docs(variant.docstring(), "  "), names::enum_value(variant.name())))
+            .map(|variant| {
+                format!("{}  {}", names::docs(variant.docstring(), "  "), names::enum_member(variant.name()))
+            })
             .collect();
-        let members = self.value_members(&it.as_type(), it.methods(), &it.uniffi_trait_methods());
+        let members = self.value_members(&it.as_type(), it.methods(), names::enum_member, &it.uniffi_trait_methods());
         let end = if members.is_empty() { ",\n".into() } else { format!(";\n{members}") };
         format!(
             "\n{}enum {class} {{\n{}{end}}}\n\n{class} _read${class}(_Reader r) => {class}.values[_readI32(r) - 1];\n
@@ -167,7 +169,7 @@ void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
 \nvoid _write${class}(_Writer w, {class} v) {{\n  switch (v) {{\n{writes}  }}\n}}\n",
             names::docs(it.docstring(), ""),
             if is_error { " implements Exception" } else { "" },
-            self.value_members(&it.as_type(), it.methods(), &traits),
+            self.value_members(&it.as_type(), it.methods(), names::member, &traits),
         )
     }
 

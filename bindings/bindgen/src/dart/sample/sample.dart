@@ -70,7 +70,7 @@ final class _Rust$Source implements Source {
 int _lower$Source(Source v) {
   if (v is _Rust$Source) return v._handle.clone();
   _table$Source;
-  return _addForeign(v);
+  return _lowerForeign(v);
 }
 
 Source _lift$Source(int handle) {
@@ -80,24 +80,26 @@ Source _lift$Source(int handle) {
   return object;
 }
 
-Future<void> _call$SourceNext(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
+Future<void> _call$Source$Next(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
   final result = _ffi.Struct.create<_ResultBuffer>();
   try {
-    final value = await _foreignObject<Source>(handle).next(_lift($a0, _read$Kind));
-    result.value = _lower(value, _write$Thing);
-  } on SampleException catch (error) {
-    _fail(result.status, 1, _lower(error, _write$SampleException));
+    try {
+      final value = await _foreignObject<Source>(handle).next(_lift($a0, _read$Kind));
+      result.value = _handOver(() => _lower(value, _write$Thing));
+    } on SampleException catch (error) {
+      _fail(result.status, 1, _handOver(() => _lower(error, _write$SampleException)));
+    }
   } catch (error) {
-    _fail(result.status, 2, _lowerString('$error'));
+    _failUnexpected(result.status, error);
   }
   complete.asFunction<void Function(int, _ResultBuffer)>()(data, result);
 }
 
-void _call$SourceNote(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
+void _call$Source$Note(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
 
 final void _table$Source = _registerTrait(_uniffi_sample_fn_init_callback_vtable_source, [
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNext),
-  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_call$SourceNote),
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$Source$Next),
+  _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.Void>, _ffi.Pointer<_ffi.Void>)>.listener(_call$Source$Note),
 ]);
 
 /// Something with a name.
