@@ -118,6 +118,8 @@ fn texts_have_at_most_200_characters() {
             };
             assert_eq!(code(registers(&text, "")), expected, "a name of {length}");
             assert_eq!(code(registers("Lakshmi", &text)), expected, "a village of {length}");
+            let found = asha.client.farmers(&"KOLAR".parse().expect("a code"), &text, 1);
+            assert_eq!(code(found), expected, "a search of {length}");
             let opens = OpenLoad {
                 centre: "KOLAR".parse().expect("a code"),
                 commodity: "TOMATO".parse().expect("a code"),

@@ -426,7 +426,12 @@ impl FieldClient {
     pub async fn carry_parcel(&self, path: String) -> Result<(), FieldError> {
         self.call(move |engine| {
             let unusable = |error: std::io::Error| FieldError::invalid("path", error.kind());
-            let file = std::fs::File::open(PathBuf::from(path)).map_err(unusable)?;
+            let path = PathBuf::from(path);
+            // Opening a pipe waits for whoever writes into it.
+            if !path.metadata().map_err(unusable)?.is_file() {
+                return Err(FieldError::invalid("path", "no file"));
+            }
+            let file = std::fs::File::open(path).map_err(unusable)?;
             Ok(engine.core.carry_parcel(std::io::BufReader::new(file))?)
         })
         .await

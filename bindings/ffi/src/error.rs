@@ -137,7 +137,7 @@ impl From<Error> for FieldError {
         let kind = error.code();
         let (code, reason) = (kind.to_string(), error.to_string());
         match error {
-            Error::Invalid { field, .. } | Error::TooLarge { field, .. } => {
+            Error::Invalid { field, reason } | Error::TooLarge { field, reason } => {
                 Self::Invalid { code, reason, field: field.into() }
             }
             Error::Confirm { checks } => {

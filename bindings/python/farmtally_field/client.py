@@ -15,7 +15,7 @@ import time
 import weakref
 
 from .generated import farmtally_ffi
-from .generated.farmtally_ffi import FieldError, KeyStore, KeyStoreError, Topic
+from .generated.farmtally_ffi import FieldError, KeyStore, KeyStoreError, Topic, Transport, TransportError
 
 # How many call the app back: clients whose requests it carries, and key stores while a client opens.
 _callers = 0
@@ -42,7 +42,10 @@ class _Keys(KeyStore):
         self.given_up = asyncio.get_running_loop().create_future()
 
     async def load(self):
-        return await self._answer(self._keys.load())
+        key = await self._answer(self._keys.load())
+        if not isinstance(key, (bytes, bytearray, type(None))):
+            raise KeyStoreError.Failed(f"a key is bytes, not {type(key).__name__}")
+        return key and bytes(key)
 
     async def save(self, key):
         await self._answer(self._keys.save(key))
@@ -53,7 +56,22 @@ class _Keys(KeyStore):
         if not answer.done():
             answer.cancel()
             raise KeyStoreError.Failed("nobody waits for the client any more")
+        if answer.cancelled():
+            raise KeyStoreError.Failed("cancelled")
         return answer.result()
+
+
+class _Transport(Transport):
+    """An app's transport that always answers: the generated code knows no cancelled one."""
+
+    def __init__(self, transport):
+        self._transport = transport
+
+    async def send(self, request):
+        try:
+            return await self._transport.send(request)
+        except asyncio.CancelledError:
+            raise TransportError.Failed("cancelled") from None
 
 
 class FieldClient(farmtally_ffi.FieldClient):
@@ -68,7 +86,7 @@ class FieldClient(farmtally_ffi.FieldClient):
         loop.
         """
         keys = key_store and _Keys(key_store)
-        opening = asyncio.ensure_future(super().open(config, keys, transport))
+        opening = asyncio.ensure_future(super().open(config, keys, transport and _Transport(transport)))
         if keys:
             _is_called()
             opening.add_done_callback(_is_no_longer_called)

@@ -1,5 +1,6 @@
 """The package beside its scenarios: what it exports, how a program ends, and the wheel, in an environment with nothing else."""
 
+import asyncio
 import inspect
 import os
 import shutil
@@ -10,8 +11,8 @@ import unittest
 from pathlib import Path
 
 import farmtally_field
-from farmtally_field import FieldClient
-from market import PACKAGE, Market, Server, examples
+from farmtally_field import ClientConfig, FieldClient, FieldError, Transport
+from market import PACKAGE, Keys, Market, Server, examples
 
 # Whoever tells a loop that a call is done leaves Python only when the interpreter is about to end.
 SLOW_THREADS = """
@@ -55,6 +56,28 @@ class Package(unittest.TestCase):
         for name in farmtally_field.__all__:
             self.assertFalse(name.startswith("_") or name.endswith(("Protocol", "Impl")), name)
             self.assertTrue(hasattr(farmtally_field, name), name)
+
+    def test_app_code_that_is_cancelled_or_wrong_is_an_error(self):
+        class Cancelled(Keys):
+            async def load(self):
+                raise asyncio.CancelledError
+
+        class Cut(Transport):
+            async def send(self, request):
+                raise asyncio.CancelledError
+
+        async def tries():
+            with tempfile.TemporaryDirectory(prefix="farmtally-") as folder:
+                config = ClientConfig(data_dir=folder)
+                for keys in (Cancelled(), Keys("a" * 32)):
+                    with self.assertRaises(FieldError.KeyNeeded) as caught:
+                        await asyncio.wait_for(FieldClient.open(config, keys), 10)
+                    self.assertEqual(caught.exception.code, "key_unavailable")
+                async with await FieldClient.open(config, transport=Cut()) as client:
+                    with self.assertRaises(FieldError.Unavailable):
+                        await asyncio.wait_for(client.enrol("http://127.0.0.1:1", "ABCD-EFGH-IJKL-MNOP", "phone"), 10)
+
+        asyncio.run(tries())
 
     def test_a_program_ends_in_peace_right_after_its_client(self):
         with tempfile.TemporaryDirectory(prefix="farmtally-") as folder:

@@ -114,11 +114,12 @@ impl FieldClient {
     /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::Invalid`] for a text that is longer than any name, [`Error::Store`].
     pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
         let author = self.author()?;
         author.require_centre(centre)?;
-        Ok(self.store.read(|db| rows::farmers(db, &Scope::Centre(centre.clone()), text, limit))?)
+        let text = check_text(text, false).map_err(|wrong| Error::invalid("text", wrong))?;
+        Ok(self.store.read(|db| rows::farmers(db, &Scope::Centre(centre.clone()), &text, limit))?)
     }
 }
 

@@ -126,7 +126,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".part");
     let mut file = File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&aside, path)
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
+    // What is cut is no parcel; if it cannot be removed either, it is only in the way.
+    written.inspect_err(|_| drop(std::fs::remove_file(&aside)))
 }

@@ -178,6 +178,9 @@ impl FieldClient {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => crate::store::Error::Full.into(),
             _ => Error::invalid("data_dir", format!("the folder cannot be used: {error}")),
         };
+        if data_dir.as_os_str().is_empty() {
+            return Err(Error::invalid("data_dir", "must not be empty"));
+        }
         std::fs::create_dir_all(data_dir).map_err(unusable)?;
         let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {

@@ -27,6 +27,12 @@ fn escaped(name: String, reserved: &[&str]) -> String {
     if reserved.iter().any(|words| words.split(' ').any(|word| word == name)) { name + "_" } else { name }
 }
 
+/// Whether Dart reads it as a name: Rust also takes letters of other scripts, and digits behind an underscore that is not kept.
+pub(super) fn is_identifier(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit())
+}
+
 /// A function, or an argument.
 pub(super) fn value(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS])

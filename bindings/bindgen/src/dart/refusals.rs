@@ -19,10 +19,13 @@ impl Refusals {
         self.0.push(format!("{item}: {reason}"));
     }
 
-    /// Two items of a scope may not have one name.
-    fn collisions<'a>(&mut self, scope: &str, names: impl IntoIterator<Item = (String, &'a str)>) {
+    /// The items of a scope have names that Dart can read, and no two of them one.
+    fn names<'a>(&mut self, scope: &str, names: impl IntoIterator<Item = (String, &'a str)>) {
         let mut taken: BTreeMap<String, &str> = BTreeMap::new();
         for (dart, rust) in names {
+            if !names::is_identifier(&dart) {
+                self.add(&format!("{scope}{rust}"), &format!("would be called `{dart}`, which Dart cannot read"));
+            }
             if let Some(other) = taken.insert(dart.clone(), rust) {
                 self.add(&format!("{scope}{rust}"), &format!("is called `{dart}` in Dart, as is `{other}`"));
             }
@@ -107,28 +110,28 @@ impl Module<'_> {
             if self.is_dart_enum(it) {
                 let values = it.variants().iter().map(|it| (names::enum_member(it.name()), it.name()));
                 let methods = it.methods().iter().map(|it| (names::enum_member(it.name()), it.name()));
-                refusals.collisions(&format!("{}.", it.name()), values.chain(methods));
+                refusals.names(&format!("{}.", it.name()), values.chain(methods));
             } else {
                 let variants = it.variants().iter().map(Variant::name);
                 top.extend(variants.map(|variant| (self.variant_class(it, variant), variant)));
             }
         }
-        refusals.collisions("", top);
+        refusals.names("", top);
         for object in ci.object_definitions() {
             let constructors = object.constructors().into_iter().filter(|it| !it.is_primary_constructor());
             let constructors = constructors.map(|it| (names::member(it.name()), it.name()));
             let methods = object.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
-            refusals.collisions(&format!("{}.", object.name()), constructors.chain(methods));
+            refusals.names(&format!("{}.", object.name()), constructors.chain(methods));
         }
         for interface in ci.callback_interface_definitions() {
             let methods = interface.methods().into_iter().map(|it| (names::member(it.name()), it.name()));
-            refusals.collisions(&format!("{}.", interface.name()), methods);
+            refusals.names(&format!("{}.", interface.name()), methods);
         }
         for record in ci.record_definitions() {
             let fields = record.fields().iter().enumerate();
             let fields = fields.map(|(index, it)| (names::field(it.name(), index), it.name()));
             let methods = record.methods().iter().map(|it| (names::member(it.name()), it.name()));
-            refusals.collisions(&format!("{}.", record.name()), fields.chain(methods));
+            refusals.names(&format!("{}.", record.name()), fields.chain(methods));
         }
         self.refuse_variant_names(refusals, ci.enum_definitions());
     }
@@ -139,7 +142,7 @@ impl Module<'_> {
             for variant in it.variants() {
                 let fields = variant.fields().iter().enumerate();
                 let fields = fields.map(|(index, field)| (names::field(field.name(), index), field.name()));
-                refusals.collisions(&format!("{}.{}.", it.name(), variant.name()), fields.chain(methods()));
+                refusals.names(&format!("{}.{}.", it.name(), variant.name()), fields.chain(methods()));
             }
         }
     }
@@ -159,7 +162,7 @@ impl Module<'_> {
         let token = callable.is_async().then(|| ("cancelToken".to_owned(), "the token that cancels"));
         let arguments = callable.arguments();
         let argument_names = arguments.iter().map(|it| (names::value(it.name()), it.name()));
-        refusals.collisions(&format!("{path}, argument "), token.into_iter().chain(argument_names));
+        refusals.names(&format!("{path}, argument "), token.into_iter().chain(argument_names));
         for argument in &arguments {
             let ty = argument.as_type();
             let item = format!("{path}, argument {}", argument.name());

@@ -118,6 +118,8 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "Exception",
             "is called `FieldException` in Dart, as is `FieldError`",
         ),
+        ("namespace sample { void f(u32 _1); };", "f, argument 1", "would be called `1`, which Dart cannot read"),
+        ("namespace sample {}; dictionary Size { u32 _2d; };", "Size.2d", "would be called `2d`"),
         (
             "namespace sample {}; dictionary SampleLibrary { u32 a; };",
             "SampleLibrary",
