@@ -734,7 +734,7 @@ void marketDay(Server server, String library) {
     await asked.future;
     await asha.client.shutDown().timeout(const Duration(seconds: 10));
     gate.complete();
-    await enrolling;
+    await enrolling.timeout(const Duration(seconds: 10));
     expect(carrier.sent, 2, 'the enrolment, and no sync after it');
     asha.client = await _opensSoon(asha, (config) => FieldClient.open(config, keyStore: asha.keys));
     isTrue(await asha.client.session() != null, 'enrolled');

@@ -733,7 +733,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         closing = asyncio.ensure_future(asha.client.shut_down())
         await asyncio.wait_for(closing, 10)
         gate.set()
-        await enrolling
+        await asyncio.wait_for(enrolling, 10)
         self.assertEqual(carrier.sent, 2, "the enrolment, and no sync after it")
         again = await self.opens_soon(asha.folder)
         self.assertIsNotNone(await again.session())

@@ -748,7 +748,7 @@ class MarketDayTest {
         asked.await()
         withTimeout(10_000) { asha.client.shutDown() }
         gate.complete(Unit)
-        enrolling.await()
+        withTimeout(10_000) { enrolling.await() }
         assertEquals(2, carrier.sent, "the enrolment, and no sync after it")
         asha.client = opensSoon(asha)
         assertNotNull(asha.client.session())
