@@ -385,8 +385,8 @@ impl FieldClient {
     }
 
     /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does
-    /// not end the run; cancel_sync does. In the background, where no person asked, it does nothing before a run is due, and begins no request
-    /// after so many milliseconds.
+    /// not end the run; cancel_sync does. In the background, where no person asked, it does nothing before a run is due, and ends with the
+    /// answer by which so many milliseconds are spent.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
         self.call_network(move |engine| {

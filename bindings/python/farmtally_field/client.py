@@ -45,7 +45,7 @@ class _Keys(KeyStore):
         key = await self._answer(self._keys.load())
         if not isinstance(key, (bytes, bytearray, type(None))):
             raise KeyStoreError.Failed(f"a key is bytes, not {type(key).__name__}")
-        return key and bytes(key)
+        return None if key is None else bytes(key)
 
     async def save(self, key):
         await self._answer(self._keys.save(key))
@@ -85,15 +85,17 @@ class FieldClient(farmtally_ffi.FieldClient):
         Key store and transport run in the loop that opens. As long as there is a transport, all clients of the process must be used from that
         loop.
         """
-        keys = key_store and _Keys(key_store)
-        opening = asyncio.ensure_future(super().open(config, keys, transport and _Transport(transport)))
-        if keys:
+        # Asked by `is`: a key store that counts as false must not leave the store in the clear.
+        keys = None if key_store is None else _Keys(key_store)
+        sender = None if transport is None else _Transport(transport)
+        opening = asyncio.ensure_future(super().open(config, keys, sender))
+        if keys is not None:
             _is_called()
             opening.add_done_callback(_is_no_longer_called)
         try:
             client = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            if keys and not keys.given_up.done():
+            if keys is not None and not keys.given_up.done():
                 keys.given_up.set_result(None)
             opening.add_done_callback(_close_unwanted)
             raise
