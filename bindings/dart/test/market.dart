@@ -108,8 +108,8 @@ class Market {
       ]);
 
   /// Somebody with a phone that is not enrolled.
-  Future<Person> meets(String name, {Transport? transport}) async {
-    final folder = '${server.folder.path}/phones/$organisation/$name';
+  Future<Person> meets(String name, {Transport? transport, String? folder}) async {
+    folder ??= '${server.folder.path}/phones/$organisation/$name';
     final keys = Keys();
     final client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: keys, transport: transport);
     final person = Person(folder, keys, client);

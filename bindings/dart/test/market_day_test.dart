@@ -739,6 +739,42 @@ void marketDay(Server server, String library) {
     asha.client = await _opensSoon(asha, (config) => FieldClient.open(config, keyStore: asha.keys));
     isTrue(await asha.client.session() != null, 'enrolled');
   });
+
+  scenario('a full disk refuses and loses nothing', (market) async {
+    final disk = Platform.environment['FARMTALLY_SMALL_DISK'];
+    if (disk == null) skip('FARMTALLY_SMALL_DISK names no filesystem that may be filled');
+    final photos = File('$disk/photos');
+    Future<void> fill() => thrown<FileSystemException>(() {
+          final file = photos.openSync(mode: FileMode.write);
+          try {
+            while (true) {
+              file.writeFromSync(Uint8List(4096));
+            }
+          } finally {
+            file.closeSync();
+          }
+        });
+    final asha = await market.meets('Asha', folder: '$disk/phone');
+    await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
+    var draft = await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
+    await fill();
+    const bag = [DeliveryEdit.addBag(weight: '20')];
+    final full = await thrown<FieldStorageFull>(() async {
+      while (true) {
+        draft = await asha.client.editDraft(draft.basis, bag);
+      }
+    });
+    expect(full.code, 'storage_full');
+    expect((await asha.client.today('KOLAR')).drafts, [draft]);
+    await asha.client.shutDown();
+    await fill();
+    expect((await thrown<FieldStorageFull>(asha.restarts)).code, 'storage_full');
+    photos.deleteSync();
+    await asha.restarts();
+    final recorded = await asha.client.recordDelivery((await asha.client.editDraft(draft.basis, bag)).basis);
+    expect((await asha.client.sync()).outcome, SyncOutcome.complete);
+    expect((await asha.totals()).grossG, Grams(20000 * recorded.bags.length));
+  });
 }
 
 /// A key store that never answers.

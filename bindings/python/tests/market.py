@@ -114,9 +114,9 @@ class Market:
         where = [argument for centre in centres or ["KOLAR"] for argument in ("--centre", centre)]
         return self.server.run("enrol-code", "--org", self.organisation, "--user", name, "--role", role, *where)
 
-    async def meets(self, name, key_store=None, transport=None):
+    async def meets(self, name, key_store=None, transport=None, folder=None):
         """Somebody with a phone that is not enrolled."""
-        folder = self.server.path / "phones" / self.organisation / name
+        folder = folder or self.server.path / "phones" / self.organisation / name
         person = Person(folder, await FieldClient.open(ClientConfig(data_dir=str(folder)), key_store, transport))
         self.people.append(person)
         return person

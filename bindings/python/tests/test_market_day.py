@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import re
 import sqlite3
 import subprocess
@@ -738,6 +739,37 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         again = await self.opens_soon(asha.folder)
         self.assertIsNotNone(await again.session())
         await again.shut_down()
+
+    async def test_a_full_disk_refuses_and_loses_nothing(self):
+        if "FARMTALLY_SMALL_DISK" not in os.environ:
+            self.skipTest("FARMTALLY_SMALL_DISK names no filesystem that may be filled")
+        disk = Path(os.environ["FARMTALLY_SMALL_DISK"])
+        photos = disk / "photos"
+
+        def fill():
+            with photos.open("wb", buffering=0) as file, self.assertRaises(OSError):
+                while True:
+                    file.write(bytes(4_096))
+
+        asha = await self.market.meets("Asha", folder=disk / "phone")
+        await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
+        draft = await asha.begins(await asha.registers("Lakshmi Devi"), "20")
+        fill()
+        bag = [DeliveryEdit.ADD_BAG("20")]
+        with self.assertRaises(FieldError.StorageFull) as caught:
+            while True:
+                draft = await asha.client.edit_draft(draft.basis, bag)
+        self.assertEqual(caught.exception.code, "storage_full")
+        self.assertEqual((await asha.client.today("KOLAR")).drafts, [draft])
+        await asha.client.shut_down()
+        fill()
+        await self.refused(FieldError.StorageFull, asha.restarts(), code="storage_full")
+        photos.unlink()
+        await asha.restarts()
+        draft = await asha.client.edit_draft(draft.basis, bag)
+        recorded = await asha.client.record_delivery(draft.basis)
+        self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
+        self.assertEqual((await asha.totals()).gross_g, 20_000 * len(recorded.bags))
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")

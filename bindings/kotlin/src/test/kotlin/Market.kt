@@ -103,8 +103,11 @@ class Market(private val server: Server) : AutoCloseable {
     }
 
     /** Somebody with a phone that is not enrolled. */
-    suspend fun meets(name: String, transport: Transport? = null): Person {
-        val folder = server.folder.resolve("phones/$organisation/$name").path
+    suspend fun meets(
+        name: String,
+        transport: Transport? = null,
+        folder: String = server.folder.resolve("phones/$organisation/$name").path,
+    ): Person {
         val keys = Keys()
         return Person(folder, keys, FieldClient.open(ClientConfig(folder), keys, transport)).also { people += it }
     }

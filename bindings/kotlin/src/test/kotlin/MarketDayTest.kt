@@ -1,6 +1,7 @@
 package org.farmtally.field.tests
 
 import java.io.File
+import java.io.IOException
 import java.io.RandomAccessFile
 import java.time.Instant
 import kotlinx.coroutines.CompletableDeferred
@@ -57,8 +58,10 @@ import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.fail
 
 /** The scenarios of bindings/scenarios.md, in its order. */
@@ -752,6 +755,34 @@ class MarketDayTest {
         assertEquals(2, carrier.sent, "the enrolment, and no sync after it")
         asha.client = opensSoon(asha)
         assertNotNull(asha.client.session())
+    }
+
+    @Test
+    fun `a full disk refuses and loses nothing`() = story {
+        val disk: String? = System.getenv("FARMTALLY_SMALL_DISK")
+        assumeTrue(disk != null, "FARMTALLY_SMALL_DISK names no filesystem that may be filled")
+        val photos = File("$disk/photos")
+        fun fill() = photos.outputStream().use { file ->
+            assertThrows<IOException> { while (true) file.write(ByteArray(4_096)) }
+        }
+        val asha = market.meets("Asha", folder = "$disk/phone")
+        asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
+        var draft = asha.begins(asha.registers("Lakshmi Devi"), "20")
+        fill()
+        val bag = listOf(DeliveryEdit.AddBag("20"))
+        val full = refused<FieldException.StorageFull> {
+            while (true) draft = asha.client.editDraft(draft.basis, bag)
+        }
+        assertEquals("storage_full", full.code)
+        assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
+        asha.client.shutDown()
+        fill()
+        assertEquals("storage_full", refused<FieldException.StorageFull> { asha.restarts() }.code)
+        photos.delete()
+        asha.restarts()
+        val recorded = asha.client.recordDelivery(asha.client.editDraft(draft.basis, bag).basis)
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+        assertEquals(Grams(20_000L * recorded.bags.size), asha.totals().grossG)
     }
 
     @Test
