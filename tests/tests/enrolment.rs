@@ -132,6 +132,23 @@ fn an_unknown_code_is_refused_and_the_phone_may_try_another() {
 }
 
 #[test]
+fn an_address_that_is_none_is_refused_before_anything_is_sent() {
+    let mut market = Market::open(10);
+    let asha = market.meets("Asha");
+    let code = market.code("Asha", "clerk", "KOLAR");
+    let wrong = [
+        ["", "sync.example.org", "https://", "http://:80", "ftp://sync.example.org", "https://sync example.org"],
+        ["https://sync.example.org:99999", "https://a:b@sync.example.org", "https://sync.example.org?a", "https://x/#b", "/", "https:"],
+    ];
+    for address in wrong.as_flattened() {
+        let error = asha.client.enrol(&asha.network, address, &code, "test phone").expect_err(address);
+        assert!(matches!(error, Error::Invalid { field: "server_url", .. }), "{address}: {error:?}");
+    }
+    let typed = format!(" {}/ ", ADDRESS.to_uppercase());
+    asha.client.enrol(&asha.network, &typed, &code, "test phone").expect("enrolled");
+}
+
+#[test]
 fn a_code_may_be_typed_in_lower_case_with_blanks() {
     let mut market = Market::open(7);
     let asha = market.meets("Asha");

@@ -287,7 +287,7 @@ impl Draft {
                 let before = self.bags.len();
                 self.bags.retain(|bag| bag.number != *number);
                 if self.bags.len() == before {
-                    return Err(Error::invalid("number", format!("no bag has the label {number}")));
+                    return Err(Error::invalid("bag_id", format!("no bag has the label {number}")));
                 }
             }
             DraftEdit::AddReading(reading) => self.readings.push(*reading),

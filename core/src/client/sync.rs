@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use ed25519_dalek::SigningKey;
+use url::Url;
 
 use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
@@ -133,7 +134,7 @@ impl FieldClient {
     /// An attempt whose answer was lost may be repeated with the same code.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for an address that is none, and for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled; [`Error::Unavailable`].
     pub fn enrol(
         &self,
         transport: &dyn Transport,
@@ -145,24 +146,21 @@ impl FieldClient {
         if self.identity().installation.is_some() {
             return Err(Error::not_allowed(already));
         }
-        let server_url = server_url.trim().trim_end_matches('/');
-        if !server_url.starts_with("https://") && !server_url.starts_with("http://") {
-            return Err(Error::invalid("server_url", "begins with https://"));
-        }
+        let server_url = check_address(server_url)?;
         // One spelling: the same code typed otherwise must find the key of the earlier attempt.
         let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
         let code = check_text(&code.to_ascii_uppercase(), true).map_err(|wrong| Error::invalid("code", wrong))?;
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
-        let request = enrol_request(server_url, &EnrolRequest::new(&code, &key, &model))?;
+        let request = enrol_request(&server_url, &EnrolRequest::new(&code, &key, &model))?;
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         self.store.write(|db| {
             if installation::load(db)?.is_some() {
                 return Err(Error::not_allowed(already));
             }
-            Ok(installation::save(db, &key, server_url, &enrolment)?)
+            Ok(installation::save(db, &key, &server_url, &enrolment)?)
         })?;
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
@@ -407,6 +405,21 @@ impl Run<'_> {
         let time_ms = now_ms.saturating_sub(self.started_ms);
         spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
     }
+}
+
+/// The address of a server as requests begin with it: a scheme, a host, perhaps a port and a path, nothing else.
+fn check_address(text: &str) -> Result<String, Error> {
+    let wrong = |reason: &dyn std::fmt::Display| {
+        Error::invalid("server_url", format!("no address, such as https://sync.example.org: {reason}"))
+    };
+    let url = Url::parse(text.trim()).map_err(|error| wrong(&error))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(wrong(&"begins with https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(&"has neither a name nor a password, and nothing after ? or #"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn offline(error: &crate::sync::TransportError) -> Error {
