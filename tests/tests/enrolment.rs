@@ -138,7 +138,14 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
     let code = market.code("Asha", "clerk", "KOLAR");
     let wrong = [
         ["", "sync.example.org", "https://", "http://:80", "ftp://sync.example.org", "https://sync example.org"],
-        ["https://sync.example.org:99999", "https://a:b@sync.example.org", "https://sync.example.org?a", "https://x/#b", "/", "https:"],
+        [
+            "https://sync.example.org:99999",
+            "https://a:b@sync.example.org",
+            "https://sync.example.org?a",
+            "https://x/#b",
+            "/",
+            "https:",
+        ],
     ];
     for address in wrong.as_flattened() {
         let error = asha.client.enrol(&asha.network, address, &code, "test phone").expect_err(address);
