@@ -77,7 +77,7 @@ impl Outcome {
         let [first, _] = phones;
         let (mut conflicts, mut reviews) = (Vec::new(), Vec::new());
         for item in first.client.inbox()? {
-            let records: Vec<String> = item.documents.iter().map(|document| named(first, *document)).collect();
+            let records: Vec<String> = item.records.iter().map(|record| named(first, record.document())).collect();
             match item.kind {
                 InboxKind::Conflict(conflict) => conflicts.push(ConflictLine {
                     record: records.join(", "),

@@ -1,8 +1,9 @@
 //! Who may do what, and what happens to work when that ends: nothing recorded is lost, nothing is refused silently.
 
-use farmtally_core::client::{Access, InboxKind, Lifecycle, SyncOutcome};
+use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::rules::Check;
+use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
 use farmtally_core::{ErrorCode, rules::Role};
 use farmtally_sync_server::storage::HeldEntry;
@@ -250,6 +251,82 @@ fn a_phone_that_never_returns_first_only_records_then_only_hands_in() {
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), Access::Full);
     assert_eq!(asha.client.delivery(delivery.delivery_id).expect("a delivery").lifecycle, Lifecycle::Recorded);
+}
+
+#[test]
+fn a_locked_phone_lists_and_discards_nothing_but_shows_what_is_held() {
+    let mut market = Market::open(41);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    market.server.order(market.organisation, code(&asha), Order::Lost).expect("marked");
+    asha.weighs(farmer, None, &[20_000]);
+    let draft = asha.starts(Some(farmer), None);
+    asha.syncs_wholly();
+    let listed = asha.client.deliveries(&DeliveryFilter::default(), 10).map(|_| ());
+    let calls = [listed, asha.client.drafts().map(|_| ()), asha.client.discard_draft(draft.basis)];
+    for call in calls {
+        assert_eq!(call.expect_err("locked").code(), ErrorCode::Locked);
+    }
+    assert_eq!(held_codes(&asha), ["not_allowed"]);
+}
+
+#[test]
+fn a_second_user_sees_what_was_granted_to_them_and_no_more() {
+    let mut market = Market::open(42);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let loads = [asha.opens("KA07A1111").load.load_id, asha.opens("KA07A2222").load.load_id];
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    ravi.registers("Lakshmi Devi", "Vemagal", "");
+    for person in [&asha, &ravi] {
+        person.syncs_wholly();
+    }
+    asha.moves(delivery, Some(loads[0])).expect("moved");
+    ravi.moves(delivery, Some(loads[1])).expect("moved");
+    let draft = asha.starts(Some(farmer), None);
+    let centres = ["MALUR".parse().expect("a code")];
+    market.server.grant(market.organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
+    for person in [&ravi, &asha] {
+        person.syncs_wholly();
+    }
+    let seen = || {
+        let rows = asha.client.deliveries(&DeliveryFilter::default(), 10).expect("rows");
+        (rows.len(), asha.client.drafts().expect("drafts").len(), asha.inbox().len())
+    };
+    assert_eq!(seen(), (1, 1, 2), "a conflict of loads, and a farmer registered twice");
+    let about: Vec<_> = asha.inbox().into_iter().flat_map(|item| item.records).collect();
+    assert!(about.contains(&RecordRef::Delivery(delivery)) && about.contains(&RecordRef::Farmer(farmer)), "{about:?}");
+
+    let bela = asha.client.users().into_iter().find(|user| user.name == "Bela").expect("a user").user;
+    asha.client.switch_user(bela).expect("handed over");
+    assert_eq!(seen(), (0, 0, 0));
+    for id in [delivery, draft.delivery_id] {
+        assert_eq!(asha.client.delivery(id).expect_err("not hers").code(), ErrorCode::NotFound);
+    }
+}
+
+#[test]
+fn midnight_and_a_lapse_are_told_to_whoever_listens() {
+    let mut market = Market::open(43);
+    let asha = market.hires("Asha", "field_manager");
+    let told = || {
+        asha.client.notice();
+        let event = futures_util::FutureExt::now_or_never(asha.client.events().next(0)).flatten();
+        event.expect("something is there always").sequence
+    };
+    let first = told();
+    assert_eq!(told(), first, "nothing has changed");
+    market.clock.pass(DAY);
+    let second = told();
+    assert!(second > first, "another day");
+    assert_eq!(told(), second);
+    // A lapse at an hour when the day stays the same.
+    market.clock.pass(13 * DAY - 60);
+    let third = told();
+    market.clock.pass(120);
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    assert!(told() > third, "the phone may do less");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Owns the users of a phone, the lapse of a phone that never returns, and what a phone does when it loses access: hand in first, then forget.
 //! Invariants: a lock never stops a sync or an export; nothing is destroyed that the server has not taken.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
@@ -16,7 +17,7 @@ use crate::store::installation::{self, Counters, Installation};
 use crate::store::{drafts, inbox, outbox};
 use crate::sync::Transport;
 use crate::sync::exchange::{challenge, enrolment, rekey_request, wiped_request};
-use crate::units::{Timestamp, UserId};
+use crate::units::{BusinessDate, Timestamp, UserId};
 use crate::{Error, ErrorCode};
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -49,7 +50,26 @@ pub enum Access {
     Locked,
 }
 
+/// What every read depends on beside the records: the day, what the phone may still do, what its user was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Circumstances {
+    date: BusinessDate,
+    access: Access,
+    grant: Option<Grant>,
+}
+
 impl FieldClient {
+    /// Tells whoever listens if it is another day than when last asked, or this phone may do more or less. No clock raises an event: an app
+    /// that listens calls this about once a minute.
+    pub fn notice(&self) {
+        let grant = self.session().and_then(|session| session.grant);
+        let now = Circumstances { date: self.date(), access: self.access(), grant };
+        let before = self.noticed.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
+        if before.is_some_and(|before| before != now) {
+            self.events.changed(&Topic::ALL);
+        }
+    }
+
     /// Everybody who may use this phone, by name.
     pub fn users(&self) -> Vec<PhoneUser> {
         let reference = self.reference();

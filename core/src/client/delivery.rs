@@ -1,5 +1,6 @@
 //! Deliveries: recording, amending, voiding, and what a screen shows of one.
 
+use super::draft::find_draft;
 use super::load::check_load;
 use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current, require_record};
 use crate::Error;
@@ -114,7 +115,7 @@ impl FieldClient {
         let id = DeliveryId::from(basis.document);
         let (today, zone_minutes) = (self.date(), self.environment.clock.zone_minutes());
         self.act(&author, |action| {
-            let (version, draft) = drafts::find(action.db, id)?.ok_or_else(|| not_found("draft"))?;
+            let (version, draft) = find_draft(action.db, &author, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             author.require_centre(&draft.centre)?;
             let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
@@ -282,11 +283,12 @@ impl FieldClient {
     /// One delivery, draft or recorded.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`].
+    /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
-        self.store.read(|db| match drafts::find(db, id)? {
+        let author = self.author()?;
+        self.store.read(|db| match find_draft(db, &author, id)? {
             Some((version, draft)) => Ok(self.draft_view(id, version, &draft)),
-            None => self.delivery_view(db, id, recorded(db, &self.author()?, id)?.1),
+            None => self.delivery_view(db, id, recorded(db, &author, id)?.1),
         })
     }
 
@@ -320,13 +322,14 @@ impl FieldClient {
         })
     }
 
-    /// Recorded deliveries, the newest to arrive here first, with how far each is on its way to the server's log.
+    /// Recorded deliveries of the granted centres, the newest to arrive here first, with how far each is on its way to the server's log.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
+        let filter = DeliveryFilter { within: Some(self.author()?.seasons()), ..filter.clone() };
         Ok(self.store.read(|db| {
-            let rows = rows::deliveries(db, filter, limit)?.into_iter();
+            let rows = rows::deliveries(db, &filter, limit)?.into_iter();
             rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
                 .collect::<Result<_, _>>()
         })?)

@@ -143,6 +143,20 @@ pub enum DraftEdit {
     SetPosition(Position),
 }
 
+/// Whether a draft is this user's own, or of a centre that they may work at.
+fn may_see(author: &Author, draft: &Draft) -> bool {
+    draft.user == author.grant.user || author.grant.centres.contains(&draft.centre)
+}
+
+/// A draft and its version, if this user may see it.
+pub(super) fn find_draft(
+    db: &rusqlite::Connection,
+    author: &Author,
+    id: DeliveryId,
+) -> Result<Option<(u64, Draft)>, Error> {
+    Ok(drafts::find(db, id)?.filter(|(_, draft)| may_see(author, draft)))
+}
+
 impl FieldClient {
     /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
     ///
@@ -186,7 +200,7 @@ impl FieldClient {
         let id = DeliveryId::from(basis.document);
         let now = self.environment.clock.now();
         let (version, draft) = self.write(&[Topic::Deliveries], |db| {
-            let (version, mut draft) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
+            let (version, mut draft) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             for edit in edits {
                 draft.take(&author, edit, now)?;
@@ -201,23 +215,27 @@ impl FieldClient {
     /// Throws a draft away: the only true deletion there is.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`].
+    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is
+    /// locked.
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
+        let author = self.author()?;
         let id = DeliveryId::from(basis.document);
         self.write(&[Topic::Deliveries], |db| {
-            let (version, _) = drafts::find(db, id)?.ok_or_else(|| not_found("draft"))?;
+            let (version, _) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             Ok(drafts::remove(db, id)?)
         })
     }
 
-    /// All drafts on this phone, the oldest first; after a crash this is where weighing goes on.
+    /// The user's own drafts and those of the granted centres, the oldest first; after a crash this is where weighing goes on.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
-        let drafts = self.store.read(drafts::all)?;
-        Ok(drafts.into_iter().map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
+        let author = self.author()?;
+        let drafts = self.store.read(drafts::all)?.into_iter();
+        let seen = drafts.filter(|(_, _, draft)| may_see(&author, draft));
+        Ok(seen.map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
     }
 
     pub(super) fn draft_basis(id: DeliveryId, version: u64) -> Basis {

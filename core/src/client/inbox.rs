@@ -6,20 +6,57 @@ use std::str::FromStr;
 use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
 use crate::records::{self, Change, ChangeHash, Conflict, Kind, Record, merge};
+use crate::scope::Scope;
 use crate::store::outbox::{self, HeldChange};
 use crate::store::rows;
 use crate::store::{decisions, records as stored};
-use crate::units::{DeliveryId, DocumentId, Timestamp, UnitError};
+use crate::units::{DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UnitError};
 
 /// One matter that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
     /// The records it is about.
-    pub documents: Vec<DocumentId>,
+    pub records: Vec<RecordRef>,
     /// What was seen of the first; hand it in with a choice.
     pub basis: Basis,
     /// What kind of matter.
     pub kind: InboxKind,
+}
+
+/// A record as a screen opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordRef {
+    /// A delivery.
+    Delivery(DeliveryId),
+    /// A farmer; contact details stand for theirs.
+    Farmer(FarmerId),
+    /// A load.
+    Load(LoadId),
+    /// What is not on this phone.
+    Elsewhere(DocumentId),
+}
+
+impl RecordRef {
+    /// Its document; for contact details, the farmer's.
+    pub fn document(self) -> DocumentId {
+        match self {
+            Self::Delivery(id) => id.into(),
+            Self::Farmer(id) => id.into(),
+            Self::Load(id) => id.into(),
+            Self::Elsewhere(id) => id,
+        }
+    }
+}
+
+impl From<&Record> for RecordRef {
+    fn from(record: &Record) -> Self {
+        match record {
+            Record::Delivery(it) => Self::Delivery(it.delivery_id),
+            Record::Farmer(it) => Self::Farmer(it.farmer_id),
+            Record::Contact(it) => Self::Farmer(it.farmer_id),
+            Record::Load(it) => Self::Load(it.load_id),
+        }
+    }
 }
 
 /// The kinds of matter.
@@ -110,38 +147,51 @@ impl InboxItem {
 }
 
 impl FieldClient {
-    /// All that waits for a person: held changes first, then what came back, then conflicts, then reviews.
+    /// All that waits for a person: held changes first, then what came back, both of everybody's work on this phone, also while it is locked;
+    /// then conflicts, then reviews, of the granted centres.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn inbox(&self) -> Result<Vec<InboxItem>, Error> {
+        let author = self.author().ok();
+        let may_see = |scope: &Scope| author.as_ref().is_some_and(|author| is_within(&author.grant, scope));
         Ok(self.store.read(|db| {
             let held = outbox::held(db)?;
             let mut items = Vec::new();
             for it in &held {
                 let lane = held.iter().filter(|other| other.document == it.document);
                 let record = with_held(db, it.document, lane)?.map(Box::new);
+                let about = match record.as_deref() {
+                    Some(record) => record.into(),
+                    None => referred(db, it.document)?.1,
+                };
                 let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone(), record };
-                items.push(InboxItem { documents: vec![it.document], basis: seen(db, it.document)?, kind });
+                items.push(InboxItem { records: vec![about], basis: seen(db, it.document)?, kind });
             }
             for it in outbox::all_returned(db)? {
                 let (number, reason, draft, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
                 let kind = InboxKind::Returned { number, reason, draft, returned_at };
-                items.push(InboxItem { documents: vec![it.document], basis: seen(db, it.document)?, kind });
+                let records = vec![referred(db, it.document)?.1];
+                items.push(InboxItem { records, basis: seen(db, it.document)?, kind });
             }
             for document in rows::in_conflict(db)? {
-                let record = stored::load(db, document)?.and_then(|(_, merged)| merged.record);
+                let found = stored::load(db, document)?.filter(|(it, _)| may_see(&it.scope));
+                let Some(record) = found.and_then(|(_, merged)| merged.record) else { continue };
                 let basis = seen(db, document)?;
-                for conflict in record.iter().flat_map(Record::conflicts) {
+                for conflict in record.conflicts() {
                     let kind = InboxKind::Conflict(conflict.clone());
-                    items.push(InboxItem { documents: vec![document], basis, kind });
+                    items.push(InboxItem { records: vec![RecordRef::from(&record)], basis, kind });
                 }
             }
             for review in decisions::reviews(db)? {
                 let Some(first) = review.documents.first() else { continue };
                 let basis = seen(db, *first)?;
-                let kind = InboxKind::Review { code: review.code, raised_at: review.raised_at };
-                items.push(InboxItem { documents: review.documents, basis, kind });
+                let named = review.documents.iter().map(|document| referred(db, *document));
+                let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+                if author.is_some() && scopes.iter().flatten().all(may_see) {
+                    let kind = InboxKind::Review { code: review.code, raised_at: review.raised_at };
+                    items.push(InboxItem { records, basis, kind });
+                }
             }
             Ok::<_, crate::store::Error>(items)
         })?)
@@ -187,6 +237,23 @@ impl FieldClient {
 fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
     let heads = stored::find(db, document)?.map_or_else(Vec::new, |stored| stored.heads);
     Ok(Basis { document, version: records::version(&heads) })
+}
+
+/// Where a record belongs, if it is here, and how a screen opens it.
+fn referred(
+    db: &rusqlite::Connection,
+    document: DocumentId,
+) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
+    let Some(stored) = stored::find(db, document)? else { return Ok((None, RecordRef::Elsewhere(document))) };
+    let about = match stored.kind {
+        Kind::Delivery => RecordRef::Delivery(document.into()),
+        Kind::Farmer => RecordRef::Farmer(document.into()),
+        Kind::Load => RecordRef::Load(document.into()),
+        Kind::Contact => {
+            rows::farmer_of(db, document.into())?.map_or(RecordRef::Elsewhere(document), RecordRef::Farmer)
+        }
+    };
+    Ok((Some(stored.scope), about))
 }
 
 /// A record as it would be if all held changes of it counted.

@@ -17,7 +17,7 @@ mod load;
 mod sync;
 mod today;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -44,9 +44,9 @@ pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
 pub use draft::{Draft, DraftBag, DraftEdit, StartDraft};
 pub use events::{Event, Events, Topic};
 pub use farmer::{FarmerInput, FarmerView};
-pub use inbox::{Choice, InboxItem, InboxKind};
+pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use load::{LoadView, OpenLoad};
-pub use sync::{SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
+pub use sync::{Asked, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
 pub use today::Today;
 
 use listen::Stops;
@@ -94,6 +94,8 @@ pub struct FieldClient {
     listening: Stops,
     /// Whoever waits to hear of changes may outlive the client.
     events: Arc<Events>,
+    /// What reads depend on without a record of it changing, when it was last told.
+    noticed: Mutex<Option<access::Circumstances>>,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -145,6 +147,15 @@ impl Author {
         }
     }
 
+    /// Where this user may see deliveries and loads.
+    fn seasons(&self) -> Vec<Scope> {
+        let of = |centre: &CentreCode| {
+            let season = |it: &crate::decisions::Season| Scope::Season(centre.clone(), it.season.clone());
+            self.reference.seasons.iter().map(season).collect::<Vec<_>>()
+        };
+        self.grant.centres.iter().flat_map(of).collect()
+    }
+
     fn require_centre(&self, centre: &CentreCode) -> Result<(), Error> {
         if self.grant.centres.contains(centre) {
             Ok(())
@@ -183,10 +194,9 @@ impl FieldClient {
         }
         std::fs::create_dir_all(data_dir).map_err(unusable)?;
         let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Error::not_allowed("the data folder is open already"),
-            TryLockError::Error(error) => unusable(error),
-        })?;
+        if !try_lock(&lock).map_err(unusable)? {
+            return Err(Error::not_allowed("the data folder is open already"));
+        }
         let path: PathBuf = data_dir.join(FILE);
         let store = match keys {
             Some(keys) => Store::open_encrypted(&path, StoreKey::of(&path, keys, &environment)?, PHONE)?,
@@ -215,11 +225,13 @@ impl FieldClient {
             pace: Mutex::default(),
             listening: Stops::default(),
             events: Arc::default(),
+            noticed: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,
         };
         client.refresh_identity()?;
+        client.notice();
         Ok(client)
     }
 
@@ -308,6 +320,27 @@ impl FieldClient {
 impl Drop for FieldClient {
     fn drop(&mut self) {
         self.events.end();
+    }
+}
+
+/// Locks a file for as long as it is open; `false` if somebody else has.
+#[cfg(unix)]
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    // What `File::try_lock` does, which before Rust 1.98 always fails on Android.
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -46,12 +46,23 @@ pub struct SyncOptions {
     pub is_manual: bool,
     /// What the run may spend.
     pub budget: SyncBudget,
+    /// When it was asked for, by [`FieldClient::asked`], if it had to wait before it could be called.
+    pub asked: Option<Asked>,
+}
+
+/// When a run of sync was asked for: its time counts from there, and a later cancellation ends it, however long it waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The monotonic clock.
+    at_ms: u64,
+    /// The count of cancellations.
+    cancellations: u64,
 }
 
 /// What one run of sync may spend. It ends after the answer with which one of these is used up; the next run goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncBudget {
-    /// Milliseconds from its beginning.
+    /// Milliseconds from when it was asked for.
     pub time_ms: u64,
     /// Bytes up and down.
     pub bytes: u64,
@@ -119,10 +130,7 @@ pub struct SyncStatus {
 struct Run<'a> {
     transport: &'a dyn Transport,
     on_progress: &'a dyn Fn(&Progress),
-    /// The count of cancellations when it began.
-    begun_at: u64,
-    /// The monotonic clock when it began.
-    started_ms: u64,
+    asked: Asked,
     budget: SyncBudget,
     /// What its earlier rounds did.
     done: Progress,
@@ -192,13 +200,12 @@ impl FieldClient {
         options: &SyncOptions,
         on_progress: &dyn Fn(&Progress),
     ) -> Result<SyncReport, Error> {
-        let begun_at = self.cancellations.load(Ordering::Acquire);
+        let asked = options.asked.unwrap_or_else(|| self.asked());
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let started_ms = self.environment.clock.monotonic_ms();
         if options.is_manual {
             *self.pace() = Pace::default();
         }
-        let next_try_ms = self.pace().wait_ms(started_ms);
+        let next_try_ms = self.pace().wait_ms(self.environment.clock.monotonic_ms());
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
             return Ok(SyncReport {
                 outcome: SyncOutcome::NotDue,
@@ -209,7 +216,7 @@ impl FieldClient {
         }
         let done = Progress::default();
         self.events.progressed(Some(done), &[Topic::Sync]);
-        let mut run = Run { transport, on_progress, begun_at, started_ms, budget: options.budget, done };
+        let mut run = Run { transport, on_progress, asked, budget: options.budget, done };
         let ended = self.sync_rounds(&mut run);
         let how = match &ended {
             Ok((_, how)) => *how,
@@ -222,6 +229,7 @@ impl FieldClient {
         }
         // What came in last is read by now, and when everybody was in step has changed.
         self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
+        self.notice();
         let (outcome, _) = ended?;
         // A document that cannot be read is found where it is shown; the run was complete all the same.
         let mended = if outcome == SyncOutcome::Complete { self.audit().unwrap_or(0) } else { 0 };
@@ -312,7 +320,7 @@ impl FieldClient {
 
     fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         loop {
-            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.begun_at {
+            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.asked.cancellations {
                 return Ok((SyncOutcome::Cancelled, None));
             }
             if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
@@ -364,7 +372,13 @@ impl FieldClient {
         u64::from_le_bytes(self.environment.random())
     }
 
-    /// Ends every sync that has begun, after the answer it waits for.
+    /// Now, for a run that must wait before it can be called.
+    pub fn asked(&self) -> Asked {
+        let cancellations = self.cancellations.load(Ordering::Acquire);
+        Asked { at_ms: self.environment.clock.monotonic_ms(), cancellations }
+    }
+
+    /// Ends every sync that was asked for, after the answer it waits for.
     pub fn cancel_sync(&self) {
         self.cancellations.fetch_add(1, Ordering::AcqRel);
     }
@@ -402,7 +416,7 @@ impl Run<'_> {
     fn has_spent(&self, round: &Progress, now_ms: u64) -> bool {
         let spent = self.done + *round;
         let bytes = spent.bytes_up + spent.bytes_down;
-        let time_ms = now_ms.saturating_sub(self.started_ms);
+        let time_ms = now_ms.saturating_sub(self.asked.at_ms);
         spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
     }
 }

@@ -78,6 +78,8 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
 pub struct DeliveryFilter {
     /// Of this scope.
     pub scope: Option<Scope>,
+    /// Of these scopes, which somebody may see.
+    pub within: Option<Vec<Scope>>,
     /// Of this day.
     pub date: Option<BusinessDate>,
     /// On this load.
@@ -107,6 +109,11 @@ pub fn deliveries(db: &Connection, filter: &DeliveryFilter, limit: u32) -> Resul
             sql.push_str(condition);
             parameters.push(value);
         }
+    }
+    if let Some(within) = &filter.within {
+        // Not by the index on scopes: a page follows the order of arrival, and ends soon.
+        sql = format!("{sql} AND +scope IN ({})", vec!["?"; within.len()].join(", "));
+        parameters.extend(within.iter().map(|scope| scope as &dyn ToSql));
     }
     sql.push_str(" ORDER BY delivery DESC LIMIT ?");
     parameters.push(&limit);
@@ -362,6 +369,15 @@ pub fn contact_of(db: &Connection, farmer: FarmerId) -> Result<Option<ContactId>
     let mut statement =
         db.prepare_cached("SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id DESC LIMIT 1")?;
     Ok(statement.query_row([farmer], |row| row.get(0)).optional()?)
+}
+
+/// Whose details a contact document holds.
+///
+/// # Errors
+/// What SQLite reports.
+pub fn farmer_of(db: &Connection, contact: ContactId) -> Result<Option<FarmerId>, Error> {
+    let mut statement = db.prepare_cached("SELECT farmer_id FROM contacts WHERE contact_id = ?1")?;
+    Ok(statement.query_row([contact], |row| row.get(0)).optional()?)
 }
 
 /// Farmers of a scope with the same words in name and village, or the same telephone number: [`crate::rules::look_alike`] decides among them.

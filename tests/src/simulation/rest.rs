@@ -197,8 +197,10 @@ impl World {
 /// Whether a phone has back what the office sent back.
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
-    let is_it =
-        |item: &InboxItem| matches!(item.kind, InboxKind::Returned { .. }) && item.documents == [fact.document()];
+    let is_it = |item: &InboxItem| {
+        matches!(item.kind, InboxKind::Returned { .. })
+            && item.records.iter().all(|it| it.document() == fact.document())
+    };
     inbox.iter().any(is_it)
 }
 
