@@ -2,13 +2,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use farmtally_core::client::{Basis, Events, FarmerInput, FieldClient as Core, SyncBudget, SyncOptions};
+use farmtally_core::client::{
+    Basis, Event as CoreEvent, Events, FarmerInput, FieldClient as Core, SyncBudget, SyncOptions,
+};
 use farmtally_core::environment::Environment;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -31,6 +33,12 @@ const MAX_THREADS: usize = 8;
 
 /// Calls that wait for the network take few of the threads, so that weighing always finds one.
 static NETWORK_CALLS: Semaphore = Semaphore::const_new(2);
+
+/// Held while an app's key store is asked.
+static KEY_STORES: AsyncMutex<()> = AsyncMutex::const_new(());
+
+/// How often the clock is looked at while somebody waits for an event.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
 
 /// Events follow each other no faster: ten a second are more than anybody sees.
 const EVENT_STEP: Duration = Duration::from_millis(100);
@@ -101,6 +109,27 @@ async fn on_thread<T: Send + 'static>(
     }
 }
 
+/// What is newer than `after`. Looks at the clock while it waits: no clock raises an event.
+async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<CoreEvent> {
+    let mut next = std::pin::pin!(events.next(after));
+    loop {
+        tokio::select! {
+            biased;
+            event = &mut next => return event,
+            () = tokio::time::sleep(CLOCK_STEP) => {
+                let engine = Arc::clone(engine);
+                let look = move || {
+                    if let Some(engine) = engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                        engine.core.notice();
+                    }
+                    Ok(())
+                };
+                drop(on_thread(look).await);
+            }
+        }
+    }
+}
+
 impl FieldClient {
     pub(crate) async fn call<T: Send + 'static>(
         &self,
@@ -143,7 +172,10 @@ impl FieldClient {
         transport: Option<Arc<dyn Transport>>,
     ) -> Result<Arc<Self>, FieldError> {
         let (_awaited, given_up) = watch::channel(());
+        // Core asks one key store after another: whoever waits for that here takes no thread, and may give up.
+        let turn = if key_store.is_some() { Some(KEY_STORES.lock().await) } else { None };
         on_thread(move || {
+            let _turn = turn;
             let data_dir = PathBuf::from(config.data_dir);
             let core = match key_store {
                 Some(keys) => Core::open_encrypted(&data_dir, &AppKeys { keys, given_up }, Environment::system())?,
@@ -160,7 +192,7 @@ impl FieldClient {
     /// Waits until something is newer than `after`, 0 for whoever has heard nothing; none once the client is shut down. There is no queue:
     /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
-        let (events, told_at) = (Arc::clone(&self.events), Arc::clone(&self.told_at));
+        let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
         let waiting = threads()?.spawn(async move {
             let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(told_at) = due
@@ -168,7 +200,7 @@ impl FieldClient {
             {
                 tokio::time::sleep_until(told_at + EVENT_STEP).await;
             }
-            let event = events.next(after).await?;
+            let event = next_event(&events, &engine, after).await?;
             *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             Some(Event::from(event))
         });
@@ -245,11 +277,11 @@ impl FieldClient {
         self.call(move |engine| {
             let limit = query.limit.clamp(1, MAX_PAGE);
             let filter = DeliveryFilter {
-                scope: None,
                 date: query.date.map(|date| read("date", &date)).transpose()?,
                 load_id: query.load_id,
                 farmer_id: query.farmer_id,
                 before: query.after,
+                ..DeliveryFilter::default()
             };
             Ok(DeliveryPage::of(engine.core.deliveries(&filter, limit)?, limit))
         })
@@ -389,10 +421,12 @@ impl FieldClient {
     /// answer by which so many milliseconds are spent.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
+        // A client that is just being shut down has no time to tell.
+        let asked = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.asked()));
         self.call_network(move |engine| {
             let unlimited = SyncBudget::default();
             let budget = SyncBudget { time_ms: budget_ms.unwrap_or(unlimited.time_ms), ..unlimited };
-            let options = SyncOptions { is_manual: !in_background, budget };
+            let options = SyncOptions { is_manual: !in_background, budget, asked };
             Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?.into())
         })
         .await

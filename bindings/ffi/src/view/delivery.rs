@@ -182,7 +182,7 @@ pub struct DeliveryRow {
     /// Fields in conflict
     pub conflicts: u32,
     /// Bags that count
-    pub bags: u32,
+    pub bags: u64,
     /// Their weight
     pub gross_g: Grams,
     /// How far it is on its way to the server's log
@@ -210,7 +210,7 @@ impl DeliveryPage {
             recorded_at: row.recorded_at,
             is_voided: row.is_voided,
             conflicts: row.conflicts,
-            bags: row.bags,
+            bags: row.bags.into(),
             gross_g: row.gross,
             sync: state.into(),
         };

@@ -1,6 +1,6 @@
 use farmtally_core::client::{self, Basis};
 use farmtally_core::records::Conflict as CoreConflict;
-use farmtally_core::units::{DeliveryId, Timestamp};
+use farmtally_core::units::{DeliveryId, FarmerId, LoadId, Timestamp};
 
 /// Values of one field that were given without knowledge of each other, all of them.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -66,6 +66,42 @@ pub struct ResolveOption {
     pub text: String,
 }
 
+/// A record that a matter is about, by the call that shows it.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum RecordRef {
+    /// A delivery
+    Delivery {
+        /// Its id
+        delivery_id: DeliveryId,
+    },
+    /// A farmer, or their contact details
+    Farmer {
+        /// Their id
+        farmer_id: FarmerId,
+    },
+    /// A load
+    Load {
+        /// Its id
+        load_id: LoadId,
+    },
+    /// Something that is not on this phone
+    Elsewhere {
+        /// Its id
+        record_id: String,
+    },
+}
+
+impl From<client::RecordRef> for RecordRef {
+    fn from(record: client::RecordRef) -> Self {
+        match record {
+            client::RecordRef::Delivery(delivery_id) => Self::Delivery { delivery_id },
+            client::RecordRef::Farmer(farmer_id) => Self::Farmer { farmer_id },
+            client::RecordRef::Load(load_id) => Self::Load { load_id },
+            client::RecordRef::Elsewhere(document) => Self::Elsewhere { record_id: document.to_string() },
+        }
+    }
+}
+
 /// A matter that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct InboxItem {
@@ -78,7 +114,7 @@ pub struct InboxItem {
     /// Whether the same field got different values; otherwise both can stand, but somebody should know
     pub is_hard: bool,
     /// The records it is about
-    pub record_ids: Vec<String>,
+    pub records: Vec<RecordRef>,
     /// Words of the office or the server, may be empty
     pub reason: String,
     /// The draft that was made of what was sent back, if it was a delivery
@@ -99,7 +135,7 @@ impl From<client::InboxItem> for InboxItem {
             kind: InboxKind::Conflict,
             code: String::new(),
             is_hard: false,
-            record_ids: item.documents.iter().map(ToString::to_string).collect(),
+            records: item.records.into_iter().map(RecordRef::from).collect(),
             reason: String::new(),
             draft_id: None,
             since: None,

@@ -22,7 +22,7 @@ pub struct LoadView {
     /// Codes of the installations that load, the opener's first
     pub loaders: Vec<String>,
     /// What the deliveries on it add up to, as far as they are on this phone
-    pub sum: Sum,
+    pub totals: Sum,
     /// Names what is on it; hand it in with the request to close
     pub manifest_hash: String,
     /// Show it as text or QR code, so that others can join without network
@@ -45,7 +45,7 @@ impl From<client::LoadView> for LoadView {
             state: it.load.state().name().to_owned(),
             driver: it.load.driver,
             loaders: it.load.loaders.iter().map(|loader| loader.device.to_string()).collect(),
-            sum: it.sum.into(),
+            totals: it.sum.into(),
             manifest_hash: it.manifest_hash,
             join_code: it.join_code,
             sync: it.sync.into(),
