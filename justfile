@@ -3,6 +3,7 @@
 target := env("CARGO_TARGET_DIR", "target")
 library := if os() == "macos" { "libfarmtally_ffi.dylib" } else { "libfarmtally_ffi.so" }
 python_generated := "bindings/python/farmtally_field/generated"
+dart_generated := "bindings/dart/lib/src/generated"
 
 # List the recipes
 [private]
@@ -91,11 +92,69 @@ xcframework: swift
     rm -rf bindings/swift/farmtally_ffi.xcframework
     xcodebuild -create-xcframework "${libraries[@]}" -output bindings/swift/farmtally_ffi.xcframework
 
-# Build the library for Android's Gradle module; needs the NDK, r28 or later, in ANDROID_NDK_HOME, and cargo-ndk
-android: (generate "kotlin" "bindings/kotlin/generated")
+# Build the library for Flutter on iOS and macOS, as the podspecs of bindings/dart want it; on a Mac with Xcode
+frameworks: (generate "dart" dart_generated)
+    #!/usr/bin/env bash
+    set -euo pipefail
+    name=farmtally_ffi
+    version=$(sed -n 's/^version: //p' bindings/dart/pubspec.yaml)
+    made={{ target }}/frameworks
+    rm -rf "$made" bindings/dart/ios/$name.xcframework bindings/dart/macos/$name.xcframework
+
+    # framework FOLDER MINIMUM TARGET…: one dynamic framework for all these targets. MINIMUM is the podspec's.
+    framework() {
+        local bundle=$made/$1/$name.framework libraries=() rust
+        local contents=$bundle resources=$bundle system=MinimumOSVersion
+        # Those of macOS have versions, those of iOS must not.
+        if [ "$1" = macos ]; then
+            contents=$bundle/Versions/A
+            resources=$contents/Resources
+            system=LSMinimumSystemVersion
+        fi
+        mkdir -p "$resources"
+        for rust in "${@:3}"; do
+            rustup target add "$rust"
+            env "$2" cargo rustc -p farmtally-ffi --profile phone --features encryption --crate-type cdylib --target "$rust" -- \
+                -C link-arg=-Wl,-install_name,@rpath/$name.framework/$name
+            libraries+=("{{ target }}/$rust/phone/lib$name.dylib")
+        done
+        lipo -create "${libraries[@]}" -output "$contents/$name"
+        cat >"$resources/Info.plist" <<END
+    <?xml version="1.0" encoding="UTF-8"?>
+    <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+    <plist version="1.0">
+    <dict>
+      <key>CFBundleInfoDictionaryVersion</key><string>6.0</string>
+      <key>CFBundlePackageType</key><string>FMWK</string>
+      <key>CFBundleExecutable</key><string>$name</string>
+      <key>CFBundleName</key><string>$name</string>
+      <key>CFBundleIdentifier</key><string>org.farmtally.field.flutter</string>
+      <key>CFBundleShortVersionString</key><string>$version</string>
+      <key>CFBundleVersion</key><string>$version</string>
+      <key>$system</key><string>${2#*=}</string>
+    </dict>
+    </plist>
+    END
+        if [ "$1" = macos ]; then
+            ln -s A "$bundle/Versions/Current"
+            ln -s Versions/Current/$name Versions/Current/Resources "$bundle"
+        fi
+    }
+
+    framework ios IPHONEOS_DEPLOYMENT_TARGET=13.0 aarch64-apple-ios
+    framework simulator IPHONEOS_DEPLOYMENT_TARGET=13.0 aarch64-apple-ios-sim x86_64-apple-ios
+    framework macos MACOSX_DEPLOYMENT_TARGET=10.15 aarch64-apple-darwin x86_64-apple-darwin
+    xcodebuild -create-xcframework -framework "$made/ios/$name.framework" -framework "$made/simulator/$name.framework" \
+        -output bindings/dart/ios/$name.xcframework
+    xcodebuild -create-xcframework -framework "$made/macos/$name.framework" -output bindings/dart/macos/$name.xcframework
+
+# Build the library for the Android modules of Kotlin and Flutter; needs the NDK, r28 or later, in ANDROID_NDK_HOME, and cargo-ndk
+android: (generate "kotlin" "bindings/kotlin/generated") (generate "dart" dart_generated)
     rustup target add aarch64-linux-android armv7-linux-androideabi x86_64-linux-android
     RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --platform 26 -t arm64-v8a -t armeabi-v7a -t x86_64 \
         -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone --features encryption
+    mkdir -p bindings/dart/android/src/main/jniLibs
+    cp -R bindings/kotlin/android/src/main/jniLibs/. bindings/dart/android/src/main/jniLibs
 
 # Check licences, sources and known faults of the dependencies
 deny:
