@@ -1,23 +1,32 @@
 //! The interface of a library as text, a line an item: what a reviewer reads, and what a test compares.
 //!
 //! Owns the form of that text. Names are Rust's; documentation is left out; the order is that of the items' names, but for fields and variants,
-//! whose order crosses the border and so belongs to the interface.
+//! whose order crosses the border and so belongs to the interface. Of a flat error only the text crosses.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
-use uniffi_bindgen::interface::{AsType, Callable, ComponentInterface, DefaultValue, Field, Literal, Type};
+use uniffi_bindgen::interface::{
+    AsType, Callable, ComponentInterface, Constructor, DefaultValue, Field, Literal, Method, Type, UniffiTraitMethods,
+};
 use uniffi_bindgen::{BindgenLoader, BindgenPaths, GlobalConfig};
+
+use crate::dart::text_errors;
 
 /// The interfaces of a library's crates.
 pub(crate) fn describe(source: &str) -> Result<String> {
     let mut paths = BindgenPaths::default();
     paths.add_cargo_metadata_layer(false)?;
     let loader = BindgenLoader::new(paths, GlobalConfig::default());
-    let mut crates = loader.load_cis(loader.load_metadata(source.as_ref())?)?;
+    let metadata = loader.load_metadata(source.as_ref())?;
+    let mut flat_errors = text_errors(&metadata);
+    let mut crates = loader.load_cis(metadata)?;
     crates.sort_by(|a, b| a.crate_name().cmp(b.crate_name()));
-    Ok(crates.iter().map(describe_crate).collect::<Vec<_>>().join("\n"))
+    let texts = crates.iter().map(|ci| describe_crate(ci, &flat_errors.remove(ci.crate_name()).unwrap_or_default()));
+    Ok(texts.collect::<Vec<_>>().join("\n"))
 }
 
-fn describe_crate(ci: &ComponentInterface) -> String {
+fn describe_crate(ci: &ComponentInterface, flat_errors: &BTreeSet<String>) -> String {
     let mut items = Vec::new();
     for it in ci.function_definitions() {
         items.push(vec![callable("function", it.name(), it)]);
@@ -28,26 +37,26 @@ fn describe_crate(ci: &ComponentInterface) -> String {
             (true, false) => "trait",
             (false, _) => "object",
         };
-        let constructors = object.constructors().into_iter().map(|it| callable("  constructor", it.name(), it));
-        let methods = object.methods().into_iter().map(|it| callable("  method", it.name(), it));
-        let mut lines: Vec<String> = constructors.chain(methods).collect();
-        lines.sort();
-        lines.insert(0, format!("{what} {}", object.name()));
-        items.push(lines);
+        let traits = object.trait_impls().into_iter().map(|it| name_of(&it.trait_ty));
+        let head = head(what, object.name(), &object.uniffi_trait_methods(), traits);
+        items.push([head].into_iter().chain(callables(object.constructors(), object.methods())).collect());
     }
     for interface in ci.callback_interface_definitions() {
-        let mut lines: Vec<String> =
-            interface.methods().into_iter().map(|it| callable("  method", it.name(), it)).collect();
-        lines.sort();
-        lines.insert(0, format!("callback interface {}", interface.name()));
-        items.push(lines);
+        let head = format!("callback interface {}", interface.name());
+        items.push([head].into_iter().chain(callables([], interface.methods())).collect());
     }
     for record in ci.record_definitions() {
+        let head = head("record", record.name(), &record.uniffi_trait_methods(), []);
         let fields = record.fields().iter().map(|it| format!("  {}", field(it)));
-        items.push([format!("record {}", record.name())].into_iter().chain(fields).collect());
+        items.push([head].into_iter().chain(fields).chain(callables([], record.methods())).collect());
     }
     for it in ci.enum_definitions() {
-        let what = if ci.is_name_used_as_error(it.name()) { "error" } else { "enum" };
+        let what = match (ci.is_name_used_as_error(it.name()), flat_errors.contains(it.name())) {
+            (_, true) => "flat error",
+            (true, false) => "error",
+            (false, false) => "enum",
+        };
+        let head = head(what, it.name(), &it.uniffi_trait_methods(), []);
         let variants = it.variants().iter().map(|variant| match variant.fields() {
             [] => format!("  {}", variant.name()),
             fields => {
@@ -55,11 +64,30 @@ fn describe_crate(ci: &ComponentInterface) -> String {
                 format!("  {}({})", variant.name(), fields.join(", "))
             }
         });
-        items.push([format!("{what} {}", it.name())].into_iter().chain(variants).collect());
+        items.push([head].into_iter().chain(variants).chain(callables([], it.methods())).collect());
     }
     items.sort();
     let items = items.into_iter().map(|lines| lines.join("\n") + "\n").collect::<Vec<_>>().join("\n");
     format!("namespace {}\n\n{items}", ci.namespace())
+}
+
+/// The first line of an item: what it is, and the traits that it has on the other side too.
+fn head(what: &str, name: &str, traits: &UniffiTraitMethods, more: impl IntoIterator<Item = String>) -> String {
+    let UniffiTraitMethods { debug_fmt, display_fmt, eq_eq, eq_ne: _, hash_hash, ord_cmp } = traits;
+    let own = [("Debug", debug_fmt), ("Display", display_fmt), ("Eq", eq_eq), ("Hash", hash_hash), ("Ord", ord_cmp)];
+    let own = own.into_iter().filter(|(_, method)| method.is_some()).map(|(name, _)| name.to_owned());
+    let all: BTreeSet<String> = own.chain(more).collect();
+    let traits = Vec::from_iter(all).join(", ");
+    if traits.is_empty() { format!("{what} {name}") } else { format!("{what} {name}: {traits}") }
+}
+
+/// The lines of constructors and methods, in their order.
+fn callables<'a>(
+    constructors: impl IntoIterator<Item = &'a Constructor>,
+    methods: impl IntoIterator<Item = &'a Method>,
+) -> BTreeSet<String> {
+    let constructors = constructors.into_iter().map(|it| callable("  constructor", it.name(), it));
+    constructors.chain(methods.into_iter().map(|it| callable("  method", it.name(), it))).collect()
 }
 
 fn callable(what: &str, name: &str, it: &impl Callable) -> String {
@@ -126,5 +154,83 @@ fn name_of(ty: &Type) -> String {
         Type::Set { inner_type } => format!("set of {}", name_of(inner_type)),
         Type::Map { key_type, value_type } => format!("map of {} to {}", name_of(key_type), name_of(value_type)),
         Type::Custom { name, builtin, .. } => format!("{name}<{}>", name_of(builtin)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uniffi_meta::{Metadata, MetadataGroup, MethodMetadata, NamespaceMetadata, ObjectTraitImplMetadata};
+
+    use super::*;
+
+    const UDL: &str = r#"
+        namespace sample { [Throws=Flat] void check(); [Throws=Rich] void look(); };
+        [Traits=(Display, Debug, Eq, Hash, Ord)] interface Box { constructor(u32 size); u32 count(); };
+        [Traits=(Display)] dictionary Pair { u32 right; u32 left = 2; };
+        [Enum, Traits=(Eq)] interface Form { Round(u32 radius); Empty(); };
+        [Error] enum Flat { "Missing" };
+        [Error] interface Rich { Missing(string name); };
+        [Trait] interface Named { };
+        callback interface Watcher { void changed(string what); };
+    "#;
+
+    const TEXT: &str = "\
+namespace sample
+
+callback interface Watcher
+  method changed(what: text)
+
+enum Form: Eq
+  Round(radius: u32)
+  Empty
+  method shorter() -> u32
+
+error Rich
+  Missing(name: text)
+
+flat error Flat
+  Missing
+
+function check() throws Flat
+
+function look() throws Rich
+
+object Box: Debug, Display, Eq, Hash, Named, Ord
+  constructor new(size: u32) -> Box
+  method count() -> u32
+
+record Pair: Display
+  right: u32
+  left: u32 = 2
+  method longer() -> u32
+
+trait Named
+";
+
+    fn method(of: &str, name: &str) -> Metadata {
+        Metadata::Method(MethodMetadata {
+            module_path: "sample".into(),
+            self_name: of.into(),
+            name: name.into(),
+            orig_name: None,
+            is_async: false,
+            inputs: Vec::new(),
+            return_type: Some(Type::UInt32),
+            throws: None,
+            takes_self_by_arc: false,
+            checksum: None,
+            docstring: None,
+        })
+    }
+
+    #[test]
+    fn everything_that_crosses_is_shown() {
+        let mut ci = ComponentInterface::from_webidl(UDL, "sample").unwrap();
+        let object = |name: &str| ci.get_object_definition(name).unwrap().as_type();
+        let named = Metadata::ObjectTraitImpl(ObjectTraitImplMetadata { ty: object("Box"), trait_ty: object("Named") });
+        let namespace = NamespaceMetadata { crate_name: "sample".into(), name: "sample".into() };
+        let items = [method("Pair", "longer"), method("Form", "shorter"), named].into();
+        ci.add_metadata(MetadataGroup { namespace, namespace_docstring: None, items }).unwrap();
+        assert_eq!(describe_crate(&ci, &BTreeSet::from(["Flat".into()])), TEXT);
     }
 }

@@ -8,14 +8,39 @@ It loses nothing by being slow: between two values only the newest counts. An er
 the `async for` gives it up, which disturbs nobody.
 """
 
+from __future__ import annotations
+
 import asyncio
 import atexit
 import sys
 import time
 import weakref
+from collections.abc import AsyncIterator
 
 from .generated import farmtally_ffi
-from .generated.farmtally_ffi import FieldError, KeyStore, KeyStoreError, Topic, Transport, TransportError
+from .generated.farmtally_ffi import (
+    Access,
+    ClientConfig,
+    DeliveryPage,
+    DeliveryQuery,
+    DeliveryView,
+    FarmerRow,
+    FarmerView,
+    FieldError,
+    InboxPage,
+    KeyStore,
+    KeyStoreError,
+    LoadView,
+    PhoneUser,
+    Reference,
+    Session,
+    SyncProgress,
+    SyncStatus,
+    Today,
+    Topic,
+    Transport,
+    TransportError,
+)
 
 # How many call the app back: clients whose requests it carries, and key stores while a client opens.
 _callers = 0
@@ -78,7 +103,9 @@ class FieldClient(farmtally_ffi.FieldClient):
     __doc__ = farmtally_ffi.FieldClient.__doc__
 
     @classmethod
-    async def open(cls, config, key_store=None, transport=None):
+    async def open(
+        cls, config: ClientConfig, key_store: KeyStore | None = None, transport: Transport | None = None
+    ) -> FieldClient:
         """Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
         without encryption refuses. Requests go the app's own way if it names one.
 
@@ -108,65 +135,73 @@ class FieldClient(farmtally_ffi.FieldClient):
             client._is_done.atexit = False
         return client
 
-    async def shut_down(self):
+    async def shut_down(self) -> None:
         """Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling
         it twice is fine; any later call fails with ShutDown, only next_event gives None."""
         await super().shut_down()
         self._is_done()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> FieldClient:
         return self
 
     async def __aexit__(self, *_):
         await self.shut_down()
 
-    def watch_session(self):
+    def watch_session(self) -> AsyncIterator[Session | None]:
         """`session`, now and after each change."""
         return self._watch(self.session, Topic.SESSION, Topic.REFERENCE)
 
-    def watch_users(self):
+    def watch_users(self) -> AsyncIterator[list[PhoneUser]]:
         """`users`, now and after each change."""
         return self._watch(self.users, Topic.SESSION, Topic.REFERENCE)
 
-    def watch_access(self):
+    def watch_access(self) -> AsyncIterator[Access]:
         """`access`, now and after each change."""
         return self._watch(self.access, Topic.SESSION, Topic.SYNC)
 
-    def watch_reference(self):
+    def watch_reference(self) -> AsyncIterator[Reference]:
         """`reference`, now and after each change."""
         return self._watch(self.reference, Topic.REFERENCE)
 
-    def watch_today(self, centre, date=None):
+    def watch_today(self, centre: str, date: str | None = None) -> AsyncIterator[Today]:
         """`today`, now and after each change."""
         return self._watch(lambda: self.today(centre, date), Topic.DELIVERIES, Topic.LOADS, Topic.SYNC)
 
-    def watch_deliveries(self, query):
+    def watch_deliveries(self, query: DeliveryQuery) -> AsyncIterator[DeliveryPage]:
         """`deliveries`, now and after each change."""
         return self._watch(lambda: self.deliveries(query), Topic.DELIVERIES, Topic.SYNC)
 
-    def watch_delivery(self, delivery_id):
+    def watch_delivery(self, delivery_id: str) -> AsyncIterator[DeliveryView]:
         """`delivery`, now and after each change."""
         return self._watch(lambda: self.delivery(delivery_id), Topic.DELIVERIES, Topic.INBOX, Topic.SYNC)
 
-    def watch_farmers(self, centre, text, limit=50):
+    def watch_farmers(self, centre: str, text: str, limit: int = 50) -> AsyncIterator[list[FarmerRow]]:
         """`farmers`, now and after each change."""
         return self._watch(lambda: self.farmers(centre, text, limit), Topic.FARMERS)
 
-    def watch_farmer(self, farmer_id):
+    def watch_farmer(self, farmer_id: str) -> AsyncIterator[FarmerView]:
         """`farmer`, now and after each change."""
         return self._watch(lambda: self.farmer(farmer_id), Topic.FARMERS, Topic.INBOX, Topic.SYNC)
 
-    def watch_load(self, load_id):
+    def watch_load(self, load_id: str) -> AsyncIterator[LoadView]:
         """`load`, now and after each change."""
         return self._watch(lambda: self.load(load_id), Topic.LOADS, Topic.INBOX, Topic.SYNC)
 
-    def watch_inbox(self):
+    def watch_inbox(self) -> AsyncIterator[InboxPage]:
         """`inbox`, now and after each change."""
         return self._watch(self.inbox, Topic.INBOX)
 
-    def watch_sync_status(self):
+    def watch_sync_status(self) -> AsyncIterator[SyncStatus]:
         """`sync_status`, now and after each change."""
         return self._watch(self.sync_status, Topic.SYNC)
+
+    def watch_sync_progress(self) -> AsyncIterator[SyncProgress | None]:
+        """How far the running sync is; None while none runs."""
+        return self._watch(self._sync_progress, Topic.SYNC)
+
+    async def _sync_progress(self):
+        event = await self.next_event(0)
+        return event and event.progress
 
     async def _watch(self, read, *topics):
         after, last = 0, self

@@ -190,7 +190,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             self.assertEqual((await person.client.sync()).outcome, SyncOutcome.COMPLETE)
         for person in (asha, ravi):
             self.assertEqual(await person.totals(), Sum(deliveries=2, voided=1, bags=3, gross_g=58_500))
-            self.assertEqual((await person.client.load(load.load_id)).sum.gross_g, 58_500)
+            self.assertEqual((await person.client.load(load.load_id)).totals.gross_g, 58_500)
             self.assertEqual(await person.reviews(), ["farmer_look_alike", "late_delivery", "load_contention"])
             self.assertEqual(await person.conflicts(), [("lifecycle", False, 2)])
             voided = await person.client.delivery(first.delivery_id)
@@ -265,15 +265,15 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
     async def test_a_cancelled_call_is_done_wholly_or_not_at_all(self):
         asha = await self.market.hires("Asha", "clerk")
         lakshmi = await asha.registers("Lakshmi Devi")
-        recording, weighing = [], []
+        recording, weighing, cut = [], [], 0
         for turn in range(50):
             draft = await asha.begins(lakshmi, "20", "21")
             recording.append(draft.delivery_id)
-            await self.cancel(asha.client.record_delivery(draft.basis), turn % 5)
+            cut += await self.cancel(asha.client.record_delivery(draft.basis), turn % 5)
             draft = await asha.begins(lakshmi, "30")
             weighing.append(draft.delivery_id)
             edits = [DeliveryEdit.ADD_BAG("31"), DeliveryEdit.ADD_BAG("32")]
-            await self.cancel(asha.client.edit_draft(draft.basis, edits), turn % 5)
+            cut += await self.cancel(asha.client.edit_draft(draft.basis, edits), turn % 5)
         # Shutting down waits for what has begun, and nothing more begins.
         await asha.restarts()
         recorded = 0
@@ -290,14 +290,18 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await asha.totals(), Sum(deliveries=recorded, voided=0, bags=2 * recorded, gross_g=41_000 * recorded))
         self.assertEqual(len((await asha.client.today("KOLAR")).drafts), 100 - recorded)
         self.assertTrue(recorded and weighed, "no cancelled call was done: they were cancelled too early")
+        self.assertTrue(cut, "none was cut short: they were cancelled too late")
 
     async def cancel(self, call, turns):
-        """Lets the call begin, cancels it after some turns of the loop, and waits for its end."""
+        """Lets the call begin, cancels it after some turns of the loop, and waits for its end: whether it was cut short."""
         task = asyncio.ensure_future(call)
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        [end] = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(end, Exception):
+            raise end
+        return isinstance(end, asyncio.CancelledError)
 
     async def test_what_is_no_id_or_date_is_refused_by_its_field(self):
         asha = await self.market.hires("Asha", "field_manager")
@@ -697,15 +701,22 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         await asyncio.wait_for(asha.weighs(lakshmi, "20"), 10)
         gate.set()
         self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
-        await asha.client.shut_down()
 
         silent = Keys(keys.key)
         silent.load = asyncio.Event().wait
+        folders = [ClientConfig(data_dir=str(self.server.path / f"silent-{number}")) for number in range(9)]
+        openings = [asyncio.ensure_future(FieldClient.open(config, silent)) for config in folders]
+        await asyncio.wait_for(asha.weighs(lakshmi, "21"), 10)
+        for opening in openings:
+            opening.cancel()
+        await asyncio.gather(*openings, return_exceptions=True)
+        await asha.client.shut_down()
+
         for _ in range(10):
             with self.assertRaises((asyncio.TimeoutError, FieldError.Refused)):
                 await asyncio.wait_for(FieldClient.open(ClientConfig(data_dir=str(asha.folder)), silent), 0.05)
         asha.client = await self.opens_soon(asha.folder, keys)
-        self.assertEqual((await asha.totals()).gross_g, 20_000)
+        self.assertEqual((await asha.totals()).gross_g, 41_000)
         await asha.client.shut_down()
 
     async def opens_soon(self, folder, keys=None):

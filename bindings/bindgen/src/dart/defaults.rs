@@ -66,7 +66,7 @@ impl Module<'_> {
     pub(super) fn default(&self, default: &DefaultValue, ty: &Type) -> Default {
         match (default, ty) {
             (_, Type::Box { inner_type }) => self.default(default, inner_type),
-            (DefaultValue::Literal(Literal::None), _) => Default::constant("null"),
+            (DefaultValue::Literal(Literal::None), Type::Optional { .. }) => Default::constant("null"),
             (DefaultValue::Literal(Literal::Some { inner }), Type::Optional { inner_type }) => {
                 let inner = self.default(inner, inner_type);
                 if inner.is_constant { inner } else { Default::refused("an optional can only have a constant default") }
@@ -78,7 +78,13 @@ impl Module<'_> {
                 }
                 let is_constant = inner.is_constant && !self.config.custom_types.contains_key(name);
                 let lifted = self.custom_lift(name, &inner.expression);
-                if is_constant { Default::constant(format!("const {lifted}")) } else { Default::variable(lifted) }
+                if is_constant {
+                    Default::constant(format!("const {lifted}"))
+                } else if self.dart_type(ty).ends_with('?') {
+                    Default::refused("null stands for it, and is a value of the configured type")
+                } else {
+                    Default::variable(lifted)
+                }
             }
             (DefaultValue::Literal(literal), _) => self.literal(literal, ty),
             (DefaultValue::Default, _) => self.empty(ty),

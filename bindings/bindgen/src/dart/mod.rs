@@ -81,7 +81,7 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
 }
 
 /// The errors of which only the text crosses, crate by crate.
-fn text_errors(metadata: &MetadataGroupMap) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn text_errors(metadata: &MetadataGroupMap) -> BTreeMap<String, BTreeSet<String>> {
     let text_error = |item: &Metadata| match item {
         Metadata::Enum(it) if it.shape == (EnumShape::Error { flat: true }) => Some(it.name.clone()),
         _ => None,

@@ -264,6 +264,14 @@ fn bare(ty: &Type) -> &Type {
     }
 }
 
+/// Whether two Dart values of the type with equal contents differ.
+fn is_compared_by_identity(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Optional { inner_type } => is_compared_by_identity(inner_type),
+        ty => matches!(ty, Type::Bytes | Type::Sequence { .. } | Type::Map { .. } | Type::Set { .. }),
+    }
+}
+
 /// What no Dart type says.
 fn refuse_type(refusals: &mut Refusals, item: &str, ty: &Type) {
     for ty in ty.iter_types() {
@@ -272,10 +280,7 @@ fn refuse_type(refusals: &mut Refusals, item: &str, ty: &Type) {
                 refusals.add(item, "Dart cannot tell an optional in an optional from none");
             }
             Type::Map { key_type: inner_type, .. } | Type::Set { inner_type }
-                if matches!(
-                    bare(inner_type),
-                    Type::Bytes | Type::Sequence { .. } | Type::Map { .. } | Type::Set { .. } | Type::Optional { .. }
-                ) =>
+                if is_compared_by_identity(inner_type) =>
             {
                 refusals
                     .add(item, "Dart compares lists, maps and sets by identity, so they cannot be keys or in a set");

@@ -549,6 +549,16 @@ T _foreignObject<T>(int handle) {
   throw StateError('this isolate has no $T of that handle: a trait must be implemented in one isolate only');
 }
 
+// An argument, taken from Rust now; whether it could be read shows when it is asked for.
+T Function() _lifted<T>(T Function() lift) {
+  try {
+    final value = lift();
+    return () => value;
+  } catch (error) {
+    return () => throw error;
+  }
+}
+
 typedef _ForeignFree = _ffi.Void Function(_ffi.Uint64);
 typedef _ForeignClone = _ffi.Uint64 Function(_ffi.Uint64);
 
@@ -577,7 +587,16 @@ void _fail(_RustCallStatus status, int code, _RustBuffer error) {
   status.error = error;
 }
 
-void _failUnexpected(_RustCallStatus status, Object error) => _fail(status, 2, _copied(_convert.utf8.encode('$error')));
+void _failUnexpected(_RustCallStatus status, Object error) => _fail(status, 2, _copied(_convert.utf8.encode(_said(error))));
+
+// What an error says of itself, which is code of the error's own.
+String _said(Object error) {
+  try {
+    return '$error';
+  } catch (_) {
+    return 'an error whose toString() throws';
+  }
+}
 
 // --- loading ---------------------------------------------------------------------------------------------------------
 

@@ -4,14 +4,25 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use uniffi_bindgen::interface::{ComponentInterface, DefaultValue, Literal, Type};
-use uniffi_meta::{EnumMetadata, EnumShape, Metadata, NamespaceMetadata, create_metadata_groups, group_metadata};
+use uniffi_meta::{
+    EnumMetadata, EnumShape, FnMetadata, FnParamMetadata, Metadata, MetadataGroup, NamespaceMetadata,
+    create_metadata_groups, group_metadata,
+};
 
-use super::config::Config;
+use super::config::{Config, CustomType};
 use super::{Module, text_errors};
 
 /// What is generated for an interface definition, or all refusals.
 fn dart(udl: &str) -> String {
+    dart_with(udl, Vec::new())
+}
+
+/// The same, with what an interface definition cannot say.
+fn dart_with(udl: &str, items: Vec<Metadata>) -> String {
     let mut ci = ComponentInterface::from_webidl(udl, "sample").unwrap();
+    let namespace = NamespaceMetadata { crate_name: "sample".into(), name: "sample".into() };
+    let items = items.into_iter().collect();
+    ci.add_metadata(MetadataGroup { namespace, namespace_docstring: None, items }).unwrap();
     ci.derive_ffi_funcs().unwrap();
     // In an interface definition, an error written as an enum is a flat one.
     let text_errors: BTreeSet<String> = ci
@@ -26,11 +37,42 @@ fn dart(udl: &str) -> String {
 
 /// The one refusal of an interface.
 fn refusal(udl: &str) -> String {
-    let text = dart(udl);
+    refusal_with(udl, Vec::new())
+}
+
+fn refusal_with(udl: &str, items: Vec<Metadata>) -> String {
+    let text = dart_with(udl, items);
     let (head, refusals) = text.split_once('\n').unwrap();
     assert_eq!(head, "Dart cannot be generated for sample:", "{udl}");
     assert_eq!(refusals.lines().count(), 1, "{refusals}");
     refusals.trim().to_owned()
+}
+
+/// A function of one argument.
+fn function(name: &str, ty: Type) -> FnMetadata {
+    FnMetadata {
+        module_path: "sample".into(),
+        name: name.into(),
+        orig_name: None,
+        is_async: false,
+        inputs: vec![FnParamMetadata::simple("it", ty)],
+        return_type: None,
+        throws: None,
+        checksum: None,
+        docstring: None,
+    }
+}
+
+fn optional(ty: Type) -> Type {
+    Type::Optional { inner_type: Box::new(ty) }
+}
+
+fn set(ty: Type) -> Type {
+    Type::Set { inner_type: Box::new(ty) }
+}
+
+fn custom(name: &str, ty: Type) -> Type {
+    Type::Custom { module_path: "sample".into(), name: name.into(), builtin: Box::new(ty) }
 }
 
 #[test]
@@ -78,6 +120,11 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
             "only an enum can be thrown",
         ),
         ("namespace sample { [Async] void f([ByRef] bytes data); };", "f, argument data", "cannot outlive the call"),
+        (
+            "namespace sample {}; callback interface Source { void note([ByRef] bytes data); };",
+            "Source.note, argument data",
+            "after Rust has gone on",
+        ),
         (
             "namespace sample { void f(Maybe? it); }; [Custom] typedef u32? Maybe;",
             "f, argument it",
@@ -132,6 +179,60 @@ fn what_dart_cannot_do_is_refused_by_name_and_reason() {
 }
 
 #[test]
+fn what_an_interface_definition_cannot_say_is_refused_too() {
+    let is_refused = |item: FnMetadata, path: &str, reason: &str| {
+        let found = refusal_with("namespace sample {};", vec![Metadata::Func(item)]);
+        assert!(found.starts_with(&format!("{path}: ")) && found.contains(reason), "{found}");
+    };
+    is_refused(function("f", optional(optional(Type::UInt32))), "f, argument it", "an optional in an optional");
+    let list = Type::Sequence { inner_type: Box::new(Type::UInt32) };
+    let map = |key| Type::Map { key_type: Box::new(key), value_type: Box::new(Type::UInt32) };
+    for key in [Type::Bytes, list, map(Type::UInt32), set(Type::UInt32), optional(Type::Bytes)] {
+        is_refused(function("f", set(key.clone())), "f, argument it", "by identity");
+        is_refused(function("f", map(key)), "f, argument it", "by identity");
+    }
+    let kind = Type::Enum { module_path: "sample".into(), name: "Kind".into() };
+    let throws = FnMetadata { throws: Some(custom("Problem", kind)), ..function("f", Type::UInt32) };
+    is_refused(throws, "f", "only an enum can be thrown");
+    is_refused(function("größe", Type::UInt32), "größe", "which Dart cannot read");
+}
+
+#[test]
+fn an_optional_can_be_a_key_if_what_is_in_it_can() {
+    let text = dart_with("namespace sample {};", vec![Metadata::Func(function("f", set(optional(Type::UInt32))))]);
+    assert!(text.contains("void f(Set<int?> it)"), "{text}");
+}
+
+#[test]
+fn none_is_a_default_of_optionals_and_of_custom_types_over_them() {
+    let ci = ComponentInterface::from_webidl("namespace sample {};", "sample").unwrap();
+    let configured = |type_name: &str| CustomType {
+        type_name: type_name.into(),
+        lift: "Limit({})".into(),
+        lower: "{}.number".into(),
+        imports: Vec::new(),
+    };
+    let custom_types = [("Configured", "Limit"), ("Nullable", "Limit?")];
+    let custom_types = custom_types.map(|(name, type_name)| (name.to_owned(), configured(type_name)));
+    let config = Config { cdylib_name: None, custom_types: custom_types.into() };
+    let module = Module { ci: &ci, config, text_errors: BTreeSet::new(), library: None };
+    let number = optional(Type::UInt32);
+    for (ty, expected) in [
+        (number.clone(), Ok("int? it")),
+        (custom("Maybe", number.clone()), Ok("Maybe it = const Maybe(null)")),
+        (custom("Outer", custom("Maybe", number.clone())), Ok("Outer it = const Outer(const Maybe(null))")),
+        (custom("Configured", number.clone()), Ok("Limit? it")),
+        (custom("Nullable", number), Err("null stands for it, and is a value of the configured type")),
+        (custom("Tag", Type::String), Err("the type is not optional")),
+        (Type::UInt32, Err("the type is not optional")),
+    ] {
+        let default = module.default(&DefaultValue::Literal(Literal::None), &ty);
+        let parameter = default.parameter(&module.dart_type(&ty), "it");
+        assert_eq!(default.refusal.map_or(Ok(parameter.as_str()), Err), expected);
+    }
+}
+
+#[test]
 fn a_default_that_dart_cannot_write_is_refused() {
     for (udl, reason) in [
         ("namespace sample { void f(optional u64 it = 18446744073709551615); };", "does not fit into a Dart int"),
@@ -143,12 +244,21 @@ fn a_default_that_dart_cannot_write_is_refused() {
         let found = refusal(udl);
         assert!(found.starts_with("f, argument it: ") && found.contains(reason), "{udl}\n{found}");
     }
-    // An interface definition cannot say this one.
-    let ci = ComponentInterface::from_webidl("namespace sample {};", "sample").unwrap();
+    // An interface definition cannot say these.
+    let udl = "namespace sample {}; dictionary Pair { u32 left; };";
+    let ci = ComponentInterface::from_webidl(udl, "sample").unwrap();
     let module = Module { ci: &ci, config: Config::default(), text_errors: BTreeSet::new(), library: None };
     let some = DefaultValue::Literal(Literal::Some { inner: Box::new(DefaultValue::Default) });
-    let optional = Type::Optional { inner_type: Box::new(Type::Bytes) };
-    assert_eq!(module.default(&some, &optional).refusal, Some("an optional can only have a constant default"));
+    let infinite = DefaultValue::Literal(Literal::Float("inf".into(), Type::Float64));
+    let pair = Type::Record { module_path: "sample".into(), name: "Pair".into() };
+    for (default, ty, reason) in [
+        (some, optional(Type::Bytes), "an optional can only have a constant default"),
+        (infinite, Type::Float64, "Dart has no literal for the number"),
+        (DefaultValue::Default, pair, "the record has fields without a default"),
+        (DefaultValue::Default, Type::Timestamp, "Dart has no default for the type"),
+    ] {
+        assert_eq!(module.default(&default, &ty).refusal, Some(reason));
+    }
 }
 
 #[test]

@@ -15,6 +15,16 @@ use super::names;
 use super::objects::RECEIVER;
 use super::types::{has_rust, native};
 
+/// A function that Rust calls.
+struct Listener {
+    native_types: Vec<String>,
+    parameters: Vec<String>,
+    /// What comes before all else: from here on, the buffers and objects of the arguments are Dart's to free.
+    lifts: String,
+    /// The arguments as Dart values.
+    values: Vec<String>,
+}
+
 impl Module<'_> {
     /// A trait object that Dart implements, and Rust perhaps too.
     pub(super) fn foreign_trait(&self, object: &Object) -> String {
@@ -94,31 +104,38 @@ int _lower${class}({class} v) {{
         let mut entries = String::new();
         for (_, method) in methods {
             let name = format!("_call${class}${}", names::upper(method.name()));
-            let (native_types, parameters, values) = self.listener_parameters(method);
+            let Listener { native_types, parameters, lifts, values } = self.listener(method);
             entries +=
                 &format!("  _ffi.NativeCallable<_ffi.Void Function({})>.listener({name}),\n", native_types.join(", "));
             let call =
                 format!("_foreignObject<{class}>(handle).{}({})", names::member(method.name()), values.join(", "));
             text += &if method.is_async() {
-                self.answer(&name, method, &parameters, &call)
+                self.answer(&name, method, &parameters, &lifts, &call)
             } else {
-                format!("\nvoid {name}({}) => {call};\n", parameters.join(", "))
+                format!("\nvoid {name}({}) {{\n{lifts}  {call};\n}}\n", parameters.join(", "))
             };
         }
         format!("{text}\nfinal void _table${class} = _registerTrait(_{init}, [\n{entries}]);\n")
     }
 
-    /// The types and parameters of a listener, and the arguments as Dart values.
-    fn listener_parameters(&self, method: &Method) -> (Vec<String>, Vec<String>, Vec<String>) {
+    fn listener(&self, method: &Method) -> Listener {
         let mut native_types = vec!["_ffi.Uint64".to_owned()];
         let mut parameters = vec!["int handle".to_owned()];
+        let mut lifts = String::new();
         let mut values = Vec::new();
         for (index, argument) in method.arguments().into_iter().enumerate() {
             let ty = argument.as_type();
-            let (native_type, dart_type) = native(&FfiType::from(&ty));
+            let ffi_type = FfiType::from(&ty);
+            let (native_type, dart_type) = native(&ffi_type);
             native_types.push(native_type.into());
             parameters.push(format!("{dart_type} $a{index}"));
-            values.push(self.lift(&ty, &format!("$a{index}")));
+            let lifted = self.lift(&ty, &format!("$a{index}"));
+            values.push(if matches!(ffi_type, FfiType::RustBuffer(_) | FfiType::Handle) {
+                lifts += &format!("  final $v{index} = _lifted(() => {lifted});\n");
+                format!("$v{index}()")
+            } else {
+                lifted
+            });
         }
         let void = "_ffi.Pointer<_ffi.Void>";
         if method.is_async() {
@@ -129,11 +146,11 @@ int _lower${class}({class} v) {{
             native_types.extend([void.into(), void.into()]);
             parameters.extend([format!("{void} result"), format!("{void} status")]);
         }
-        (native_types, parameters, values)
+        Listener { native_types, parameters, lifts, values }
     }
 
     /// A listener that answers later: exactly once, whatever happens.
-    fn answer(&self, name: &str, method: &Method, parameters: &[String], call: &str) -> String {
+    fn answer(&self, name: &str, method: &Method, parameters: &[String], lifts: &str, call: &str) -> String {
         let result = future_name(method.return_type().map(FfiType::from).as_ref());
         let mut success = method.return_type().map_or_else(
             || format!("await {call};"),
@@ -154,7 +171,7 @@ int _lower${class}({class} v) {{
         format!(
             "
 Future<void> {name}({}) async {{
-  final result = _ffi.Struct.create<_Result{result}>();
+{lifts}  final result = _ffi.Struct.create<_Result{result}>();
   try {{
     {success}
   }} catch (error) {{

@@ -64,6 +64,11 @@ extension FieldClient {
         watch([.sync]) { try await $0.syncStatus() }
     }
 
+    /// How far the running sync is; nil while none runs.
+    public func watchSyncProgress() -> AsyncThrowingStream<SyncProgress?, Error> {
+        watch([.sync]) { try await $0.nextEvent(after: 0)?.progress }
+    }
+
     private func watch<Value: Equatable & Sendable>(
         _ topics: Set<Topic>,
         read: @escaping @Sendable (FieldClient) async throws -> Value

@@ -81,10 +81,11 @@ Source _lift$Source(int handle) {
 }
 
 Future<void> _call$Source$Next(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>> complete, int data, _ffi.Pointer<_ffi.Void> dropped) async {
+  final $v0 = _lifted(() => _lift($a0, _read$Kind));
   final result = _ffi.Struct.create<_ResultBuffer>();
   try {
     try {
-      final value = await _foreignObject<Source>(handle).next(_lift($a0, _read$Kind));
+      final value = await _foreignObject<Source>(handle).next($v0());
       result.value = _handOver(() => _lower(value, _write$Thing));
     } on SampleException catch (error) {
       _fail(result.status, 1, _handOver(() => _lower(error, _write$SampleException)));
@@ -95,7 +96,10 @@ Future<void> _call$Source$Next(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Na
   complete.asFunction<void Function(int, _ResultBuffer)>()(data, result);
 }
 
-void _call$Source$Note(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) => _foreignObject<Source>(handle).note(_liftString($a0));
+void _call$Source$Note(int handle, _RustBuffer $a0, _ffi.Pointer<_ffi.Void> result, _ffi.Pointer<_ffi.Void> status) {
+  final $v0 = _lifted(() => _liftString($a0));
+  _foreignObject<Source>(handle).note($v0());
+}
 
 final void _table$Source = _registerTrait(_uniffi_sample_fn_init_callback_vtable_source, [
   _ffi.NativeCallable<_ffi.Void Function(_ffi.Uint64, _RustBuffer, _ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _ResultBuffer)>>, _ffi.Uint64, _ffi.Pointer<_ffi.Void>)>.listener(_call$Source$Next),

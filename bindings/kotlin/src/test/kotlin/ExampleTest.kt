@@ -6,6 +6,7 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharingStarted.Companion.WhileSubscribed
+import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.stateIn
@@ -36,7 +37,8 @@ open class ViewModel {
 class DeliveryViewModel(private val client: FieldClient) : ViewModel() {
     val delivery = MutableStateFlow<DeliveryView?>(null)
     val trouble = MutableStateFlow<FieldException?>(null) // Confirm: ask, then record(codes)
-    val inbox = client.watchInbox().stateIn(viewModelScope, WhileSubscribed(5_000), null)
+    val inbox = client.watchInbox().catch { trouble.value = it as? FieldException ?: throw it }
+        .stateIn(viewModelScope, WhileSubscribed(5_000), null)
 
     fun start(input: StartDraft) = act { delivery.value = client.startDraft(input) }
     fun addBag(weight: String) = change { editDraft(it, listOf(DeliveryEdit.AddBag(weight))) }

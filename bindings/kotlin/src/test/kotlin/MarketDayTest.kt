@@ -11,6 +11,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
@@ -230,7 +231,7 @@ class MarketDayTest {
         for (person in listOf(asha, ravi, asha)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
         for (person in listOf(asha, ravi)) {
             assertEquals(Sum(deliveries = 2u, voided = 1u, bags = 3u, grossG = Grams(58_500)), person.totals())
-            assertEquals(Grams(58_500), person.client.load(load.loadId).sum.grossG)
+            assertEquals(Grams(58_500), person.client.load(load.loadId).totals.grossG)
             assertEquals(listOf("farmer_look_alike", "late_delivery", "load_contention"), person.reviews())
             assertEquals(listOf(Triple("lifecycle", false, 2)), person.conflicts())
             val voided = person.client.delivery(first.deliveryId)
@@ -311,12 +312,13 @@ class MarketDayTest {
         val lakshmi = asha.registers("Lakshmi Devi")
         val recording = mutableListOf<DeliveryId>()
         val weighing = mutableListOf<DeliveryId>()
+        var cut = 0
         repeat(50) { turn ->
             val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
-            cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }
+            if (cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }) cut++
             val part = asha.begins(lakshmi, "30").also { weighing += it.deliveryId }
             val edits = listOf(DeliveryEdit.AddBag("31"), DeliveryEdit.AddBag("32"))
-            cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }
+            if (cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }) cut++
         }
         // Shutting down waits for what has begun, and nothing more begins.
         asha.restarts()
@@ -330,6 +332,7 @@ class MarketDayTest {
         assertEquals(100 - recorded, asha.client.today("KOLAR").drafts.size)
         val weighed = parts.count { it.totals.bags == 3uL }
         assertTrue(recorded > 0 && weighed > 0, "no cancelled call was done: they were cancelled too early")
+        assertTrue(cut > 0, "none was cut short: they were cancelled too late")
     }
 
     @Test
@@ -707,12 +710,19 @@ class MarketDayTest {
         withTimeout(10_000) { asha.weighs(lakshmi, "20") }
         gate.complete(Unit)
         assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
-        asha.client.shutDown()
 
         val silent = object : KeyStore {
             override suspend fun load(): ByteArray? = awaitCancellation()
             override suspend fun save(key: ByteArray) = Unit
         }
+        val openings = List(9) {
+            val config = ClientConfig(server.folder.resolve("silent-$it").path)
+            launch(start = CoroutineStart.UNDISPATCHED) { FieldClient.open(config, silent) }
+        }
+        withTimeout(10_000) { asha.weighs(lakshmi, "21") }
+        openings.forEach { it.cancelAndJoin() }
+        asha.client.shutDown()
+
         repeat(10) {
             try {
                 assertNull(withTimeoutOrNull(50) { FieldClient.open(ClientConfig(asha.folder), silent) })
@@ -721,7 +731,7 @@ class MarketDayTest {
             }
         }
         asha.client = opensSoon(asha)
-        assertEquals(Grams(20_000), asha.totals().grossG)
+        assertEquals(Grams(41_000), asha.totals().grossG)
     }
 
     /** A client, once nobody else has the folder. */
@@ -815,12 +825,12 @@ private suspend inline fun <reified E : FieldException> refused(call: () -> Unit
         error as? E ?: throw error
     } ?: fail("nothing was refused")
 
-/** Lets a call begin, cancels it after some turns of the dispatcher, and waits for its end. */
+/** Lets a call begin, cancels it after some turns of the dispatcher, and waits for its end: whether it was cut short. */
 private suspend fun cancelled(turns: Int, call: suspend () -> Unit) = coroutineScope {
     val job = launch(start = CoroutineStart.UNDISPATCHED) { call() }
     repeat(turns) { yield() }
-    job.cancel()
-    job.join()
+    job.cancelAndJoin()
+    job.isCancelled
 }
 
 class DocumentsTest {

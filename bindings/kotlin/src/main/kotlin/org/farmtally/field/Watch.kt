@@ -40,6 +40,9 @@ fun FieldClient.watchInbox(): Flow<InboxPage> = watch(Topic.INBOX) { inbox() }
 
 fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncStatus() }
 
+/** How far the running sync is; null while none runs. */
+fun FieldClient.watchSyncProgress(): Flow<SyncProgress?> = watch(Topic.SYNC) { nextEvent(0uL)?.progress }
+
 private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
     var after = 0uL
     while (true) {
