@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use farmtally_core::client::{Backlog, SyncOutcome, SyncState};
+use farmtally_core::client::{Backlog, SyncBudget, SyncOptions, SyncOutcome, SyncState};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
 use farmtally_tests::{Fault, Forger, Market, Person, fate, fates, fingerprint};
@@ -156,6 +156,29 @@ fn syncs_at_the_same_time_double_nothing() {
     assert_eq!(asha.sum().deliveries, 5);
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
     assert_eq!(Forger::with_phone_of(&asha, &market).bundles().len(), 1);
+}
+
+#[test]
+fn a_sync_that_waits_for_its_turn_spends_its_time_and_can_be_cancelled() {
+    let mut market = Market::open(50);
+    let asha = market.hires("Asha", "clerk");
+    // A bundle each, which is more than goes into one request.
+    for number in 0..30 {
+        asha.registers(&format!("Farmer {number}"), "Vemagal", "");
+        asha.exports();
+    }
+    let runs = |asked| {
+        let budget = SyncBudget { time_ms: 20_000, ..SyncBudget::default() };
+        let options = SyncOptions { is_manual: true, budget, asked: Some(asked) };
+        asha.client.sync_with(&asha.network, &options, &|_| ()).expect("a report").outcome
+    };
+    let asked = asha.client.asked();
+    asha.client.cancel_sync();
+    assert_eq!(runs(asked), SyncOutcome::Cancelled);
+    let asked = asha.client.asked();
+    market.clock.pass(20);
+    assert_eq!(runs(asked), SyncOutcome::Partial);
+    assert_eq!(runs(asha.client.asked()), SyncOutcome::Complete);
 }
 
 #[test]

@@ -465,6 +465,7 @@ void marketDay(Server server, String library) {
     }
     expect(await asha.conflicts(), [('load', true, 2)]);
     final item = (await asha.inbox(InboxKind.conflict)).single;
+    expect(item.records, [RecordRef.delivery(deliveryId: recorded.deliveryId)]);
     expect([for (final option in item.options) option.text], [for (final value in item.values) value.text]);
     expect([for (final option in item.options) option.code], ['keep_value', 'keep_value']);
     final [kept, other] = item.options;

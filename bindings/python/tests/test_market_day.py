@@ -21,6 +21,7 @@ from farmtally_field import (
     FieldError,
     InboxKind,
     Lifecycle,
+    RecordRef,
     StartDraft,
     Sum,
     SyncOutcome,
@@ -444,6 +445,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             await person.client.sync()
         self.assertEqual(await asha.conflicts(), [("load", True, 2)])
         [item] = await asha.inbox(InboxKind.CONFLICT)
+        self.assertEqual(item.records, [RecordRef.DELIVERY(recorded.delivery_id)])
         self.assertEqual([option.text for option in item.options], [value.text for value in item.values])
         self.assertEqual({option.code for option in item.options}, {"keep_value"})
         other = item.options[1]

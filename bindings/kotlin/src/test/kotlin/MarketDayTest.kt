@@ -39,6 +39,7 @@ import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LoadId
+import org.farmtally.field.RecordRef
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
@@ -478,6 +479,7 @@ class MarketDayTest {
         for (person in listOf(asha, ravi, asha)) person.client.sync()
         assertEquals(listOf(Triple("load", true, 2)), asha.conflicts())
         val item = asha.inbox(InboxKind.CONFLICT).single()
+        assertEquals(listOf(RecordRef.Delivery(recorded.deliveryId)), item.records)
         assertEquals(item.values.map { it.text }, item.options.map { it.text })
         assertEquals(setOf("keep_value"), item.options.map { it.code }.toSet())
         val (kept, other) = item.options
