@@ -134,8 +134,11 @@ fn a_stick_counts_before_the_phone_itself_and_after() {
     valley.ends_well();
     let nowhere = valley.market.phone("no such folder").join("stick");
     valley.asha.weighs(farmer, None, &[31_000]);
-    let error = valley.asha.client.export_to(&nowhere).expect_err("no such folder");
-    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    let database = valley.asha.database();
+    for wrong in [&nowhere, &database, &valley.asha.folder] {
+        let error = valley.asha.client.export_to(wrong).expect_err("no place for a file");
+        assert!(matches!(error, farmtally_core::Error::Invalid { field: "path", .. }), "{wrong:?}: {error:?}");
+    }
 }
 
 #[test]

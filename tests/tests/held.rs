@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use farmtally_core::client::{InboxKind, Lifecycle, Topic};
+use farmtally_core::client::{Choice, InboxKind, Lifecycle, Topic};
+use farmtally_core::decisions::Order;
 use farmtally_core::records::Record;
 use farmtally_core::rules::{Check, Role};
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
@@ -161,6 +162,42 @@ fn what_builds_on_a_held_change_shares_its_lot_and_nothing_else_does() {
 }
 
 #[test]
+fn what_is_held_or_came_back_is_a_matter_of_its_author_and_their_centre() {
+    let mut market = Market::open(60);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let device = asha.client.session().expect("a session").device_code;
+    for (name, centre) in [("Bela", "MALUR"), ("Chandra", "KOLAR")] {
+        let centres = [centre.parse().expect("a code")];
+        market.server.grant(market.organisation, device, name, Role::Clerk, &centres).expect("granted");
+    }
+    asha.syncs_wholly();
+    market.server.order(market.organisation, device, Order::Lost).expect("marked");
+    let first = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.weighs(farmer, None, &[21_000]);
+    asha.syncs_wholly();
+    market.server.order(market.organisation, device, Order::Work).expect("found");
+    market.server.give_back(market.organisation, first.into(), None, "weigh it again").expect("returned");
+    asha.syncs_wholly();
+    let item = asha.inbox().into_iter().find(|item| matches!(item.kind, InboxKind::Returned { .. })).expect("a note");
+    let choice = item.choices().remove(0);
+    assert_eq!(asha.inbox().len(), 2, "one is held, one came back");
+    let hands_to = |name: &str| {
+        let user = asha.client.users().into_iter().find(|user| user.name == name).expect("a user").user;
+        asha.client.switch_user(user).expect("handed over");
+    };
+    hands_to("Bela");
+    assert_eq!(asha.inbox(), []);
+    assert_eq!(asha.client.resolve(item.basis, &choice).expect_err("not hers").code(), ErrorCode::Stale);
+    hands_to("Chandra");
+    assert_eq!(asha.inbox().len(), 2, "of the same centre");
+    hands_to("Asha");
+    asha.client.resolve(item.basis, &choice).expect("put away");
+    asha.client.resolve(item.basis, &choice).expect("twice is once");
+    assert_eq!(asha.inbox().len(), 1);
+}
+
+#[test]
 fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
     let Story { market, asha, ravi, delivery } = Story::new(3);
     let returned = market.server.give_back(market.organisation, delivery.into(), None, "weigh it again");
@@ -170,7 +207,7 @@ fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
     let item = asha.inbox().into_iter().next().expect("a note");
     let InboxKind::Returned { number, reason, draft, .. } = item.kind else { panic!("{item:?}") };
     assert_eq!((reason.as_str(), draft), ("weigh it again", None));
-    asha.client.put_away(number).expect("put away");
+    asha.client.resolve(item.basis, &Choice::PutAway { number }).expect("put away");
     assert!(asha.inbox().is_empty());
     // What she does next is not in the way of what was sent back.
     asha.amends(delivery, 3_000).expect("amended");

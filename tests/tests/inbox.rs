@@ -1,9 +1,9 @@
 //! What waits for a person, and what a person may decide about it.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{Choice, InboxItem, InboxKind};
+use farmtally_core::client::{Choice, DeliveryEdit, InboxItem, InboxKind};
 use farmtally_core::records::ChangeHash;
-use farmtally_tests::{Market, Person, fingerprint};
+use farmtally_tests::{Market, Person, fingerprint, reason};
 
 #[test]
 fn a_conflict_ends_with_the_choice_of_somebody_who_may_make_it() {
@@ -58,4 +58,37 @@ fn a_conflict_ends_with_the_choice_of_somebody_who_may_make_it() {
         assert_eq!(conflict(person), None, "{}", person.name);
         assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()));
     }
+}
+
+#[test]
+fn of_two_edits_of_one_field_in_one_amendment_the_last_counts() {
+    let mut market = Market::open(34);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let loads = [asha.opens("KA07A1111").load.load_id, asha.opens("KA07A2222").load.load_id];
+    let delivery = asha.weighs(farmer, None, &[20_000, 21_000]);
+    asha.syncs_wholly();
+    let seen = asha.client.delivery(delivery.delivery_id).expect("a delivery");
+    let date = |text: &str| DeliveryEdit::SetBusinessDate(text.parse().expect("a date"));
+    let edits = [
+        DeliveryEdit::SetLoad(Some(loads[0])),
+        DeliveryEdit::SetDeclaredBags(Some(1)),
+        date("2019-05-07"),
+        DeliveryEdit::SetDeclaredBags(Some(2)),
+        DeliveryEdit::SetLoad(Some(loads[1])),
+        date("2019-05-08"),
+    ];
+    asha.client.amend_delivery(seen.basis, &reason("mistyped"), &edits).expect("amended");
+    asha.amends(delivery.delivery_id, 30_000).expect("amended");
+    for person in [&asha, &ravi] {
+        person.syncs_wholly();
+        let view = person.client.delivery(delivery.delivery_id).expect("a delivery");
+        assert_eq!((view.load_id, view.declared_bags), (Some(loads[1]), Some(2)));
+        assert_eq!((view.business_date.to_string(), view.totals.gross.0), ("2019-05-08".to_owned(), 71_000));
+        assert!(person.inbox().is_empty(), "{:?}", person.inbox());
+    }
+    let seen = asha.client.delivery(delivery.delivery_id).expect("a delivery");
+    let void = DeliveryEdit::VoidBag { key: seen.bags[0].key.clone(), reason: reason("mistyped") };
+    let error = asha.client.amend_delivery(seen.basis, &reason("mistyped"), &[void.clone(), void]);
+    assert_eq!(error.expect_err("one bag twice").code(), ErrorCode::InvalidInput);
 }

@@ -283,7 +283,7 @@ impl FieldClient {
                 before: query.after,
                 ..DeliveryFilter::default()
             };
-            Ok(DeliveryPage::of(engine.core.deliveries(&filter, limit)?, limit))
+            Ok(DeliveryPage::of(engine.core.deliveries(&filter, limit + 1)?, limit as usize))
         })
         .await
     }

@@ -40,6 +40,7 @@ from .generated.farmtally_ffi import (
     Topic,
     Transport,
     TransportError,
+    WireResponse,
 )
 
 # How many call the app back: clients whose requests it carries, and key stores while a client opens.
@@ -81,22 +82,38 @@ class _Keys(KeyStore):
         if not answer.done():
             answer.cancel()
             raise KeyStoreError.Failed("nobody waits for the client any more")
-        if answer.cancelled():
-            raise KeyStoreError.Failed("cancelled")
-        return answer.result()
+        try:
+            return answer.result()
+        except (KeyStoreError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            raise KeyStoreError.Failed(_said(error)) from None
 
 
 class _Transport(Transport):
-    """An app's transport that always answers: the generated code knows no cancelled one."""
+    """An app's transport that always answers."""
 
     def __init__(self, transport):
         self._transport = transport
 
     async def send(self, request):
         try:
-            return await self._transport.send(request)
-        except asyncio.CancelledError:
-            raise TransportError.Failed("cancelled") from None
+            answer = await self._transport.send(request)
+        except (TransportError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            raise TransportError.Failed(_said(error)) from None
+        if not isinstance(answer, WireResponse) or not isinstance(answer.body, (bytes, bytearray)):
+            raise TransportError.Failed("an answer is a WireResponse whose body is bytes")
+        return WireResponse(status=answer.status, body=bytes(answer.body))
+
+
+def _said(error):
+    """What an app raised, whatever it is: the generated code knows ordinary exceptions only, and trusts their text."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 class FieldClient(farmtally_ffi.FieldClient):

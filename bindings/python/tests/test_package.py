@@ -59,24 +59,38 @@ class Package(unittest.TestCase):
             self.assertTrue(hasattr(farmtally_field, name), name)
 
     def test_app_code_that_is_cancelled_or_wrong_is_an_error(self):
-        class Cancelled(Keys):
-            async def load(self):
-                raise asyncio.CancelledError
+        class Unprintable(Exception):
+            def __str__(self):
+                raise RuntimeError
 
-        class Cut(Transport):
+        class OddKeys(Keys):
+            async def load(self):
+                raise self.key
+
+        class OddCarrier(Transport):
+            def __init__(self, error):
+                self.error = error
+
             async def send(self, request):
-                raise asyncio.CancelledError
+                raise self.error
+
+        class Answers(Transport):
+            async def send(self, request):
+                return b"no response"
+
+        odd = (asyncio.CancelledError(), GeneratorExit(), Unprintable(), ValueError("odd"))
 
         async def tries():
             with tempfile.TemporaryDirectory(prefix="farmtally-") as folder:
                 config = ClientConfig(data_dir=folder)
-                for keys in (Cancelled(), Keys("a" * 32)):
+                for keys in (*map(OddKeys, odd), Keys("a" * 32)):
                     with self.assertRaises(FieldError.KeyNeeded) as caught:
                         await asyncio.wait_for(FieldClient.open(config, keys), 10)
                     self.assertEqual(caught.exception.code, "key_unavailable")
-                async with await FieldClient.open(config, transport=Cut()) as client:
-                    with self.assertRaises(FieldError.Unavailable):
-                        await asyncio.wait_for(client.enrol("http://127.0.0.1:1", "ABCD-EFGH-IJKL-MNOP", "phone"), 10)
+                for transport in (*map(OddCarrier, odd), Answers()):
+                    async with await FieldClient.open(config, transport=transport) as client:
+                        with self.assertRaises(FieldError.Unavailable):
+                            await asyncio.wait_for(client.enrol("http://127.0.0.1:1", "ABCD-EFGH-IJKL-MNOP", "phone"), 10)
 
         asyncio.run(tries())
 

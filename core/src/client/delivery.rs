@@ -198,7 +198,9 @@ impl FieldClient {
                     }
                     DeliveryEdit::VoidBag { key, reason } => {
                         let standing = delivery.bags.iter().any(|bag| bag.key == *key && bag.voids.is_empty());
-                        if !standing {
+                        let is_same =
+                            |it: &Amendment| matches!(it, Amendment::VoidBag { key: other, .. } if other == key);
+                        if !standing || amendments.iter().any(is_same) {
                             return Err(Error::invalid("bag_id", "no such bag, or it is voided already"));
                         }
                         amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });

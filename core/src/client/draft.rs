@@ -278,7 +278,9 @@ impl Draft {
             require_record(db, Kind::Load, load.into(), "load_id", &season)?;
         }
         let (Some(replaced), None) = (self.replaces, self.receipt_sequence) else { return Ok(()) };
-        match crate::store::records::load(db, replaced.into())?.and_then(|(_, merged)| merged.record) {
+        let found = crate::store::records::load(db, replaced.into())?;
+        let here = found.filter(|(stored, _)| stored.scope.centre() == Some(&self.centre));
+        match here.and_then(|(_, merged)| merged.record) {
             Some(Record::Delivery(delivery)) if delivery.is_voided() => Ok(()),
             _ => Err(Error::invalid("replaces", "no such voided delivery is on this phone")),
         }

@@ -32,6 +32,14 @@ impl FieldClient {
     /// # Errors
     /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of field `path` if the file cannot be written, [`Error::Store`] if there is no room.
     pub fn export_to(&self, path: &Path) -> Result<(), Error> {
+        let unusable = |reason| Err(Error::invalid("path", reason));
+        if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
+            return unusable("there is something that is no file");
+        }
+        let whole = |folder: Option<&Path>| folder.and_then(|folder| folder.canonicalize().ok());
+        if whole(path.parent()).is_some_and(|folder| Some(folder) == whole(self.store.folder())) {
+            return unusable("the phone's own folder takes no other file");
+        }
         let parcels = self.pack()?;
         write_whole(path, &parcels).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => store::Error::Full.into(),

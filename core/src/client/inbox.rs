@@ -82,7 +82,7 @@ pub enum InboxKind {
     },
     /// The office sent work of this phone back.
     Returned {
-        /// By which the item is put away ([`FieldClient::put_away`]).
+        /// By which the item is put away ([`FieldClient::resolve`]).
         number: i64,
         /// Words of the office, may be empty.
         reason: String,
@@ -147,18 +147,19 @@ impl InboxItem {
 }
 
 impl FieldClient {
-    /// All that waits for a person: held changes first, then what came back, both of everybody's work on this phone, also while it is locked;
-    /// then conflicts, then reviews, of the granted centres.
+    /// All that waits for a person: held changes first, then what came back, then conflicts, then reviews, of the granted centres. What is held
+    /// or came back is shown to its author in any case, also while the phone is locked.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub fn inbox(&self) -> Result<Vec<InboxItem>, Error> {
         let author = self.author().ok();
         let may_see = |scope: &Scope| author.as_ref().is_some_and(|author| is_within(&author.grant, scope));
+        let user = self.identity().installation.map(|installation| installation.user);
         Ok(self.store.read(|db| {
             let held = outbox::held(db)?;
             let mut items = Vec::new();
-            for it in &held {
+            for it in held.iter().filter(|it| Some(it.author) == user || may_see(&it.scope)) {
                 let lane = held.iter().filter(|other| other.document == it.document);
                 let record = with_held(db, it.document, lane)?.map(Box::new);
                 let about = match record.as_deref() {
@@ -169,6 +170,9 @@ impl FieldClient {
                 items.push(InboxItem { records: vec![about], basis: seen(db, it.document)?, kind });
             }
             for it in outbox::all_returned(db)? {
+                if it.author.is_some() && it.author != user && !it.scope.as_ref().is_some_and(may_see) {
+                    continue;
+                }
                 let (number, reason, draft, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
                 let kind = InboxKind::Returned { number, reason, draft, returned_at };
                 let records = vec![referred(db, it.document)?.1];
@@ -204,7 +208,7 @@ impl FieldClient {
     /// [`Error::SignIn`], [`Error::Store`].
     pub fn resolve(&self, basis: Basis, choice: &Choice) -> Result<(), Error> {
         let (field, change) = match choice {
-            Choice::PutAway { number } => return self.put_away(*number),
+            Choice::PutAway { number } => return self.put_away(basis, *number),
             Choice::Keep { field, change } => (field, *change),
         };
         let (author, document) = (self.author()?, basis.document);
@@ -224,12 +228,15 @@ impl FieldClient {
         })
     }
 
-    /// Puts away something that the office sent back, once the author has seen it. Putting away twice is putting away once.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn put_away(&self, number: i64) -> Result<(), Error> {
-        Ok(self.write(&[Topic::Inbox], |db| outbox::put_away(db, number))?)
+    /// Puts away something that the office sent back, once somebody has seen it. Putting away twice is putting away once.
+    fn put_away(&self, basis: Basis, number: i64) -> Result<(), Error> {
+        let is_it = |it: &InboxItem| matches!(it.kind, InboxKind::Returned { number: other, .. } if other == number);
+        let seen = self.inbox()?.into_iter().find(is_it);
+        self.write(&[Topic::Inbox], |db| match seen {
+            Some(item) if item.basis.document == basis.document => Ok(outbox::put_away(db, number)?),
+            None if !outbox::is_returned(db, number)? => Ok(()),
+            _ => Err(Error::Stale),
+        })
     }
 }
 

@@ -310,6 +310,9 @@ impl FieldClient {
         let open = |season: &&crate::decisions::Season| {
             season.commodity == *commodity && (season.from..=season.to).contains(&date)
         };
+        if !author.reference.seasons.iter().any(|season| season.commodity == *commodity) {
+            return Err(Error::invalid("commodity", format!("{commodity} is not bought here")));
+        }
         let season = author.reference.seasons.iter().rev().find(open);
         season
             .map(|season| season.season.clone())

@@ -120,7 +120,7 @@ impl Document {
         let prefix = super::change::actor_prefix(&actor.0);
         let first_op = self.inner.stats().num_ops;
         let mut transaction = self.inner.transaction();
-        for (index, put) in (first_op..).zip(puts) {
+        for (index, put) in (first_op..).zip(last_of_each_key(puts)) {
             let (key, value) = match put {
                 Put::Key(key, value) => (key.to_owned(), value),
                 Put::Add(family, about, value) => (added_key(family, &about, &prefix, index), value),
@@ -181,6 +181,18 @@ pub(crate) fn create(actor: &Actor, snapshot: Vec<u8>) -> Result<Change, Error> 
     Change::from_inner(automerge::Change::from(change))
 }
 
+/// A change writes a register once, with what was put last: the second time it would overwrite what its author had not seen.
+fn last_of_each_key(puts: Vec<Put>) -> Vec<Put> {
+    let mut last: Vec<Put> = Vec::new();
+    for put in puts {
+        if let Put::Key(key, _) = &put {
+            last.retain(|earlier| !matches!(earlier, Put::Key(other, _) if other == key));
+        }
+        last.push(put);
+    }
+    last
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +218,15 @@ mod tests {
             let back = Change::parse_stripped(change.stripped()).expect("it parses");
             assert_eq!((back.raw(), back.hash()), (change.raw(), change.hash()));
         }
+    }
+
+    #[test]
+    fn a_register_that_is_put_twice_is_written_once() {
+        let twice =
+            || vec![Put::Key("load", vec![1]), Put::Add('e', String::new(), vec![2]), Put::Key("load", vec![3])];
+        let once = vec![Put::Add('e', String::new(), vec![2]), Put::Key("load", vec![3])];
+        let change = |puts| Document::new().commit(&actor(1), puts).expect("a change").hash();
+        assert_eq!(change(twice()), change(once));
     }
 
     #[test]

@@ -31,8 +31,12 @@ pub type Migration = &'static str;
 
 /// The tables that phone and server share, as the first migration of both.
 pub const RECORDS: Migration = include_str!("migrations/0001_create_records.sql");
-pub(crate) const PHONE: &[Migration] =
-    &[RECORDS, include_str!("migrations/0002_create_phone.sql"), include_str!("migrations/0003_create_carried.sql")];
+pub(crate) const PHONE: &[Migration] = &[
+    RECORDS,
+    include_str!("migrations/0002_create_phone.sql"),
+    include_str!("migrations/0003_create_carried.sql"),
+    include_str!("migrations/0004_add_author_to_returned.sql"),
+];
 
 /// Why the store did not do as told. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +178,11 @@ impl Store {
         })
     }
 
+    /// The folder that the file is in.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.path.parent()
+    }
+
     /// Runs `f` on a snapshot.
     ///
     /// # Errors
@@ -253,7 +262,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn connect(path: &Path, key: Option<&StoreKey>, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(path, flags)?;
+    // A path that begins with `file:` would be a URI, and name another file than the one whose folder is locked.
+    let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
     if let Some(key) = key {
         key.unlock(&connection)?;
     }

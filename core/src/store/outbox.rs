@@ -281,6 +281,7 @@ pub(crate) struct Settled {
 /// One of the phone's own changes that has not left the outbox.
 struct Own {
     outbox: i64,
+    author: UserId,
     document: DocumentId,
     kind: u8,
     scope: Scope,
@@ -290,16 +291,18 @@ struct Own {
 
 fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT outbox, document_id, kind, scope, change, held_code IS NOT NULL FROM outbox WHERE bundle_seq = ?1 AND entry = ?2",
+        "SELECT outbox, author_id, document_id, kind, scope, change, held_code IS NOT NULL FROM outbox
+         WHERE bundle_seq = ?1 AND entry = ?2",
     )?;
     let own = |row: &rusqlite::Row<'_>| {
         Ok(Own {
             outbox: row.get(0)?,
-            document: row.get(1)?,
-            kind: row.get(2)?,
-            scope: row.get(3)?,
-            change: row.get(4)?,
-            is_held: row.get(5)?,
+            author: row.get(1)?,
+            document: row.get(2)?,
+            kind: row.get(3)?,
+            scope: row.get(4)?,
+            change: row.get(5)?,
+            is_held: row.get(6)?,
         })
     };
     Ok(statement.query_row((bundle, entry), own).optional()?)
@@ -477,9 +480,10 @@ fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result
         drafts::save(db, id, 1, draft)?;
     }
     db.prepare_cached(
-        "INSERT INTO returned (document_id, kind, change, draft_id, reason, returned_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO returned (document_id, kind, change, draft_id, reason, returned_at_ms, author_id, scope)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
-    .execute((own.document, own.kind, &own.change, draft_id, reason, now.0))?;
+    .execute((own.document, own.kind, &own.change, draft_id, reason, now.0, own.author, &own.scope))?;
     leave(db, own)
 }
 
@@ -640,6 +644,8 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
 /// A change that the server keeps for a person to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldChange {
+    pub(crate) author: UserId,
+    pub(crate) scope: Scope,
     pub(crate) document: DocumentId,
     pub(crate) kind: u8,
     pub(crate) change: Vec<u8>,
@@ -652,15 +658,18 @@ pub(crate) struct HeldChange {
 /// What the server holds, the oldest first.
 pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT document_id, kind, change, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL ORDER BY outbox",
+        "SELECT author_id, scope, document_id, kind, change, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL
+         ORDER BY outbox",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(HeldChange {
-            document: row.get(0)?,
-            kind: row.get(1)?,
-            change: row.get(2)?,
-            code: row.get(3)?,
-            reason: row.get(4)?,
+            author: row.get(0)?,
+            scope: row.get(1)?,
+            document: row.get(2)?,
+            kind: row.get(3)?,
+            change: row.get(4)?,
+            code: row.get(5)?,
+            reason: row.get(6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -670,6 +679,10 @@ pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GivenBack {
     pub(crate) number: i64,
+    /// Whose work it was; `None` for what came back before that was noted.
+    pub(crate) author: Option<UserId>,
+    /// Where it belonged; `None` likewise.
+    pub(crate) scope: Option<Scope>,
     pub(crate) document: DocumentId,
     pub(crate) draft: Option<DeliveryId>,
     pub(crate) reason: String,
@@ -679,11 +692,13 @@ pub(crate) struct GivenBack {
 /// What the office sent back and nobody has put away yet, the oldest first.
 pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT returned, document_id, draft_id, reason, returned_at_ms FROM returned ORDER BY returned",
+        "SELECT returned, document_id, draft_id, reason, returned_at_ms, author_id, scope FROM returned ORDER BY returned",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(GivenBack {
             number: row.get(0)?,
+            author: row.get(5)?,
+            scope: row.get(6)?,
             document: row.get(1)?,
             draft: row.get(2)?,
             reason: row.get(3)?,
@@ -691,6 +706,11 @@ pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether something that the office sent back was not put away yet.
+pub(crate) fn is_returned(db: &Connection, number: i64) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT 1 FROM returned WHERE returned = ?1")?.exists([number])?)
 }
 
 pub(crate) fn put_away(db: &Connection, number: i64) -> Result<(), Error> {

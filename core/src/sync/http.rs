@@ -2,12 +2,15 @@
 //!
 //! Owns the client: rustls with ring, and a fixed list of certificate roots, because the platform's verifier would need a Kotlin part on Android.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};
 use crate::limits::MAX_WIRE_BYTES;
+
+/// How long an answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// A transport over HTTP; keeps connections open between requests.
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ impl HttpTransport {
         let client = reqwest::blocking::Client::builder()
             .tls_backend_preconfigured(tls()?)
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
+            .timeout(ANSWER_TIME)
             // Less than a server keeps a connection that says nothing.
             .pool_idle_timeout(Duration::from_secs(20))
             // A phone has no proxy in its environment; a developer's must not come between a program and its own loopback.
@@ -44,12 +47,25 @@ impl Transport for HttpTransport {
         if let Some(authorization) = &request.authorization {
             builder = builder.header("authorization", authorization);
         }
+        let asked_at = Instant::now();
         let response = builder.body(request.body.clone()).send().map_err(failed)?;
         let status = response.status().as_u16();
-        let mut body = Vec::new();
         // One byte more than allowed is read, so that the exchange sees that it is too much.
-        response.take(MAX_WIRE_BYTES as u64 + 1).read_to_end(&mut body).map_err(failed)?;
-        Ok(WireResponse { status, body })
+        let mut answer = BufReader::new(response.take(MAX_WIRE_BYTES as u64 + 1));
+        let mut body = Vec::new();
+        loop {
+            let piece = answer.fill_buf().map_err(failed)?;
+            if piece.is_empty() {
+                return Ok(WireResponse { status, body });
+            }
+            // Each wait for bytes has a limit of its own: many short ones must not take for ever.
+            if asked_at.elapsed() > ANSWER_TIME {
+                return Err(TransportError { reason: "the answer came too slowly".into() });
+            }
+            body.extend_from_slice(piece);
+            let read = piece.len();
+            answer.consume(read);
+        }
     }
 }
 

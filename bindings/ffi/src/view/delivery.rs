@@ -199,9 +199,11 @@ pub struct DeliveryPage {
 }
 
 impl DeliveryPage {
-    pub(crate) fn of(rows: Vec<(rows::DeliveryRow, CoreSyncState)>, limit: u32) -> Self {
-        let is_full = rows.len() as u64 >= u64::from(limit);
-        let next = rows.last().filter(|_| is_full).map(|(row, _)| row.position);
+    /// Of rows of which one more than a page's was asked for.
+    pub(crate) fn of(mut rows: Vec<(rows::DeliveryRow, CoreSyncState)>, limit: usize) -> Self {
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|(row, _)| row.position);
         let row = |(row, state): (rows::DeliveryRow, CoreSyncState)| DeliveryRow {
             delivery_id: row.delivery_id,
             farmer_id: row.farmer_id,
