@@ -50,7 +50,7 @@ pub const MAX_PART_BYTES: usize = MAX_WIRE_BYTES - 1_024;
 pub const MAX_PARTS: usize = 16;
 /// Where a frame is closed, in bytes of raw entries: 16 to 32 KiB once compressed.
 pub const FRAME_BYTES: usize = 64 * 1024;
-/// Where a frame is closed even within what one transaction logged (hard), in bytes of raw entries; a larger document cannot move.
+/// Where a frame is closed even within what one transaction logged (hard), in bytes of raw entries.
 pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 /// Bags in one value of a delivery (hard).
 pub const MAX_BAGS: usize = 2_000;

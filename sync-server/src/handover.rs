@@ -99,7 +99,7 @@ impl Server {
                 let count = match run.verdict {
                     Verdict::Logged { .. } | Verdict::Returned { .. } | Verdict::Erased => &mut imported.logged,
                     Verdict::Held { .. } => &mut imported.held,
-                    Verdict::Deferred { .. } => &mut imported.deferred,
+                    Verdict::Deferred { .. } | Verdict::BytesMissing => &mut imported.deferred,
                 };
                 *count += u64::from(run.count);
             }

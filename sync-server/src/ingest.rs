@@ -56,11 +56,6 @@ fn open(
     if let Err(refusal) = bundle.verify(&key) {
         return Ok(Err(refusal));
     }
-    for (_, entry) in bundle.entries().filter(|(_, entry)| entry.erased.is_some()) {
-        if !db.is_erased(entry.document)? {
-            return Ok(Err(Refusal::Incomplete));
-        }
-    }
     Ok(Ok(bundle))
 }
 
@@ -72,9 +67,11 @@ fn judge(
     now: Timestamp,
 ) -> Result<Vec<VerdictRun>, Error> {
     let (hash, Header { device, sequence, .. }) = (bundle.hash(), &bundle.header);
-    let is_new = db.bundle(hash)?.is_none();
+    let stored = db.bundle(hash)?;
+    let is_new = stored.is_none();
     let is_fork = is_new && db.has_other_bundle(*device, *sequence, hash)?;
-    if is_new {
+    // The same bundle may have come before without the bytes of some changes; those are the only parts that may differ.
+    if stored.is_none_or(|stored| stored.len() < bytes.len()) {
         let mut kept = bundle.clone();
         let documents: BTreeSet<DocumentId> = bundle.entries().map(|(_, entry)| entry.document).collect();
         let mut has_erased = false;
@@ -200,7 +197,7 @@ impl<'a> Ingest<'a> {
     /// What became of an entry; whatever waited for it is judged as well.
     fn entry(&mut self, source: &Source, number: u32, entry: &OpenedEntry) -> Result<Verdict, Error> {
         let verdict = self.verdict(source, number, entry)?;
-        if !matches!(verdict, Verdict::Deferred { .. }) {
+        if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
             self.db.remove_deferred(entry.envelope.document, entry.hash)?;
             self.judge_waiting(entry.envelope.document, entry.hash)?;
         }
@@ -211,6 +208,11 @@ impl<'a> Ingest<'a> {
     fn verdict(&mut self, source: &Source, number: u32, entry: &OpenedEntry) -> Result<Verdict, Error> {
         if let Some(verdict) = self.settled(entry)? {
             return Ok(verdict);
+        }
+        if entry.is_erased {
+            let scope = Scope::Device(entry.envelope.device);
+            self.raise(&scope, ReviewCode::BytesMissing, vec![entry.envelope.document])?;
+            return Ok(Verdict::BytesMissing);
         }
         match self.log(source, number, entry) {
             Ok(verdict) => Ok(verdict),
@@ -372,7 +374,7 @@ impl<'a> Ingest<'a> {
         Ok(self.grants.entry(id).or_default())
     }
 
-    /// Merges a change into its document and logs it where the document is now.
+    /// Merges a change into its document and logs it in the document's scope.
     fn append(
         &mut self,
         source: &Source,
@@ -383,18 +385,17 @@ impl<'a> Ingest<'a> {
     ) -> Result<Verdict, Stop> {
         let document = envelope.document;
         let stored = self.db.document(document)?;
-        let mut scope = envelope.scope.clone();
+        let scope = &envelope.scope;
         if let Some(stored) = &stored {
             if stored.kind != kind {
                 let reason = format!("the document is a {:?}, not a {kind:?}", stored.kind);
                 return Err(Hold::new("shape", reason).into());
             }
-            // What was granted is checked for the entry's scope, so it must be the document's, or have been.
-            if stored.scope != scope && !self.db.was_in(document, &scope)? {
+            // What was granted is checked for the entry's scope, so it must be the document's.
+            if stored.scope != *scope {
                 let reason = format!("the document belongs to {}, not to {scope}", stored.scope);
                 return Err(Hold::new("out_of_scope", reason).into());
             }
-            scope = stored.scope.clone();
         }
         let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
         let merged = merge(kind, document, saved, change).map_err(|error| match error {
@@ -403,18 +404,17 @@ impl<'a> Ingest<'a> {
             error => Hold::new("malformed", error.to_string()).into(),
         })?;
         if let Some(own) = merged.record.as_ref().and_then(scope_of)
-            && own != scope
-            && self.db.moves(document)? == 0
+            && own != *scope
         {
             return Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}")).into());
         }
         require_stamps(source, kind, envelope, change)?;
-        self.db.save_document(&scope, kind, document, &merged)?;
+        self.db.save_document(scope, kind, document, &merged)?;
         let entry = NewEntry::Change { envelope, change, origin: (source.bundle, number) };
-        let cursor = self.db.append(self.organisation, &scope, self.work, &entry)?;
+        let cursor = self.db.append(self.organisation, scope, self.work, &entry)?;
         self.db.remove_held(document, change.hash())?;
         self.touched.insert((kind, document), (scope.clone(), merged.record));
-        Ok(Verdict::Logged { scope, sequence: cursor.sequence })
+        Ok(Verdict::Logged { scope: scope.clone(), sequence: cursor.sequence })
     }
 
     /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
@@ -632,7 +632,7 @@ pub(crate) fn decide(
     work: u64,
     decision: &Decision,
 ) -> Result<(), Error> {
-    let cursor = db.append(organisation, scope, work, &NewEntry::Decision(&encode(decision), None))?;
+    let cursor = db.append(organisation, scope, work, &NewEntry::Decision(&encode(decision)))?;
     db.apply_decision(cursor.sequence, decision)
 }
 

@@ -110,15 +110,6 @@ enum Command {
         #[arg(required = true)]
         text: Vec<String>,
     },
-    /// Move a document to another scope of the same form
-    Move {
-        #[command(flatten)]
-        place: Place,
-        /// The document
-        document: DocumentId,
-        /// Such as c/KOLAR/2026
-        to: Scope,
-    },
     /// Forget a person: drop a farmer's contact details everywhere, for good
     Erase {
         #[command(flatten)]
@@ -377,11 +368,6 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             }
             anyhow::ensure!(!found.is_empty(), "nothing here is called {}", text.join(" "));
             Ok(())
-        }
-        Command::Move { place, document, to } => {
-            let (server, organisation) = place.open()?;
-            server.move_document(organisation, document, &to)?;
-            say(&format_args!("moved to {to}"))
         }
         Command::Erase { place, farmer } => {
             let (server, organisation) = place.open()?;

@@ -11,7 +11,6 @@ use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::Decision;
 use farmtally_core::limits::{MAX_PARTS, MAX_WIRE_BYTES, PACK_ENTRIES, PART_BYTES};
 use farmtally_core::records::{self, ChangeHash, Kind};
 use farmtally_core::scope::Scope;
@@ -264,13 +263,7 @@ impl Since {
                     LogContent::Change { envelope, hash, .. } => {
                         since.changes.entry(envelope.document).or_default().push(hash);
                     }
-                    LogContent::Decision(decision, _) => {
-                        if let Ok(Decision::Move(order)) = decode::<Decision>(&decision)
-                            && order.to == place.scope
-                        {
-                            since.came.insert(order.document);
-                        }
-                    }
+                    LogContent::Decision(_) => {}
                 }
             }
         }

@@ -152,7 +152,7 @@ fn frame(
 fn size(content: &LogContent) -> usize {
     match content {
         LogContent::Change { change, .. } => change.as_ref().map_or(32, Vec::len) + 100,
-        LogContent::Decision(decision, attachment) => decision.len() + attachment.as_ref().map_or(0, Vec::len),
+        LogContent::Decision(decision) => decision.len(),
     }
 }
 
@@ -182,8 +182,8 @@ fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_by
             entries.push(FrameEntry::Erased { envelope, change: hash });
             bytes
         }
-        LogContent::Decision(decision, attachment) => {
-            entries.push(FrameEntry::Decision { decision, attachment: attachment.map(Into::into) });
+        LogContent::Decision(decision) => {
+            entries.push(FrameEntry::Decision { decision });
             bytes
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Move, Order, Ruling};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
@@ -17,11 +17,9 @@ use farmtally_core::sync::log::{ChainHash, Cursor, CursorName};
 use farmtally_core::sync::message::{Certificate, FrameEntry};
 use farmtally_core::sync::repair::{Divergence, Offer, walk};
 use farmtally_core::units::{DeviceId, DocumentId, OrganisationId, Timestamp};
-use sha2::{Digest, Sha256};
 
 use crate::ingest::{Ingest, decide};
 use crate::pull::place;
-use crate::rulings::decide_move;
 use crate::storage::{Device, NewEntry, Recovery, ReturnedEntry, Transaction};
 use crate::{Error, Server};
 
@@ -55,7 +53,6 @@ impl Server {
         self.write(organisation, |db| match db.recovery()? {
             Some(recovery) if recovery.ended_at.is_none() => {
                 db.clear_stages()?;
-                mend_moves(db, organisation, now)?;
                 db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
             }
             _ => Err(Error::NotFound { what: "recovery that lasts" }),
@@ -195,38 +192,6 @@ impl Server {
     }
 }
 
-/// Documents whose last move came back in one of its two logs only move once more, so that both say where they are.
-fn mend_moves(db: &mut dyn Transaction, organisation: OrganisationId, now: Timestamp) -> Result<(), Error> {
-    let mut last = BTreeMap::<DocumentId, (Move, BTreeSet<Scope>)>::new();
-    for scope in db.scopes()? {
-        each_decision(db, &scope, 0, |_, decision| {
-            let Some(Decision::Move(order)) = decision else { return };
-            let (known, logs) = last.entry(order.document).or_insert_with(|| (order.clone(), BTreeSet::new()));
-            if order.number > known.number {
-                logs.clear();
-                known.clone_from(&order);
-            }
-            if order == *known {
-                logs.insert(scope.clone());
-            }
-        })?;
-    }
-    for (document, (order, logs)) in last {
-        if logs.contains(&order.from) && logs.contains(&order.to) {
-            continue;
-        }
-        if let Some(stored) = db.document(document)? {
-            match decide_move(db, organisation, (document, &stored), (order.from, order.to), now) {
-                Err(Error::TooLarge { reason }) => {
-                    tracing::warn!(%document, reason, "its last move stands in one log only");
-                }
-                moved => moved?,
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The first scope whose log lacks an entry that was acknowledged.
 fn first_lost(
     db: &mut dyn Transaction,
@@ -293,8 +258,8 @@ fn take_back(
         known => places.get(known - 1).copied(),
     });
     let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
-    // A change that stands in another log by now cannot stand at its old place as well.
-    let follows = at_end == Some(end.chain) && !any_stands_elsewhere(db, rest)?;
+    // A change that is in another log by now cannot be at its old place as well.
+    let follows = at_end == Some(end.chain) && !any_stands_elsewhere(db, scope, rest)?;
     let missing = if follows { rest } else { &entries };
     // Who may have become unknown only here, and of what something newer is known.
     let mut taking = Taking { is_later: !follows, ..Taking::default() };
@@ -318,17 +283,14 @@ fn take_back(
             _ => {}
         }
     }
-    let (mut late, mut has_moved) = (Vec::new(), false);
+    let mut late = Vec::new();
     for entry in missing {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
         let work = db.next_work()?;
-        if take_entry(db, organisation, scope, work, entry, &mut taking, now)? {
-            match entry {
-                FrameEntry::Change { envelope, change } => {
-                    late.push((envelope.document, Change::hash_of_stripped(change)));
-                }
-                entry => has_moved |= matches!(decision_of(entry), Some(Decision::Move(_))),
-            }
+        if take_entry(db, organisation, scope, work, entry, &mut taking)?
+            && let FrameEntry::Change { envelope, change } = entry
+        {
+            late.push((envelope.document, Change::hash_of_stripped(change)));
         }
     }
     if follows && db.head(scope)?.is_none_or(|end| end != *head) {
@@ -338,9 +300,6 @@ fn take_back(
     for document in taking.forgotten.difference(&told).copied() {
         let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
         decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
-    }
-    if is_late && has_moved {
-        mend_moves(db, organisation, now)?;
     }
     let mut ingest = Ingest::new(db, organisation, now)?;
     for (document, change) in &late {
@@ -357,19 +316,20 @@ fn take_back(
 
 /// An entry's decision, if this version knows it.
 fn decision_of(entry: &FrameEntry) -> Option<Decision> {
-    let FrameEntry::Decision { decision, .. } = entry else { return None };
+    let FrameEntry::Decision { decision } = entry else { return None };
     decode(decision).ok()
 }
 
-/// Whether any of these changes is in a log already.
-fn any_stands_elsewhere(db: &mut dyn Transaction, entries: &[FrameEntry]) -> Result<bool, Error> {
+/// Whether any of these changes is in a log already, or its document in another scope.
+fn any_stands_elsewhere(db: &mut dyn Transaction, scope: &Scope, entries: &[FrameEntry]) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
             FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
             FrameEntry::Erased { envelope, change } => (envelope.document, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
-        if db.place_of(document, change)?.is_some() {
+        let is_elsewhere = db.document(document)?.is_some_and(|stored| stored.scope != *scope);
+        if is_elsewhere || db.place_of(document, change)?.is_some() {
             return Ok(true);
         }
     }
@@ -438,7 +398,6 @@ fn take_entry(
     work: u64,
     entry: &FrameEntry,
     taking: &mut Taking,
-    now: Timestamp,
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
@@ -459,6 +418,11 @@ fn take_entry(
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
                 let stored = db.document(document)?;
+                if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
+                    // Somebody made another document under this id after the loss; the one that was lost stays with its phone.
+                    tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
+                    return Ok(false);
+                }
                 let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
@@ -466,35 +430,20 @@ fn take_entry(
                     Err(records::Error::Missing { .. }) if taking.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
-                let at = stored.map_or_else(|| scope.clone(), |stored| stored.scope);
-                db.save_document(&at, kind, document, &merged)?;
+                db.save_document(scope, kind, document, &merged)?;
                 let origin = (BundleHash([0; 32]), 0);
-                // The document may have moved since.
-                let log = if taking.is_later { &at } else { scope };
-                db.append(organisation, log, work, &NewEntry::Change { envelope, change: &change, origin })?;
+                db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
                 // Its author may have handed it over again before.
                 db.remove_held(document, change.hash())?;
                 db.remove_deferred(document, change.hash())?;
             }
         }
-        FrameEntry::Decision { decision, attachment } => {
+        FrameEntry::Decision { decision } => {
             if taking.known.contains(decision) || taking.superseded.contains(decision) {
                 return Ok(false);
             }
-            let attachment = attachment.as_ref().map(|bytes| bytes.as_slice());
-            if let Ok(Decision::Move(order)) = decode::<Decision>(decision) {
-                let is_needed = order.to == *scope && !db.is_erased(order.document)?;
-                let is_whole = attachment.map(|saved| <[u8; 32]>::from(Sha256::digest(saved)) == order.saved_hash);
-                if !is_whole.unwrap_or(!is_needed || taking.erased.contains(&order.document)) {
-                    return Err(wrong("what travelled beside a move is not what was moved".into()));
-                }
-            }
-            let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision, attachment))?;
+            let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision))?;
             match decode::<Decision>(decision) {
-                Ok(Decision::Move(order)) if taking.is_later && db.moves(order.document)? >= order.number => {
-                    moved_otherwise(db, organisation, &order, attachment, now)?;
-                }
-                Ok(Decision::Move(order)) => db.place(&order, attachment)?,
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
                 Ok(Decision::Ruling(ruling)) if !ruling.is_approved => return_again(db, scope, ruling)?,
                 Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
@@ -515,29 +464,6 @@ fn take_entry(
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
     Ok(true)
-}
-
-/// A move came back after the document was moved otherwise: what travelled with it counts, and whoever read it is told where the document is.
-fn moved_otherwise(
-    db: &mut dyn Transaction,
-    organisation: OrganisationId,
-    order: &Move,
-    saved: Option<&[u8]>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let document = order.document;
-    let Some(mut stored) = db.document(document)? else { return Ok(()) };
-    if let Some(saved) = saved {
-        let wrong = |error: records::Error| Error::Invalid { field: "offers", reason: error.to_string() };
-        let united = records::unite(stored.kind, document, &stored.saved, saved).map_err(wrong)?;
-        db.save_document(&stored.scope, stored.kind, document, &united)?;
-        stored.saved = united.saved;
-    }
-    if order.to == stored.scope {
-        return Ok(());
-    }
-    let scopes = (order.to.clone(), stored.scope.clone());
-    decide_move(db, organisation, (document, &stored), scopes, now)
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.

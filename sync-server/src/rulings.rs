@@ -1,21 +1,17 @@
-//! What a person decides about records: held entries, documents that move, people who are forgotten.
+//! What a person decides about records: held entries, people who are forgotten.
 
 use std::collections::BTreeSet;
 
-use farmtally_core::codec::encode;
-use farmtally_core::decisions::{Decision, Erasure, Move};
-use farmtally_core::limits::MAX_FRAME_BYTES;
+use farmtally_core::decisions::{Decision, Erasure};
 use farmtally_core::records::{ChangeHash, Kind};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::records::Stored;
 use farmtally_core::sync::bundle::Bundle;
-use farmtally_core::units::{DocumentId, FarmerId, OrganisationId, Timestamp};
-use sha2::{Digest, Sha256};
+use farmtally_core::units::{DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{Ingest, decide};
 use crate::recovery::require_whole;
-use crate::storage::{HeldEntry, NewEntry, Transaction};
+use crate::storage::{HeldEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
@@ -60,32 +56,6 @@ impl Server {
         self.write(organisation, |db| {
             require_whole(db)?;
             Ingest::new(db, organisation, now)?.give_back(document, change, &reason)
-        })
-    }
-
-    /// Moves a document to another scope of the same form, with all its changes.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for a document, [`Error::Invalid`] for a scope it can't be in, [`Error::Storage`].
-    pub fn move_document(&self, organisation: OrganisationId, document: DocumentId, to: &Scope) -> Result<(), Error> {
-        let moved_at = self.environment.clock.now();
-        self.write(organisation, |db| {
-            require_whole(db)?;
-            let stored = db.document(document)?.ok_or(Error::NotFound { what: "document" })?;
-            let reference = db.reference()?;
-            let is_known = match (&stored.scope, to) {
-                (Scope::Centre(_), Scope::Centre(centre)) => reference.centres.iter().any(|it| it.centre == *centre),
-                (Scope::Season(..), Scope::Season(centre, season)) => {
-                    reference.centres.iter().any(|it| it.centre == *centre) && reference.season(season).is_some()
-                }
-                _ => false,
-            };
-            if !is_known || stored.scope == *to {
-                let reason = format!("{to}: a document of {} can't move there", stored.scope);
-                return Err(Error::Invalid { field: "to", reason });
-            }
-            let from = stored.scope.clone();
-            decide_move(db, organisation, (document, &stored), (from, to.clone()), moved_at)
         })
     }
 
@@ -188,25 +158,4 @@ fn scope_of_waiting_contact(db: &mut dyn Transaction, document: DocumentId) -> R
         }
     }
     Ok(None)
-}
-
-/// Logs that a document goes from one scope to another, in both; [`Error::TooLarge`] for one that fits no frame.
-pub(crate) fn decide_move(
-    db: &mut dyn Transaction,
-    organisation: OrganisationId,
-    (document, stored): (DocumentId, &Stored),
-    (from, to): (Scope, Scope),
-    moved_at: Timestamp,
-) -> Result<(), Error> {
-    if stored.saved.len() > MAX_FRAME_BYTES {
-        return Err(Error::TooLarge { reason: format!("a document of more than {MAX_FRAME_BYTES} bytes can't move") });
-    }
-    let number = db.moves(document)? + 1;
-    let saved_hash = Sha256::digest(&stored.saved).into();
-    let order = Move { document, kind: stored.kind as u8, number, from, to, saved_hash, moved_at };
-    let decision = encode(&Decision::Move(order.clone()));
-    let work = db.next_work()?;
-    db.append(organisation, &order.from, work, &NewEntry::Decision(&decision, None))?;
-    db.append(organisation, &order.to, work, &NewEntry::Decision(&decision, Some(&stored.saved)))?;
-    db.place(&order, Some(&stored.saved))
 }

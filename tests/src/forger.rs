@@ -214,6 +214,7 @@ pub fn fate(verdict: &Verdict) -> &str {
         Verdict::Held { code, .. } => code,
         Verdict::Returned { .. } => "returned",
         Verdict::Erased => "erased",
+        Verdict::BytesMissing => "bytes_missing",
     }
 }
 

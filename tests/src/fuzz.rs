@@ -162,7 +162,7 @@ pub fn decision(bytes: &[u8]) {
     }
 }
 
-/// A document as it travels beside a move.
+/// A stored document.
 pub fn document(bytes: &[u8]) {
     for kind in Kind::ALL {
         let id = DocumentId::from([7; 16]);
@@ -424,12 +424,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
                 add("frame", &encode(&entry));
                 match entry {
                     FrameEntry::Change { change, .. } => add("change", &change),
-                    FrameEntry::Decision { decision, attachment } => {
-                        add("decision", &decision);
-                        if let Some(saved) = &attachment {
-                            add("document", saved);
-                        }
-                    }
+                    FrameEntry::Decision { decision } => add("decision", &decision),
                     FrameEntry::Own { .. } | FrameEntry::Erased { .. } => {}
                 }
             }

@@ -226,6 +226,24 @@ fn several_people_share_a_phone_and_whoever_syncs_sends_everybodys_work() {
 }
 
 #[test]
+fn a_phone_that_was_lost_and_found_lists_nobody_without_a_name() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    let (server, organisation) = (&market.server, market.organisation);
+    let centres = ["KOLAR".parse().expect("a code")];
+    server.order(organisation, code(&asha), Order::Lost).expect("ordered");
+    asha.syncs_wholly();
+    // The phone has forgotten all names; a grant still comes.
+    server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.users(), [], "nobody may use a phone that is marked as lost");
+    server.order(organisation, code(&asha), Order::Work).expect("found");
+    asha.syncs_wholly();
+    let names: Vec<String> = asha.client.users().into_iter().map(|user| user.name).collect();
+    assert_eq!(names, ["Asha", "Bela"]);
+}
+
+#[test]
 fn a_phone_that_never_returns_first_only_records_then_only_hands_in() {
     let file = REFERENCE.replace("2019-12-31", "2099-12-31");
     let mut market = Market::open(8);

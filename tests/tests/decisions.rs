@@ -1,62 +1,14 @@
-//! Decisions about documents and devices: moved, forgotten, copied.
+//! Decisions about documents and devices: forgotten, copied, ordered.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::Lifecycle;
+use farmtally_core::client::{Lifecycle, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::rules::Check;
-use farmtally_core::scope::Scope;
-use farmtally_core::units::DocumentId;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
 
-fn scope(text: &str) -> Scope {
-    text.parse().expect("a scope")
-}
-
 fn contains(all: &[u8], word: &str) -> bool {
     all.windows(word.len()).any(|window| window == word.as_bytes())
-}
-
-#[test]
-fn a_moved_delivery_is_where_the_office_says_with_all_its_history() {
-    let mut market = Market::open(1);
-    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
-    let manju = market.hires_at("Manju", "dispatcher", "MALUR");
-    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
-    asha.syncs_wholly();
-    ravi.syncs_wholly();
-    asha.amends(delivery, 1_000).expect("amended");
-    asha.syncs_wholly();
-    // Ravi amends where he knows it to be, and only then hears that it moved.
-    ravi.amends(delivery, 2_000).expect("amended");
-    let to = scope("c/MALUR/2019");
-    market.server.move_document(market.organisation, delivery.into(), &to).expect("moved");
-    ravi.syncs_wholly();
-    manju.syncs_wholly();
-    assert_eq!(manju.client.delivery(delivery).expect("a delivery").totals.gross.0, 23_000);
-    let sum = |person: &Person, centre: &str| {
-        let centre = centre.parse().expect("a code");
-        person.client.day_sum(&centre, &"2019".parse().expect("a code"), "2019-05-09".parse().expect("a date"))
-    };
-    assert_eq!(sum(&manju, "MALUR").expect("a sum").gross.0, 23_000);
-    for person in [&asha, &ravi] {
-        person.syncs_wholly();
-        assert!(person.client.delivery(delivery).is_err(), "it is no business of {}'s any more", person.name);
-        assert_eq!(sum(person, "KOLAR").expect("a sum").gross.0, 0);
-    }
-    assert!(market.server.held(market.organisation).expect("a list").is_empty());
-    // And back again.
-    market.server.move_document(market.organisation, delivery.into(), &scope("c/KOLAR/2019")).expect("moved");
-    for person in [&asha, &ravi, &manju] {
-        person.syncs_wholly();
-    }
-    assert_eq!(sum(&asha, "KOLAR").expect("a sum").gross.0, 23_000);
-    assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
-    assert!(manju.client.delivery(delivery).is_err());
-    for wrong in ["c/KOLAR/2019", "c/KOLAR", "c/NOWHERE/2019", "c/MALUR/1999", "org"] {
-        assert!(market.server.move_document(market.organisation, delivery.into(), &scope(wrong)).is_err(), "{wrong}");
-    }
 }
 
 #[test]
@@ -82,11 +34,6 @@ fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
     for text in ["", "-", "\"", "nobody", "KOLAR-1-1-1", "lakshmi* OR x"] {
         assert_eq!(find(text), [], "{text}");
     }
-    market
-        .server
-        .move_document(market.organisation, delivery.delivery_id.into(), &scope("c/MALUR/2019"))
-        .expect("moved");
-    assert_eq!(find(&receipt), is_delivery, "its receipt stays what was printed");
 
     let states = || {
         let devices = market.server.devices(market.organisation).expect("a list");
@@ -216,8 +163,37 @@ fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
     market.server.order(market.organisation, device, Order::Lost).expect("marked");
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), farmtally_core::client::Access::Locked);
-    let delivery = DocumentId::from([0; 16]);
-    assert!(market.server.approve(market.organisation, delivery, None).is_err());
+}
+
+#[test]
+fn an_order_is_carried_out_though_a_refused_bundle_keeps_the_sync_from_completing() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    asha.weighs(farmer, None, &[20_000]);
+    asha.network.plan(&[RequestLost]);
+    asha.syncs().expect("a sync");
+    // Bad flash: the sealed bundle is not what was signed any more.
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let sql = "SELECT bundle_seq, bytes FROM bundles WHERE is_answered = 0";
+    let (sequence, mut bytes): (i64, Vec<u8>) =
+        db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("one");
+    *bytes.last_mut().expect("a signature") ^= 1;
+    db.execute("UPDATE bundles SET bytes = ?2 WHERE bundle_seq = ?1", (sequence, bytes)).expect("damaged");
+    drop(db);
+    asha.network.plan(&[]);
+    assert_eq!(asha.syncs().expect("a sync").outcome, SyncOutcome::Partial);
+    let refused = asha.client.sync_status().expect("a status").backlog.refused;
+    assert_eq!(refused.as_deref(), Some("bundle_signature_wrong"));
+
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
+    asha.syncs_wholly();
+    let session = asha.client.session().expect("a session");
+    assert_ne!(session.device_code, device, "a new key and a new id");
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+    assert_eq!(asha.sum().gross.0, 20_000, "sealed again under the new key, nothing is lost");
 }
 
 #[test]

@@ -211,9 +211,9 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     let envelope = bundle.envelope(transaction, entry);
     let lost = [
         FrameEntry::Change { envelope, change: entry.change.clone() },
-        FrameEntry::Decision { decision: decision.clone(), attachment: None },
+        FrameEntry::Decision { decision: decision.clone() },
     ];
-    let decided = FrameEntry::Decision { decision, attachment: None };
+    let decided = FrameEntry::Decision { decision };
     let frame = Frame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
     let news = News {
         verdicts: vec![BundleVerdict { index: 0, refused: None, runs }],

@@ -107,6 +107,36 @@ fn receipts(person: &Person) -> Vec<u32> {
     rows.iter().map(|(row, _)| row.receipt_sequence).collect()
 }
 
+/// How far each log was read, and how far the server's signature about it reaches.
+fn read_and_proven(person: &Person) -> Vec<(String, u64, Option<u64>)> {
+    let db = rusqlite::Connection::open(person.database()).expect("it opens");
+    let sql =
+        "SELECT scope, log_cursors.seq, evidence.seq FROM log_cursors LEFT JOIN evidence USING (scope) ORDER BY scope";
+    let mut statement = db.prepare(sql).expect("tables");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+    rows.collect::<Result<_, _>>().expect("rows")
+}
+
+#[test]
+fn a_phone_killed_in_a_sync_has_proof_of_all_that_it_has_read() {
+    let mut market = Market::open(9);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    let ((), copies) = killed_while(&ravi, || ravi.syncs_wholly());
+    let mut seen = BTreeSet::new();
+    for (number, files) in copies.iter().enumerate() {
+        let copy = starts_again(&mut market, files, number);
+        let places = read_and_proven(&copy);
+        for (scope, read, proven) in &places {
+            assert_eq!(Some(*read), *proven, "{scope} in copy {number}");
+        }
+        seen.insert(places);
+    }
+    assert!(seen.len() > 2, "killed before, between and after the frames of two scopes");
+}
+
 #[test]
 fn a_delivery_is_recorded_or_still_a_draft_whenever_the_app_is_killed() {
     for log_is_fresh in [false, true] {

@@ -128,29 +128,6 @@ fn a_new_phone_begins_with_packs_and_reads_on() {
 }
 
 #[test]
-fn a_pack_says_nothing_later_than_its_place() {
-    let mut season = Season::new(11);
-    let mut copied = season.documents();
-    let moved = season.asha.weighs(season.farmers[0], None, &[40_000]).delivery_id.into();
-    season.asha.amends(season.first, 50_000).expect("amended");
-    season.asha.syncs_wholly();
-    let (server, organisation) = (&season.market.server, season.market.organisation);
-    for to in ["c/MALUR/2019", "c/KOLAR/2019"] {
-        server.move_document(organisation, moved, &to.parse().expect("a scope")).expect("moved");
-    }
-    // What left since is read by the log as well, up to where it left.
-    let (gone, _) = copied.pop_last().expect("a delivery");
-    server.move_document(organisation, gone, &"c/MALUR/2019".parse().expect("a scope")).expect("moved");
-
-    let ravi = season.hires("Ravi");
-    ravi.syncs_wholly();
-    assert!(season.packed() == copied);
-    season.asha.syncs_wholly();
-    assert_eq!(fingerprint(&ravi.database()), fingerprint(&season.asha.database()));
-    assert_eq!(ravi.client.sync_status().expect("a status").set_aside, 0);
-}
-
-#[test]
 fn without_two_verified_copies_a_log_is_read_entry_by_entry() {
     let mut market = Market::open(12);
     let asha = market.hires("Asha", "field_manager");

@@ -10,11 +10,11 @@ use std::path::Path;
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use farmtally_core::client::SyncOutcome;
+use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use farmtally_core::records::{Change, Kind};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::{self, Bundle, Entry};
+use farmtally_core::sync::bundle::{self, Bundle, BundleHash, Entry};
 use farmtally_core::sync::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
@@ -136,13 +136,37 @@ fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
         entry.change.clone_from(&other);
     });
     let doubled = variant(&|entry| entry.erased = Some(entry.change_hash()));
-    let emptied = variant(&|entry| {
-        entry.erased = Some(entry.change_hash());
-        entry.change.clear();
-    });
-    let refusals = story.refusals(&[swapped, doubled, emptied]);
-    assert_eq!(refusals, ["bundle_unreadable", "bundle_unreadable", "bundle_incomplete"]);
+    let refusals = story.refusals(&[swapped, doubled]);
+    assert_eq!(refusals, ["bundle_unreadable", "bundle_unreadable"]);
     story.ends_well();
+}
+
+#[test]
+fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
+    let story = Intercepted::new(5);
+    let mut bundle = Bundle::parse(&story.bytes).expect("a bundle");
+    let is_contact = |entry: &&Entry| entry.kind == Kind::Contact as u8;
+    let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document;
+    assert!(bundle.erase(contact));
+    for _ in 0..2 {
+        let verdicts = fates(&story.mallory.carries(&[bundle.to_bytes()])[0]);
+        assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "bytes_missing", "logged"]);
+    }
+    // The office hears of it once, and whoever has the bytes still brings them.
+    story.asha.syncs_wholly();
+    let reviews: Vec<InboxKind> = story.asha.inbox().into_iter().map(|item| item.kind).collect();
+    assert!(
+        matches!(reviews.as_slice(), [InboxKind::Review { code, .. }] if code == "bytes_missing"),
+        "one review: {reviews:?}"
+    );
+    assert_eq!(fingerprint(&story.asha.database()), fingerprint(&story.market.server_database()));
+    let stored = kept_bundle(&story.market, bundle.hash());
+    assert_eq!(stored, story.bytes, "the server keeps the bundle with all of its bytes");
+}
+
+fn kept_bundle(market: &Market, hash: BundleHash) -> Vec<u8> {
+    let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    db.query_row("SELECT bytes FROM bundles WHERE hash = ?1", [hash.0], |row| row.get(0)).expect("a bundle")
 }
 
 fn copy(from: &Path, to: &Path) {

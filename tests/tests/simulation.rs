@@ -29,7 +29,6 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: held work that was taken in",
         "met: held work that was sent back",
         "met: somebody who registered while a sync ran",
-        "met: a record that was moved",
         "met: a farmer who was forgotten",
         "met: a phone that was handed to another user",
         "met: a phone that read after an upgrade what it had set aside",

@@ -409,7 +409,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
     let lorry = encode(&Decision::Lorry(Lorry { lorry, payload: Grams(9_000_000) }));
-    let decision = FrameEntry::Decision { decision: lorry, attachment: None };
+    let decision = FrameEntry::Decision { decision: lorry };
     let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
     for (scope, document, entry) in
         [("c/KOLAR/2019", Some(DocumentId::from(delivery)), change), ("org", None, decision)]

@@ -70,15 +70,15 @@ impl FieldClient {
         }
     }
 
-    /// Everybody who may use this phone, by name.
+    /// Everybody who may use this phone, by name. Nobody whose name is not here: it came with no sync yet, or the phone is marked as lost and
+    /// has forgotten all names.
     pub fn users(&self) -> Vec<PhoneUser> {
         let reference = self.reference();
         let mut users: Vec<PhoneUser> = Vec::new();
         for grant in &reference.grants {
-            let known = reference.users.iter().find(|user| user.user == grant.user);
-            let name = known.map_or_else(String::new, |user| user.name.clone());
+            let Some(known) = reference.users.iter().find(|user| user.user == grant.user) else { continue };
             users.retain(|user| user.user != grant.user);
-            users.push(PhoneUser { user: grant.user, name, role: grant.role });
+            users.push(PhoneUser { user: grant.user, name: known.name.clone(), role: grant.role });
         }
         users.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
         users
@@ -135,9 +135,9 @@ impl FieldClient {
         Ok(self.store.write(|db| saved.save(db))?)
     }
 
-    /// Does what the office ordered and forgets what nobody here may read any more; called after each complete sync.
+    /// Carries out the office's orders and, after a complete sync, purges scopes that no user of this phone may read.
     /// Returns whether there is more to exchange because of it.
-    pub(super) fn obey(&self, transport: &dyn Transport) -> Result<bool, Error> {
+    pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
         let reference = self.reference();
         let order = reference.orders.iter().find(|order| order.device == installation.device).map(|it| it.order);
@@ -149,7 +149,7 @@ impl FieldClient {
             Some(Order::Wipe) => return self.wipe(&installation, transport),
             Some(Order::Lost | Order::Work) | None => {}
         }
-        if self.is_purged.swap(true, Ordering::AcqRel) {
+        if !is_complete || self.is_purged.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
         let may_read = |scope: &Scope| may_read(&reference, &installation, order, scope);

@@ -132,10 +132,8 @@ impl FieldClient {
                 None => (None, false),
             };
             if !joined {
-                // The office may have moved it since the code was made.
-                let moved = stored::moved_to(action.db, load_id.into())?;
                 let made = || Scope::Season(header.centre.clone(), header.season.clone());
-                let scope = saved.as_ref().map(|saved| saved.scope.clone()).or(moved).unwrap_or_else(made);
+                let scope = saved.as_ref().map_or_else(made, |saved| saved.scope.clone());
                 scope.centre().map_or(Ok(()), |centre| author.require_centre(centre))?;
                 let puts = load::join(action.stamp, header);
                 action.edit(Kind::Load, load_id.into(), &scope, saved.as_ref(), puts)?;

@@ -260,10 +260,13 @@ impl FieldClient {
         // More than once only when the office ordered something that makes work: a new key, a last handing in.
         for _ in 0..MAX_ROUNDS {
             ended = self.sync_once(run)?;
-            if ended.0 != SyncOutcome::Complete {
-                break;
-            }
-            match self.obey(run.transport) {
+            // Not only after a complete run: what keeps a copied phone from completing may be that it shares its key.
+            let is_complete = match ended.0 {
+                SyncOutcome::Complete => true,
+                SyncOutcome::Partial => false,
+                SyncOutcome::Offline | SyncOutcome::Cancelled | SyncOutcome::NotDue => break,
+            };
+            match self.apply_orders(run.transport, is_complete) {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {

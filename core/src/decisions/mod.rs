@@ -7,7 +7,6 @@ use minicbor::{Decode, Encode};
 
 use crate::records::ChangeHash;
 use crate::rules::Role;
-use crate::scope::Scope;
 use crate::units::{
     BagType, BusinessDate, CentreCode, CommodityCode, DeviceId, DocumentId, Grams, GrantId, LorryPlate, OrganisationId,
     ReviewId, SeasonCode, Timestamp, UserId,
@@ -52,9 +51,6 @@ pub enum Decision {
     /// What a device must do about itself.
     #[n(11)]
     Order(#[n(0)] DeviceOrder),
-    /// A document belongs elsewhere from here on.
-    #[n(12)]
-    Move(#[n(0)] Move),
     /// A person is forgotten: the bytes of a document are dropped everywhere.
     #[n(13)]
     Erasure(#[n(0)] Erasure),
@@ -311,33 +307,6 @@ impl Order {
             Self::Rekey => "rekey",
         }
     }
-}
-
-/// A document leaves a scope for another. The decision stands in both; the document's bytes travel beside it in the new one.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Move {
-    /// Which document.
-    #[n(0)]
-    pub document: DocumentId,
-    /// The number of its kind.
-    #[n(1)]
-    pub kind: u8,
-    /// How many moves of this document there were, this one included: the highest counts.
-    #[n(2)]
-    pub number: u32,
-    /// Where it was.
-    #[n(3)]
-    pub from: Scope,
-    /// Where it is.
-    #[n(4)]
-    pub to: Scope,
-    /// SHA-256 of the document's bytes as they were then.
-    #[cbor(n(5), with = "minicbor::bytes")]
-    pub saved_hash: [u8; 32],
-    /// When the office said so.
-    #[n(6)]
-    pub moved_at: Timestamp,
 }
 
 /// The end of a document's bytes. Hashes stay, so chains and signatures still hold.

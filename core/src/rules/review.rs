@@ -17,6 +17,9 @@ pub enum ReviewCode {
     GrantEnded,
     /// Came back after the recovery from its loss had been ended. Blocks settlement.
     LateEvidence,
+    /// A device no longer has the bytes of a change, because its document was erased there by a decision that this server lost. Erase it
+    /// again, or find another device that has it.
+    BytesMissing,
 }
 
 impl ReviewCode {
@@ -29,6 +32,7 @@ impl ReviewCode {
             Self::DeviceFork => "device_fork",
             Self::GrantEnded => "grant_ended",
             Self::LateEvidence => "late_evidence",
+            Self::BytesMissing => "bytes_missing",
         }
     }
 

@@ -1,8 +1,8 @@
 //! What decisions project to: reference data, grants and their ends, orders, reviews.
 //!
-//! Owns the tables `reference`, `reviews`, `review_documents`. Phone and server apply decisions with this same code; what a decision
-//! means for documents ([`Decision::Move`], [`Decision::Erasure`]) is in [`super::records`], for a phone's own work
-//! ([`Decision::Ruling`]) in `inbox.rs`.
+//! Owns the tables `reference`, `reviews`, `review_documents`. Phone and server apply decisions with this same code; what
+//! [`Decision::Erasure`] means for documents is in [`super::records`], what [`Decision::Ruling`] means for a phone's own work in
+//! `inbox.rs`.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -52,7 +52,7 @@ fn name(decision: &Decision) -> Option<(&'static str, String)> {
         Decision::Revocation(revocation) => ("revocation", revocation.grant.to_string()),
         Decision::Suspension(it) => ("suspension", suspension_code(it.device, it.user)),
         Decision::Order(order) => ("order", order.device.to_string()),
-        Decision::Review(_) | Decision::Move(_) | Decision::Erasure(_) | Decision::Ruling(_) => return None,
+        Decision::Review(_) | Decision::Erasure(_) | Decision::Ruling(_) => return None,
     })
 }
 

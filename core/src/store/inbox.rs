@@ -157,7 +157,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
             }
-            FrameEntry::Decision { decision, .. } => {
+            FrameEntry::Decision { decision } => {
                 cursor.advance(EntryHash::of_decision(decision));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
@@ -188,7 +188,7 @@ pub(crate) fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error>
 /// Takes a decision over that came in a pack; its effects on documents are in the pack's documents.
 pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decision: Vec<u8>) -> Result<(), Error> {
     keep_decision(db, scope, sequence, &decision)?;
-    take(db, scope, sequence, &FrameEntry::Decision { decision, attachment: None }, None)?;
+    take(db, scope, sequence, &FrameEntry::Decision { decision }, None)?;
     Ok(())
 }
 
@@ -253,30 +253,16 @@ fn apply_entry(
                 Err(error) => Err(error),
             }
         }
-        FrameEntry::Decision { decision, attachment } => match decode::<Decision>(decision) {
-            Ok(decision) => apply_decision(db, sequence, &decision, attachment.as_ref().map(|bytes| bytes.as_slice())),
+        FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
+            Ok(decision) => apply_decision(db, sequence, &decision),
             Err(error) => Ok(Err(error.to_string())),
         },
         FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(HybridTime::default())),
     }
 }
 
-fn apply_decision(
-    db: &Connection,
-    sequence: u64,
-    decision: &Decision,
-    attachment: Option<&[u8]>,
-) -> Result<Result<HybridTime, String>, Error> {
+fn apply_decision(db: &Connection, sequence: u64, decision: &Decision) -> Result<Result<HybridTime, String>, Error> {
     let applied = match decision {
-        Decision::Move(order) if records::is_erased(db, order.document)? => Ok(()),
-        Decision::Move(order) => match records::place(db, order, attachment) {
-            Ok(()) if records::find(db, order.document)?.is_none() => forget_changes(db, order.document),
-            Ok(()) => {
-                drafts::step_aside(db, order.document)?;
-                retry_held(db, order.document)
-            }
-            placed => placed,
-        },
         Decision::Erasure(erasure) => erase(db, erasure),
         Decision::Ruling(ruling) if ruling.is_approved => outbox::approved(db, ruling.document, &ruling.changes),
         Decision::Ruling(ruling) => {
@@ -294,32 +280,9 @@ fn apply_decision(
 /// Drops a document's bytes wherever they are on this phone.
 pub(crate) fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
     tail::erase(db, erasure.document)?;
-    forget_held(db, erasure.document)?;
+    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
     outbox::erase(db, erasure.document)?;
     records::erase(db, erasure)
-}
-
-/// Drops changes of a document that are set aside: it has left before this phone came to read its scope.
-fn forget_changes(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
-    Ok(())
-}
-
-/// Drops what is set aside of a document, and moves that it travelled with.
-fn forget_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    forget_changes(db, document)?;
-    let mut statement = db.prepare("SELECT scope, seq, entry FROM inbox_held WHERE document_id IS NULL")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let entry: Vec<u8> = row.get(2)?;
-        if let Ok(FrameEntry::Decision { decision, .. }) = decode(&entry)
-            && tail::is_move_of(&decision, document)
-        {
-            let place: (Scope, u64) = (row.get(0)?, row.get(1)?);
-            db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", place)?;
-        }
-    }
-    Ok(())
 }
 
 /// Tries a document's set-aside entries again.

@@ -396,6 +396,8 @@ fn take_verdict(
             Ok(())
         }
         Verdict::Returned { reason } => give_back(db, own, reason, now),
+        // What is waiting here has its bytes: somebody left them out on the way, so they are sent again.
+        Verdict::BytesMissing => Ok(()),
         Verdict::Erased => {
             // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
             settled.has_erased = true;

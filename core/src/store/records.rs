@@ -1,13 +1,13 @@
 //! Documents and the rows they project to.
 //!
-//! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`, `moves`, `erased`.
+//! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`, `erased`.
 //! Invariant: a document and its row change in one transaction.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Error;
-use crate::decisions::{Erasure, Move};
+use crate::decisions::Erasure;
 use crate::records::{self, Change, ChangeHash, Contact, Delivery, Farmer, Kind, Load, Merged, Record};
 use crate::scope::Scope;
 use crate::units::DocumentId;
@@ -134,57 +134,6 @@ pub fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
 /// What SQLite reports.
 pub fn is_erased(db: &Connection, id: DocumentId) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM erased WHERE document_id = ?1")?.exists([id])?)
-}
-
-/// How often a document was moved.
-///
-/// # Errors
-/// What SQLite reports.
-pub fn moves(db: &Connection, id: DocumentId) -> Result<u32, Error> {
-    let mut statement = db.prepare_cached("SELECT coalesce(max(number), 0) FROM moves WHERE document_id = ?1")?;
-    Ok(statement.query_row([id], |row| row.get(0))?)
-}
-
-/// Where a document was moved last; `None` if it never was, as far as is known here.
-pub(crate) fn moved_to(db: &Connection, id: DocumentId) -> Result<Option<Scope>, Error> {
-    let query = "SELECT to_scope FROM moves WHERE document_id = ?1 ORDER BY number DESC LIMIT 1";
-    Ok(db.prepare_cached(query)?.query_row([id], |row| row.get(0)).optional()?)
-}
-
-/// Whether a document was in this scope before.
-///
-/// # Errors
-/// What SQLite reports.
-pub fn was_in(db: &Connection, id: DocumentId, scope: &Scope) -> Result<bool, Error> {
-    Ok(db.prepare_cached("SELECT 1 FROM moves WHERE document_id = ?1 AND from_scope = ?2")?.exists((id, scope))?)
-}
-
-/// Places a document where a move says, unless a later one was taken over before. `saved` are the bytes that travelled with it;
-/// without them the document only leaves its scope, and stays here if it is not known to be anywhere else yet.
-///
-/// # Errors
-/// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
-pub fn place(db: &Connection, order: &Move, saved: Option<&[u8]>) -> Result<(), Error> {
-    let id = order.document;
-    // A move that is read again, after the document was forgotten here, still counts.
-    let is_newest = order.number >= moves(db, id)?;
-    db.prepare_cached(
-        "INSERT OR IGNORE INTO moves (document_id, number, from_scope, to_scope) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute((id, order.number, &order.from, &order.to))?;
-    let stored = find(db, id)?;
-    let kind = Kind::from_number(order.kind)
-        .ok_or_else(|| Error::Record(records::Error::malformed(format!("record kind {}", order.kind))))?;
-    let scope = match &stored {
-        Some(stored) if !is_newest => stored.scope.clone(),
-        _ => order.to.clone(),
-    };
-    let merged = match (stored.as_ref().map(|stored| stored.saved.as_slice()), saved) {
-        (Some(here), Some(saved)) => records::unite(kind, id, here, saved)?,
-        (Some(one), None) | (None, Some(one)) => records::read(kind, id, one)?,
-        (None, None) => return Ok(()),
-    };
-    save(db, &scope, kind, id, &merged)
 }
 
 /// Projects every document again and returns how many there are. The rows come out as they were, but for the order of arrival.

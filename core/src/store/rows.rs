@@ -338,7 +338,6 @@ pub fn find(db: &Connection, text: &str, limit: u32) -> Result<Vec<Found>, Error
         all.extend(rows.collect::<Result<Vec<_>, _>>()?);
         Ok(())
     };
-    // Not by the centre: a delivery that moved keeps its receipt.
     if let Ok(ReceiptNumber { device, sequence, .. }) = text.parse() {
         let query = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
         add(Kind::Delivery, query, &[&device.0, &sequence])?;

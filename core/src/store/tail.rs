@@ -164,7 +164,7 @@ pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// Drops the bytes of a document's entries, and what travelled beside decisions about it; the chain holds without them.
+/// Drops the bytes of a document's entries; the chain holds without them.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail WHERE entry IS NOT NULL")?;
     let mut rows = statement.query([])?;
@@ -175,9 +175,6 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
             FrameEntry::Change { envelope, change } if envelope.document == document => {
                 FrameEntry::Erased { change: Change::hash_of_stripped(&change), envelope }
             }
-            FrameEntry::Decision { decision, attachment: Some(_) } if is_move_of(&decision, document) => {
-                FrameEntry::Decision { decision, attachment: None }
-            }
             _ => continue,
         };
         erased.push((row.get::<_, Scope>(0)?, row.get::<_, u64>(1)?, encode(&entry)));
@@ -186,8 +183,4 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
         db.execute("UPDATE log_tail SET entry = ?3 WHERE scope = ?1 AND seq = ?2", (scope, sequence, entry))?;
     }
     Ok(())
-}
-
-pub(crate) fn is_move_of(decision: &[u8], document: DocumentId) -> bool {
-    matches!(decode::<Decision>(decision), Ok(Decision::Move(order)) if order.document == document)
 }

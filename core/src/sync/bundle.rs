@@ -52,9 +52,6 @@ pub enum Refusal {
     /// Larger than a bundle may be.
     #[error("the bundle is too large")]
     TooLarge,
-    /// The bytes of a change were left out, though nobody has erased its document.
-    #[error("a change is missing in the bundle")]
-    Incomplete,
 }
 
 impl Refusal {
@@ -67,7 +64,6 @@ impl Refusal {
             Self::UnknownDevice => "bundle_device_unknown",
             Self::BadSignature => "bundle_signature_wrong",
             Self::TooLarge => "bundle_too_large",
-            Self::Incomplete => "bundle_incomplete",
         }
     }
 }
@@ -179,6 +175,8 @@ pub struct OpenedEntry {
     pub hash: ChangeHash,
     /// The change; the reason instead, if its bytes are none.
     pub change: Result<Change, String>,
+    /// Whether the bytes were left out because the document was erased on the device.
+    pub is_erased: bool,
 }
 
 /// What the log keeps about a change beside its bytes.
@@ -304,6 +302,7 @@ impl Bundle {
             device_cursor: transaction.device_cursor,
             hash: entry.change_hash(),
             change: Change::parse_stripped(&entry.change).map_err(|error| error.to_string()),
+            is_erased: entry.erased.is_some(),
         })
     }
 

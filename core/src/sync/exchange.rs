@@ -522,8 +522,7 @@ impl<'a> Exchange<'a> {
             return self.mend(&news.diverged);
         }
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
-        let mut has_erased = false;
-        let has_lost = self.store.write(|db| {
+        let (has_lost, has_erased, progress) = self.store.write(|db| {
             installation::save_contact(db, answer.challenge, statement.server_time)?;
             let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
             if let Some(safe) = &statement.safe {
@@ -531,23 +530,25 @@ impl<'a> Exchange<'a> {
                 safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;
                 outbox::let_go(db, self.installation.device, safe.bundle)?;
             }
+            let (mut progress, mut has_erased) = (self.progress, false);
             for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
                     let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;
-                    self.progress.logged += settled.logged;
-                    self.progress.held += settled.held;
+                    progress.logged += settled.logged;
+                    progress.held += settled.held;
                     has_erased |= settled.has_erased;
                 }
             }
             for verdict in &news.parcels {
                 let left = u64::from(carried::settle(db, verdict)?);
                 match verdict.refused {
-                    None => self.progress.parcels_taken += left,
-                    Some(_) => self.progress.parcels_refused += left,
+                    None => progress.parcels_taken += left,
+                    Some(_) => progress.parcels_refused += left,
                 }
             }
-            Ok::<_, Error>(has_lost)
+            Ok::<_, Error>((has_lost, has_erased, progress))
         })?;
+        self.progress = progress;
         if has_erased {
             self.store.scrub()?;
         }
@@ -562,24 +563,16 @@ impl<'a> Exchange<'a> {
         self.progress.sent_bytes += answered.bytes;
         self.progress.to_read = self.progress.read + self.behind(&statement.heads)?;
         let had_own_bytes = self.own_bytes;
+        let evidence = answer.evidence(&self.asked);
         let mut applied = 0_u32;
         for frame in &news.frames {
-            applied += u32::from(self.take_frame(frame)?);
+            applied += u32::from(self.take_frame(frame, &statement.heads, &evidence)?);
         }
         self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
         if applied > 0 || had_work || !news.more && news.packs.is_empty() {
             self.idle_answers = 0;
         }
-        let evidence = answer.evidence(&self.asked);
-        self.store.write(|db| {
-            for head in &statement.heads {
-                if inbox::cursor(db, self.installation.organisation, &head.scope)? == *head {
-                    tail::keep_evidence(db, head, &evidence)?;
-                }
-            }
-            news.packs.iter().try_for_each(|pack| packs::offered(db, pack))?;
-            Ok::<_, Error>(())
-        })?;
+        self.store.write(|db| news.packs.iter().try_for_each(|pack| packs::offered(db, pack)))?;
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
             let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
@@ -601,10 +594,20 @@ impl<'a> Exchange<'a> {
         Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
     }
 
-    /// Returns whether the frame was taken over.
-    fn take_frame(&mut self, frame: &Frame) -> Result<bool, Error> {
+    /// Applies a frame with its cursor and, if it reaches a head that the server signed, with that evidence: a phone that has read something
+    /// can always prove it. Returns whether the frame was applied.
+    fn take_frame(&mut self, frame: &Frame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
         let organisation = self.installation.organisation;
-        match self.store.write(|db| inbox::apply(db, organisation, frame)) {
+        let applied = self.store.write(|db| {
+            let received = inbox::apply(db, organisation, frame)?;
+            if let Some(head) = heads.iter().find(|head| head.scope == frame.scope)
+                && inbox::cursor(db, organisation, &head.scope)? == *head
+            {
+                tail::keep_evidence(db, head, evidence)?;
+            }
+            Ok(received)
+        });
+        match applied {
             Ok(received) => {
                 self.progress.received += received.entries;
                 self.newest = self.newest.max(received.newest);

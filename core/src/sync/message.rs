@@ -514,6 +514,9 @@ pub enum Verdict {
     /// Its document was erased; the bytes are wanted nowhere.
     #[n(4)]
     Erased,
+    /// Its bytes are missing, and the server does not know its document as erased. Not final: any device may bring the bytes.
+    #[n(5)]
+    BytesMissing,
 }
 
 impl Verdict {
@@ -577,9 +580,6 @@ pub enum FrameEntry {
         /// Its bytes, kept as they are even by a phone that cannot read them yet.
         #[cbor(n(0), with = "minicbor::bytes")]
         decision: Vec<u8>,
-        /// What travels beside it, under a hash in the decision: the document that moved. Absent where there is none, or it was erased.
-        #[n(1)]
-        attachment: Option<minicbor::bytes::ByteVec>,
     },
     /// Entries in a row of one of the receiver's own bundles; it has the bytes.
     #[n(2)]

@@ -76,7 +76,7 @@ pub fn entry_hash(entry: &FrameEntry) -> Option<EntryHash> {
             Some(EntryHash::of_change(envelope, Change::hash_of_stripped(change)))
         }
         FrameEntry::Erased { envelope, change } => Some(EntryHash::of_change(envelope, *change)),
-        FrameEntry::Decision { decision, .. } => Some(EntryHash::of_decision(decision)),
+        FrameEntry::Decision { decision } => Some(EntryHash::of_decision(decision)),
         FrameEntry::Own { .. } => None,
     }
 }

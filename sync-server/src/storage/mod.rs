@@ -7,7 +7,7 @@ mod sqlite;
 use std::path::Path;
 use std::sync::Arc;
 
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::rules::Role;
@@ -168,8 +168,8 @@ pub enum NewEntry<'a> {
         /// The hash of the change.
         change: ChangeHash,
     },
-    /// A decision, and what travels beside it.
-    Decision(&'a [u8], Option<&'a [u8]>),
+    /// A decision.
+    Decision(&'a [u8]),
 }
 
 /// An entry of the log.
@@ -197,8 +197,8 @@ pub enum LogContent {
         /// The bundle it came in first, and its number there.
         origin: (BundleHash, u32),
     },
-    /// A decision, and what travels beside it.
-    Decision(Vec<u8>, Option<Vec<u8>>),
+    /// A decision.
+    Decision(Vec<u8>),
 }
 
 /// An entry that a person must decide about.
@@ -386,8 +386,6 @@ pub trait Transaction {
     fn document(&mut self, document: DocumentId) -> Result<Option<Stored>, Error>;
     /// Writes a document and its row.
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
-    /// Places a document where a move says.
-    fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error>;
     /// The decision that counts about the same matter, this one or another, and its place in its scope's log.
     fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error>;
     /// How many bytes of pieces a device has brought, in all scopes.
@@ -396,10 +394,6 @@ pub trait Transaction {
     fn heads(&mut self) -> Result<Vec<Cursor>, Error>;
     /// Drops all pieces that were offered.
     fn clear_stages(&mut self) -> Result<(), Error>;
-    /// How often a document was moved.
-    fn moves(&mut self, document: DocumentId) -> Result<u32, Error>;
-    /// Whether a document was in this scope before.
-    fn was_in(&mut self, document: DocumentId, scope: &Scope) -> Result<bool, Error>;
     /// Drops all bytes of a document: rows, log, bundles, what waits or is held.
     fn erase(&mut self, erasure: &Erasure) -> Result<(), Error>;
     /// Whether a document's bytes were dropped for good.

@@ -48,7 +48,6 @@ CREATE TABLE log (
     envelope       BLOB,                         -- CBOR of sync::bundle::Envelope; null for a decision
     body           BLOB,                         -- the stripped change, or the decision; null once it is erased
     change_hash    BLOB,                         -- null for a decision
-    attachment     BLOB,                         -- what travels beside a decision; null if nothing does, or it is erased
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 

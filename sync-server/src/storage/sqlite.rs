@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Move, Review};
+use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -201,7 +201,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
                         return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
                     }
                     LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
-                    LogContent::Decision(decision, _) => EntryHash::of_decision(decision),
+                    LogContent::Decision(decision) => EntryHash::of_decision(decision),
                 });
                 if at != cursor {
                     return Err(wrong(format!("the chain of {scope} breaks at entry {}", cursor.sequence)));
@@ -319,15 +319,13 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     })
 }
 
-const LOG: &str =
-    "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body, attachment FROM log";
+const LOG: &str = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log";
 
 struct LogRow {
     cursor: Cursor,
     work: u64,
     origin: Option<([u8; 32], u32, Vec<u8>, ChangeHash)>,
     body: Option<Vec<u8>>,
-    attachment: Option<Vec<u8>>,
 }
 
 fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
@@ -340,11 +338,10 @@ fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
             None => None,
         },
         body: row.get(8)?,
-        attachment: row.get(9)?,
     })
 }
 
-fn log_entry(LogRow { cursor, work, origin, body, attachment }: LogRow) -> Result<LogEntry, Error> {
+fn log_entry(LogRow { cursor, work, origin, body }: LogRow) -> Result<LogEntry, Error> {
     let content = match (origin, body) {
         (Some((bundle, entry, envelope, hash)), change) => LogContent::Change {
             envelope: decode(&envelope).map_err(corrupt)?,
@@ -352,7 +349,7 @@ fn log_entry(LogRow { cursor, work, origin, body, attachment }: LogRow) -> Resul
             change,
             origin: (BundleHash(bundle), entry),
         },
-        (None, Some(decision)) => LogContent::Decision(decision, attachment),
+        (None, Some(decision)) => LogContent::Decision(decision),
         (None, None) => return Err(corrupt("a decision without bytes")),
     };
     Ok(LogEntry { cursor, work, content })
@@ -453,7 +450,8 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
         self.run(
-            "INSERT OR IGNORE INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (hash) DO UPDATE SET bytes = excluded.bytes",
             (bundle.hash.0, bundle.device, bundle.sequence, bundle.bytes, bundle.received_at.0),
         )
     }
@@ -653,18 +651,14 @@ impl Transaction for SqliteTransaction<'_> {
                 )?;
                 (None, Some(((BundleHash([0; 32]), 0), encode(*envelope), *change)))
             }
-            NewEntry::Decision(decision, _) => {
+            NewEntry::Decision(decision) => {
                 cursor.advance(EntryHash::of_decision(decision));
                 (Some(*decision), None)
             }
         };
-        let attachment = match entry {
-            NewEntry::Decision(_, attachment) => *attachment,
-            NewEntry::Change { .. } | NewEntry::Erased { .. } => None,
-        };
         self.run(
-            "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body, attachment)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             (
                 scope,
                 cursor.sequence,
@@ -675,7 +669,6 @@ impl Transaction for SqliteTransaction<'_> {
                 change.as_ref().map(|(_, envelope, _)| envelope),
                 change.as_ref().map(|(.., hash)| hash),
                 body,
-                attachment,
             ),
         )?;
         self.run(
@@ -739,10 +732,6 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(records::save(self.0, scope, kind, document, merged)?)
     }
 
-    fn place(&mut self, order: &Move, saved: Option<&[u8]>) -> Result<(), Error> {
-        Ok(records::place(self.0, order, saved)?)
-    }
-
     fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
         Ok(decisions::standing(self.0, decision)?)
     }
@@ -762,14 +751,6 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM staged", [])
     }
 
-    fn moves(&mut self, document: DocumentId) -> Result<u32, Error> {
-        Ok(records::moves(self.0, document)?)
-    }
-
-    fn was_in(&mut self, document: DocumentId, scope: &Scope) -> Result<bool, Error> {
-        Ok(records::was_in(self.0, document, scope)?)
-    }
-
     fn erase(&mut self, erasure: &Erasure) -> Result<(), Error> {
         let document = erasure.document;
         // All of them: a clone may have handed the same change over in a bundle of its own.
@@ -786,14 +767,6 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM deferred WHERE document_id = ?1", [document])?;
         // Pieces of an offer may hold it too; the device offers them again.
         self.clear_stages()?;
-        let moves = "SELECT scope, seq, body FROM log WHERE attachment IS NOT NULL";
-        for (scope, sequence, body) in
-            self.rows(moves, [], |row| Ok((row.get::<_, Scope>(0)?, row.get::<_, u64>(1)?, row.get::<_, Vec<u8>>(2)?)))?
-        {
-            if matches!(decode::<Decision>(&body), Ok(Decision::Move(order)) if order.document == document) {
-                self.run("UPDATE log SET attachment = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
-            }
-        }
         Ok(records::erase(self.0, erasure)?)
     }
 

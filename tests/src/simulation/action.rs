@@ -74,7 +74,6 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "finds", weight: 3, act: office::finds },
     Action { name: "wipes", weight: 2, act: office::wipes },
     Action { name: "decides", weight: 4, act: office::decides },
-    Action { name: "moves a document", weight: 3, act: office::moves_document },
     Action { name: "erases", weight: 3, act: office::erases },
     Action { name: "changes hands", weight: 7, act: office::changes_hands },
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
@@ -82,7 +81,6 @@ pub const ACTIONS: &[Action] = &[
 
 /// What would happen too, each with why it does not.
 pub const LEFT_OUT: &[(&str, &str)] = &[
-    ("a farmer moves to another centre", "record and contact are two documents, see tests/decisions.rs"),
     ("the server is upgraded", "there is no older one yet, see tests/versions.rs"),
     (
         "server goes back with an older journal after device codes were given out",

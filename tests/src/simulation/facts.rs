@@ -76,7 +76,7 @@ pub enum Sureness {
 /// What the server has of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is in the log, or came beside a move.
+    /// It is in the log.
     Logged,
     /// It waits for the office.
     Held,
@@ -205,13 +205,7 @@ impl<'a> Replica<'a> {
             ("returned", Kept::Returned),
             ("deferred", Kept::Deferred),
         ];
-        let kept = places.into_iter().find(|(table, _)| is_in(table)).map(|(_, kept)| kept);
-        // What travelled beside a move is in the document, whatever became of the log that it left.
-        let has_moved = || {
-            let sql = "SELECT 1 FROM moves WHERE document_id = ?1";
-            self.db.prepare_cached(sql).expect("a table").exists([fact.document()]).expect("an answer")
-        };
-        kept.unwrap_or_else(|| if has_moved() && self.knows(fact) { Kept::Logged } else { Kept::Nowhere })
+        places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
     }
 
     /// Whether a document has a fact's change here, whatever became of it.

@@ -92,7 +92,7 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
         return;
     }
     let path = world.database(who);
-    let aside = sets_loads_aside(&path, &world.moved).unwrap_or(0);
+    let aside = sets_loads_aside(&path).unwrap_or(0);
     if world.phones[who].machine.is_dead() {
         return;
     }
@@ -107,7 +107,7 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
 }
 
 /// Sets the loads aside of which all changes came from others and are kept as they came. Returns how many.
-fn sets_loads_aside(path: &std::path::Path, moved: &BTreeSet<DocumentId>) -> rusqlite::Result<usize> {
+fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
     let mut db = rusqlite::Connection::open(path)?;
     let db = db.transaction()?;
     let mut read = BTreeMap::<DocumentId, Vec<(String, u64, Vec<u8>)>>::new();
@@ -129,7 +129,7 @@ fn sets_loads_aside(path: &std::path::Path, moved: &BTreeSet<DocumentId>) -> rus
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.document_id = documents.document_id)";
         let saved = db.query_row(saved, [document], |row| row.get::<_, Vec<u8>>(0)).optional()?;
         let count = saved.and_then(|saved| Automerge::load(&saved).ok()).map(|saved| saved.get_changes(&[]).len());
-        if count != Some(entries.len()) || moved.contains(&document) {
+        if count != Some(entries.len()) {
             continue;
         }
         for (scope, sequence, entry) in entries {

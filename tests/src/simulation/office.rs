@@ -2,13 +2,11 @@
 
 use farmtally_core::client::{InboxKind, PhoneUser};
 use farmtally_core::decisions::Order;
-use farmtally_core::scope::Scope;
-use farmtally_core::units::{CentreCode, DocumentId, FarmerId, GrantId};
+use farmtally_core::units::{DocumentId, FarmerId, GrantId};
 use farmtally_sync_server::{Error, Server};
 
-use super::facts::{Fact, Replica, What, short};
+use super::facts::{What, short};
 use super::phone::Wipe;
-use super::watch::server_reader;
 use super::world::{Said, World};
 
 impl World {
@@ -220,22 +218,6 @@ pub(super) fn decides(world: &mut World, _who: usize) {
     let held = world.held();
     if let Some(document) = world.picks(&held) {
         world.decides(document);
-    }
-}
-
-/// The office moves a record to another centre, with all that anybody still has to say about it.
-pub(super) fn moves_document(world: &mut World, _who: usize) {
-    let documents = world.facts.iter().filter(|fact| !matches!(fact.what, What::Registered { .. })).map(Fact::document);
-    let documents: Vec<DocumentId> = documents.collect();
-    let Some(document) = world.picks(&documents) else { return };
-    let db = server_reader(&world.house, &mut world.server_reader);
-    let Some(Scope::Season(from, season)) = Replica::new(db).scope(document) else { return };
-    let to: CentreCode = if from.as_str() == "KOLAR" { "MALUR" } else { "KOLAR" }.parse().expect("a code");
-    let result = world.house.server().move_document(world.house.organisation, document, &Scope::Season(to, season));
-    // A server that dies may have done it all the same.
-    world.moved.insert(document);
-    if world.hears_office(&format!("moves {}", short(document)), result).is_some() {
-        world.counts("met: a record that was moved");
     }
 }
 

@@ -8,7 +8,7 @@ use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
 use farmtally_core::records::{Record, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
 
 use super::facts::{Fact, Kept, Replica, Sureness, What};
 use super::phone::Phone;
@@ -69,8 +69,6 @@ impl World {
             let (here, there) = (within(&own, &scope), within(&server, &scope));
             // A review that went with a loss is raised again later; who read it before knows the first time.
             let timed = |text: String| if self.was_set_back { without_times(&text) } else { text };
-            let of_moved = reviews_of_moved(&server, &self.moved);
-            let timed = |text: String| without_reviews(&timed(text), &of_moved);
             let timed = |text: String| without_contacts(&timed(text), &in_doubt);
             assert_same(&format!("{} and the server", phone.name), &timed(here), &timed(there));
             fingerprints.push(own);
@@ -242,14 +240,6 @@ fn without_times(fingerprint: &str) -> String {
     fingerprint.lines().map(timeless).collect::<Vec<_>>().join("\n")
 }
 
-/// The reviews that name a record which moved: a review stays where it was raised.
-fn reviews_of_moved<'a>(fingerprint: &'a str, moved: &BTreeSet<DocumentId>) -> BTreeSet<&'a str> {
-    let moved: Vec<String> = moved.iter().map(|document| HEXUPPER.encode(document.as_bytes())).collect();
-    let named = fingerprint.lines().filter(|line| line.starts_with("review_documents|"));
-    let named = named.filter(|line| moved.iter().any(|document| line.contains(document.as_str())));
-    named.filter_map(|line| line.rsplit('|').next()).collect()
-}
-
 /// The contacts of farmers of whom only some may know that they are forgotten, as the server's journal went back too.
 fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BTreeSet<String> {
     let farmers: BTreeSet<String> = farmers.map(|farmer| HEXUPPER.encode(farmer.as_bytes())).collect();
@@ -263,14 +253,6 @@ fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BT
 
 fn without_contacts(fingerprint: &str, contacts: &BTreeSet<String>) -> String {
     let is_kept = |line: &&str| !line.split('|').nth(1).is_some_and(|document| contacts.contains(document));
-    fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
-}
-
-fn without_reviews(fingerprint: &str, reviews: &BTreeSet<&str>) -> String {
-    let is_kept = |line: &&str| {
-        let is_review = line.starts_with("review");
-        !is_review || !line.split('|').any(|field| reviews.contains(field))
-    };
     fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 

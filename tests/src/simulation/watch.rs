@@ -43,14 +43,7 @@ impl World {
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
         let aside = put_aside(phone.looks());
-        // What was moved to another centre is not read here any more.
-        let moved = &self.moved;
-        let is_own = |fact: &&mut Fact| {
-            fact.phone == who
-                && fact.sureness == Sureness::Sure
-                && !fact.is_forgotten
-                && !moved.contains(&fact.document())
-        };
+        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
         for fact in self.facts.iter_mut().filter(is_own) {
             let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
             assert!(is_aside || replica.holds(fact), "{} lost what it promised: {}", phone.name, fact.what);

@@ -71,8 +71,6 @@ pub struct World {
     pub(super) was_set_back: bool,
     /// Users whom the office has suspended.
     pub(super) suspended: BTreeSet<String>,
-    /// Documents that the office has moved to another centre.
-    pub(super) moved: BTreeSet<DocumentId>,
     /// Farmers whom the office has forgotten, or may have, with whether it has for sure.
     pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has sent something back.
@@ -115,7 +113,6 @@ impl World {
             codes: BTreeMap::new(),
             was_set_back: false,
             suspended: BTreeSet::new(),
-            moved: BTreeSet::new(),
             erased: BTreeMap::new(),
             given_back: BTreeSet::new(),
             next_grams: 10_000,

@@ -103,15 +103,6 @@ CREATE TABLE reference (
     PRIMARY KEY (kind, code)
 ) STRICT, WITHOUT ROWID;
 
--- Where documents were before. A change that names one of these scopes belongs to where the document is now.
-CREATE TABLE moves (
-    document_id BLOB NOT NULL,
-    number      INTEGER NOT NULL,              -- 1, 2 … for each document
-    from_scope  TEXT NOT NULL,
-    to_scope    TEXT NOT NULL,
-    PRIMARY KEY (document_id, number)
-) STRICT, WITHOUT ROWID;
-
 -- Documents whose bytes are gone for good.
 CREATE TABLE erased (
     document_id  BLOB NOT NULL PRIMARY KEY,
