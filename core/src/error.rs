@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::protocol::parcel::HandoverError;
 use crate::rules::Check;
 use crate::store;
-use crate::sync::handover::HandoverError;
 
 /// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

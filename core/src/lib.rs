@@ -7,19 +7,20 @@
 //!
 //! # Layers
 //!
-//! Each knows only those below it, with two exceptions: [`store`] keeps bundles, frames and drafts, which are values of [`sync`] and
-//! [`client`]; a grant in [`decisions`] names a [`rules::Role`].
+//! Each imports only from those before it; `tests/tests/layers.rs` fails on an import against the order.
 //!
 //! | Module | Owns |
 //! |---|---|
-//! | [`client`] | the handle of an app: session, actions, views |
-//! | [`sync`] | bundles, logs, messages, signed requests, the exchange, hand-over without network |
-//! | [`store`] | SQLite: connections, migrations, documents and their rows |
-//! | [`rules`] | arithmetic, checks, roles, what makes a review |
-//! | [`records`] | Automerge documents, one per delivery, load, farmer and contact |
-//! | [`decisions`] | what only the server writes: reference data, grants, reviews |
+//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; exact small types, ids and hashes; every limit; time and randomness from outside |
 //! | [`scope`] | the unit of permission, log, first sync and purge |
-//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; exact small types; every limit; time and chance from outside |
+//! | [`permission`] | roles, capabilities, visibility |
+//! | [`records`] | Automerge documents, one per delivery, load, farmer and contact; drafts |
+//! | [`decisions`] | what only the server writes: reference data, grants, reviews |
+//! | [`rules`] | arithmetic, checks, what makes a review |
+//! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their coding |
+//! | [`store`] | SQLite: connections, migrations, documents and their rows |
+//! | [`sync`] | the exchange, its driver over a store, the network seam |
+//! | [`client`] | the handle of an app: session, actions, views |
 //!
 //! # Invariants
 //!
@@ -37,7 +38,7 @@
 //!
 //! # Where to read next
 //!
-//! [`client`] for how an action is written, [`records`] for what a document is, then [`sync`] for how it travels.
+//! [`client`] for how an action is written, [`records`] for what a document is, then [`protocol`] for how it travels.
 
 pub mod client;
 pub mod codec;
@@ -45,6 +46,8 @@ pub mod decisions;
 pub mod environment;
 mod error;
 pub mod limits;
+pub mod permission;
+pub mod protocol;
 pub mod records;
 pub mod rules;
 pub mod scope;

@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
-use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
 use crate::units::{CentreCode, DeviceId, SeasonCode, UnitError};
 
@@ -72,18 +70,6 @@ impl<C> Encode<C> for Scope {
 impl<'b, C> Decode<'b, C> for Scope {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         d.str()?.parse().map_err(minicbor::decode::Error::custom)
-    }
-}
-
-impl ToSql for Scope {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Scope {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
     }
 }
 

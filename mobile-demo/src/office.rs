@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use farmtally_core::rules::Role;
+use farmtally_core::permission::Role;
 use farmtally_core::store::rows::Sum;
 use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::{NewCode, Running, Server, serve};

@@ -3,7 +3,7 @@
 //! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
 
 use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Revocation, Suspension};
-use farmtally_core::rules::Role;
+use farmtally_core::permission::{Role, Visibility};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
@@ -12,29 +12,11 @@ use crate::office::{require_centres, user_named};
 use crate::storage::{Device, Transaction};
 use crate::{Error, Server};
 
-/// What a device may read.
-pub(crate) struct Reach {
-    device: DeviceId,
-    is_lost: bool,
-    centres: Vec<CentreCode>,
-}
-
-impl Reach {
-    /// What a device may read now.
-    pub(crate) fn of(db: &mut dyn Transaction, device: DeviceId) -> Result<Self, Error> {
-        let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
-        let grants = db.grants_of(device)?;
-        Ok(Self { device, is_lost, centres: grants.into_iter().flat_map(|grant| grant.centres).collect() })
-    }
-
-    /// Whether a scope is among it. A lost device reads only its own scope: its orders reach it, nothing else does.
-    pub(crate) fn holds(&self, scope: &Scope) -> bool {
-        match scope {
-            Scope::Device(of) => *of == self.device,
-            Scope::Organisation => !self.is_lost,
-            Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
-        }
-    }
+/// What a device may read now.
+pub(crate) fn visibility(db: &mut dyn Transaction, device: DeviceId) -> Result<Visibility, Error> {
+    let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
+    let centres = db.grants_of(device)?.into_iter().flat_map(|grant| grant.centres).collect();
+    Ok(Visibility { device, is_lost, centres })
 }
 
 /// A grant as the office sees it.

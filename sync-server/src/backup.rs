@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
+use farmtally_core::protocol::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::storage::{Copied, Transaction, check_control, check_copy};

@@ -3,8 +3,8 @@
 //! Invariant: a code is redeemed once; the same code with the same key is answered the same way again, so a lost answer costs nothing.
 
 use farmtally_core::decisions::{Decision, Grant, Order};
+use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId, Timestamp};
 
 use crate::ingest::decide;

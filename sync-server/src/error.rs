@@ -1,8 +1,8 @@
 //! What can go wrong on the server, and which HTTP answer each gets.
 
 use farmtally_core::ErrorCode;
+use farmtally_core::protocol::parcel::HandoverError;
 use farmtally_core::store;
-use farmtally_core::sync::handover::HandoverError;
 
 /// Why a request or command did nothing.
 #[derive(Debug, thiserror::Error)]

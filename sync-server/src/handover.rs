@@ -7,9 +7,9 @@ use std::fmt;
 use std::io::Read;
 use std::ops::AddAssign;
 
-use farmtally_core::sync::handover::{HandoverError, Parcel, ParcelId};
-use farmtally_core::sync::message::{ParcelVerdict, Verdict};
-use farmtally_core::units::{OrganisationId, Timestamp};
+use farmtally_core::protocol::message::{ParcelVerdict, Verdict};
+use farmtally_core::protocol::parcel::{HandoverError, Parcel};
+use farmtally_core::units::{OrganisationId, ParcelId, Timestamp};
 use minicbor::bytes::ByteVec;
 
 use crate::ingest::ingest;

@@ -16,6 +16,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use farmtally_core::limits::MAX_WIRE_BYTES;
+use farmtally_core::protocol::path;
 use farmtally_core::sync::{CONTENT_TYPE, WireRequest, WireResponse};
 use futures_util::stream;
 use hyper::server::conn::http1;
@@ -149,40 +150,40 @@ fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/v1/enrol", post(enrol))
-        .route("/v1/sync", post(sync))
-        .route("/v1/live", get(live))
-        .route("/v1/pack", post(parts))
-        .route("/v1/rekey", post(rekey))
-        .route("/v1/wiped", post(wiped))
-        .route("/v1/readmit", post(readmit))
+        .route(path::ENROL, post(enrol))
+        .route(path::SYNC, post(sync))
+        .route(path::LIVE, get(live))
+        .route(path::PACK, post(parts))
+        .route(path::REKEY, post(rekey))
+        .route(path::WIPED, post(wiped))
+        .route(path::READMIT, post(readmit))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .with_state(server)
 }
 
 async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/enrol", &headers, &body).await
+    answer(server, path::ENROL, &headers, &body).await
 }
 
 async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/sync", &headers, &body).await
+    answer(server, path::SYNC, &headers, &body).await
 }
 
 async fn parts(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/pack", &headers, &body).await
+    answer(server, path::PACK, &headers, &body).await
 }
 
 async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/rekey", &headers, &body).await
+    answer(server, path::REKEY, &headers, &body).await
 }
 
 async fn wiped(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/wiped", &headers, &body).await
+    answer(server, path::WIPED, &headers, &body).await
 }
 
 async fn readmit(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/readmit", &headers, &body).await
+    answer(server, path::READMIT, &headers, &body).await
 }
 
 /// A WebSocket for whoever asks for one, server-sent events for everybody else; both say the same.
@@ -191,7 +192,7 @@ async fn live(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let request = wire("GET", "/v1/live", &headers, &[]);
+    let request = wire("GET", path::LIVE, &headers, &[]);
     let listening = tokio::task::spawn_blocking(move || {
         server.listen(&request).map_err(|error| server.refuse(request.path, &error))
     });

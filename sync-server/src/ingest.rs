@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Ruling};
+use farmtally_core::protocol::bundle::{Bundle, Envelope, Header, OpenedEntry, Refusal};
+use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{self, Change, ChangeHash, Kind, Record, Stamp, merge};
+use farmtally_core::records::{self, Change, Kind, Record, Stamp, merge};
 use farmtally_core::rules::{ReviewCode, look_alike};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::{Bundle, BundleHash, Envelope, Header, OpenedEntry, Refusal};
-use farmtally_core::sync::log::EntryHash;
-use farmtally_core::sync::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
-use farmtally_core::units::{DeviceId, DocumentId, GrantId, LoadId, OrganisationId, Timestamp};
+use farmtally_core::units::{
+    BundleHash, ChangeHash, DeviceId, DocumentId, EntryHash, GrantId, LoadId, OrganisationId, Timestamp,
+};
 
 use crate::Error;
 use crate::storage::{DeferredEntry, Device, HeldEntry, NewEntry, ReturnedEntry, StoredBundle, Transaction};

@@ -8,8 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::log::{Cursor, CursorName};
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::CHALLENGE_LIFE_MS;
-use farmtally_core::sync::message::Challenge;
+use farmtally_core::protocol::message::Challenge;
 use farmtally_core::units::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

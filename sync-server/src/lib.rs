@@ -29,13 +29,14 @@ use std::sync::{Mutex, PoisonError};
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::log::Cursor;
-use farmtally_core::sync::message::{
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
     SyncResponse, WireError,
 };
-use farmtally_core::sync::pack::PackRequest;
+use farmtally_core::protocol::pack::PackRequest;
+use farmtally_core::protocol::path;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
@@ -154,12 +155,12 @@ impl Server {
     /// Answers a phone. Blocks on the database.
     pub fn respond(&self, request: &WireRequest) -> WireResponse {
         let answer = match (request.method, request.path) {
-            ("POST", "/v1/enrol") => self.enrol(&request.body),
-            ("POST", "/v1/sync") => self.sync(request),
-            ("POST", "/v1/pack") => self.hand_out_parts(request),
-            ("POST", "/v1/rekey") => self.rekey(request),
-            ("POST", "/v1/wiped") => self.wiped(request),
-            ("POST", "/v1/readmit") => self.show_certificate(&request.body),
+            ("POST", path::ENROL) => self.enrol(&request.body),
+            ("POST", path::SYNC) => self.sync(request),
+            ("POST", path::PACK) => self.hand_out_parts(request),
+            ("POST", path::REKEY) => self.rekey(request),
+            ("POST", path::WIPED) => self.wiped(request),
+            ("POST", path::READMIT) => self.show_certificate(&request.body),
             _ => Err(Error::NotFound { what: "path" }),
         };
         answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse { status: 200, body })

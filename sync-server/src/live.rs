@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use farmtally_core::permission::Visibility;
+use farmtally_core::protocol::log::Cursor;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::sync::log::Cursor;
 use farmtally_core::units::{DeviceId, OrganisationId};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::access::Reach;
+use crate::access::visibility;
 use crate::storage::Appended;
 use crate::{Error, Server};
 
@@ -86,12 +87,12 @@ pub(crate) struct Listener {
     server: Arc<Server>,
     organisation: OrganisationId,
     device: DeviceId,
-    reach: Reach,
+    visible: Visibility,
     told: BTreeMap<Scope, u64>,
     appended: broadcast::Receiver<Appended>,
     ended: oneshot::Receiver<()>,
     heartbeat: Interval,
-    /// Whether reach and heads must be read before anything more is said.
+    /// Whether visibility and heads must be read before anything more is said.
     is_stale: bool,
     _place: Place,
 }
@@ -108,7 +109,7 @@ impl Server {
         let device = device.device;
         // Watched before the heads are read: what is written in between is heard twice, not missed.
         let appended = self.storage.watch(organisation)?;
-        let reach = self.read(organisation, |db| Reach::of(db, device))?;
+        let visible = self.read(organisation, |db| visibility(db, device))?;
         let (place, ended) = self.listeners.join(device)?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,7 +119,7 @@ impl Server {
             server,
             organisation,
             device,
-            reach,
+            visible,
             told,
             appended,
             ended,
@@ -164,18 +165,18 @@ impl Listener {
         let (server, organisation, device) = (Arc::clone(&self.server), self.organisation, self.device);
         let looked = tokio::task::spawn_blocking(move || {
             server.read(organisation, |db| {
-                let reach = Reach::of(db, device)?;
+                let visible = visibility(db, device)?;
                 let mut heads = Vec::new();
-                for scope in db.scopes()?.iter().filter(|scope| reach.holds(scope)) {
+                for scope in db.scopes()?.iter().filter(|scope| visible.can_read(scope)) {
                     heads.extend(db.head(scope)?);
                 }
-                Ok((reach, heads))
+                Ok((visible, heads))
             })
         });
         match looked.await {
-            Ok(Ok((reach, heads))) => {
-                self.told.retain(|scope, _| reach.holds(scope));
-                self.reach = reach;
+            Ok(Ok((visible, heads))) => {
+                self.told.retain(|scope, _| visible.can_read(scope));
+                self.visible = visible;
                 Some(heads)
             }
             Ok(Err(error)) => {
@@ -186,11 +187,11 @@ impl Listener {
         }
     }
 
-    /// Those of the heads that are new to the device and within its reach.
+    /// Those of the heads that are new to the device and visible to it.
     fn tell(&mut self, heads: &[Cursor]) -> String {
         let mut lines = Vec::new();
         for Cursor { scope, sequence, .. } in heads {
-            if self.reach.holds(scope) && self.told.get(scope) != Some(sequence) {
+            if self.visible.can_read(scope) && self.told.get(scope) != Some(sequence) {
                 self.told.insert(scope.clone(), *sequence);
                 lines.push(format!("{scope} {sequence}"));
             }

@@ -11,10 +11,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::Environment;
-use farmtally_core::records::ChangeHash;
-use farmtally_core::rules::{Role, check_text};
+use farmtally_core::permission::Role;
+use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{CentreCode, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
+use farmtally_core::units::{CentreCode, ChangeHash, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_sync_server::{Imported, MOST_LISTENERS, NewCode, ReferenceFile, Server, serve};
 

@@ -3,7 +3,8 @@
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{BagTypeRule, Centre, Commodity, Decision, Lorry, Organisation, RuleSet, Season, User};
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
-use farmtally_core::rules::{Role, check_text};
+use farmtally_core::permission::Role;
+use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::Found;
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};

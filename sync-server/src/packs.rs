@@ -12,12 +12,12 @@ use std::sync::{Mutex, PoisonError};
 use data_encoding::HEXLOWER;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::limits::{MAX_PARTS, MAX_WIRE_BYTES, PACK_ENTRIES, PART_BYTES};
-use farmtally_core::records::{self, ChangeHash, Kind};
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::WireError;
+use farmtally_core::protocol::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part};
+use farmtally_core::records::{self, Kind};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::log::Cursor;
-use farmtally_core::sync::message::WireError;
-use farmtally_core::sync::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part};
-use farmtally_core::units::{DocumentId, OrganisationId};
+use farmtally_core::units::{ChangeHash, DocumentId, OrganisationId};
 use minicbor::{Decode, Encode};
 
 use crate::backup::safe_copy;
@@ -153,9 +153,9 @@ impl Server {
         if asked.parts.len() > MAX_PARTS {
             return Err(Error::TooLarge { reason: format!("at most {MAX_PARTS} parts fit one request") });
         }
-        let reach = self.read(organisation, |db| crate::access::Reach::of(db, device.device))?;
+        let visible = self.read(organisation, |db| crate::access::visibility(db, device.device))?;
         let (folder, mut response) = (self.packs.of(organisation, &asked.scope), PackResponse { parts: Vec::new() });
-        if !reach.holds(&asked.scope) {
+        if !visible.can_read(&asked.scope) {
             return Ok(response);
         }
         let mut bytes = 0;

@@ -1,15 +1,15 @@
-//! What phones fetch: frames of the scopes that their grants reach.
+//! What phones fetch: frames of the scopes that they may read.
 //!
 //! Owns how frames are cut: closed at a size, not between a change and the decisions that came with it unless these are very many.
 
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
+use farmtally_core::protocol::log::{Cursor, CursorName};
+use farmtally_core::protocol::message::{Frame, FrameEntry, Safe, SyncRequest};
+use farmtally_core::protocol::pack::Pack;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::log::{Cursor, CursorName};
-use farmtally_core::sync::message::{Frame, FrameEntry, Safe, SyncRequest};
-use farmtally_core::sync::pack::Pack;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::access::Reach;
+use crate::access::visibility;
 use crate::packs::packed_place;
 use crate::storage::{LogContent, LogEntry, Transaction};
 use crate::{Error, Server};
@@ -36,11 +36,11 @@ impl Server {
         asked: &SyncRequest,
     ) -> Result<Vec<Pack>, Error> {
         let begins = self.read(organisation, |db| {
-            let reach = Reach::of(db, device)?;
+            let visible = visibility(db, device)?;
             let mut scopes = Vec::new();
             for scope in db.scopes()? {
                 let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
-                let is_wanted = reach.holds(&scope) && !is_begun && !asked.without_packs.contains(&scope);
+                let is_wanted = visible.can_read(&scope) && !is_begun && !asked.without_packs.contains(&scope);
                 if is_wanted && packed_place(db, &scope)?.is_some_and(|at| at.sequence >= self.packs.from_entries) {
                     scopes.push(scope);
                 }
@@ -62,9 +62,9 @@ pub(crate) fn pull(
     packs: &[Pack],
     budget: usize,
 ) -> Result<Pulled, Error> {
-    let reach = Reach::of(db, device)?;
+    let visible = visibility(db, device)?;
     let mut scopes = db.scopes()?;
-    scopes.retain(|scope| reach.holds(scope));
+    scopes.retain(|scope| visible.can_read(scope));
     scopes.sort();
 
     let mut pulled = Pulled::default();

@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
+use farmtally_core::protocol::log::{Cursor, CursorName};
+use farmtally_core::protocol::message::{Certificate, FrameEntry};
+use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::BundleHash;
-use farmtally_core::sync::log::{ChainHash, Cursor, CursorName};
-use farmtally_core::sync::message::{Certificate, FrameEntry};
-use farmtally_core::sync::repair::{Divergence, Offer, walk};
-use farmtally_core::units::{DeviceId, DocumentId, OrganisationId, Timestamp};
+use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{Ingest, decide};
 use crate::pull::place;
@@ -534,7 +533,7 @@ pub(crate) fn read_line(line: &str) -> Option<CursorName> {
 
 #[cfg(test)]
 mod tests {
-    use farmtally_core::sync::log::ChainHash;
+    use farmtally_core::units::ChainHash;
 
     use super::*;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use farmtally_core::decisions::{Decision, Erasure};
-use farmtally_core::records::{ChangeHash, Kind};
+use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::records::Kind;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::Bundle;
-use farmtally_core::units::{DocumentId, FarmerId, OrganisationId};
+use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{Ingest, decide};
 use crate::recovery::require_whole;

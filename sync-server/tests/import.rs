@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::sync::handover::Parcel;
+use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::units::OrganisationId;
 
 fn server(folder: &Path, arguments: &[&str]) -> Output {

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, OpenLoad};
 use farmtally_core::decisions::Order;
+use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::sync::message::{self, SyncRequest};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{GrantId, Position};
 

@@ -7,14 +7,14 @@ use automerge::transaction::{CommitOptions, Transaction};
 use automerge::{ActorId, Automerge, ExpandedChange};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::records::Change;
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::bundle::{self, BUNDLE_VERSION, Bundle, BundleHash, Entry, Header, SCHEMA_VERSION};
-use farmtally_core::sync::message::{
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::bundle::{self, BUNDLE_VERSION, Bundle, Entry, Header, SCHEMA_VERSION};
+use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
+use farmtally_core::records::Change;
 use farmtally_core::sync::{WireRequest, WireResponse};
-use farmtally_core::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{BundleHash, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
 use farmtally_sync_server::Server;
 
 use crate::{Market, Person};

@@ -10,24 +10,24 @@ use std::sync::LazyLock;
 use automerge::transaction::Transactable;
 use automerge::{Automerge, ROOT};
 use ed25519_dalek::SigningKey;
-use farmtally_core::client::Draft;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::Decision;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES};
-use farmtally_core::records::{self, Change, Kind};
-use farmtally_core::scope::Scope;
-use farmtally_core::sync::authorization::Authorization;
-use farmtally_core::sync::bundle::Bundle;
-use farmtally_core::sync::handover::Parcel;
-use farmtally_core::sync::live::{events, head};
-use farmtally_core::sync::log::Cursor;
-use farmtally_core::sync::message::{
+use farmtally_core::protocol::authorization::Authorization;
+use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
     Statement, SyncRequest, SyncResponse,
 };
-use farmtally_core::sync::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part, unpack_part};
-use farmtally_core::sync::qr::FrameCollector;
-use farmtally_core::sync::repair::{Offer, walk};
+use farmtally_core::protocol::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part, unpack_part};
+use farmtally_core::protocol::parcel::Parcel;
+use farmtally_core::protocol::qr::FrameCollector;
+use farmtally_core::protocol::repair::{Offer, walk};
+use farmtally_core::records::draft::Draft;
+use farmtally_core::records::{self, Change, Kind};
+use farmtally_core::scope::Scope;
+use farmtally_core::sync::live::{events, head};
 use farmtally_core::units::{DeviceId, DocumentId};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -477,7 +477,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     add("parcel", &file.repeat(2));
     let lists: Vec<minicbor::bytes::ByteVec> = kept.into_iter().map(Into::into).collect();
     add("parcel_content", &encode(&lists));
-    let frames = farmtally_core::sync::qr::frames(&file).expect("frames");
+    let frames = farmtally_core::protocol::qr::frames(&file).expect("frames");
     let led = |frame: &Vec<u8>| {
         let length = u16::try_from(frame.len()).expect("short").to_be_bytes();
         [length.as_slice(), frame].concat()

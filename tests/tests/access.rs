@@ -1,11 +1,12 @@
 //! Who may do what, and what happens to work when that ends: nothing recorded is lost, nothing is refused silently.
 
+use farmtally_core::ErrorCode;
 use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
+use farmtally_core::permission::Role;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
-use farmtally_core::{ErrorCode, rules::Role};
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{Market, Person, REFERENCE, fingerprint};

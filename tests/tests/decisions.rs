@@ -120,7 +120,7 @@ fn both_copies_of_a_phone_go_on_under_keys_of_their_own() {
     assert_eq!(second.grant, None, "the second only hands in, until the office looks at the review");
 
     let centres = ["KOLAR".parse().expect("a code")];
-    let role = farmtally_core::rules::Role::FieldManager;
+    let role = farmtally_core::permission::Role::FieldManager;
     market.server.grant(market.organisation, second.device_code, "Asha", role, &centres).expect("granted");
     asha.syncs_wholly();
     let last = asha.weighs(farmer, None, &[40_000]).delivery_id;

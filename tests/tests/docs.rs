@@ -1,8 +1,9 @@
 //! The documents say what the code says.
 
 use farmtally_core::ErrorCode;
+use farmtally_core::permission::Role;
 use farmtally_core::records::Kind;
-use farmtally_core::rules::{Check, Role};
+use farmtally_core::rules::Check;
 
 fn document(name: &str) -> String {
     let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));

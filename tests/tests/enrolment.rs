@@ -1,7 +1,7 @@
 //! How a phone gets in, and how it does not.
 
 use ed25519_dalek::SigningKey;
-use farmtally_core::sync::message::{self, EnrolRequest, Enrolment, Problem};
+use farmtally_core::protocol::message::{self, EnrolRequest, Enrolment, Problem};
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::{Error, ErrorCode, client};
 use farmtally_tests::{ADDRESS, Fault, Market, Person};

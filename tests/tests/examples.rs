@@ -11,18 +11,20 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::Decision;
-use farmtally_core::records::{self, Change, Kind};
-use farmtally_core::rules::ReviewCode;
-use farmtally_core::scope::Scope;
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::bundle::{Bundle, BundleHash, Entry, Envelope, Header, Transaction};
-use farmtally_core::sync::log::{Cursor, EntryHash};
-use farmtally_core::sync::message::{
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::bundle::{Bundle, Entry, Envelope, Header, Transaction};
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::{
     self, BundleVerdict, Certificate, Challenge, DeviceHead, Frame, FrameEntry, News, Safe, SafePlace, Statement,
     SyncResponse, Verdict,
 };
-use farmtally_core::sync::repair::{Divergence, Offer, walk};
-use farmtally_core::units::{DeviceCode, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_core::protocol::repair::{Divergence, Offer, walk};
+use farmtally_core::records::{self, Change, Kind};
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{
+    BundleHash, DeviceCode, DeviceId, DocumentId, EntryHash, GrantId, HybridTime, OrganisationId, Timestamp, UserId,
+};
 use farmtally_tests::{Forger, forged_change};
 use sha2::{Digest, Sha256};
 

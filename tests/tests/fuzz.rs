@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use farmtally_core::codec::decode;
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::sync::message::{Certificate, News, Statement, SyncRequest};
+use farmtally_core::protocol::message::{Certificate, News, Statement, SyncRequest};
 use farmtally_tests::fuzz::{self, TARGETS};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, TcpStream};
 
 use farmtally_core::client::{Choice, InboxKind, Lifecycle, Topic};
 use farmtally_core::decisions::Order;
+use farmtally_core::permission::Role;
 use farmtally_core::records::Record;
-use farmtally_core::rules::{Check, Role};
+use farmtally_core::rules::Check;
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::serve;

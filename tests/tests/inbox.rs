@@ -2,7 +2,7 @@
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Choice, DeliveryEdit, InboxItem, InboxKind};
-use farmtally_core::records::ChangeHash;
+use farmtally_core::units::ChangeHash;
 use farmtally_tests::{Market, Person, fingerprint, reason};
 
 #[test]

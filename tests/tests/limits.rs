@@ -224,7 +224,7 @@ fn an_outbox_larger_than_a_request_goes_in_several_and_comes_down_in_several() {
 
 #[test]
 fn messages_are_packed_up_to_the_limit_and_not_beyond() {
-    use farmtally_core::sync::message::{WireError, pack, unpack};
+    use farmtally_core::protocol::message::{WireError, pack, unpack};
     use minicbor::bytes::ByteVec;
     let mut random = StdRng::seed_from_u64(8);
     let mut noise = vec![0; MAX_WIRE_BYTES + 1_000];

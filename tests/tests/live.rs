@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use farmtally_core::Error;
 use farmtally_core::client::SyncOutcome;
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::message::Challenge;
 use farmtally_core::sync::HttpLive;
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::message::Challenge;
 use farmtally_core::units::Grams;
 use farmtally_sync_server::{ReferenceFile, Running, serve};
 use farmtally_tests::{Forger, Market, Person, REFERENCE};

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use farmtally_core::Error;
 use farmtally_core::client::{SyncOutcome, SyncReport};
 use farmtally_core::limits::{MAX_PARTS, PACK_ENTRIES};
-use farmtally_core::sync::message;
-use farmtally_core::sync::pack::{PackEntry, PackRequest, PackResponse, PartHash, unpack_part};
+use farmtally_core::protocol::message;
+use farmtally_core::protocol::pack::{PackEntry, PackRequest, PackResponse, PartHash, unpack_part};
 use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
 use farmtally_tests::{ADDRESS, Fault, Forger, Market, Person, Tap, copy_folder, fingerprint};
 

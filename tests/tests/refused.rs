@@ -12,14 +12,14 @@ use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
-use farmtally_core::records::{Change, Kind};
-use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::{self, Bundle, BundleHash, Entry};
-use farmtally_core::sync::message::{
+use farmtally_core::protocol::bundle::{self, Bundle, Entry};
+use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
+use farmtally_core::records::{Change, Kind};
+use farmtally_core::scope::Scope;
 use farmtally_core::sync::{WireRequest, WireResponse};
-use farmtally_core::units::{DeliveryId, DeviceId, GrantId, OrganisationId};
+use farmtally_core::units::{BundleHash, DeliveryId, DeviceId, GrantId, OrganisationId};
 use farmtally_sync_server::Server;
 use farmtally_tests::{
     ADDRESS, Fault, Forger, Market, Person, bent_change, environment, fate, fates, fingerprint, forged_change,
@@ -213,7 +213,7 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
 fn a_bundle_in_somebody_elses_name_is_refused() {
     let story = Intercepted::new(3);
     let original = Bundle::parse(&story.bytes).expect("a bundle");
-    let sealed = |change: &dyn Fn(&mut farmtally_core::sync::bundle::Header), key: &SigningKey| {
+    let sealed = |change: &dyn Fn(&mut farmtally_core::protocol::bundle::Header), key: &SigningKey| {
         let mut header = original.header.clone();
         change(&mut header);
         Bundle::seal(header, original.transactions.clone(), key).to_bytes()

@@ -4,14 +4,15 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Decision, Lorry};
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::bundle::{Bundle, Envelope};
+use farmtally_core::protocol::message::{
+    self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
+};
 use farmtally_core::records::{Change, Kind};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::bundle::{Bundle, Envelope};
-use farmtally_core::sync::log::EntryHash;
-use farmtally_core::sync::message::{self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DocumentId, Grams};
+use farmtally_core::units::{DocumentId, EntryHash, Grams};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::{DeferredEntry, LogContent, NewEntry, SqliteStorage, Storage, StoredBundle};
@@ -351,11 +352,11 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
             scope: scope.clone(),
         };
         let work = db.next_work()?;
-        let origin = (farmtally_core::sync::bundle::BundleHash([200; 32]), 0);
+        let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
         db.append(market.organisation, &scope, work, &NewEntry::Change { envelope: &envelope, change, origin })?;
         let decision = encode(&(200, [("of a newer version", 1)]));
         let work = db.next_work()?;
-        db.append(market.organisation, &Scope::Organisation, work, &NewEntry::Decision(&decision, None)).map(drop)
+        db.append(market.organisation, &Scope::Organisation, work, &NewEntry::Decision(&decision)).map(drop)
     };
     storage.write(market.organisation, log).expect("logged");
 }

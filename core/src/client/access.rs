@@ -10,8 +10,7 @@ use ed25519_dalek::SigningKey;
 
 use super::{Author, FieldClient, Session, Topic};
 use crate::decisions::{Grant, Order};
-use crate::rules::Role;
-use crate::scope::Scope;
+use crate::permission::{Role, Visibility};
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{drafts, inbox, outbox};
@@ -152,10 +151,10 @@ impl FieldClient {
         if !is_complete || self.is_purged.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
-        let may_read = |scope: &Scope| may_read(&reference, &installation, order, scope);
+        let visibility = visibility(&reference, &installation);
         let forgotten = self.store.write(|db| {
             inbox::caught_up(db)?;
-            inbox::purge(db, installation.organisation, may_read)
+            inbox::purge(db, installation.organisation, |scope| visibility.can_read(scope))
         });
         let forgotten = forgotten.inspect_err(|_| self.is_purged.store(false, Ordering::Release))?;
         if forgotten > 0 {
@@ -228,14 +227,14 @@ fn is_locked_by_order(reference: &Reference, installation: &Installation) -> boo
     own.is_some_and(|order| matches!(order.order, Order::Lost | Order::Wipe))
 }
 
-fn may_read(reference: &Reference, installation: &Installation, order: Option<Order>, scope: &Scope) -> bool {
-    match scope {
-        Scope::Device(device) => *device == installation.device,
-        Scope::Organisation => order != Some(Order::Lost),
-        Scope::Centre(centre) | Scope::Season(centre, _) => {
-            let reaches = |grant: &Grant| grant.device == installation.device && grant.centres.contains(centre);
-            order != Some(Order::Lost) && reference.grants.iter().any(reaches)
-        }
+/// What this phone may read, by the grants and orders that it knows.
+fn visibility(reference: &Reference, installation: &Installation) -> Visibility {
+    let device = installation.device;
+    let own = reference.grants.iter().filter(|grant| grant.device == device);
+    Visibility {
+        device,
+        is_lost: reference.orders.iter().any(|it| it.device == device && it.order == Order::Lost),
+        centres: own.flat_map(|grant| grant.centres.iter().cloned()).collect(),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::draft::find_draft;
 use super::load::check_load;
-use super::{Author, Basis, Draft, FieldClient, is_within, not_found, require_current, require_record};
+use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
+use crate::permission::Capability;
 use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
+use crate::records::draft::Draft;
 use crate::records::{Act, Bag, BagSource, Conflict, Delivery, Kind, Merged, Put, Record, Stamp, encode, pack_bags};
-use crate::rules::{Capability, Check, Totals, check_delivery, check_text, totals};
+use crate::rules::{Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Stored;
@@ -350,7 +352,7 @@ impl FieldClient {
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
         let reference = self.reference();
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
-        let bags: Vec<Bag> = draft.bags.iter().filter_map(super::DraftBag::bag).collect();
+        let bags: Vec<Bag> = draft.bags.iter().filter_map(crate::records::draft::DraftBag::bag).collect();
         DeliveryView {
             delivery_id: id,
             basis: Self::draft_basis(id, version),

@@ -1,101 +1,17 @@
 //! Deliveries while they are weighed, bag by bag.
 
-use minicbor::{Decode, Encode};
-
 use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_current, require_record};
 use crate::Error;
 use crate::limits::MAX_BAGS;
-use crate::records::delivery::Snapshot;
-use crate::records::{Bag, BagSource, Change, Kind, Record, unpack_bags};
-use crate::rules::Capability;
+use crate::permission::Capability;
+use crate::records::draft::{Draft, DraftBag};
+use crate::records::{BagSource, Kind, Record};
 use crate::scope::Scope;
 use crate::store::drafts;
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId,
-    Percent, Position, SeasonCode, Timestamp, UserId,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
+    Position, Timestamp,
 };
-
-/// A delivery that is not recorded yet. It lives on one phone, survives a crash, and counts nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Draft {
-    /// Who weighs.
-    #[n(0)]
-    pub user: UserId,
-    /// Where.
-    #[n(1)]
-    pub centre: CentreCode,
-    /// In which season.
-    #[n(2)]
-    pub season: SeasonCode,
-    /// What.
-    #[n(3)]
-    pub commodity: CommodityCode,
-    /// For which day.
-    #[n(4)]
-    pub business_date: BusinessDate,
-    /// For whom; needed before recording.
-    #[n(5)]
-    pub farmer_id: Option<FarmerId>,
-    /// Onto which load.
-    #[n(6)]
-    pub load_id: Option<LoadId>,
-    /// How many bags were said to come.
-    #[n(7)]
-    pub declared_bags: Option<u32>,
-    /// The bags so far.
-    #[n(8)]
-    pub bags: Vec<DraftBag>,
-    /// The label for the next bag.
-    #[n(9)]
-    pub next_number: u32,
-    /// Moisture readings so far.
-    #[n(10)]
-    pub readings: Vec<Percent>,
-    /// Where the phone was.
-    #[n(11)]
-    pub position: Option<Position>,
-    /// The voided delivery that this one stands in for.
-    #[n(12)]
-    pub replaces: Option<DeliveryId>,
-    /// The receipt that was printed already, when the office sent a recorded delivery back.
-    #[n(13)]
-    pub receipt_sequence: Option<u32>,
-}
-
-/// A bag of a draft.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct DraftBag {
-    /// The label.
-    #[n(0)]
-    number: u32,
-    #[n(1)]
-    gross: Grams,
-    #[n(2)]
-    bag_type: u8,
-    #[n(3)]
-    source: u8,
-    #[n(4)]
-    weighed_at: Timestamp,
-}
-
-impl DraftBag {
-    fn new(number: u32, gross: BagWeight, bag_type: BagType, source: BagSource, weighed_at: Timestamp) -> Self {
-        Self { number, gross: gross.grams(), bag_type: bag_type.number(), source: source as u8, weighed_at }
-    }
-
-    /// The bag, if the stored numbers are within bounds.
-    pub(super) fn bag(&self) -> Option<Bag> {
-        Some(Bag {
-            number: self.number,
-            gross: self.gross.try_into().ok()?,
-            bag_type: self.bag_type.try_into().ok()?,
-            source: self.source.try_into().ok()?,
-            weighed_at: self.weighed_at,
-        })
-    }
-}
 
 /// What a new draft begins with.
 #[derive(Clone, Debug)]
@@ -244,30 +160,6 @@ impl FieldClient {
 }
 
 impl Draft {
-    /// What was recorded, to be weighed or corrected again; `None` for anything but the creation of a delivery.
-    pub(crate) fn of_returned(document: DocumentId, change: &Change) -> Option<Self> {
-        let Snapshot { standing, farmer, readings, position, declared_bags, receipt_sequence, bags, wall_ms, .. } =
-            Snapshot::of_change(change)?;
-        let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
-        let bag = |bag: &Bag| DraftBag::new(bag.number, bag.gross, bag.bag_type, bag.source, bag.weighed_at);
-        Some(Self {
-            user: standing.user,
-            centre: standing.centre,
-            season: standing.season,
-            commodity: standing.commodity,
-            business_date: standing.date,
-            farmer_id: Some(farmer),
-            load_id: standing.load,
-            declared_bags,
-            next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
-            bags: bags.iter().map(bag).collect(),
-            readings,
-            position,
-            replaces: Some(document.into()),
-            receipt_sequence: Some(receipt_sequence),
-        })
-    }
-
     /// A farmer or load that is not on this phone is a mistake of the caller.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {

@@ -2,9 +2,10 @@
 
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
+use crate::permission::Capability;
 use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
 use crate::records::{Conflict, Farmer, Kind, Record, encode};
-use crate::rules::{Capability, Check, check_phone, check_text, look_alike};
+use crate::rules::{Check, check_phone, check_text, look_alike};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, FarmerRow};

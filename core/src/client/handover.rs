@@ -1,7 +1,7 @@
 //! Hand-over without network: own work out as a file or as codes, a colleague's in.
 //!
 //! Handing something to a carrier is no acknowledgement: whatever is exported stays in the outbox as it was, and goes again with the next
-//! sync. Format: [`crate::sync::handover`], [`crate::sync::qr`].
+//! sync. Format: [`crate::protocol::parcel`], [`crate::protocol::qr`].
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,9 +11,9 @@ use std::sync::PoisonError;
 use super::{FieldClient, Topic};
 use crate::Error;
 use crate::limits::MAX_CARRIED_BYTES;
+use crate::protocol::parcel::Parcel;
+use crate::protocol::qr::{self, FrameCollector, FrameProgress};
 use crate::store::{self, carried, installation, outbox};
-use crate::sync::handover::Parcel;
-use crate::sync::qr::{self, FrameCollector, FrameProgress};
 use crate::sync::seal::seal;
 
 impl FieldClient {

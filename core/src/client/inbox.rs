@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
-use crate::records::{self, Change, ChangeHash, Conflict, Kind, Record, merge};
+use crate::records::{self, Change, Conflict, Kind, Record, merge};
 use crate::scope::Scope;
 use crate::store::outbox::{self, HeldChange};
 use crate::store::rows;
 use crate::store::{decisions, records as stored};
-use crate::units::{DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UnitError};
+use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UnitError};
 
 /// One matter that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

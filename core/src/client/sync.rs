@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
+use crate::protocol::message::EnrolRequest;
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
@@ -15,7 +16,6 @@ use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::store::{records, tail};
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
-use crate::sync::message::EnrolRequest;
 use crate::sync::pace::{Ended, Pace};
 use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};

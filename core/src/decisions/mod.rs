@@ -5,11 +5,10 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::records::ChangeHash;
-use crate::rules::Role;
+use crate::permission::Role;
 use crate::units::{
-    BagType, BusinessDate, CentreCode, CommodityCode, DeviceId, DocumentId, Grams, GrantId, LorryPlate, OrganisationId,
-    ReviewId, SeasonCode, Timestamp, UserId,
+    BagType, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeviceId, DocumentId, Grams, GrantId, LorryPlate,
+    OrganisationId, ReviewId, SeasonCode, Timestamp, UserId,
 };
 
 /// One decision. The numbers are on every wire: never reuse one.

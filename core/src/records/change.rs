@@ -5,74 +5,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use minicbor::{Decode, Encode};
-use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::bags::put_varint;
 use crate::limits::{MAX_CHANGE_BYTES, MAX_OPERATIONS};
+use crate::units::ChangeHash;
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE_CHUNK: u8 = 1;
-
-/// The SHA-256 by which a change is known; it covers the change's content and all it depends on.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChangeHash(pub [u8; 32]);
-
-impl std::fmt::Debug for ChangeHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::fmt::Display for ChangeHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
-
-impl std::str::FromStr for ChangeHash {
-    type Err = crate::units::UnitError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-        let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        hash.map(Self).ok_or_else(|| crate::units::UnitError::new("not a change: 64 digits of hex are"))
-    }
-}
-
-impl<C> Encode<C> for ChangeHash {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.bytes(&self.0)?;
-        Ok(())
-    }
-}
-
-impl<'b, C> Decode<'b, C> for ChangeHash {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.bytes()?
-            .try_into()
-            .map(Self)
-            .map_err(|_length| minicbor::decode::Error::message("a hash has thirty-two bytes"))
-    }
-}
-
-impl ToSql for ChangeHash {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.as_slice().into())
-    }
-}
-
-impl FromSql for ChangeHash {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_blob()?.try_into().map(Self).map_err(|_length| FromSqlError::InvalidType)
-    }
-}
 
 /// A change that has parsed.
 #[derive(Clone, Debug)]

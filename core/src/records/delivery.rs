@@ -9,7 +9,7 @@ use super::bags::{self, Bag};
 use super::stamp::Register;
 use super::{Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
 use crate::limits::MAX_DELIVERY_BAGS;
-use crate::rules::Capability;
+use crate::permission::Capability;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
     Position, ReceiptNumber, SeasonCode, UserId,

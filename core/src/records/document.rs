@@ -3,12 +3,13 @@
 //! Owns loading, committing and reading of documents. Knows no record kind.
 //! Invariant: a document in memory lives only as long as one call; 18 KB each would not fit a phone otherwise.
 
+use crate::units::ChangeHash;
 use automerge::legacy::{Key, ObjectId, Op, OpType as LegacyOpType, SortedVec};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue, Value};
 
 use super::change::guarded;
-use super::{Change, ChangeHash, Error};
+use super::{Change, Error};
 
 /// Who writes in this opening of the store: random, never stored, so that a copied file cannot repeat a sequence.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 
 use super::stamp::Register;
 use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
-use crate::rules::Capability;
+use crate::permission::Capability;
 use crate::units::{CentreCode, ContactId, FarmerCode, FarmerId};
 
 /// The identity's keys.

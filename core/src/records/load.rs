@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use super::stamp::Register;
 use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
 use crate::limits::MAX_MANIFEST;
-use crate::rules::Capability;
+use crate::permission::Capability;
 use crate::units::{
     BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
     UserId,

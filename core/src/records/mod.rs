@@ -8,6 +8,7 @@ mod bags;
 mod change;
 pub mod delivery;
 mod document;
+pub mod draft;
 pub mod farmer;
 pub mod load;
 mod shape;
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 pub use bags::{Bag, BagSource};
 pub(crate) use bags::{pack as pack_bags, unpack as unpack_bags};
-pub use change::{Change, ChangeHash};
+pub use change::Change;
 pub use delivery::{Act, Delivery};
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
@@ -31,7 +32,7 @@ pub use stamp::{Conflict, ConflictValue, Stamp};
 
 use crate::codec;
 pub(crate) use crate::codec::encode;
-use crate::units::{DocumentId, HybridTime};
+use crate::units::{ChangeHash, DocumentId, HybridTime};
 
 /// Why a change was not merged.
 #[derive(Debug, thiserror::Error)]

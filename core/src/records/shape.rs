@@ -7,7 +7,7 @@ use automerge::ScalarValue;
 use automerge::legacy::{Key, ObjectId, OpType};
 
 use super::{Change, Error};
-use crate::rules::Capability;
+use crate::permission::Capability;
 
 /// The key of the immutable value that the creating change writes.
 pub(crate) const SNAPSHOT: &str = "v1";

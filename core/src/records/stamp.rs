@@ -2,8 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::ChangeHash;
-use crate::units::{DeviceCode, HybridTime, Timestamp, UserId};
+use crate::units::{ChangeHash, DeviceCode, HybridTime, Timestamp, UserId};
 
 /// Author, device and time of a value; every value in a document carries one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]

@@ -1,15 +1,13 @@
 //! The rules of the trade as pure functions: the same code on phone and server.
 //!
-//! Owns arithmetic, checks, roles and what makes a review. Reads records and reference data that it is handed; fetches nothing.
+//! Owns arithmetic, checks and what makes a review. Reads records and reference data that it is handed; fetches nothing.
 
 mod check;
 mod review;
-mod role;
 mod weight;
 
 pub use check::Check;
 pub use check::check_text;
 pub(crate) use check::{check_delivery, check_phone};
 pub use review::{ReviewCode, look_alike};
-pub use role::{Capability, Role};
 pub use weight::{Totals, totals};

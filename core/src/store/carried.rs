@@ -5,9 +5,9 @@
 use rusqlite::Connection;
 
 use super::Error;
-use crate::sync::handover::{Parcel, ParcelId};
-use crate::sync::message::ParcelVerdict;
-use crate::units::Timestamp;
+use crate::protocol::message::ParcelVerdict;
+use crate::protocol::parcel::Parcel;
+use crate::units::{ParcelId, Timestamp};
 
 /// What this phone carries for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

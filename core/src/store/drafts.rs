@@ -5,8 +5,8 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
-use crate::client::Draft;
 use crate::codec::{decode, encode};
+use crate::records::draft::Draft;
 use crate::units::{DeliveryId, DocumentId, derived};
 
 fn read(version: u64, body: &[u8]) -> Result<(u64, Draft), Error> {

@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Error, decisions, drafts, outbox, packs, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{Decision, Erasure};
+use crate::protocol::log::Cursor;
+use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::sync::log::{ChainHash, Cursor, EntryHash};
-use crate::sync::message::{Frame, FrameEntry};
-use crate::units::{DocumentId, HybridTime, OrganisationId};
+use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
 use crate::codec::{decode, encode};
-use crate::sync::message::{Certificate, Challenge, Enrolment};
+use crate::protocol::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
 /// What enrolment gave.

@@ -14,6 +14,7 @@ pub(crate) mod packs;
 pub mod records;
 pub mod rows;
 pub(crate) mod tail;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,13 +7,13 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Error, drafts, inbox, records};
-use crate::client::Draft;
 use crate::decisions::Erasure;
-use crate::records::{Change, ChangeHash, Kind};
+use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
+use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
+use crate::records::draft::Draft;
+use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::sync::bundle::{Bundle, BundleHash, Entry, Refusal, Transaction};
-use crate::sync::message::{BundleVerdict, DeviceHead, Verdict};
-use crate::units::{DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
+use crate::units::{BundleHash, ChangeHash, DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
 
 /// One change on its way.
 pub(crate) struct Outgoing<'a> {

@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::inbox::{self, Received};
 use super::{Error, drafts, records, tail};
 use crate::codec::{decode, encode};
+use crate::protocol::pack::{Pack, PackEntry, PartHash};
 use crate::records::Kind;
 use crate::scope::Scope;
-use crate::sync::pack::{Pack, PackEntry, PartHash};
 use crate::units::{DocumentId, HybridTime};
 
 /// Notes what the server offers; parts that an earlier offer had too are not fetched again.

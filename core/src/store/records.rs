@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Error;
 use crate::decisions::Erasure;
-use crate::records::{self, Change, ChangeHash, Contact, Delivery, Farmer, Kind, Load, Merged, Record};
+use crate::records::{self, Change, Contact, Delivery, Farmer, Kind, Load, Merged, Record};
 use crate::scope::Scope;
-use crate::units::DocumentId;
+use crate::units::{ChangeHash, DocumentId};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Error, decisions, outbox};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
+use crate::protocol::log::{Cursor, CursorName};
+use crate::protocol::message::FrameEntry;
+use crate::protocol::repair::Evidence;
 use crate::records::Change;
 use crate::scope::Scope;
-use crate::sync::log::{ChainHash, Cursor, CursorName};
-use crate::sync::message::FrameEntry;
-use crate::sync::repair::Evidence;
-use crate::units::{DocumentId, OrganisationId};
+use crate::units::{ChainHash, DocumentId, OrganisationId};
 
 /// Notes an entry that was read; `cursor` is the place after it.
 pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {

@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use super::authorization::{Authorization, Signed};
-use super::bundle::SCHEMA_VERSION;
-use super::log::Cursor;
-use super::message::{
-    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
-    SyncRequest, SyncResponse, WireError,
-};
-use super::pack::{self, Pack, PackRequest, PackResponse, PartHash};
-use super::repair::{Divergence, Evidence, Offer};
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_PARTS, MAX_WIRE_BYTES};
+use crate::protocol::authorization::{Authorization, Signed};
+use crate::protocol::bundle::SCHEMA_VERSION;
+use crate::protocol::log::Cursor;
+use crate::protocol::message::{
+    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
+    SyncRequest, SyncResponse, WireError,
+};
+use crate::protocol::pack::{self, Pack, PackRequest, PackResponse, PartHash};
+use crate::protocol::path;
+use crate::protocol::repair::{Divergence, Evidence, Offer};
 use crate::records;
 use crate::scope::Scope;
 use crate::store::carried::{self, Waiting};
@@ -66,13 +67,6 @@ pub struct Progress {
     pub bytes_down: u64,
 }
 
-const SYNC_PATH: &str = "/v1/sync";
-const PACK_PATH: &str = "/v1/pack";
-const LIVE_PATH: &str = "/v1/live";
-const ENROL_PATH: &str = "/v1/enrol";
-const REKEY_PATH: &str = "/v1/rekey";
-const WIPED_PATH: &str = "/v1/wiped";
-const READMIT_PATH: &str = "/v1/readmit";
 /// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
 /// Parcels in one request; fewer if they do not fit beside the bundles.
@@ -295,7 +289,7 @@ impl<'a> Exchange<'a> {
 
     fn signed(&mut self, body: Vec<u8>) -> WireRequest {
         self.asked.clone_from(&body);
-        self.counted(SYNC_PATH, body)
+        self.counted(path::SYNC, body)
     }
 
     fn counted(&mut self, path: &'static str, body: Vec<u8>) -> WireRequest {
@@ -315,7 +309,7 @@ impl<'a> Exchange<'a> {
         let request = PackRequest { protocol: PROTOCOL_VERSION, scope: pack.at.scope.clone(), parts: parts.clone() };
         let body = message::pack(&request).map_err(|error| internal(&error))?;
         self.packs.asked = Some((pack, parts));
-        Ok(Some(self.counted(PACK_PATH, body)))
+        Ok(Some(self.counted(path::PACK, body)))
     }
 
     /// Takes the parts over that came, each in one transaction.
@@ -359,7 +353,13 @@ impl<'a> Exchange<'a> {
         if self.repair.shows_certificate {
             let body = message::pack(&self.installation.certificate).map_err(|error| internal(&error))?;
             let server_url = self.installation.server_url.clone();
-            return Ok(Some(WireRequest { method: "POST", server_url, path: READMIT_PATH, authorization: None, body }));
+            return Ok(Some(WireRequest {
+                method: "POST",
+                server_url,
+                path: path::READMIT,
+                authorization: None,
+                body,
+            }));
         }
         let Some(Offering { scope, after, up_to, evidence }) = self.repair.offering.last().cloned() else {
             return Ok(None);
@@ -635,23 +635,23 @@ impl<'a> Exchange<'a> {
 /// The request that redeems an enrolment code.
 pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<WireRequest, Error> {
     let body = message::pack(request).map_err(|error| internal(&error))?;
-    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path: ENROL_PATH, authorization: None, body })
+    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path: path::ENROL, authorization: None, body })
 }
 
 /// The request of a device to go on under a new key, signed with the old one.
 pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
     let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
-    Ok(signed_request(installation, installation.challenge, REKEY_PATH, body))
+    Ok(signed_request(installation, installation.challenge, path::REKEY, body))
 }
 
 /// The receipt of a device that is about to destroy what it holds.
 pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
-    signed_request(installation, installation.challenge, WIPED_PATH, Vec::new())
+    signed_request(installation, installation.challenge, path::WIPED, Vec::new())
 }
 
 /// The request that listens for news.
 pub(crate) fn live_request(installation: &Installation, challenge: message::Challenge) -> WireRequest {
-    sign("GET", installation, challenge, LIVE_PATH, Vec::new())
+    sign("GET", installation, challenge, path::LIVE, Vec::new())
 }
 
 /// The challenge in an answer of status 401; `None` if somebody else answered.

@@ -1,23 +1,14 @@
 //! How work reaches the server and news reaches the phone.
 //!
-//! Owns the protocol: bundles, logs and their chains, messages, signed requests, the exchange, hand-over without network. Does not judge
-//! records.
-//! Invariants: everything is named by its hash, so every request may be repeated; nothing leaves the outbox without a verdict that
-//! names it; the exchange has no I/O, so tests drive it through any network. Format: `docs/protocol.md`. Read next: `exchange.rs`.
+//! Owns the order of an exchange, the sealing of bundles, when a sync is tried again, and the network seam. Does not judge records; what is
+//! said is in [`crate::protocol`]. Invariants: nothing leaves the outbox without a verdict that names it; the exchange has no network of its
+//! own, so tests drive it through any. Read next: `exchange.rs`.
 
-pub mod authorization;
-pub mod bundle;
 pub(crate) mod exchange;
-pub mod handover;
 #[cfg(feature = "http")]
 mod http;
 pub mod live;
-pub mod log;
-pub mod message;
 pub(crate) mod pace;
-pub mod pack;
-pub mod qr;
-pub mod repair;
 pub(crate) mod seal;
 mod transport;
 

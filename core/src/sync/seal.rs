@@ -1,13 +1,13 @@
 //! Seals the outbox into bundles: the one way, for the exchange and for a hand-over alike.
 
-use super::bundle::{BUNDLE_VERSION, Bundle, BundleHash, Header, SCHEMA_VERSION};
 use crate::Error;
 use crate::environment::Environment;
 use crate::limits::MAX_BUNDLE_BYTES;
+use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, Header, SCHEMA_VERSION};
 use crate::store::Store;
 use crate::store::installation::Installation;
 use crate::store::outbox;
-use crate::units::HybridTime;
+use crate::units::{BundleHash, HybridTime};
 
 /// Seals all that is not sealed yet, one transaction a bundle, so that several callers at once do each bundle once.
 pub(crate) fn seal(

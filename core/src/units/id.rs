@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
-use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
 use sha2::{Digest, Sha256};
 
@@ -75,17 +73,6 @@ macro_rules! ids {
             }
         }
 
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.0.as_slice().into())
-            }
-        }
-
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
-            }
-        }
     )*};
 }
 

@@ -7,6 +7,7 @@
 
 mod code;
 mod grams;
+mod hash;
 mod id;
 mod number;
 mod percent;
@@ -15,6 +16,7 @@ mod time;
 
 pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
 pub use grams::{BagWeight, Grams};
+pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId};
 pub use id::{
     ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, UserId, derived,
 };

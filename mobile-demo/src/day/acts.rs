@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use farmtally_core::rules::Role;
+use farmtally_core::permission::Role;
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
 
 use crate::clock::DayClock;

@@ -8,20 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
+use farmtally_core::permission::Role;
+use farmtally_core::protocol::bundle::Envelope;
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::{DeviceHead, FrameEntry};
+use farmtally_core::protocol::repair::Offer;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
-use farmtally_core::rules::Role;
+use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::records::Stored;
 use farmtally_core::store::rows::{DeliveryRow, FarmerRow, Found, LoadRow, Sum};
-use farmtally_core::sync::bundle::{BundleHash, Envelope};
-use farmtally_core::sync::log::{Cursor, EntryHash};
-use farmtally_core::sync::message::{DeviceHead, FrameEntry};
-use farmtally_core::sync::repair::Offer;
 use farmtally_core::units::{
-    BusinessDate, CentreCode, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId,
-    ReviewId, Timestamp, UserId,
+    BundleHash, BusinessDate, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, GrantId,
+    LoadId, LorryPlate, OrganisationId, ReviewId, Timestamp, UserId,
 };
 
 pub use sqlite::{SqliteStorage, check_control, check_copy};

@@ -45,7 +45,7 @@ CREATE TABLE log (
     work           INTEGER NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
     bundle_hash    BLOB,                         -- null for a decision
     entry          INTEGER,
-    envelope       BLOB,                         -- CBOR of sync::bundle::Envelope; null for a decision
+    envelope       BLOB,                         -- CBOR of protocol::bundle::Envelope; null for a decision
     body           BLOB,                         -- the stripped change, or the decision; null once it is erased
     change_hash    BLOB,                         -- null for a decision
     PRIMARY KEY (scope, seq)
@@ -110,7 +110,7 @@ CREATE TABLE staged (
     device_id BLOB NOT NULL,
     scope     TEXT NOT NULL,
     seq       INTEGER NOT NULL,
-    entry     BLOB NOT NULL,                     -- CBOR of sync::message::FrameEntry
+    entry     BLOB NOT NULL,                     -- CBOR of protocol::message::FrameEntry
     PRIMARY KEY (device_id, scope, seq)
 ) STRICT, WITHOUT ROWID;
 

@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
+use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::message::{DeviceHead, FrameEntry};
+use farmtally_core::protocol::repair::Offer;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{Change, ChangeHash, Kind, Merged};
+use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, Found, LoadRow, Sum};
 use farmtally_core::store::{self, RECORDS, Store};
-use farmtally_core::sync::bundle::{Bundle, BundleHash};
-use farmtally_core::sync::log::{ChainHash, Cursor, EntryHash};
-use farmtally_core::sync::message::{DeviceHead, FrameEntry};
-use farmtally_core::sync::repair::Offer;
 use farmtally_core::units::{
-    BusinessDate, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, Timestamp,
-    UserId,
+    BundleHash, BusinessDate, ChainHash, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, GrantId,
+    LoadId, OrganisationId, ReviewId, Timestamp, UserId,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use tokio::sync::broadcast;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::records::{Change, Kind, merge};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::bundle::{BundleHash, Envelope};
-use farmtally_core::units::DocumentId;
+use farmtally_core::units::{BundleHash, DocumentId};
 use farmtally_sync_server::storage::{LogContent, NewEntry, SqliteStorage, Storage};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -3,9 +3,9 @@
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::DeliveryView;
 use farmtally_core::codec::encode;
+use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::delivery::DeliveryBag;
-use farmtally_core::sync::bundle::Bundle;
-use farmtally_core::sync::message::{self, SyncRequest};
 use serde_json::{Value, json};
 
 use crate::floor;

@@ -4,8 +4,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use farmtally_core::environment::Environment;
-use farmtally_core::sync::message;
-use farmtally_core::sync::pack::{PackEntry, PackResponse, pack_part, unpack_part};
+use farmtally_core::protocol::message;
+use farmtally_core::protocol::pack::{PackEntry, PackResponse, pack_part, unpack_part};
 use farmtally_sync_server::Server;
 use rusqlite::Connection;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use farmtally_core::codec::decode;
-use farmtally_core::sync::message::{self, News, SyncResponse};
+use farmtally_core::protocol::message::{self, News, SyncResponse};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 

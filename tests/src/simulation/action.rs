@@ -5,13 +5,13 @@
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
+use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::message::{self, ChallengeResponse};
 use farmtally_core::records::BagSource;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::sync::authorization::{Authorization, Signed};
-use farmtally_core::sync::message::{self, ChallengeResponse};
 use farmtally_core::units::{BagType, DeliveryId, DeviceId, Grams, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;

@@ -8,10 +8,12 @@ use std::fmt;
 use std::path::Path;
 
 use automerge::{Automerge, ReadDoc};
-use farmtally_core::records::{Act, Change, ChangeHash, Record, Stamp};
+use farmtally_core::records::{Act, Change, Record, Stamp};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId};
+use farmtally_core::units::{
+    BusinessDate, CentreCode, ChangeHash, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// What a call promised; each names the records that it is about.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use automerge::Automerge;
 use farmtally_core::codec::decode;
+use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::records::Kind;
-use farmtally_core::sync::message::FrameEntry;
 use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
 use rand::RngExt;
 use rand::rngs::StdRng;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
-use farmtally_core::rules::Role;
+use farmtally_core::permission::Role;
 use farmtally_core::units::{LoadId, OrganisationId};
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use rand::SeedableRng;

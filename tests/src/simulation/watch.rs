@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farmtally_core::client::{Access, FieldClient, SyncState};
 use farmtally_core::decisions::Order;
-use farmtally_core::records::ChangeHash;
+use farmtally_core::units::ChangeHash;
 use rusqlite::Connection;
 
 use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside, reader};

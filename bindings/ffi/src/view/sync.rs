@@ -1,5 +1,6 @@
 use farmtally_core::client::{self, SyncState as CoreSyncState};
-use farmtally_core::sync::{Progress, qr as core_qr};
+use farmtally_core::protocol::qr as core_qr;
+use farmtally_core::sync::Progress;
 use farmtally_core::units::Timestamp;
 
 /// How far a record is on its way to the server's log.

@@ -13,7 +13,7 @@ CREATE TABLE installation (
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
-    certificate      BLOB NOT NULL,            -- CBOR of sync::message::Certificate
+    certificate      BLOB NOT NULL,            -- CBOR of protocol::message::Certificate
     server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
     server_epoch     INTEGER NOT NULL DEFAULT 0, -- how many recoveries it had begun then
     safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
@@ -35,7 +35,7 @@ INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 CREATE TABLE drafts (
     delivery_id BLOB NOT NULL PRIMARY KEY,
     version     INTEGER NOT NULL,
-    body        BLOB NOT NULL                  -- CBOR of client::Draft
+    body        BLOB NOT NULL                  -- CBOR of records::draft::Draft
 ) STRICT, WITHOUT ROWID;
 
 -- Own changes until the server has acknowledged each by name.
@@ -82,7 +82,7 @@ CREATE TABLE log_tail (
     scope TEXT NOT NULL,
     seq   INTEGER NOT NULL,
     chain BLOB NOT NULL,                       -- after this entry
-    entry BLOB,                                -- CBOR of sync::message::FrameEntry; null: only the place is known
+    entry BLOB,                                -- CBOR of protocol::message::FrameEntry; null: only the place is known
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -90,13 +90,13 @@ CREATE TABLE log_tail (
 CREATE TABLE evidence (
     scope    TEXT NOT NULL PRIMARY KEY,
     seq      INTEGER NOT NULL,
-    evidence BLOB NOT NULL                     -- CBOR of sync::repair::Evidence
+    evidence BLOB NOT NULL                     -- CBOR of protocol::repair::Evidence
 ) STRICT, WITHOUT ROWID;
 
 -- Packs with which scopes are begun, until all of their parts were taken over.
 CREATE TABLE packs (
     scope TEXT NOT NULL PRIMARY KEY,
-    pack  BLOB                                 -- CBOR of sync::pack::Pack; null: it cannot be read here, the log is read instead
+    pack  BLOB                                 -- CBOR of protocol::pack::Pack; null: it cannot be read here, the log is read instead
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pack_parts (
@@ -117,7 +117,7 @@ CREATE TABLE inbox_held (
     scope       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
     document_id BLOB,
-    entry       BLOB NOT NULL,                 -- CBOR of sync::message::FrameEntry
+    entry       BLOB NOT NULL,                 -- CBOR of protocol::message::FrameEntry
     reason      TEXT NOT NULL,
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;

@@ -13,12 +13,12 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decoder, Encoder};
 use sha2::{Digest, Sha256};
 
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_PARCEL_BYTES};
-use crate::units::OrganisationId;
+use crate::units::{OrganisationId, ParcelId};
 
 /// The form of parcels that this version writes and reads.
 pub const PARCEL_VERSION: u8 = 1;
@@ -68,21 +68,10 @@ impl HandoverError {
     }
 }
 
-/// The SHA-256 of a parcel's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(transparent)]
-pub struct ParcelId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
-
 impl ParcelId {
     /// The name of these bytes, parcel or not.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl std::fmt::Debug for ParcelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
     }
 }
 

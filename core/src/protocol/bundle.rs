@@ -9,9 +9,11 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use crate::codec::{decode, encode};
-use crate::records::{Change, ChangeHash};
+use crate::records::Change;
 use crate::scope::Scope;
-use crate::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use crate::units::{
+    BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId,
+};
 
 /// The newest form of bundles that this version writes; it reads all from 1 on.
 pub const BUNDLE_VERSION: u16 = 1;
@@ -19,17 +21,6 @@ pub const BUNDLE_VERSION: u16 = 1;
 pub const SCHEMA_VERSION: u16 = 1;
 
 const SIGNED_AS: &[u8] = b"farmtally bundle 1\0";
-
-/// The SHA-256 over a bundle's signed part, by which it is known and chained.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(transparent)]
-pub struct BundleHash(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
-
-impl std::fmt::Debug for BundleHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
 
 /// Why a bundle was refused as a whole. It leaves no trace, and loses nothing: the device keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,20 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::bundle::Envelope;
 use crate::codec::encode;
-use crate::records::ChangeHash;
 use crate::scope::Scope;
-use crate::units::OrganisationId;
-
-/// The chain hash after some entry of a scope's log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(transparent)]
-pub struct ChainHash(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
-
-impl std::fmt::Debug for ChainHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-    }
-}
+use crate::units::{ChainHash, ChangeHash, EntryHash, OrganisationId};
 
 impl ChainHash {
     /// The chain before the first entry of a scope.
@@ -41,10 +29,6 @@ impl ChainHash {
         Self(hash.finalize().into())
     }
 }
-
-/// What the chain covers of one entry; when the server received it stays outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntryHash(pub [u8; 32]);
 
 impl EntryHash {
     /// Of a change: its envelope and its hash, so that its bytes can be erased and the chain still holds.

@@ -1,10 +1,18 @@
+//! Who may do and read what, as data: one implementation for phone and server.
+//!
+//! Owns roles, their capabilities and what a device may read. Knows no record kind and no grant.
+
+mod visibility;
+
+pub use visibility::Visibility;
+
 use minicbor::{Decode, Encode};
 
 /// What a person is in the organisation. The numbers are in every grant: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Role {
-    /// Weighs.
+    /// Records deliveries; may not open loads or edit what others recorded.
     #[n(0)]
     Clerk,
     /// Runs the field work of a centre.
@@ -45,7 +53,7 @@ impl Role {
         }
     }
 
-    /// The table of who may do what (domain C6).
+    /// Whether the role may do this: the table in `docs/records.md`, "Who may do what".
     pub fn may(self, capability: Capability) -> bool {
         match capability {
             Capability::RecordDelivery | Capability::RegisterFarmer | Capability::JoinLoad => true,

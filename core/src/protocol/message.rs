@@ -6,16 +6,16 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::bundle::{BundleHash, Envelope};
-use super::handover::ParcelId;
-use super::log::{ChainHash, Cursor, CursorName};
+use super::bundle::Envelope;
+use super::log::{Cursor, CursorName};
 use super::pack::Pack;
 use super::repair::{Divergence, Evidence, Offer};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
-use crate::records::ChangeHash;
 use crate::scope::Scope;
-use crate::units::{DeviceCode, DeviceId, OrganisationId, Timestamp, UserId};
+use crate::units::{
+    BundleHash, ChainHash, ChangeHash, DeviceCode, DeviceId, OrganisationId, ParcelId, Timestamp, UserId,
+};
 
 /// The version of the exchange that this build speaks.
 pub const PROTOCOL_VERSION: u16 = 1;

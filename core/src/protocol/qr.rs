@@ -4,7 +4,7 @@
 //! takes the bytes in them. Invariants: a series is complete only if its whole has the name that each frame gave; no more is kept than the
 //! limits say, whatever frames claim.
 
-use super::handover::{HandoverError, short_hash};
+use super::parcel::{HandoverError, short_hash};
 use crate::limits::{MAX_QR_FRAMES, QR_FRAME_BYTES};
 
 /// The form of QR frames that this version writes and reads.

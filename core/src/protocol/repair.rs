@@ -6,11 +6,12 @@
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 
-use super::log::{ChainHash, Cursor, EntryHash};
+use super::log::Cursor;
 use super::message::{FrameEntry, Statement, SyncResponse};
 use crate::codec::decode;
 use crate::records::Change;
 use crate::scope::Scope;
+use crate::units::{ChainHash, EntryHash};
 
 /// A statement that the server signed, with what its signature covers besides. A server that cannot reproduce it has lost data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

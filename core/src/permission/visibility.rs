@@ -1,0 +1,52 @@
+use std::collections::BTreeSet;
+
+use crate::scope::Scope;
+use crate::units::{CentreCode, DeviceId};
+
+/// The scopes that a device may read: its own always; the organisation's and those of granted centres unless it is marked as lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visibility {
+    /// The device.
+    pub device: DeviceId,
+    /// Whether the office has marked it as lost.
+    pub is_lost: bool,
+    /// Centres of the grants that hold on it.
+    pub centres: BTreeSet<CentreCode>,
+}
+
+impl Visibility {
+    /// Whether the device may read a scope.
+    pub fn can_read(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Device(device) => *device == self.device,
+            Scope::Organisation => !self.is_lost,
+            Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_device_reads_only_its_own_scope() {
+        let device = DeviceId::from([1; 16]);
+        let centres = BTreeSet::from(["KOLAR".parse().expect("a code")]);
+        let own = format!("d/{device}");
+        for (scope, when_working, when_lost) in [
+            (own.as_str(), true, true),
+            ("d/07070707-0707-0707-0707-070707070707", false, false),
+            ("org", true, false),
+            ("c/KOLAR", true, false),
+            ("c/KOLAR/2019", true, false),
+            ("c/MALUR", false, false),
+            ("c/MALUR/2019", false, false),
+        ] {
+            let can_read = |is_lost| {
+                Visibility { device, is_lost, centres: centres.clone() }.can_read(&scope.parse().expect("a scope"))
+            };
+            assert_eq!((can_read(false), can_read(true)), (when_working, when_lost), "{scope}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! How values of [`crate::units`] are stored by rusqlite.
+
+use rusqlite::ToSql;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+
+use crate::scope::Scope;
+use crate::units::{
+    BundleHash, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId, DeliveryId, DeviceId, DocumentId,
+    EntryHash, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId, ParcelId, ReviewId, SeasonCode, UserId,
+};
+
+/// Ids and hashes: their bytes.
+macro_rules! stored_as_bytes {
+    ($length:literal: $($name:ident)*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                let bytes: &[u8] = self.as_bytes();
+                Ok(bytes.into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <[u8; $length]>::try_from(value.as_blob()?).map(Self::from).map_err(|_length| FromSqlError::InvalidType)
+            }
+        }
+    )*};
+}
+
+stored_as_bytes!(16: OrganisationId DeviceId UserId GrantId DocumentId DeliveryId LoadId FarmerId ContactId ReviewId);
+stored_as_bytes!(32: ChangeHash BundleHash EntryHash ChainHash ParcelId);
+
+/// Codes and scopes: their only spelling.
+macro_rules! stored_as_text {
+    ($($name:ident)*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.to_string().into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let text = value.as_str()?;
+                let parsed: Self = text.parse().map_err(FromSqlError::other)?;
+                if parsed.to_string() == text { Ok(parsed) } else { Err(FromSqlError::InvalidType) }
+            }
+        }
+    )*};
+}
+
+stored_as_text!(CentreCode SeasonCode CommodityCode LorryPlate Scope);

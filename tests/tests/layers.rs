@@ -1,0 +1,139 @@
+//! Imports follow the order of the layers, in core and in the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Core's modules, each importing only from those before it. `error` joins what store and protocol report for callers.
+const CORE: [&str; 14] = [
+    "codec",
+    "units",
+    "limits",
+    "environment",
+    "scope",
+    "permission",
+    "records",
+    "decisions",
+    "rules",
+    "protocol",
+    "store",
+    "error",
+    "sync",
+    "client",
+];
+
+fn source(crate_folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(crate_folder).join("src")
+}
+
+/// The code of a file without comments and string literals.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let lines = text.lines().map(|line| line.trim_start()).filter(|line| !line.starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The top-level module that a file belongs to; `None` for the crate's root.
+fn module(root: &Path, file: &Path) -> Option<String> {
+    let inner = file.strip_prefix(root).expect("within the crate");
+    let first = inner.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    let name = first.trim_end_matches(".rs").to_owned();
+    (!["lib", "main"].contains(&name.as_str())).then_some(name)
+}
+
+/// The top-level modules that a piece of code names after `crate::`, within braces too. `Error` and `ErrorCode` are of the module `error`.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names = match rest.strip_prefix('{') {
+            Some(inner) => top_level_names(inner),
+            None => vec![rest],
+        };
+        for name in names {
+            let name: String = name.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.insert(if name.starts_with("Error") { "error".to_owned() } else { name });
+        }
+    }
+    found
+}
+
+/// The beginnings of the items of a braced import.
+fn top_level_names(inner: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.push(&inner[start..at]);
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(&inner[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.trim().is_empty());
+    names
+}
+
+/// Which top-level modules each imports, itself left out.
+fn graph(crate_folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let root = source(crate_folder);
+    let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
+    for file in files(&root) {
+        let Some(module) = module(&root, &file) else { continue };
+        let imported = imports(&code(&file));
+        graph.entry(module.clone()).or_default().extend(imported.into_iter().filter(|name| *name != module));
+    }
+    graph
+}
+
+#[test]
+fn braced_and_plain_imports_are_found() {
+    let code = "use crate::store::{self, Store};\nuse crate::{Error, units::{Grams, Percent}, rules};\ncrate::codec::encode(x)";
+    assert_eq!(Vec::from_iter(imports(code)), ["codec", "error", "rules", "store", "units"]);
+}
+
+#[test]
+fn core_imports_follow_the_order_of_layers() {
+    let graph = graph("core");
+    let layer = |name: &str| CORE.iter().position(|known| *known == name);
+    for (module, imported) in &graph {
+        let own = layer(module).unwrap_or_else(|| panic!("{module} has no place among the layers"));
+        for name in imported {
+            let other = layer(name).unwrap_or_else(|| panic!("{module} imports {name}, which is no layer"));
+            assert!(other < own, "{module} imports {name}, which comes after it");
+        }
+    }
+    assert_eq!(graph.len(), CORE.len(), "a layer without a module");
+}
+
+#[test]
+fn lower_layers_know_no_database_and_no_network() {
+    let root = source("core");
+    for file in files(&root) {
+        let Some(module) = module(&root, &file) else { continue };
+        let code = code(&file);
+        if CORE.iter().take_while(|name| **name != "store").any(|name| *name == module) {
+            for outside in ["rusqlite", "reqwest", "tokio", "std::fs", "std::net"] {
+                assert!(!code.contains(outside), "{} names {outside}", file.display());
+            }
+        }
+    }
+}
