@@ -1,63 +1,50 @@
-//! The market of the day as FarmTally's reference data: one centre, tomatoes, a season, lorries.
-//!
-//! Owns the codes. Its name and day are real; centre code, lorries and the crate's tare are made up.
+//! The made-up surroundings of the real market: codes, lorries, farmers, and the day's clock.
 
-use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{Datelike, NaiveDate};
-use farmtally_core::units::{BusinessDate, CentreCode, CommodityCode, LorryPlate, SeasonCode};
+use farmtally_core::environment::{Clock, Environment};
+use farmtally_core::units::{BusinessDate, CentreCode, CommodityCode, LorryPlate, Timestamp};
 use farmtally_sync_server::ReferenceFile;
 use serde_json::json;
 
 use crate::plan::PAYLOAD_G;
 
-/// What an empty crate weighs.
+/// Minutes that India is ahead of UTC.
+pub(crate) const INDIA_MINUTES: i16 = 330;
 const CRATE_TARE_G: i64 = 1_500;
-/// The longest code of a centre.
-const CODE_LENGTH: usize = 8;
 
-/// Where and when the day takes place.
+/// A market on a day.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
-    /// Its published name.
     pub(crate) name: String,
-    /// Its code.
-    pub(crate) centre: CentreCode,
-    /// What is sold.
-    pub(crate) commodity: CommodityCode,
-    /// The year, as a season.
-    pub(crate) season: SeasonCode,
-    /// The day.
     pub(crate) date: BusinessDate,
-    year: i32,
+    pub(crate) centre: CentreCode,
+    pub(crate) commodity: CommodityCode,
 }
 
 impl Market {
-    /// A market on a day.
-    pub(crate) fn new(name: &str, date: NaiveDate) -> anyhow::Result<Self> {
-        let year = date.year();
-        Ok(Self {
-            centre: code(name).parse().with_context(|| format!("a centre's code for {name:?}"))?,
-            commodity: "TOMATO".parse()?,
-            season: year.to_string().parse()?,
-            name: name.to_owned(),
-            date: date.into(),
-            year,
-        })
+    /// A market whose code is the first eight letters and digits of its name.
+    pub(crate) fn new(name: &str, date: BusinessDate) -> anyhow::Result<Self> {
+        let code: String = name.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let centre = code.to_ascii_uppercase().parse().with_context(|| format!("cannot make a code of {name:?}"))?;
+        Ok(Self { name: name.to_owned(), date, centre, commodity: "TOMATO".parse()? })
     }
 
-    /// What the office publishes to phones.
+    /// What the office publishes to phones, as an operator writes it for `farmtally-server org create`.
     pub(crate) fn reference(&self, lorries: usize) -> anyhow::Result<ReferenceFile> {
-        let (commodity, first_day) = (self.commodity.as_str(), format!("{}-01-01", self.year));
-        let plates = (1..=lorries).map(plate).collect::<Result<Vec<_>, _>>()?;
+        let date = self.date.to_string();
+        let (year, _) = date.split_once('-').context("a date without a year")?;
+        let (first_day, last_day) = (format!("{year}-01-01"), format!("{year}-12-31"));
+        let commodity = self.commodity.as_str();
+        let plates = (0..lorries).map(plate).collect::<anyhow::Result<Vec<_>>>()?;
         let lorry = |plate: &LorryPlate| json!({ "lorry": plate.as_str(), "payload_g": PAYLOAD_G });
         let reference = json!({
             "centres": [{ "centre": self.centre.as_str(), "name": self.name }],
             "commodities": [{ "commodity": commodity, "name": "Tomato" }],
-            "seasons": [{
-                "season": self.season.as_str(), "commodity": commodity, "from": first_day, "to": format!("{}-12-31", self.year)
-            }],
+            "seasons": [{ "season": year, "commodity": commodity, "from": first_day, "to": last_day }],
             "lorries": plates.iter().map(lorry).collect::<Vec<_>>(),
             "rule_sets": [{
                 "number": 1, "commodity": commodity, "valid_from": first_day,
@@ -68,42 +55,117 @@ impl Market {
     }
 }
 
-/// The plate of a lorry, counted from 1.
+/// The plate of a lorry, counted from 0.
 pub(crate) fn plate(number: usize) -> anyhow::Result<LorryPlate> {
-    Ok(LorryPlate::from_str(&format!("KA07A{number:04}"))?)
+    Ok(format!("KA07A{:04}", number + 1).parse()?)
 }
 
-/// The first eight letters and digits of a name, in upper case.
-fn code(name: &str) -> String {
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    letters.map(|letter| letter.to_ascii_uppercase()).take(CODE_LENGTH).collect()
+const GIVEN_NAMES: &str = "Anand Basavaraj Bhagyamma Byregowda Channamma Devaraj Eshwarappa Gangamma Girish Gowramma Jayamma \
+    Kempanna Krishnappa Lakshmamma Lokesh Mahadeva Manjula Muniyappa Nagaraj Nanjamma Prakash Puttamma Rathnamma Shivanna \
+    Siddaraju Sunanda Yashoda";
+const FATHERS_NAMES: &str = "Anjanappa Basappa Bettegowda Chikkanna Doddaiah Erappa Gopalappa Hanumappa Javaregowda Kalegowda \
+    Lingappa Mallappa Marigowda Narayanappa Papanna Rangaiah Ramappa Siddappa Subbanna Thimmaiah Veerappa Yellappa Venkatappa";
+const INITIALS: &str = "A B C D G H J K L M N P R S T V";
+const VILLAGES: &str = "Aralihalli Bevinagere Chinnapura Halasinakunte Hongepalya Kallukoppa Keregudda Mavinatota Nelluhalli \
+    Sampigegere Tenginapura Ullikunte";
+
+/// A made-up farmer. The telephone number may belong to somebody by chance: never call it.
+#[derive(Debug)]
+pub(crate) struct Farmer {
+    pub(crate) name: String,
+    /// The same name as another person might write it.
+    pub(crate) other_name: String,
+    pub(crate) village: String,
+    pub(crate) phone: String,
+}
+
+impl Farmer {
+    /// Farmer of a number; names repeat after 9,936 farmers, because the lists have 27, 23 and 16 entries.
+    pub(crate) fn numbered(number: usize) -> Self {
+        let pick = |list: &'static str| list.split_whitespace().cycle().nth(number % list.split_whitespace().count());
+        let [given, father, initial, village] =
+            [GIVEN_NAMES, FATHERS_NAMES, INITIALS, VILLAGES].map(|list| pick(list).unwrap_or_default());
+        Self {
+            name: format!("{initial}. {given} {father}"),
+            other_name: format!("{given} {}.", father.get(..1).unwrap_or_default()),
+            village: village.to_owned(),
+            phone: format!("+91{}", 6_000_000_000 + number),
+        }
+    }
+}
+
+/// A clock that moves only when something is done.
+#[derive(Debug)]
+pub(crate) struct DayClock(AtomicI64);
+
+impl DayClock {
+    /// Half past five in the morning in India, which is midnight in UTC.
+    pub(crate) fn at_dawn(date: BusinessDate) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(i64::from(date.0) * 86_400_000)))
+    }
+
+    pub(crate) fn advance(&self, time: Duration) {
+        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The time of day in India, such as `09:05`.
+    pub(crate) fn time_of_day(&self) -> String {
+        let minutes = (self.now().0 / 60_000 + i64::from(INDIA_MINUTES)).rem_euclid(24 * 60);
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+
+    /// This clock, and the system's randomness.
+    pub(crate) fn environment(self: &Arc<Self>) -> Environment {
+        Environment { clock: Arc::<Self>::clone(self), ..Environment::system() }
+    }
+}
+
+impl Clock for DayClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+
+    fn zone_minutes(&self) -> i16 {
+        INDIA_MINUTES
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.now().0).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::arrivals::Arrivals;
 
     #[test]
-    fn codes_are_cut_from_names() {
-        for (name, expected) in [("Kolar", "KOLAR"), ("Binny Mill (F&V)", "BINNYMIL"), ("K.R.Nagar", "KRNAGAR")] {
-            assert_eq!(code(name), expected);
+    fn every_market_of_the_data_has_a_code_and_reference_data() {
+        let arrivals = Arrivals::load(None).unwrap();
+        for name in arrivals.markets.keys() {
+            Market::new(name, "2016-02-29".parse().unwrap()).unwrap().reference(2).unwrap();
         }
+        assert_eq!(Market::new("Binny Mill (F&V)", BusinessDate(0)).unwrap().centre.as_str(), "BINNYMIL");
     }
 
     #[test]
-    fn every_market_of_the_file_has_a_code_and_reference_data() {
-        let arrivals = Arrivals::built_in().unwrap();
-        for name in arrivals.markets() {
-            let market = Market::new(name, "2016-02-29".parse().unwrap()).unwrap();
-            market.reference(2).unwrap();
-        }
+    fn farmers_differ_by_name_and_phone() {
+        let farmers: Vec<Farmer> = (0..4_000).map(Farmer::numbered).collect();
+        assert_eq!(farmers.iter().map(|it| &it.name).collect::<BTreeSet<_>>().len(), 4_000);
+        assert_eq!(farmers.iter().map(|it| &it.phone).collect::<BTreeSet<_>>().len(), 4_000);
+        let first = Farmer::numbered(0);
+        assert_eq!((first.name.as_str(), first.other_name.as_str()), ("A. Anand Anjanappa", "Anand A."));
     }
 
     #[test]
-    fn plates_fit_beyond_nine_thousand_lorries() {
-        assert_eq!(plate(1).unwrap().as_str(), "KA07A0001");
-        assert_eq!(plate(12_345).unwrap().as_str(), "KA07A12345");
+    fn the_day_begins_at_half_past_five_in_india() {
+        let date = "2021-02-18".parse().unwrap();
+        let clock = DayClock::at_dawn(date);
+        assert_eq!((clock.time_of_day(), clock.now().date(INDIA_MINUTES)), ("05:30".to_owned(), date));
+        clock.advance(Duration::from_secs(18 * 3600 + 29 * 60));
+        assert_eq!((clock.time_of_day(), clock.now().date(INDIA_MINUTES)), ("23:59".to_owned(), date));
     }
 }

@@ -1,204 +1,135 @@
-//! A person with a phone, and what they do with it.
+//! A person with a phone: the calls of [`FieldClient`] that an app makes.
 //!
-//! Owns the words of the story for calls of [`FieldClient`]. Every call blocks, and what it returned from is on the phone's disk.
+//! Every call blocks; when it returns, what it did is on the phone's disk.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use farmtally_core::Error;
 use farmtally_core::client::{
     DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, LoadView, OpenLoad, StartDraft,
-    SyncReport,
+    SyncReport, Today,
 };
-use farmtally_core::environment::Environment;
 use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::rules::Check;
-use farmtally_core::store::rows::Sum;
+use farmtally_core::rules::{Check, Role};
 use farmtally_core::sync::HttpTransport;
-use farmtally_core::units::{BagType, BagWeight, DeliveryId, FarmerId, Grams, LoadId};
+use farmtally_core::units::{BagType, BagWeight, DeliveryId, FarmerId, LoadId};
 
-use crate::clock::DayClock;
-use crate::market::{Market, plate};
-use crate::screen::Screen;
+use crate::market::{DayClock, Market, plate};
+use crate::office::Office;
 
-/// How crates are called out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    /// How long one takes on the day's clock.
-    pub(crate) crate_time: Duration,
-    /// How many are written to the disk at once.
-    pub(crate) crates_at_once: usize,
-}
-
-/// One run of sync, as it was measured.
-pub(crate) struct Synced {
-    /// Whose.
-    pub(crate) name: &'static str,
-    /// What it did.
-    pub(crate) report: SyncReport,
-    /// How long it took, in milliseconds.
-    pub(crate) ms: u64,
-    /// Deliveries recorded here since the run before.
-    pub(crate) deliveries: u32,
-}
-
-/// Somebody with a phone.
+/// A person with a phone.
 pub(crate) struct Phone {
     /// The person's name.
     pub(crate) name: &'static str,
-    /// The phone's core.
     pub(crate) client: FieldClient,
     transport: HttpTransport,
     folder: PathBuf,
-    environment: Environment,
     clock: Arc<DayClock>,
     market: Market,
-    pace: Pace,
-    recorded: Cell<u32>,
+    /// Time that weighing one crate takes on the day's clock.
+    crate_time: Duration,
 }
 
 impl Phone {
-    /// A new phone, enrolled at a server.
-    #[expect(clippy::too_many_arguments, reason = "called once; a struct of the same fields would say no more")]
+    /// Opens a new phone in a folder of its own and enrols it with a code from the office.
     pub(crate) fn enrol(
         name: &'static str,
-        folder: PathBuf,
-        environment: Environment,
-        clock: &Arc<DayClock>,
+        role: Role,
+        office: &Office,
         market: &Market,
-        pace: Pace,
-        url: &str,
-        code: &str,
+        clock: &Arc<DayClock>,
+        crate_time: Duration,
     ) -> anyhow::Result<Self> {
-        let transport = HttpTransport::open()?;
-        let client = FieldClient::open(&folder, environment.clone())?;
-        client.enrol(&transport, url, code, "demo phone")?;
-        let (clock, market) = (Arc::clone(clock), market.clone());
-        Ok(Self { name, client, transport, folder, environment, clock, market, pace, recorded: Cell::new(0) })
+        let (folder, transport) = (office.folder.join(name), HttpTransport::open()?);
+        let client = FieldClient::open(&folder, clock.environment())?;
+        client.enrol(&transport, &office.url(), &office.enrolment_code(name, role)?, "demo phone")?;
+        Ok(Self { name, client, transport, folder, clock: Arc::clone(clock), market: market.clone(), crate_time })
     }
 
-    /// The app ends without a word and is started again.
-    pub(crate) fn restarts(self) -> anyhow::Result<Self> {
-        let Self { name, client, transport, folder, environment, clock, market, pace, recorded } = self;
-        drop(client);
-        let client = FieldClient::open(&folder, environment.clone())?;
-        Ok(Self { name, client, transport, folder, environment, clock, market, pace, recorded })
+    /// Ends the app without a word to it, and starts it again.
+    pub(crate) fn restart(self) -> anyhow::Result<Self> {
+        drop(self.client);
+        let client = FieldClient::open(&self.folder, self.clock.environment())?;
+        Ok(Self { client, ..self })
     }
 
-    /// Registers a farmer.
-    pub(crate) fn registers(&self, details: &ContactDetails, accept: &[Check]) -> Result<FarmerView, Error> {
-        self.clock.pass(Duration::from_millis(500));
-        let input = FarmerInput { centre: self.market.centre.clone(), details: details.clone() };
-        self.client.register_farmer(&input, accept)
+    /// Registers a farmer; `accept` lists the checks to which the person says yes.
+    pub(crate) fn register(&self, details: ContactDetails, accept: &[Check]) -> Result<FarmerView, Error> {
+        self.clock.advance(Duration::from_millis(500));
+        self.client.register_farmer(&FarmerInput { centre: self.market.centre.clone(), details }, accept)
     }
 
     /// Opens a load on a lorry, counted from 0.
-    pub(crate) fn opens(&self, lorry: usize) -> anyhow::Result<LoadView> {
+    pub(crate) fn open_load(&self, lorry: usize) -> anyhow::Result<LoadView> {
         let (centre, commodity) = (self.market.centre.clone(), self.market.commodity.clone());
-        let input = OpenLoad { centre, commodity, lorry: plate(lorry + 1)?, driver: None };
-        self.client.open_load(&input).with_context(|| format!("{} cannot open a load", self.name))
+        let opened = self.client.open_load(&OpenLoad { centre, commodity, lorry: plate(lorry)?, driver: None });
+        opened.with_context(|| format!("{} cannot open a load", self.name))
     }
 
-    /// Joins a load by the code that the other phone shows.
-    pub(crate) fn joins(&self, load: &LoadView) -> anyhow::Result<LoadView> {
-        self.client.join_load(&load.join_code).with_context(|| format!("{} cannot join a load", self.name))
+    /// Joins a load by the code that the other phone shows; needs no network.
+    pub(crate) fn join_load(&self, code: &str) -> anyhow::Result<LoadView> {
+        self.client.join_load(code).with_context(|| format!("{} cannot join a load", self.name))
     }
 
-    /// Asks to close a load with what is known here to be on it.
-    pub(crate) fn closes(&self, load: LoadId) -> anyhow::Result<LoadView> {
-        let view = self.client.load(load)?;
-        let closing = self.client.request_close(view.basis, &view.manifest_hash);
-        closing.with_context(|| format!("{} cannot close the load", self.name))
+    /// Asks the office to close a load with the deliveries that this phone knows.
+    pub(crate) fn request_close(&self, load: LoadId) -> anyhow::Result<LoadView> {
+        let load = self.client.load(load)?;
+        let closing = self.client.request_close(load.basis, &load.manifest_hash);
+        closing.with_context(|| format!("{} cannot close a load", self.name))
     }
 
-    /// Begins a delivery.
-    pub(crate) fn starts(&self, farmer: FarmerId, load: LoadId) -> anyhow::Result<DeliveryView> {
-        let draft = self.client.start_draft(StartDraft {
-            centre: self.market.centre.clone(),
-            commodity: self.market.commodity.clone(),
-            farmer_id: Some(farmer),
-            load_id: Some(load),
-            replaces: None,
-        });
-        draft.with_context(|| format!("{} cannot begin a delivery", self.name))
+    /// Starts a draft of a delivery.
+    pub(crate) fn start(&self, farmer: FarmerId, load: LoadId) -> anyhow::Result<DeliveryView> {
+        let (centre, commodity) = (self.market.centre.clone(), self.market.commodity.clone());
+        let (farmer_id, load_id) = (Some(farmer), Some(load));
+        let draft = self.client.start_draft(StartDraft { centre, commodity, farmer_id, load_id, replaces: None });
+        draft.with_context(|| format!("{} cannot start a delivery", self.name))
     }
 
-    /// Calls out crates; as many at once as the pace says are one write to the disk.
-    pub(crate) fn calls_out(&self, mut draft: DeliveryView, crates_g: &[i64]) -> anyhow::Result<DeliveryView> {
-        for burst in crates_g.chunks(self.pace.crates_at_once.max(1)) {
-            self.clock.pass(self.pace.crate_time.saturating_mul(u32::try_from(burst.len()).unwrap_or(u32::MAX)));
-            let edits = burst.iter().map(|grams| {
-                let gross = weight(*grams)?;
-                Ok(DraftEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Scale })
-            });
-            draft = self.client.edit_draft(draft.basis, &edits.collect::<anyhow::Result<Vec<_>>>()?)?;
+    /// Adds crates to a draft: each one is on the disk before the next is weighed.
+    pub(crate) fn add(&self, mut draft: DeliveryView, crates: &[BagWeight]) -> anyhow::Result<DeliveryView> {
+        for gross in crates {
+            self.clock.advance(self.crate_time);
+            let bag = DraftEdit::AddBag { gross: *gross, bag_type: BagType::default(), source: BagSource::Scale };
+            draft = self.client.edit_draft(draft.basis, &[bag])?;
         }
         Ok(draft)
     }
 
-    /// Records a draft; says yes to everything unusual.
-    pub(crate) fn records(&self, draft: &DeliveryView) -> anyhow::Result<DeliveryView> {
-        self.recorded.set(self.recorded.get() + 1);
+    /// Records a draft and says yes to every check.
+    pub(crate) fn record(&self, draft: &DeliveryView) -> anyhow::Result<DeliveryView> {
         let recorded = self.client.record_delivery(draft.basis, &Check::ALL);
         recorded.with_context(|| format!("{} cannot record a delivery", self.name))
     }
 
-    /// Weighs a farmer's crates and records them.
-    pub(crate) fn weighs(&self, farmer: FarmerId, load: LoadId, crates_g: &[i64]) -> anyhow::Result<DeliveryView> {
-        let draft = self.calls_out(self.starts(farmer, load)?, crates_g)?;
-        self.records(&draft)
-    }
-
     /// Adds a forgotten crate to a recorded delivery.
-    pub(crate) fn amends(&self, delivery: DeliveryId, grams: i64) -> anyhow::Result<DeliveryView> {
-        let basis = self.client.delivery(delivery)?.basis;
-        let gross = weight(grams)?;
-        let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
-        let amended = self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit]);
-        amended.with_context(|| format!("{} cannot amend the delivery", self.name))
+    pub(crate) fn amend(&self, delivery: DeliveryId, gross: BagWeight) -> anyhow::Result<DeliveryView> {
+        let bag = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+        let amended =
+            self.client.amend_delivery(self.client.delivery(delivery)?.basis, &reason("bag_forgotten"), &[bag]);
+        amended.with_context(|| format!("{} cannot amend a delivery", self.name))
     }
 
     /// Voids a recorded delivery.
-    pub(crate) fn voids(&self, delivery: DeliveryId) -> anyhow::Result<DeliveryView> {
-        let basis = self.client.delivery(delivery)?.basis;
-        let voided = self.client.void_delivery(basis, &reason("returned"));
-        voided.with_context(|| format!("{} cannot void the delivery", self.name))
+    pub(crate) fn void(&self, delivery: DeliveryId) -> anyhow::Result<DeliveryView> {
+        let voided = self.client.void_delivery(self.client.delivery(delivery)?.basis, &reason("returned"));
+        voided.with_context(|| format!("{} cannot void a delivery", self.name))
     }
 
-    /// Syncs over HTTP, with a bar that counts what the server took.
-    pub(crate) fn syncs(&self, screen: &Screen) -> anyhow::Result<Synced> {
-        let backlog = self.client.sync_status()?.backlog;
-        let length = usize::try_from(backlog.unsent + backlog.sent).unwrap_or(0);
-        let bar = screen.bar(&format!("{} syncs", self.name), length);
-        let started = Instant::now();
-        let report = self.client.sync(&self.transport, &|progress| {
-            bar.set_position(progress.logged);
-            bar.set_message(format!("{} requests, {} received", progress.requests, progress.received));
-        });
-        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        bar.finish_and_clear();
-        let report = report.with_context(|| format!("{} cannot sync", self.name))?;
-        Ok(Synced { name: self.name, report, ms, deliveries: self.recorded.take() })
+    /// The market day as the phone's first screen shows it.
+    pub(crate) fn today(&self) -> Result<Today, Error> {
+        self.client.today(&self.market.centre, Some(self.market.date))
     }
 
-    /// What the phone's deliveries of the day add up to.
-    pub(crate) fn day_sum(&self) -> Result<Sum, Error> {
-        self.client.day_sum(&self.market.centre, &self.market.season, self.market.date)
+    /// Sends what the server lacks and fetches what this phone lacks, over HTTP.
+    pub(crate) fn sync(&self) -> anyhow::Result<SyncReport> {
+        self.client.sync(&self.transport, &|_| ()).with_context(|| format!("{} cannot sync", self.name))
     }
-
-    /// How many farmers the phone knows.
-    pub(crate) fn farmers(&self) -> Result<usize, Error> {
-        Ok(self.client.farmers(&self.market.centre, "", u32::MAX)?.len())
-    }
-}
-
-fn weight(grams: i64) -> anyhow::Result<BagWeight> {
-    Ok(BagWeight::try_from(Grams(grams))?)
 }
 
 fn reason(code: &str) -> Reason {

@@ -1,175 +1,205 @@
-//! Who weighs which delivery onto which load of the played day.
+//! Splits a published total into deliveries of crates, and says who weighs which one onto which load.
 //!
-//! Owns the order of the day as plain numbers; `day/acts.rs` does it on phones.
-//! Invariants: every share of the split is one lot, in the split's order; a load has at least one lot, at most [`LOTS_PER_LOAD`], and weighs at most
-//! [`LOAD_FULL_G`] unless a single lot weighs more; there are at most [`FARMERS`] farmers; exactly one lot is late, the last one of the first load, and
-//! Ravi weighs it; exactly one lot comes under the second registration of its farmer, and Ravi weighs it.
+//! The split is made up, the total is not: the crates of all deliveries weigh exactly the total.
 
-use std::collections::BTreeMap;
+use std::mem;
 
-use farmtally_core::limits::MAX_MANIFEST;
+use anyhow::{Context, ensure};
+use farmtally_core::units::{BagWeight, Grams};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
-use crate::split::Share;
-
-/// What a lorry of the demo may carry.
+/// Weight of a usual crate.
+const CRATE_G: u64 = 20_000;
+/// Crates in a delivery on average, at most. Sizes of deliveries differ by up to ten times, so that a delivery has fewer than 1,000.
+const MAX_CRATES: u64 = 99;
+/// Weight of a crate on average, at most. Weights differ by up to 5/3, so that a crate stays below [`BagWeight::MAX`].
+const MAX_CRATE_G: u64 = 500_000;
+/// What a lorry may carry, and the weight at which the next one is opened: there is room for the made-up delivery.
 pub(crate) const PAYLOAD_G: i64 = 9_000_000;
-/// A load is full here: there must be room for the made-up delivery.
 const LOAD_FULL_G: i64 = 8_800_000;
-/// A manifest holds [`MAX_MANIFEST`] deliveries; some room is left for the made-up one.
-const LOTS_PER_LOAD: usize = MAX_MANIFEST - 100;
-/// Farmers at most: each registration looks through those before it, and 16,000 were not done after six minutes of a debug build
-/// on a busy machine (November 2026); 4,000 and 20,000 deliveries are through in two and a half minutes.
-const FARMERS: usize = 4_000;
-/// One of this many farmers with a single delivery comes unannounced, and is registered at the scale.
-const NEWCOMER_EVERY: usize = 10;
+/// Deliveries on a load at most; a manifest has room for 1,000.
+const LOAD_DELIVERIES: usize = 900;
 
-/// Who holds the phone.
+/// Who weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
+pub(crate) enum Person {
     Asha,
     Ravi,
 }
 
-/// One delivery to be weighed.
+/// One delivery to weigh.
 #[derive(Debug)]
 pub(crate) struct Lot {
-    /// Which farmer, counted from 0.
+    /// Number of the farmer, from 0.
     pub(crate) farmer: usize,
-    /// Grams of each crate.
-    pub(crate) crates_g: Vec<i64>,
-    /// Which load, counted from 0; the second one is opened by both phones.
+    /// Number of the load, from 0.
     pub(crate) load: usize,
-    /// Who weighs.
-    pub(crate) weigher: Who,
+    pub(crate) weigher: Person,
+    /// Whether the farmer is registered a second time before this delivery.
+    pub(crate) is_twin: bool,
+    pub(crate) crates: Vec<BagWeight>,
 }
 
-/// The deliveries of the day.
+/// The deliveries of the day, in the order of weighing.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// In the order of weighing; never none.
-    pub(crate) lots: Vec<Lot>,
-    /// The lot that Ravi puts on the first load after Asha asked to close it.
-    pub(crate) late: usize,
-    /// The lot that comes under the second registration of its farmer.
-    pub(crate) twin: usize,
-    /// How many loads the lots fill.
+    /// Deliveries for the first load.
+    pub(crate) first: Vec<Lot>,
+    /// The last delivery for the first load: Ravi adds it after Asha has asked to close the load.
+    pub(crate) late: Lot,
+    /// Deliveries for all other loads.
+    pub(crate) rest: Vec<Lot>,
+    /// Farmers who are registered in the morning; the others are registered when they come.
+    pub(crate) expected_farmers: Vec<usize>,
+    pub(crate) farmers: usize,
+    /// Number of loads; at least two.
     pub(crate) loads: usize,
-    /// Which farmers are registered in the morning; the others come unannounced.
-    pub(crate) is_expected: Vec<bool>,
-    /// Crates of all lots.
-    pub(crate) crates: usize,
+    pub(crate) crates: u32,
 }
 
 impl Plan {
-    /// Orders the shares of a split.
-    pub(crate) fn new(shares: Vec<Share>) -> Self {
-        let crates = shares.iter().map(|share| share.crates_g.len()).sum();
-        let places = places(&shares.iter().map(weight_g).collect::<Vec<_>>());
-        let late = places.iter().filter(|load| **load == 0).count().saturating_sub(1);
-        let loads = places.iter().max().map_or(0, |last| last + 1);
-        let in_turn = [Who::Asha, Who::Ravi].into_iter().cycle();
-        let lots: Vec<Lot> = (0..)
-            .zip(shares.into_iter().zip(places).zip(in_turn))
-            .map(|(index, ((Share { farmer, crates_g }, load), in_turn))| Lot {
-                farmer: farmer % FARMERS,
-                crates_g,
-                load,
-                weigher: if index == late { Who::Ravi } else { in_turn },
-            })
-            .collect();
-        let is_expected = expected(&lots, late);
-        Self { twin: twin(&lots, late), late, loads, is_expected, crates, lots }
-    }
-}
-
-fn weight_g(share: &Share) -> i64 {
-    share.crates_g.iter().sum()
-}
-
-/// The load of each delivery: one after the other is filled, and there are two if there are two deliveries.
-fn places(weights_g: &[i64]) -> Vec<usize> {
-    let half = (weights_g.iter().sum::<i64>() + 1) / 2;
-    let full = LOAD_FULL_G.min(half);
-    let (mut load, mut on_g, mut lots) = (0, 0, 0);
-    let mut places = Vec::with_capacity(weights_g.len());
-    for weight in weights_g {
-        if lots > 0 && (on_g + weight > full || lots == LOTS_PER_LOAD) {
-            (load, on_g, lots) = (load + 1, 0, 0);
+    /// Splits `total_g` into a number of deliveries; the same numbers always give the same plan. Of five deliveries, one is by a farmer who
+    /// has delivered before.
+    pub(crate) fn new(total_g: i64, deliveries: u64) -> anyhow::Result<Self> {
+        let shares = split(total_g, deliveries)?;
+        let loads = loads(&shares);
+        let farmers = (shares.len() * 4).div_ceil(5);
+        let mut lots: Vec<Lot> = Vec::new();
+        for (index, (crates, load)) in shares.into_iter().zip(&loads).enumerate() {
+            let weigher = if index % 2 == 0 { Person::Asha } else { Person::Ravi };
+            lots.push(Lot { farmer: index % farmers, load: *load, weigher, is_twin: false, crates });
         }
-        (on_g, lots) = (on_g + weight, lots + 1);
-        places.push(load);
+        // One farmer of ten, if there is no second delivery that the other phone may weigh.
+        let is_expected = |farmer: &usize| farmer % 10 != 9 || farmer + farmers < lots.len();
+        let expected_farmers = (0..farmers).filter(is_expected).collect();
+        let crates = lots.iter().map(|lot| lot.crates.len()).sum::<usize>().try_into()?;
+
+        let mut rest = lots.split_off(loads.iter().filter(|load| **load == 0).count());
+        let returning = farmers.saturating_sub(lots.len());
+        let mut late = lots.pop().context("no delivery")?;
+        late.weigher = Person::Ravi;
+        let mut twins = rest.iter_mut().skip(returning).filter(|lot| lot.weigher == Person::Ravi);
+        twins.next().unwrap_or(&mut late).is_twin = true;
+        let loads = loads.last().map_or(0, |last| last + 1).max(2);
+        Ok(Self { first: lots, late, rest, expected_farmers, farmers, loads, crates })
     }
-    places
 }
 
-fn expected(lots: &[Lot], late: usize) -> Vec<bool> {
-    let mut deliveries = BTreeMap::new();
-    for lot in lots {
-        *deliveries.entry(lot.farmer).or_insert(0) += 1;
-    }
-    let late = lots.get(late).map(|lot| lot.farmer);
-    let is_newcomer = |farmer: usize, deliveries: usize| {
-        deliveries == 1 && farmer % NEWCOMER_EVERY == NEWCOMER_EVERY - 1 && Some(farmer) != late
-    };
-    deliveries.into_iter().map(|(farmer, deliveries)| !is_newcomer(farmer, deliveries)).collect()
+/// Splits a total into deliveries of uneven size: 1 to 999 crates each, of 15 to 25 kg if the total allows.
+fn split(total_g: i64, deliveries: u64) -> anyhow::Result<Vec<Vec<BagWeight>>> {
+    let total = u64::try_from(total_g).unwrap_or(0);
+    ensure!(
+        deliveries > 0 && total >= deliveries,
+        "{total_g} g are too little for {deliveries} deliveries: ask for fewer"
+    );
+    let most = deliveries * MAX_CRATES * MAX_CRATE_G;
+    ensure!(total <= most, "{total_g} g are too much for {deliveries} deliveries: ask for more with --deliveries");
+
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let crates = (total / CRATE_G).clamp(deliveries, deliveries * MAX_CRATES);
+    let sizes: Vec<u64> = (0..deliveries).map(|_| random.random_range(1..=10)).collect();
+    let counts = share_out(crates, &sizes);
+    let weights: Vec<u64> = (0..crates).map(|_| random.random_range(75..=125)).collect();
+    let mut grams = share_out(total, &weights).into_iter();
+    let mut next = || Ok(BagWeight::try_from(Grams(grams.next().unwrap_or(0).try_into()?))?);
+    counts.into_iter().map(|count| (0..count).map(|_| next()).collect()).collect()
 }
 
-/// The first lot after the late one that Ravi weighs for a farmer who has delivered before; else the late one.
-fn twin(lots: &[Lot], late: usize) -> usize {
-    let has_delivered = |index: usize, farmer| lots.iter().take(index).any(|lot| lot.farmer == farmer);
-    let mut after = lots.iter().enumerate().skip(late + 1);
-    after.find(|(index, lot)| lot.weigher == Who::Ravi && has_delivered(*index, lot.farmer)).map_or(late, |(at, _)| at)
+/// Shares out `total` in whole numbers by weight: at least 1 each, together exactly `total`. Needs `total` not below the number of weights.
+fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
+    let all: u128 = weights.iter().copied().map(u128::from).sum();
+    let above_one = u128::from(total) - weights.len() as u128;
+    let (mut weight_so_far, mut given) = (0, 0);
+    let mut shares = Vec::with_capacity(weights.len());
+    for weight in weights {
+        weight_so_far += u128::from(*weight);
+        let given_before = mem::replace(&mut given, above_one * weight_so_far / all);
+        shares.push(1 + u64::try_from(given - given_before).unwrap_or(u64::MAX));
+    }
+    shares
+}
+
+/// The load of each delivery: one after the other is filled. Two deliveries are on two loads.
+fn loads(shares: &[Vec<BagWeight>]) -> Vec<usize> {
+    let weigh = |crates: &Vec<BagWeight>| crates.iter().map(|weight| weight.grams().0).sum::<i64>();
+    let weights_g: Vec<i64> = shares.iter().map(weigh).collect();
+    let full_g = LOAD_FULL_G.min((weights_g.iter().sum::<i64>() + 1) / 2);
+    let (mut load, mut on_g, mut deliveries) = (0, 0, 0);
+    let mut loads = Vec::with_capacity(shares.len());
+    for weight_g in weights_g {
+        if deliveries > 0 && (on_g + weight_g > full_g || deliveries == LOAD_DELIVERIES) {
+            (load, on_g, deliveries) = (load + 1, 0, 0);
+        }
+        (on_g, deliveries) = (on_g + weight_g, deliveries + 1);
+        loads.push(load);
+    }
+    loads
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::split::split;
     use proptest::prelude::*;
 
-    fn check(total_g: i64, deliveries: usize, seed: u64) -> Plan {
-        let shares = split(total_g, deliveries, seed).unwrap();
-        let plan = Plan::new(shares);
-        assert_eq!(plan.lots.len(), deliveries);
-        assert_eq!(plan.lots.iter().flat_map(|lot| &lot.crates_g).sum::<i64>(), total_g);
-        let mut loads = vec![(0_usize, 0_i64); plan.loads];
-        for lot in &plan.lots {
-            loads[lot.load].0 += 1;
-            loads[lot.load].1 += lot.crates_g.iter().sum::<i64>();
+    /// Checks what holds of every plan.
+    fn checked(total_g: i64, deliveries: u64) -> Plan {
+        let plan = Plan::new(total_g, deliveries).unwrap();
+        let lots: Vec<&Lot> = plan.first.iter().chain([&plan.late]).chain(&plan.rest).collect();
+        assert_eq!(lots.len() as u64, deliveries);
+        let gross_g = |lot: &Lot| lot.crates.iter().map(|weight| weight.grams().0).sum::<i64>();
+        assert_eq!(lots.iter().map(|lot| gross_g(lot)).sum::<i64>(), total_g);
+        assert!(lots.iter().all(|lot| (1..1_000).contains(&lot.crates.len())));
+
+        assert!(lots.is_sorted_by_key(|lot| lot.load) && lots.iter().all(|lot| lot.load < plan.loads));
+        assert!(plan.first.iter().all(|lot| lot.load == 0) && plan.late.load == 0);
+        assert!(plan.rest.iter().all(|lot| lot.load > 0));
+        for load in lots.chunk_by(|one, other| one.load == other.load) {
+            let grams: i64 = load.iter().map(|lot| gross_g(lot)).sum();
+            assert!(load.len() <= LOAD_DELIVERIES && (grams <= LOAD_FULL_G || load.len() == 1), "{grams} g");
         }
-        for (lots, grams) in loads {
-            assert!((1..=LOTS_PER_LOAD).contains(&lots), "{lots} lots");
-            assert!(grams <= LOAD_FULL_G || lots == 1, "{grams} g");
+
+        assert_eq!(plan.late.weigher, Person::Ravi);
+        let twins: Vec<_> = lots.iter().filter(|lot| lot.is_twin).collect();
+        assert!(matches!(twins[..], [twin] if twin.weigher == Person::Ravi));
+        // A farmer who is not registered in the morning is known to the phone that registers him only.
+        for farmer in (0..plan.farmers).filter(|farmer| !plan.expected_farmers.contains(farmer)) {
+            assert_eq!(lots.iter().filter(|lot| lot.farmer == farmer).count(), 1);
         }
-        assert!(plan.lots.is_sorted_by_key(|lot| lot.load));
-        let (late, twin) = (&plan.lots[plan.late], &plan.lots[plan.twin]);
-        assert!(late.load == 0 && plan.lots.iter().skip(plan.late + 1).all(|lot| lot.load > 0));
-        assert_eq!((late.weigher, twin.weigher), (Who::Ravi, Who::Ravi));
-        assert!(plan.is_expected[twin.farmer] && plan.is_expected[late.farmer] && plan.is_expected[0]);
         plan
     }
 
     #[test]
-    fn the_usual_day_has_five_lorries_and_a_few_newcomers() {
-        let plan = check(37_000_000, 300, 1);
-        assert_eq!(plan.loads, 5);
-        let newcomers = plan.is_expected.iter().filter(|expected| !**expected).count();
-        assert!((5..40).contains(&newcomers), "{newcomers}");
-        assert!(plan.twin > plan.late, "the twin has delivered before");
+    fn the_usual_day_has_five_loads_of_usual_crates_and_some_newcomers() {
+        let plan = checked(37_000_000, 300);
+        assert_eq!((plan.loads, plan.crates, plan.farmers, plan.expected_farmers.len()), (5, 1_850, 240, 222));
+        let crates = plan.rest.iter().flat_map(|lot| &lot.crates).map(|weight| weight.grams().0);
+        assert!(crates.min() >= Some(14_500) && plan.rest.iter().any(|lot| lot.is_twin));
     }
 
     #[test]
-    fn one_delivery_is_late_and_its_farmers_second_registration() {
-        let plan = check(1_000_000, 1, 1);
-        assert_eq!((plan.late, plan.twin, plan.loads), (0, 0, 1));
+    fn totals_without_a_plan_are_refused() {
+        assert!(Plan::new(4, 5).unwrap_err().to_string().contains("too little"));
+        assert!(Plan::new(i64::MIN, 1).unwrap_err().to_string().contains("too little"));
+        assert!(Plan::new(9_070_000_000, 10).unwrap_err().to_string().contains("too much"));
+        for (total_g, deliveries) in [(1, 1), (5_000, 5_000), (49_500_000, 1), (9_070_000_000, 300)] {
+            checked(total_g, deliveries);
+        }
     }
 
     proptest! {
         #[test]
-        fn loads_stay_below_their_limits(total_kg in 2_000_i64..200_000, deliveries in 1_usize..2_000, seed: u64) {
-            prop_assume!(total_kg <= i64::try_from(deliveries).unwrap() * 1_000_000);
-            check(total_kg * 1_000, deliveries, seed);
+        fn any_total_splits_exactly(grams_each in 1..49_500_000_i64, more in 0..100_u64, deliveries in 1..120_u64) {
+            checked(grams_each * i64::try_from(deliveries).unwrap() + i64::try_from(more.min(deliveries)).unwrap() - 1, deliveries);
+        }
+
+        #[test]
+        fn shares_are_exact_and_above_zero(more in 0..1_u64 << 40, weights in proptest::collection::vec(1..1_000_u64, 1..50)) {
+            let total = more + weights.len() as u64;
+            let shares = share_out(total, &weights);
+            prop_assert_eq!(shares.iter().sum::<u64>(), total);
+            prop_assert!(shares.iter().all(|share| *share > 0));
         }
     }
 }

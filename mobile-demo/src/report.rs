@@ -1,205 +1,123 @@
-//! What came of the day: the totals next to each other, what merged, what waits for a person; on the screen and as JSON.
-//!
-//! Owns the JSON's form. Reads everything from the server and the phones themselves, nothing from the plan.
+//! The outcome of the day, as the server and the phones tell it: what merged, what a person must decide, and the totals.
 
-use anyhow::bail;
-use farmtally_core::client::InboxKind;
-use farmtally_core::records::ConflictValue;
-use farmtally_core::store::rows::Sum;
-use farmtally_core::units::DocumentId;
-use serde::Serialize;
+use anyhow::ensure;
+use farmtally_core::client::{InboxKind, RecordRef};
 
-use crate::arrivals::MarketDay;
+use crate::market::Market;
 use crate::office::Office;
-use crate::phone::{Phone, Synced};
-use crate::screen::{Screen, count, grouped};
+use crate::phone::Phone;
+use crate::{grouped, say};
 
-/// The result of a day. Weights are gross, in grams; voided deliveries are in none.
-#[derive(Debug, Serialize)]
+/// What somebody's deliveries of the day add up to; voided ones are in no other number.
+#[derive(Debug)]
+pub(crate) struct Total {
+    whose: String,
+    pub(crate) gross_g: i64,
+    pub(crate) deliveries: u64,
+    pub(crate) voided: u64,
+    crates: u64,
+}
+
+/// The outcome of the day.
+#[derive(Debug)]
 pub(crate) struct Outcome {
-    market: String,
-    date: String,
-    published_g: i64,
-    server_g: i64,
-    phones: Vec<PhoneTotal>,
-    syncs: Vec<SyncCost>,
-    conflicts: Vec<ConflictLine>,
-    reviews: Vec<ReviewLine>,
-    #[serde(skip)]
-    server: Sum,
-    #[serde(skip)]
-    held: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct PhoneTotal {
-    name: &'static str,
-    g: i64,
-    #[serde(skip)]
-    sum: Sum,
-    #[serde(skip)]
-    farmers: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct SyncCost {
-    phone: &'static str,
-    bytes_up: u64,
-    bytes_down: u64,
-    requests: u64,
-    ms: u64,
-}
-
-/// A field with more than one value; the effective value comes first.
-#[derive(Debug, Serialize)]
-struct ConflictLine {
-    record: String,
-    field: &'static str,
-    is_hard: bool,
-    values: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ReviewLine {
-    code: String,
-    records: Vec<String>,
+    pub(crate) published_g: i64,
+    /// The server's total, then the phones'.
+    pub(crate) totals: Vec<Total>,
+    /// One line each: the field, the record, and all values, the effective one first.
+    pub(crate) conflicts: Vec<String>,
+    /// One line each: the code, and the records.
+    pub(crate) reviews: Vec<String>,
+    /// Changes that the server holds.
+    pub(crate) held: usize,
 }
 
 impl Outcome {
-    /// Asks the server and the phones; what waits for a person is read on the first phone.
-    pub(crate) fn read(
-        chosen: &MarketDay,
-        office: &Office,
-        phones: [&Phone; 2],
-        synced: &[Synced],
-    ) -> anyhow::Result<Self> {
-        let (server, mut held) = office.day()?;
+    /// Asks the server and the phones; conflicts and reviews are read on the first phone.
+    pub(crate) fn read(published_g: i64, office: &Office, phones: [&Phone; 2]) -> anyhow::Result<Self> {
+        let day = office.day()?;
+        let mut server = Total { whose: "server".to_owned(), gross_g: 0, deliveries: 0, voided: 0, crates: 0 };
+        for centre in &day.centres {
+            server.gross_g += centre.sum.gross.0;
+            server.deliveries += centre.sum.deliveries;
+            server.voided += centre.sum.voided;
+            server.crates += centre.sum.bags;
+        }
+        let mut totals = vec![server];
+        for phone in phones {
+            let sum = phone.today()?.sum;
+            let (gross_g, deliveries, voided, crates) = (sum.gross.0, sum.deliveries, sum.voided, sum.bags);
+            totals.push(Total { whose: format!("{}'s phone", phone.name), gross_g, deliveries, voided, crates });
+        }
+
+        let (mut conflicts, mut reviews, mut held) = (Vec::new(), Vec::new(), day.held_entries());
         let [first, _] = phones;
-        let (mut conflicts, mut reviews) = (Vec::new(), Vec::new());
         for item in first.client.inbox()? {
-            let records: Vec<String> = item.records.iter().map(|record| named(first, record.document())).collect();
+            let mut records: Vec<String> = item.records.iter().map(|it| named(first, *it)).collect::<Result<_, _>>()?;
+            records.sort_unstable();
+            let records = records.join(" and ");
             match item.kind {
-                InboxKind::Conflict(conflict) => conflicts.push(ConflictLine {
-                    record: records.join(", "),
-                    field: conflict.field,
-                    is_hard: conflict.is_hard,
-                    values: conflict.values.iter().map(|value| said(&phones, value)).collect(),
-                }),
-                InboxKind::Review { code, .. } => reviews.push(ReviewLine { code, records }),
+                InboxKind::Conflict(conflict) => {
+                    let values = conflict.values.iter().map(|value| {
+                        let is_author =
+                            |phone: &&&Phone| phone.client.session().is_some_and(|it| it.user == value.stamp.user);
+                        let author = phones.iter().find(is_author).map_or("another", |phone| phone.name);
+                        format!("   {author}: {}", value.text)
+                    });
+                    conflicts.push(format!("{:<20}{records}{}", conflict.field, values.collect::<Vec<_>>().concat()));
+                }
+                InboxKind::Review { code, .. } => reviews.push(format!("{code:<20}{records}")),
                 InboxKind::Held { .. } | InboxKind::Returned { .. } => held += 1,
             }
         }
-        let total = |phone: &Phone| -> anyhow::Result<PhoneTotal> {
-            let (sum, farmers) = (phone.day_sum()?, phone.farmers()?);
-            Ok(PhoneTotal { name: phone.name, g: sum.gross.0, sum, farmers })
-        };
-        Ok(Self {
-            market: chosen.market.clone(),
-            date: chosen.date.to_string(),
-            published_g: chosen.total_g,
-            server_g: server.gross.0,
-            phones: phones.into_iter().map(total).collect::<Result<_, _>>()?,
-            syncs: synced.iter().map(cost).collect(),
-            conflicts,
-            reviews,
-            server,
-            held,
-        })
+        reviews.sort_unstable();
+        Ok(Self { published_g, totals, conflicts, reviews, held })
     }
 
-    /// Shows everything, the comparison last.
-    pub(crate) fn show(&self, screen: &Screen) {
-        self.show_merged(screen);
-        screen.heading("In conflict: both values are kept, the first one counts until a person decides");
-        for ConflictLine { record, field, values, .. } in &self.conflicts {
-            screen.say(format_args!("  {field:<20}{record}   {}", values.join("   ")));
+    /// Prints everything, the comparison last.
+    pub(crate) fn show(&self, market: &Market) {
+        say("\nMerged");
+        for Total { whose, deliveries, voided, crates, .. } in &self.totals {
+            say(format_args!("  {whose:<14}{deliveries} deliveries with {crates} crates, and {voided} voided"));
         }
-        screen.heading("Flagged for the office");
-        for ReviewLine { code, records } in &self.reviews {
-            screen.say(format_args!("  {code:<20}{}", records.join(" and ")));
-        }
-        screen.say(format_args!(
-            "  held by the server: {}",
-            if self.held == 0 { "nothing".to_owned() } else { self.held.to_string() }
-        ));
-        self.show_totals(screen);
-    }
+        say("\nIn conflict: both values are kept, the first one counts until a person decides");
+        self.conflicts.iter().for_each(|line| say(format_args!("  {line}")));
+        say("\nFlagged for the office");
+        self.reviews.iter().for_each(|line| say(format_args!("  {line}")));
+        say(format_args!("  held by the server: {}", self.held));
 
-    fn show_merged(&self, screen: &Screen) {
-        screen.heading("Merged");
-        for phone in &self.phones {
-            let Sum { deliveries, voided, bags, .. } = phone.sum;
-            screen.say(format_args!(
-                "  {}'s phone knows {}, {} with {} that count, {} voided.",
-                phone.name,
-                count(phone.farmers as u64, "farmer", "farmers"),
-                count(deliveries, "delivery", "deliveries"),
-                count(bags, "crate", "crates"),
-                grouped(voided)
-            ));
-        }
-        let Sum { deliveries, voided, bags, .. } = self.server;
-        screen.say(format_args!(
-            "  The server has {} with {} that count, {} voided.",
-            count(deliveries, "delivery", "deliveries"),
-            count(bags, "crate", "crates"),
-            grouped(voided)
-        ));
-    }
-
-    fn show_totals(&self, screen: &Screen) {
-        screen.heading(format_args!("{}, {}", self.market, self.date));
-        let line = |what: &str, grams: i64| {
+        say(format_args!("\n{}, {}", market.name, market.date));
+        let line = |whose: &str, grams: i64| {
             let mark = if grams == self.published_g { "OK" } else { "DIFFERENT" };
-            screen.say(format_args!("  {what:<26}{:>18} g   {mark}", grouped(grams)));
+            say(format_args!("  {whose:<26}{:>18} g   {mark}", grouped(grams)));
         };
         line("market's published total", self.published_g);
-        line("server", self.server_g);
-        for phone in &self.phones {
-            line(&format!("{}'s phone", phone.name), phone.g);
-        }
+        self.totals.iter().for_each(|total| line(&total.whose, total.gross_g));
     }
 
-    /// Requires that all four totals are the same and that nothing is held.
+    /// Requires that all totals are equal and that the server holds nothing.
     pub(crate) fn require_equal(&self) -> anyhow::Result<()> {
-        if self.server_g != self.published_g || self.phones.iter().any(|phone| phone.g != self.published_g) {
-            bail!("the totals differ: published, server and phones must agree to the gram");
-        }
-        if self.held > 0 {
-            bail!("the server holds changes that it should have taken");
-        }
+        let is_equal = self.totals.iter().all(|total| total.gross_g == self.published_g);
+        ensure!(is_equal, "the totals differ: published, server and phones must agree to the gram");
+        ensure!(self.held == 0, "the server holds changes that it should have accepted");
         Ok(())
     }
 }
 
-fn cost(synced: &Synced) -> SyncCost {
-    let progress = synced.report.progress;
-    SyncCost {
-        phone: synced.name,
-        bytes_up: progress.bytes_up,
-        bytes_down: progress.bytes_down,
-        requests: progress.requests,
-        ms: synced.ms,
-    }
-}
-
-/// A value with who wrote it.
-fn said(phones: &[&Phone], value: &ConflictValue) -> String {
-    let is_theirs = |phone: &&&Phone| phone.client.session().is_some_and(|session| session.user == value.stamp.user);
-    let name = phones.iter().find(is_theirs).map_or("somebody", |phone| phone.name);
-    format!("{name}: {}", value.text)
-}
-
-/// A record as people call it: a receipt, a load's number with its lorry, a farmer's code with the name.
-fn named(phone: &Phone, document: DocumentId) -> String {
-    if let Ok(delivery) = phone.client.delivery(document.into()) {
-        return format!("delivery {}", delivery.receipt_number.unwrap_or_default());
-    }
-    if let Ok(load) = phone.client.load(document.into()) {
-        return format!("load {} on {}", load.load.header.number(), load.load.lorry);
-    }
-    match phone.client.farmer(document.into()) {
-        Ok(farmer) => format!("farmer {} {}", farmer.code, farmer.details.name),
-        Err(_) => document.to_string(),
-    }
+/// A record as people name it: by receipt number, load number or farmer code.
+fn named(phone: &Phone, record: RecordRef) -> anyhow::Result<String> {
+    Ok(match record {
+        RecordRef::Delivery(id) => {
+            format!("delivery {}", phone.client.delivery(id)?.receipt_number.unwrap_or_default())
+        }
+        RecordRef::Load(id) => {
+            let load = phone.client.load(id)?.load;
+            format!("load {} on {}", load.header.number(), load.lorry)
+        }
+        RecordRef::Farmer(id) => {
+            let farmer = phone.client.farmer(id)?;
+            format!("farmer {} {}", farmer.code, farmer.details.name)
+        }
+        RecordRef::Elsewhere(id) => id.to_string(),
+    })
 }
