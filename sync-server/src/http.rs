@@ -152,7 +152,6 @@ fn router(server: Arc<Server>) -> Router {
         .route("/v1/enrol", post(enrol))
         .route("/v1/sync", post(sync))
         .route("/v1/live", get(live))
-        .route("/v1/pack", post(parts))
         .route("/v1/rekey", post(rekey))
         .route("/v1/wiped", post(wiped))
         .route("/v1/readmit", post(readmit))
@@ -167,10 +166,6 @@ async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Byte
 
 async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(server, "/v1/sync", &headers, &body).await
-}
-
-async fn parts(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, "/v1/pack", &headers, &body).await
 }
 
 async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {

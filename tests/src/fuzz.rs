@@ -25,7 +25,6 @@ use farmtally_core::sync::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
     Statement, SyncRequest, SyncResponse,
 };
-use farmtally_core::sync::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part, unpack_part};
 use farmtally_core::sync::qr::FrameCollector;
 use farmtally_core::sync::repair::{Offer, walk};
 use farmtally_core::units::{DeviceId, DocumentId};
@@ -52,7 +51,6 @@ pub const TARGETS: &[Target] = &[
     ("draft", draft),
     ("frame", frame),
     ("live", live),
-    ("pack", pack),
     ("parcel", parcel),
     ("parcel_content", parcel_content),
     ("qr_frame", qr_frame),
@@ -142,17 +140,6 @@ fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     assert_eq!((again.record, again.heads), (merged.record, merged.heads));
     let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
     assert!(twice.was_known);
-}
-
-/// A pack, the request for its parts, and a part, packed and unpacked.
-pub fn pack(bytes: &[u8]) {
-    read::<Pack>(bytes);
-    read::<PackRequest>(bytes);
-    read::<PackResponse>(bytes);
-    read::<Vec<PackEntry>>(bytes);
-    if let Ok(entries) = unpack_part(bytes) {
-        assert_eq!(decode::<Vec<PackEntry>>(&encode(&entries)).expect("it reads"), entries);
-    }
 }
 
 /// A decision.
@@ -456,19 +443,6 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         add("document", saved);
         add("document", &Automerge::load(saved).expect("a document").save());
     }
-    let documents = DOCUMENTS.iter().map(|(document, (kind, saved))| {
-        let (document, kind, saved) = (*document, *kind as u8, saved.clone());
-        PackEntry::Document { document, kind, saved }
-    });
-    let mut entries = vec![PackEntry::Decision { sequence: 1, decision: vec![0x81, 0x0f] }];
-    entries.extend(documents);
-    let part = pack_part(&entries).expect("a part");
-    let (at, hash) = (Cursor::start(capture.market.organisation, Scope::Organisation), PartHash::of(&part));
-    add("pack", &encode(&entries));
-    add("pack", &encode(&Pack { at, parts: vec![hash; 3] }));
-    add("pack", &encode(&PackRequest { protocol: 1, scope: Scope::Organisation, parts: vec![hash; 2] }));
-    add("pack", &encode(&PackResponse { parts: vec![part.clone().into(); 2] }));
-    add("pack", &part);
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     for bundle in &kept {
         add("bundle", bundle);

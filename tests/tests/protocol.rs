@@ -5,23 +5,22 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, Value};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::limits::{MAX_BODY_BYTES, PACK_ENTRIES};
+use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::records::Kind;
 use farmtally_core::sync::authorization::{Authorization, Signed};
 use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::handover::Parcel;
-use farmtally_core::sync::message::{self, FrameEntry, News, Statement, SyncRequest, SyncResponse};
-use farmtally_core::sync::pack::PackResponse;
+use farmtally_core::sync::message::{FrameEntry, News, Statement, SyncRequest, SyncResponse};
 use farmtally_core::sync::repair::{Divergence, Offer};
 use farmtally_sync_server::serve;
-use farmtally_tests::{ADDRESS, Capture, Forger, Market, Tap};
+use farmtally_tests::{Capture, Forger, Market};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
@@ -173,41 +172,6 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
     assert!(drafts > 0 && attachments > 0 && parcels > 0, "{drafts} {attachments} {parcels}");
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     assert!(kept.iter().map(|bundle| require_bundle(&cddl, bundle).1).sum::<usize>() > 0, "nothing was erased");
-}
-
-#[test]
-fn a_pack_is_as_the_page_says() {
-    let (cddl, mut market, heard) = (Cddl::of_the_pages(), Market::open(5), Mutex::default());
-    let asha = market.hires("Asha", "field_manager");
-    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    for _ in 0..PACK_ENTRIES {
-        asha.weighs(farmer, None, &[20_000]);
-    }
-    asha.syncs_wholly();
-    market.verifies_two_copies();
-    market
-        .server
-        .move_document(market.organisation, farmer.into(), &"c/MALUR".parse().expect("a scope"))
-        .expect("moved");
-    let (ravi, code) = (market.meets("Ravi"), market.code("Ravi", "dispatcher", "KOLAR"));
-    let tap = Tap { network: &ravi.network, heard: &heard };
-    ravi.client.enrol(&tap, ADDRESS, &code, "test phone").expect("enrolled");
-    let mut parts = 0;
-    for (request, response) in heard.into_inner().expect("a lock") {
-        if request.path == "/v1/pack" {
-            cddl.require("pack-request", &unpacked(&request.body));
-            cddl.require("pack-response", &unpacked(&response.body));
-            let answer: PackResponse = message::unpack(&response.body).expect("an answer");
-            for part in &answer.parts {
-                cddl.require("part", &unpacked(part));
-                parts += 1;
-            }
-        } else if request.path == "/v1/sync" {
-            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
-            cddl.require("news", &answer.news);
-        }
-    }
-    assert!(parts > 0);
 }
 
 #[test]

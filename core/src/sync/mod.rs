@@ -15,7 +15,6 @@ pub mod live;
 pub mod log;
 pub mod message;
 pub(crate) mod pace;
-pub mod pack;
 pub mod qr;
 pub mod repair;
 pub(crate) mod seal;
