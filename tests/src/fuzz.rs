@@ -4,7 +4,6 @@
 //! them on bent copies of real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use automerge::transaction::Transactable;
@@ -19,7 +18,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::sync::authorization::Authorization;
 use farmtally_core::sync::bundle::Bundle;
 use farmtally_core::sync::handover::Parcel;
-use farmtally_core::sync::live::{events, head};
+use farmtally_core::sync::live::head;
 use farmtally_core::sync::log::Cursor;
 use farmtally_core::sync::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
@@ -179,23 +178,10 @@ pub fn frame(bytes: &[u8]) {
     read::<FrameEntry>(bytes);
 }
 
-/// Server-sent events, as they come and in two pieces.
+/// Lines of the live signal.
 pub fn live(bytes: &[u8]) {
-    let hear = |pieces: [&[u8]; 2]| {
-        let (mut kept, mut heads) = (Vec::new(), Vec::new());
-        for piece in pieces {
-            kept.extend_from_slice(piece);
-            let flow = events(&mut kept, &mut |line| {
-                heads.extend(line.and_then(head));
-                ControlFlow::Continue(())
-            });
-            assert!(flow.is_continue() && !kept.contains(&b'\n'));
-        }
-        heads
-    };
-    let (once, middle) = (hear([bytes, &[]]), bytes.len() / 2);
-    assert_eq!(hear([&bytes[..middle], &bytes[middle..]]), once);
-    for (scope, sequence) in once {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for (scope, sequence) in text.lines().filter_map(head) {
         assert_eq!(head(&format!("{scope} {sequence}")), Some((scope, sequence)));
     }
 }
@@ -422,8 +408,8 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             }
         }
         let told = decode::<Statement>(&answer.statement).expect("a statement").heads;
-        let lines: Vec<String> = told.iter().map(|head| format!("data: {} {}\n", head.scope, head.sequence)).collect();
-        add("live", format!("{}\n:\n\n", lines.concat()).as_bytes());
+        let lines: Vec<String> = told.iter().map(|head| format!("{} {}", head.scope, head.sequence)).collect();
+        add("live", lines.join("\n").as_bytes());
         let Ok(request) = message::unpack::<SyncRequest>(&request.body) else { continue };
         for offer in &request.offers {
             add("request", &encode(offer));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +25,8 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem};
 use minicbor::data::Type;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 fn page(name: &str) -> PathBuf {
     PathBuf::from(format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR")))
@@ -235,18 +236,16 @@ fn what_a_listener_hears_is_as_the_page_says() {
     let running = runtime.block_on(serve(Arc::clone(&market.server), localhost, 0)).expect("a free port");
     let signed = Signed { server_key: &forger.server_key, method: "GET", path: "/v1/live", body: b"" };
     let header = Authorization::sign(&signed, forger.device, forger.challenge(), &forger.key).to_header();
-    let mut stream = TcpStream::connect(running.address()).expect("a connection");
+    let stream = TcpStream::connect(running.address()).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-    write!(stream, "GET /v1/live HTTP/1.0\r\nauthorization: {header}\r\n\r\n").expect("sent");
-    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
-    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-    let event = lines.take_while(|line| !line.is_empty());
-    assert!(head[0].ends_with("200 OK") && head.contains(&"content-type: text/event-stream".to_owned()), "{head:?}");
+    let mut request = format!("ws://{}/v1/live", running.address()).into_client_request().expect("a request");
+    request.headers_mut().insert("authorization", header.parse().expect("a header"));
+    let (mut socket, _) = tungstenite::client(request, stream).expect("upgraded");
+    let Message::Text(said) = socket.read().expect("a message") else { panic!("no text") };
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
-    let mut statement =
-        db.prepare("SELECT 'data: ' || scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
+    let mut statement = db.prepare("SELECT scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
     let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<BTreeSet<String>, _>>();
-    assert_eq!(event.collect::<BTreeSet<_>>(), heads.expect("heads"));
+    assert_eq!(said.lines().map(str::to_owned).collect::<BTreeSet<_>>(), heads.expect("heads"));
     runtime.block_on(running.stop()).expect("stopped");
 }
 
