@@ -40,14 +40,6 @@ pub const QR_FRAME_BYTES: usize = 600;
 pub const MAX_STAGED_BYTES: u64 = 128 * 1024 * 1024;
 /// QR frames in a series (hard): at five a second one loop takes under two minutes.
 pub const MAX_QR_FRAMES: usize = 512;
-/// Entries of a log from which on a new phone is offered a pack instead of frames.
-pub const PACK_ENTRIES: u64 = 1_000;
-/// Where a part of a pack is closed, in bytes before compression: some 64 KiB once compressed.
-pub const PART_BYTES: usize = 192 * 1024;
-/// The largest part (hard): one fits into an answer.
-pub const MAX_PART_BYTES: usize = MAX_WIRE_BYTES - 1_024;
-/// Parts that are asked for in one request (hard).
-pub const MAX_PARTS: usize = 16;
 /// Where a frame is closed, in bytes of raw entries: 16 to 32 KiB once compressed.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Where a frame is closed even within what one transaction logged (hard), in bytes of raw entries.

@@ -12,10 +12,11 @@ use farmtally_core::client::{
     DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, LoadView, OpenLoad, StartDraft,
     SyncReport, Today,
 };
+use farmtally_core::permission::Role;
 use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::rules::{Check, Role};
+use farmtally_core::rules::Check;
 use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{BagType, BagWeight, DeliveryId, FarmerId, LoadId};
 

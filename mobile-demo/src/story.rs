@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use farmtally_core::Error;
 use farmtally_core::client::SyncOutcome;
+use farmtally_core::permission::Role;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::rules::{Check, Role};
+use farmtally_core::rules::Check;
 use farmtally_core::units::{BagWeight, DeliveryId, FarmerId, Grams, LoadId};
 use indicatif::{HumanCount, ProgressBar};
 

@@ -1,6 +1,5 @@
 //! The server on the network: routes, limits, and the way from a request to [`Server::respond`].
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,17 +7,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use farmtally_core::limits::MAX_WIRE_BYTES;
 use farmtally_core::protocol::path;
 use farmtally_core::sync::{CONTENT_TYPE, WireRequest, WireResponse};
-use futures_util::stream;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -153,7 +149,6 @@ fn router(server: Arc<Server>) -> Router {
         .route(path::ENROL, post(enrol))
         .route(path::SYNC, post(sync))
         .route(path::LIVE, get(live))
-        .route(path::PACK, post(parts))
         .route(path::REKEY, post(rekey))
         .route(path::WIPED, post(wiped))
         .route(path::READMIT, post(readmit))
@@ -170,10 +165,6 @@ async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes
     answer(server, path::SYNC, &headers, &body).await
 }
 
-async fn parts(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::PACK, &headers, &body).await
-}
-
 async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(server, path::REKEY, &headers, &body).await
 }
@@ -186,34 +177,15 @@ async fn readmit(State(server): State<Arc<Server>>, headers: HeaderMap, body: By
     answer(server, path::READMIT, &headers, &body).await
 }
 
-/// A WebSocket for whoever asks for one, server-sent events for everybody else; both say the same.
-async fn live(
-    State(server): State<Arc<Server>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    headers: HeaderMap,
-) -> Response {
+async fn live(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade, headers: HeaderMap) -> Response {
     let request = wire("GET", path::LIVE, &headers, &[]);
     let listening = tokio::task::spawn_blocking(move || {
         server.listen(&request).map_err(|error| server.refuse(request.path, &error))
     });
-    let listener = match listening.await {
-        Ok(Ok(listener)) => listener,
-        Ok(Err(refused)) => return carry(refused),
-        Err(_panicked) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    };
-    match upgrade {
-        Ok(upgrade) => upgrade.max_message_size(MAX_HEARD_BYTES).on_upgrade(|socket| speak(socket, listener)),
-        Err(malformed) if headers.contains_key(header::UPGRADE) => malformed.into_response(),
-        Err(_none_asked) => {
-            let events = stream::unfold(listener, |mut listener| async {
-                let said = listener.next().await?;
-                let event = Event::default();
-                let event = if said.is_empty() { event.comment("") } else { event.data(said) };
-                Some((Ok::<_, Infallible>(event), listener))
-            });
-            // A proxy that gathers an answer before it passes it on would hold back every event.
-            ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
-        }
+    match listening.await {
+        Ok(Ok(listener)) => upgrade.max_message_size(MAX_HEARD_BYTES).on_upgrade(|socket| speak(socket, listener)),
+        Ok(Err(refused)) => carry(refused),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

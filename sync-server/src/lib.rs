@@ -15,7 +15,6 @@ mod journal;
 mod keys;
 mod live;
 mod office;
-mod packs;
 mod page;
 mod pull;
 mod recovery;
@@ -35,7 +34,6 @@ use farmtally_core::protocol::message::{
     self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
     SyncResponse, WireError,
 };
-use farmtally_core::protocol::pack::PackRequest;
 use farmtally_core::protocol::path;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
@@ -49,7 +47,6 @@ use keys::Keys;
 use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
-use packs::Packs;
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use pull::Pulled;
 use storage::{Device, SqliteStorage, Storage, Transaction};
@@ -62,7 +59,6 @@ pub struct Server {
     storage: Box<dyn Storage>,
     keys: Keys,
     journal: Journal,
-    packs: Packs,
     environment: Environment,
     listeners: Listeners,
     /// Heads that are in the database, and could not be noted in the journal.
@@ -70,8 +66,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys`, `journal` and
-    /// `packs`.
+    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys` and `journal`.
     ///
     /// # Errors
     /// [`Error::Setup`], [`Error::Storage`].
@@ -80,14 +75,12 @@ impl Server {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let (packs, listeners) = (Packs::open(&folder.join("packs"))?, Listeners::default());
         let server = Self {
             storage: Box::new(storage),
             keys,
             journal,
-            packs,
             environment,
-            listeners,
+            listeners: Listeners::default(),
             unnoted: Mutex::default(),
         };
         server.compare_with_journal()?;
@@ -97,13 +90,6 @@ impl Server {
             server.write(organisation, |db| ingest::judge_unknown_kinds(db, organisation, now))?;
         }
         Ok(server)
-    }
-
-    /// From how many entries of a log on a new phone is offered a pack: [`farmtally_core::limits::PACK_ENTRIES`] unless told.
-    #[must_use]
-    pub fn with_packs_from(mut self, entries: u64) -> Self {
-        self.packs.from_entries = entries;
-        self
     }
 
     /// Runs `work` on a snapshot and returns its result.
@@ -157,7 +143,6 @@ impl Server {
         let answer = match (request.method, request.path) {
             ("POST", path::ENROL) => self.enrol(&request.body),
             ("POST", path::SYNC) => self.sync(request),
-            ("POST", path::PACK) => self.hand_out_parts(request),
             ("POST", path::REKEY) => self.rekey(request),
             ("POST", path::WIPED) => self.wiped(request),
             ("POST", path::READMIT) => self.show_certificate(&request.body),
@@ -193,13 +178,6 @@ impl Server {
         let asked: RekeyRequest = unpack(&request.body)?;
         require_protocol(asked.protocol)?;
         pack(&self.take_new_key(organisation, device.device, &asked)?)
-    }
-
-    fn hand_out_parts(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
-        let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
-        let asked: PackRequest = unpack(&request.body)?;
-        require_protocol(asked.protocol)?;
-        pack(&self.parts(organisation, &device, &asked)?)
     }
 
     fn show_certificate(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
@@ -253,17 +231,16 @@ impl Server {
             verdicts.push(self.write(organisation, |db| ingest::ingest(db, organisation, index, bundle, now))?);
         }
         let parcels = self.take_parcels(organisation, &asked.parcels, now)?;
-        let packs = self.packs_for(organisation, device.device, &asked)?;
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
             let mut pulled = self.read(organisation, |db| {
-                let mut pulled = pull::pull(db, organisation, device.device, &asked, &packs, budget)?;
+                let mut pulled = pull::pull(db, organisation, device.device, &asked, budget)?;
                 pulled.safe = backup::safe_for(db, device.device, &asked)?;
                 Ok(pulled)
             })?;
             let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
             let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
-            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels, packs: packs.clone() };
+            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels };
             match self.answer(request, (organisation, &device), now, pulled, &news) {
                 // Entries that compress badly: less at once. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,

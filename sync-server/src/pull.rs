@@ -5,14 +5,12 @@
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Frame, FrameEntry, Safe, SyncRequest};
-use farmtally_core::protocol::pack::Pack;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
+use crate::Error;
 use crate::access::visibility;
-use crate::packs::packed_place;
 use crate::storage::{LogContent, LogEntry, Transaction};
-use crate::{Error, Server};
 
 /// Log entries that are read at a time.
 const BATCH: u32 = 500;
@@ -27,31 +25,6 @@ pub(crate) struct Pulled {
     pub(crate) safe: Option<Safe>,
 }
 
-impl Server {
-    /// What the device may begin scopes with that it has not read at all.
-    pub(crate) fn packs_for(
-        &self,
-        organisation: OrganisationId,
-        device: DeviceId,
-        asked: &SyncRequest,
-    ) -> Result<Vec<Pack>, Error> {
-        let begins = self.read(organisation, |db| {
-            let visible = visibility(db, device)?;
-            let mut scopes = Vec::new();
-            for scope in db.scopes()? {
-                let is_begun = asked.cursors.iter().any(|cursor| cursor.scope == scope && cursor.sequence > 0);
-                let is_wanted = visible.can_read(&scope) && !is_begun && !asked.without_packs.contains(&scope);
-                if is_wanted && packed_place(db, &scope)?.is_some_and(|at| at.sequence >= self.packs.from_entries) {
-                    scopes.push(scope);
-                }
-            }
-            Ok(scopes)
-        })?;
-        let packs = begins.iter().map(|scope| self.pack(organisation, scope));
-        Ok(packs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-    }
-}
-
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
 /// then centres and seasons.
 pub(crate) fn pull(
@@ -59,7 +32,6 @@ pub(crate) fn pull(
     organisation: OrganisationId,
     device: DeviceId,
     asked: &SyncRequest,
-    packs: &[Pack],
     budget: usize,
 ) -> Result<Pulled, Error> {
     let visible = visibility(db, device)?;
@@ -77,10 +49,6 @@ pub(crate) fn pull(
             if named.is_none_or(|named| named.sequence < head.sequence) {
                 pulled.heads.push(head);
             }
-            continue;
-        }
-        if packs.iter().any(|pack| pack.at.scope == scope) {
-            pulled.heads.push(head);
             continue;
         }
         let Some(mut from) = place(db, organisation, named, &scope)? else { continue };

@@ -89,7 +89,6 @@ impl Server {
     fn erase(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
         self.journal.erased(organisation, document)?;
         self.forget(organisation, document)?;
-        self.packs.forget_persons(organisation)?;
         self.storage.scrub(organisation)
     }
 
@@ -113,10 +112,6 @@ impl Server {
         }
         for organisation in forgotten {
             self.storage.scrub(organisation)?;
-        }
-        for organisation in organisations {
-            let erased = self.read(organisation, |db| db.erased_count())?;
-            self.packs.forget_outdated_persons(organisation, erased)?;
         }
         Ok(())
     }

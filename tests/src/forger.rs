@@ -135,7 +135,6 @@ impl Forger {
             checkpoints: Vec::new(),
             offers: Vec::new(),
             safe_copy: 0,
-            without_packs: Vec::new(),
             parcels: Vec::new(),
         }
     }

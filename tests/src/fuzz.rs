@@ -4,7 +4,6 @@
 //! them on bent copies of real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use automerge::transaction::Transactable;
@@ -20,14 +19,13 @@ use farmtally_core::protocol::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
     Statement, SyncRequest, SyncResponse,
 };
-use farmtally_core::protocol::pack::{Pack, PackEntry, PackRequest, PackResponse, PartHash, pack_part, unpack_part};
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::qr::FrameCollector;
 use farmtally_core::protocol::repair::{Offer, walk};
 use farmtally_core::records::draft::Draft;
 use farmtally_core::records::{self, Change, Kind};
 use farmtally_core::scope::Scope;
-use farmtally_core::sync::live::{events, head};
+use farmtally_core::sync::live::head;
 use farmtally_core::units::{DeviceId, DocumentId};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -52,7 +50,6 @@ pub const TARGETS: &[Target] = &[
     ("draft", draft),
     ("frame", frame),
     ("live", live),
-    ("pack", pack),
     ("parcel", parcel),
     ("parcel_content", parcel_content),
     ("qr_frame", qr_frame),
@@ -137,22 +134,11 @@ fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let Ok(merged) = records::merge(kind, id, saved, change) else { return };
     let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
     // A creating change is read without Automerge; it is what Automerge makes of it.
-    let united = records::unite(kind, id, &merged.saved, &merged.saved).expect("it unites with itself");
-    assert_eq!((&united.record, &united.heads), (&again.record, &again.heads));
+    let whole = records::without(kind, id, &merged.saved, &[]).expect("Automerge reads it").expect("a change");
+    assert_eq!((&whole.record, &whole.heads), (&again.record, &again.heads));
     assert_eq!((again.record, again.heads), (merged.record, merged.heads));
     let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
     assert!(twice.was_known);
-}
-
-/// A pack, the request for its parts, and a part, packed and unpacked.
-pub fn pack(bytes: &[u8]) {
-    read::<Pack>(bytes);
-    read::<PackRequest>(bytes);
-    read::<PackResponse>(bytes);
-    read::<Vec<PackEntry>>(bytes);
-    if let Ok(entries) = unpack_part(bytes) {
-        assert_eq!(decode::<Vec<PackEntry>>(&encode(&entries)).expect("it reads"), entries);
-    }
 }
 
 /// A decision.
@@ -169,11 +155,6 @@ pub fn document(bytes: &[u8]) {
         let Ok(merged) = records::read(kind, id, bytes) else { continue };
         let again = records::read(kind, id, &merged.saved).expect("what is kept reads");
         assert_eq!((again.record, again.heads), (merged.record, merged.heads));
-    }
-    for (id, (kind, saved)) in DOCUMENTS.iter() {
-        if let Ok(united) = records::unite(*kind, *id, saved, bytes) {
-            records::read(*kind, *id, &united.saved).expect("what was united reads");
-        }
     }
 }
 
@@ -192,23 +173,10 @@ pub fn frame(bytes: &[u8]) {
     read::<FrameEntry>(bytes);
 }
 
-/// Server-sent events, as they come and in two pieces.
+/// Lines of the live signal.
 pub fn live(bytes: &[u8]) {
-    let hear = |pieces: [&[u8]; 2]| {
-        let (mut kept, mut heads) = (Vec::new(), Vec::new());
-        for piece in pieces {
-            kept.extend_from_slice(piece);
-            let flow = events(&mut kept, &mut |line| {
-                heads.extend(line.and_then(head));
-                ControlFlow::Continue(())
-            });
-            assert!(flow.is_continue() && !kept.contains(&b'\n'));
-        }
-        heads
-    };
-    let (once, middle) = (hear([bytes, &[]]), bytes.len() / 2);
-    assert_eq!(hear([&bytes[..middle], &bytes[middle..]]), once);
-    for (scope, sequence) in once {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for (scope, sequence) in text.lines().filter_map(head) {
         assert_eq!(head(&format!("{scope} {sequence}")), Some((scope, sequence)));
     }
 }
@@ -430,8 +398,8 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             }
         }
         let told = decode::<Statement>(&answer.statement).expect("a statement").heads;
-        let lines: Vec<String> = told.iter().map(|head| format!("data: {} {}\n", head.scope, head.sequence)).collect();
-        add("live", format!("{}\n:\n\n", lines.concat()).as_bytes());
+        let lines: Vec<String> = told.iter().map(|head| format!("{} {}", head.scope, head.sequence)).collect();
+        add("live", lines.join("\n").as_bytes());
         let Ok(request) = message::unpack::<SyncRequest>(&request.body) else { continue };
         for offer in &request.offers {
             add("request", &encode(offer));
@@ -451,19 +419,6 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         add("document", saved);
         add("document", &Automerge::load(saved).expect("a document").save());
     }
-    let documents = DOCUMENTS.iter().map(|(document, (kind, saved))| {
-        let (document, kind, saved) = (*document, *kind as u8, saved.clone());
-        PackEntry::Document { document, kind, saved }
-    });
-    let mut entries = vec![PackEntry::Decision { sequence: 1, decision: vec![0x81, 0x0f] }];
-    entries.extend(documents);
-    let part = pack_part(&entries).expect("a part");
-    let (at, hash) = (Cursor::start(capture.market.organisation, Scope::Organisation), PartHash::of(&part));
-    add("pack", &encode(&entries));
-    add("pack", &encode(&Pack { at, parts: vec![hash; 3] }));
-    add("pack", &encode(&PackRequest { protocol: 1, scope: Scope::Organisation, parts: vec![hash; 2] }));
-    add("pack", &encode(&PackResponse { parts: vec![part.clone().into(); 2] }));
-    add("pack", &part);
     let kept = Forger::with_phone_of(&capture.asha, &capture.market).bundles();
     for bundle in &kept {
         add("bundle", bundle);

@@ -283,26 +283,3 @@ proptest! {
         live(&["field_manager", "dispatcher", "clerk"], seed, &actions);
     }
 }
-
-#[test]
-fn a_row_that_is_not_what_its_document_says_is_found_and_mended() {
-    let mut market = Market::open(41);
-    let asha = market.hires("Asha", "field_manager");
-    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    for _ in 0..40 {
-        market.clock.pass(3_600);
-        asha.weighs(farmer, None, &[20_000]);
-    }
-    asha.syncs_wholly();
-    let right = fingerprint(&asha.database());
-    assert_eq!(asha.syncs().expect("a sync").mended, 0);
-    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
-    db.execute("UPDATE deliveries SET gross_g = 1 WHERE delivery % 2", []).expect("damaged");
-    db.execute("DELETE FROM contacts", []).expect("lost");
-    let mut mended = 0;
-    for _ in 0..100 {
-        mended += asha.syncs().expect("a sync").mended;
-    }
-    assert_eq!(mended, 21);
-    assert!(fingerprint(&asha.database()) == right);
-}

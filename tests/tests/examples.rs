@@ -223,7 +223,6 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         more: false,
         diverged: Vec::new(),
         parcels: Vec::new(),
-        packs: Vec::new(),
     };
     let chain = cursor.chain;
     let statement = Statement {

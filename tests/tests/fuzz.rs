@@ -190,7 +190,7 @@ macro_rules! targets {
 }
 
 targets! {
-    answer authorization bundle change decision document draft frame live pack parcel parcel_content qr_frame request value wire
+    answer authorization bundle change decision document draft frame live parcel parcel_content qr_frame request value wire
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Listening: phones hear that there is news, over real HTTP; what the news is, the exchange fetches.
 
-use std::io::{BufRead, BufReader, Write};
+use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -16,7 +17,8 @@ use farmtally_sync_server::{ReferenceFile, Running, serve};
 use farmtally_tests::{Forger, Market, Person, REFERENCE};
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::handshake::HandshakeError;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,42 +90,46 @@ fn listening(person: &Person, story: impl FnOnce(&Receiver<()>)) -> Result<(), E
     })
 }
 
-/// Somebody who listens by hand, to server-sent events.
-struct Ear(BufReader<TcpStream>);
+/// Somebody who listens by hand.
+struct Ear {
+    socket: WebSocket<TcpStream>,
+    /// Lines that came and were not heard yet.
+    lines: VecDeque<String>,
+}
 
 impl Ear {
-    fn open(town: &Town, authorization: Option<&str>) -> Self {
-        let mut stream = TcpStream::connect(town.address).expect("a connection");
+    /// Asks to listen; without success tells the status.
+    fn open(town: &Town, authorization: Option<&str>) -> Result<Self, u16> {
+        let stream = TcpStream::connect(town.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let authorization = authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
-        write!(stream, "GET /v1/live HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{authorization}\r\n", town.address)
-            .expect("sent");
-        Self(BufReader::new(stream))
+        let mut request = format!("ws://{}/v1/live", town.address).into_client_request().expect("a request");
+        if let Some(value) = authorization {
+            request.headers_mut().insert("authorization", value.parse().expect("a header"));
+        }
+        match tungstenite::client(request, stream) {
+            Ok((socket, _)) => Ok(Self { socket, lines: VecDeque::new() }),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(response))) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     fn of(town: &Town, forger: &Forger) -> Self {
-        let mut ear = Self::open(town, Some(&signed(forger, forger.challenge(), "/v1/live")));
-        assert_eq!(ear.status(), 200);
-        ear
+        Self::open(town, Some(&signed(forger, forger.challenge(), "/v1/live"))).expect("upgraded")
     }
 
-    fn status(&mut self) -> u16 {
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("an answer");
-        line.split(' ').nth(1).expect("a status").parse().expect("a number")
-    }
-
-    /// The next line that says something; `None` once the connection has ended.
+    /// The next line; `None` once the connection has ended.
     fn hears(&mut self) -> Option<String> {
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).expect("a line") == 0 {
-                return None;
-            }
-            if let Some(data) = line.strip_prefix("data: ") {
-                return Some(data.trim_end().to_owned());
+        while self.lines.is_empty() {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => self.lines.extend(text.lines().map(str::to_owned)),
+                Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Protocol(_)) => {
+                    return None;
+                }
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
             }
         }
+        self.lines.pop_front()
     }
 
     /// The scopes that are named, up to the next line about the organisation.
@@ -219,12 +225,12 @@ fn only_a_signed_request_is_listened_for() {
     let other_path = signed(&forger, challenge, "/v1/sync");
     let other_challenge = signed(&forger, bent, "/v1/live");
     for wrong in [None, Some("FarmTally x"), Some(&other_path), Some(&other_challenge)] {
-        assert_eq!(Ear::open(&town, wrong).status(), 401, "{wrong:?}");
+        assert_eq!(Ear::open(&town, wrong).err(), Some(401), "{wrong:?}");
     }
     let good = signed(&forger, challenge, "/v1/live");
-    assert_eq!(Ear::open(&town, Some(&good)).status(), 200);
+    assert!(Ear::open(&town, Some(&good)).is_ok());
     town.market.clock.pass(49 * 3_600);
-    assert_eq!(Ear::open(&town, Some(&good)).status(), 401, "a challenge lasts two days");
+    assert_eq!(Ear::open(&town, Some(&good)).err(), Some(401), "a challenge lasts two days");
 }
 
 #[test]
@@ -260,7 +266,7 @@ fn a_device_has_one_place_and_there_are_only_so_many() {
     let (hers, his) = (Forger::with_phone_of(&asha, &town.market), Forger::with_phone_of(&ravi, &town.market));
     let mut first = Ear::of(&town, &hers);
     let authorization = signed(&his, his.challenge(), "/v1/live");
-    assert_eq!(Ear::open(&town, Some(&authorization)).status(), 429);
+    assert_eq!(Ear::open(&town, Some(&authorization)).err(), Some(429));
     let mut second = Ear::of(&town, &hers);
     while first.hears().is_some() {}
     second.hears_of();
@@ -269,42 +275,15 @@ fn a_device_has_one_place_and_there_are_only_so_many() {
 }
 
 #[test]
-fn a_web_socket_says_the_same() {
+fn a_request_that_asks_for_no_web_socket_is_refused() {
     let mut town = Town::open(7);
-    let (asha, ravi) = (town.hires("Asha"), town.hires("Ravi"));
+    let asha = town.hires("Asha");
     let forger = Forger::with_phone_of(&asha, &town.market);
     let authorization = signed(&forger, forger.challenge(), "/v1/live");
-    let address = town.address;
-    town.runtime.block_on(async {
-        let connect = async |authorization: Option<&str>| {
-            let mut request = format!("ws://{address}/v1/live").into_client_request().expect("a request");
-            if let Some(value) = authorization {
-                request.headers_mut().insert("authorization", value.parse().expect("a header"));
-            }
-            let stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
-            tokio_tungstenite::client_async(request, stream).await
-        };
-        match connect(None).await {
-            Err(tungstenite::Error::Http(response)) => assert_eq!(response.status(), 401),
-            other => panic!("{other:?}"),
-        }
-        let (mut socket, _) = connect(Some(&authorization)).await.expect("upgraded");
-        let mut next = async || loop {
-            let message = tokio::time::timeout(PATIENCE, futures_util::StreamExt::next(&mut socket)).await;
-            match message.expect("it comes").expect("it goes on").expect("a message") {
-                Message::Text(text) => return Some(text.to_string()),
-                Message::Close(_) => return None,
-                _ => {}
-            }
-        };
-        let heads = next().await.expect("heads");
-        assert!(heads.lines().any(|line| line.starts_with("org ")), "{heads}");
-        tokio::task::block_in_place(|| {
-            ravi.registers("Lakshmi Devi", "Vemagal", "");
-            ravi.syncs_wholly();
-        });
-        let news = next().await.expect("news");
-        assert_eq!(news.split(' ').next(), Some("c/KOLAR"), "{news}");
-    });
-    town.stops();
+    let mut stream = TcpStream::connect(town.address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    write!(stream, "GET /v1/live HTTP/1.0\r\nauthorization: {authorization}\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.lines().next().is_some_and(|status| status.ends_with("400 Bad Request")), "{answer}");
 }

@@ -2,31 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, Value};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::limits::{MAX_BODY_BYTES, PACK_ENTRIES};
+use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::bundle::Bundle;
-use farmtally_core::protocol::message::{self, FrameEntry, News, Statement, SyncRequest, SyncResponse};
-use farmtally_core::protocol::pack::PackResponse;
+use farmtally_core::protocol::message::{FrameEntry, News, Statement, SyncRequest, SyncResponse};
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::repair::{Divergence, Offer};
 use farmtally_core::records::Kind;
 use farmtally_sync_server::serve;
-use farmtally_tests::{ADDRESS, Capture, Forger, Market, Tap};
+use farmtally_tests::{Capture, Forger, Market};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem};
 use minicbor::data::Type;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 fn page(name: &str) -> PathBuf {
     PathBuf::from(format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR")))
@@ -175,37 +175,6 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
 }
 
 #[test]
-fn a_pack_is_as_the_page_says() {
-    let (cddl, mut market, heard) = (Cddl::of_the_pages(), Market::open(5), Mutex::default());
-    let asha = market.hires("Asha", "field_manager");
-    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    for _ in 0..PACK_ENTRIES {
-        asha.weighs(farmer, None, &[20_000]);
-    }
-    asha.syncs_wholly();
-    market.verifies_two_copies();
-    let (ravi, code) = (market.meets("Ravi"), market.code("Ravi", "dispatcher", "KOLAR"));
-    let tap = Tap { network: &ravi.network, heard: &heard };
-    ravi.client.enrol(&tap, ADDRESS, &code, "test phone").expect("enrolled");
-    let mut parts = 0;
-    for (request, response) in heard.into_inner().expect("a lock") {
-        if request.path == "/v1/pack" {
-            cddl.require("pack-request", &unpacked(&request.body));
-            cddl.require("pack-response", &unpacked(&response.body));
-            let answer: PackResponse = message::unpack(&response.body).expect("an answer");
-            for part in &answer.parts {
-                cddl.require("part", &unpacked(part));
-                parts += 1;
-            }
-        } else if request.path == "/v1/sync" {
-            let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
-            cddl.require("news", &answer.news);
-        }
-    }
-    assert!(parts > 0);
-}
-
-#[test]
 fn every_value_of_every_record_is_as_the_page_says() {
     let (cddl, capture) = (Cddl::of_the_pages(), Capture::of_a_day(2));
     let known: BTreeSet<_> = values(&text("records.md")).into_iter().map(|(kind, key, _)| (kind, key)).collect();
@@ -266,18 +235,16 @@ fn what_a_listener_hears_is_as_the_page_says() {
     let running = runtime.block_on(serve(Arc::clone(&market.server), localhost, 0)).expect("a free port");
     let signed = Signed { server_key: &forger.server_key, method: "GET", path: "/v1/live", body: b"" };
     let header = Authorization::sign(&signed, forger.device, forger.challenge(), &forger.key).to_header();
-    let mut stream = TcpStream::connect(running.address()).expect("a connection");
+    let stream = TcpStream::connect(running.address()).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-    write!(stream, "GET /v1/live HTTP/1.0\r\nauthorization: {header}\r\n\r\n").expect("sent");
-    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
-    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-    let event = lines.take_while(|line| !line.is_empty());
-    assert!(head[0].ends_with("200 OK") && head.contains(&"content-type: text/event-stream".to_owned()), "{head:?}");
+    let mut request = format!("ws://{}/v1/live", running.address()).into_client_request().expect("a request");
+    request.headers_mut().insert("authorization", header.parse().expect("a header"));
+    let (mut socket, _) = tungstenite::client(request, stream).expect("upgraded");
+    let Message::Text(said) = socket.read().expect("a message") else { panic!("no text") };
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
-    let mut statement =
-        db.prepare("SELECT 'data: ' || scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
+    let mut statement = db.prepare("SELECT scope || ' ' || max(seq) FROM log GROUP BY scope").expect("a table");
     let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<BTreeSet<String>, _>>();
-    assert_eq!(event.collect::<BTreeSet<_>>(), heads.expect("heads"));
+    assert_eq!(said.lines().map(str::to_owned).collect::<BTreeSet<_>>(), heads.expect("heads"));
     runtime.block_on(running.stop()).expect("stopped");
 }
 

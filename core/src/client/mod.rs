@@ -86,8 +86,6 @@ pub struct FieldClient {
     frames: Mutex<FrameCollector>,
     /// When to sync again without being asked.
     pace: Mutex<Pace>,
-    /// Up to which document rows were compared with documents.
-    audited_to: Mutex<Option<DocumentId>>,
     /// Whether nothing came since what nobody here may read was looked for.
     is_purged: AtomicBool,
     /// Ends listeners.
@@ -219,7 +217,6 @@ impl FieldClient {
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
             counted_to,
-            audited_to: Mutex::default(),
             is_purged: AtomicBool::new(false),
             frames: Mutex::default(),
             pace: Mutex::default(),

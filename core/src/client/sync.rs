@@ -14,7 +14,7 @@ use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
-use crate::store::{records, tail};
+use crate::store::tail;
 use crate::sync::exchange::{Exchange, enrol_request, enrolment};
 use crate::sync::pace::{Ended, Pace};
 use crate::sync::{Progress, Transport};
@@ -23,21 +23,6 @@ use crate::{Error, ErrorCode};
 
 /// Rounds of one sync at most: each further one follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
-
-/// Documents whose rows are compared with them after each complete run.
-const AUDITED: u32 = 16;
-
-/// Why an audit writes nothing.
-enum Audited {
-    Right,
-    Failed(crate::store::Error),
-}
-
-impl From<crate::store::Error> for Audited {
-    fn from(error: crate::store::Error) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// How a run of sync is asked for; by default a run that a timer or an event began, without a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,8 +85,6 @@ pub struct SyncReport {
     pub progress: Progress,
     /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
     pub next_try_ms: Option<u64>,
-    /// Rows that were not what their documents say, among a few that are compared after each complete run; they were mended.
-    pub mended: u64,
 }
 
 /// What the phone knows about being in step with the server; never better than what was acknowledged.
@@ -207,12 +190,7 @@ impl FieldClient {
         }
         let next_try_ms = self.pace().wait_ms(self.environment.clock.monotonic_ms());
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
-            return Ok(SyncReport {
-                outcome: SyncOutcome::NotDue,
-                progress: Progress::default(),
-                next_try_ms,
-                mended: 0,
-            });
+            return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
         }
         let done = Progress::default();
         self.events.progressed(Some(done), &[Topic::Sync]);
@@ -231,27 +209,7 @@ impl FieldClient {
         self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
         self.notice();
         let (outcome, _) = ended?;
-        // A document that cannot be read is found where it is shown; the run was complete all the same.
-        let mended = if outcome == SyncOutcome::Complete { self.audit().unwrap_or(0) } else { 0 };
-        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms), mended })
-    }
-
-    /// Compares a few rows with their documents. Writes nothing if all are right.
-    fn audit(&self) -> Result<u64, Error> {
-        let (chance, mut audited_to) = (self.chance(), self.audited_to.lock().unwrap_or_else(PoisonError::into_inner));
-        let audited = self.store.write(|db| {
-            let (wrong, up_to) = records::audit(db, *audited_to, chance, AUDITED)?;
-            *audited_to = up_to;
-            if wrong == 0 { Err(Audited::Right) } else { Ok(wrong) }
-        });
-        match audited {
-            Ok(wrong) => {
-                self.events.changed(&Topic::ALL);
-                Ok(wrong)
-            }
-            Err(Audited::Right) => Ok(0),
-            Err(Audited::Failed(error)) => Err(error.into()),
-        }
+        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms) })
     }
 
     /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.

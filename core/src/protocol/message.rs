@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 
 use super::bundle::Envelope;
 use super::log::{Cursor, CursorName};
-use super::pack::Pack;
 use super::repair::{Divergence, Evidence, Offer};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
@@ -275,9 +274,6 @@ pub struct SyncRequest {
     /// The [`Safe`] that the device knows; 0 for none.
     #[cbor(n(9), default, skip_if = "is_zero")]
     pub safe_copy: u64,
-    /// Scopes whose packs the device cannot read.
-    #[cbor(n(10), default, skip_if = "Vec::is_empty")]
-    pub without_packs: Vec<Scope>,
 }
 
 fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
@@ -367,9 +363,6 @@ pub struct News {
     /// Parcels that were carried here and need not be carried again.
     #[cbor(n(4), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<ParcelVerdict>,
-    /// What scopes can be begun with that the device has not read at all; no frames of them come.
-    #[cbor(n(5), default, skip_if = "Vec::is_empty")]
-    pub packs: Vec<Pack>,
 }
 
 /// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.

@@ -8,7 +8,7 @@ pub mod authorization;
 pub mod bundle;
 pub mod log;
 pub mod message;
-pub mod pack;
+
 pub mod parcel;
 pub mod path;
 pub mod qr;

@@ -4,8 +4,6 @@
 pub const ENROL: &str = "/v1/enrol";
 /// Exchanges work and news (POST).
 pub const SYNC: &str = "/v1/sync";
-/// Fetches parts of a pack (POST).
-pub const PACK: &str = "/v1/pack";
 /// Signals that there is news (GET).
 pub const LIVE: &str = "/v1/live";
 /// Takes a new key for a copied device (POST).

@@ -110,11 +110,6 @@ impl Document {
         Ok(rest)
     }
 
-    pub(crate) fn unite(&mut self, mut other: Self) -> Result<(), Error> {
-        guarded(|| self.inner.merge(&mut other.inner))?.map_err(Error::malformed)?;
-        Ok(())
-    }
-
     /// Writes `puts` as one change.
     pub(crate) fn commit(&mut self, actor: &Actor, puts: Vec<Put>) -> Result<Change, Error> {
         self.inner.set_actor(actor.0.clone());

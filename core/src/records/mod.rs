@@ -282,16 +282,6 @@ pub fn without(kind: Kind, id: DocumentId, saved: &[u8], changes: &[ChangeHash])
     if rest.heads().is_empty() { Ok(None) } else { merged(kind, id, &rest, false).map(Some) }
 }
 
-/// Two copies of a document as one.
-///
-/// # Errors
-/// [`Error::Malformed`] if either cannot be read.
-pub fn unite(kind: Kind, id: DocumentId, one: &[u8], other: &[u8]) -> Result<Merged, Error> {
-    let mut document = Document::load(one)?;
-    document.unite(Document::load(other)?)?;
-    merged(kind, id, &document, false)
-}
-
 /// Writes `puts` on top of a stored document, or begins one.
 pub(crate) fn edit(
     kind: Kind,

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, drafts, outbox, packs, records, tail};
+use super::{Error, decisions, drafts, outbox, records, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{Decision, Erasure};
 use crate::protocol::log::Cursor;
@@ -72,7 +72,6 @@ pub(crate) fn purge(
             decisions::forget_organisation(db)?;
         }
         tail::forget(db, scope)?;
-        packs::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
             "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
@@ -176,7 +175,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
 }
 
 /// Notes how far a scope was read.
-pub(crate) fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
+fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
          ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain",
@@ -185,15 +184,8 @@ pub(crate) fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error>
     Ok(())
 }
 
-/// Takes a decision over that came in a pack; its effects on documents are in the pack's documents.
-pub(crate) fn take_decision(db: &Connection, scope: &Scope, sequence: u64, decision: Vec<u8>) -> Result<(), Error> {
-    keep_decision(db, scope, sequence, &decision)?;
-    take(db, scope, sequence, &FrameEntry::Decision { decision }, None)?;
-    Ok(())
-}
-
 /// Whether a decision drops bytes.
-pub(crate) fn is_erasure(decision: &[u8]) -> bool {
+fn is_erasure(decision: &[u8]) -> bool {
     matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)))
 }
 

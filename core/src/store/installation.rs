@@ -122,8 +122,8 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
         "DELETE FROM documents; DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;
          DELETE FROM drafts; DELETE FROM outbox; DELETE FROM returned; DELETE FROM inbox_held; DELETE FROM decisions;
          DELETE FROM reference; DELETE FROM reviews; DELETE FROM review_documents; DELETE FROM bundles;
-         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM log_tail; DELETE FROM evidence; DELETE FROM packs;
-         DELETE FROM pack_parts; DELETE FROM enrolling; DELETE FROM installation;",
+         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM log_tail; DELETE FROM evidence;
+         DELETE FROM enrolling; DELETE FROM installation;",
     )?;
     Ok(())
 }

@@ -10,7 +10,6 @@ pub(crate) mod inbox;
 pub(crate) mod installation;
 mod key;
 pub(crate) mod outbox;
-pub(crate) mod packs;
 pub mod records;
 pub mod rows;
 pub(crate) mod tail;

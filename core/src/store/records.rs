@@ -3,7 +3,6 @@
 //! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`, `erased`.
 //! Invariant: a document and its row change in one transaction.
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Error;
@@ -150,68 +149,6 @@ pub fn rebuild(db: &Connection) -> Result<usize, Error> {
         }
     }
     Ok(ids.len())
-}
-
-/// Projects some documents again, those after `after`, or after a moment that `chance` picks. Returns how many of their rows were not what
-/// came out, and up to where it went.
-///
-/// # Errors
-/// As [`rebuild`].
-pub(crate) fn audit(
-    db: &Connection,
-    after: Option<DocumentId>,
-    chance: u64,
-    sample: u32,
-) -> Result<(u64, Option<DocumentId>), Error> {
-    let ends: (Option<DocumentId>, Option<DocumentId>) = db.query_row(
-        // Asked for together, they would make SQLite read the whole table.
-        "SELECT (SELECT min(document_id) FROM documents), (SELECT max(document_id) FROM documents)",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let (Some(first), Some(last)) = ends else { return Ok((0, None)) };
-    let picked = || {
-        let (first, last) = (moment(first), moment(last));
-        let mut picked = [0; 16];
-        picked[..6].copy_from_slice(&(first + chance % (last - first + 1)).to_be_bytes()[2..]);
-        DocumentId::from(picked)
-    };
-    // Round the end, or the first ones would hardly ever have their turn.
-    let mut statement = db.prepare_cached(
-        "SELECT * FROM (SELECT document_id FROM documents WHERE document_id > ?1 ORDER BY document_id LIMIT ?2)
-         UNION ALL
-         SELECT * FROM (SELECT document_id FROM documents WHERE document_id <= ?1 ORDER BY document_id LIMIT ?2) LIMIT ?2",
-    )?;
-    let after = after.unwrap_or_else(picked);
-    let ids = statement.query_map((after, sample), |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
-    let up_to = ids.last().copied();
-    let mut wrong = 0;
-    for id in ids {
-        if let Some((Stored { scope, kind, .. }, Merged { record: Some(record), .. })) = load(db, id)? {
-            let before = row(db, kind, id)?;
-            save_row(db, &scope, &record)?;
-            wrong += u64::from(row(db, kind, id)? != before);
-        }
-    }
-    Ok((wrong, up_to))
-}
-
-/// The milliseconds with which an id begins (RFC 9562, UUID version 7).
-fn moment(id: DocumentId) -> u64 {
-    id.as_bytes().iter().take(6).fold(0, |moment, byte| moment << 8 | u64::from(*byte))
-}
-
-/// A record's row as it stands.
-fn row(db: &Connection, kind: Kind, id: DocumentId) -> Result<Option<Vec<Value>>, Error> {
-    let mut statement = db.prepare_cached(match kind {
-        Kind::Delivery => "SELECT * FROM deliveries WHERE delivery_id = ?1",
-        Kind::Load => "SELECT * FROM loads WHERE load_id = ?1",
-        Kind::Farmer => "SELECT * FROM farmers WHERE farmer_id = ?1",
-        Kind::Contact => "SELECT * FROM contacts WHERE contact_id = ?1",
-    })?;
-    let columns = statement.column_count();
-    let values = statement.query_row([id], |row| (0..columns).map(|column| row.get(column)).collect());
-    Ok(values.optional()?)
 }
 
 fn save_row(db: &Connection, scope: &Scope, record: &Record) -> Result<(), Error> {

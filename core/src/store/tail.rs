@@ -22,15 +22,6 @@ pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Resu
     Ok(())
 }
 
-/// Notes a place that was reached otherwise than entry by entry: two copies of the server's data contain it.
-pub(crate) fn keep_place(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
-    db.execute(
-        "INSERT OR REPLACE INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, NULL)",
-        (&cursor.scope, cursor.sequence, cursor.chain.0),
-    )?;
-    Ok(())
-}
-
 /// Notes that the server signed the place up to which a scope was read.
 pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
     let mut statement = db.prepare_cached(

@@ -12,7 +12,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
-use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_PARTS, MAX_WIRE_BYTES};
+use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
 use crate::protocol::authorization::{Authorization, Signed};
 use crate::protocol::bundle::SCHEMA_VERSION;
 use crate::protocol::log::Cursor;
@@ -20,17 +20,15 @@ use crate::protocol::message::{
     self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
     SyncRequest, SyncResponse, WireError,
 };
-use crate::protocol::pack::{self, Pack, PackRequest, PackResponse, PartHash};
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
-use crate::records;
 use crate::scope::Scope;
+use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Amount, Unanswered};
-use crate::store::{self, Store};
-use crate::store::{packs, tail};
+use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
 
@@ -93,15 +91,6 @@ struct Repair {
     hands_over_again: bool,
     shows_certificate: bool,
     was_readmitted: bool,
-}
-
-/// What this run fetches instead of logs.
-#[derive(Default)]
-struct Packs {
-    /// Whether own work and news are dealt with, so that parts are fetched next.
-    is_turn: bool,
-    /// The parts that were asked for, and of what.
-    asked: Option<(Pack, Vec<PartHash>)>,
 }
 
 /// A stretch of a log on its way back to the server.
@@ -167,7 +156,6 @@ pub(crate) struct Exchange<'a> {
     is_done: bool,
     freshness: Freshness,
     repair: Repair,
-    packs: Packs,
     idle_answers: u32,
     /// How often the pinned server has answered.
     pub(crate) answers: u32,
@@ -199,7 +187,6 @@ impl<'a> Exchange<'a> {
             is_done: false,
             freshness: Freshness::Believed,
             repair: Repair::default(),
-            packs: Packs::default(),
             idle_answers: 0,
             answers: 0,
             progress: Progress::default(),
@@ -230,11 +217,6 @@ impl<'a> Exchange<'a> {
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
         }
-        if self.packs.is_turn
-            && let Some(request) = self.pack_request()?
-        {
-            return Ok(Some(request));
-        }
         seal(self.store, self.environment, &self.installation, self.hybrid)?;
         let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
         let (bundles_at_most, parcels_at_most) = match self.freshness {
@@ -245,7 +227,6 @@ impl<'a> Exchange<'a> {
         let mut parcels =
             self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
-        let without_packs = self.store.read(packs::unreadable)?;
         let checkpoints = self.store.read(|db| {
             let of =
                 self.repair.asking.iter().map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
@@ -263,7 +244,6 @@ impl<'a> Exchange<'a> {
                 checkpoints: checkpoints.clone(),
                 offers: Vec::new(),
                 safe_copy: self.installation.safe_copy,
-                without_packs: without_packs.clone(),
             };
             match message::pack(&request) {
                 Ok(body) => break body,
@@ -289,63 +269,10 @@ impl<'a> Exchange<'a> {
 
     fn signed(&mut self, body: Vec<u8>) -> WireRequest {
         self.asked.clone_from(&body);
-        self.counted(path::SYNC, body)
-    }
-
-    fn counted(&mut self, path: &'static str, body: Vec<u8>) -> WireRequest {
-        let request = signed_request(&self.installation, self.challenge, path, body);
+        let request = signed_request(&self.installation, self.challenge, path::SYNC, body);
         self.progress.requests += 1;
         self.progress.bytes_up += request.bytes();
         request
-    }
-
-    /// The next parts of a pack that is not complete.
-    fn pack_request(&mut self) -> Result<Option<WireRequest>, Error> {
-        let Some((pack, missing)) = self.store.read(packs::pending)? else {
-            self.packs.is_turn = false;
-            return Ok(None);
-        };
-        let parts: Vec<_> = missing.into_iter().take(MAX_PARTS).collect();
-        let request = PackRequest { protocol: PROTOCOL_VERSION, scope: pack.at.scope.clone(), parts: parts.clone() };
-        let body = message::pack(&request).map_err(|error| internal(&error))?;
-        self.packs.asked = Some((pack, parts));
-        Ok(Some(self.counted(path::PACK, body)))
-    }
-
-    /// Takes the parts over that came, each in one transaction.
-    fn take_parts(&mut self, pack: &Pack, asked: &[PartHash], response: &WireResponse) -> Result<(), Error> {
-        let came: PackResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-        for (hash, part) in asked.iter().zip(&came.parts) {
-            if PartHash::of(part) != *hash {
-                return Err(damaged(&WireError::Unsigned));
-            }
-            let taken = match pack::unpack_part(part) {
-                Ok(entries) => self.store.write(|db| packs::take(db, pack, *hash, entries)),
-                Err(error) => Err(store::Error::Record(records::Error::malformed(error))),
-            };
-            match taken {
-                Ok(received) => {
-                    self.newest = self.newest.max(received.newest);
-                    if received.has_erased {
-                        self.store.scrub()?;
-                    }
-                }
-                Err(store::Error::Record(_)) => {
-                    // Written by a newer version, or damaged: the log says the same, entry by entry, and what cannot be read is set aside.
-                    self.packs.is_turn = false;
-                    return Ok(self.store.write(|db| packs::give_up(db, &pack.at.scope))?);
-                }
-                Err(error) => return Err(error.into()),
-            }
-            self.idle_answers = 0;
-            self.progress.read += pack.at.sequence / (pack.parts.len() as u64).max(1);
-        }
-        if came.parts.is_empty() {
-            // The server has made another one meanwhile.
-            self.packs.is_turn = false;
-            self.store.write(|db| packs::withdraw(db, &pack.at.scope))?;
-        }
-        Ok(())
     }
 
     /// The next piece of what the server has lost, or the paper that makes it know this device again.
@@ -398,7 +325,6 @@ impl<'a> Exchange<'a> {
             checkpoints: Vec::new(),
             offers: Vec::new(),
             safe_copy: 0,
-            without_packs: Vec::new(),
         }
     }
 
@@ -449,11 +375,6 @@ impl<'a> Exchange<'a> {
             return Ok(self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?);
         }
         match response.status {
-            200 if self.packs.asked.is_some() => {
-                self.freshness = Freshness::Believed;
-                let asked = self.packs.asked.take();
-                asked.map_or(Ok(()), |(pack, parts)| self.take_parts(&pack, &parts, response))
-            }
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
                 self.freshness = Freshness::Believed;
@@ -491,7 +412,6 @@ impl<'a> Exchange<'a> {
         self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
         self.in_flight.clear();
         self.carrying.clear();
-        self.packs.asked = None;
     }
 
     fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
@@ -569,10 +489,9 @@ impl<'a> Exchange<'a> {
             applied += u32::from(self.take_frame(frame, &statement.heads, &evidence)?);
         }
         self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
-        if applied > 0 || had_work || !news.more && news.packs.is_empty() {
+        if applied > 0 || had_work || !news.more {
             self.idle_answers = 0;
         }
-        self.store.write(|db| news.packs.iter().try_for_each(|pack| packs::offered(db, pack)))?;
         let is_waiting = self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
             let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
@@ -581,9 +500,7 @@ impl<'a> Exchange<'a> {
         })?;
         // A frame that needs the phone's own bytes was left lying: the same again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;
-        let is_packed = self.store.read(packs::pending)?.is_some();
-        self.packs.is_turn = is_packed && !is_waiting;
-        self.is_done = !news.more && !is_waiting && !asks_again && !is_packed;
+        self.is_done = !news.more && !is_waiting && !asks_again;
         Ok(())
     }
 

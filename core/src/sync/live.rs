@@ -1,19 +1,19 @@
 //! The border to the live signal: the server says how far its logs are, the exchange fetches.
 //!
-//! Owns the trait and how a line is read; with the feature `http`, the carrier of server-sent events. Nothing depends on the signal: sync is
-//! right without it. Format: `docs/protocol.md`, section Live.
+//! Owns the trait and how a line is read; with the feature `http`, the client of its WebSocket. Nothing depends on the signal: sync is right
+//! without it. Format: `docs/protocol.md`, section Live.
 
 use std::ops::ControlFlow;
 
 use super::transport::{TransportError, WireRequest, WireResponse};
 use crate::scope::Scope;
 
-/// Carries the live signal. Core brings one for server-sent events over HTTPS; tests and apps may bring their own, such as a WebSocket.
+/// Carries the live signal. Core brings one for a WebSocket over HTTPS; tests and apps may bring their own.
 pub trait Live: Send + Sync {
     /// Sends a request and hands every line of the answer to `hear`, until the connection ends or `hear` breaks off.
     ///
     /// `hear` is called with `None` at least every few seconds while nothing comes, so that it can break off. A line is one of the
-    /// message's lines, without what the carriage puts around it. Returns the answer, whose body counts only if its status is not 200.
+    /// message's lines. Returns the answer, whose body counts only if its status is not 200.
     ///
     /// # Errors
     /// [`TransportError`] if no answer came, or nothing at all for more than two heartbeats.
@@ -22,24 +22,6 @@ pub trait Live: Send + Sync {
         request: &WireRequest,
         hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
     ) -> Result<WireResponse, TransportError>;
-}
-
-/// Hands over the lines that have come in whole, and leaves the rest in `bytes`: with `None` a line that says nothing, such as a comment.
-/// The body of a stream of server-sent events, of which only the field `data` counts.
-pub fn events(bytes: &mut Vec<u8>, hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>) -> ControlFlow<()> {
-    let mut length = 0;
-    let mut flow = ControlFlow::Continue(());
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        length += line.len();
-        // Comments are signs of life; other fields than `data` say nothing here.
-        let data = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("data:"));
-        flow = hear(data.map(str::trim));
-        if flow.is_break() {
-            break;
-        }
-    }
-    bytes.drain(..length);
-    flow
 }
 
 /// Reads a line: a scope, and how many entries its log has. `None` for what this version does not know.
@@ -57,7 +39,15 @@ mod http {
     use std::pin::pin;
     use std::time::Duration;
 
-    use super::{Live, events};
+    use futures_util::StreamExt;
+    use reqwest::StatusCode;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+    use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+    use super::Live;
     use crate::limits::MAX_WIRE_BYTES;
     use crate::sync::http::{failed, tls};
     use crate::sync::transport::{TransportError, WireRequest, WireResponse};
@@ -68,7 +58,7 @@ mod http {
     /// thirty seconds.
     const SILENT_STEPS: u32 = 75;
 
-    /// Hears server-sent events over HTTP, on the caller's thread.
+    /// Hears the server's WebSocket over HTTP or HTTPS, on the caller's thread.
     #[derive(Debug)]
     pub struct HttpLive {
         client: reqwest::Client,
@@ -118,22 +108,45 @@ mod http {
             hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
         ) -> Result<WireResponse, TransportError> {
             let mut answer = WireResponse { status: 200, body: Vec::new() };
+            let key = generate_key();
             let mut builder = self.client.get(format!("{}{}", request.server_url, request.path));
-            builder = builder.header("accept", "text/event-stream");
+            builder = builder.header("connection", "upgrade").header("upgrade", "websocket");
+            builder = builder.header("sec-websocket-version", "13").header("sec-websocket-key", &key);
             if let Some(authorization) = &request.authorization {
                 builder = builder.header("authorization", authorization);
             }
             let Some(response) = self.wait_for(builder.send(), hear)? else { return Ok(answer) };
             let mut response = response.map_err(failed)?;
-            answer.status = response.status().as_u16();
-            while let Some(chunk) = self.wait_for(response.chunk(), hear)? {
-                let Some(chunk) = chunk.map_err(failed)? else { break };
-                answer.body.extend_from_slice(&chunk);
-                if answer.status == 200 && events(&mut answer.body, hear).is_break() {
-                    return Ok(WireResponse { body: Vec::new(), ..answer });
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.status = response.status().as_u16();
+                while let Some(chunk) = self.wait_for(response.chunk(), hear)? {
+                    let Some(chunk) = chunk.map_err(failed)? else { break };
+                    answer.body.extend_from_slice(&chunk);
+                    if answer.body.len() > MAX_WIRE_BYTES {
+                        return Err(TransportError { reason: "the answer is too long".into() });
+                    }
                 }
-                if answer.body.len() > MAX_WIRE_BYTES {
-                    return Err(TransportError { reason: "the answer is too long".into() });
+                return Ok(answer);
+            }
+            let accepted = response.headers().get("sec-websocket-accept");
+            if accepted.is_none_or(|accepted| accepted.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
+                return Err(TransportError {
+                    reason: "the server accepts another WebSocket than was asked for".into(),
+                });
+            }
+            let Some(connection) = self.wait_for(response.upgrade(), hear)? else { return Ok(answer) };
+            let limits = WebSocketConfig::default().max_message_size(Some(MAX_WIRE_BYTES));
+            let opened = WebSocketStream::from_raw_socket(connection.map_err(failed)?, Role::Client, Some(limits));
+            let mut socket = self.runtime.block_on(opened);
+            while let Some(Some(message)) = self.wait_for(socket.next(), hear)? {
+                let flow = match message.map_err(failed)? {
+                    Message::Text(lines) => lines.lines().try_for_each(|line| hear(Some(line))),
+                    Message::Close(_) => break,
+                    // A sign of life.
+                    _ => hear(None),
+                };
+                if flow.is_break() {
+                    break;
                 }
             }
             Ok(answer)
@@ -144,28 +157,6 @@ mod http {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn events_may_come_in_any_pieces() {
-        let stream = b"data: org 12\r\ndata:c/KOLAR 57\n\n:\n\nevent: x\ndata: \xff\ndata: org 13";
-        let mut heard = Vec::new();
-        let mut bytes = Vec::new();
-        for byte in stream {
-            bytes.push(*byte);
-            let flow = events(&mut bytes, &mut |line| {
-                heard.extend(line.map(str::to_owned));
-                ControlFlow::Continue(())
-            });
-            assert!(flow.is_continue());
-        }
-        assert_eq!(
-            (heard.as_slice(), bytes.as_slice()),
-            (["org 12".into(), "c/KOLAR 57".into()].as_slice(), &b"data: org 13"[..])
-        );
-        let mut bytes = b"data: org 1\ndata: org 2\n".to_vec();
-        assert!(events(&mut bytes, &mut |_| ControlFlow::Break(())).is_break());
-        assert_eq!(bytes, b"data: org 2\n");
-    }
 
     #[test]
     fn a_line_names_a_scope_and_a_number() {

@@ -370,15 +370,6 @@ pub trait Transaction {
     fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error>;
     /// Decisions of a log after a place, with their numbers.
     fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error>;
-    /// Documents of a scope, the newest first, from below an id on: id, kind, bytes.
-    fn documents_before(
-        &mut self,
-        scope: &Scope,
-        before: Option<DocumentId>,
-        limit: u32,
-    ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error>;
-    /// How many documents are erased.
-    fn erased_count(&mut self) -> Result<u64, Error>;
     /// Where a change of a document stands in the log.
     fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error>;
 

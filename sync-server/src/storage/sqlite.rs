@@ -702,23 +702,6 @@ impl Transaction for SqliteTransaction<'_> {
         self.rows(query, (scope, sequence, limit), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    fn documents_before(
-        &mut self,
-        scope: &Scope,
-        before: Option<DocumentId>,
-        limit: u32,
-    ) -> Result<Vec<(DocumentId, u8, Vec<u8>)>, Error> {
-        // Above every id, so that the condition is one that the key is searched by: each batch begins where the one before ended.
-        let before = before.map_or_else(|| vec![0xff; 17], |id| id.as_bytes().to_vec());
-        let query = "SELECT document_id, kind, saved FROM documents WHERE scope = ?1 AND document_id < ?2
-             ORDER BY document_id DESC LIMIT ?3";
-        self.rows(query, (scope, before, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-    }
-
-    fn erased_count(&mut self) -> Result<u64, Error> {
-        Ok(self.row("SELECT count(*) FROM erased", [], |row| row.get(0))?.unwrap_or(0))
-    }
-
     fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error> {
         let query = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         self.row(query, (document, change), |row| Ok((row.get(0)?, row.get(1)?)))

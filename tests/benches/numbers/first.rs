@@ -1,20 +1,21 @@
-//! The first sync of a new phone behind a whole season: by packs and read as logs, beside the same rows by plain rusqlite.
+//! The first sync of a new phone behind a whole season: read from the logs, beside the same rows by plain rusqlite.
 
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use farmtally_core::codec::decode;
 use farmtally_core::environment::Environment;
-use farmtally_core::protocol::message;
-use farmtally_core::protocol::pack::{PackEntry, PackResponse, pack_part, unpack_part};
+use farmtally_core::protocol::message::{self, Frame, FrameEntry, News, SyncResponse};
 use farmtally_sync_server::Server;
 use rusqlite::Connection;
 
 use crate::Sizes;
 use crate::bytes::{Bags, json_lines, packed};
 use crate::floor::{self, Floor, Values};
-use crate::process::{self, HttpPhone, Reads, ServerProcess};
+use crate::process::{self, HttpPhone, ServerProcess};
 use crate::table::{Samples, Table, mebibytes, micros, millis, none, ratio};
-use crate::world::{Exchanged, FARMERS, Loads, Phone, Place, World, new_code, settle, without_packs};
+use crate::world::{Exchanged, FARMERS, Loads, Phone, Place, World, new_code, settle};
 
 /// People who weigh a season.
 const WEIGHERS: usize = 5;
@@ -36,13 +37,7 @@ impl Season {
             weigher.weighs(sizes.season / WEIGHERS);
             weigher.syncs();
         }
-        world.verifies_two_copies();
         Self { world, weighers, deliveries: sizes.season }
-    }
-
-    /// As if nobody had begun this season yet.
-    fn forget_packs(&self) {
-        std::fs::remove_dir_all(self.world.server_folder().join("packs")).expect("packs");
     }
 
     /// The same deliveries as JSON lines.
@@ -67,29 +62,30 @@ struct Written {
     row: Values,
 }
 
-/// What a phone wrote, part by part.
-fn written(peek: &Connection, parts: &[Vec<u8>]) -> Vec<Vec<Written>> {
-    let of = |entry: PackEntry| match entry {
-        PackEntry::Decision { .. } => None,
-        PackEntry::Document { document, kind, .. } => {
-            let kind = usize::from(kind) - 1;
+/// What a phone wrote, frame by frame; each document as it was in the end, in the frame that brought it first.
+fn written(peek: &Connection, frames: &[Frame]) -> Vec<Vec<Written>> {
+    let mut seen = BTreeSet::new();
+    let mut of = |entry: &FrameEntry| match entry {
+        FrameEntry::Change { envelope, .. } if seen.insert(envelope.document) => {
+            let kind = usize::from(envelope.kind) - 1;
             let (table, key, _) = TABLES[kind];
-            let row = floor::row(peek, &format!("SELECT * FROM {table} WHERE {key} = ?1"), [document]);
-            Some(Written { kind, document: floor::row(peek, floor::SELECT_DOCUMENT, [document]), row })
+            let row = floor::row(peek, &format!("SELECT * FROM {table} WHERE {key} = ?1"), [envelope.document]);
+            Some(Written { kind, document: floor::row(peek, floor::SELECT_DOCUMENT, [envelope.document]), row })
         }
+        _ => None,
     };
-    parts.iter().map(|part| unpack_part(part).expect("a part").into_iter().filter_map(of).collect()).collect()
+    frames.iter().map(|frame| frame.entries.iter().filter_map(&mut of).collect()).collect()
 }
 
-fn write(floor: &mut Floor, parts: &[Vec<Written>]) -> Duration {
+fn write(floor: &mut Floor, frames: &[Vec<Written>]) -> Duration {
     let insert = |(table, _, columns): (&str, &str, usize)| {
         format!("INSERT INTO {table} VALUES ({})", vec!["?"; columns].join(", "))
     };
     let inserts = TABLES.map(insert);
     let begun = Instant::now();
-    for part in parts {
+    for frame in frames {
         floor.write(|db| {
-            part.iter().try_for_each(|it| {
+            frame.iter().try_for_each(|it| {
                 floor::run(db, floor::INSERT_DOCUMENT, &it.document)?;
                 floor::run(db, &inserts[it.kind], &it.row)
             })
@@ -98,63 +94,36 @@ fn write(floor: &mut Floor, parts: &[Vec<Written>]) -> Duration {
     begun.elapsed()
 }
 
-fn parts(exchanged: &[Exchanged]) -> Vec<Vec<u8>> {
-    let answers = exchanged.iter().filter(|it| it.request.path == "/v1/pack" && it.response.status == 200);
-    let parts = answers.flat_map(|it| message::unpack::<PackResponse>(&it.response.body).expect("an answer").parts);
-    parts.map(Vec::from).collect()
+fn frames(exchanged: &[Exchanged]) -> Vec<Frame> {
+    let answers = exchanged.iter().filter(|it| it.request.path == "/v1/sync" && it.response.status == 200);
+    let frames = answers.flat_map(|it| {
+        let answer: SyncResponse = message::unpack(&it.response.body).expect("an answer");
+        decode::<News>(&answer.news).expect("news").frames
+    });
+    frames.collect()
 }
 
-/// What the server cannot do without when it makes packs: read all documents, compress all parts.
-fn make_parts(db: &Connection, parts: &[Vec<u8>]) -> Duration {
-    let parts: Vec<_> = parts.iter().map(|part| unpack_part(part).expect("a part")).collect();
-    let begun = Instant::now();
-    drop(floor::rows(db, "SELECT document_id, kind, saved FROM documents ORDER BY document_id DESC", []));
-    for part in &parts {
-        drop(pack_part(part).expect("it packs"));
-    }
-    begun.elapsed()
-}
-
-/// Times and bytes of new phones in this process, and what the server needed to make packs for each.
+/// Times and bytes of new phones in this process.
 pub(crate) fn alone(season: &mut Season, sizes: &Sizes, table: &mut Table) {
-    let (mut by_packs, mut as_logs, mut floors) = (Samples::default(), Samples::default(), Samples::default());
-    let (mut making, mut making_floor) = (Samples::default(), Samples::default());
-    let (mut bytes, mut records) = ([0, 0], 0);
-    let server = floor::open(&season.world.server_database());
+    let (mut times, mut floors) = (Samples::default(), Samples::default());
+    let (mut bytes, mut records) = (0, 0);
     for number in 0..sizes.pulls {
-        season.forget_packs();
-        let [one, other] = ["packs", "logs"]
-            .map(|reads| season.world.new_phone(&format!("new-{number}-{reads}"), Loads::Others, Place::Disk));
-        without_packs(&other.database());
-        let mut floor = Floor::copy_of(&one.database(), &season.world.path(&format!("new-{number}-floor.db")));
-        let (took, exchanged) = timed(&one);
-        by_packs.push(took);
-        making.push(exchanged.iter().map(|it| it.took).max().expect("an answer"));
-        bytes[0] = exchanged.iter().map(|it| it.response.body.len()).sum();
-        let parts = parts(&exchanged);
-        let written = written(&floor::open(&one.database()), &parts);
+        let phone = season.world.new_phone(&format!("new-{number}"), Loads::Others, Place::Disk);
+        let mut floor = Floor::copy_of(&phone.database(), &season.world.path(&format!("new-{number}-floor.db")));
+        let (took, exchanged) = timed(&phone);
+        times.push(took);
+        bytes = exchanged.iter().map(|it| it.response.body.len()).sum();
+        let written = written(&floor::open(&phone.database()), &frames(&exchanged));
         records = written.iter().map(Vec::len).sum();
         settle();
         floors.push(write(&mut floor, &written));
-        making_floor.push(make_parts(&server, &parts));
-        let (took, exchanged) = timed(&other);
-        as_logs.push(took);
-        assert!(exchanged.iter().all(|it| it.request.path == "/v1/sync"), "it reads logs");
-        bytes[1] = exchanged.iter().map(|it| it.response.body.len()).sum();
     }
-    let what = format!("first sync of {} deliveries, {FARMERS} farmers: the phone, by packs", season.deliveries);
-    let mut times = |what: &str, measured: &Samples, floor: &Samples, reach: &str| {
-        let (us, floor_us) = (measured.median_us(), floor.median_us());
-        table.line(what, [millis(us), millis(floor_us), ratio(us, floor_us), reach.to_owned()], measured.len());
-    };
-    times(&what, &by_packs, &floors, "≤ 4×");
-    times("  the same, read as logs", &as_logs, &floors, "–");
-    times("  the server: making the packs, once", &making, &making_floor, "–");
-    let json = season.json_bytes() as f64 / season.deliveries as f64;
-    for (what, bytes) in ["  bytes down, a record", "  the same, read as logs"].iter().zip(bytes) {
-        let each = bytes as f64 / records as f64;
-        table.line(*what, [format!("{each:.1} B"), format!("{json:.1} B"), ratio(each, json), "–".to_owned()], records);
-    }
+    let what = format!("first sync of {} deliveries, {FARMERS} farmers: the phone", season.deliveries);
+    let (us, floor_us) = (times.median_us(), floors.median_us());
+    table.line(what, [millis(us), millis(floor_us), ratio(us, floor_us), "≤ 4×".to_owned()], times.len());
+    let (each, json) = (bytes as f64 / records as f64, season.json_bytes() as f64 / season.deliveries as f64);
+    let cells = [format!("{each:.1} B"), format!("{json:.1} B"), ratio(each, json), "–".to_owned()];
+    table.line("  bytes down, a record", cells, records);
 }
 
 /// Syncs; without the server's time, which answers on this thread.
@@ -171,20 +140,13 @@ fn timed(phone: &Phone) -> (Duration, Vec<Exchanged>) {
 pub(crate) fn in_a_process(season: &Season, table: &mut Table) {
     let office = Server::open(&season.world.server_folder(), Environment::system()).expect("the office");
     let server = ServerProcess::start(&season.world.server_folder());
-    for (reads, reach) in [(Reads::Packs, "≤ 64 MiB"), (Reads::Logs, "–")] {
-        let name = format!("lonely-{reads:?}");
-        let code = office.create_code(season.world.organisation, &new_code(&name)).expect("a code");
-        let needed = process::first_sync(&season.world.path(&name), &server.url, &code, reads);
-        let [before, peak] = needed.mib;
-        let cells = [mebibytes(peak), mebibytes(before), ratio(peak, before), reach.to_owned()];
-        table.line(
-            format!("  {reads:?}: peak memory of a phone's process; floor: before its sync").to_lowercase(),
-            cells,
-            1,
-        );
-        let cells = [millis(needed.took.as_secs_f64() * 1e6), none(), none(), none()];
-        table.line("    its whole time over HTTP", cells, 1);
-    }
+    let code = office.create_code(season.world.organisation, &new_code("lonely")).expect("a code");
+    let needed = process::first_sync(&season.world.path("lonely"), &server.url, &code);
+    let [before, peak] = needed.mib;
+    let cells = [mebibytes(peak), mebibytes(before), ratio(peak, before), "≤ 64 MiB".to_owned()];
+    table.line("  peak memory of a phone's process; floor: before its sync", cells, 1);
+    let cells = [millis(needed.took.as_secs_f64() * 1e6), none(), none(), none()];
+    table.line("  its whole time over HTTP", cells, 1);
 }
 
 /// What must be equal everywhere.
@@ -199,7 +161,6 @@ fn sums(db: &Connection) -> Values {
 
 /// Many phones at once, a thread each, against one server process.
 pub(crate) fn together(season: &Season, sizes: &Sizes, table: &mut Table) {
-    season.forget_packs();
     let office = Server::open(&season.world.server_folder(), Environment::system()).expect("the office");
     let server = ServerProcess::start(&season.world.server_folder());
     let expected = sums(&floor::open(&season.world.server_database()));
@@ -208,7 +169,7 @@ pub(crate) fn together(season: &Season, sizes: &Sizes, table: &mut Table) {
             let code =
                 office.create_code(season.world.organisation, &new_code(&format!("new-{number}"))).expect("a code");
             let folder = season.world.memory(&format!("crowd-{number}"));
-            (HttpPhone::enrol(&folder, &server.url, &code, Reads::Packs), folder)
+            (HttpPhone::enrol(&folder, &server.url, &code), folder)
         })
         .collect();
     let (ready, computed) = (Barrier::new(phones.len()), server.cpu());

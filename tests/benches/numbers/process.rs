@@ -9,17 +9,10 @@ use farmtally_core::client::{FieldClient, SyncOutcome, SyncReport};
 use farmtally_core::environment::Environment;
 use farmtally_core::sync::HttpTransport;
 
-use crate::world::{enrol, without_packs};
+use crate::world::enrol;
 
 /// The first argument of a process that is one phone.
 pub(crate) const PHONE: &str = "--phone";
-
-/// Whether a new phone takes packs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reads {
-    Packs,
-    Logs,
-}
 
 /// `farmtally-server serve`, until it is dropped.
 pub(crate) struct ServerProcess {
@@ -87,13 +80,10 @@ pub(crate) struct HttpPhone {
 }
 
 impl HttpPhone {
-    pub(crate) fn enrol(folder: &Path, url: &str, code: &str, reads: Reads) -> Self {
+    pub(crate) fn enrol(folder: &Path, url: &str, code: &str) -> Self {
         let client = FieldClient::open(folder, Environment::system()).expect("a phone");
         let transport = HttpTransport::open().expect("a transport");
         enrol(&client, &transport, url, code);
-        if reads == Reads::Logs {
-            without_packs(&folder.join("field.db"));
-        }
         Self { client, transport }
     }
 
@@ -116,9 +106,9 @@ pub(crate) struct Needed {
 }
 
 /// Lets a phone in a process of its own sync for the first time.
-pub(crate) fn first_sync(folder: &Path, url: &str, code: &str, reads: Reads) -> Needed {
+pub(crate) fn first_sync(folder: &Path, url: &str, code: &str) -> Needed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg(PHONE).arg(folder).args([url, code, if reads == Reads::Logs { "logs" } else { "packs" }]);
+    command.arg(PHONE).arg(folder).args([url, code]);
     let output = command.stderr(Stdio::inherit()).output().expect("a phone");
     assert!(output.status.success(), "the phone failed");
     let said = String::from_utf8(output.stdout).expect("text");
@@ -126,11 +116,10 @@ pub(crate) fn first_sync(folder: &Path, url: &str, code: &str, reads: Reads) -> 
     Needed { took: Duration::from_secs_f64(numbers[0]), mib: [numbers[1], numbers[2]] }
 }
 
-/// Is that phone: folder, address, code, and what it reads.
+/// Is that phone: folder, address and code.
 pub(crate) fn be_phone(arguments: &[String]) {
-    let [folder, url, code, reads] = arguments else { panic!("four arguments") };
-    let reads = if reads == "logs" { Reads::Logs } else { Reads::Packs };
-    let phone = HttpPhone::enrol(Path::new(folder), url, code, reads);
+    let [folder, url, code] = arguments else { panic!("three arguments") };
+    let phone = HttpPhone::enrol(Path::new(folder), url, code);
     let before = peak_mib("self");
     let begun = Instant::now();
     phone.syncs();

@@ -23,8 +23,6 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
-use crate::floor;
-
 const REFERENCE: &str = r#"{
     "centres": [{"centre": "KOLAR", "name": "Kolar"}],
     "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
@@ -137,13 +135,6 @@ pub(crate) fn enrol(client: &FieldClient, transport: &dyn Transport, url: &str, 
     client.enrol(&Enrolling(transport), url, code, "test phone").expect("enrolled");
 }
 
-/// Makes a phone that has read nothing yet read logs instead of packs, as if it could not read these.
-pub(crate) fn without_packs(database: &Path) {
-    let unreadable = "INSERT INTO packs (scope, pack) VALUES (?1, NULL), (?2, NULL)";
-    let centre: Scope = format!("c/{CENTRE}").parse().expect("a scope");
-    floor::open(database).execute(unreadable, (centre, season_scope())).expect("noted");
-}
-
 /// Where deliveries belong.
 pub(crate) fn season_scope() -> Scope {
     format!("c/{CENTRE}/{SEASON}").parse().expect("a scope")
@@ -211,15 +202,6 @@ impl World {
     /// Where the server keeps everything.
     pub(crate) fn server_folder(&self) -> PathBuf {
         self.folder.path().join("server")
-    }
-
-    /// From here on two verified copies contain all that the server has, so that packs are made.
-    pub(crate) fn verifies_two_copies(&self) {
-        for name in ["a copy", "another copy"] {
-            let copy = self.path(name);
-            self.server.back_up(&copy).expect("copied");
-            self.server.verify(&copy).expect("verified");
-        }
     }
 
     /// The organisation's file on the server.

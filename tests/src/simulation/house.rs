@@ -89,7 +89,6 @@ pub struct House {
     stalled: Mutex<Vec<WireRequest>>,
     before: Mutex<Option<WireResponse>>,
     chance: Mutex<StdRng>,
-    packs_from: u64,
     deaths: Mutex<u64>,
     lives: Mutex<u64>,
 }
@@ -107,8 +106,6 @@ impl House {
         organisation: OrganisationId,
         seed: u64,
     ) -> Self {
-        let mut chance = StdRng::seed_from_u64(seed);
-        let packs_from = [2, 5, 1_000][chance.random_range(0..3)];
         let house = Self {
             folder,
             machine,
@@ -117,8 +114,7 @@ impl House {
             server: Mutex::default(),
             stalled: Mutex::default(),
             before: Mutex::default(),
-            chance: Mutex::new(chance),
-            packs_from,
+            chance: Mutex::new(StdRng::seed_from_u64(seed)),
             deaths: Mutex::default(),
             lives: Mutex::default(),
         };
@@ -135,7 +131,6 @@ impl House {
         *lock(&self.lives) += 1;
         let seed = lock(&self.chance).random();
         let server = Server::open(&self.folder, self.clock.environment(seed));
-        let server = server.map(|server| server.with_packs_from(self.packs_from));
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
     }
 
@@ -250,8 +245,6 @@ pub struct Wire<'a> {
     pub plan: Mutex<VecDeque<(WireFault, u64)>>,
     /// What happened.
     pub happened: Mutex<Vec<WireFault>>,
-    /// Answers with parts of packs that came through.
-    pub packs: Mutex<u64>,
     /// What somebody does on the phone while so many requests after this one are under way.
     pub meanwhile: Mutex<Option<(usize, Meanwhile<'a>)>>,
 }
@@ -262,14 +255,7 @@ pub type Meanwhile<'a> = Box<dyn FnOnce() + Send + 'a>;
 impl<'a> Wire<'a> {
     /// A wire with these faults.
     pub fn new(house: &'a House, phone: &'a Machine, plan: Vec<(WireFault, u64)>) -> Self {
-        Self {
-            house,
-            phone,
-            plan: Mutex::new(plan.into()),
-            happened: Mutex::default(),
-            packs: Mutex::default(),
-            meanwhile: Mutex::default(),
-        }
+        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default(), meanwhile: Mutex::default() }
     }
 }
 
@@ -323,7 +309,6 @@ impl Transport for Wire<'_> {
         if fault == WireFault::Doubled {
             response = self.house.respond(&request).ok_or_else(died)?;
         }
-        *lock(&self.packs) += u64::from(request.path == "/v1/pack" && response.status == 200);
         let before = lock(&self.house.before).replace(response.clone());
         match fault {
             WireFault::AnswerLost => return Err(lost("the answer is lost")),

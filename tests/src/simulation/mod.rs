@@ -25,11 +25,6 @@ use std::sync::{Once, PoisonError};
 pub use world::Trace;
 use world::{SharedTrace, World};
 
-/// Seeds that once found a defect, with what it was. A test replays them. They hold for the actions as they are: whoever changes the table in
-/// `action.rs` gets other schedules, and keeps what was found as a fault in `tests/mutants`, which says by which seed it is found now.
-pub const KEPT: &[(u64, &str)] =
-    &[(3_251, "a pack that was made before the server was set back lacked a record that had not left after all")];
-
 /// A schedule that found a defect.
 #[derive(Debug)]
 pub struct Failure {

@@ -92,10 +92,6 @@ impl Morning {
         let mut beside = Vec::new();
         for folder in std::fs::read_dir(&house_folder).expect("a folder") {
             let folder = folder.expect("a folder").path();
-            // Packs can be made again.
-            if folder.ends_with("packs") {
-                continue;
-            }
             for file in std::fs::read_dir(&folder).expect("files") {
                 let path = file.expect("a file").path();
                 let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();

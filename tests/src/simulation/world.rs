@@ -457,15 +457,11 @@ impl World {
         }
         let result = self.phones[who].client().sync(&wire, &|_| ());
         let happened = std::mem::take(&mut *wire.happened.lock().unwrap_or_else(PoisonError::into_inner));
-        let packs = *wire.packs.lock().unwrap_or_else(PoisonError::into_inner);
         drop(wire);
         if let Some((what, change)) = registered.into_inner().unwrap_or_else(PoisonError::into_inner) {
             self.tells(Some(who), &format!("{what}, while it syncs"));
             self.counts("met: somebody who registered while a sync ran");
             self.facts.push(Fact { change, ..self.fact(who, what) });
-        }
-        if packs > 0 {
-            self.counts("met: a scope that was begun with a pack");
         }
         for fault in happened.iter().filter(|fault| **fault != WireFault::None) {
             self.counts(&format!("fault: {fault:?}"));

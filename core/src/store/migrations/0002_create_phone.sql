@@ -93,18 +93,6 @@ CREATE TABLE evidence (
     evidence BLOB NOT NULL                     -- CBOR of protocol::repair::Evidence
 ) STRICT, WITHOUT ROWID;
 
--- Packs with which scopes are begun, until all of their parts were taken over.
-CREATE TABLE packs (
-    scope TEXT NOT NULL PRIMARY KEY,
-    pack  BLOB                                 -- CBOR of protocol::pack::Pack; null: it cannot be read here, the log is read instead
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE pack_parts (
-    scope TEXT NOT NULL,
-    part  BLOB NOT NULL,                       -- SHA-256 of a part that was taken over
-    PRIMARY KEY (scope, part)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE decisions (
     scope    TEXT NOT NULL,
     seq      INTEGER NOT NULL,
