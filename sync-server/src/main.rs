@@ -13,7 +13,6 @@ use farmtally_core::decisions::Order;
 use farmtally_core::environment::Environment;
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
-use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, ChangeHash, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_sync_server::{Imported, MOST_LISTENERS, NewCode, ReferenceFile, Server, serve};
