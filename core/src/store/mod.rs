@@ -13,6 +13,7 @@ pub(crate) mod outbox;
 pub(crate) mod packs;
 pub mod records;
 pub mod rows;
+pub mod sql;
 pub(crate) mod tail;
 
 use std::path::{Path, PathBuf};
