@@ -12,6 +12,7 @@ mod key;
 pub(crate) mod outbox;
 pub mod records;
 pub mod rows;
+pub mod sql;
 pub(crate) mod tail;
 mod values;
 

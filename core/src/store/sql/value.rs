@@ -1,0 +1,234 @@
+//! Values of parameters and columns, and the Rust types that are stored as them.
+
+use std::borrow::Cow;
+
+use super::ColumnType;
+
+/// A value of a parameter or a column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value<'a> {
+    /// SQL's NULL.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// Text without NUL; owned only if it was printed for the purpose, as a [`Scope`](crate::scope::Scope) is.
+    Text(Cow<'a, str>),
+    /// Bytes.
+    Blob(&'a [u8]),
+    /// A number beyond [`i64`]. No column holds it: a statement with it fails with [`Error::OutOfRange`](super::Error::OutOfRange).
+    OutOfRange,
+}
+
+impl<'a> Value<'a> {
+    /// A text that is borrowed.
+    pub const fn text(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    /// Returns the integer, if it is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(int) => Some(*int),
+            _ => None,
+        }
+    }
+
+    /// Returns the text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes, if it is a blob.
+    pub fn as_blob(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Blob(blob) => Some(blob),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a column of this type holds it; each holds null.
+    pub(super) fn is_of(&self, column_type: ColumnType) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Int(_) | Self::OutOfRange => column_type == ColumnType::Int,
+            Self::Text(_) => column_type == ColumnType::Text,
+            Self::Blob(_) => column_type == ColumnType::Blob,
+        }
+    }
+}
+
+/// A type that a column can be read as.
+pub trait FromValue: Sized {
+    /// Converts a column's value; `None` if it is not one of this type.
+    fn from_value(value: Value<'_>) -> Option<Self>;
+}
+
+/// A type that can be a parameter.
+pub trait ToValue {
+    /// Returns the value that is stored for it.
+    fn to_value(&self) -> Value<'_>;
+}
+
+/// Makes an array of [`Value`](crate::store::sql::Value)s from values of any types that are
+/// [`ToValue`](crate::store::sql::ToValue): `values![document, scope, 7]`.
+#[macro_export]
+macro_rules! sql_values {
+    ($($value:expr),* $(,)?) => {
+        [$($crate::store::sql::ToValue::to_value(&$value)),*]
+    };
+}
+
+macro_rules! integers {
+    ($($integer:ty)*) => {$(
+        impl FromValue for $integer {
+            fn from_value(value: Value<'_>) -> Option<Self> {
+                value.as_int()?.try_into().ok()
+            }
+        }
+
+        impl ToValue for $integer {
+            fn to_value(&self) -> Value<'_> {
+                i64::try_from(*self).map_or(Value::OutOfRange, Value::Int)
+            }
+        }
+    )*};
+}
+
+integers!(i64 i32 i16 u64 u32 u16 u8 usize);
+
+/// Stored as 0 and 1.
+impl FromValue for bool {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value.as_int()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl ToValue for bool {
+    fn to_value(&self) -> Value<'_> {
+        Value::Int(i64::from(*self))
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl ToValue for str {
+    fn to_value(&self) -> Value<'_> {
+        Value::text(self)
+    }
+}
+
+impl ToValue for String {
+    fn to_value(&self) -> Value<'_> {
+        Value::text(self)
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        value.as_blob().map(<[u8]>::to_vec)
+    }
+}
+
+impl ToValue for [u8] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl ToValue for Vec<u8> {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+impl<const N: usize> FromValue for [u8; N] {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        value.as_blob()?.try_into().ok()
+    }
+}
+
+impl<const N: usize> ToValue for [u8; N] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
+/// `None` is null.
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, ToValue::to_value)
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value<'_> {
+        T::to_value(self)
+    }
+}
+
+impl ToValue for Value<'_> {
+    fn to_value(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::text(text),
+            other => other.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_outside_of_their_type_are_refused() {
+        assert_eq!(u64::MAX.to_value(), Value::OutOfRange);
+        assert_eq!(u64::from_value(Value::Int(-1)), None);
+        assert_eq!(u8::from_value(Value::Int(256)), None);
+        assert_eq!(i64::from_value(i64::MIN.to_value()), Some(i64::MIN));
+        assert_eq!(bool::from_value(Value::Int(2)), None);
+    }
+
+    #[test]
+    fn a_value_is_read_only_as_its_own_type() {
+        assert_eq!(String::from_value(Value::Int(7)), None);
+        assert_eq!(Vec::<u8>::from_value(Value::text("x")), None);
+        assert_eq!(<[u8; 2]>::from_value(Value::Blob(b"xyz")), None);
+        assert_eq!(i64::from_value(Value::Null), None);
+        assert_eq!(Option::<i64>::from_value(Value::Null), Some(None));
+        assert_eq!(Option::<i64>::from_value(Value::text("7")), None);
+    }
+
+    #[test]
+    fn values_are_made_from_any_types() {
+        let name = String::from("Asha");
+        assert_eq!(
+            values![7, name, None::<i64>, b"x", &name],
+            [Value::Int(7), Value::text("Asha"), Value::Null, Value::Blob(b"x"), Value::text("Asha")]
+        );
+    }
+
+    use crate::sql_values as values;
+}
