@@ -679,10 +679,8 @@ pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GivenBack {
     pub(crate) number: i64,
-    /// Whose work it was; `None` for what came back before that was noted.
-    pub(crate) author: Option<UserId>,
-    /// Where it belonged; `None` likewise.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) author: UserId,
+    pub(crate) scope: Scope,
     pub(crate) document: DocumentId,
     pub(crate) draft: Option<DeliveryId>,
     pub(crate) reason: String,

@@ -13,7 +13,7 @@ use crate::records::{Change, ChangeHash};
 use crate::scope::Scope;
 use crate::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
 
-/// The newest form of bundles that this version writes; it reads all from 1 on.
+/// The form of bundles that this version writes and reads.
 pub const BUNDLE_VERSION: u16 = 1;
 /// The newest set of record kinds and keys that this version knows.
 pub const SCHEMA_VERSION: u16 = 1;
@@ -259,7 +259,7 @@ impl Bundle {
             return Err(Refusal::TooLarge);
         }
         let bundle: Self = decode(bytes).map_err(|_form| Refusal::Unreadable)?;
-        if !(1..=BUNDLE_VERSION).contains(&bundle.header.version) {
+        if bundle.header.version != BUNDLE_VERSION {
             return Err(Refusal::UnknownVersion);
         }
         if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
