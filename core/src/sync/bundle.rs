@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::codec::{decode, encode};
 use crate::records::{Change, ChangeHash};
 use crate::scope::Scope;
-use crate::units::{DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use crate::units::{DeviceId, DocumentId, GrantId, OrganisationId, Timestamp, UserId};
 
 /// The form of bundles that this version writes and reads.
 pub const BUNDLE_VERSION: u16 = 1;
@@ -94,17 +94,8 @@ pub struct Header {
     /// The wall clock at sealing.
     #[n(5)]
     pub sealed_at: Timestamp,
-    /// Minutes that local time was ahead of UTC.
-    #[n(6)]
-    pub zone_minutes: i16,
-    /// The newest hybrid time on the device.
-    #[n(7)]
-    pub hybrid: HybridTime,
-    /// Milliseconds since the process's clock began: shows jumps of the wall clock.
-    #[n(8)]
-    pub monotonic_ms: u64,
     /// The newest record kinds and keys that the device knew.
-    #[n(9)]
+    #[n(6)]
     pub schema: u16,
 }
 

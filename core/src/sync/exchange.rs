@@ -146,7 +146,6 @@ pub(crate) struct Exchange<'a> {
     environment: &'a Environment,
     installation: Arc<Installation>,
     challenge: message::Challenge,
-    hybrid: HybridTime,
     /// The newest bundle that was sent in this run.
     sent_up_to: u64,
     in_flight: Vec<u64>,
@@ -170,18 +169,12 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(
-        store: &'a Store,
-        environment: &'a Environment,
-        installation: Arc<Installation>,
-        hybrid: HybridTime,
-    ) -> Self {
+    pub(crate) fn new(store: &'a Store, environment: &'a Environment, installation: Arc<Installation>) -> Self {
         Self {
             challenge: installation.challenge,
             store,
             environment,
             installation,
-            hybrid,
             sent_up_to: 0,
             in_flight: Vec::new(),
             carried_up_to: 0,
@@ -222,7 +215,7 @@ impl<'a> Exchange<'a> {
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
         }
-        seal(self.store, self.environment, &self.installation, self.hybrid)?;
+        seal(self.store, self.environment, &self.installation)?;
         let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
         let (bundles_at_most, parcels_at_most) = match self.freshness {
             Freshness::Expired => (0, 0),
