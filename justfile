@@ -55,6 +55,10 @@ accept-interface:
     cargo build -p farmtally-ffi -p farmtally-bindgen
     {{ target }}/debug/farmtally-bindgen interface {{ target }}/debug/{{ library }} > tests/fixtures/interface.txt
 
+# Accept a change of a message's form, once it was read
+accept-golden:
+    cargo test -p farmtally-tests --test golden -- --ignored
+
 # Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
 dart:
     tests/run dart

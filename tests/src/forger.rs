@@ -14,7 +14,7 @@ use farmtally_core::protocol::message::{
 };
 use farmtally_core::records::Change;
 use farmtally_core::sync::{WireRequest, WireResponse};
-use farmtally_core::units::{BundleHash, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{BundleHash, DeviceId, DocumentId, GrantId, OrganisationId, Timestamp, UserId};
 use farmtally_sync_server::Server;
 
 use crate::{Market, Person};
@@ -103,9 +103,6 @@ impl Forger {
             sequence: self.sequence,
             previous: self.previous,
             sealed_at: Timestamp(1_557_363_600_000),
-            zone_minutes: 330,
-            hybrid: HybridTime::default(),
-            monotonic_ms: 0,
             schema: SCHEMA_VERSION,
         }
     }

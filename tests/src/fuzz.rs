@@ -353,7 +353,7 @@ pub fn wire(bytes: &[u8]) {
 /// Real documents to build on, with what is in them.
 static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::new(|| {
     let mut documents = BTreeMap::<DocumentId, (Kind, Vec<u8>)>::new();
-    let bundle = Bundle::parse(include_bytes!("../fixtures/wire-1/asha-1.bundle")).expect("a bundle");
+    let bundle = Bundle::parse(include_bytes!("../fixtures/golden/asha.bundle")).expect("a bundle");
     for entry in bundle.open() {
         let (id, kind) = (entry.envelope.document, Kind::from_number(entry.envelope.kind).expect("a kind"));
         // One document of each kind is enough; the first delivery is the one that was amended.

@@ -23,7 +23,7 @@ use farmtally_core::records::{self, Change, Kind};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
-    BundleHash, DeviceCode, DeviceId, DocumentId, EntryHash, GrantId, HybridTime, OrganisationId, Timestamp, UserId,
+    BundleHash, DeviceCode, DeviceId, DocumentId, EntryHash, GrantId, OrganisationId, Timestamp, UserId,
 };
 use farmtally_tests::{Forger, forged_change};
 use sha2::{Digest, Sha256};
@@ -85,9 +85,6 @@ fn bundle(key: &SigningKey) -> Bundle {
         sequence: 1,
         previous: BundleHash([0; 32]),
         sealed_at: NOW,
-        zone_minutes: 330,
-        hybrid: HybridTime { wall_ms: NOW.0, counter: 0 },
-        monotonic_ms: 5_000,
         schema: 1,
     };
     let entry = Entry {
@@ -128,12 +125,9 @@ fn examples() -> String {
 
     let bundle = bundle(&device_key);
     let it = &bundle.header;
-    let header = (
-        (it.version, it.organisation, it.device, it.sequence, it.previous),
-        (it.sealed_at, it.zone_minutes, it.hybrid, it.monotonic_ms, it.schema),
-    );
+    let header = ((it.version, it.organisation, it.device, it.sequence, it.previous), (it.sealed_at, it.schema));
     let (older, newer) = (encode(&header.0), encode(&header.1));
-    let header = [&[0x8a], &older[1..], &newer[1..]].concat();
+    let header = [&[0x87], &older[1..], &newer[1..]].concat();
     let entry = (DocumentId::from(FARMER), Kind::Farmer as u8, "c/KOLAR", change.hash());
     let transactions = encode(&[(UserId::from(USER), GrantId::from(GRANT), 1_u8, [entry])]);
     let signed = [b"farmtally bundle 1\0", [0x82].as_slice(), &header, &transactions].concat();

@@ -111,8 +111,7 @@ impl FieldClient {
 
     fn pack(&self) -> Result<Vec<u8>, Error> {
         let installation = self.installation()?;
-        let hybrid = self.counters().hybrid;
-        seal(&self.store, &self.environment, &installation, hybrid)?;
+        seal(&self.store, &self.environment, &installation)?;
         let bundles = self.store.read(|db| outbox::unanswered(db, 0, i32::MAX as usize))?;
         if bundles.is_empty() {
             return Err(Error::not_allowed("the server has answered about everything: there is nothing to hand over"));

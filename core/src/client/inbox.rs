@@ -170,7 +170,7 @@ impl FieldClient {
                 items.push(InboxItem { records: vec![about], basis: seen(db, it.document)?, kind });
             }
             for it in outbox::all_returned(db)? {
-                if it.author.is_some() && it.author != user && !it.scope.as_ref().is_some_and(may_see) {
+                if Some(it.author) != user && !may_see(&it.scope) {
                     continue;
                 }
                 let (number, reason, draft, returned_at) = (it.number, it.reason, it.draft, it.returned_at);

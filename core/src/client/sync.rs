@@ -238,8 +238,7 @@ impl FieldClient {
 
     fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         let installation = self.installation()?;
-        let hybrid = self.counters().hybrid;
-        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), hybrid);
+        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation));
         if self.has_expired_challenge(&installation) {
             exchange.ask_first();
         }

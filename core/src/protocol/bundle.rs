@@ -11,11 +11,9 @@ use sha2::{Digest, Sha256};
 use crate::codec::{decode, encode};
 use crate::records::Change;
 use crate::scope::Scope;
-use crate::units::{
-    BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, Timestamp, UserId,
-};
+use crate::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, OrganisationId, Timestamp, UserId};
 
-/// The newest form of bundles that this version writes; it reads all from 1 on.
+/// The form of bundles that this version writes and reads.
 pub const BUNDLE_VERSION: u16 = 1;
 /// The newest set of record kinds and keys that this version knows.
 pub const SCHEMA_VERSION: u16 = 1;
@@ -81,17 +79,8 @@ pub struct Header {
     /// The wall clock at sealing.
     #[n(5)]
     pub sealed_at: Timestamp,
-    /// Minutes that local time was ahead of UTC.
-    #[n(6)]
-    pub zone_minutes: i16,
-    /// The newest hybrid time on the device.
-    #[n(7)]
-    pub hybrid: HybridTime,
-    /// Milliseconds since the process's clock began: shows jumps of the wall clock.
-    #[n(8)]
-    pub monotonic_ms: u64,
     /// The newest record kinds and keys that the device knew.
-    #[n(9)]
+    #[n(6)]
     pub schema: u16,
 }
 
@@ -248,7 +237,7 @@ impl Bundle {
             return Err(Refusal::TooLarge);
         }
         let bundle: Self = decode(bytes).map_err(|_form| Refusal::Unreadable)?;
-        if !(1..=BUNDLE_VERSION).contains(&bundle.header.version) {
+        if bundle.header.version != BUNDLE_VERSION {
             return Err(Refusal::UnknownVersion);
         }
         if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {

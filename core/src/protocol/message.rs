@@ -644,41 +644,6 @@ mod tests {
         assert_eq!(counts, [2, 1, 2, 1, 1]);
     }
 
-    /// What a peer knows that was built before parcels.
-    #[derive(Debug, PartialEq, Eq, Encode, Decode)]
-    #[cbor(map)]
-    struct OldRequest {
-        #[n(0)]
-        protocol: u16,
-        #[n(1)]
-        schema: u16,
-        #[n(2)]
-        cursors: Vec<CursorName>,
-        #[n(3)]
-        bundles: Vec<minicbor::bytes::ByteVec>,
-        #[n(4)]
-        budget_bytes: u32,
-        #[n(5)]
-        own_bytes: bool,
-    }
-
-    #[test]
-    fn a_peer_that_knows_no_parcels_is_understood_and_understands() {
-        let old = OldRequest {
-            protocol: 1,
-            schema: 1,
-            cursors: Vec::new(),
-            bundles: vec![vec![1].into()],
-            budget_bytes: 1_000,
-            own_bytes: true,
-        };
-        let mut new: SyncRequest = decode(&encode(&old)).expect("it reads");
-        assert!(new.parcels.is_empty());
-        assert_eq!(encode(&new), encode(&old), "not a byte more without parcels");
-        new.parcels = vec![vec![2].into()];
-        assert_eq!(decode::<OldRequest>(&encode(&new)).expect("it reads"), old);
-    }
-
     #[test]
     fn an_enrolment_that_was_changed_on_its_way_is_nobodys() {
         let (device, server) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));

@@ -32,12 +32,7 @@ pub type Migration = &'static str;
 
 /// The tables that phone and server share, as the first migration of both.
 pub const RECORDS: Migration = include_str!("migrations/0001_create_records.sql");
-pub(crate) const PHONE: &[Migration] = &[
-    RECORDS,
-    include_str!("migrations/0002_create_phone.sql"),
-    include_str!("migrations/0003_create_carried.sql"),
-    include_str!("migrations/0004_add_author_to_returned.sql"),
-];
+pub(crate) const PHONE: &[Migration] = &[RECORDS, include_str!("migrations/0002_create_phone.sql")];
 
 /// Why the store did not do as told. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -304,21 +299,6 @@ mod tests {
         let error = Store::open(&path, &[RECORDS]).expect_err("one migration too few");
         assert!(matches!(error, Error::TooNew { found, known: 1 } if found == PHONE.len()), "{error}");
         Store::open(&path, PHONE).expect("the file is as it was");
-    }
-
-    #[test]
-    fn an_older_file_is_brought_up_to_date_with_all_that_is_in_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("field.db");
-        for known in 2..PHONE.len() {
-            let older = Store::open(&path, PHONE.get(..known).expect("known")).expect("it opens");
-            older.write(|tx| Ok::<_, Error>(tx.execute("UPDATE counters SET receipts = 7", [])?)).expect("written");
-        }
-        let store = Store::open(&path, PHONE).expect("it opens");
-        let counters = store.read(installation::Counters::load).expect("it reads");
-        assert_eq!(counters.receipts, 7);
-        assert_eq!(store.read(carried::load).expect("it reads"), carried::Carried::default());
-        assert_eq!(store.read(installation::exported_at).expect("it reads"), None);
     }
 
     #[test]

@@ -225,28 +225,12 @@ pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Changes that wait for a verdict.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Amount {
-    pub(crate) changes: u64,
-    /// Bytes of the changes, before packing.
-    pub(crate) bytes: u64,
-}
-
-impl std::ops::Sub for Amount {
-    type Output = Self;
-    fn sub(self, less: Self) -> Self {
-        Self { changes: self.changes.saturating_sub(less.changes), bytes: self.bytes.saturating_sub(less.bytes) }
-    }
-}
-
-/// What waits for a verdict and lies in no bundle up to `after`.
-pub(crate) fn waiting(db: &Connection, after: u64) -> Result<Amount, Error> {
+/// How many changes wait for a verdict and lie in no bundle up to `after`.
+pub(crate) fn waiting(db: &Connection, after: u64) -> Result<u64, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT count(*), coalesce(sum(length(change)), 0) FROM outbox
-         WHERE held_code IS NULL AND (bundle_seq IS NULL OR bundle_seq > ?1)",
+        "SELECT count(*) FROM outbox WHERE held_code IS NULL AND (bundle_seq IS NULL OR bundle_seq > ?1)",
     )?;
-    Ok(statement.query_row([after], |row| Ok(Amount { changes: row.get(0)?, bytes: row.get(1)? }))?)
+    Ok(statement.query_row([after], |row| row.get(0))?)
 }
 
 /// Notes that bundles are about to leave; from here on the server may have them.
@@ -681,10 +665,8 @@ pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GivenBack {
     pub(crate) number: i64,
-    /// Whose work it was; `None` for what came back before that was noted.
-    pub(crate) author: Option<UserId>,
-    /// Where it belonged; `None` likewise.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) author: UserId,
+    pub(crate) scope: Scope,
     pub(crate) document: DocumentId,
     pub(crate) draft: Option<DeliveryId>,
     pub(crate) reason: String,

@@ -27,7 +27,7 @@ use crate::store::Store;
 use crate::store::carried::{self, Waiting};
 use crate::store::inbox::{self, FrameError};
 use crate::store::installation::{self, Installation};
-use crate::store::outbox::{self, Amount, Unanswered};
+use crate::store::outbox::{self, Unanswered};
 use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
@@ -49,10 +49,6 @@ pub struct Progress {
     pub sent: u64,
     /// Own changes that this run has to hand over, those that were answered included.
     pub to_send: u64,
-    /// Bytes of the changes in `sent`, before packing.
-    pub sent_bytes: u64,
-    /// Bytes of the changes in `to_send`, before packing.
-    pub to_send_bytes: u64,
     /// Entries of the logs that were read in this run: those of others, and places of own changes.
     pub read: u64,
     /// Entries of the logs that are there to be read, as far as the server has said, those that were read included.
@@ -111,8 +107,6 @@ impl std::ops::Add for Progress {
             received: self.received + other.received,
             sent: self.sent + other.sent,
             to_send: self.to_send + other.to_send,
-            sent_bytes: self.sent_bytes + other.sent_bytes,
-            to_send_bytes: self.to_send_bytes + other.to_send_bytes,
             read: self.read + other.read,
             to_read: self.to_read + other.to_read,
             requests: self.requests + other.requests,
@@ -141,15 +135,14 @@ pub(crate) struct Exchange<'a> {
     environment: &'a Environment,
     installation: Arc<Installation>,
     challenge: message::Challenge,
-    hybrid: HybridTime,
     /// The newest bundle that was sent in this run.
     sent_up_to: u64,
     in_flight: Vec<u64>,
     /// The newest parcel that was sent in this run.
     carried_up_to: i64,
     carrying: Vec<i64>,
-    /// What of the outbox is under way.
-    under_way: Amount,
+    /// How many changes of the outbox are under way.
+    under_way: u64,
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
@@ -165,23 +158,17 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(
-        store: &'a Store,
-        environment: &'a Environment,
-        installation: Arc<Installation>,
-        hybrid: HybridTime,
-    ) -> Self {
+    pub(crate) fn new(store: &'a Store, environment: &'a Environment, installation: Arc<Installation>) -> Self {
         Self {
             challenge: installation.challenge,
             store,
             environment,
             installation,
-            hybrid,
             sent_up_to: 0,
             in_flight: Vec::new(),
             carried_up_to: 0,
             carrying: Vec::new(),
-            under_way: Amount::default(),
+            under_way: 0,
             asked: Vec::new(),
             own_bytes: false,
             is_done: false,
@@ -217,7 +204,7 @@ impl<'a> Exchange<'a> {
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
         }
-        seal(self.store, self.environment, &self.installation, self.hybrid)?;
+        seal(self.store, self.environment, &self.installation)?;
         let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
         let (bundles_at_most, parcels_at_most) = match self.freshness {
             Freshness::Expired => (0, 0),
@@ -261,9 +248,8 @@ impl<'a> Exchange<'a> {
         self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
         self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
-        self.under_way = waiting - self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
-        self.progress.to_send = self.progress.sent + waiting.changes;
-        self.progress.to_send_bytes = self.progress.sent_bytes + waiting.bytes;
+        self.under_way = waiting.saturating_sub(self.store.read(|db| outbox::waiting(db, self.sent_up_to))?);
+        self.progress.to_send = self.progress.sent + waiting;
         Ok(Some(self.signed(body)))
     }
 
@@ -478,9 +464,7 @@ impl<'a> Exchange<'a> {
         let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
         self.carrying.clear();
-        let answered = std::mem::take(&mut self.under_way);
-        self.progress.sent += answered.changes;
-        self.progress.sent_bytes += answered.bytes;
+        self.progress.sent += std::mem::take(&mut self.under_way);
         self.progress.to_read = self.progress.read + self.behind(&statement.heads)?;
         let had_own_bytes = self.own_bytes;
         let evidence = answer.evidence(&self.asked);

@@ -7,15 +7,10 @@ use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, Header, SCHEMA_VERSION};
 use crate::store::Store;
 use crate::store::installation::Installation;
 use crate::store::outbox;
-use crate::units::{BundleHash, HybridTime};
+use crate::units::BundleHash;
 
 /// Seals all that is not sealed yet, one transaction a bundle, so that several callers at once do each bundle once.
-pub(crate) fn seal(
-    store: &Store,
-    environment: &Environment,
-    installation: &Installation,
-    hybrid: HybridTime,
-) -> Result<(), Error> {
+pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Installation) -> Result<(), Error> {
     loop {
         let sealed = store.write(|db| {
             let (numbers, transactions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
@@ -23,17 +18,13 @@ pub(crate) fn seal(
                 return Ok::<_, Error>(false);
             }
             let (sequence, previous) = outbox::head(db, installation.device)?;
-            let clock = &environment.clock;
             let header = Header {
                 version: BUNDLE_VERSION,
                 organisation: installation.organisation,
                 device: installation.device,
                 sequence: sequence + 1,
                 previous: previous.unwrap_or(BundleHash([0; 32])),
-                sealed_at: clock.now(),
-                zone_minutes: clock.zone_minutes(),
-                hybrid,
-                monotonic_ms: clock.monotonic_ms(),
+                sealed_at: environment.clock.now(),
                 schema: SCHEMA_VERSION,
             };
             let bundle = Bundle::seal(header, transactions, &installation.key);

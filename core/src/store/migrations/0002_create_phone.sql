@@ -16,7 +16,9 @@ CREATE TABLE installation (
     certificate      BLOB NOT NULL,            -- CBOR of protocol::message::Certificate
     server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
     server_epoch     INTEGER NOT NULL DEFAULT 0, -- how many recoveries it had begun then
-    safe_copy        INTEGER NOT NULL DEFAULT 0 -- when the copy was made, by the server's clock, up to which the server's copies are safe
+    safe_copy        INTEGER NOT NULL DEFAULT 0, -- when the copy was made, by the server's clock, up to which the server's copies are safe
+    exported_at_ms   INTEGER                   -- this device's clock when all that was unanswered was last packed for a carrier; says nothing
+                                               -- about its arrival
 ) STRICT;
 
 CREATE TABLE counters (
@@ -114,12 +116,23 @@ CREATE INDEX inbox_held_by_document ON inbox_held (document_id);
 -- Work that the office sent back to its author, until the author has seen it.
 CREATE TABLE returned (
     returned       INTEGER PRIMARY KEY,
+    author_id      BLOB NOT NULL,
     document_id    BLOB NOT NULL,
     kind           INTEGER NOT NULL,
+    scope          TEXT NOT NULL,
     change         BLOB NOT NULL,              -- stripped, as it was sent
     draft_id       BLOB,                       -- the draft that was made of it
     reason         TEXT NOT NULL,
     returned_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Parcels of other phones that this one carries to the server.
+CREATE TABLE carried (
+    carried       INTEGER PRIMARY KEY,
+    parcel_id     BLOB NOT NULL UNIQUE,        -- SHA-256 of the bytes
+    bytes         BLOB,                        -- null: the server refused it; the note is left until the next such one
+    carried_at_ms INTEGER NOT NULL,
+    refused       TEXT                         -- why
 ) STRICT;
 
 -- The key of an enrolment under way: a repeated request must show the same one.

@@ -5,14 +5,12 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::{FromValue, ToValue, Value};
-use crate::records::{ChangeHash, Kind};
+use crate::records::Kind;
 use crate::scope::Scope;
-use crate::sync::bundle::BundleHash;
-use crate::sync::log::{ChainHash, EntryHash};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, ContactId, DeliveryId, DeviceCode, DeviceId,
-    DocumentId, FarmerId, Grams, GrantId, LoadId, LorryPlate, OrganisationId, Percent, ReviewId, SeasonCode, Timestamp,
-    UserId,
+    BagType, BagWeight, BundleHash, BusinessDate, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId,
+    DeliveryId, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, Grams, GrantId, LoadId, LorryPlate,
+    OrganisationId, Percent, ReviewId, SeasonCode, Timestamp, UserId,
 };
 
 /// Implements both conversions: the value of a unit, and the unit of a value.
