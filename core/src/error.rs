@@ -196,7 +196,7 @@ impl Error {
             Self::Store(store::Error::KeyUnavailable { .. }) => ErrorCode::KeyUnavailable,
             Self::Store(store::Error::WrongKey { .. }) => ErrorCode::WrongKey,
             Self::Store(store::Error::NoEncryption) => ErrorCode::NotAllowed,
-            Self::Store(store::Error::Sqlite(_)) | Self::Internal { .. } => ErrorCode::Internal,
+            Self::Store(store::Error::Sql(_)) | Self::Internal { .. } => ErrorCode::Internal,
         }
     }
 

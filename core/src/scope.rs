@@ -1,11 +1,12 @@
 //! The unit of permission, log, first sync and purge.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
-use crate::units::{CentreCode, DeviceId, SeasonCode, UnitError};
+use crate::units::{CentreCode, DeviceId, FromValue, SeasonCode, ToValue, UnitError, Value, as_printed};
 
 /// Where a record or decision belongs; each scope has a log of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +54,37 @@ impl FromStr for Scope {
         };
         // One spelling only: two texts for one scope would be two logs.
         if scope.to_string() == text { Ok(scope) } else { Err(UnitError::new("not a scope's own spelling")) }
+    }
+}
+
+impl ToValue for Scope {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(Cow::Owned(self.to_string()))
+    }
+}
+
+impl FromValue for Scope {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        as_printed(&value)
+    }
+}
+
+/// The forms of scopes in which records live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeForm {
+    /// [`Scope::Centre`].
+    Centre,
+    /// [`Scope::Season`].
+    Season,
+}
+
+impl ScopeForm {
+    /// Whether a scope is of this form.
+    pub fn is_of(self, scope: &Scope) -> bool {
+        match self {
+            Self::Centre => matches!(scope, Scope::Centre(_)),
+            Self::Season => matches!(scope, Scope::Season(..)),
+        }
     }
 }
 

@@ -106,18 +106,19 @@ impl Outcome {
 
 /// A record as people name it: by receipt number, load number or farmer code.
 fn named(phone: &Phone, record: RecordRef) -> anyhow::Result<String> {
-    Ok(match record {
-        RecordRef::Delivery(id) => {
-            format!("delivery {}", phone.client.delivery(id)?.receipt_number.unwrap_or_default())
+    let id = record.document;
+    Ok(match record.kind.map(|kind| kind.name()) {
+        Some("delivery") => {
+            format!("delivery {}", phone.client.delivery(id.into())?.receipt_number.unwrap_or_default())
         }
-        RecordRef::Load(id) => {
-            let load = phone.client.load(id)?.load;
+        Some("load") => {
+            let load = phone.client.load(id.into())?.load;
             format!("load {} on {}", load.header.number(), load.lorry)
         }
-        RecordRef::Farmer(id) => {
-            let farmer = phone.client.farmer(id)?;
+        Some("farmer") => {
+            let farmer = phone.client.farmer(id.into())?;
             format!("farmer {} {}", farmer.code, farmer.details.name)
         }
-        RecordRef::Elsewhere(id) => id.to_string(),
+        _ => id.to_string(),
     })
 }

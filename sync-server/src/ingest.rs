@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Ruling};
+use farmtally_core::permission::Denied;
 use farmtally_core::protocol::bundle::{Bundle, Envelope, Header, OpenedEntry, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{self, Change, Kind, Record, Stamp, merge};
+use farmtally_core::records::{self, Change, Contact, Delivery, Kind, Load, Record, Stamp, merge};
 use farmtally_core::rules::{ReviewCode, look_alike};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
@@ -281,6 +282,7 @@ impl<'a> Ingest<'a> {
         let change = entry.change.as_ref().map_err(|reason| Hold::new("malformed", reason))?;
         let kind = Kind::from_number(envelope.kind).ok_or(Stop::Defer(Vec::new()))?;
         self.permit(source, kind, entry, change)?;
+        self.permit_subject(kind, envelope, change)?;
         self.append(source, number, kind, envelope, change)
     }
 
@@ -404,7 +406,7 @@ impl<'a> Ingest<'a> {
             error @ records::Error::Shape { .. } => Hold::new("shape", error.to_string()).into(),
             error => Hold::new("malformed", error.to_string()).into(),
         })?;
-        if let Some(own) = merged.record.as_ref().and_then(scope_of)
+        if let Some(own) = merged.record.as_ref().and_then(Record::own_scope)
             && own != *scope
         {
             return Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}")).into());
@@ -416,6 +418,24 @@ impl<'a> Ingest<'a> {
         self.db.remove_held(document, change.hash())?;
         self.touched.insert((kind, document), (scope.clone(), merged.record));
         Ok(Verdict::Logged { scope: scope.clone(), sequence: cursor.sequence })
+    }
+
+    /// Whether the author's role allows this change of a record that is here: of their own within a window of time, or of others'.
+    fn permit_subject(&mut self, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+        let Some((grant, _)) = self.grant(envelope.grant)?.clone() else { return Ok(()) };
+        let Some(stored) = self.db.document(envelope.document)?.filter(|stored| stored.kind == kind) else {
+            return Ok(());
+        };
+        let record = records::read(kind, envelope.document, &stored.saved).map_err(storage)?.record;
+        // A value that cannot be read is found where it is merged.
+        let stamps = kind.shape().stamps(change).unwrap_or_default();
+        let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
+        let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
+        for capability in kind.shape().capabilities(change) {
+            let allowed = grant.role.check(capability, created.subject_of(&newest));
+            allowed.map_err(|denied| Hold::not_allowed(denied.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
@@ -552,37 +572,31 @@ impl<'a> Ingest<'a> {
     }
 
     fn raise_reviews(&mut self) -> Result<(), Error> {
-        // By load, so that each is read once however many deliveries lie on it.
+        // By load, so that each is read once however many deliveries are on it.
         let mut loaded = BTreeMap::<(Scope, LoadId), BTreeSet<DocumentId>>::new();
         for (scope, record) in std::mem::take(&mut self.touched).into_values() {
-            match record {
-                Some(Record::Delivery(delivery)) => {
-                    if let Some(load) = delivery.load_id
-                        && !delivery.is_voided()
-                    {
-                        loaded.entry((scope, load)).or_default().insert(delivery.delivery_id.into());
+            let Some(record) = record else { continue };
+            if let Some(delivery) = record.downcast_ref::<Delivery>()
+                && let Some(load) = delivery.load_id
+                && !delivery.is_voided()
+            {
+                loaded.entry((scope, load)).or_default().insert(delivery.delivery_id.into());
+            } else if let Some(load) = record.downcast_ref::<Load>() {
+                let on = self.db.deliveries_on(load.load_id)?;
+                let on = on.iter().filter(|row| !row.is_voided).map(|row| DocumentId::from(row.delivery_id));
+                loaded.entry((scope.clone(), load.load_id)).or_default().extend(on);
+                let rivals = self.db.loads_of_lorry(&scope, load.header.date, &load.lorry)?;
+                if rivals.len() > 1 {
+                    let loads = rivals.iter().map(|row| row.load_id.into()).collect();
+                    self.raise(&scope, ReviewCode::LoadContention, loads)?;
+                }
+            } else if let Some(contact) = record.downcast_ref::<Contact>() {
+                for (farmer, details) in self.db.look_alike_candidates(&scope, &contact.details)? {
+                    if farmer != contact.farmer_id && look_alike(&details, &contact.details) {
+                        let farmers = vec![farmer.into(), contact.farmer_id.into()];
+                        self.raise(&scope, ReviewCode::FarmerLookAlike, farmers)?;
                     }
                 }
-                Some(Record::Load(load)) => {
-                    let on = self.db.deliveries_on(load.load_id)?;
-                    let on = on.iter().filter(|row| !row.is_voided).map(|row| DocumentId::from(row.delivery_id));
-                    loaded.entry((scope.clone(), load.load_id)).or_default().extend(on);
-                    let rivals = self.db.loads_of_lorry(&scope, load.header.date, &load.lorry)?;
-                    if rivals.len() > 1 {
-                        let loads = rivals.iter().map(|row| row.load_id.into()).collect();
-                        self.raise(&scope, ReviewCode::LoadContention, loads)?;
-                    }
-                }
-                Some(Record::Contact(contact)) => {
-                    let candidates = self.db.look_alike_candidates(&scope, &contact.details)?;
-                    for (farmer, details) in candidates {
-                        if farmer != contact.farmer_id && look_alike(&details, &contact.details) {
-                            let farmers = vec![farmer.into(), contact.farmer_id.into()];
-                            self.raise(&scope, ReviewCode::FarmerLookAlike, farmers)?;
-                        }
-                    }
-                }
-                Some(Record::Farmer(_)) | None => {}
             }
         }
         for ((scope, load), deliveries) in loaded {
@@ -598,7 +612,7 @@ impl<'a> Ingest<'a> {
         }
         let Some(stored) = self.db.document(load.into())? else { return Ok(()) };
         let merged = records::read(stored.kind, load.into(), &stored.saved).map_err(storage)?;
-        let Some(Record::Load(load)) = merged.record else { return Ok(()) };
+        let Some(load) = merged.record.and_then(Record::downcast::<Load>) else { return Ok(()) };
         for delivery in deliveries {
             if !load.names((*delivery).into()) {
                 self.raise(scope, ReviewCode::LateDelivery, vec![*delivery, load.load_id.into()])?;
@@ -646,14 +660,12 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
     if grant.user != envelope.author || !is_own {
         return Err(Hold::new("not_allowed", "the grant was given to somebody else"));
     }
-    if !kind.shape().needs(change).all(|capability| grant.role.may(capability)) {
-        return Err(Hold::new("not_allowed", format!("a {} may not write this", grant.role.name())));
+    for capability in kind.shape().capabilities(change) {
+        if !grant.role.may(capability) {
+            return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()));
+        }
     }
-    let fits = matches!(
-        (kind, &envelope.scope),
-        (Kind::Delivery | Kind::Load, Scope::Season(..)) | (Kind::Farmer | Kind::Contact, Scope::Centre(_))
-    );
-    if !fits {
+    if !kind.home().is_of(&envelope.scope) {
         return Err(Hold::new("out_of_scope", format!("a {kind:?} does not belong to {}", envelope.scope)));
     }
     match envelope.scope.centre() {
@@ -664,7 +676,7 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
 
 /// Whether all values name the author and device that the bundle's signature vouches for.
 fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
-    let stamps = records::stamps(kind, change).map_err(|error| Hold::new("malformed", error.to_string()))?;
+    let stamps = kind.shape().stamps(change).map_err(|error| Hold::new("malformed", error.to_string()))?;
     let is_own = |stamp: &Stamp| {
         stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
     };
@@ -672,15 +684,5 @@ fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Cha
         Ok(())
     } else {
         Err(Hold::not_allowed("a value names another author or device than the entry"))
-    }
-}
-
-/// The scope that a record's own content belongs to; a contact says none.
-fn scope_of(record: &Record) -> Option<Scope> {
-    match record {
-        Record::Delivery(it) => Some(Scope::Season(it.centre.clone(), it.season.clone())),
-        Record::Load(it) => Some(Scope::Season(it.header.centre.clone(), it.header.season.clone())),
-        Record::Farmer(it) => Some(Scope::Centre(it.centre.clone())),
-        Record::Contact(_) => None,
     }
 }

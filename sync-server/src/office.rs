@@ -6,7 +6,7 @@ use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::rows::Found;
+use farmtally_core::store::rows::Named;
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -230,7 +230,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Found>, Error> {
+    pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Named>, Error> {
         self.read(organisation, |db| db.find(text.trim(), MOST_FOUND))
     }
 

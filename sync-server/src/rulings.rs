@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use farmtally_core::decisions::{Decision, Erasure};
 use farmtally_core::protocol::bundle::Bundle;
-use farmtally_core::records::Kind;
+use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
@@ -140,6 +140,11 @@ impl Server {
     }
 }
 
+/// Whether a kind of this number is about a person.
+fn is_personal(kind: u8) -> bool {
+    Kind::from_number(kind).is_some_and(|kind| kind.privacy() == Privacy::Personal)
+}
+
 /// Where contact details of this id belong that are only held, or wait.
 fn scope_of_waiting_contact(db: &mut dyn Transaction, document: DocumentId) -> Result<Option<Scope>, Error> {
     let held = db.held(Some(document))?.into_iter().map(|it| (it.bundle, it.entry));
@@ -147,7 +152,7 @@ fn scope_of_waiting_contact(db: &mut dyn Transaction, document: DocumentId) -> R
     for (bundle, entry) in held.chain(deferred).collect::<Vec<_>>() {
         let Some(bytes) = db.bundle(bundle)? else { continue };
         let parsed = Bundle::parse(&bytes).map_err(|refusal| Error::Setup { reason: refusal.to_string() })?;
-        let opened = parsed.open().nth(entry as usize).filter(|it| it.envelope.kind == Kind::Contact as u8);
+        let opened = parsed.open().nth(entry as usize).filter(|it| is_personal(it.envelope.kind));
         if let Some(opened) = opened {
             return Ok(Some(opened.envelope.scope));
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
+use farmtally_core::records::Kind;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
@@ -225,26 +226,32 @@ pub fn fingerprint(path: &Path) -> String {
 
 /// All documents and rows of an open database as text.
 pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
-    let mut text = String::new();
+    let mut tables =
+        vec![("documents".to_owned(), "document_id, kind, scope, heads".to_owned(), "document_id".to_owned())];
+    for kind in Kind::all() {
+        let info = kind.table();
+        let columns =
+            [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|(name, _)| name));
+        tables.push((info.name.to_owned(), columns.collect::<Vec<_>>().join(", "), info.key.to_owned()));
+    }
     for (table, columns, order) in [
-        ("documents", "hex(document_id), kind, scope, hex(heads)", "document_id"),
-        (
-            "deliveries",
-            "hex(delivery_id), scope, hex(farmer_id), hex(load_id), business_day, recorded_at_ms, hex(user_id), device_code,
-             receipt_seq, rule_set, is_voided, amendments, conflicts, bag_count, gross_g",
-            "delivery_id",
-        ),
-        ("loads", "hex(load_id), scope, number, lorry, business_day, opened_at_ms, state, loaders, conflicts", "load_id"),
-        ("farmers", "hex(farmer_id), scope, code, registered_at_ms, conflicts", "farmer_id"),
-        ("contacts", "hex(contact_id), scope, hex(farmer_id), name, village, phone, conflicts", "contact_id"),
-        ("reviews", "hex(review_id), code, raised_at_ms", "review_id"),
-        ("review_documents", "hex(document_id), hex(review_id)", "document_id, review_id"),
+        ("words", "document_id, scope, token", "document_id, token"),
+        ("reviews", "review_id, code, raised_at_ms", "review_id"),
+        ("review_documents", "document_id, review_id", "document_id, review_id"),
     ] {
-        let sql = format!("SELECT concat_ws('|', {columns}) FROM {table} ORDER BY {order}");
+        tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
+    }
+    let mut text = String::new();
+    for (table, columns, order) in tables {
+        let columns: Vec<String> = columns
+            .split(", ")
+            .map(|it| format!("coalesce(iif(typeof({it}) = 'blob', hex({it}), {it}), '')"))
+            .collect();
+        let sql = format!("SELECT concat_ws('|', {}) FROM {table} ORDER BY {order}", columns.join(", "));
         let mut statement = db.prepare(&sql).expect("a table");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         for row in rows {
-            text.push_str(table);
+            text.push_str(&table);
             text.push('|');
             text.push_str(&row.expect("a row"));
             text.push('\n');

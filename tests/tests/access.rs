@@ -4,6 +4,7 @@ use farmtally_core::ErrorCode;
 use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
+use farmtally_core::records::{Delivery, Farmer, Kind};
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
@@ -315,7 +316,11 @@ fn a_second_user_sees_what_was_granted_to_them_and_no_more() {
     };
     assert_eq!(seen(), (1, 1, 2), "a conflict of loads, and a farmer registered twice");
     let about: Vec<_> = asha.inbox().into_iter().flat_map(|item| item.records).collect();
-    assert!(about.contains(&RecordRef::Delivery(delivery)) && about.contains(&RecordRef::Farmer(farmer)), "{about:?}");
+    let is_about = |kind, document| about.contains(&RecordRef { document, kind: Some(kind) });
+    assert!(
+        is_about(Kind::of::<Delivery>(), delivery.into()) && is_about(Kind::of::<Farmer>(), farmer.into()),
+        "{about:?}"
+    );
 
     let bela = asha.client.users().into_iter().find(|user| user.name == "Bela").expect("a user").user;
     asha.client.switch_user(bela).expect("handed over");

@@ -250,7 +250,8 @@ fn live(roles: &[&str], seed: u64, actions: &[(usize, Action)]) {
     let copy = market.server_folder().join("copy.db");
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     db.execute("VACUUM INTO ?1", [copy.to_str().expect("a path")]).expect("copied");
-    store::records::rebuild(&rusqlite::Connection::open(&copy).expect("it opens")).expect("rebuilt");
+    let db = rusqlite::Connection::open(&copy).expect("it opens");
+    store::records::rebuild(&mut store::sql::sqlite::SqliteWriter::new(&db)).expect("rebuilt");
     assert_eq!(fingerprint(&copy), server, "the server after a rebuild");
 }
 

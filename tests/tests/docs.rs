@@ -27,11 +27,17 @@ fn every_error_code_stands_in_the_list_and_no_other() {
     assert_eq!(listed, known);
 }
 
+/// A kind's name as a heading.
+fn heading(kind: Kind) -> String {
+    let (first, rest) = kind.name().split_at(1);
+    first.to_uppercase() + rest
+}
+
 #[test]
 fn every_key_of_every_record_kind_is_described_with_its_class() {
     let text = document("records.md");
-    for kind in Kind::ALL {
-        let heading = format!("{kind:?}");
+    for kind in Kind::all() {
+        let heading = heading(kind);
         let section = text.split("\n## ").find(|part| part.starts_with(&heading));
         let section = section.unwrap_or_else(|| panic!("docs/records.md has no section {heading}"));
         for rule in kind.shape().0 {

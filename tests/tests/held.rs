@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use farmtally_core::client::{Choice, InboxKind, Lifecycle, Topic};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
-use farmtally_core::records::Record;
+use farmtally_core::records::Delivery;
 use farmtally_core::rules::Check;
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
 use farmtally_core::{Error, ErrorCode};
@@ -28,10 +28,7 @@ fn grant(market: &Market, person: &Person, role: Role) {
 fn held(person: &Person) -> Vec<(String, Option<i64>)> {
     let items = person.inbox().into_iter().filter_map(|item| match item.kind {
         InboxKind::Held { code, record, .. } => {
-            let gross = record.map(|record| match *record {
-                Record::Delivery(delivery) => delivery.gross().0,
-                other => panic!("{other:?}"),
-            });
+            let gross = record.map(|record| record.downcast::<Delivery>().expect("a delivery").gross().0);
             Some((code, gross))
         }
         _ => None,

@@ -64,9 +64,9 @@ impl Cddl {
 /// Kind, key and form of each value in the tables of docs/records.md.
 fn values(records: &str) -> Vec<(String, String, String)> {
     let mut values = Vec::new();
-    for kind in Kind::ALL {
-        let heading = format!("{kind:?}\n");
-        let section = records.split("\n## ").find(|section| section.starts_with(&heading)).expect("a section");
+    for kind in Kind::all() {
+        let is_of_kind = |section: &&str| section.lines().next().is_some_and(|it| it.to_lowercase() == kind.name());
+        let section = records.split("\n## ").find(is_of_kind).expect("a section");
         for row in section.lines().filter(|line| line.starts_with("| `")) {
             let code: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
             let (key, value) = (code[0], code[code.len() - 1]);
@@ -185,7 +185,7 @@ fn every_value_of_every_record_is_as_the_page_says() {
     let mut seen = BTreeSet::new();
     for (kind, saved) in documents {
         let document = Automerge::load(&saved).expect("a document");
-        let kind = format!("{:?}", Kind::from_number(kind).expect("a kind")).to_lowercase();
+        let kind = Kind::from_number(kind).expect("a kind").name().to_owned();
         for key in document.keys(ROOT) {
             // An added key begins with its family's letter; all others are the key itself.
             let family = known.iter().find(|(of, name)| {

@@ -12,11 +12,12 @@ use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
+use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle::{self, Bundle, Entry};
 use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
-use farmtally_core::records::{Change, Kind};
+use farmtally_core::records::{Change, Contact, Delivery, Kind, Load};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{BundleHash, DeliveryId, DeviceId, GrantId, OrganisationId};
@@ -145,7 +146,7 @@ fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
 fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
     let story = Intercepted::new(5);
     let mut bundle = Bundle::parse(&story.bytes).expect("a bundle");
-    let is_contact = |entry: &&Entry| entry.kind == Kind::Contact as u8;
+    let is_contact = |entry: &&Entry| entry.kind == Kind::of::<Contact>().number();
     let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document;
     assert!(bundle.erase(contact));
     for _ in 0..2 {
@@ -291,7 +292,7 @@ impl Hostile {
 
     fn entry(&self, change: Vec<u8>) -> Entry {
         let scope = "c/KOLAR/2019".parse().expect("a scope");
-        Entry { document: self.target.into(), kind: Kind::Delivery as u8, scope, change, erased: None }
+        Entry { document: self.target.into(), kind: Kind::of::<Delivery>().number(), scope, change, erased: None }
     }
 
     /// An edit of the target.
@@ -393,7 +394,7 @@ fn a_change_of_another_kind_than_its_document_is_held() {
     let mut story = Hostile::new(11);
     let load = story.edit(ACTOR, |it| put(it, "lorry", bytes()));
     for (what, bad, expected) in [
-        ("a load's change for a delivery", Entry { kind: Kind::Load as u8, ..load.clone() }, "shape"),
+        ("a load's change for a delivery", Entry { kind: Kind::of::<Load>().number(), ..load.clone() }, "shape"),
         ("a kind of the future", Entry { kind: 99, ..load }, "deferred"),
     ] {
         let verdict = story.fate_of(bad);
@@ -747,4 +748,41 @@ fn a_protocol_that_is_not_spoken_here_is_named_so() {
         let response = market.server.respond(&request);
         assert_eq!((response.status, problem(&response).code.as_str()), (status, code), "protocol {protocol}");
     }
+}
+
+#[test]
+fn the_server_holds_what_the_phone_of_that_role_would_have_refused() {
+    const HOUR: i64 = 3_600;
+    let mut market = Market::open(21);
+    let (asha, ravi) = (market.hires("Asha", "dispatcher"), market.hires("Ravi", "field_manager"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let own = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let others = ravi.weighs(farmer, None, &[30_000]).delivery_id;
+    ravi.syncs_wholly();
+    asha.syncs_wholly();
+    // The office makes her a clerk; her phone has not heard of it, and would not obey if it were tampered with.
+    let code = asha.client.session().expect("a session").device_code;
+    let centres = ["KOLAR".parse().expect("a code")];
+    let clerk = market.server.grant(market.organisation, code, "Asha", Role::Clerk, &centres).expect("granted");
+    asha.amends(own, 1_000).expect("amended");
+    asha.amends(others, 2_000).expect("amended by a dispatcher");
+    market.clock.pass(2 * HOUR);
+    asha.voids(own).expect("voided by a dispatcher");
+    let mut tampered = Forger::with_phone_of(&asha, &market);
+    (tampered.grant, tampered.sequence) = (clerk, 10);
+    let verdicts = tampered.hands_over(tampered.outbox());
+    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "not_allowed", "not_allowed"]);
+    let reasons: Vec<&str> = verdicts
+        .iter()
+        .filter_map(|verdict| match verdict {
+            Verdict::Held { code, reason } if code == "not_allowed" => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        reasons,
+        ["a clerk may not change what others recorded", "a clerk may change it until 1 h after recording"]
+    );
 }

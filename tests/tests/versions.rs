@@ -9,7 +9,7 @@ use farmtally_core::protocol::bundle::{Bundle, Envelope};
 use farmtally_core::protocol::message::{
     self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
-use farmtally_core::records::{Change, Kind};
+use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DocumentId, EntryHash, Grams};
@@ -406,7 +406,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     storage.read(market.organisation, read).expect("read");
     let [entry] = logged.try_into().expect("one delivery");
     let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
-    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::Delivery as u8));
+    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number()));
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
     let lorry = encode(&Decision::Lorry(Lorry { lorry, payload: Grams(9_000_000) }));

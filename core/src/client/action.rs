@@ -10,6 +10,7 @@ use crate::records::{self, Actor, Change, Kind, Merged, Put, Stamp};
 use crate::scope::Scope;
 use crate::store::installation::Counters;
 use crate::store::outbox::{self, Outgoing};
+use crate::store::seam;
 use crate::store::{inbox, records as stored};
 use crate::units::{DocumentId, HybridClock, Timestamp, UnitError};
 
@@ -60,7 +61,7 @@ impl Action<'_> {
         scope: &Scope,
         snapshot: Vec<u8>,
     ) -> Result<Merged, Error> {
-        if stored::find(self.db, document)?.is_some() {
+        if stored::find(&mut seam(self.db), document)?.is_some() {
             return Err(Error::Stale);
         }
         let change = records::create(&self.client.actor, snapshot)?;
@@ -105,7 +106,7 @@ impl Action<'_> {
     ) -> Result<(), Error> {
         let Author { installation, grant, .. } = self.author;
         let device_scope = Scope::Device(installation.device);
-        stored::save(self.db, scope, kind, document, merged)?;
+        stored::save(&mut seam(self.db), scope, kind, document, merged)?;
         outbox::add(
             self.db,
             &Outgoing {
@@ -120,7 +121,7 @@ impl Action<'_> {
                 created_at: self.now,
             },
         )?;
-        self.topics.extend(Topic::of(kind));
+        self.topics.extend(kind.topics());
         Ok(())
     }
 }

@@ -8,12 +8,15 @@ use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
 use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
 use crate::records::draft::Draft;
-use crate::records::{Act, Bag, BagSource, Conflict, Delivery, Kind, Merged, Put, Record, Stamp, encode, pack_bags};
+use crate::records::{
+    Act, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Record, Stamp, encode, pack_bags,
+};
 use crate::rules::{Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
-use crate::store::records::Stored;
+use crate::store::records::Found;
 use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
+use crate::store::seam;
 use crate::store::{decisions, drafts, records as stored};
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
@@ -169,9 +172,9 @@ impl FieldClient {
                 declared_bags: draft.declared_bags,
                 replaces: draft.replaces,
             };
-            let merged = action.create(Kind::Delivery, id.into(), &scope, encode(&snapshot))?;
+            let merged = action.create(Kind::of::<Delivery>(), id.into(), &scope, encode(&snapshot))?;
             drafts::remove(action.db, id)?;
-            self.delivery_view(action.db, id, merged)
+            self.merged_view(action.db, merged)
         })
     }
 
@@ -209,7 +212,7 @@ impl FieldClient {
                     }
                     DeliveryEdit::SetLoad(load) => {
                         if let Some(load) = load {
-                            require_record(db, Kind::Load, (*load).into(), "load_id", scope)?;
+                            require_record(db, Kind::of::<Load>(), (*load).into(), "load_id", scope)?;
                         }
                         amendments.push(Amendment::SetLoad(*load));
                     }
@@ -254,34 +257,14 @@ impl FieldClient {
         author.require_contact()?;
         let id = DeliveryId::from(basis.document);
         self.act(&author, |action| {
-            let (stored, merged) = recorded(action.db, &author, id)?;
-            require_current(basis, id, merged.version())?;
-            let Some(Record::Delivery(delivery)) = merged.record else { return Err(not_found("delivery")) };
-            self.require_changeable(&author, &delivery)?;
+            let found = recorded(action.db, &author, id)?;
+            require_current(basis, id, found.version())?;
+            let Found { stored, record: delivery } = found;
+            require_changeable(&author, &delivery, action.stamp)?;
             let puts = puts(action.db, &stored.scope, &delivery, action.stamp, reason)?;
-            let merged = action.edit(Kind::Delivery, id.into(), &stored.scope, Some(&stored), puts)?;
-            self.delivery_view(action.db, id, merged)
+            let merged = action.edit(Kind::of::<Delivery>(), id.into(), &stored.scope, Some(&stored), puts)?;
+            self.merged_view(action.db, merged)
         })
-    }
-
-    pub(super) fn require_changeable(&self, author: &Author, delivery: &Delivery) -> Result<(), Error> {
-        if delivery.is_voided() {
-            return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
-        }
-        if delivery.recorded.user != author.grant.user {
-            return author.require(Capability::AmendOthers);
-        }
-        let age_ms = self.environment.clock.now().0.saturating_sub(delivery.recorded.at.wall_ms);
-        match author.grant.role.amend_window_ms() {
-            Some(window_ms) if age_ms > window_ms => {
-                let hours = window_ms / 3_600_000;
-                Err(Error::not_allowed(format!(
-                    "a {} may change it until {hours} h after recording",
-                    author.grant.role.name()
-                )))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// One delivery, draft or recorded.
@@ -292,13 +275,28 @@ impl FieldClient {
         let author = self.author()?;
         self.store.read(|db| match find_draft(db, &author, id)? {
             Some((version, draft)) => Ok(self.draft_view(id, version, &draft)),
-            None => self.delivery_view(db, id, recorded(db, &author, id)?.1),
+            None => {
+                let found = recorded(db, &author, id)?;
+                let version = found.version();
+                self.delivery_view(db, version, found.record)
+            }
         })
     }
 
-    fn delivery_view(&self, db: &rusqlite::Connection, id: DeliveryId, merged: Merged) -> Result<DeliveryView, Error> {
+    /// The view of a delivery that was just written.
+    fn merged_view(&self, db: &rusqlite::Connection, merged: Merged) -> Result<DeliveryView, Error> {
         let version = merged.version();
-        let Some(Record::Delivery(delivery)) = merged.record else { return Err(not_found("delivery")) };
+        let delivery = merged.record.and_then(Record::downcast).ok_or_else(|| not_found("delivery"))?;
+        self.delivery_view(db, version, delivery)
+    }
+
+    fn delivery_view(
+        &self,
+        db: &rusqlite::Connection,
+        version: [u8; 8],
+        delivery: Delivery,
+    ) -> Result<DeliveryView, Error> {
+        let id = delivery.delivery_id;
         let reference = self.reference();
         let standing = delivery.standing_bags();
         Ok(DeliveryView {
@@ -322,7 +320,7 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
-            reviews: decisions::review_codes(db, id.into())?,
+            reviews: decisions::review_codes(&mut seam(db), id.into())?,
         })
     }
 
@@ -333,7 +331,7 @@ impl FieldClient {
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
         let filter = DeliveryFilter { within: Some(self.author()?.seasons()), ..filter.clone() };
         Ok(self.store.read(|db| {
-            let rows = rows::deliveries(db, &filter, limit)?.into_iter();
+            let rows = rows::deliveries(&mut seam(db), &filter, limit)?.into_iter();
             rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
                 .collect::<Result<_, _>>()
         })?)
@@ -346,7 +344,7 @@ impl FieldClient {
     pub fn day_sum(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Sum, Error> {
         self.author()?.require_centre(centre)?;
         let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::day_sum(db, &scope, date))?)
+        Ok(self.store.read(|db| rows::day_sum(&mut seam(db), &scope, date))?)
     }
 
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
@@ -388,9 +386,18 @@ impl FieldClient {
     }
 }
 
-/// The recorded document behind a delivery, if this user may see it.
-fn recorded(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<(Stored, Merged), Error> {
-    let found = stored::load(db, id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
+/// Requires that the delivery may be changed, at the moment of this stamp; the server checks the same.
+pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: Stamp) -> Result<(), Error> {
+    if delivery.is_voided() {
+        return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
+    }
+    let subject = delivery.recorded.subject_of(&stamp);
+    author.grant.role.check(Capability::AmendDelivery, subject).map_err(|denied| Error::not_allowed(denied.to_string()))
+}
+
+/// The recorded delivery, if this user may see it.
+fn recorded(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<Found<Delivery>, Error> {
+    let found = stored::get(&mut seam(db), id)?.filter(|found| is_within(&author.grant, &found.stored.scope));
     found.ok_or_else(|| not_found("delivery"))
 }
 

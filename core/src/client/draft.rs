@@ -5,9 +5,10 @@ use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
 use crate::records::draft::{Draft, DraftBag};
-use crate::records::{BagSource, Kind, Record};
+use crate::records::{BagSource, Delivery, Farmer, Kind, Load};
 use crate::scope::Scope;
 use crate::store::drafts;
+use crate::store::seam;
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
     Position, Timestamp,
@@ -163,17 +164,16 @@ impl Draft {
     /// A farmer or load that is not on this phone is a mistake of the caller.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
-            require_record(db, Kind::Farmer, farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;
+            require_record(db, Kind::of::<Farmer>(), farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;
         }
         let season = Scope::Season(self.centre.clone(), self.season.clone());
         if let Some(load) = self.load_id {
-            require_record(db, Kind::Load, load.into(), "load_id", &season)?;
+            require_record(db, Kind::of::<Load>(), load.into(), "load_id", &season)?;
         }
         let (Some(replaced), None) = (self.replaces, self.receipt_sequence) else { return Ok(()) };
-        let found = crate::store::records::load(db, replaced.into())?;
-        let here = found.filter(|(stored, _)| stored.scope.centre() == Some(&self.centre));
-        match here.and_then(|(_, merged)| merged.record) {
-            Some(Record::Delivery(delivery)) if delivery.is_voided() => Ok(()),
+        let found = crate::store::records::get::<Delivery>(&mut seam(db), replaced)?;
+        match found.filter(|found| found.stored.scope.centre() == Some(&self.centre)) {
+            Some(found) if found.record.is_voided() => Ok(()),
             _ => Err(Error::invalid("replaces", "no such voided delivery is on this phone")),
         }
     }

@@ -9,42 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::FieldClient;
-use crate::records::Kind;
+pub use crate::records::Topic;
 use crate::sync::Progress;
-
-/// What may have to be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
-    /// Who uses the phone, what they may do, what the office ordered.
-    Session,
-    /// Centres, commodities, bag types, lorries, names.
-    Reference,
-    /// Deliveries and drafts.
-    Deliveries,
-    /// Farmers.
-    Farmers,
-    /// Loads.
-    Loads,
-    /// What waits for a person.
-    Inbox,
-    /// What the server does not have yet, and how far a sync is.
-    Sync,
-}
-
-impl Topic {
-    /// All topics.
-    pub const ALL: [Self; 7] =
-        [Self::Session, Self::Reference, Self::Deliveries, Self::Farmers, Self::Loads, Self::Inbox, Self::Sync];
-
-    /// Where records of a kind are shown; what deliveries add up to is shown with their loads.
-    pub(super) fn of(kind: Kind) -> &'static [Self] {
-        match kind {
-            Kind::Delivery => &[Self::Deliveries, Self::Loads],
-            Kind::Load => &[Self::Loads],
-            Kind::Farmer | Kind::Contact => &[Self::Farmers],
-        }
-    }
-}
 
 /// Something has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

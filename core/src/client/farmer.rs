@@ -4,11 +4,13 @@ use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
 use crate::permission::Capability;
 use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
-use crate::records::{Conflict, Farmer, Kind, Record, encode};
+use crate::records::{Conflict, Contact, Farmer, Kind, encode};
 use crate::rules::{Check, check_phone, check_text, look_alike};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
+use crate::store::records::Found;
 use crate::store::rows::{self, FarmerRow};
+use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{CentreCode, ContactId, FarmerId};
 
@@ -55,16 +57,16 @@ impl FieldClient {
         let scope = Scope::Centre(input.centre.clone());
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
         self.act(&author, |action| {
-            let candidates = rows::look_alike_candidates(action.db, &scope, &details)?;
+            let candidates = rows::look_alike_candidates(&mut seam(action.db), &scope, &details)?;
             if candidates.iter().any(|(_, other)| look_alike(other, &details)) {
                 Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
             }
             action.counters.farmers += 1;
             let (stamp, sequence) = (action.stamp, action.counters.farmers);
             let identity = Snapshot { centre: input.centre.clone(), stamp, sequence };
-            action.create(Kind::Farmer, farmer_id.into(), &scope, encode(&identity))?;
+            action.create(Kind::of::<Farmer>(), farmer_id.into(), &scope, encode(&identity))?;
             let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
-            action.create(Kind::Contact, contact_id.into(), &scope, encode(&contact))?;
+            action.create(Kind::of::<Contact>(), contact_id.into(), &scope, encode(&contact))?;
             farmer_view(action.db, &author, farmer_id)
         })
     }
@@ -83,21 +85,18 @@ impl FieldClient {
         author.require(Capability::RegisterFarmer)?;
         let details = checked(details)?;
         self.act(&author, |action| {
-            let found = stored::load(action.db, basis.document)?;
-            let Some((stored, merged)) = found.filter(|(stored, _)| is_within(&author.grant, &stored.scope)) else {
-                return Err(not_found("farmer"));
-            };
-            require_current(basis, basis.document, merged.version())?;
-            let Some(Record::Contact(contact)) = merged.record.filter(|_| stored.kind == Kind::Contact) else {
-                return Err(not_found("farmer"));
-            };
+            let found = stored::get::<Contact>(&mut seam(action.db), basis.document.into())?;
+            let found = found.filter(|found| is_within(&author.grant, &found.stored.scope));
+            let found = found.ok_or_else(|| not_found("farmer"))?;
+            require_current(basis, basis.document, found.version())?;
+            let Found { stored, record: contact } = found;
             if contact.farmer_id != farmer_id {
                 return Err(Error::Stale);
             }
             if contact.details != details {
                 let nonce = || self.environment.random();
                 let puts = farmer::edit_contact(action.stamp, &contact.details, &details, nonce);
-                action.edit(Kind::Contact, basis.document, &stored.scope, Some(&stored), puts)?;
+                action.edit(stored.kind, basis.document, &stored.scope, Some(&stored), puts)?;
             }
             farmer_view(action.db, &author, farmer_id)
         })
@@ -120,19 +119,17 @@ impl FieldClient {
         let author = self.author()?;
         author.require_centre(centre)?;
         let text = check_text(text, false).map_err(|wrong| Error::invalid("text", wrong))?;
-        Ok(self.store.read(|db| rows::farmers(db, &Scope::Centre(centre.clone()), &text, limit))?)
+        Ok(self.store.read(|db| rows::farmers(&mut seam(db), &Scope::Centre(centre.clone()), &text, limit))?)
     }
 }
 
 fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) -> Result<FarmerView, Error> {
-    let identity = stored::load(db, farmer_id.into())?.filter(|(it, _)| is_within(&author.grant, &it.scope));
-    let Some(Record::Farmer(farmer)) = identity.and_then(|(_, merged)| merged.record) else {
-        return Err(not_found("farmer"));
-    };
-    let contact_id: ContactId = rows::contact_of(db, farmer_id)?.ok_or_else(|| not_found("farmer"))?;
-    let contact = stored::load(db, contact_id.into())?.ok_or_else(|| not_found("farmer"))?.1;
-    let version = contact.version();
-    let Some(Record::Contact(contact)) = contact.record else { return Err(not_found("farmer")) };
+    let identity = stored::get::<Farmer>(&mut seam(db), farmer_id)?;
+    let identity = identity.filter(|found| is_within(&author.grant, &found.stored.scope));
+    let farmer = identity.ok_or_else(|| not_found("farmer"))?.record;
+    let contact_id: ContactId = rows::contact_of(&mut seam(db), farmer_id)?.ok_or_else(|| not_found("farmer"))?;
+    let contact = stored::get::<Contact>(&mut seam(db), contact_id)?.ok_or_else(|| not_found("farmer"))?;
+    let (version, contact) = (contact.version(), contact.record);
     Ok(FarmerView {
         farmer_id,
         basis: Basis { document: contact_id.into(), version },
@@ -141,7 +138,7 @@ fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) 
         details: contact.details,
         sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
         conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
-        reviews: decisions::review_codes(db, farmer_id.into())?,
+        reviews: decisions::review_codes(&mut seam(db), farmer_id.into())?,
     })
 }
 

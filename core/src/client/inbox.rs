@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::delivery::require_changeable;
 use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
 use crate::records::{self, Change, Conflict, Kind, Record, merge};
 use crate::scope::Scope;
 use crate::store::outbox::{self, HeldChange};
-use crate::store::rows;
+use crate::store::seam;
 use crate::store::{decisions, records as stored};
-use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UnitError};
+use crate::units::{ChangeHash, DeliveryId, DocumentId, Timestamp, UnitError};
 
 /// One matter that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,39 +24,19 @@ pub struct InboxItem {
     pub kind: InboxKind,
 }
 
-/// A record as a screen opens it.
+/// A record as a screen opens it; contact details are opened as their farmer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordRef {
-    /// A delivery.
-    Delivery(DeliveryId),
-    /// A farmer; contact details stand for theirs.
-    Farmer(FarmerId),
-    /// A load.
-    Load(LoadId),
-    /// What is not on this phone.
-    Elsewhere(DocumentId),
-}
-
-impl RecordRef {
-    /// Its document; for contact details, the farmer's.
-    pub fn document(self) -> DocumentId {
-        match self {
-            Self::Delivery(id) => id.into(),
-            Self::Farmer(id) => id.into(),
-            Self::Load(id) => id.into(),
-            Self::Elsewhere(id) => id,
-        }
-    }
+pub struct RecordRef {
+    /// Its document.
+    pub document: DocumentId,
+    /// Its kind; `None` for what is not on this phone.
+    pub kind: Option<Kind>,
 }
 
 impl From<&Record> for RecordRef {
     fn from(record: &Record) -> Self {
-        match record {
-            Record::Delivery(it) => Self::Delivery(it.delivery_id),
-            Record::Farmer(it) => Self::Farmer(it.farmer_id),
-            Record::Contact(it) => Self::Farmer(it.farmer_id),
-            Record::Load(it) => Self::Load(it.load_id),
-        }
+        let (kind, document) = record.subject();
+        Self { document, kind: Some(kind) }
     }
 }
 
@@ -78,7 +59,7 @@ pub enum InboxKind {
         /// Why, in words.
         reason: String,
         /// The record as it would be with all that is held of it; `None` for what this version cannot read.
-        record: Option<Box<Record>>,
+        record: Option<Record>,
     },
     /// The office sent work of this phone back.
     Returned {
@@ -161,8 +142,8 @@ impl FieldClient {
             let mut items = Vec::new();
             for it in held.iter().filter(|it| Some(it.author) == user || may_see(&it.scope)) {
                 let lane = held.iter().filter(|other| other.document == it.document);
-                let record = with_held(db, it.document, lane)?.map(Box::new);
-                let about = match record.as_deref() {
+                let record = with_held(db, it.document, lane)?;
+                let about = match &record {
                     Some(record) => record.into(),
                     None => referred(db, it.document)?.1,
                 };
@@ -178,8 +159,8 @@ impl FieldClient {
                 let records = vec![referred(db, it.document)?.1];
                 items.push(InboxItem { records, basis: seen(db, it.document)?, kind });
             }
-            for document in rows::in_conflict(db)? {
-                let found = stored::load(db, document)?.filter(|(it, _)| may_see(&it.scope));
+            for document in stored::in_conflict(&mut seam(db))? {
+                let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| may_see(&it.scope));
                 let Some(record) = found.and_then(|(_, merged)| merged.record) else { continue };
                 let basis = seen(db, document)?;
                 for conflict in record.conflicts() {
@@ -187,7 +168,7 @@ impl FieldClient {
                     items.push(InboxItem { records: vec![RecordRef::from(&record)], basis, kind });
                 }
             }
-            for review in decisions::reviews(db)? {
+            for review in decisions::reviews(&mut seam(db))? {
                 let Some(first) = review.documents.first() else { continue };
                 let basis = seen(db, *first)?;
                 let named = review.documents.iter().map(|document| referred(db, *document));
@@ -214,14 +195,15 @@ impl FieldClient {
         let (author, document) = (self.author()?, basis.document);
         author.require_contact()?;
         self.act(&author, |action| {
-            let found = stored::load(action.db, document)?.filter(|(it, _)| is_within(&author.grant, &it.scope));
+            let found =
+                stored::load(&mut seam(action.db), document)?.filter(|(it, _)| is_within(&author.grant, &it.scope));
             let (saved, merged) = found.ok_or_else(|| not_found("record"))?;
             require_current(basis, document, merged.version())?;
             let chosen = records::choose(saved.kind, &saved.saved, field, change, action.stamp);
             let (rule, put) = chosen.map_err(crate::store::Error::from)?.ok_or(Error::Stale)?;
-            author.require(rule.needs)?;
-            if let Some(Record::Delivery(delivery)) = &merged.record {
-                self.require_changeable(&author, delivery)?;
+            author.require(rule.capability)?;
+            if let Some(delivery) = merged.record.as_ref().and_then(Record::downcast_ref) {
+                require_changeable(&author, delivery, action.stamp)?;
             }
             action.edit(saved.kind, document, &saved.scope, Some(&saved), vec![put])?;
             Ok(())
@@ -242,7 +224,7 @@ impl FieldClient {
 
 /// A record as it is here.
 fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
-    let heads = stored::find(db, document)?.map_or_else(Vec::new, |stored| stored.heads);
+    let heads = stored::find(&mut seam(db), document)?.map_or_else(Vec::new, |stored| stored.heads);
     Ok(Basis { document, version: records::version(&heads) })
 }
 
@@ -251,16 +233,12 @@ fn referred(
     db: &rusqlite::Connection,
     document: DocumentId,
 ) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
-    let Some(stored) = stored::find(db, document)? else { return Ok((None, RecordRef::Elsewhere(document))) };
-    let about = match stored.kind {
-        Kind::Delivery => RecordRef::Delivery(document.into()),
-        Kind::Farmer => RecordRef::Farmer(document.into()),
-        Kind::Load => RecordRef::Load(document.into()),
-        Kind::Contact => {
-            rows::farmer_of(db, document.into())?.map_or(RecordRef::Elsewhere(document), RecordRef::Farmer)
-        }
-    };
-    Ok((Some(stored.scope), about))
+    let found = stored::load(&mut seam(db), document)?;
+    let elsewhere = RecordRef { document, kind: None };
+    Ok(match found {
+        Some((stored, merged)) => (Some(stored.scope), merged.record.as_ref().map_or(elsewhere, RecordRef::from)),
+        None => (None, elsewhere),
+    })
 }
 
 /// A record as it would be if all held changes of it counted.
@@ -269,7 +247,7 @@ fn with_held<'a>(
     document: DocumentId,
     held: impl Iterator<Item = &'a HeldChange>,
 ) -> Result<Option<Record>, crate::store::Error> {
-    let stored = stored::find(db, document)?;
+    let stored = stored::find(&mut seam(db), document)?;
     let mut saved = stored.as_ref().map(|stored| stored.saved.clone());
     let mut record = None;
     for it in held {

@@ -9,13 +9,14 @@ use crate::Error;
 use crate::codec::decode;
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
-use crate::records::load::{self, CloseRequest, Header, LoadState, ManifestLine, Snapshot};
-use crate::records::{Kind, Load, Put, Record, Stamp, encode, version};
+use crate::records::load::{self, CloseRequest, Header, LoadState, Loader, ManifestLine, Snapshot};
+use crate::records::{Kind, Load, Put, Stamp, encode, version};
 use crate::rules::{Check, check_text};
 use crate::scope::Scope;
 use crate::store::decisions::{self, Reference};
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
+use crate::store::seam;
 use crate::store::{drafts, records as stored};
 use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
 
@@ -106,7 +107,7 @@ impl FieldClient {
                 lorry: input.lorry.clone(),
             };
             let snapshot = Snapshot { header, stamp: action.stamp, driver };
-            action.create(Kind::Load, load_id.into(), &scope, encode(&snapshot))?;
+            action.create(Kind::of::<Load>(), load_id.into(), &scope, encode(&snapshot))?;
             load_view(action.db, &author, load_id)
         })
     }
@@ -122,22 +123,19 @@ impl FieldClient {
         let JoinCode { load: load_id, header } = JoinCode::read(join_code)?;
         let me = (author.installation.user, author.installation.device_code);
         self.act(&author, |action| {
-            let (saved, joined) = match stored::load(action.db, load_id.into())? {
-                Some((saved, merged)) => match merged.record {
-                    Some(Record::Load(load)) => {
-                        let joined = load.loaders.iter().any(|loader| (loader.user, loader.device) == me);
-                        (Some(saved), joined)
-                    }
-                    _ => return Err(Error::invalid("join_code", "it names something else than a load")),
-                },
-                None => (None, false),
-            };
+            let saved = stored::find(&mut seam(action.db), load_id.into())?;
+            let found = stored::get::<Load>(&mut seam(action.db), load_id)?;
+            if saved.is_some() && found.is_none() {
+                return Err(Error::invalid("join_code", "it names something else than a load"));
+            }
+            let is_me = |loader: &Loader| (loader.user, loader.device) == me;
+            let joined = found.is_some_and(|found| found.record.loaders.iter().any(is_me));
             if !joined {
                 let made = || Scope::Season(header.centre.clone(), header.season.clone());
                 let scope = saved.as_ref().map_or_else(made, |saved| saved.scope.clone());
                 scope.centre().map_or(Ok(()), |centre| author.require_centre(centre))?;
                 let puts = load::join(action.stamp, header);
-                action.edit(Kind::Load, load_id.into(), &scope, saved.as_ref(), puts)?;
+                action.edit(Kind::of::<Load>(), load_id.into(), &scope, saved.as_ref(), puts)?;
             }
             load_view(action.db, &author, load_id)
         })
@@ -198,9 +196,9 @@ impl FieldClient {
         self.act(author, |action| {
             let view = load_view(action.db, author, load_id)?;
             require_current(basis, load_id, view.basis.version)?;
-            let saved = stored::find(action.db, load_id.into())?.ok_or_else(|| not_found("load"))?;
+            let saved = stored::find(&mut seam(action.db), load_id.into())?.ok_or_else(|| not_found("load"))?;
             let puts = puts(action.db, &view, action.stamp)?;
-            action.edit(Kind::Load, load_id.into(), &saved.scope, Some(&saved), puts)?;
+            action.edit(Kind::of::<Load>(), load_id.into(), &saved.scope, Some(&saved), puts)?;
             load_view(action.db, author, load_id)
         })
     }
@@ -221,24 +219,24 @@ impl FieldClient {
     pub fn loads(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
         self.author()?.require_centre(centre)?;
         let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::loads(db, &scope, date))?)
+        Ok(self.store.read(|db| rows::loads(&mut seam(db), &scope, date))?)
     }
 }
 
 fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
-    let found = stored::load(db, load_id.into())?.filter(|(stored, _)| is_within(&author.grant, &stored.scope));
-    let Some((_, merged)) = found else { return Err(not_found("load")) };
-    let basis = Basis { document: load_id.into(), version: merged.version() };
-    let Some(Record::Load(load)) = merged.record else { return Err(not_found("load")) };
+    let found = stored::get::<Load>(&mut seam(db), load_id)?;
+    let found = found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found("load"))?;
+    let basis = Basis { document: load_id.into(), version: found.version() };
+    let load = found.record;
     let manifest = manifest(db, load_id)?;
     Ok(LoadView {
         basis,
         sync: outbox::state(db, load_id.into())?,
-        sum: rows::load_sum(db, load_id)?,
+        sum: rows::load_sum(&mut seam(db), load_id)?,
         manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
         manifest,
         join_code: JoinCode { load: load_id, header: load.header.clone() }.write(),
-        reviews: decisions::review_codes(db, load_id.into())?,
+        reviews: decisions::review_codes(&mut seam(db), load_id.into())?,
         load,
     })
 }
@@ -250,13 +248,13 @@ pub(super) fn check_load(
     load_id: LoadId,
     more: Grams,
 ) -> Result<Vec<Check>, Error> {
-    let Some(load) = rows::load_row(db, load_id)? else { return Ok(Vec::new()) };
+    let Some(load) = rows::load_row(&mut seam(db), load_id)? else { return Ok(Vec::new()) };
     let mut checks = Vec::new();
     if load.state == LoadState::Closing {
         checks.push(Check::LoadClosing);
     }
     let payload = reference.lorries.iter().find(|it| it.lorry == load.lorry).map_or(Grams::ZERO, |it| it.payload);
-    if payload > Grams::ZERO && rows::load_sum(db, load_id)?.gross + more > payload {
+    if payload > Grams::ZERO && rows::load_sum(&mut seam(db), load_id)?.gross + more > payload {
         checks.push(Check::OverCapacity);
     }
     Ok(checks)
@@ -266,8 +264,8 @@ pub(super) fn check_load(
 fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
     let filter = DeliveryFilter { load_id: Some(load_id), ..DeliveryFilter::default() };
     let mut lines = Vec::new();
-    for row in rows::deliveries(db, &filter, u32::MAX)?.into_iter().filter(|row| !row.is_voided) {
-        let heads = stored::find(db, row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
+    for row in rows::deliveries(&mut seam(db), &filter, u32::MAX)?.into_iter().filter(|row| !row.is_voided) {
+        let heads = stored::find(&mut seam(db), row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
         lines.push(ManifestLine {
             delivery_id: row.delivery_id,
             version: version(&heads),

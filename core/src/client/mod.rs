@@ -32,6 +32,7 @@ use crate::records::{Actor, Kind};
 use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::installation::{self, Counters, Installation};
+use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::pace::Pace;
 use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
@@ -256,7 +257,7 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn rebuild(&self) -> Result<usize, Error> {
-        Ok(self.write(&Topic::ALL, |db| crate::store::records::rebuild(db))?)
+        Ok(self.write(&Topic::ALL, |db| crate::store::records::rebuild(&mut seam(db)))?)
     }
 
     /// Where an app hears of changes.
@@ -273,7 +274,10 @@ impl FieldClient {
         let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
         *identity = self.store.read(|db| {
             let installation = installation::load(db)?.map(Arc::new);
-            Ok::<_, crate::store::Error>(Identity { installation, reference: Arc::new(Reference::load(db)?) })
+            Ok::<_, crate::store::Error>(Identity {
+                installation,
+                reference: Arc::new(Reference::load(&mut seam(db))?),
+            })
         })?;
         Ok(())
     }
@@ -371,7 +375,7 @@ fn require_record(
     field: &'static str,
     scope: &Scope,
 ) -> Result<(), Error> {
-    match crate::store::records::find(db, document)? {
+    match crate::store::records::find(&mut seam(db), document)? {
         Some(stored) if stored.kind == kind && stored.scope == *scope => Ok(()),
         _ => Err(Error::invalid(field, format!("no such record is on this phone in {scope}"))),
     }

@@ -4,6 +4,7 @@ use super::{DeliveryView, FieldClient, SyncStatus};
 use crate::Error;
 use crate::scope::Scope;
 use crate::store::rows::{self, LoadRow, Sum};
+use crate::store::seam;
 use crate::units::{BusinessDate, CentreCode};
 
 /// A centre's day, over all its seasons.
@@ -40,8 +41,8 @@ impl FieldClient {
         for season in &author.reference.seasons {
             let scope = Scope::Season(centre.clone(), season.season.clone());
             self.store.read(|db| {
-                sum = sum + rows::day_sum(db, &scope, date)?;
-                loads.extend(rows::loads(db, &scope, date)?);
+                sum = sum + rows::day_sum(&mut seam(db), &scope, date)?;
+                loads.extend(rows::loads(&mut seam(db), &scope, date)?);
                 Ok::<_, crate::store::Error>(())
             })?;
         }

@@ -34,8 +34,22 @@ pub enum Capability {
     OpenLoad,
     /// Join a load that somebody else opened.
     JoinLoad,
-    /// Amend and void what others recorded.
-    AmendOthers,
+    /// Amend and void a recorded delivery.
+    AmendDelivery,
+}
+
+/// Whose record somebody changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One that did not exist before.
+    New,
+    /// One that they created, this many milliseconds before.
+    Own {
+        /// By the clocks of both changes; negative if the earlier one's was ahead.
+        age_ms: i64,
+    },
+    /// One that somebody else created, or nobody knows who.
+    Others,
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -56,14 +70,34 @@ impl Role {
     /// Whether the role may do this: the table in `docs/records.md`, "Who may do what".
     pub fn may(self, capability: Capability) -> bool {
         match capability {
-            Capability::RecordDelivery | Capability::RegisterFarmer | Capability::JoinLoad => true,
+            Capability::RecordDelivery
+            | Capability::AmendDelivery
+            | Capability::RegisterFarmer
+            | Capability::JoinLoad => true,
             Capability::OpenLoad => self != Self::Clerk,
-            Capability::AmendOthers => self == Self::Dispatcher,
+        }
+    }
+
+    /// Checks that the role may do this to this record: what the phone refuses, the server holds.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn check(self, capability: Capability, subject: Subject) -> Result<(), Denied> {
+        if !self.may(capability) {
+            return Err(Denied::Role(self));
+        }
+        match (capability, subject) {
+            (Capability::AmendDelivery, Subject::Others) if self != Self::Dispatcher => Err(Denied::Others(self)),
+            (Capability::AmendDelivery, Subject::Own { age_ms }) => match self.amend_window_ms() {
+                Some(window_ms) if age_ms > window_ms => Err(Denied::Late { role: self, hours: window_ms / HOUR_MS }),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 
     /// How long after recording somebody may amend or void their own delivery; `None` is without end.
-    pub fn amend_window_ms(self) -> Option<i64> {
+    fn amend_window_ms(self) -> Option<i64> {
         match self {
             Self::Clerk => Some(HOUR_MS),
             Self::FieldManager => Some(24 * HOUR_MS),
@@ -72,11 +106,55 @@ impl Role {
     }
 }
 
+/// Why a role may not do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The role does not do this at all.
+    #[error("a {} may not do this", .0.name())]
+    Role(Role),
+    /// Not to what others recorded.
+    #[error("a {} may not change what others recorded", .0.name())]
+    Others(Role),
+    /// Not any more.
+    #[error("a {} may change it until {hours} h after recording", .role.name())]
+    Late {
+        /// Whose role.
+        role: Role,
+        /// How long it is allowed.
+        hours: i64,
+    },
+}
+
 impl std::str::FromStr for Role {
     type Err = crate::units::UnitError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = || Self::ALL.map(Self::name).join(", ");
         let role = Self::ALL.into_iter().find(|role| role.name() == text);
         role.ok_or_else(|| crate::units::UnitError::new(format!("not a role: use one of {}", known())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_deliveries_are_amended_within_the_window_and_others_by_dispatchers() {
+        let at = |age_ms| Subject::Own { age_ms };
+        for (role, subject, allowed) in [
+            (Role::Clerk, at(HOUR_MS), true),
+            (Role::Clerk, at(HOUR_MS + 1), false),
+            (Role::Clerk, at(-HOUR_MS), true),
+            (Role::Clerk, Subject::Others, false),
+            (Role::FieldManager, at(24 * HOUR_MS), true),
+            (Role::FieldManager, at(24 * HOUR_MS + 1), false),
+            (Role::FieldManager, Subject::Others, false),
+            (Role::Dispatcher, at(i64::MAX), true),
+            (Role::Dispatcher, Subject::Others, true),
+        ] {
+            assert_eq!(role.check(Capability::AmendDelivery, subject).is_ok(), allowed, "{role:?} {subject:?}");
+        }
+        assert_eq!(Role::Clerk.check(Capability::OpenLoad, Subject::New), Err(Denied::Role(Role::Clerk)));
+        assert_eq!(Role::Clerk.check(Capability::RegisterFarmer, Subject::Others), Ok(()), "contacts have no owner");
     }
 }

@@ -7,34 +7,17 @@ use minicbor::{Decode, Encode};
 
 use super::bags::{self, Bag};
 use super::stamp::Register;
-use super::{Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use super::{
+    Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
+    TableColumn, Topic, encode,
+};
 use crate::limits::MAX_DELIVERY_BAGS;
 use crate::permission::Capability;
+use crate::scope::{Scope, ScopeForm};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
-    Position, ReceiptNumber, SeasonCode, UserId,
+    Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
 };
-
-/// The delivery's keys.
-pub const SHAPE: Shape = Shape(&[
-    KeyRule { key: "v1", class: Class::Snapshot, needs: Capability::RecordDelivery, holds: "what was recorded" },
-    KeyRule { key: "p", class: Class::Add, needs: Capability::RecordDelivery, holds: "more bags" },
-    KeyRule {
-        key: "x",
-        class: Class::AddAbout,
-        needs: Capability::RecordDelivery,
-        holds: "a voided bag, by the bag's key",
-    },
-    KeyRule { key: "e", class: Class::Add, needs: Capability::RecordDelivery, holds: "amended or voided" },
-    KeyRule { key: "load", class: Class::Register, needs: Capability::RecordDelivery, holds: "the load it lies on" },
-    KeyRule { key: "date", class: Class::Register, needs: Capability::RecordDelivery, holds: "the business date" },
-    KeyRule {
-        key: "count",
-        class: Class::Register,
-        needs: Capability::RecordDelivery,
-        holds: "the declared number of bags",
-    },
-]);
 
 /// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
 /// New fields go to the end; a reader skips those it does not know.
@@ -94,6 +77,10 @@ impl Snapshot {
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
         let (_, value) = change.values().find(|(key, _)| *key == super::shape::SNAPSHOT)?;
         super::decode(value).ok()
+    }
+
+    fn stamp_of(value: &[u8]) -> Result<Stamp, Error> {
+        super::decode::<Self>(value).map(|snapshot| snapshot.stamp())
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
@@ -297,74 +284,133 @@ fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
     Conflict { field: "lifecycle", is_hard: false, values: voids.chain(amendments).collect() }
 }
 
-/// Reads a document's keys as a delivery; `None` while its creating change is missing.
-pub(crate) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Delivery>, Error> {
-    let mut conflicts = Vec::new();
-    let snapshot = fields.snapshot(
-        Snapshot::stamp,
-        |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
-        &mut conflicts,
-    )?;
-    let Some(snapshot) = snapshot else { return Ok(None) };
-    let recorded = snapshot.stamp();
-    let Snapshot { standing, .. } = snapshot;
-    if let Some(position) = snapshot.position {
-        position.check().map_err(Error::malformed)?;
-    }
-
-    let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, recorded.written_at())?
-        .into_iter()
-        .map(|bag| DeliveryBag { key: format!("v1-{}", bag.number), bag, voids: Vec::new() })
-        .collect();
-    for (key, more) in fields.added::<MoreBags>('p')? {
-        let actor = key.split('-').next().unwrap_or_default();
-        let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
-        bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
-    }
-    if bags.len() > MAX_DELIVERY_BAGS {
-        return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_DELIVERY_BAGS} bags") });
-    }
-    for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
-        let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
-        for bag in bags.iter_mut().filter(|bag| bag.key == bag_key) {
-            bag.voids.push(Act { stamp, reason: reason.clone() });
-        }
-    }
-    bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
-
-    let mut events: Vec<Event> = fields.added('e')?.into_iter().map(|(_, event)| event).collect();
-    events.sort_by_key(|event| (event.stamp.at, event.stamp.user));
-    let of = |step| {
-        let events = events.iter().filter(move |event| event.step == step);
-        events.map(|event| Act { stamp: event.stamp, reason: event.reason.clone() }).collect::<Vec<_>>()
+impl RecordKind for Delivery {
+    const NUMBER: u8 = 1;
+    const NAME: &'static str = "delivery";
+    const HOME: ScopeForm = ScopeForm::Season;
+    const PRIVACY: Privacy = Privacy::Business;
+    const SHAPE: Shape = Shape(&[
+        KeyRule::snapshot(Capability::RecordDelivery, "what was recorded", Snapshot::stamp_of),
+        KeyRule::add("p", Capability::AmendDelivery, "more bags"),
+        KeyRule::add_about("x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
+        KeyRule::add("e", Capability::AmendDelivery, "amended or voided"),
+        KeyRule::register("load", Capability::AmendDelivery, "the load it lies on"),
+        KeyRule::register("date", Capability::AmendDelivery, "the business date"),
+        KeyRule::register("count", Capability::AmendDelivery, "the declared number of bags"),
+    ]);
+    const TABLE: Table<Self> = Table {
+        name: "deliveries",
+        key: "delivery_id",
+        columns: &[
+            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
+            TableColumn::blob("load_id", |it| it.load_id.to_value()),
+            TableColumn::int("business_day", |it| it.business_date.to_value()),
+            TableColumn::int("recorded_at_ms", |it| it.recorded.at.wall_ms.to_value()),
+            TableColumn::blob("user_id", |it| it.recorded.user.to_value()),
+            TableColumn::int("device_code", |it| it.recorded.device.to_value()),
+            TableColumn::int("receipt_seq", |it| it.receipt_sequence.to_value()),
+            TableColumn::int("rule_set", |it| it.rule_set.to_value()),
+            TableColumn::int("is_voided", |it| Value::int(it.is_voided())),
+            TableColumn::int("amendments", |it| Value::int(it.amendments.len())),
+            TableColumn::int("bag_count", |it| Value::int(it.standing_bags().count())),
+            TableColumn::int("gross_g", |it| Value::int(it.gross().0)),
+        ],
     };
-    let (amendments, voids) = (of(Step::Amended), of(Step::Voided));
-    let voids_saw = events.iter().filter(|event| event.step == Step::Voided).map(|event| event.amendments_seen).max();
-    if voids_saw.is_some_and(|seen| (seen as usize) < amendments.len()) {
-        conflicts.push(amended_and_voided(&amendments, &voids));
+    // What deliveries add up to is shown with their loads.
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
+
+    type Id = DeliveryId;
+
+    fn id(&self) -> DeliveryId {
+        self.delivery_id
     }
 
-    let load = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| load.to_string());
-    let count = |count: &Option<u32>| count.map_or_else(|| "not declared".to_owned(), |count| count.to_string());
-    Ok(Some(Delivery {
-        delivery_id,
-        recorded,
-        zone_minutes: standing.zone_minutes,
-        centre: standing.centre,
-        season: standing.season,
-        commodity: standing.commodity,
-        rule_set: standing.rule_set,
-        farmer_id: snapshot.farmer,
-        receipt_sequence: snapshot.receipt_sequence,
-        business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(standing.date),
-        load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(standing.load),
-        declared_bags: fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags),
-        readings: snapshot.readings,
-        position: snapshot.position,
-        replaces: snapshot.replaces,
-        bags,
-        amendments,
-        voids,
-        conflicts,
-    }))
+    fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Self>, Error> {
+        let mut conflicts = Vec::new();
+        let snapshot = fields.snapshot(
+            Snapshot::stamp,
+            |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
+            &mut conflicts,
+        )?;
+        let Some(snapshot) = snapshot else { return Ok(None) };
+        let recorded = snapshot.stamp();
+        let Snapshot { standing, .. } = snapshot;
+        if let Some(position) = snapshot.position {
+            position.check().map_err(Error::malformed)?;
+        }
+
+        let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, recorded.written_at())?
+            .into_iter()
+            .map(|bag| DeliveryBag { key: format!("v1-{}", bag.number), bag, voids: Vec::new() })
+            .collect();
+        for (key, more) in fields.added::<MoreBags>('p')? {
+            let actor = key.split('-').next().unwrap_or_default();
+            let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
+            bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
+        }
+        if bags.len() > MAX_DELIVERY_BAGS {
+            return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_DELIVERY_BAGS} bags") });
+        }
+        for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
+            let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
+            for bag in bags.iter_mut().filter(|bag| bag.key == bag_key) {
+                bag.voids.push(Act { stamp, reason: reason.clone() });
+            }
+        }
+        bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
+
+        let mut events: Vec<Event> = fields.added('e')?.into_iter().map(|(_, event)| event).collect();
+        events.sort_by_key(|event| (event.stamp.at, event.stamp.user));
+        let of = |step| {
+            let events = events.iter().filter(move |event| event.step == step);
+            events.map(|event| Act { stamp: event.stamp, reason: event.reason.clone() }).collect::<Vec<_>>()
+        };
+        let (amendments, voids) = (of(Step::Amended), of(Step::Voided));
+        let voids_saw =
+            events.iter().filter(|event| event.step == Step::Voided).map(|event| event.amendments_seen).max();
+        if voids_saw.is_some_and(|seen| (seen as usize) < amendments.len()) {
+            conflicts.push(amended_and_voided(&amendments, &voids));
+        }
+
+        let load = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| load.to_string());
+        let count = |count: &Option<u32>| count.map_or_else(|| "not declared".to_owned(), |count| count.to_string());
+        Ok(Some(Delivery {
+            delivery_id,
+            recorded,
+            zone_minutes: standing.zone_minutes,
+            centre: standing.centre,
+            season: standing.season,
+            commodity: standing.commodity,
+            rule_set: standing.rule_set,
+            farmer_id: snapshot.farmer,
+            receipt_sequence: snapshot.receipt_sequence,
+            business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(standing.date),
+            load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(standing.load),
+            declared_bags: fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags),
+            readings: snapshot.readings,
+            position: snapshot.position,
+            replaces: snapshot.replaces,
+            bags,
+            amendments,
+            voids,
+            conflicts,
+        }))
+    }
+
+    fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    fn created(&self) -> Option<Stamp> {
+        Some(self.recorded)
+    }
+
+    fn newest_time(&self) -> HybridTime {
+        let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp.at);
+        acts.fold(self.recorded.at, HybridTime::max)
+    }
+
+    fn own_scope(&self) -> Option<Scope> {
+        Some(Scope::Season(self.centre.clone(), self.season.clone()))
+    }
 }

@@ -6,31 +6,14 @@
 
 use minicbor::{Decode, Encode};
 
+use super::shape::leading_stamp;
 use super::stamp::Register;
-use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use super::{
+    Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
+};
 use crate::permission::Capability;
-use crate::units::{CentreCode, ContactId, FarmerCode, FarmerId};
-
-/// The identity's keys.
-pub const IDENTITY_SHAPE: Shape = Shape(&[KeyRule {
-    key: "v1",
-    class: Class::Snapshot,
-    needs: Capability::RegisterFarmer,
-    holds: "the registration",
-}]);
-
-/// The contact's keys.
-pub const CONTACT_SHAPE: Shape = Shape(&[
-    KeyRule {
-        key: "v1",
-        class: Class::Snapshot,
-        needs: Capability::RegisterFarmer,
-        holds: "the details at registration",
-    },
-    KeyRule { key: "name", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the name" },
-    KeyRule { key: "village", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the village" },
-    KeyRule { key: "phone", class: Class::Register, needs: Capability::RegisterFarmer, holds: "the telephone number" },
-]);
+use crate::scope::{Scope, ScopeForm};
+use crate::units::{CentreCode, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value};
 
 /// The identity's value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -135,37 +118,117 @@ pub(crate) fn edit_contact(
         .collect()
 }
 
-/// Reads a document's keys as an identity; `None` while its creating change is missing.
-pub(crate) fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Farmer>, Error> {
-    let mut conflicts = Vec::new();
-    let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
-    let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
-    Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
-        farmer_id,
-        registered: stamp,
-        centre,
-        sequence,
-        conflicts,
-    }))
+impl RecordKind for Farmer {
+    const NUMBER: u8 = 3;
+    const NAME: &'static str = "farmer";
+    const HOME: ScopeForm = ScopeForm::Centre;
+    const PRIVACY: Privacy = Privacy::Business;
+    const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::RegisterFarmer, "the registration", |value| {
+        Ok(super::decode::<Snapshot>(value)?.stamp)
+    })]);
+    const TABLE: Table<Self> = Table {
+        name: "farmers",
+        key: "farmer_id",
+        columns: &[
+            TableColumn::text("code", |it| Value::Text(it.code().to_string().into())),
+            TableColumn::int("registered_at_ms", |it| it.registered.at.wall_ms.to_value()),
+        ],
+    };
+    const TOPICS: &'static [Topic] = &[Topic::Farmers];
+
+    type Id = FarmerId;
+
+    fn id(&self) -> FarmerId {
+        self.farmer_id
+    }
+
+    fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Self>, Error> {
+        let mut conflicts = Vec::new();
+        let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
+        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
+        Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
+            farmer_id,
+            registered: stamp,
+            centre,
+            sequence,
+            conflicts,
+        }))
+    }
+
+    fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    fn created(&self) -> Option<Stamp> {
+        Some(self.registered)
+    }
+
+    fn own_scope(&self) -> Option<Scope> {
+        Some(Scope::Centre(self.centre.clone()))
+    }
 }
 
-/// Reads a document's keys as a contact; `None` while its creating change is missing.
-pub(crate) fn project_contact(contact_id: ContactId, fields: &Fields) -> Result<Option<Contact>, Error> {
-    let mut conflicts = Vec::new();
-    let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
-    let snapshot = fields.snapshot(|snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
-    let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
-    let mut latest = |key, first: String| -> Result<String, Error> {
-        let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
-        Ok(value.map_or(first, |value| value.text))
+impl RecordKind for Contact {
+    const NUMBER: u8 = 4;
+    const NAME: &'static str = "contact";
+    const HOME: ScopeForm = ScopeForm::Centre;
+    const PRIVACY: Privacy = Privacy::Personal;
+    const SHAPE: Shape = Shape(&[
+        KeyRule::snapshot(Capability::RegisterFarmer, "the details at registration", leading_stamp),
+        KeyRule::register("name", Capability::RegisterFarmer, "the name"),
+        KeyRule::register("village", Capability::RegisterFarmer, "the village"),
+        KeyRule::register("phone", Capability::RegisterFarmer, "the telephone number"),
+    ]);
+    const TABLE: Table<Self> = Table {
+        name: "contacts",
+        key: "contact_id",
+        columns: &[
+            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
+            TableColumn::text("name", |it| it.details.name.to_value()),
+            TableColumn::text("village", |it| it.details.village.to_value()),
+            TableColumn::text("phone", |it| it.details.phone.to_value()),
+        ],
     };
-    let details = ContactDetails {
-        name: latest("name", details.name)?,
-        village: latest("village", details.village)?,
-        phone: latest("phone", details.phone)?,
-    };
-    for conflict in &mut conflicts {
-        conflict.is_hard = conflict.field == super::shape::SNAPSHOT;
+    const TOPICS: &'static [Topic] = &[Topic::Farmers];
+    const SEARCHED: Option<for<'a> fn(&'a Self) -> Vec<&'a str>> =
+        Some(|it| vec![&it.details.name, &it.details.village, &it.details.phone]);
+
+    type Id = ContactId;
+
+    fn id(&self) -> ContactId {
+        self.contact_id
     }
-    Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
+
+    fn project(contact_id: ContactId, fields: &Fields) -> Result<Option<Self>, Error> {
+        let mut conflicts = Vec::new();
+        let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
+        let snapshot = fields.snapshot(|snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
+        let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
+        let mut latest = |key, first: String| -> Result<String, Error> {
+            let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
+            Ok(value.map_or(first, |value| value.text))
+        };
+        let details = ContactDetails {
+            name: latest("name", details.name)?,
+            village: latest("village", details.village)?,
+            phone: latest("phone", details.phone)?,
+        };
+        for conflict in &mut conflicts {
+            conflict.is_hard = conflict.field == super::shape::SNAPSHOT;
+        }
+        Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
+    }
+
+    fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    fn created(&self) -> Option<Stamp> {
+        None
+    }
+
+    /// People know contact details by their farmer.
+    fn subject(&self) -> (Kind, DocumentId) {
+        (Kind::of::<Farmer>(), self.farmer_id.into())
+    }
 }

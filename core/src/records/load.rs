@@ -6,31 +6,16 @@
 use minicbor::{Decode, Encode};
 
 use super::stamp::Register;
-use super::{Class, Conflict, Error, Fields, KeyRule, Put, Shape, Stamp, encode};
+use super::{
+    Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
+};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
+use crate::scope::{Scope, ScopeForm};
 use crate::units::{
     BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
-    UserId,
+    ToValue, UserId, Value,
 };
-
-/// The load's keys.
-pub const SHAPE: Shape = Shape(&[
-    KeyRule { key: "v1", class: Class::Snapshot, needs: Capability::OpenLoad, holds: "what was opened" },
-    KeyRule {
-        key: "j",
-        class: Class::Add,
-        needs: Capability::JoinLoad,
-        holds: "a clerk joined, with what the join code said",
-    },
-    KeyRule {
-        key: "c",
-        class: Class::Add,
-        needs: Capability::OpenLoad,
-        holds: "a request to close, with its manifest",
-    },
-    KeyRule { key: "lorry", class: Class::Register, needs: Capability::OpenLoad, holds: "the lorry" },
-]);
 
 /// The value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -200,37 +185,89 @@ pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Vec<Put> {
     vec![Put::Key("lorry", encode(&Register { stamp, value }))]
 }
 
-/// Reads a document's keys as a load; `None` while neither its creating change nor a join is known.
-pub(crate) fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Load>, Error> {
-    let mut conflicts = Vec::new();
-    let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
-    let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
-    let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
-    let mut close_requests: Vec<CloseRequest> = fields.added('c')?.into_iter().map(|(_, request)| request).collect();
-    if close_requests.iter().any(|request| request.manifest.len() > MAX_MANIFEST) {
-        return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
+impl RecordKind for Load {
+    const NUMBER: u8 = 2;
+    const NAME: &'static str = "load";
+    const HOME: ScopeForm = ScopeForm::Season;
+    const PRIVACY: Privacy = Privacy::Business;
+    const SHAPE: Shape = Shape(&[
+        KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| Ok(super::decode::<Snapshot>(value)?.stamp)),
+        KeyRule::add("j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
+        KeyRule::add("c", Capability::OpenLoad, "a request to close, with its manifest"),
+        KeyRule::register("lorry", Capability::OpenLoad, "the lorry"),
+    ]);
+    const TABLE: Table<Self> = Table {
+        name: "loads",
+        key: "load_id",
+        columns: &[
+            TableColumn::text("number", |it| Value::Text(it.header.number().to_string().into())),
+            TableColumn::text("lorry", |it| it.lorry.to_value()),
+            TableColumn::int("business_day", |it| it.header.date.to_value()),
+            TableColumn::int("opened_at_ms", |it| it.opened.map_or(Value::Null, |stamp| Value::Int(stamp.at.wall_ms))),
+            TableColumn::int("state", |it| Value::int(it.state() as u8)),
+            TableColumn::int("loaders", |it| Value::int(it.loaders.len())),
+        ],
+    };
+    const TOPICS: &'static [Topic] = &[Topic::Loads];
+
+    type Id = LoadId;
+
+    fn id(&self) -> LoadId {
+        self.load_id
     }
-    close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user));
 
-    let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user));
-    let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
-    let Some(header) = header.cloned() else { return Ok(None) };
+    /// `None` while neither the creating change nor a join is known.
+    fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
+        let mut conflicts = Vec::new();
+        let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
+        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+        let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
+        let mut close_requests: Vec<CloseRequest> =
+            fields.added('c')?.into_iter().map(|(_, request)| request).collect();
+        if close_requests.iter().any(|request| request.manifest.len() > MAX_MANIFEST) {
+            return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
+        }
+        close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user));
 
-    let stamps = snapshot.iter().map(|it| it.stamp).chain(joined.iter().map(|it| it.stamp));
-    let mut loaders: Vec<Loader> =
-        stamps.map(|stamp| Loader { user: stamp.user, device: stamp.device, since: stamp.at }).collect();
-    loaders.sort_by_key(|loader| (loader.since, loader.user));
-    let mut seen = std::collections::BTreeSet::new();
-    loaders.retain(|loader| seen.insert((loader.user, loader.device)));
+        let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user));
+        let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
+        let Some(header) = header.cloned() else { return Ok(None) };
 
-    Ok(Some(Load {
-        load_id,
-        lorry: fields.register("lorry", LorryPlate::to_string, &mut conflicts)?.unwrap_or_else(|| header.lorry.clone()),
-        header,
-        driver: snapshot.as_ref().and_then(|it| it.driver.clone()),
-        opened: snapshot.as_ref().map(|it| it.stamp),
-        loaders,
-        close_requests,
-        conflicts,
-    }))
+        let stamps = snapshot.iter().map(|it| it.stamp).chain(joined.iter().map(|it| it.stamp));
+        let mut loaders: Vec<Loader> =
+            stamps.map(|stamp| Loader { user: stamp.user, device: stamp.device, since: stamp.at }).collect();
+        loaders.sort_by_key(|loader| (loader.since, loader.user));
+        let mut seen = std::collections::BTreeSet::new();
+        loaders.retain(|loader| seen.insert((loader.user, loader.device)));
+
+        Ok(Some(Load {
+            load_id,
+            lorry: fields
+                .register("lorry", LorryPlate::to_string, &mut conflicts)?
+                .unwrap_or_else(|| header.lorry.clone()),
+            header,
+            driver: snapshot.as_ref().and_then(|it| it.driver.clone()),
+            opened: snapshot.as_ref().map(|it| it.stamp),
+            loaders,
+            close_requests,
+            conflicts,
+        }))
+    }
+
+    fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    fn created(&self) -> Option<Stamp> {
+        self.opened
+    }
+
+    fn newest_time(&self) -> HybridTime {
+        let requests = self.close_requests.iter().map(|request| request.stamp.at);
+        requests.chain(self.loaders.iter().map(|loader| loader.since)).max().unwrap_or_default()
+    }
+
+    fn own_scope(&self) -> Option<Scope> {
+        Some(Scope::Season(self.header.centre.clone(), self.header.season.clone()))
+    }
 }

@@ -10,6 +10,7 @@ pub mod delivery;
 mod document;
 pub mod draft;
 pub mod farmer;
+mod kind;
 pub mod load;
 mod shape;
 mod stamp;
@@ -26,13 +27,14 @@ pub use delivery::{Act, Delivery};
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
+pub use kind::{AnyKind, KINDS, Kind, Of, Privacy, Record, RecordKind, Table, TableColumn, TableInfo, Topic};
 pub use load::Load;
 pub use shape::{Class, KeyRule, Shape};
 pub use stamp::{Conflict, ConflictValue, Stamp};
 
 use crate::codec;
 pub(crate) use crate::codec::encode;
-use crate::units::{ChangeHash, DocumentId, HybridTime};
+use crate::units::{ChangeHash, DocumentId};
 
 /// Why a change was not merged.
 #[derive(Debug, thiserror::Error)]
@@ -70,100 +72,6 @@ pub enum Error {
 impl Error {
     pub(crate) fn malformed(error: impl std::fmt::Display) -> Self {
         Self::Malformed { reason: error.to_string() }
-    }
-}
-
-/// The kinds of record. The numbers are in every database and on every wire: never reuse one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A [`Delivery`].
-    Delivery = 1,
-    /// A [`Load`].
-    Load = 2,
-    /// A [`Farmer`]'s identity.
-    Farmer = 3,
-    /// A farmer's [`Contact`].
-    Contact = 4,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Delivery, Self::Load, Self::Farmer, Self::Contact];
-
-    /// The kind of a number; `None` for one that a newer version made.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
-    }
-
-    /// The kind's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Delivery => "delivery",
-            Self::Load => "load",
-            Self::Farmer => "farmer",
-            Self::Contact => "contact",
-        }
-    }
-
-    /// The kind's table of keys.
-    pub fn shape(self) -> Shape {
-        match self {
-            Self::Delivery => delivery::SHAPE,
-            Self::Load => load::SHAPE,
-            Self::Farmer => farmer::IDENTITY_SHAPE,
-            Self::Contact => farmer::CONTACT_SHAPE,
-        }
-    }
-}
-
-/// A record of any kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
-    /// A delivery.
-    Delivery(Delivery),
-    /// A load.
-    Load(Load),
-    /// A farmer's identity.
-    Farmer(Farmer),
-    /// A farmer's contact.
-    Contact(Contact),
-}
-
-impl Record {
-    fn project(kind: Kind, id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
-        Ok(match kind {
-            Kind::Delivery => delivery::project(id.into(), fields)?.map(Self::Delivery),
-            Kind::Load => load::project(id.into(), fields)?.map(Self::Load),
-            Kind::Farmer => farmer::project(id.into(), fields)?.map(Self::Farmer),
-            Kind::Contact => farmer::project_contact(id.into(), fields)?.map(Self::Contact),
-        })
-    }
-
-    /// The newest time that is known of any of its acts.
-    pub(crate) fn newest_time(&self) -> HybridTime {
-        let newest = match self {
-            Self::Delivery(it) => {
-                let acts = it.amendments.iter().chain(&it.voids).map(|act| act.stamp.at);
-                acts.chain([it.recorded.at]).max()
-            }
-            Self::Load(it) => {
-                let requests = it.close_requests.iter().map(|request| request.stamp.at);
-                requests.chain(it.loaders.iter().map(|loader| loader.since)).max()
-            }
-            Self::Farmer(it) => Some(it.registered.at),
-            Self::Contact(_) => None,
-        };
-        newest.unwrap_or_default()
-    }
-
-    /// Fields that were given different values without knowledge of each other.
-    pub fn conflicts(&self) -> &[Conflict] {
-        match self {
-            Self::Delivery(delivery) => &delivery.conflicts,
-            Self::Load(load) => &load.conflicts,
-            Self::Farmer(farmer) => &farmer.conflicts,
-            Self::Contact(contact) => &contact.conflicts,
-        }
     }
 }
 
@@ -232,22 +140,6 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
     merged(kind, id, &document, was_known)
 }
 
-/// The stamps of all values that a change writes.
-///
-/// # Errors
-/// [`Error::Malformed`] for a value that cannot be read.
-pub fn stamps(kind: Kind, change: &Change) -> Result<Vec<Stamp>, Error> {
-    change
-        .values()
-        .map(|(key, value)| match kind {
-            Kind::Delivery if key == shape::SNAPSHOT => Ok(decode::<delivery::Snapshot>(value)?.stamp()),
-            Kind::Load if key == shape::SNAPSHOT => Ok(decode::<load::Snapshot>(value)?.stamp),
-            Kind::Farmer if key == shape::SNAPSHOT => Ok(decode::<farmer::Snapshot>(value)?.stamp),
-            _ => Ok(decode::<stamp::Stamped>(value)?.stamp),
-        })
-        .collect()
-}
-
 /// Reads a stored document without changing it; like [`merge`], one that is its creating change without Automerge's document.
 ///
 /// # Errors
@@ -266,7 +158,7 @@ pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
 fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
     let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
     Ok(Some(Merged {
-        record: Record::project(kind, id, &fields)?,
+        record: kind.project(id, &fields)?,
         saved: change.raw().to_vec(),
         heads: vec![change.hash()],
         was_known: false,
@@ -323,7 +215,7 @@ pub(crate) fn choose(
 
 fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
     Ok(Merged {
-        record: Record::project(kind, id, &Fields::of(document)?)?,
+        record: kind.project(id, &Fields::of(document)?)?,
         saved: document.save(),
         heads: document.heads(),
         was_known,
@@ -331,7 +223,7 @@ fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> R
 }
 
 /// The keys of a document with all their concurrent values.
-pub(crate) struct Fields(BTreeMap<String, Vec<Written>>);
+pub struct Fields(BTreeMap<String, Vec<Written>>);
 
 impl Fields {
     fn of(document: &Document) -> Result<Self, Error> {

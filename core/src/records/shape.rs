@@ -6,6 +6,7 @@
 use automerge::ScalarValue;
 use automerge::legacy::{Key, ObjectId, OpType};
 
+use super::stamp::{Stamp, Stamped};
 use super::{Change, Error};
 use crate::permission::Capability;
 
@@ -44,10 +45,48 @@ pub struct KeyRule {
     pub key: &'static str,
     /// How it may be written.
     pub class: Class,
-    /// What a role must be allowed to do to write it.
-    pub needs: Capability,
-    /// What it holds, for people.
-    pub holds: &'static str,
+    /// What its author must be allowed to do.
+    pub capability: Capability,
+    /// What it is, for people.
+    pub describes: &'static str,
+    /// Reads who wrote a value, where and when.
+    pub stamp: fn(&[u8]) -> Result<Stamp, Error>,
+}
+
+impl KeyRule {
+    /// The snapshot, which has a stamp of its own form.
+    pub(crate) const fn snapshot(
+        capability: Capability,
+        describes: &'static str,
+        stamp: fn(&[u8]) -> Result<Stamp, Error>,
+    ) -> Self {
+        Self { key: SNAPSHOT, class: Class::Snapshot, capability, describes, stamp }
+    }
+
+    /// A family of added keys.
+    pub(crate) const fn add(key: &'static str, capability: Capability, describes: &'static str) -> Self {
+        Self { key, class: Class::Add, capability, describes, stamp: leading_stamp }
+    }
+
+    /// A family of added keys, each about another one.
+    pub(crate) const fn add_about(key: &'static str, capability: Capability, describes: &'static str) -> Self {
+        Self { key, class: Class::AddAbout, capability, describes, stamp: leading_stamp }
+    }
+
+    /// A register.
+    pub(crate) const fn register(key: &'static str, capability: Capability, describes: &'static str) -> Self {
+        Self { key, class: Class::Register, capability, describes, stamp: leading_stamp }
+    }
+
+    /// Whether the rule is about a family of keys.
+    pub(crate) fn is_family(&self) -> bool {
+        matches!(self.class, Class::Add | Class::AddAbout)
+    }
+}
+
+/// The stamp of a value that begins with it, as all but some snapshots do.
+pub(crate) fn leading_stamp(value: &[u8]) -> Result<Stamp, Error> {
+    super::decode::<Stamped>(value).map(|stamped| stamped.stamp)
 }
 
 /// The table of one record kind.
@@ -55,20 +94,26 @@ pub struct KeyRule {
 pub struct Shape(pub &'static [KeyRule]);
 
 impl Shape {
-    /// The rule of a key, if the table declares it. A register's or snapshot's full name goes before a family's letter.
+    /// The rule of a key, if the table declares it.
     pub fn rule(&self, key: &str) -> Option<&KeyRule> {
-        let is_family = |rule: &KeyRule| matches!(rule.class, Class::Add | Class::AddAbout);
-        let named = |rule: &&KeyRule| !is_family(rule) && rule.key == key;
-        let family = |rule: &&KeyRule| is_family(rule) && key.starts_with(rule.key);
-        self.0.iter().find(named).or_else(|| self.0.iter().find(family))
+        self.0.iter().find(|rule| if rule.is_family() { key.starts_with(rule.key) } else { key == rule.key })
     }
 
-    /// What a role must be allowed to do to make this change; nothing for keys that the table does not declare.
-    pub fn needs(&self, change: &Change) -> impl Iterator<Item = Capability> {
-        change.expanded.operations.iter().filter_map(|op| match &op.key {
-            Key::Map(key) => self.rule(key).map(|rule| rule.needs),
-            Key::Seq(_) => None,
-        })
+    /// The capabilities that a change needs; none for keys that the table does not declare.
+    pub fn capabilities(&self, change: &Change) -> impl Iterator<Item = Capability> {
+        change.values().filter_map(|(key, _)| self.rule(key)).map(|rule| rule.capability)
+    }
+
+    /// The stamps of all values that a change writes.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for a value that cannot be read, [`Error::Shape`] for a key that is not declared.
+    pub fn stamps(&self, change: &Change) -> Result<Vec<Stamp>, Error> {
+        let stamp = |(key, value): (&str, &[u8])| {
+            let rule = self.rule(key).ok_or_else(|| refuse(key, "not a key of this kind"))?;
+            (rule.stamp)(value)
+        };
+        change.values().map(stamp).collect()
     }
 
     /// Checks that a change writes only declared keys, each as its class allows.

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::permission::Subject;
 use crate::units::{ChangeHash, DeviceCode, HybridTime, Timestamp, UserId};
 
 /// Author, device and time of a value; every value in a document carries one.
@@ -26,6 +27,15 @@ impl Stamp {
     /// The wall clock's part.
     pub fn written_at(&self) -> Timestamp {
         Timestamp(self.at.wall_ms)
+    }
+
+    /// Whose record somebody changes who writes another stamp, this one being that of its creation.
+    pub fn subject_of(&self, change: &Self) -> Subject {
+        if self.user == change.user {
+            Subject::Own { age_ms: change.at.wall_ms.saturating_sub(self.at.wall_ms) }
+        } else {
+            Subject::Others
+        }
     }
 
     /// The order of concurrent values, the effective one greatest: clocks in doubt lose, then the later hybrid clock wins,

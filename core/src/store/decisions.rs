@@ -4,37 +4,36 @@
 //! [`Decision::Erasure`] means for documents is in [`super::records`], what [`Decision::Ruling`] means for a phone's own work in
 //! `inbox.rs`.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Error;
+use super::sql::{Reader, Writer, values};
 use crate::codec::{decode, encode};
 use crate::decisions::{
     BagTypeRule, Centre, Commodity, Decision, DeviceOrder, Grant, Lorry, Order, Organisation, Review, RuleSet, Season,
     Suspension, User,
 };
-use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, Timestamp, UserId};
+use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, UserId};
 
 /// Takes a decision over that stands at `sequence` in its scope's log. Applying one twice changes nothing.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn apply(db: &Connection, sequence: u64, decision: &Decision) -> Result<(), Error> {
+/// Those of the database.
+pub fn apply(db: &mut dyn Writer, sequence: u64, decision: &Decision) -> Result<(), Error> {
     let Some((kind, code)) = name(decision) else {
         return if let Decision::Review(review) = decision { apply_review(db, review) } else { Ok(()) };
     };
-    let mut statement = db.prepare_cached(
+    db.execute(
         "INSERT INTO reference (kind, code, body, seq) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (kind, code) DO UPDATE SET body = excluded.body, seq = excluded.seq",
+        &values![kind, code, encode(decision), sequence],
     )?;
-    statement.execute((kind, code, encode(decision), sequence))?;
     Ok(())
 }
 
 /// The decision that counts about the same matter, this one or another, and its place in its scope's log.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn standing(db: &Connection, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+/// Those of the database.
+pub fn standing(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
     name(decision).map_or(Ok(None), |(kind, code)| row(db, kind, &code))
 }
 
@@ -57,8 +56,8 @@ fn name(decision: &Decision) -> Option<(&'static str, String)> {
 }
 
 /// Forgets what is told to everybody: who works where, what is bought by which rules. What is about devices stays.
-pub(crate) fn forget_organisation(db: &Connection) -> Result<(), Error> {
-    db.execute("DELETE FROM reference WHERE kind NOT IN ('grant', 'revocation', 'suspension', 'order')", [])?;
+pub(crate) fn forget_organisation(db: &mut dyn Writer) -> Result<(), Error> {
+    db.execute("DELETE FROM reference WHERE kind NOT IN ('grant', 'revocation', 'suspension', 'order')", &[])?;
     Ok(())
 }
 
@@ -66,18 +65,25 @@ fn suspension_code(device: DeviceId, user: UserId) -> String {
     format!("{device}/{user}")
 }
 
-fn row(db: &Connection, kind: &str, code: &str) -> Result<Option<(Decision, u64)>, Error> {
-    let mut statement = db.prepare_cached("SELECT body, seq FROM reference WHERE kind = ?1 AND code = ?2")?;
+fn row(db: &mut dyn Reader, kind: &str, code: &str) -> Result<Option<(Decision, u64)>, Error> {
+    let statement = "SELECT body, seq FROM reference WHERE kind = ?1 AND code = ?2";
     let row: Option<(Vec<u8>, u64)> =
-        statement.query_row([kind, code], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        db.query_one(statement, &values![kind, code], |row| Ok((row.get(0)?, row.get(1)?)))?;
     row.map(|(body, sequence)| Ok((read(&body)?, sequence))).transpose()
+}
+
+/// All bodies of a kind, by code.
+fn bodies(db: &mut dyn Reader, kind: &str) -> Result<Vec<Decision>, Error> {
+    let statement = "SELECT body FROM reference WHERE kind = ?1 ORDER BY code";
+    let bodies: Vec<Vec<u8>> = db.query_all(statement, &values![kind], |row| row.get(0))?;
+    bodies.iter().map(|body| read(body)).collect()
 }
 
 /// Where in the device's scope a grant ended, by its own end or because its user is suspended; `None` while it holds.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn ended_at(db: &Connection, grant: &Grant) -> Result<Option<u64>, Error> {
+/// Those of the database.
+pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error> {
     let revoked = row(db, "revocation", &grant.grant.to_string())?.map(|(_, sequence)| sequence);
     let suspended = match row(db, "suspension", &suspension_code(grant.device, grant.user))? {
         Some((Decision::Suspension(suspension), sequence)) if suspension.is_suspended => Some(sequence),
@@ -89,22 +95,25 @@ pub fn ended_at(db: &Connection, grant: &Grant) -> Result<Option<u64>, Error> {
 /// What a device was told last about itself.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn order(db: &Connection, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
+/// Those of the database.
+pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
     Ok(match row(db, "order", &device.to_string())? {
         Some((Decision::Order(order), _)) if order.order != Order::Work => Some(order),
         _ => None,
     })
 }
 
-fn apply_review(db: &Connection, review: &Review) -> Result<(), Error> {
-    let mut statement =
-        db.prepare_cached("INSERT OR IGNORE INTO reviews (review_id, code, raised_at_ms) VALUES (?1, ?2, ?3)")?;
-    statement.execute((review.review, &review.code, review.raised_at.0))?;
-    let mut statement =
-        db.prepare_cached("INSERT OR IGNORE INTO review_documents (document_id, review_id) VALUES (?1, ?2)")?;
+fn apply_review(db: &mut dyn Writer, review: &Review) -> Result<(), Error> {
+    db.execute(
+        "INSERT INTO reviews (review_id, code, raised_at_ms) VALUES (?1, ?2, ?3) ON CONFLICT (review_id) DO NOTHING",
+        &values![review.review, review.code, review.raised_at],
+    )?;
     for document in &review.documents {
-        statement.execute((document, review.review))?;
+        db.execute(
+            "INSERT INTO review_documents (document_id, review_id) VALUES (?1, ?2)
+             ON CONFLICT (document_id, review_id) DO NOTHING",
+            &values![document, review.review],
+        )?;
     }
     Ok(())
 }
@@ -112,45 +121,47 @@ fn apply_review(db: &Connection, review: &Review) -> Result<(), Error> {
 /// Whether a review is known.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn has_review(db: &Connection, review: ReviewId) -> Result<bool, Error> {
-    let mut statement = db.prepare_cached("SELECT 1 FROM reviews WHERE review_id = ?1")?;
-    Ok(statement.exists([review])?)
+/// Those of the database.
+pub fn has_review(db: &mut dyn Reader, review: ReviewId) -> Result<bool, Error> {
+    Ok(db.exists("SELECT 1 FROM reviews WHERE review_id = ?1", &values![review])?)
 }
 
 /// All reviews, the oldest first.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn reviews(db: &Connection) -> Result<Vec<Review>, Error> {
-    let mut documents =
-        db.prepare_cached("SELECT document_id FROM review_documents WHERE review_id = ?1 ORDER BY 1")?;
-    let mut reviews =
-        db.prepare_cached("SELECT review_id, code, raised_at_ms FROM reviews ORDER BY raised_at_ms, review_id")?;
-    let rows = reviews.query_map([], |row| {
-        let review: ReviewId = row.get(0)?;
-        let documents = documents.query_map([review], |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
-        Ok(Review { review, code: row.get(1)?, documents, raised_at: Timestamp(row.get(2)?) })
+/// Those of the database.
+pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Review>, Error> {
+    let mut reviews: Vec<Review> = Vec::new();
+    let statement = "SELECT reviews.review_id, code, raised_at_ms, document_id
+         FROM reviews JOIN review_documents ON review_documents.review_id = reviews.review_id
+         ORDER BY raised_at_ms, reviews.review_id, document_id";
+    db.query(statement, &[], &mut |row| {
+        let (review, document) = (row.get(0)?, row.get(3)?);
+        match reviews.last_mut() {
+            Some(last) if last.review == review => last.documents.push(document),
+            _ => reviews.push(Review { review, code: row.get(1)?, documents: vec![document], raised_at: row.get(2)? }),
+        }
+        Ok(())
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(reviews)
 }
 
 /// The codes of the reviews that name a document.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn review_codes(db: &Connection, document: DocumentId) -> Result<Vec<String>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT DISTINCT code FROM review_documents JOIN reviews USING (review_id) WHERE document_id = ?1 ORDER BY code",
-    )?;
-    Ok(statement.query_map([document], |row| row.get(0))?.collect::<Result<_, _>>()?)
+/// Those of the database.
+pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<String>, Error> {
+    let statement =
+        "SELECT DISTINCT code FROM review_documents JOIN reviews ON reviews.review_id = review_documents.review_id
+         WHERE document_id = ?1 ORDER BY code";
+    Ok(db.query_all(statement, &values![document], |row| row.get(0))?)
 }
 
 /// A grant by its id.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn grant(db: &Connection, grant: GrantId) -> Result<Option<Grant>, Error> {
+/// Those of the database.
+pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error> {
     row(db, "grant", &grant.to_string())?
         .map(|(decision, _)| match decision {
             Decision::Grant(grant) => Ok(grant),
@@ -162,13 +173,11 @@ pub fn grant(db: &Connection, grant: GrantId) -> Result<Option<Grant>, Error> {
 /// The grants of a device that hold.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn grants_of(db: &Connection, device: DeviceId) -> Result<Vec<Grant>, Error> {
+/// Those of the database.
+pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
     let mut grants = Vec::new();
-    let mut statement = db.prepare_cached("SELECT body FROM reference WHERE kind = 'grant' ORDER BY code")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        match read(&row.get::<_, Vec<u8>>(0)?)? {
+    for decision in bodies(db, "grant")? {
+        match decision {
             Decision::Grant(grant) if grant.device == device && ended_at(db, &grant)?.is_none() => grants.push(grant),
             _ => {}
         }
@@ -209,13 +218,13 @@ impl Reference {
     /// Reads all reference data.
     ///
     /// # Errors
-    /// What SQLite reports.
-    pub fn load(db: &Connection) -> Result<Self, Error> {
+    /// Those of the database.
+    pub fn load(db: &mut dyn Reader) -> Result<Self, Error> {
         let mut reference = Self::default();
-        let mut statement = db.prepare_cached("SELECT body FROM reference ORDER BY kind, code")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            match read(&row.get::<_, Vec<u8>>(0)?)? {
+        let bodies: Vec<Vec<u8>> =
+            db.query_all("SELECT body FROM reference ORDER BY kind, code", &[], |row| row.get(0))?;
+        for body in &bodies {
+            match read(body)? {
                 Decision::Organisation(it) => reference.organisation = Some(it),
                 Decision::Centre(it) => reference.centres.push(it),
                 Decision::Season(it) => reference.seasons.push(it),

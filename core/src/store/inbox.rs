@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, drafts, outbox, records, tail};
+use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{Decision, Erasure};
 use crate::protocol::log::Cursor;
@@ -62,14 +62,14 @@ pub(crate) fn purge(
             db.prepare("SELECT document_id FROM documents WHERE scope = ?1 EXCEPT SELECT document_id FROM outbox")?;
         let documents = statement.query_map([scope], |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
         for document in documents {
-            records::remove(db, document)?;
+            records::remove(&mut seam(db), document)?;
             db.execute("DELETE FROM review_documents WHERE document_id = ?1", [document])?;
         }
         for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
         }
         if *scope == Scope::Organisation {
-            decisions::forget_organisation(db)?;
+            decisions::forget_organisation(&mut seam(db))?;
         }
         tail::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
@@ -227,7 +227,7 @@ fn apply_entry(
     entry: &FrameEntry,
 ) -> Result<Result<HybridTime, String>, Error> {
     match entry {
-        FrameEntry::Change { envelope, .. } if records::is_erased(db, envelope.document)? => {
+        FrameEntry::Change { envelope, .. } if records::is_erased(&mut seam(db), envelope.document)? => {
             Ok(Ok(HybridTime::default()))
         }
         FrameEntry::Change { envelope, change } => {
@@ -239,7 +239,7 @@ fn apply_entry(
                 Err(error) => return Ok(Err(error.to_string())),
             };
             drafts::step_aside(db, envelope.document)?;
-            match records::apply(db, scope, kind, envelope.document, &change) {
+            match records::apply(&mut seam(db), scope, kind, envelope.document, &change) {
                 Ok(merged) => Ok(Ok(merged.record.map_or(HybridTime::default(), |record| record.newest_time()))),
                 Err(Error::Record(error)) => Ok(Err(error.to_string())),
                 Err(error) => Err(error),
@@ -260,7 +260,7 @@ fn apply_decision(db: &Connection, sequence: u64, decision: &Decision) -> Result
         Decision::Ruling(ruling) => {
             outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
         }
-        other => decisions::apply(db, sequence, other),
+        other => decisions::apply(&mut seam(db), sequence, other),
     };
     match applied {
         Ok(()) => Ok(Ok(HybridTime::default())),
@@ -274,7 +274,7 @@ pub(crate) fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
     tail::erase(db, erasure.document)?;
     db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
     outbox::erase(db, erasure.document)?;
-    records::erase(db, erasure)
+    records::erase(&mut seam(db), erasure)
 }
 
 /// Tries a document's set-aside entries again.

@@ -116,15 +116,38 @@ pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Destroys all that was recorded or received, keys included. Sealed bundles are the caller's to keep or to drop.
+/// The tables of a phone that a wipe empties, beside the rows and words of records.
+const WIPED: [&str; 17] = [
+    "documents",
+    "erased",
+    "drafts",
+    "outbox",
+    "returned",
+    "bundles",
+    "inbox_held",
+    "decisions",
+    "reference",
+    "reviews",
+    "review_documents",
+    "log_cursors",
+    "log_tail",
+    "evidence",
+    "carried",
+    "enrolling",
+    "installation",
+];
+
+/// What a wipe keeps, each with the reason.
+#[cfg(test)]
+const KEPT_BY_WIPE: [(&str, &str); 1] =
+    [("counters", "a phone that is enrolled again must not give a receipt number twice; the numbers tell nothing")];
+
+/// Destroys all that was recorded or received, keys and unanswered bundles included, but for the counters.
 pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
-    db.execute_batch(
-        "DELETE FROM documents; DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;
-         DELETE FROM drafts; DELETE FROM outbox; DELETE FROM returned; DELETE FROM inbox_held; DELETE FROM decisions;
-         DELETE FROM reference; DELETE FROM reviews; DELETE FROM review_documents; DELETE FROM bundles;
-         DELETE FROM log_cursors; DELETE FROM carried; DELETE FROM log_tail; DELETE FROM evidence;
-         DELETE FROM enrolling; DELETE FROM installation;",
-    )?;
+    super::records::clear_rows(&mut super::seam(db))?;
+    for table in WIPED {
+        db.execute(&format!("DELETE FROM {table}"), [])?;
+    }
     Ok(())
 }
 
@@ -194,5 +217,31 @@ impl Counters {
         let hybrid = (hybrid.wall_ms, hybrid.counter);
         statement.execute((receipts, loads, farmers, actions, hybrid.0, hybrid.1, idle_ms, seen_at.0))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::records::Kind;
+    use crate::store::{PHONE, Store};
+
+    #[test]
+    fn every_table_is_wiped_or_kept_for_a_reason() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
+        let tables: BTreeSet<String> = store
+            .read(|db| {
+                let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+                let mut statement = db.prepare(sql)?;
+                let names = statement.query_map([], |row| row.get(0))?;
+                Ok::<_, Error>(names.collect::<Result<_, _>>()?)
+            })
+            .expect("tables");
+        let of_kinds = Kind::all().map(|kind| kind.table().name).chain(["words"]);
+        let known = WIPED.into_iter().chain(of_kinds).chain(KEPT_BY_WIPE.map(|(table, _)| table));
+        assert_eq!(tables, known.map(str::to_owned).collect());
     }
 }

@@ -12,6 +12,7 @@ mod key;
 pub(crate) mod outbox;
 pub mod records;
 pub mod rows;
+mod search;
 pub mod sql;
 pub(crate) mod tail;
 mod values;
@@ -22,7 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use key::KeyStore;
 pub(crate) use key::StoreKey;
@@ -72,9 +73,9 @@ pub enum Error {
     /// A change could not be merged.
     #[error(transparent)]
     Record(#[from] crate::records::Error),
-    /// Anything else that SQLite reports.
+    /// Anything else that the database reports.
     #[error("the database refuses: {0}")]
-    Sqlite(#[source] rusqlite::Error),
+    Sql(#[source] sql::Error),
 }
 
 impl Error {
@@ -87,22 +88,32 @@ impl Error {
     }
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        // Without room for the log's index a file does not even open.
-        let extended_code = error.sqlite_error().map(|error| error.extended_code);
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
-            _ if extended_code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Self::Full,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt { reason: error.to_string() },
-            _ => match error {
-                rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-                    Self::Corrupt { reason: error.to_string() }
-                }
-                error => Self::Sqlite(error),
-            },
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Full { .. } => Self::Full,
+            error @ (sql::Error::Corrupt { .. } | sql::Error::Type { .. }) => {
+                Self::Corrupt { reason: error.to_string() }
+            }
+            error => Self::Sql(error),
         }
     }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+                Self::Corrupt { reason: error.to_string() }
+            }
+            error => sql::Error::from(error).into(),
+        }
+    }
+}
+
+/// The seam over a connection that is inside a transaction: what phone and server share is written against it.
+pub(crate) fn seam(db: &Connection) -> sql::sqlite::SqliteWriter<'_> {
+    sql::sqlite::SqliteWriter::new(db)
 }
 
 /// Commits after which the write-ahead log is folded back, outside of anybody's call.
@@ -143,7 +154,7 @@ impl Store {
     pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         Self::open_with(path, None, migrations, flags).map_err(|error| match error {
-            Error::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+            Error::Sql(error) if error.is_missing_file() => {
                 Error::Corrupt { reason: format!("{} is missing, or cannot be opened", path.display()) }
             }
             error => error,

@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{Error, drafts, inbox, records};
+use super::{Error, drafts, inbox, records, seam};
 use crate::decisions::Erasure;
 use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
@@ -39,7 +39,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
         ":grant": outgoing.grant,
         ":device_cursor": outgoing.device_cursor,
         ":document": outgoing.document,
-        ":kind": outgoing.kind as u8,
+        ":kind": outgoing.kind.number(),
         ":scope": outgoing.scope,
         ":change": outgoing.change,
         ":created_at": outgoing.created_at.0,
@@ -372,7 +372,7 @@ fn take_verdict(
             settled.held += 1;
             let mut held = db.prepare_cached("UPDATE outbox SET held_code = ?2, held_reason = ?3 WHERE outbox = ?1")?;
             held.execute((own.outbox, code, reason))?;
-            records::exclude(db, own.document, &[Change::hash_of_stripped(&own.change)])
+            records::exclude(&mut seam(db), own.document, &[Change::hash_of_stripped(&own.change)])
         }
         Verdict::Deferred { missing } => {
             let mut waits = db.prepare_cached("UPDATE outbox SET missing = ?2 WHERE outbox = ?1")?;
@@ -432,7 +432,7 @@ fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
         return Ok(());
     }
     let Some(kind) = Kind::from_number(own.kind) else { return Ok(()) };
-    match records::apply(db, &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
+    match records::apply(&mut seam(db), &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
         // The document was forgotten meanwhile: it comes back by its log, and this change with it.
         Err(Error::Record(crate::records::Error::Missing { .. })) => Ok(()),
         applied => applied.map(drop),
@@ -455,13 +455,13 @@ pub(crate) fn returned(
 }
 
 fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result<(), Error> {
-    records::exclude(db, own.document, &[Change::hash_of_stripped(&own.change)])?;
+    records::exclude(&mut seam(db), own.document, &[Change::hash_of_stripped(&own.change)])?;
     let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_returned(own.document, &change));
     let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"returned".as_slice(), own.document.as_bytes()]));
     if let (Some(id), Some(draft)) = (draft_id, &draft)
         // It may come back twice: what was weighed again since stays as it is.
         && drafts::find(db, id)?.is_none()
-        && records::find(db, id.into())?.is_none()
+        && records::find(&mut seam(db), id.into())?.is_none()
     {
         drafts::save(db, id, 1, draft)?;
     }

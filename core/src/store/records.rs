@@ -1,22 +1,23 @@
 //! Documents and the rows they project to.
 //!
-//! Owns the tables `documents`, `deliveries`, `loads`, `farmers`, `contacts`, `erased`.
-//! Invariant: a document and its row change in one transaction.
+//! Owns the tables `documents` and `erased`, and the writing of each kind's table. Which tables and columns there are, the kinds themselves
+//! say ([`Kind`]). Invariant: a document, its row and its search words change in one transaction.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use std::sync::OnceLock;
 
-use super::Error;
+use super::sql::{Column, Insert, Reader, Value, Writer, values};
+use super::{Error, search};
 use crate::decisions::Erasure;
-use crate::records::{self, Change, Contact, Delivery, Farmer, Kind, Load, Merged, Record};
+use crate::records::{self, Change, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
-use crate::units::{ChangeHash, DocumentId};
+use crate::units::{ChangeHash, DocumentId, ToValue};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where it belongs.
+    /// Its scope.
     pub scope: Scope,
     /// Its bytes.
     pub saved: Vec<u8>,
@@ -24,36 +25,99 @@ pub struct Stored {
     pub heads: Vec<ChangeHash>,
 }
 
-/// Fetches a document.
-///
-/// # Errors
-/// What SQLite reports; [`Error::Corrupt`] for a row that cannot be.
-pub fn find(db: &Connection, id: DocumentId) -> Result<Option<Stored>, Error> {
-    let mut statement = db.prepare_cached("SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1")?;
-    let row = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
-    let Some((kind, scope, saved, heads)) = row else { return Ok(None) };
-    let kind: u8 = kind;
-    let heads: Vec<u8> = heads;
-    let kind = Kind::from_number(kind).ok_or_else(|| Error::Corrupt { reason: format!("record kind {kind}") })?;
-    let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-    Ok(Some(Stored { kind, scope, saved, heads }))
+/// The statements of a kind's table.
+struct TableSql {
+    table: &'static str,
+    columns: Vec<Column<'static>>,
+    on_conflict: String,
+    delete: String,
+    delete_all: String,
+    in_conflict: String,
 }
 
-/// Fetches a document and reads it.
+impl TableSql {
+    /// The statements of a kind, made once.
+    fn of(kind: Kind) -> Option<&'static Self> {
+        static ALL: OnceLock<Vec<(Kind, TableSql)>> = OnceLock::new();
+        let all = ALL.get_or_init(|| Kind::all().map(|kind| (kind, Self::new(kind))).collect());
+        all.iter().find(|(it, _)| *it == kind).map(|(_, sql)| sql)
+    }
+
+    fn new(kind: Kind) -> Self {
+        let info = kind.table();
+        let own = info.columns.iter().map(|(name, column_type)| Column { name, column_type: *column_type });
+        let columns: Vec<Column<'static>> =
+            [Column::blob(info.key), Column::text("scope"), Column::int("conflicts")].into_iter().chain(own).collect();
+        let updates = columns.iter().skip(1).map(|column| format!("{0} = excluded.{0}", column.name));
+        let on_conflict =
+            format!("ON CONFLICT ({}) DO UPDATE SET {}", info.key, updates.collect::<Vec<_>>().join(", "));
+        Self {
+            table: info.name,
+            columns,
+            on_conflict,
+            delete: format!("DELETE FROM {} WHERE {} = ?1", info.name, info.key),
+            delete_all: format!("DELETE FROM {}", info.name),
+            in_conflict: format!("SELECT {} FROM {} WHERE conflicts > 0 ORDER BY 1", info.key, info.name),
+        }
+    }
+}
+
+fn sql_of(kind: Kind) -> Result<&'static TableSql, Error> {
+    TableSql::of(kind).ok_or_else(|| Error::Corrupt { reason: format!("{kind:?} is not among the kinds") })
+}
+
+/// Returns a document.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error> {
+    Ok(db.query_one("SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1", &values![id], |row| {
+        let heads: Vec<u8> = row.get(3)?;
+        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
+        Ok(Stored { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads })
+    })?)
+}
+
+/// Returns a document and what it says.
 ///
 /// # Errors
 /// As [`find`], and [`Error::Record`] for bytes that cannot be read.
-pub fn load(db: &Connection, id: DocumentId) -> Result<Option<(Stored, Merged)>, Error> {
+pub fn load(db: &mut dyn Reader, id: DocumentId) -> Result<Option<(Stored, Merged)>, Error> {
     let Some(stored) = find(db, id)? else { return Ok(None) };
     let merged = records::read(stored.kind, id, &stored.saved)?;
     Ok(Some((stored, merged)))
 }
 
-/// Merges a change into its document and brings the row up to date.
+/// A record of one kind with its document.
+#[derive(Clone, Debug)]
+pub struct Found<K> {
+    /// The document.
+    pub stored: Stored,
+    /// The record.
+    pub record: K,
+}
+
+impl<K> Found<K> {
+    /// The version that was read: the first eight bytes of the SHA-256 over its heads.
+    pub fn version(&self) -> [u8; 8] {
+        records::version(&self.stored.heads)
+    }
+}
+
+/// Returns a record of one kind; `None` if it is not here, of another kind, or without its creating change.
+///
+/// # Errors
+/// As [`load`].
+pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found<K>>, Error> {
+    let Some((stored, merged)) = load(db, id.into())? else { return Ok(None) };
+    Ok(merged.record.and_then(Record::downcast).map(|record| Found { stored, record }))
+}
+
+/// Merges a change into its document and brings row and words up to date.
 ///
 /// # Errors
 /// [`Error::Record`] says why the change must be held or must wait; nothing was written then.
-pub fn apply(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<Merged, Error> {
+pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<Merged, Error> {
     let stored = find(db, id)?;
     if let Some(stored) = &stored
         && stored.kind != kind
@@ -69,42 +133,58 @@ pub fn apply(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, change:
     Ok(merged)
 }
 
-/// Writes a document and its row.
+/// Writes a document, its row and its words.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn save(db: &Connection, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
+/// Those of the database, and [`Error::Record`] if what was there before cannot be read.
+pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
     let heads: Vec<u8> = merged.heads.iter().flat_map(|head| head.0).collect();
-    let mut statement = db.prepare_cached(
+    let before = words_before(db, kind, id)?;
+    db.execute(
         "INSERT INTO documents (document_id, kind, scope, saved, heads) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (document_id) DO UPDATE SET scope = excluded.scope, saved = excluded.saved, heads = excluded.heads",
+        &values![id, kind, scope, merged.saved, heads],
     )?;
-    statement.execute((id, kind as u8, scope, &merged.saved, heads))?;
-    merged.record.as_ref().map_or(Ok(()), |record| save_row(db, scope, record))
+    let Some(record) = &merged.record else { return Ok(()) };
+    save_row(db, scope, record)?;
+    search::replace(db, scope, id, &before, &record.words())
 }
 
-/// Removes a document and its row; its changes may come again.
+/// The words by which a document is found now; none for a kind that is not searched by words.
+fn words_before(db: &mut dyn Writer, kind: Kind, id: DocumentId) -> Result<Vec<String>, Error> {
+    if !kind.is_searched() {
+        return Ok(Vec::new());
+    }
+    Ok(load(db, id)?.and_then(|(_, merged)| merged.record).map_or_else(Vec::new, |record| record.words()))
+}
+
+fn save_row(db: &mut dyn Writer, scope: &Scope, record: &Record) -> Result<(), Error> {
+    let sql = sql_of(record.kind())?;
+    let (document, conflicts) = (record.document(), record.conflicts().len());
+    let mut cells = values![document, scope, conflicts].to_vec();
+    cells.extend(record.cells());
+    db.insert(&Insert { table: sql.table, columns: &sql.columns, on_conflict: &sql.on_conflict }, &cells)?;
+    Ok(())
+}
+
+/// Removes a document, its row and its words; its changes may come again.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn remove(db: &Connection, id: DocumentId) -> Result<(), Error> {
-    for delete in [
-        "DELETE FROM documents WHERE document_id = ?1",
-        "DELETE FROM deliveries WHERE delivery_id = ?1",
-        "DELETE FROM loads WHERE load_id = ?1",
-        "DELETE FROM farmers WHERE farmer_id = ?1",
-        "DELETE FROM contacts WHERE contact_id = ?1",
-    ] {
-        db.prepare_cached(delete)?.execute([id])?;
-    }
+/// Those of the database, and [`Error::Record`] if its words cannot be read.
+pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
+    let Some(stored) = find(db, id)? else { return Ok(()) };
+    let before = words_before(db, stored.kind, id)?;
+    search::replace(db, &stored.scope, id, &before, &[])?;
+    db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
+    db.execute(&sql_of(stored.kind)?.delete, &values![id])?;
     Ok(())
 }
 
 /// Takes changes out of a document, with all that builds on them; without any change left the document is removed.
 ///
 /// # Errors
-/// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
-pub fn exclude(db: &Connection, id: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+/// Those of the database, and [`Error::Record`] for bytes that cannot be read.
+pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     let Some(stored) = find(db, id)? else { return Ok(()) };
     match records::without(stored.kind, id, &stored.saved, changes)? {
         Some(rest) if rest.record.is_some() => {
@@ -118,134 +198,71 @@ pub fn exclude(db: &Connection, id: DocumentId, changes: &[ChangeHash]) -> Resul
 /// Drops a document's bytes for good: from here on it is known only by its id.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
+/// Those of the database.
+pub fn erase(db: &mut dyn Writer, erasure: &Erasure) -> Result<(), Error> {
     remove(db, erasure.document)?;
-    let mut statement =
-        db.prepare_cached("INSERT OR IGNORE INTO erased (document_id, erased_at_ms) VALUES (?1, ?2)")?;
-    statement.execute((erasure.document, erasure.erased_at.0))?;
+    db.execute(
+        "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2) ON CONFLICT (document_id) DO NOTHING",
+        &values![erasure.document, erasure.erased_at],
+    )?;
     Ok(())
 }
 
-/// Whether a document's bytes were dropped for good.
+/// Returns whether a document's bytes were dropped for good.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn is_erased(db: &Connection, id: DocumentId) -> Result<bool, Error> {
-    Ok(db.prepare_cached("SELECT 1 FROM erased WHERE document_id = ?1")?.exists([id])?)
+/// Those of the database.
+pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
+    Ok(db.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![id])?)
+}
+
+/// Returns the documents that have fields in conflict, by id.
+///
+/// # Errors
+/// Those of the database.
+pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
+    let mut documents = Vec::new();
+    for kind in Kind::all() {
+        documents.extend(db.query_all(&sql_of(kind)?.in_conflict, &[], |row| row.get::<DocumentId>(0))?);
+    }
+    documents.sort_unstable();
+    Ok(documents)
+}
+
+/// Deletes all rows of all kinds, and all search words.
+///
+/// # Errors
+/// Those of the database.
+pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
+    for kind in Kind::all() {
+        db.execute(&sql_of(kind)?.delete_all, &[])?;
+    }
+    search::clear(db)
 }
 
 /// Projects every document again and returns how many there are. The rows come out as they were, but for the order of arrival.
 ///
 /// # Errors
-/// What SQLite reports, and [`Error::Record`] for bytes that cannot be read.
-pub fn rebuild(db: &Connection) -> Result<usize, Error> {
-    db.execute_batch("DELETE FROM deliveries; DELETE FROM loads; DELETE FROM farmers; DELETE FROM contacts;")?;
-    let mut statement = db.prepare("SELECT document_id FROM documents")?;
-    let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+/// Those of the database, and [`Error::Record`] for bytes that cannot be read.
+pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
+    clear_rows(db)?;
+    let ids = db.query_all("SELECT document_id FROM documents ORDER BY document_id", &[], |row| row.get(0))?;
     for id in &ids {
         if let Some((Stored { scope, .. }, Merged { record: Some(record), .. })) = load(db, *id)? {
             save_row(db, &scope, &record)?;
+            search::replace(db, &scope, *id, &[], &record.words())?;
         }
     }
     Ok(ids.len())
 }
 
-fn save_row(db: &Connection, scope: &Scope, record: &Record) -> Result<(), Error> {
-    match record {
-        Record::Delivery(delivery) => save_delivery(db, scope, delivery),
-        Record::Load(load) => save_load(db, scope, load),
-        Record::Farmer(farmer) => save_farmer(db, scope, farmer),
-        Record::Contact(contact) => save_contact(db, scope, contact),
+/// A value of a row as text, for messages and comparison.
+pub fn printed(value: &Value<'_>) -> String {
+    match value.to_value() {
+        Value::Null => String::new(),
+        Value::Int(int) => int.to_string(),
+        Value::Text(text) => text.into_owned(),
+        Value::Blob(blob) => data_encoding::HEXUPPER.encode(blob),
+        Value::OutOfRange => "out of range".to_owned(),
     }
-}
-
-fn save_delivery(db: &Connection, scope: &Scope, delivery: &Delivery) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "INSERT INTO deliveries (delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
-             receipt_seq, rule_set, is_voided, amendments, conflicts, bag_count, gross_g)
-         VALUES (:delivery_id, :scope, :farmer_id, :load_id, :business_day, :recorded_at_ms, :user_id, :device_code,
-             :receipt_seq, :rule_set, :is_voided, :amendments, :conflicts, :bag_count, :gross_g)
-         ON CONFLICT (delivery_id) DO UPDATE SET scope = excluded.scope, farmer_id = excluded.farmer_id, load_id = excluded.load_id,
-             business_day = excluded.business_day, recorded_at_ms = excluded.recorded_at_ms, user_id = excluded.user_id,
-             device_code = excluded.device_code, receipt_seq = excluded.receipt_seq, rule_set = excluded.rule_set,
-             is_voided = excluded.is_voided, amendments = excluded.amendments, conflicts = excluded.conflicts,
-             bag_count = excluded.bag_count, gross_g = excluded.gross_g",
-    )?;
-    statement.execute(named_params! {
-        ":delivery_id": delivery.delivery_id,
-        ":scope": scope,
-        ":farmer_id": delivery.farmer_id,
-        ":load_id": delivery.load_id,
-        ":business_day": delivery.business_date.0,
-        ":recorded_at_ms": delivery.recorded.at.wall_ms,
-        ":user_id": delivery.recorded.user,
-        ":device_code": delivery.recorded.device.0,
-        ":receipt_seq": delivery.receipt_sequence,
-        ":rule_set": delivery.rule_set,
-        ":is_voided": delivery.is_voided(),
-        ":amendments": delivery.amendments.len(),
-        ":conflicts": delivery.conflicts.len(),
-        ":bag_count": delivery.standing_bags().count(),
-        ":gross_g": delivery.gross().0,
-    })?;
-    Ok(())
-}
-
-fn save_load(db: &Connection, scope: &Scope, load: &Load) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "INSERT INTO loads (load_id, scope, number, lorry, business_day, opened_at_ms, state, loaders, conflicts)
-         VALUES (:load_id, :scope, :number, :lorry, :business_day, :opened_at_ms, :state, :loaders, :conflicts)
-         ON CONFLICT (load_id) DO UPDATE SET scope = excluded.scope, number = excluded.number, lorry = excluded.lorry,
-             business_day = excluded.business_day, opened_at_ms = excluded.opened_at_ms, state = excluded.state,
-             loaders = excluded.loaders, conflicts = excluded.conflicts",
-    )?;
-    statement.execute(named_params! {
-        ":load_id": load.load_id,
-        ":scope": scope,
-        ":number": load.header.number().to_string(),
-        ":lorry": load.lorry,
-        ":business_day": load.header.date.0,
-        ":opened_at_ms": load.opened.map(|stamp| stamp.at.wall_ms),
-        ":state": load.state() as u8,
-        ":loaders": load.loaders.len(),
-        ":conflicts": load.conflicts.len(),
-    })?;
-    Ok(())
-}
-
-fn save_farmer(db: &Connection, scope: &Scope, farmer: &Farmer) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "INSERT INTO farmers (farmer_id, scope, code, registered_at_ms, conflicts)
-         VALUES (:farmer_id, :scope, :code, :registered_at_ms, :conflicts)
-         ON CONFLICT (farmer_id) DO UPDATE SET scope = excluded.scope, code = excluded.code, registered_at_ms = excluded.registered_at_ms,
-             conflicts = excluded.conflicts",
-    )?;
-    statement.execute(named_params! {
-        ":farmer_id": farmer.farmer_id,
-        ":scope": scope,
-        ":code": farmer.code().to_string(),
-        ":registered_at_ms": farmer.registered.at.wall_ms,
-        ":conflicts": farmer.conflicts.len(),
-    })?;
-    Ok(())
-}
-
-fn save_contact(db: &Connection, scope: &Scope, contact: &Contact) -> Result<(), Error> {
-    let mut statement = db.prepare_cached(
-        "INSERT INTO contacts (contact_id, scope, farmer_id, name, village, phone, conflicts)
-         VALUES (:contact_id, :scope, :farmer_id, :name, :village, :phone, :conflicts)
-         ON CONFLICT (contact_id) DO UPDATE SET scope = excluded.scope, farmer_id = excluded.farmer_id, name = excluded.name,
-             village = excluded.village, phone = excluded.phone, conflicts = excluded.conflicts",
-    )?;
-    statement.execute(named_params! {
-        ":contact_id": contact.contact_id,
-        ":scope": scope,
-        ":farmer_id": contact.farmer_id,
-        ":name": contact.details.name,
-        ":village": contact.details.village,
-        ":phone": contact.details.phone,
-        ":conflicts": contact.conflicts.len(),
-    })?;
-    Ok(())
 }

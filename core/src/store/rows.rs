@@ -2,16 +2,15 @@
 //!
 //! Owns the reading of the projection tables. Pages go by key, so that arriving rows neither repeat nor skip.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-
-use super::Error;
-use crate::records::Kind;
+use super::sql::{self, Column, Dialect, Reader, Row, Value, values};
+use super::{Error, search};
 use crate::records::farmer::ContactDetails;
 use crate::records::load::LoadState;
+use crate::records::{Delivery, Farmer, Kind, Load, RecordKind};
 use crate::scope::Scope;
 use crate::units::{
     BusinessDate, ContactId, DeliveryId, DeviceCode, DocumentId, FarmerId, Grams, LoadId, LorryPlate, ReceiptNumber,
-    Timestamp, UserId,
+    Timestamp, ToValue, UserId, words,
 };
 
 /// A delivery in a list.
@@ -49,28 +48,36 @@ pub struct DeliveryRow {
     pub gross: Grams,
 }
 
-const DELIVERY_COLUMNS: &str =
-    "delivery, delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id,
-    device_code, receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
+/// How the rows of a list are read from a kind's table.
+trait ListRow: Sized {
+    const COLUMNS: &'static str;
+    fn read(row: &dyn Row) -> Result<Self, sql::Error>;
+}
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
-    Ok(DeliveryRow {
-        position: row.get(0)?,
-        delivery_id: row.get(1)?,
-        scope: row.get(2)?,
-        farmer_id: row.get(3)?,
-        load_id: row.get(4)?,
-        business_date: BusinessDate(row.get(5)?),
-        recorded_at: Timestamp(row.get(6)?),
-        user: row.get(7)?,
-        device: DeviceCode(row.get(8)?),
-        receipt_sequence: row.get(9)?,
-        is_voided: row.get(10)?,
-        amendments: row.get(11)?,
-        conflicts: row.get(12)?,
-        bags: row.get(13)?,
-        gross: Grams(row.get(14)?),
-    })
+impl ListRow for DeliveryRow {
+    const COLUMNS: &'static str =
+        "arrival, delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
+        receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
+
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        Ok(Self {
+            position: row.get(0)?,
+            delivery_id: row.get(1)?,
+            scope: row.get(2)?,
+            farmer_id: row.get(3)?,
+            load_id: row.get(4)?,
+            business_date: row.get(5)?,
+            recorded_at: row.get(6)?,
+            user: row.get(7)?,
+            device: row.get(8)?,
+            receipt_sequence: row.get(9)?,
+            is_voided: row.get(10)?,
+            amendments: row.get(11)?,
+            conflicts: row.get(12)?,
+            bags: row.get(13)?,
+            gross: row.get(14)?,
+        })
+    }
 }
 
 /// Which deliveries to list; what is not given does not matter.
@@ -90,35 +97,43 @@ pub struct DeliveryFilter {
     pub before: Option<i64>,
 }
 
-/// Deliveries, the newest to arrive here first.
+/// Returns deliveries, the newest to arrive here first.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn deliveries(db: &Connection, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
-    let day = filter.date.map(|date| date.0);
-    let mut sql = format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE true");
-    let mut parameters: Vec<&dyn ToSql> = Vec::new();
+/// Those of the database.
+pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
+    let mut params: Vec<Value<'_>> = Vec::new();
+    let mut conditions = String::from("true");
     for (condition, value) in [
-        (" AND scope = ?", filter.scope.as_ref().map(|it| it as &dyn ToSql)),
-        (" AND business_day = ?", day.as_ref().map(|it| it as &dyn ToSql)),
-        (" AND load_id = ?", filter.load_id.as_ref().map(|it| it as &dyn ToSql)),
-        (" AND farmer_id = ?", filter.farmer_id.as_ref().map(|it| it as &dyn ToSql)),
-        (" AND delivery < ?", filter.before.as_ref().map(|it| it as &dyn ToSql)),
+        ("scope =", filter.scope.as_ref().map(ToValue::to_value)),
+        ("business_day =", filter.date.as_ref().map(ToValue::to_value)),
+        ("load_id =", filter.load_id.as_ref().map(ToValue::to_value)),
+        ("farmer_id =", filter.farmer_id.as_ref().map(ToValue::to_value)),
+        ("arrival <", filter.before.as_ref().map(ToValue::to_value)),
     ] {
         if let Some(value) = value {
-            sql.push_str(condition);
-            parameters.push(value);
+            params.push(value);
+            conditions.push_str(&format!(" AND {condition} ?{}", params.len()));
         }
     }
     if let Some(within) = &filter.within {
-        // Not by the index on scopes: a page follows the order of arrival, and ends soon.
-        sql = format!("{sql} AND +scope IN ({})", vec!["?"; within.len()].join(", "));
-        parameters.extend(within.iter().map(|scope| scope as &dyn ToSql));
+        // A page follows the order of arrival, and ends soon; the plus keeps SQLite from sorting all rows of the scopes instead.
+        let scope = if db.dialect() == Dialect::Sqlite { "+scope" } else { "scope" };
+        let first = params.len() + 1;
+        let places: Vec<String> = (first..first + within.len()).map(|number| format!("?{number}")).collect();
+        conditions.push_str(&format!(
+            " AND {scope} IN ({})",
+            if within.is_empty() { "NULL".into() } else { places.join(", ") }
+        ));
+        params.extend(within.iter().map(ToValue::to_value));
     }
-    sql.push_str(" ORDER BY delivery DESC LIMIT ?");
-    parameters.push(&limit);
-    let mut statement = db.prepare_cached(&sql)?;
-    Ok(statement.query_map(parameters.as_slice(), delivery)?.collect::<Result<_, _>>()?)
+    params.push(limit.to_value());
+    let statement = format!(
+        "SELECT {} FROM deliveries WHERE {conditions} ORDER BY arrival DESC LIMIT ?{}",
+        DeliveryRow::COLUMNS,
+        params.len()
+    );
+    Ok(db.query_all(&statement, &params, DeliveryRow::read)?)
 }
 
 /// What the deliveries that count add up to.
@@ -146,51 +161,67 @@ impl std::ops::Add for Sum {
     }
 }
 
-/// The sum of a scope and day, over all loads and none.
+/// Returns the sum of a scope and day, over all loads and none.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn day_sum(db: &Connection, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
-    sum(db, "scope = ?1 AND business_day = ?2", (scope, date.0))
+/// Those of the database.
+pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
+    sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
 }
 
-/// The sum of a load.
+/// Returns the sum of a load.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn load_sum(db: &Connection, load: LoadId) -> Result<Sum, Error> {
-    sum(db, "load_id = ?1", [load])
+/// Those of the database.
+pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
+    sum(db, "load_id = ?1", &values![load])
 }
 
-fn sum(db: &Connection, condition: &str, parameters: impl rusqlite::Params) -> Result<Sum, Error> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT count(*) FILTER (WHERE NOT is_voided), count(*) FILTER (WHERE is_voided),
-             coalesce(sum(bag_count) FILTER (WHERE NOT is_voided), 0), coalesce(sum(gross_g) FILTER (WHERE NOT is_voided), 0)
+fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum, Error> {
+    let statement = format!(
+        "SELECT count(*) FILTER (WHERE is_voided = 0), count(*) FILTER (WHERE is_voided = 1),
+             CAST(coalesce(sum(bag_count) FILTER (WHERE is_voided = 0), 0) AS BIGINT),
+             CAST(coalesce(sum(gross_g) FILTER (WHERE is_voided = 0), 0) AS BIGINT)
          FROM deliveries WHERE {condition}"
-    ))?;
-    Ok(statement.query_row(parameters, |row| {
-        Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross: Grams(row.get(3)?) })
-    })?)
+    );
+    let sum = db.query_one(&statement, params, |row| {
+        Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross: row.get(3)? })
+    })?;
+    Ok(sum.unwrap_or_default())
 }
 
-/// The latest day that has a delivery.
+/// Returns the latest day of these scopes that has a delivery.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn latest_day(db: &Connection) -> Result<Option<BusinessDate>, Error> {
-    let day: Option<i32> = db.query_row("SELECT max(business_day) FROM deliveries", [], |row| row.get(0))?;
-    Ok(day.map(BusinessDate))
+/// Those of the database.
+pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
+    let statement =
+        "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
+    let mut latest = None;
+    let keys: Vec<Value<'_>> = scopes.iter().map(ToValue::to_value).collect();
+    db.query_keys(&[Column::text("scope")], &keys, statement, &mut |row| {
+        latest = latest.max(row.get(0)?);
+        Ok(())
+    })?;
+    Ok(latest)
 }
 
-/// The scopes that have deliveries or loads on a day.
+/// Returns those of these scopes that have deliveries or loads on a day, in order.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn scopes_on(db: &Connection, date: BusinessDate) -> Result<Vec<Scope>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT scope FROM deliveries WHERE business_day = ?1 UNION SELECT scope FROM loads WHERE business_day = ?1 ORDER BY 1",
-    )?;
-    Ok(statement.query_map([date.0], |row| row.get(0))?.collect::<Result<_, _>>()?)
+/// Those of the database.
+pub fn scopes_on(db: &mut dyn Reader, scopes: &[Scope], date: BusinessDate) -> Result<Vec<Scope>, Error> {
+    let keys: Vec<Value<'_>> = scopes.iter().flat_map(|scope| [scope.to_value(), date.to_value()]).collect();
+    let statement = "SELECT scope FROM keys
+         WHERE EXISTS (SELECT 1 FROM deliveries WHERE deliveries.scope = keys.scope AND deliveries.business_day = keys.day)
+             OR EXISTS (SELECT 1 FROM loads WHERE loads.scope = keys.scope AND loads.business_day = keys.day)";
+    let mut found = Vec::new();
+    db.query_keys(&[Column::text("scope"), Column::int("day")], &keys, statement, &mut |row| {
+        found.push(row.get(0)?);
+        Ok(())
+    })?;
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// A load in a list.
@@ -214,38 +245,43 @@ pub struct LoadRow {
     pub conflicts: u32,
 }
 
-const LOAD: &str = "SELECT load_id, scope, number, lorry, business_day, state, loaders, conflicts FROM loads";
+impl ListRow for LoadRow {
+    const COLUMNS: &'static str = "load_id, scope, number, lorry, business_day, state, loaders, conflicts";
 
-fn load(row: &Row<'_>) -> rusqlite::Result<LoadRow> {
-    let state: u8 = row.get(5)?;
-    Ok(LoadRow {
-        load_id: row.get(0)?,
-        scope: row.get(1)?,
-        number: row.get(2)?,
-        lorry: row.get(3)?,
-        business_date: BusinessDate(row.get(4)?),
-        state: if state == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing },
-        loaders: row.get(6)?,
-        conflicts: row.get(7)?,
-    })
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        let state: u8 = row.get(5)?;
+        Ok(Self {
+            load_id: row.get(0)?,
+            scope: row.get(1)?,
+            number: row.get(2)?,
+            lorry: row.get(3)?,
+            business_date: row.get(4)?,
+            state: if state == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing },
+            loaders: row.get(6)?,
+            conflicts: row.get(7)?,
+        })
+    }
 }
 
-/// One load.
+/// Returns one load.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn load_row(db: &Connection, id: LoadId) -> Result<Option<LoadRow>, Error> {
-    let mut statement = db.prepare_cached(&format!("{LOAD} WHERE load_id = ?1"))?;
-    Ok(statement.query_row([id], load).optional()?)
+/// Those of the database.
+pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Error> {
+    let statement = format!("SELECT {} FROM loads WHERE load_id = ?1", LoadRow::COLUMNS);
+    Ok(db.query_one(&statement, &values![id], LoadRow::read)?)
 }
 
-/// The loads of a scope and day, in the order of their numbers.
+/// Returns the loads of a scope and day, in the order of their numbers.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn loads(db: &Connection, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
-    let query = format!("{LOAD} WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id");
-    Ok(db.prepare_cached(&query)?.query_map((scope, date.0), load)?.collect::<Result<_, _>>()?)
+/// Those of the database.
+pub fn loads(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
+    let statement = format!(
+        "SELECT {} FROM loads WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id",
+        LoadRow::COLUMNS
+    );
+    Ok(db.query_all(&statement, &values![scope, date], LoadRow::read)?)
 }
 
 /// A farmer in a list, with contact details if they are here.
@@ -265,160 +301,168 @@ pub struct FarmerRow {
     pub phone: String,
 }
 
-fn farmer(row: &Row<'_>) -> rusqlite::Result<FarmerRow> {
-    Ok(FarmerRow {
-        farmer_id: row.get(0)?,
-        scope: row.get(1)?,
-        code: row.get(2)?,
-        name: row.get(3)?,
-        village: row.get(4)?,
-        phone: row.get(5)?,
-    })
+impl ListRow for FarmerRow {
+    const COLUMNS: &'static str =
+        "farmers.farmer_id, farmers.scope, farmers.code, coalesce(contacts.name, ''), coalesce(contacts.village, ''),
+        coalesce(contacts.phone, '')";
+
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        Ok(Self {
+            farmer_id: row.get(0)?,
+            scope: row.get(1)?,
+            code: row.get(2)?,
+            name: row.get(3)?,
+            village: row.get(4)?,
+            phone: row.get(5)?,
+        })
+    }
 }
 
-const FARMER_COLUMNS: &str = "farmer_id, farmers.scope, code, coalesce(contacts.name, ''), coalesce(contacts.village, ''), coalesce(contacts.phone, '')";
-
-/// One farmer.
+/// Returns one farmer.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn farmer_row(db: &Connection, id: FarmerId) -> Result<Option<FarmerRow>, Error> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {FARMER_COLUMNS} FROM farmers LEFT JOIN contacts USING (farmer_id) WHERE farmer_id = ?1"
-    ))?;
-    let mut rows = statement.query_map([id], farmer)?;
-    Ok(rows.next().transpose()?)
+/// Those of the database.
+pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>, Error> {
+    let statement = format!(
+        "SELECT {} FROM farmers LEFT JOIN contacts ON contacts.farmer_id = farmers.farmer_id WHERE farmers.farmer_id = ?1
+         ORDER BY contacts.contact_id DESC LIMIT 1",
+        FarmerRow::COLUMNS
+    );
+    Ok(db.query_one(&statement, &values![id], FarmerRow::read)?)
 }
 
-/// Farmers of a scope, the best match first: each word of `text` must begin a word of the name, village or telephone number.
-/// Without a word, the newest.
+/// Returns farmers of a scope, the newest first: each word of `text` begins a word of the name, village or telephone number. Without a word,
+/// all.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn farmers(db: &Connection, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
-    let Some(pattern) = words(text) else {
-        let mut statement = db.prepare_cached(&format!(
-            "SELECT {FARMER_COLUMNS} FROM farmers LEFT JOIN contacts USING (farmer_id) WHERE farmers.scope = ?1
-             ORDER BY farmer DESC LIMIT ?2"
-        ))?;
-        return Ok(statement.query_map((scope, limit), farmer)?.collect::<Result<_, _>>()?);
-    };
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {FARMER_COLUMNS} FROM contacts_text JOIN contacts ON contact = contacts_text.rowid JOIN farmers USING (farmer_id)
-         WHERE contacts_text MATCH ?1 AND farmers.scope = ?2 ORDER BY rank LIMIT ?3"
-    ))?;
-    Ok(statement.query_map((pattern, scope, limit), farmer)?.collect::<Result<_, _>>()?)
+/// Those of the database.
+pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
+    if words(text).is_empty() {
+        let statement = format!(
+            "SELECT {} FROM farmers LEFT JOIN contacts ON contacts.farmer_id = farmers.farmer_id WHERE farmers.scope = ?1
+             ORDER BY farmers.arrival DESC LIMIT ?2",
+            FarmerRow::COLUMNS
+        );
+        return Ok(db.query_all(&statement, &values![scope, limit], FarmerRow::read)?);
+    }
+    let contacts = search::beginning_with(db, scope, text, limit)?;
+    let statement = format!(
+        "SELECT n, {} FROM keys JOIN contacts ON contacts.contact_id = keys.contact
+         JOIN farmers ON farmers.farmer_id = contacts.farmer_id WHERE farmers.scope = contacts.scope",
+        FarmerRow::COLUMNS
+    );
+    let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
+    let mut found: Vec<(u32, FarmerRow)> = Vec::new();
+    db.query_keys(&[Column::blob("contact")], &keys, &statement, &mut |row| {
+        found.push((row.get(0)?, FarmerRow::read(&Skipped(row))?));
+        Ok(())
+    })?;
+    found.sort_by_key(|(number, _)| *number);
+    Ok(found.into_iter().map(|(_, row)| row).collect())
+}
+
+/// A row without its first column.
+struct Skipped<'a>(&'a dyn Row);
+
+impl Row for Skipped<'_> {
+    fn value(&self, column: usize) -> Result<Value<'_>, sql::Error> {
+        self.0.value(column + 1)
+    }
 }
 
 /// A document, and by what people know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Named {
     /// The document.
     pub document: DocumentId,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where it belongs.
+    /// Its scope.
     pub scope: Scope,
     /// A load's number, a farmer's code; empty for a delivery.
     pub number: String,
 }
 
-/// What a text names: a delivery by its receipt, a load by its number, farmers by their code or by words of their contact details.
-/// Of the last at most `limit`.
+/// Returns what a text names in these scopes: a delivery by its receipt, a load by its number, farmers by their code or by words of their
+/// contact details. Of the last at most `limit`.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn find(db: &Connection, text: &str, limit: u32) -> Result<Vec<Found>, Error> {
+/// Those of the database.
+pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<Named>, Error> {
     let mut all = Vec::new();
-    let mut add = |kind: Kind, query: &str, parameters: &[&dyn ToSql]| -> Result<(), Error> {
-        let mut statement = db.prepare_cached(query)?;
-        let rows = statement.query_map(parameters, |row| {
-            Ok(Found { kind, document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
-        })?;
-        all.extend(rows.collect::<Result<Vec<_>, _>>()?);
-        Ok(())
-    };
+    let upper = text.trim().to_uppercase();
     if let Ok(ReceiptNumber { device, sequence, .. }) = text.parse() {
-        let query = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
-        add(Kind::Delivery, query, &[&device.0, &sequence])?;
+        let statement = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
+        all.extend(named::<Delivery>(db, statement, &values![device, sequence])?);
     }
-    add(Kind::Load, "SELECT load_id, scope, number FROM loads WHERE number = upper(?1)", &[&text])?;
-    add(Kind::Farmer, "SELECT farmer_id, scope, code FROM farmers WHERE code = upper(?1)", &[&text])?;
-    if let Some(words) = words(text) {
-        let query = "SELECT farmer_id, farmers.scope, code
-             FROM contacts_text JOIN contacts ON contact = contacts_text.rowid JOIN farmers USING (farmer_id)
-             WHERE contacts_text MATCH ?1 ORDER BY rank LIMIT ?2";
-        add(Kind::Farmer, query, &[&words, &limit])?;
+    all.extend(named::<Load>(db, "SELECT load_id, scope, number FROM loads WHERE number = ?1", &values![upper])?);
+    all.extend(named::<Farmer>(db, "SELECT farmer_id, scope, code FROM farmers WHERE code = ?1", &values![upper])?);
+    for scope in scopes {
+        if all.len() >= limit as usize || words(text).is_empty() {
+            break;
+        }
+        let rows = farmers(db, scope, text, limit)?.into_iter();
+        all.extend(rows.map(|row| Named {
+            document: row.farmer_id.into(),
+            kind: Kind::of::<Farmer>(),
+            scope: row.scope,
+            number: row.code,
+        }));
     }
     Ok(all)
 }
 
-/// What each word of a text begins, for full-text search; `None` without a word.
-fn words(text: &str) -> Option<String> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let pattern = words.map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
-    if pattern.is_empty() { None } else { Some(pattern) }
+fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_>]) -> Result<Vec<Named>, Error> {
+    Ok(db.query_all(statement, params, |row| {
+        Ok(Named { kind: Kind::of::<K>(), document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
+    })?)
 }
 
-/// The newest contact document of a farmer.
+/// Returns the newest contact document of a farmer.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn contact_of(db: &Connection, farmer: FarmerId) -> Result<Option<ContactId>, Error> {
-    let mut statement =
-        db.prepare_cached("SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id DESC LIMIT 1")?;
-    Ok(statement.query_row([farmer], |row| row.get(0)).optional()?)
+/// Those of the database.
+pub fn contact_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Option<ContactId>, Error> {
+    let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id DESC LIMIT 1";
+    Ok(db.query_one(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Whose details a contact document holds.
+/// Returns all contact documents of a farmer, by id.
 ///
 /// # Errors
-/// What SQLite reports.
-pub fn farmer_of(db: &Connection, contact: ContactId) -> Result<Option<FarmerId>, Error> {
-    let mut statement = db.prepare_cached("SELECT farmer_id FROM contacts WHERE contact_id = ?1")?;
-    Ok(statement.query_row([contact], |row| row.get(0)).optional()?)
+/// Those of the database.
+pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactId>, Error> {
+    let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id";
+    Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Farmers of a scope with the same words in name and village, or the same telephone number: [`crate::rules::look_alike`] decides among them.
+/// Farmers of a scope that may look alike; few have all words of one name and village.
+const CANDIDATES: u32 = 1_000;
+
+/// Returns farmers of a scope that share all words of name and village, or the telephone number: [`crate::rules::look_alike`] decides among
+/// them.
 ///
 /// # Errors
-/// What SQLite reports.
+/// Those of the database.
 pub fn look_alike_candidates(
-    db: &Connection,
+    db: &mut dyn Reader,
     scope: &Scope,
     details: &ContactDetails,
 ) -> Result<Vec<(FarmerId, ContactDetails)>, Error> {
-    let all_of = |column: &str, text: &str| {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        words.map(|word| format!("{column} : \"{word}\"")).collect::<Vec<_>>().join(" AND ")
-    };
-    let (name, village) = (all_of("name", &details.name), all_of("village", &details.village));
-    let same_name = [name, village].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" AND ");
-    let either = [same_name, all_of("phone", &details.phone)].into_iter().filter(|part| !part.is_empty());
-    let pattern = either.map(|part| format!("({part})")).collect::<Vec<_>>().join(" OR ");
-    if pattern.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut statement = db.prepare_cached(
-        "SELECT farmer_id, contacts.name, contacts.village, contacts.phone
-         FROM contacts_text JOIN contacts ON contact = contacts_text.rowid
-         WHERE contacts_text MATCH ?1 AND scope = ?2",
-    )?;
-    let rows = statement.query_map((pattern, scope), |row| {
-        Ok((row.get(0)?, ContactDetails { name: row.get(1)?, village: row.get(2)?, phone: row.get(3)? }))
+    let name: Vec<String> = words(&details.name).into_iter().chain(words(&details.village)).collect();
+    let mut contacts = search::having_all(db, scope, &name, CANDIDATES)?;
+    contacts.extend(search::having_all(db, scope, &words(&details.phone), CANDIDATES)?);
+    contacts.sort_unstable();
+    contacts.dedup();
+    let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT contacts.farmer_id, contacts.name, contacts.village, contacts.phone
+         FROM keys JOIN contacts ON contacts.contact_id = keys.contact";
+    let mut candidates = Vec::new();
+    db.query_keys(&[Column::blob("contact")], &keys, statement, &mut |row| {
+        let details = ContactDetails { name: row.get(1)?, village: row.get(2)?, phone: row.get(3)? };
+        candidates.push((row.get(0)?, details));
+        Ok(())
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The documents that have fields in conflict.
-///
-/// # Errors
-/// What SQLite reports.
-pub fn in_conflict(db: &Connection) -> Result<Vec<DocumentId>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT delivery_id FROM deliveries WHERE conflicts > 0 UNION ALL SELECT load_id FROM loads WHERE conflicts > 0
-         UNION ALL SELECT farmer_id FROM farmers WHERE conflicts > 0 UNION ALL SELECT contact_id FROM contacts WHERE conflicts > 0
-         ORDER BY 1",
-    )?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    candidates.sort_by_key(|(farmer, _)| *farmer);
+    Ok(candidates)
 }

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Error, decisions, outbox};
+use super::{Error, decisions, outbox, seam};
 use crate::codec::{decode, encode};
 use crate::decisions::Decision;
 use crate::protocol::log::{Cursor, CursorName};
@@ -134,7 +134,7 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
         let mut rows = statement.query([scope])?;
         while let Some(row) = rows.next()? {
             if let Ok(decision) = decode::<Decision>(&row.get::<_, Vec<u8>>(1)?) {
-                decisions::apply(db, row.get(0)?, &decision)?;
+                decisions::apply(&mut seam(db), row.get(0)?, &decision)?;
             }
         }
     }

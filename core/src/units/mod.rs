@@ -12,7 +12,10 @@ mod id;
 mod number;
 mod percent;
 mod position;
+mod stored;
 mod time;
+mod value;
+mod words;
 
 pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
 pub use grams::{BagWeight, Grams};
@@ -23,7 +26,10 @@ pub use id::{
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub use percent::Percent;
 pub use position::Position;
+pub(crate) use stored::as_printed;
 pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
+pub use value::{ColumnType, FromValue, ToValue, Value};
+pub use words::words;
 
 /// Why a text or number is not a value of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::records::Stored;
-use farmtally_core::store::rows::{DeliveryRow, FarmerRow, Found, LoadRow, Sum};
+use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Named, Sum};
 use farmtally_core::units::{
     BundleHash, BusinessDate, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, GrantId,
     LoadId, LorryPlate, OrganisationId, ReviewId, Timestamp, UserId,
@@ -432,7 +432,7 @@ pub trait Transaction {
     /// The grants of a device that hold.
     fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error>;
     /// What a text names: receipts, load numbers, farmers' codes, words of contact details.
-    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error>;
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Named>, Error>;
     /// A farmer.
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error>;
     /// Farmers with the same words in name and village, or the same telephone number.

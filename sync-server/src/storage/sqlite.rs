@@ -15,7 +15,8 @@ use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::records::{self, Stored};
-use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, Found, LoadRow, Sum};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Named, Sum};
+use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::units::{
     BundleHash, BusinessDate, ChainHash, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, GrantId,
@@ -708,15 +709,15 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn document(&mut self, document: DocumentId) -> Result<Option<Stored>, Error> {
-        Ok(records::find(self.0, document)?)
+        Ok(records::find(&mut SqliteWriter::new(self.0), document)?)
     }
 
     fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error> {
-        Ok(records::save(self.0, scope, kind, document, merged)?)
+        Ok(records::save(&mut SqliteWriter::new(self.0), scope, kind, document, merged)?)
     }
 
     fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
-        Ok(decisions::standing(self.0, decision)?)
+        Ok(decisions::standing(&mut SqliteWriter::new(self.0), decision)?)
     }
 
     fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error> {
@@ -750,15 +751,15 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM deferred WHERE document_id = ?1", [document])?;
         // Pieces of an offer may hold it too; the device offers them again.
         self.clear_stages()?;
-        Ok(records::erase(self.0, erasure)?)
+        Ok(records::erase(&mut SqliteWriter::new(self.0), erasure)?)
     }
 
     fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error> {
-        Ok(records::is_erased(self.0, document)?)
+        Ok(records::is_erased(&mut SqliteWriter::new(self.0), document)?)
     }
 
     fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error> {
-        Ok(decisions::apply(self.0, sequence, decision)?)
+        Ok(decisions::apply(&mut SqliteWriter::new(self.0), sequence, decision)?)
     }
 
     fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error> {
@@ -773,73 +774,76 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error> {
-        Ok(decisions::ended_at(self.0, grant)?)
+        Ok(decisions::ended_at(&mut SqliteWriter::new(self.0), grant)?)
     }
 
     fn order(&mut self, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
-        Ok(decisions::order(self.0, device)?)
+        Ok(decisions::order(&mut SqliteWriter::new(self.0), device)?)
     }
 
     fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error> {
-        Ok(decisions::grants_of(self.0, device)?)
+        Ok(decisions::grants_of(&mut SqliteWriter::new(self.0), device)?)
     }
 
     fn grant(&mut self, grant: GrantId) -> Result<Option<Grant>, Error> {
-        Ok(decisions::grant(self.0, grant)?)
+        Ok(decisions::grant(&mut SqliteWriter::new(self.0), grant)?)
     }
 
     fn reference(&mut self) -> Result<Reference, Error> {
-        Ok(Reference::load(self.0)?)
+        Ok(Reference::load(&mut SqliteWriter::new(self.0))?)
     }
 
     fn has_review(&mut self, review: ReviewId) -> Result<bool, Error> {
-        Ok(decisions::has_review(self.0, review)?)
+        Ok(decisions::has_review(&mut SqliteWriter::new(self.0), review)?)
     }
 
     fn reviews(&mut self) -> Result<Vec<Review>, Error> {
-        Ok(decisions::reviews(self.0)?)
+        Ok(decisions::reviews(&mut SqliteWriter::new(self.0))?)
     }
 
     fn latest_day(&mut self) -> Result<Option<BusinessDate>, Error> {
-        Ok(rows::latest_day(self.0)?)
+        let scopes = self.scopes()?;
+        Ok(rows::latest_day(&mut SqliteWriter::new(self.0), &scopes)?)
     }
 
     fn scopes_on(&mut self, date: BusinessDate) -> Result<Vec<Scope>, Error> {
-        Ok(rows::scopes_on(self.0, date)?)
+        let scopes = self.scopes()?;
+        Ok(rows::scopes_on(&mut SqliteWriter::new(self.0), &scopes, date)?)
     }
 
     fn day_sum(&mut self, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
-        Ok(rows::day_sum(self.0, scope, date)?)
+        Ok(rows::day_sum(&mut SqliteWriter::new(self.0), scope, date)?)
     }
 
     fn load(&mut self, load: LoadId) -> Result<Option<LoadRow>, Error> {
-        Ok(rows::load_row(self.0, load)?)
+        Ok(rows::load_row(&mut SqliteWriter::new(self.0), load)?)
     }
 
     fn load_sum(&mut self, load: LoadId) -> Result<Sum, Error> {
-        Ok(rows::load_sum(self.0, load)?)
+        Ok(rows::load_sum(&mut SqliteWriter::new(self.0), load)?)
     }
 
     fn loads(&mut self, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
-        Ok(rows::loads(self.0, scope, date)?)
+        Ok(rows::loads(&mut SqliteWriter::new(self.0), scope, date)?)
     }
 
     fn deliveries(&mut self, scope: &Scope, date: BusinessDate, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
         let filter = DeliveryFilter { scope: Some(scope.clone()), date: Some(date), ..DeliveryFilter::default() };
-        Ok(rows::deliveries(self.0, &filter, limit)?)
+        Ok(rows::deliveries(&mut SqliteWriter::new(self.0), &filter, limit)?)
     }
 
     fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error> {
         let filter = DeliveryFilter { load_id: Some(load), ..DeliveryFilter::default() };
-        Ok(rows::deliveries(self.0, &filter, u32::MAX)?)
+        Ok(rows::deliveries(&mut SqliteWriter::new(self.0), &filter, u32::MAX)?)
     }
 
-    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Found>, Error> {
-        Ok(rows::find(self.0, text, limit)?)
+    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Named>, Error> {
+        let scopes = self.scopes()?;
+        Ok(rows::find(&mut SqliteWriter::new(self.0), &scopes, text, limit)?)
     }
 
     fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error> {
-        Ok(rows::farmer_row(self.0, farmer)?)
+        Ok(rows::farmer_row(&mut SqliteWriter::new(self.0), farmer)?)
     }
 
     fn look_alike_candidates(
@@ -847,6 +851,6 @@ impl Transaction for SqliteTransaction<'_> {
         scope: &Scope,
         details: &ContactDetails,
     ) -> Result<Vec<(FarmerId, ContactDetails)>, Error> {
-        Ok(rows::look_alike_candidates(self.0, scope, details)?)
+        Ok(rows::look_alike_candidates(&mut SqliteWriter::new(self.0), scope, details)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use farmtally_core::protocol::bundle::Envelope;
-use farmtally_core::records::{Change, Kind, merge};
+use farmtally_core::records::{Change, Delivery, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, DocumentId};
 use farmtally_sync_server::storage::{LogContent, NewEntry, SqliteStorage, Storage};
@@ -37,7 +37,7 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     let read = storage.read(world.organisation, &mut |db| {
         for entry in db.entries_after(scope, 0, 10_000)? {
             if let LogContent::Change { envelope, change: Some(change), origin, .. } = entry.content
-                && envelope.kind == Kind::Delivery as u8
+                && envelope.kind == Kind::of::<Delivery>().number()
             {
                 let change = Change::parse_stripped(&change).expect("a change");
                 originals.push(Original { envelope, change, origin });
@@ -60,8 +60,8 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
                 let original = &originals[copied % originals.len()];
                 copied += 1;
                 let document = id(copied as u64, &mut rng);
-                let merged = merge(Kind::Delivery, document, None, &original.change).expect("it merges");
-                db.save_document(scope, Kind::Delivery, document, &merged)?;
+                let merged = merge(Kind::of::<Delivery>(), document, None, &original.change).expect("it merges");
+                db.save_document(scope, Kind::of::<Delivery>(), document, &merged)?;
                 let envelope = Envelope { document, ..original.envelope.clone() };
                 let entry = NewEntry::Change { envelope: &envelope, change: &original.change, origin: original.origin };
                 db.append(world.organisation, scope, work, &entry)?;

@@ -8,9 +8,10 @@ use std::fmt;
 use std::path::Path;
 
 use automerge::{Automerge, ReadDoc};
-use farmtally_core::records::{Act, Change, Record, Stamp};
+use farmtally_core::records::{Act, Change, Delivery, Farmer, Load, Record, Stamp};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
+use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{
     BusinessDate, CentreCode, ChangeHash, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId,
 };
@@ -189,7 +190,11 @@ impl<'a> Replica<'a> {
     /// The record of a document, if it is here.
     pub fn record(&mut self, document: DocumentId) -> Option<&Record> {
         let db = self.db;
-        let read = || records::load(db, document).expect("a document that reads").and_then(|(_, merged)| merged.record);
+        let read = || {
+            records::load(&mut SqliteWriter::new(db), document)
+                .expect("a document that reads")
+                .and_then(|(_, merged)| merged.record)
+        };
         self.records.entry(document).or_insert_with(read).as_ref()
     }
 
@@ -229,25 +234,27 @@ impl<'a> Replica<'a> {
     /// Whether a fact is true here.
     pub fn holds(&mut self, fact: &mut Fact) -> bool {
         let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
-        match (self.record(fact.document()), &mut fact.what) {
-            (Some(Record::Farmer(_)), What::Registered { .. }) => true,
-            (Some(Record::Delivery(it)), What::Recorded { farmer, date, bags, .. }) => {
+        let Some(record) = self.record(fact.document()).cloned() else { return false };
+        let (delivery, load) = (record.downcast_ref::<Delivery>(), record.downcast_ref::<Load>());
+        match (delivery, load, &mut fact.what) {
+            (None, None, What::Registered { .. }) => record.downcast_ref::<Farmer>().is_some(),
+            (Some(it), None, What::Recorded { farmer, date, bags, .. }) => {
                 let shown: BTreeSet<i64> = it.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
                 it.farmer_id == *farmer && it.business_date == *date && bags.iter().all(|bag| shown.contains(bag))
             }
-            (Some(Record::Delivery(it)), What::BagAdded { grams, .. }) => {
+            (Some(it), None, What::BagAdded { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams)
             }
-            (Some(Record::Delivery(it)), What::BagVoided { grams, .. }) => {
+            (Some(it), None, What::BagVoided { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams && !bag.voids.is_empty())
             }
-            (Some(Record::Delivery(it)), What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
-            (Some(Record::Delivery(it)), What::Voided { .. }) => it.is_voided(),
-            (Some(Record::Load(it)), What::Opened { .. }) => it.opened.is_some(),
-            (Some(Record::Load(it)), What::Joined { user, device, .. }) => {
+            (Some(it), None, What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
+            (Some(it), None, What::Voided { .. }) => it.is_voided(),
+            (None, Some(it), What::Opened { .. }) => it.opened.is_some(),
+            (None, Some(it), What::Joined { user, device, .. }) => {
                 it.loaders.iter().any(|loader| (loader.user, loader.device) == (*user, *device))
             }
-            (Some(Record::Load(it)), What::CloseAsked { sign, .. }) => {
+            (None, Some(it), What::CloseAsked { sign, .. }) => {
                 sign.find(it.close_requests.iter().map(|request| request.stamp))
             }
             _ => false,

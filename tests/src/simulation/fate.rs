@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use automerge::Automerge;
 use farmtally_core::codec::decode;
 use farmtally_core::protocol::message::FrameEntry;
-use farmtally_core::records::Kind;
+use farmtally_core::records::{Kind, Load};
 use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -116,7 +116,7 @@ fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
     while let Some(row) = rows.next()? {
         let entry: Vec<u8> = row.get(2)?;
         if let Ok(FrameEntry::Change { envelope, .. }) = decode(&entry)
-            && envelope.kind == Kind::Load as u8
+            && envelope.kind == Kind::of::<Load>().number()
         {
             read.entry(envelope.document).or_default().push((row.get(0)?, row.get(1)?, entry));
         }

@@ -148,7 +148,7 @@ impl World {
         for item in phone.client().inbox().expect("an inbox") {
             let InboxKind::Returned { draft: Some(draft), .. } = item.kind else { continue };
             let recorded = self.facts.iter().find_map(|fact| match &fact.what {
-                What::Recorded { delivery, bags, .. } if item.records[0].document() == (*delivery).into() => {
+                What::Recorded { delivery, bags, .. } if item.records[0].document == (*delivery).into() => {
                     Some(bags.clone())
                 }
                 _ => None,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXUPPER;
 use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
-use farmtally_core::records::{Record, Stamp};
+use farmtally_core::records::{Delivery, Load, Record, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
+use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
 
 use super::facts::{Fact, Kept, Replica, Sureness, What};
@@ -172,7 +173,7 @@ impl World {
             assert_same(&format!("{} after a rebuild", phone.name), &fingerprint_of(phone.looks()), before);
         }
         let db = server_reader(&self.house, &mut self.server_reader);
-        records::rebuild(db).expect("rebuilt");
+        records::rebuild(&mut SqliteWriter::new(db)).expect("rebuilt");
         assert_same("the server after a rebuild", &fingerprint_of(db), server);
     }
 
@@ -196,8 +197,7 @@ impl World {
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
     let is_it = |item: &InboxItem| {
-        matches!(item.kind, InboxKind::Returned { .. })
-            && item.records.iter().all(|it| it.document() == fact.document())
+        matches!(item.kind, InboxKind::Returned { .. }) && item.records.iter().all(|it| it.document == fact.document())
     };
     inbox.iter().any(is_it)
 }
@@ -245,7 +245,7 @@ fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BT
     let farmers: BTreeSet<String> = farmers.map(|farmer| HEXUPPER.encode(farmer.as_bytes())).collect();
     let contact = |line: &str| {
         let fields: Vec<&str> = line.split('|').collect();
-        let is_one = fields[0] == "contacts" && farmers.contains(fields[3]);
+        let is_one = fields[0] == "contacts" && farmers.contains(fields[4]);
         is_one.then(|| fields[1].to_owned())
     };
     fingerprint.lines().filter_map(contact).collect()
@@ -376,7 +376,7 @@ fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(Ce
 /// What is shown is what was promised, each thing once.
 fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, Whole<'_>>) {
     for (delivery, it) in whole {
-        let Some(Record::Delivery(shown)) = server.record((*delivery).into()) else {
+        let Some(shown) = server.record((*delivery).into()).and_then(Record::downcast_ref::<Delivery>) else {
             panic!("{delivery} is no delivery on the server")
         };
         let mut bags: Vec<i64> = shown.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
@@ -401,7 +401,8 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         }
     }
     for (load, count) in closes {
-        let Some(Record::Load(shown)) = server.record(load.into()) else { panic!("{load} is no load on the server") };
+        let shown = server.record(load.into()).and_then(Record::downcast_ref::<Load>);
+        let Some(shown) = shown else { panic!("{load} is no load on the server") };
         assert_eq!(shown.close_requests.len(), count, "the requests to close {load}");
     }
 }

@@ -1,5 +1,6 @@
 use farmtally_core::client::{self, Basis};
 use farmtally_core::records::Conflict as CoreConflict;
+use farmtally_core::records::{Delivery, Farmer, Kind, Load};
 use farmtally_core::units::{DeliveryId, FarmerId, LoadId, Timestamp};
 
 /// Values of one field that were given without knowledge of each other, all of them.
@@ -93,11 +94,16 @@ pub enum RecordRef {
 
 impl From<client::RecordRef> for RecordRef {
     fn from(record: client::RecordRef) -> Self {
-        match record {
-            client::RecordRef::Delivery(delivery_id) => Self::Delivery { delivery_id },
-            client::RecordRef::Farmer(farmer_id) => Self::Farmer { farmer_id },
-            client::RecordRef::Load(load_id) => Self::Load { load_id },
-            client::RecordRef::Elsewhere(document) => Self::Elsewhere { record_id: document.to_string() },
+        let document = record.document;
+        let is = |kind| record.kind == Some(kind);
+        if is(Kind::of::<Delivery>()) {
+            Self::Delivery { delivery_id: document.into() }
+        } else if is(Kind::of::<Farmer>()) {
+            Self::Farmer { farmer_id: document.into() }
+        } else if is(Kind::of::<Load>()) {
+            Self::Load { load_id: document.into() }
+        } else {
+            Self::Elsewhere { record_id: document.to_string() }
         }
     }
 }

@@ -11,7 +11,7 @@ CREATE TABLE documents (
 -- Projections: can be dropped and rebuilt from documents. No uniqueness beyond the record's id.
 
 CREATE TABLE deliveries (
-    delivery       INTEGER PRIMARY KEY,
+    arrival        INTEGER PRIMARY KEY,        -- the order in which rows came here; the key of paging
     delivery_id    BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
@@ -33,7 +33,7 @@ CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
 CREATE INDEX deliveries_by_load ON deliveries (load_id);
 
 CREATE TABLE loads (
-    load           INTEGER PRIMARY KEY,
+    arrival        INTEGER PRIMARY KEY,
     load_id        BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     number         TEXT NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE loads (
 CREATE INDEX loads_by_day ON loads (scope, business_day);
 
 CREATE TABLE farmers (
-    farmer         INTEGER PRIMARY KEY,
+    arrival        INTEGER PRIMARY KEY,
     farmer_id      BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     code           TEXT NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE farmers (
 ) STRICT;
 
 CREATE TABLE contacts (
-    contact        INTEGER PRIMARY KEY,
+    arrival        INTEGER PRIMARY KEY,
     contact_id     BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
@@ -73,24 +73,15 @@ CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
 CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
 CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
 
--- Names, villages and telephone numbers for search by any word's beginning.
-CREATE VIRTUAL TABLE contacts_text USING fts5 (
-    name, village, phone, content = 'contacts', content_rowid = 'contact', prefix = '2 3',
-    tokenize = 'unicode61 remove_diacritics 2'
-);
-INSERT INTO contacts_text (contacts_text, rank) VALUES ('secure-delete', 1);
-CREATE TRIGGER contacts_text_insert AFTER INSERT ON contacts BEGIN
-    INSERT INTO contacts_text (rowid, name, village, phone) VALUES (new.contact, new.name, new.village, new.phone);
-END;
-CREATE TRIGGER contacts_text_delete AFTER DELETE ON contacts BEGIN
-    INSERT INTO contacts_text (contacts_text, rowid, name, village, phone)
-    VALUES ('delete', old.contact, old.name, old.village, old.phone);
-END;
-CREATE TRIGGER contacts_text_update AFTER UPDATE ON contacts BEGIN
-    INSERT INTO contacts_text (contacts_text, rowid, name, village, phone)
-    VALUES ('delete', old.contact, old.name, old.village, old.phone);
-    INSERT INTO contacts_text (rowid, name, village, phone) VALUES (new.contact, new.name, new.village, new.phone);
-END;
+CREATE INDEX farmers_by_scope ON farmers (scope, arrival);
+
+-- Folded words of documents, and their beginnings of one to three characters (store::search).
+CREATE TABLE words (
+    scope       TEXT NOT NULL,
+    token       TEXT NOT NULL,
+    document_id BLOB NOT NULL,
+    PRIMARY KEY (scope, token, document_id)
+) STRICT, WITHOUT ROWID;
 
 -- What decisions project to.
 

@@ -20,24 +20,11 @@
 mod database;
 mod error;
 pub mod sqlite;
-mod units;
-mod value;
 
 pub use crate::sql_values as values;
+pub use crate::units::{ColumnType, FromValue, ToValue, Value};
 pub use database::{Database, ReadWork, WriteWork, read, write};
 pub use error::{Error, Source};
-pub use value::{FromValue, ToValue, Value};
-
-/// What a column or parameter holds. Either may also be null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnType {
-    /// A signed integer of 64 bits.
-    Int,
-    /// Unicode text without NUL.
-    Text,
-    /// Bytes.
-    Blob,
-}
 
 /// The engine behind a connection, for the few statements that cannot be one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,14 +230,4 @@ pub fn check(params: &[Value<'_>]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-impl ColumnType {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Int => "an integer",
-            Self::Text => "text",
-            Self::Blob => "bytes",
-        }
-    }
 }

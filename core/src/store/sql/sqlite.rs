@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql, Transaction, ffi, params_from_iter};
+use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql, ffi, params_from_iter};
 
 use super::{
     Column, ColumnType, Dialect, Error, Insert, Reader, Row, RowVisitor, Source, Value, Writer, check, checked_rows,
@@ -25,16 +25,16 @@ impl<'a> SqliteReader<'a> {
     }
 }
 
-/// A transaction that writes. Its owner commits it after [`Self::finish`].
+/// A connection inside a transaction that writes. The transaction's owner commits it after [`Self::finish`].
 #[derive(Debug)]
 pub struct SqliteWriter<'a> {
-    transaction: &'a Transaction<'a>,
+    transaction: &'a Connection,
     has_failed: bool,
 }
 
 impl<'a> SqliteWriter<'a> {
-    /// A writer over a transaction.
-    pub fn new(transaction: &'a Transaction<'a>) -> Self {
+    /// A writer over a connection that is inside a transaction.
+    pub fn new(transaction: &'a Connection) -> Self {
         Self { transaction, has_failed: false }
     }
 
@@ -265,6 +265,15 @@ impl ToSql for Value<'_> {
             Self::Blob(blob) => ValueRef::Blob(blob),
             Self::OutOfRange => return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(Error::OutOfRange))),
         }))
+    }
+}
+
+impl Error {
+    /// Whether SQLite found no file to open.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        let Self::Engine { source } = self else { return false };
+        let error = source.downcast_ref::<rusqlite::Error>();
+        error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::CannotOpen)
     }
 }
 

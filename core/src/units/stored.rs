@@ -1,16 +1,12 @@
-//! How the project's own types are stored: ids and hashes as bytes, codes and scopes as text, quantities as integers.
+//! How units are stored in columns: ids and hashes as bytes, codes as text, quantities as integers.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::{FromValue, ToValue, Value};
-use crate::records::Kind;
-use crate::scope::Scope;
-use crate::units::{
+use super::{
     BagType, BagWeight, BundleHash, BusinessDate, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId,
-    DeliveryId, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, Grams, GrantId, LoadId, LorryPlate,
-    OrganisationId, Percent, ReviewId, SeasonCode, Timestamp, UserId,
+    DeliveryId, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, FromValue, Grams, GrantId, LoadId, LorryPlate,
+    OrganisationId, ParcelId, Percent, ReviewId, SeasonCode, Timestamp, ToValue, UserId, Value,
 };
 
 /// Implements both conversions: the value of a unit, and the unit of a value.
@@ -33,22 +29,20 @@ macro_rules! stored {
 
 stored!([ContactId DeliveryId DeviceId DocumentId FarmerId GrantId LoadId OrganisationId ReviewId UserId]
     as |id| Value::Blob(id.as_bytes()), |value| <[u8; 16]>::from_value(value).map(Self::from));
-stored!([BundleHash ChainHash ChangeHash EntryHash]
+stored!([BundleHash ChainHash ChangeHash EntryHash ParcelId]
     as |hash| Value::Blob(&hash.0), |value| FromValue::from_value(value).map(Self));
 stored!([CentreCode CommodityCode LorryPlate SeasonCode]
     as |code| Value::text(code.as_str()), |value| as_printed(&value));
-stored!([Scope] as |scope| Value::Text(Cow::Owned(scope.to_string())), |value| as_printed(&value));
 stored!([Grams Timestamp]
     as |unit| Value::Int(unit.0), |value| value.as_int().map(Self));
 stored!([BusinessDate DeviceCode]
     as |unit| Value::Int(unit.0.into()), |value| FromValue::from_value(value).map(Self));
 stored!([BagType] as |bag| Value::Int(bag.number().into()), |value| u8::from_value(value)?.try_into().ok());
 stored!([BagWeight] as |bag| Value::Int(bag.grams().0), |value| Grams::from_value(value)?.try_into().ok());
-stored!([Kind] as |kind| Value::Int(*kind as i64), |value| Self::from_number(u8::from_value(value)?));
 stored!([Percent] as |share| Value::Int(share.hundredths().into()), |value| value.as_int()?.try_into().ok());
 
 /// Reads a text that must be exactly as its value prints: parsing alone would also take `kolar` for `KOLAR`.
-fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
+pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
     let text = value.as_text()?;
     text.parse::<T>().ok().filter(|read| read.to_string() == text)
 }
@@ -66,25 +60,21 @@ mod tests {
         reads_back(&DeliveryId::from([7; 16]));
         reads_back(&ChangeHash([7; 32]));
         reads_back(&"KOLAR".parse::<CentreCode>().expect("a code"));
-        reads_back(&"c/KOLAR/2019".parse::<Scope>().expect("a scope"));
         reads_back(&Grams(-1));
         reads_back(&Timestamp(i64::MAX));
         reads_back(&BusinessDate(-1));
         reads_back(&DeviceCode(u32::MAX));
         reads_back(&BagType::try_from(15).expect("a bag type"));
         reads_back(&BagWeight::try_from(Grams(1)).expect("a weight"));
-        reads_back(&Kind::Contact);
         reads_back(&Percent::try_from(1_450).expect("a share"));
     }
 
     #[test]
     fn what_is_no_unit_is_refused() {
         assert_eq!(CentreCode::from_value(Value::text("kolar")), None);
-        assert_eq!(Scope::from_value(Value::text("c/kolar")), None);
         assert_eq!(DeliveryId::from_value(Value::Blob(&[7; 15])), None);
         assert_eq!(BagType::from_value(Value::Int(16)), None);
         assert_eq!(BagWeight::from_value(Value::Int(0)), None);
-        assert_eq!(Kind::from_value(Value::Int(0)), None);
         assert_eq!(BusinessDate::from_value(Value::Int(i64::MAX)), None);
         assert_eq!(Percent::from_value(Value::Int(10_001)), None);
     }

@@ -1,8 +1,28 @@
-//! Values of parameters and columns, and the Rust types that are stored as them.
+//! Values of columns and parameters of a database, and the Rust types that are stored as them. No database is known here.
 
 use std::borrow::Cow;
 
-use super::ColumnType;
+/// What a column or parameter holds. Either may also be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// A signed integer of 64 bits.
+    Int,
+    /// Unicode text without NUL.
+    Text,
+    /// Bytes.
+    Blob,
+}
+
+impl ColumnType {
+    /// The type's name in error messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "an integer",
+            Self::Text => "text",
+            Self::Blob => "bytes",
+        }
+    }
+}
 
 /// A value of a parameter or a column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,11 +31,11 @@ pub enum Value<'a> {
     Null,
     /// An integer.
     Int(i64),
-    /// Text without NUL; owned only if it was printed for the purpose, as a [`Scope`](crate::scope::Scope) is.
+    /// Text without NUL; owned only if it was printed for the purpose.
     Text(Cow<'a, str>),
     /// Bytes.
     Blob(&'a [u8]),
-    /// A number beyond [`i64`]. No column holds it: a statement with it fails with [`Error::OutOfRange`](super::Error::OutOfRange).
+    /// A number beyond [`i64`]. No column holds it: a statement with it fails.
     OutOfRange,
 }
 
@@ -23,6 +43,11 @@ impl<'a> Value<'a> {
     /// A text that is borrowed.
     pub const fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
+    }
+
+    /// A number of any integer type.
+    pub fn int(number: impl TryInto<i64>) -> Self {
+        number.try_into().map_or(Self::OutOfRange, Self::Int)
     }
 
     /// Returns the integer, if it is one.
@@ -50,7 +75,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns whether a column of this type holds it; each holds null.
-    pub(super) fn is_of(&self, column_type: ColumnType) -> bool {
+    pub fn is_of(&self, column_type: ColumnType) -> bool {
         match self {
             Self::Null => true,
             Self::Int(_) | Self::OutOfRange => column_type == ColumnType::Int,
@@ -72,12 +97,12 @@ pub trait ToValue {
     fn to_value(&self) -> Value<'_>;
 }
 
-/// Makes an array of [`Value`](crate::store::sql::Value)s from values of any types that are
-/// [`ToValue`](crate::store::sql::ToValue): `values![document, scope, 7]`.
+/// Makes an array of [`Value`](crate::units::Value)s from values of any types that are
+/// [`ToValue`](crate::units::ToValue): `values![document, scope, 7]`.
 #[macro_export]
 macro_rules! sql_values {
     ($($value:expr),* $(,)?) => {
-        [$($crate::store::sql::ToValue::to_value(&$value)),*]
+        [$($crate::units::ToValue::to_value(&$value)),*]
     };
 }
 
@@ -91,7 +116,7 @@ macro_rules! integers {
 
         impl ToValue for $integer {
             fn to_value(&self) -> Value<'_> {
-                i64::try_from(*self).map_or(Value::OutOfRange, Value::Int)
+                Value::int(*self)
             }
         }
     )*};

@@ -1,0 +1,187 @@
+//! Search by the beginnings of words.
+//!
+//! Owns the table `words`: for each document its folded words ([`crate::units::words`]) and their beginnings of one to three characters, so
+//! that a short beginning is one key. The engines only index the table, so both find the same.
+
+use super::sql::{Column, Insert, Reader, Writer, values};
+use super::{Error, records};
+use crate::scope::Scope;
+use crate::units::{DocumentId, ToValue, Value, words};
+
+/// Beginnings up to this length are rows of their own, in characters.
+const LONGEST_BEGINNING: usize = 3;
+
+const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
+
+/// Replaces the words of a document.
+pub(super) fn replace(
+    db: &mut dyn Writer,
+    scope: &Scope,
+    document: DocumentId,
+    before: &[String],
+    after: &[String],
+) -> Result<(), Error> {
+    let (before, after) = (tokens(before), tokens(after));
+    for token in before.iter().filter(|token| !after.contains(token)) {
+        let delete = "DELETE FROM words WHERE scope = ?1 AND token = ?2 AND document_id = ?3";
+        db.execute(delete, &values![scope, token, document])?;
+    }
+    let (scope, document) = (scope.to_value(), document.to_value());
+    let added = after.iter().filter(|token| !before.contains(token));
+    let rows: Vec<Value<'_>> = added.flat_map(|token| [scope.clone(), token.to_value(), document.clone()]).collect();
+    let on_conflict = "ON CONFLICT (scope, token, document_id) DO NOTHING";
+    db.insert(&Insert { table: "words", columns: &COLUMNS, on_conflict }, &rows)?;
+    Ok(())
+}
+
+/// Deletes all words.
+pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
+    db.execute("DELETE FROM words", &[])?;
+    Ok(())
+}
+
+/// Returns documents of a scope, the newest id first: each word of `text` begins one of theirs. None for a text without a word.
+pub(super) fn beginning_with(
+    db: &mut dyn Reader,
+    scope: &Scope,
+    text: &str,
+    limit: u32,
+) -> Result<Vec<DocumentId>, Error> {
+    let mut wanted = words(text);
+    wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+    wanted.dedup();
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let batch = candidates(db, scope, &wanted, before, limit)?;
+        let Some(last) = batch.last() else { return Ok(found) };
+        before = Some(*last);
+        let is_last = batch.len() < limit as usize;
+        for document in batch {
+            if begins_all(db, document, &wanted)? {
+                found.push(document);
+            }
+            if found.len() == limit as usize {
+                return Ok(found);
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// Returns documents of a scope that may have all of these words, and all that have; the newest id first.
+pub(super) fn having_all(
+    db: &mut dyn Reader,
+    scope: &Scope,
+    words: &[String],
+    limit: u32,
+) -> Result<Vec<DocumentId>, Error> {
+    let Some((first, others)) = words.split_first() else { return Ok(Vec::new()) };
+    let mut query = Search::new(scope, None, limit);
+    query.driver = query.key("w", first);
+    for word in others {
+        query.also(word);
+    }
+    query.run(db)
+}
+
+/// Documents that have a word with the longest beginning, and the first characters of the others.
+fn candidates(
+    db: &mut dyn Reader,
+    scope: &Scope,
+    wanted: &[String],
+    before: Option<DocumentId>,
+    limit: u32,
+) -> Result<Vec<DocumentId>, Error> {
+    let Some((longest, others)) = wanted.split_first() else { return Ok(Vec::new()) };
+    let mut query = Search::new(scope, before.as_ref(), limit);
+    query.driver = if is_row(longest) { query.key("w", longest) } else { query.range(longest) };
+    for word in others {
+        query.also(&beginning(word, LONGEST_BEGINNING));
+    }
+    query.run(db)
+}
+
+/// Whether each of the wanted words begins one of a document's. Beginnings that are rows have been compared by the search.
+fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> Result<bool, Error> {
+    let open: Vec<&String> = wanted.iter().skip(1).filter(|word| !is_row(word)).collect();
+    if open.is_empty() {
+        return Ok(true);
+    }
+    let record = records::load(db, document)?.and_then(|(_, merged)| merged.record);
+    let has = record.map_or_else(Vec::new, |record| record.words());
+    Ok(open.into_iter().all(|word| has.iter().any(|it| it.starts_with(word.as_str()))))
+}
+
+/// A query of the table `words`. One word drives it, in the order of documents; others are looked up for each.
+struct Search<'a> {
+    params: Vec<Value<'a>>,
+    driver: String,
+    others: String,
+    /// Whether one document may come more than once.
+    is_range: bool,
+}
+
+impl<'a> Search<'a> {
+    fn new(scope: &Scope, before: Option<&'a DocumentId>, limit: u32) -> Self {
+        let mut params = vec![Value::Text(scope.to_string().into()), Value::Int(limit.into())];
+        let mut others = String::new();
+        if let Some(before) = before {
+            params.push(before.to_value());
+            others.push_str(" AND w.document_id < ?3");
+        }
+        Self { params, driver: String::new(), others, is_range: false }
+    }
+
+    fn param(&mut self, text: String) -> usize {
+        self.params.push(Value::Text(text.into()));
+        self.params.len()
+    }
+
+    fn key(&mut self, table: &str, word: &str) -> String {
+        format!("{table}.token = ?{}", self.param(word.to_owned()))
+    }
+
+    fn range(&mut self, word: &str) -> String {
+        self.is_range = true;
+        // No character is greater than the last, so this is above every word that begins so.
+        let (from, to) = (self.param(word.to_owned()), self.param(format!("{word}\u{10ffff}")));
+        format!("w.token >= ?{from} AND w.token < ?{to}")
+    }
+
+    fn also(&mut self, word: &str) {
+        let condition = self.key("o", word);
+        self.others.push_str(" AND EXISTS (SELECT 1 FROM words o WHERE o.scope = w.scope AND ");
+        self.others.push_str(&condition);
+        self.others.push_str(" AND o.document_id = w.document_id)");
+    }
+
+    fn run(&self, db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
+        let distinct = if self.is_range { "DISTINCT " } else { "" };
+        let statement = format!(
+            "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {}{} ORDER BY w.document_id DESC LIMIT ?2",
+            self.driver, self.others
+        );
+        Ok(db.query_all(&statement, &self.params, |row| row.get(0))?)
+    }
+}
+
+/// Whether a beginning is a row of its own.
+fn is_row(word: &str) -> bool {
+    word.chars().count() <= LONGEST_BEGINNING
+}
+
+fn beginning(word: &str, length: usize) -> String {
+    word.chars().take(length).collect()
+}
+
+/// The rows of some words: themselves and their beginnings, each once.
+fn tokens(words: &[String]) -> Vec<String> {
+    let lengths = 1..=LONGEST_BEGINNING;
+    let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
+    let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}

@@ -1,0 +1,77 @@
+//! Words of a text as they are searched and compared: folded, the same on every engine and platform.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Cuts a text into folded words.
+///
+/// A word is a run of letters, digits and the marks that belong to them. It is folded to compatibility decomposition (Unicode NFKD) in small
+/// letters, without the marks of Latin, Greek and Cyrillic letters (U+0300 to U+036F), which do not distinguish words, and without joiners
+/// (U+200C, U+200D); the vowel signs of Indic scripts distinguish words and stay. A word with apostrophes or hyphens is given in parts and
+/// whole: `obrien` and `brien` both find `O'Brien`.
+pub fn words(text: &str) -> Vec<String> {
+    let folded: String = text.nfkd().flat_map(char::to_lowercase).nfkd().filter_map(folded).collect();
+    let mut all = Vec::new();
+    for run in folded.split(|c: char| !is_of_word(c) && !is_joint(c)) {
+        let parts: Vec<&str> = run.split(is_joint).filter(|part| !part.is_empty()).collect();
+        all.extend(parts.iter().map(ToString::to_string));
+        if parts.len() > 1 {
+            all.push(parts.concat());
+        }
+    }
+    all
+}
+
+/// A folded character; `None` for one that does not distinguish words.
+fn folded(c: char) -> Option<char> {
+    match c {
+        '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}' => None,
+        // Letters that have no decomposition.
+        'ł' => Some('l'),
+        'ø' => Some('o'),
+        'đ' => Some('d'),
+        'ı' => Some('i'),
+        other => Some(other),
+    }
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
+}
+
+/// Whether a character joins parts of one word.
+fn is_joint(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}' | '-' | '\u{2010}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_folded_by_script() {
+        for (text, expected) in [
+            ("Lakshmi  DEVI", &["lakshmi", "devi"][..]),
+            ("José Łukasz Øystein Yıldız", &["jose", "lukasz", "oystein", "yildiz"]),
+            ("Jose\u{301}", &["jose"]),
+            ("ﬁona ＡＢＣ", &["fiona", "abc"]),
+            ("O\u{2019}Brien", &["o", "brien", "obrien"]),
+            ("Anne-Marie d.kumar@farm.in", &["anne", "marie", "annemarie", "d", "kumar", "farm", "in"]),
+            ("लक्ष्मी", &["लक्ष्मी"]),
+            ("ಲಕ್ಷ್ಮಿ ದೇವಿ", &["ಲಕ್ಷ್ಮಿ", "ದೇವಿ"]),
+            ("+91 98450-11111", &["91", "98450", "11111", "9845011111"]),
+            ("", &[]),
+            (" - ' ", &[]),
+        ] {
+            let expected: Vec<String> = expected.iter().map(|word| word.nfkd().collect()).collect();
+            assert_eq!(words(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn vowel_signs_distinguish_words_and_joiners_do_not() {
+        assert_ne!(words("लक्ष्मी"), words("लक्ष्मण"));
+        assert_ne!(words("ಲಕ್ಷ್ಮಿ"), words("ಲಕ್ಷ್ಮಣ"));
+        assert_eq!(words("ക്\u{200d}"), words("ക്"));
+    }
+}
