@@ -2,6 +2,7 @@
 //!
 //! Owns the trait and the rows it speaks of. Invariant: all that one [`Storage::write`] does is one transaction.
 
+pub mod postgres;
 mod sqlite;
 
 use std::path::Path;

@@ -1,0 +1,78 @@
+//! Errors of PostgreSQL as errors of the seam.
+
+use farmtally_core::store::sql::{Error, Source};
+use postgres::error::{DbError, Severity, SqlState};
+
+/// An error as the server reports it, without its detail: that can quote a row.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} (SQLSTATE {code})")]
+struct ServerError {
+    message: String,
+    code: String,
+}
+
+/// Converts an error of the driver.
+pub(super) fn failure(error: postgres::Error) -> Error {
+    let Some(reported) = error.as_db_error() else {
+        return if is_lost(&error) { Error::Unavailable { source: error.into() } } else { Error::engine(error) };
+    };
+    let source: Source = server_error(reported).into();
+    let code = reported.code();
+    match *code {
+        SqlState::UNIQUE_VIOLATION => Error::DuplicateKey { source: Some(source) },
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE => {
+            Error::Conflict { source }
+        }
+        SqlState::IN_FAILED_SQL_TRANSACTION => Error::Aborted,
+        SqlState::CHARACTER_NOT_IN_REPERTOIRE => Error::NulInText,
+        SqlState::DISK_FULL => Error::Full { source },
+        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Error::Corrupt { source },
+        _ if ends_connection(reported) => Error::Unavailable { source },
+        _ => Error::Engine { source },
+    }
+}
+
+/// Converts an error of an insert of many rows, of which two may have updated the same row.
+pub(super) fn insert_failure(error: postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(reported) if *reported.code() == SqlState::CARDINALITY_VIOLATION => {
+            Error::DuplicateKey { source: Some(server_error(reported).into()) }
+        }
+        _ => failure(error),
+    }
+}
+
+/// Converts an error of connecting: whatever it is, the server cannot be reached now.
+pub(super) fn connect_failure(error: postgres::Error) -> Error {
+    Error::Unavailable { source: error.into() }
+}
+
+/// Returns whether the server answered and will answer again: then the transaction is known not to have happened.
+pub(super) fn is_answer(error: &postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|reported| !ends_connection(reported))
+}
+
+/// Returns whether a row of the table with the same key was there.
+pub(super) fn is_duplicate_in(error: &postgres::Error, table: &str) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|reported| *reported.code() == SqlState::UNIQUE_VIOLATION && reported.table() == Some(table))
+}
+
+fn server_error(reported: &DbError) -> ServerError {
+    ServerError { message: reported.message().to_owned(), code: reported.code().code().to_owned() }
+}
+
+/// Whether the server closes the connection (a shutdown, an administrator, a timeout), or has no place for one.
+fn ends_connection(reported: &DbError) -> bool {
+    let class = reported.code().code().get(..2);
+    reported.parsed_severity() != Some(Severity::Error)
+        || class == Some("08")
+        || *reported.code() == SqlState::TOO_MANY_CONNECTIONS
+}
+
+/// Whether the connection broke without a word of the server.
+fn is_lost(error: &postgres::Error) -> bool {
+    let source = std::error::Error::source(error);
+    error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+}

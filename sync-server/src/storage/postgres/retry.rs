@@ -1,0 +1,37 @@
+//! How long and how often a transaction is repeated.
+
+use std::time::Duration;
+
+use farmtally_core::environment::Environment;
+
+const FIRST_PAUSE_MS: u64 = 4;
+const LONGEST_PAUSE_MS: u64 = 250;
+
+/// Growing, random pauses until a time limit. Time, not a count of tries, is the limit: with a fault every 3 to 28 ms, 50 tries were not
+/// enough for 38 of 300 writes.
+pub(super) struct Retries<'a> {
+    environment: &'a Environment,
+    until_ms: u64,
+    pause_ms: u64,
+}
+
+impl<'a> Retries<'a> {
+    pub(super) fn new(environment: &'a Environment, limit: Duration) -> Self {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = environment.clock.monotonic_ms().saturating_add(limit_ms);
+        Self { environment, until_ms, pause_ms: FIRST_PAUSE_MS }
+    }
+
+    /// Sleeps for between half a pause and one and a half; returns `false` at once if the time is up.
+    pub(super) fn pause(&mut self) -> bool {
+        let left_ms = self.until_ms.saturating_sub(self.environment.clock.monotonic_ms());
+        if left_ms == 0 {
+            return false;
+        }
+        let chance = u64::from(u16::from_le_bytes(self.environment.random()));
+        let pause_ms = self.pause_ms / 2 + self.pause_ms * chance / u64::from(u16::MAX);
+        std::thread::sleep(Duration::from_millis(pause_ms.min(left_ms)));
+        self.pause_ms = (self.pause_ms * 2).min(LONGEST_PAUSE_MS);
+        true
+    }
+}

@@ -1,0 +1,118 @@
+//! A connection: its settings, its prepared statements, and the borders of its transactions.
+
+use farmtally_core::store::sql::{Error, Source};
+use farmtally_core::units::OrganisationId;
+use postgres::{Client, Config, NoTls};
+
+use super::Options;
+use super::error::{connect_failure, failure, is_answer, is_duplicate_in};
+use super::statement::Statements;
+
+/// How long the id of a transaction is kept. Nobody asks for one after [`Options::retry_for`].
+const WORK_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// What became of a COMMIT.
+pub(super) enum Committed {
+    /// It happened.
+    Now,
+    /// An earlier one under the same id happened; this one did not.
+    Before,
+    /// It did not happen.
+    Refused(Error),
+    /// Its answer was lost.
+    Unknown(Source),
+}
+
+/// A connection and the statements prepared on it.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) statements: Statements,
+}
+
+impl Session {
+    /// Connects, and sets the limits that the server enforces.
+    pub(super) fn connect(config: &Config, options: &Options) -> Result<Self, Error> {
+        // The one place that chooses how connections are encrypted.
+        let mut client = config.connect(NoTls).map_err(connect_failure)?;
+        let set = format!(
+            "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+            options.statement_timeout.as_millis(),
+            options.lock_timeout.as_millis(),
+            options.idle_timeout.as_millis()
+        );
+        client.batch_execute(&set).map_err(failure)?;
+        Ok(Self { client, statements: Statements::default() })
+    }
+
+    /// Returns whether the role sees the rows of every organisation.
+    pub(super) fn passes_row_security(&mut self) -> Result<bool, Error> {
+        let query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user";
+        self.client.query_one(query, &[]).and_then(|row| row.try_get(0)).map_err(failure)
+    }
+
+    /// Returns the number of an organisation.
+    pub(super) fn number(&mut self, organisation: OrganisationId) -> Result<Option<i64>, Error> {
+        let query = "SELECT number FROM organisations WHERE organisation_id = $1";
+        let row = self.client.query_opt(query, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
+        row.map(|row| row.try_get(0).map_err(failure)).transpose()
+    }
+
+    /// Gives an organisation a number, unless it has one.
+    pub(super) fn add_organisation(&mut self, organisation: OrganisationId) -> Result<(), Error> {
+        let insert = "INSERT INTO organisations (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
+        self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
+        Ok(())
+    }
+
+    /// Begins a transaction on a snapshot.
+    pub(super) fn begin_read(&mut self, organisation: i64) -> Result<(), Error> {
+        self.batch(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL farmtally.organisation = {organisation}"
+        ))
+    }
+
+    /// Begins a transaction as the only writer of an organisation.
+    ///
+    /// READ COMMITTED, because a snapshot of REPEATABLE READ would be older than the lock.
+    pub(super) fn begin_write(&mut self, organisation: i64) -> Result<(), Error> {
+        self.batch(&format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL farmtally.organisation = {organisation};
+             SELECT pg_advisory_xact_lock({organisation})"
+        ))
+    }
+
+    /// Returns whether the transaction with this id was committed.
+    pub(super) fn has_committed(&mut self, work_id: [u8; 16]) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM works WHERE work_id = $1";
+        Ok(self.client.query_opt(query, &[&work_id.as_slice()]).map_err(failure)?.is_some())
+    }
+
+    /// Commits under an id, in one round trip.
+    pub(super) fn commit(&mut self, work_id: [u8; 16]) -> Committed {
+        let hex = data_encoding::HEXLOWER.encode(&work_id);
+        // Now and then, by chance of the id.
+        let forget = if work_id.first() == Some(&0) {
+            format!(
+                "DELETE FROM works WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - {WORK_KEPT_MS}; "
+            )
+        } else {
+            String::new()
+        };
+        let commit = format!("{forget}INSERT INTO works (work_id) VALUES ('\\x{hex}'); COMMIT");
+        match self.client.batch_execute(&commit) {
+            Ok(()) => Committed::Now,
+            Err(error) if is_duplicate_in(&error, "works") => Committed::Before,
+            Err(error) if is_answer(&error) => Committed::Refused(failure(error)),
+            Err(error) => Committed::Unknown(failure(error).into()),
+        }
+    }
+
+    /// Ends a transaction and undoes it.
+    pub(super) fn rollback(&mut self) -> Result<(), Error> {
+        self.batch("ROLLBACK")
+    }
+
+    fn batch(&mut self, statements: &str) -> Result<(), Error> {
+        self.client.batch_execute(statements).map_err(failure)
+    }
+}
