@@ -9,11 +9,14 @@ use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, Organisat
 
 use crate::ingest::decide;
 use crate::office::{require_centres, user_named};
-use crate::storage::{Device, Transaction};
+use crate::storage::{Access, Device, Transaction};
 use crate::{Error, Server};
 
 /// What a device may read now.
-pub(crate) fn visibility(db: &mut dyn Transaction, device: DeviceId) -> Result<Visibility, Error> {
+pub(crate) fn visibility<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    device: DeviceId,
+) -> Result<Visibility, Error> {
     let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
     let centres = db.grants_of(device)?.into_iter().flat_map(|grant| grant.centres).collect();
     Ok(Visibility { device, is_lost, centres })
@@ -60,14 +63,15 @@ impl Server {
         role: Role,
         centres: &[CentreCode],
     ) -> Result<GrantId, Error> {
-        let (grant, granted_at) = (self.environment.new_id(), self.environment.clock.now());
+        let (grant, fresh) = (self.environment.new_id(), self.environment.new_id());
+        let granted_at = self.environment.clock.now();
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = device_of(db, device)?.device;
-            let user = user_named(db, organisation, user, || self.environment.new_id())?;
+            let user = user_named(db, user, fresh)?;
             let grant = Grant { grant, user, device, role, centres: centres.to_vec(), granted_at };
             let work = db.next_work()?;
-            decide(db, organisation, &Scope::Device(device), work, &Decision::Grant(grant))
+            decide(db, &Scope::Device(device), work, &Decision::Grant(grant))
         })?;
         Ok(grant)
     }
@@ -85,7 +89,7 @@ impl Server {
             }
             let work = db.next_work()?;
             let decision = Decision::Revocation(Revocation { grant, revoked_at });
-            decide(db, organisation, &Scope::Device(known.device), work, &decision)
+            decide(db, &Scope::Device(known.device), work, &decision)
         })
     }
 
@@ -108,7 +112,7 @@ impl Server {
                 concerned += 1;
                 let decision = Decision::Suspension(Suspension { user, device, is_suspended, suspended_at });
                 let work = db.next_work()?;
-                decide(db, organisation, &Scope::Device(device), work, &decision)?;
+                decide(db, &Scope::Device(device), work, &decision)?;
             }
             if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
         })
@@ -133,14 +137,14 @@ impl Server {
             for device in concerned {
                 let work = db.next_work()?;
                 let decision = Decision::Order(DeviceOrder { device, order, ordered_at });
-                decide(db, organisation, &Scope::Device(device), work, &decision)?;
+                decide(db, &Scope::Device(device), work, &decision)?;
             }
             Ok(())
         })
     }
 }
 
-fn device_of(db: &mut dyn Transaction, code: DeviceCode) -> Result<Device, Error> {
+fn device_of<C: Access + ?Sized>(db: &mut Transaction<'_, C>, code: DeviceCode) -> Result<Device, Error> {
     let devices = db.devices()?;
     devices.into_iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
 }

@@ -5,12 +5,12 @@
 use farmtally_core::decisions::{Decision, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId, Timestamp};
+use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::decide;
 use crate::office::code_hash;
 use crate::recovery::require_whole;
-use crate::storage::{Device, EnrolmentCode, Transaction};
+use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
 use crate::{Error, Server};
 
 impl Server {
@@ -21,7 +21,7 @@ impl Server {
         let hash = code_hash(&request.code);
         let unknown = "the code is not known: ask the office for a new one";
         let organisation = self.storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
-        let fresh: DeviceId = self.environment.new_id();
+        let (fresh, grant): (DeviceId, GrantId) = (self.environment.new_id(), self.environment.new_id());
         let now = self.environment.clock.now();
         let is_open = |code: EnrolmentCode| code.device.is_none() && code.expires_at >= now;
         if self.read(organisation, |db| db.enrolment_code(&hash))?.is_some_and(is_open) {
@@ -54,7 +54,7 @@ impl Server {
                         wiped_at: None,
                     };
                     device.code = self.add_device(db, organisation, &device)?;
-                    self.redeemed(db, organisation, &code, fresh)?;
+                    Self::redeemed(db, &code, (fresh, grant), now)?;
                     Ok(device)
                 }
             }
@@ -64,29 +64,22 @@ impl Server {
 
     /// The grant goes into the device's own scope.
     fn redeemed(
-        &self,
-        db: &mut dyn Transaction,
-        organisation: OrganisationId,
+        db: &mut WriteTransaction<'_>,
         code: &EnrolmentCode,
-        device: DeviceId,
+        (device, grant): (DeviceId, GrantId),
+        granted_at: Timestamp,
     ) -> Result<(), Error> {
         db.save_enrolment_code(&EnrolmentCode { device: Some(device), ..code.clone() })?;
-        let grant = Grant {
-            grant: self.environment.new_id(),
-            user: code.user,
-            device,
-            role: code.role,
-            centres: code.centres.clone(),
-            granted_at: self.environment.clock.now(),
-        };
+        let grant =
+            Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone(), granted_at };
         let work = db.next_work()?;
-        decide(db, organisation, &Scope::Device(device), work, &Decision::Grant(grant))
+        decide(db, &Scope::Device(device), work, &Decision::Grant(grant))
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
     pub(crate) fn add_device(
         &self,
-        db: &mut dyn Transaction,
+        db: &mut WriteTransaction<'_>,
         organisation: OrganisationId,
         device: &Device,
     ) -> Result<DeviceCode, Error> {
@@ -127,7 +120,7 @@ impl Server {
         let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
-        let is_due = |db: &mut dyn Transaction| {
+        let is_due = |db: &mut ReadTransaction<'_>| {
             Ok(db.order(old)?.is_some_and(|order| order.order == Order::Rekey)
                 && !db.devices()?.iter().any(|device| device.public_key == key))
         };
@@ -162,7 +155,7 @@ impl Server {
             for grant in grants {
                 let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
-                decide(db, organisation, &Scope::Device(fresh), work, &Decision::Grant(grant))?;
+                decide(db, &Scope::Device(fresh), work, &Decision::Grant(grant))?;
             }
             Ok(device)
         })?;

@@ -3,6 +3,7 @@
 use farmtally_core::ErrorCode;
 use farmtally_core::protocol::parcel::HandoverError;
 use farmtally_core::store;
+use farmtally_core::store::sql;
 
 /// Why a request or command did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,19 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+}
+
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            // What a backend met before it came to a statement passes the seam whole.
+            sql::Error::Engine { source } => match source.downcast::<Self>() {
+                Ok(error) => *error,
+                Err(source) => Self::Storage(sql::Error::Engine { source }.into()),
+            },
+            error => Self::Storage(error.into()),
+        }
+    }
 }
 
 impl Error {

@@ -17,7 +17,9 @@ mod live;
 mod office;
 mod page;
 mod pull;
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is of one lifetime, not of any")]
 mod recovery;
+mod reviews;
 mod rulings;
 pub mod storage;
 
@@ -49,7 +51,7 @@ pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use pull::Pulled;
-use storage::{Device, SqliteStorage, Storage, Transaction};
+use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
 
 /// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
 const SEEN_STEP_MS: i64 = 60_000;
@@ -87,7 +89,7 @@ impl Server {
         server.replay_erasures()?;
         let now = server.environment.clock.now();
         for organisation in server.organisations()? {
-            server.write(organisation, |db| ingest::judge_unknown_kinds(db, organisation, now))?;
+            server.write(organisation, |db| ingest::judge_unknown_kinds(db, now))?;
         }
         Ok(server)
     }
@@ -96,38 +98,36 @@ impl Server {
     fn read<T>(
         &self,
         organisation: OrganisationId,
-        work: impl FnOnce(&mut dyn Transaction) -> Result<T, Error>,
+        work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (mut work, mut result) = (Some(work), None);
-        self.storage.read(organisation, &mut |db| {
-            result = work.take().map(|work| work(db)).transpose()?;
-            Ok(())
-        })?;
-        result.ok_or(Error::NotFound { what: "result" })
+        storage::read(&*self.storage, organisation, work)
     }
 
-    /// Runs `work` in a transaction and returns its result once it is durable, and what it appended to logs is in the journal.
+    /// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, and what it appended to logs is in the
+    /// journal.
     fn write<T>(
         &self,
         organisation: OrganisationId,
-        work: impl FnOnce(&mut dyn Transaction) -> Result<T, Error>,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (mut work, mut result, mut heads) = (Some(work), None, Vec::new());
-        self.storage.write(organisation, &mut |db| {
-            result = work.take().map(|work| work(db)).transpose()?;
-            heads = db.appended();
-            Ok(())
-        })?;
-        // What could not be noted then is noted with what comes next: nobody is told of either before.
+        let (result, heads) = storage::write(&*self.storage, organisation, work)?;
+        self.note(organisation, &heads)?;
+        if !heads.is_empty() {
+            self.storage.announce(organisation, heads.into())?;
+        }
+        Ok(result)
+    }
+
+    /// Notes in the journal where logs end. What could not be noted is noted with what comes next: nobody is told of either before.
+    fn note(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
-        let all: Vec<Cursor> = waiting.into_iter().chain(heads).collect();
+        let all: Vec<Cursor> = waiting.into_iter().chain(heads.iter().cloned()).collect();
         if let Err(error) = self.journal.advanced(organisation, &all) {
             unnoted.insert(organisation, all);
             return Err(error);
         }
-        drop(unnoted);
-        result.ok_or(Error::NotFound { what: "result" })
+        Ok(())
     }
 
     /// All organisations.

@@ -465,7 +465,8 @@ fn held(command: HeldCommand) -> anyhow::Result<()> {
         HeldCommand::List { place } => {
             let (server, organisation) = place.open()?;
             for it in server.held(organisation)? {
-                say(&format_args!("{}  {}  {}  {}  {}", it.document, it.change, it.code, it.device, it.reason))?;
+                let (entry, device) = (&it.entry, it.entry.envelope.device);
+                say(&format_args!("{}  {}  {}  {device}  {}", entry.document(), entry.change, it.code, it.reason))?;
             }
             Ok(())
         }

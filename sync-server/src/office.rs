@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
 use crate::recovery::require_whole;
-use crate::storage::{EnrolmentCode, Transaction};
+use crate::storage::{EnrolmentCode, WriteTransaction};
 use crate::{Error, Server};
 
 /// How long an enrolment code is good for.
@@ -220,7 +220,7 @@ impl Server {
                     continue;
                 }
                 let work = db.next_work()?;
-                decide(db, organisation, &Scope::Organisation, work, decision)?;
+                decide(db, &Scope::Organisation, work, decision)?;
             }
             Ok(())
         })
@@ -241,12 +241,12 @@ impl Server {
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
-        let now = self.environment.clock.now();
+        let (now, fresh) = (self.environment.clock.now(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
             require_whole(db)?;
             require_centres(db, &new.centres)?;
-            let user = user_named(db, organisation, &new.user, || self.environment.new_id())?;
+            let user = user_named(db, &new.user, fresh)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
                 user,
@@ -261,7 +261,7 @@ impl Server {
 }
 
 /// Requires that the centres exist, and that none is named twice.
-pub(crate) fn require_centres(db: &mut dyn Transaction, centres: &[CentreCode]) -> Result<(), Error> {
+pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCode]) -> Result<(), Error> {
     let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
     let reference = db.reference()?;
     for (at, centre) in centres.iter().enumerate() {
@@ -275,21 +275,15 @@ pub(crate) fn require_centres(db: &mut dyn Transaction, centres: &[CentreCode]) 
     Ok(())
 }
 
-/// The user of this exact name, who is made known if nobody has it.
-pub(crate) fn user_named(
-    db: &mut dyn Transaction,
-    organisation: OrganisationId,
-    name: &str,
-    fresh: impl FnOnce() -> UserId,
-) -> Result<UserId, Error> {
+/// The user of this exact name, who is made known under a fresh id if nobody has it.
+pub(crate) fn user_named(db: &mut WriteTransaction<'_>, name: &str, fresh: UserId) -> Result<UserId, Error> {
     let name = text("user", name)?;
     if let Some(known) = db.reference()?.users.iter().find(|user| user.name == name) {
         return Ok(known.user);
     }
-    let user = fresh();
     let work = db.next_work()?;
-    decide(db, organisation, &Scope::Organisation, work, &Decision::User(User { user, name }))?;
-    Ok(user)
+    decide(db, &Scope::Organisation, work, &Decision::User(User { user: fresh, name }))?;
+    Ok(fresh)
 }
 
 /// `ABCD-EFGH-IJKL-MNOP`.

@@ -12,7 +12,7 @@ use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp,
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
-use crate::storage::{DeferredEntry, Device, HeldEntry, Recovery, Transaction};
+use crate::storage::{Access, DeferredEntry, Device, HeldEntry, Recovery, Transaction};
 use crate::{Error, Server};
 
 /// Deliveries on the page at most; the sums are over all.
@@ -180,7 +180,11 @@ impl Server {
     }
 }
 
-fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp) -> Result<Day, Error> {
+fn read_day<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    date: Option<BusinessDate>,
+    now: Timestamp,
+) -> Result<Day, Error> {
     let reference = db.reference()?;
     let organisation = reference.organisation.clone().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
@@ -223,16 +227,25 @@ fn read_day(db: &mut dyn Transaction, date: Option<BusinessDate>, now: Timestamp
     Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })
 }
 
-fn lanes(db: &mut dyn Transaction, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
+fn lanes<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    reference: &Reference,
+    zone_minutes: i16,
+) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
     for entry in db.held(None)? {
-        let (author, since) = (user_name(reference, entry.author), local_time(entry.held_at, zone_minutes));
-        lanes.entry(entry.document).or_default().push(HeldLine { entry, author, since });
+        let (author, since) =
+            (user_name(reference, entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
+        lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
     }
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
 }
 
-fn waiting(db: &mut dyn Transaction, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
+fn waiting<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    zone_minutes: i16,
+    now: Timestamp,
+) -> Result<Vec<Waiting>, Error> {
     let mut deferred = db.deferred(None)?;
     deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
@@ -243,8 +256,8 @@ fn waiting(db: &mut dyn Transaction, zone_minutes: i16, now: Timestamp) -> Resul
     Ok(deferred.into_iter().map(line).collect())
 }
 
-fn delivery_line(
-    db: &mut dyn Transaction,
+fn delivery_line<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     scope: &Scope,
     row: DeliveryRow,
     zone_minutes: i16,
@@ -257,7 +270,11 @@ fn delivery_line(
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
 }
 
-fn device_lines(db: &mut dyn Transaction, reference: &Reference, zone_minutes: i16) -> Result<Vec<DeviceLine>, Error> {
+fn device_lines<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    reference: &Reference,
+    zone_minutes: i16,
+) -> Result<Vec<DeviceLine>, Error> {
     let line = |device: Device| {
         let order = reference.orders.iter().find(|order| order.device == device.device);
         let order = order.map(|order| format!("ordered: {}", order.order.name()));

@@ -10,7 +10,7 @@ use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::Error;
 use crate::access::visibility;
-use crate::storage::{LogContent, LogEntry, Transaction};
+use crate::storage::{Access, LogContent, LogEntry, Transaction};
 
 /// Log entries that are read at a time.
 const BATCH: u32 = 500;
@@ -27,8 +27,8 @@ pub(crate) struct Pulled {
 
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
 /// then centres and seasons.
-pub(crate) fn pull(
-    db: &mut dyn Transaction,
+pub(crate) fn pull<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     organisation: OrganisationId,
     device: DeviceId,
     asked: &SyncRequest,
@@ -71,8 +71,8 @@ pub(crate) fn pull(
 }
 
 /// The place that a device names; `None` if it does not lie on this server's log.
-pub(crate) fn place(
-    db: &mut dyn Transaction,
+pub(crate) fn place<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     organisation: OrganisationId,
     named: Option<&CursorName>,
     scope: &Scope,
@@ -89,8 +89,8 @@ pub(crate) fn place(
 }
 
 /// One frame after a place, its size in raw bytes, and where it ends.
-fn frame(
-    db: &mut dyn Transaction,
+fn frame<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     device: DeviceId,
     from: &Cursor,
     own_bytes: bool,

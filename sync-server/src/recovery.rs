@@ -17,9 +17,9 @@ use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
-use crate::ingest::{Ingest, decide};
+use crate::ingest::{decide, judge_waiting};
 use crate::pull::place;
-use crate::storage::{Device, NewEntry, Recovery, ReturnedEntry, Transaction};
+use crate::storage::{Access, Device, NewEntry, Recovery, ReturnedEntry, Transaction, WriteTransaction};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
@@ -68,7 +68,7 @@ impl Server {
                 // Whoever has an organisation had a journal of it: without it nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
-                let lost = self.read(organisation, |db| first_lost(db, organisation, acknowledged))?;
+                let lost = self.read(organisation, |db| first_lost(db, organisation, &acknowledged))?;
                 lost.map(|scope| format!("the database is behind its journal in {scope}"))
             };
             if let Some(reason) = reason {
@@ -130,7 +130,7 @@ impl Server {
             self.add_device(db, organisation, &device)?;
             let (scope, work) = (Scope::Device(device.device), db.next_work()?);
             let order = DeviceOrder { device: device.device, order: Order::Rekey, ordered_at: now };
-            decide(db, organisation, &scope, work, &Decision::Order(order))
+            decide(db, &scope, work, &Decision::Order(order))
         })?;
         self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
@@ -192,21 +192,21 @@ impl Server {
 }
 
 /// The first scope whose log lacks an entry that was acknowledged.
-fn first_lost(
-    db: &mut dyn Transaction,
+fn first_lost<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     organisation: OrganisationId,
-    acknowledged: BTreeMap<Scope, CursorName>,
+    acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
     for (scope, named) in acknowledged {
-        if place(db, organisation, Some(&named), &scope)?.is_none() {
-            return Ok(Some(scope));
+        if place(db, organisation, Some(named), scope)?.is_none() {
+            return Ok(Some(scope.clone()));
         }
     }
     Ok(None)
 }
 
 /// Notes that data was lost; codes go on far above those that were seen. `epochs`: how many recoveries there were, as far as is known elsewhere.
-fn begin(db: &mut dyn Transaction, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
+fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
     if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
         return Ok(());
@@ -229,7 +229,7 @@ struct Signed<'a> {
 /// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
 /// look at what came. Returns which documents were forgotten with it.
 fn take_back(
-    db: &mut dyn Transaction,
+    db: &mut WriteTransaction<'_>,
     organisation: OrganisationId,
     signed: &Signed<'_>,
     (after, entries): (u64, Vec<FrameEntry>),
@@ -286,7 +286,7 @@ fn take_back(
     for entry in missing {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
         let work = db.next_work()?;
-        if take_entry(db, organisation, scope, work, entry, &mut taking)?
+        if take_entry(db, scope, work, entry, &mut taking)?
             && let FrameEntry::Change { envelope, change } = entry
         {
             late.push((envelope.document, Change::hash_of_stripped(change)));
@@ -298,17 +298,13 @@ fn take_back(
     let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in taking.forgotten.difference(&told).copied() {
         let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
-        decide(db, organisation, scope, work, &Decision::Erasure(erasure))?;
+        decide(db, scope, work, &Decision::Erasure(erasure))?;
     }
-    let mut ingest = Ingest::new(db, organisation, now)?;
-    for (document, change) in &late {
-        ingest.judge_waiting(*document, *change)?;
-    }
-    ingest.finish()?;
+    judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
         let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
-        decide(db, organisation, scope, work, &Decision::Review(review))?;
+        decide(db, scope, work, &Decision::Review(review))?;
     }
     Ok(taking.erased)
 }
@@ -320,7 +316,11 @@ fn decision_of(entry: &FrameEntry) -> Option<Decision> {
 }
 
 /// Whether any of these changes is in a log already, or its document in another scope.
-fn any_stands_elsewhere(db: &mut dyn Transaction, scope: &Scope, entries: &[FrameEntry]) -> Result<bool, Error> {
+fn any_stands_elsewhere<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    scope: &Scope,
+    entries: &[FrameEntry],
+) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
             FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
@@ -328,7 +328,7 @@ fn any_stands_elsewhere(db: &mut dyn Transaction, scope: &Scope, entries: &[Fram
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
         let is_elsewhere = db.document(document)?.is_some_and(|stored| stored.scope != *scope);
-        if is_elsewhere || db.place_of(document, change)?.is_some() {
+        if is_elsewhere || db.position_of(document, change)?.is_some() {
             return Ok(true);
         }
     }
@@ -336,7 +336,11 @@ fn any_stands_elsewhere(db: &mut dyn Transaction, scope: &Scope, entries: &[Fram
 }
 
 /// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
-fn common_place(db: &mut dyn Transaction, from: &Cursor, places: &[ChainHash]) -> Result<u64, Error> {
+fn common_place<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    from: &Cursor,
+    places: &[ChainHash],
+) -> Result<u64, Error> {
     for (sequence, chain) in (from.sequence + 1..).zip(places) {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
             return Ok(sequence - 1);
@@ -346,7 +350,7 @@ fn common_place(db: &mut dyn Transaction, from: &Cursor, places: &[ChainHash]) -
 }
 
 /// The documents that a log says are forgotten.
-fn erased_in(db: &mut dyn Transaction, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
+fn erased_in<C: Access + ?Sized>(db: &mut Transaction<'_, C>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
         if let Some(Decision::Erasure(erasure)) = decision {
@@ -357,8 +361,8 @@ fn erased_in(db: &mut dyn Transaction, scope: &Scope) -> Result<BTreeSet<Documen
 }
 
 /// Reads all decisions of a log behind a place, each as its bytes and, if this version knows it, as what it says.
-fn each_decision(
-    db: &mut dyn Transaction,
+fn each_decision<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     scope: &Scope,
     mut after: u64,
     mut take: impl FnMut(Vec<u8>, Option<Decision>),
@@ -391,8 +395,7 @@ struct Taking {
 
 /// One entry that was logged before, without judging it again. Returns whether it was taken.
 fn take_entry(
-    db: &mut dyn Transaction,
-    organisation: OrganisationId,
+    db: &mut WriteTransaction<'_>,
     scope: &Scope,
     work: u64,
     entry: &FrameEntry,
@@ -407,11 +410,11 @@ fn take_entry(
             if is_erased && !taking.erased.contains(&document) {
                 taking.forgotten.insert(document);
             }
-            if db.place_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
+            if db.position_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
                 return Ok(false);
             }
             if is_erased {
-                db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: change.hash() })?;
+                db.append(scope, work, NewEntry::Erased { envelope, change: change.hash() })?;
             } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
@@ -431,17 +434,16 @@ fn take_entry(
                 };
                 db.save_document(scope, kind, document, &merged)?;
                 let origin = (BundleHash([0; 32]), 0);
-                db.append(organisation, scope, work, &NewEntry::Change { envelope, change: &change, origin })?;
+                db.append(scope, work, NewEntry::Change { envelope, change: &change, origin })?;
                 // Its author may have handed it over again before.
-                db.remove_held(document, change.hash())?;
-                db.remove_deferred(document, change.hash())?;
+                db.remove_pending(document, change.hash())?;
             }
         }
         FrameEntry::Decision { decision } => {
             if taking.known.contains(decision) || taking.superseded.contains(decision) {
                 return Ok(false);
             }
-            let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision))?;
+            let cursor = db.append(scope, work, NewEntry::Decision(decision))?;
             match decode::<Decision>(decision) {
                 Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
                 Ok(Decision::Ruling(ruling)) if !ruling.is_approved => return_again(db, scope, ruling)?,
@@ -455,10 +457,10 @@ fn take_entry(
             if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
-            if db.place_of(envelope.document, *change)?.is_some() {
+            if db.position_of(envelope.document, *change)?.is_some() {
                 return Ok(false);
             }
-            db.append(organisation, scope, work, &NewEntry::Erased { envelope, change: *change })?;
+            db.append(scope, work, NewEntry::Erased { envelope, change: *change })?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
@@ -466,26 +468,29 @@ fn take_entry(
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(db: &mut dyn Transaction, scope: &Scope, ruling: Ruling) -> Result<(), Error> {
+fn return_again(db: &mut WriteTransaction<'_>, scope: &Scope, ruling: Ruling) -> Result<(), Error> {
     let Ruling { document, changes, reason, ruled_at: returned_at, .. } = ruling;
-    let Scope::Device(mut next) = scope.clone() else { return Ok(()) };
+    let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &changes {
-        db.remove_held(document, *change)?;
+        db.remove_pending(document, *change)?;
     }
-    while let Some(device) = db.device(next)? {
-        for change in &changes {
-            let (change, device, reason) = (*change, device.device, reason.clone());
-            db.add_returned(&ReturnedEntry { document, change, device, reason, returned_at })?;
-        }
-        let Some(ancestor) = device.ancestor else { break };
-        next = ancestor;
+    let mut returned = Vec::new();
+    for device in db.lineage(device)? {
+        let entry = |change: &_| ReturnedEntry {
+            document,
+            change: *change,
+            device: device.device,
+            reason: reason.clone(),
+            returned_at,
+        };
+        returned.extend(changes.iter().map(entry));
     }
-    Ok(())
+    db.add_returned(&returned)
 }
 
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.
-pub(crate) fn divergences(
-    db: &mut dyn Transaction,
+pub(crate) fn divergences<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
     organisation: OrganisationId,
     cursors: &[CursorName],
     checkpoints: &[CursorName],
@@ -510,7 +515,7 @@ pub(crate) fn divergences(
 }
 
 /// Requires that no recovery lasts: until then nobody knows all that was decided.
-pub(crate) fn require_whole(db: &mut dyn Transaction) -> Result<(), Error> {
+pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
     match db.recovery()? {
         Some(recovery) if recovery.ended_at.is_none() => Err(Error::Recovering),
         _ => Ok(()),

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use farmtally_core::decisions::{Decision, Erasure};
-use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
-use crate::ingest::{Ingest, decide};
+use crate::ingest::{approve, decide, give_back};
 use crate::recovery::require_whole;
-use crate::storage::{HeldEntry, Transaction};
+use crate::storage::{Access, HeldEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
@@ -36,7 +35,7 @@ impl Server {
         let now = self.environment.clock.now();
         self.write(organisation, |db| {
             require_whole(db)?;
-            Ingest::new(db, organisation, now)?.approve(document, change)
+            approve(db, document, change, now)
         })
     }
 
@@ -55,7 +54,7 @@ impl Server {
         let now = self.environment.clock.now();
         self.write(organisation, |db| {
             require_whole(db)?;
-            Ingest::new(db, organisation, now)?.give_back(document, change, &reason)
+            give_back(db, document, change, &reason, now)
         })
     }
 
@@ -133,7 +132,7 @@ impl Server {
             }
             if let Some(scope) = scope {
                 let work = db.next_work()?;
-                decide(db, organisation, &scope, work, &Decision::Erasure(erasure))?;
+                decide(db, &scope, work, &Decision::Erasure(erasure))?;
             }
             Ok(is_new)
         })
@@ -146,16 +145,11 @@ fn is_personal(kind: u8) -> bool {
 }
 
 /// Where contact details of this id belong that are only held, or wait.
-fn scope_of_waiting_contact(db: &mut dyn Transaction, document: DocumentId) -> Result<Option<Scope>, Error> {
-    let held = db.held(Some(document))?.into_iter().map(|it| (it.bundle, it.entry));
-    let deferred = db.deferred(Some(document))?.into_iter().map(|it| (it.bundle, it.entry));
-    for (bundle, entry) in held.chain(deferred).collect::<Vec<_>>() {
-        let Some(bytes) = db.bundle(bundle)? else { continue };
-        let parsed = Bundle::parse(&bytes).map_err(|refusal| Error::Setup { reason: refusal.to_string() })?;
-        let opened = parsed.open().nth(entry as usize).filter(|it| is_personal(it.envelope.kind));
-        if let Some(opened) = opened {
-            return Ok(Some(opened.envelope.scope));
-        }
-    }
-    Ok(None)
+fn scope_of_waiting_contact<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    document: DocumentId,
+) -> Result<Option<Scope>, Error> {
+    let held = db.held(Some(document))?.into_iter().map(|it| it.entry.envelope);
+    let deferred = db.deferred(Some(document))?.into_iter().map(|it| it.entry.envelope);
+    Ok(held.chain(deferred).find(|envelope| is_personal(envelope.kind)).map(|envelope| envelope.scope))
 }

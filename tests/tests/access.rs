@@ -164,7 +164,7 @@ fn a_wiped_phone_hands_everything_in_first_drafts_too() {
     }
     ravi.syncs_wholly();
     assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross.0, 20_000);
-    let left: Vec<_> = held(&market).iter().map(|it| (it.document, it.code.clone())).collect();
+    let left: Vec<_> = held(&market).iter().map(|it| (it.entry.document(), it.code.clone())).collect();
     assert_eq!(left, [(draft.into(), "draft".to_owned())]);
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     let receipts: i64 = db

@@ -150,7 +150,7 @@ fn what_builds_on_a_held_change_shares_its_lot_and_nothing_else_does() {
     // Approving the first takes the second along.
     let first =
         market.server.held(market.organisation).expect("a list").into_iter().find(|it| it.code == "not_allowed");
-    let first = first.expect("held").change;
+    let first = first.expect("held").entry.change;
     let approved = market.server.approve(market.organisation, delivery.into(), Some(first)).expect("approved");
     assert_eq!(approved.len(), 2);
     asha.syncs_wholly();
@@ -255,11 +255,14 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
     drop(db);
     asha.syncs_wholly();
     let entry = market.server.held(market.organisation).expect("a list").remove(0);
-    assert_eq!((entry.document, entry.code.as_str()), (delivery.into(), "malformed"));
-    for named in [None, Some(entry.change)] {
-        assert!(market.server.approve(market.organisation, entry.document, named).is_err());
+    assert_eq!((entry.entry.document(), entry.code.as_str()), (delivery.into(), "malformed"));
+    for named in [None, Some(entry.entry.change)] {
+        assert!(market.server.approve(market.organisation, entry.entry.document(), named).is_err());
     }
-    market.server.give_back(market.organisation, entry.document, Some(entry.change), "").expect("returned");
+    market
+        .server
+        .give_back(market.organisation, entry.entry.document(), Some(entry.entry.change), "")
+        .expect("returned");
     asha.syncs_wholly();
     assert!(market.server.held(market.organisation).expect("a list").is_empty());
     assert_eq!(asha.client.sync_status().expect("a status").backlog.held, 0);
@@ -289,13 +292,21 @@ fn the_office_sees_what_is_held_and_what_waits_on_its_page() {
     let story = Story::new(20);
     let entry = story.market.server.held(story.market.organisation).expect("held").remove(0);
     let html = page(&story.market);
-    for shown in
-        [&entry.document.to_string(), &entry.change.to_string(), "not_allowed", "Asha", "no two verified copies"]
-    {
+    for shown in [
+        &entry.entry.document().to_string(),
+        &entry.entry.change.to_string(),
+        "not_allowed",
+        "Asha",
+        "no two verified copies",
+    ] {
         assert!(html.contains(shown), "{shown}: {html}");
     }
-    story.market.server.approve(story.market.organisation, entry.document, Some(entry.change)).expect("approved");
-    assert!(!page(&story.market).contains(&entry.change.to_string()));
+    story
+        .market
+        .server
+        .approve(story.market.organisation, entry.entry.document(), Some(entry.entry.change))
+        .expect("approved");
+    assert!(!page(&story.market).contains(&entry.entry.change.to_string()));
 
     // An amendment whose delivery took another way.
     let farmer = story.ravi.registers("Meena", "Vemagal", "").farmer_id;
@@ -320,7 +331,7 @@ fn somebody_of_whom_only_held_work_tells_can_be_forgotten_too() {
     asha.syncs_wholly();
     let held = || -> Vec<DocumentId> {
         let lane = market.server.held(market.organisation).expect("a list");
-        lane.into_iter().map(|it| it.document).collect()
+        lane.into_iter().map(|it| it.entry.document()).collect()
     };
     let erase = |id: DocumentId| market.server.erase_farmer(market.organisation, FarmerId::from(id));
     let contact = held().into_iter().find(|id| *id != farmer.into()).expect("the contact details");

@@ -28,7 +28,7 @@ fn source(crate_folder: &str) -> PathBuf {
 /// The code of a file without comments and string literals.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("a source file");
-    let lines = text.lines().map(|line| line.trim_start()).filter(|line| !line.starts_with("//"));
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -451,13 +451,16 @@ fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
     story.market.sets_back(&copy, true);
     story.ravi.syncs_wholly();
     let held = story.market.server.held(organisation).expect("a list");
-    assert!(held.iter().any(|it| it.document == delivery.into()), "the phone is lost again, and its work waits again");
+    assert!(
+        held.iter().any(|it| it.entry.document() == delivery.into()),
+        "the phone is lost again, and its work waits again"
+    );
     // Asha brings what his work builds on.
     story.asha.syncs_wholly();
     let held = story.market.server.held(organisation).expect("a list");
     story.market.server.end_recovery(organisation).expect("ended");
     story.market.server.order(organisation, ravi, Order::Work).expect("ordered");
-    for document in held.iter().map(|it| it.document).collect::<BTreeSet<_>>() {
+    for document in held.iter().map(|it| it.entry.document()).collect::<BTreeSet<_>>() {
         story.market.server.approve(organisation, document, None).expect("approved");
     }
     story.everybody_is_equal();

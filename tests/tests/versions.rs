@@ -12,10 +12,12 @@ use farmtally_core::protocol::message::{
 use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DocumentId, EntryHash, Grams};
+use farmtally_core::units::{DocumentId, Grams};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::Server;
-use farmtally_sync_server::storage::{DeferredEntry, LogContent, NewEntry, SqliteStorage, Storage, StoredBundle};
+use farmtally_sync_server::storage::{
+    self, DeferredEntry, LogContent, NewEntry, PendingEntry, SqliteStorage, StoredBundle,
+};
 use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fingerprint};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
@@ -305,31 +307,31 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let left = forger.seals(vec![farmer.clone()]);
     let (_, entry) = left.entries().next().expect("an entry");
     let deferred = DeferredEntry {
-        bundle: left.hash(),
-        entry: 0,
-        document: entry.document,
-        change: entry.change_hash(),
-        hash: EntryHash::of_change(&left.envelope(&left.transactions[0], entry), entry.change_hash()),
+        entry: PendingEntry {
+            bundle: left.hash(),
+            entry: 0,
+            envelope: left.envelope(&left.transactions[0], entry),
+            device_cursor: left.transactions[0].device_cursor,
+            change: entry.change_hash(),
+            bytes: entry.change.clone(),
+        },
         missing: Vec::new(),
         deferred_at: left.header.sealed_at,
     };
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
-    let leave = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+    let left_behind = storage::write(&storage, market.organisation, |db| {
         let (hash, header) = (left.hash(), &left.header);
-        let bytes = &left.to_bytes();
+        let bytes = &left.without_bytes().to_bytes();
         let (device, sequence, received_at) = (header.device, header.sequence, header.sealed_at);
         db.save_bundle(&StoredBundle { hash, device, sequence, bytes, received_at })?;
-        db.add_deferred(&deferred)
-    };
-    storage.write(market.organisation, leave).expect("left");
+        db.add_deferred(std::slice::from_ref(&deferred))
+    });
+    left_behind.expect("left");
     let place = || {
-        let mut place = None;
-        let find = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
-            place = db.place_of(deferred.document, deferred.change)?;
-            Ok(())
-        };
-        storage.read(market.organisation, find).expect("read");
-        place
+        let find = storage::read(&storage, market.organisation, |db| {
+            db.position_of(deferred.entry.document(), deferred.entry.change)
+        });
+        find.expect("read")
     };
     assert_eq!(place(), None);
     drop(Server::open(&market.server_folder(), environment(&market.clock, 30)).expect("a server"));
@@ -341,7 +343,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
 /// A change and a decision of a newer server in the log, and how many entries were logged.
 fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
-    let log = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
+    let logged = storage::write(&storage, market.organisation, |db| {
         let scope: Scope = "c/KOLAR".parse().expect("a scope");
         let envelope = Envelope {
             device: forger.device,
@@ -353,12 +355,12 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
         };
         let work = db.next_work()?;
         let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
-        db.append(market.organisation, &scope, work, &NewEntry::Change { envelope: &envelope, change, origin })?;
+        db.append(&scope, work, NewEntry::Change { envelope: &envelope, change, origin })?;
         let decision = encode(&(200, [("of a newer version", 1)]));
         let work = db.next_work()?;
-        db.append(market.organisation, &Scope::Organisation, work, &NewEntry::Decision(&decision)).map(drop)
-    };
-    storage.write(market.organisation, log).expect("logged");
+        db.append(&Scope::Organisation, work, NewEntry::Decision(&decision)).map(drop)
+    });
+    logged.expect("logged");
 }
 
 #[test]
@@ -398,13 +400,8 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     // What an older version that knew neither deliveries nor lorries would have left behind.
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let scope: Scope = "c/KOLAR/2019".parse().expect("a scope");
-    let mut logged = Vec::new();
-    let read = &mut |db: &mut dyn farmtally_sync_server::storage::Transaction| {
-        logged = db.entries_after(&scope, 0, 10)?;
-        Ok(())
-    };
-    storage.read(market.organisation, read).expect("read");
-    let [entry] = logged.try_into().expect("one delivery");
+    let logged = storage::read(&storage, market.organisation, |db| db.entries_after(&scope, 0, 10));
+    let [entry] = logged.expect("read").try_into().expect("one delivery");
     let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
     assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number()));
     let change = FrameEntry::Change { envelope, change };

@@ -273,13 +273,13 @@ impl FieldClient {
     /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
         let author = self.author()?;
-        self.store.read(|db| match find_draft(db, &author, id)? {
-            Some((version, draft)) => Ok(self.draft_view(id, version, &draft)),
-            None => {
-                let found = recorded(db, &author, id)?;
-                let version = found.version();
-                self.delivery_view(db, version, found.record)
+        self.store.read(|db| {
+            if let Some((version, draft)) = find_draft(db, &author, id)? {
+                return Ok(self.draft_view(id, version, &draft));
             }
+            let found = recorded(db, &author, id)?;
+            let version = found.version();
+            self.delivery_view(db, version, found.record)
         })
     }
 

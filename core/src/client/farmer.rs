@@ -5,7 +5,7 @@ use crate::Error;
 use crate::permission::Capability;
 use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
 use crate::records::{Conflict, Contact, Farmer, Kind, encode};
-use crate::rules::{Check, check_phone, check_text, look_alike};
+use crate::rules::{Check, check_phone, check_text};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
@@ -57,8 +57,7 @@ impl FieldClient {
         let scope = Scope::Centre(input.centre.clone());
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
         self.act(&author, |action| {
-            let candidates = rows::look_alike_candidates(&mut seam(action.db), &scope, &details)?;
-            if candidates.iter().any(|(_, other)| look_alike(other, &details)) {
+            if !rows::look_alikes(&mut seam(action.db), [(&scope, &details)])?.is_empty() {
                 Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
             }
             action.counters.farmers += 1;

@@ -144,21 +144,6 @@ pub struct Bundle {
     signature: [u8; 64],
 }
 
-/// An entry of an opened bundle, with all that is judged about it.
-#[derive(Clone, Debug)]
-pub struct OpenedEntry {
-    /// What is logged about it.
-    pub envelope: Envelope,
-    /// How far the author had read the device's own scope.
-    pub device_cursor: u64,
-    /// The hash of the change.
-    pub hash: ChangeHash,
-    /// The change; the reason instead, if its bytes are none.
-    pub change: Result<Change, String>,
-    /// Whether the bytes were left out because the document was erased on the device.
-    pub is_erased: bool,
-}
-
 /// What the log keeps about a change beside its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -275,17 +260,6 @@ impl Bundle {
         self.transactions.iter().flat_map(move |transaction| of(transaction).zip(&transaction.entries))
     }
 
-    /// The entries with their changes read.
-    pub fn open(&self) -> impl Iterator<Item = OpenedEntry> {
-        self.entries().map(|(transaction, entry)| OpenedEntry {
-            envelope: self.envelope(transaction, entry),
-            device_cursor: transaction.device_cursor,
-            hash: entry.change_hash(),
-            change: Change::parse_stripped(&entry.change).map_err(|error| error.to_string()),
-            is_erased: entry.erased.is_some(),
-        })
-    }
-
     /// What the log keeps about an entry beside its bytes.
     pub fn envelope(&self, transaction: &Transaction, entry: &Entry) -> Envelope {
         Envelope {
@@ -308,6 +282,17 @@ impl Bundle {
             has_erased = true;
         }
         has_erased
+    }
+
+    /// The bundle with the hashes of its changes in place of their bytes: all that its signature covers.
+    #[must_use]
+    pub fn without_bytes(&self) -> Self {
+        let mut bundle = self.clone();
+        for entry in bundle.transactions.iter_mut().flat_map(|transaction| &mut transaction.entries) {
+            entry.erased = Some(entry.change_hash());
+            entry.change = Vec::new();
+        }
+        bundle
     }
 
     fn message(&self) -> Vec<u8> {

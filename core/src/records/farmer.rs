@@ -13,7 +13,7 @@ use super::{
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{CentreCode, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value};
+use crate::units::{CentreCode, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
 
 /// The identity's value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -54,6 +54,19 @@ pub struct ContactDetails {
     /// The telephone number with country code, may be empty.
     #[n(2)]
     pub phone: String,
+}
+
+impl ContactDetails {
+    /// Name and village as they are compared: two farmers of a centre with the same key may be one, however they are written.
+    pub fn name_key(&self) -> String {
+        format!("{}/{}", folded_text(&self.name), folded_text(&self.village))
+    }
+
+    /// The digits of the telephone number, by which two farmers may be one as well; `None` for fewer than seven.
+    pub fn phone_key(&self) -> Option<String> {
+        let digits: String = self.phone.chars().filter(char::is_ascii_digit).collect();
+        (digits.len() >= 7).then_some(digits)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -187,6 +200,10 @@ impl RecordKind for Contact {
             TableColumn::text("name", |it| it.details.name.to_value()),
             TableColumn::text("village", |it| it.details.village.to_value()),
             TableColumn::text("phone", |it| it.details.phone.to_value()),
+            TableColumn::text("name_key", |it| Value::Text(it.details.name_key().into())),
+            TableColumn::text("phone_key", |it| {
+                it.details.phone_key().map_or(Value::Null, |it| Value::Text(it.into()))
+            }),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
@@ -230,5 +247,34 @@ impl RecordKind for Contact {
     /// People know contact details by their farmer.
     fn subject(&self) -> (Kind, DocumentId) {
         (Kind::of::<Farmer>(), self.farmer_id.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_share_a_phone_or_name_and_village() {
+        let details = |name: &str, village: &str, phone: &str| ContactDetails {
+            name: name.into(),
+            village: village.into(),
+            phone: phone.into(),
+        };
+        let are_alike = |a: &ContactDetails, b: &ContactDetails| {
+            a.name_key() == b.name_key() || a.phone_key().is_some() && a.phone_key() == b.phone_key()
+        };
+        let lakshmi = details("Lakshmi Devi", "Vemagal", "+91 98450 11111");
+        let cases = [
+            (details("lakshmi-devi", "VEMAGAL", ""), true),
+            (details("L. Devi", "Kolar", "+919845011111"), true),
+            (details("Lakshmi Devi", "Kolar", ""), false),
+            (details("Ramesh", "Vemagal", "+91 98450 22222"), false),
+        ];
+        for (other, expected) in cases {
+            assert_eq!(are_alike(&lakshmi, &other), expected, "{other:?}");
+        }
+        let (a, b) = (details("A", "x", ""), details("B", "x", ""));
+        assert!(!are_alike(&a, &b), "two farmers without a phone are not alike");
     }
 }

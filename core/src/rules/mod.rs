@@ -9,5 +9,5 @@ mod weight;
 pub use check::Check;
 pub use check::check_text;
 pub(crate) use check::{check_delivery, check_phone};
-pub use review::{ReviewCode, look_alike};
+pub use review::ReviewCode;
 pub use weight::{Totals, totals};

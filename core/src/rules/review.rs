@@ -1,5 +1,4 @@
 use crate::decisions::Review;
-use crate::records::farmer::ContactDetails;
 use crate::units::{DocumentId, Timestamp, derived};
 
 /// The kinds of matter that the server raises. The names are stable.
@@ -48,41 +47,9 @@ impl ReviewCode {
     }
 }
 
-/// Whether two farmers may be one: the same telephone number, or the same name and village, however written.
-pub fn look_alike(a: &ContactDetails, b: &ContactDetails) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let folded = |text: &str| {
-        let letters = text.chars().filter(|c| c.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect::<String>()
-    };
-    let same_phone = digits(&a.phone).len() >= 7 && digits(&a.phone) == digits(&b.phone);
-    same_phone || (folded(&a.name) == folded(&b.name) && folded(&a.village) == folded(&b.village))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn look_alikes_share_a_phone_or_name_and_village() {
-        let details = |name: &str, village: &str, phone: &str| ContactDetails {
-            name: name.into(),
-            village: village.into(),
-            phone: phone.into(),
-        };
-        let lakshmi = details("Lakshmi Devi", "Vemagal", "+91 98450 11111");
-        let cases = [
-            (details("lakshmi-devi", "VEMAGAL", ""), true),
-            (details("L. Devi", "Kolar", "+919845011111"), true),
-            (details("Lakshmi Devi", "Kolar", ""), false),
-            (details("Ramesh", "Vemagal", "+91 98450 22222"), false),
-        ];
-        for (other, expected) in cases {
-            assert_eq!(look_alike(&lakshmi, &other), expected, "{other:?}");
-        }
-        let (a, b) = (details("A", "x", ""), details("B", "x", ""));
-        assert!(!look_alike(&a, &b), "two farmers without a phone are not alike");
-    }
 
     #[test]
     fn a_matter_found_twice_is_one_review() {

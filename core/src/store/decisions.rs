@@ -4,14 +4,16 @@
 //! [`Decision::Erasure`] means for documents is in [`super::records`], what [`Decision::Ruling`] means for a phone's own work in
 //! `inbox.rs`.
 
+use std::collections::BTreeSet;
+
 use super::Error;
-use super::sql::{Reader, Writer, values};
+use super::sql::{Column, Reader, Value, Writer, values};
 use crate::codec::{decode, encode};
 use crate::decisions::{
     BagTypeRule, Centre, Commodity, Decision, DeviceOrder, Grant, Lorry, Order, Organisation, Review, RuleSet, Season,
     Suspension, User,
 };
-use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, UserId};
+use crate::units::{CommodityCode, DeviceId, DocumentId, GrantId, ReviewId, SeasonCode, ToValue, UserId};
 
 /// Takes a decision over that stands at `sequence` in its scope's log. Applying one twice changes nothing.
 ///
@@ -118,12 +120,23 @@ fn apply_review(db: &mut dyn Writer, review: &Review) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a review is known.
+/// Returns those of some reviews that are known.
 ///
 /// # Errors
 /// Those of the database.
-pub fn has_review(db: &mut dyn Reader, review: ReviewId) -> Result<bool, Error> {
-    Ok(db.exists("SELECT 1 FROM reviews WHERE review_id = ?1", &values![review])?)
+pub fn reviews_of(
+    db: &mut dyn Reader,
+    reviews: impl IntoIterator<Item = ReviewId>,
+) -> Result<BTreeSet<ReviewId>, Error> {
+    let reviews: Vec<ReviewId> = reviews.into_iter().collect();
+    let keys: Vec<Value<'_>> = reviews.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT review_id FROM keys JOIN reviews ON reviews.review_id = keys.review";
+    let mut known = BTreeSet::new();
+    db.query_keys(&[Column::blob("review")], &keys, statement, &mut |row| {
+        known.insert(row.get(0)?);
+        Ok(())
+    })?;
+    Ok(known)
 }
 
 /// All reviews, the oldest first.
@@ -168,6 +181,16 @@ pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error
             _ => Err(Error::Corrupt { reason: "a grant's row holds another decision".into() }),
         })
         .transpose()
+}
+
+/// Whether a user was ever granted anything on a device.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<bool, Error> {
+    let grants = bodies(db, "grant")?;
+    let is_it = |it: &Decision| matches!(it, Decision::Grant(grant) if (grant.user, grant.device) == (user, device));
+    Ok(grants.iter().any(is_it))
 }
 
 /// The grants of a device that hold.

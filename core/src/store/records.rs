@@ -3,6 +3,7 @@
 //! Owns the tables `documents` and `erased`, and the writing of each kind's table. Which tables and columns there are, the kinds themselves
 //! say ([`Kind`]). Invariant: a document, its row and its search words change in one transaction.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::sql::{Column, Insert, Reader, Value, Writer, values};
@@ -78,6 +79,23 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
     })?)
 }
 
+/// Returns some documents, given by the values of their ids.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<DocumentId, Stored>, Error> {
+    let statement = "SELECT documents.document_id, kind, scope, saved, heads FROM keys
+         JOIN documents ON documents.document_id = keys.document";
+    let mut found = BTreeMap::new();
+    db.query_keys(&[Column::blob("document")], ids, statement, &mut |row| {
+        let heads: Vec<u8> = row.get(4)?;
+        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
+        found.insert(row.get(0)?, Stored { kind: row.get(1)?, scope: row.get(2)?, saved: row.get(3)?, heads });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Returns a document and what it says.
 ///
 /// # Errors
@@ -138,32 +156,83 @@ pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, cha
 /// # Errors
 /// Those of the database, and [`Error::Record`] if what was there before cannot be read.
 pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
-    let heads: Vec<u8> = merged.heads.iter().flat_map(|head| head.0).collect();
-    let before = words_before(db, kind, id)?;
-    db.execute(
-        "INSERT INTO documents (document_id, kind, scope, saved, heads) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (document_id) DO UPDATE SET scope = excluded.scope, saved = excluded.saved, heads = excluded.heads",
-        &values![id, kind, scope, merged.saved, heads],
-    )?;
-    let Some(record) = &merged.record else { return Ok(()) };
-    save_row(db, scope, record)?;
-    search::replace(db, scope, id, &before, &record.words())
+    save_each(db, &[(scope, kind, id, merged)])
 }
 
-/// The words by which a document is found now; none for a kind that is not searched by words.
-fn words_before(db: &mut dyn Writer, kind: Kind, id: DocumentId) -> Result<Vec<String>, Error> {
-    if !kind.is_searched() {
+/// Writes documents, each at most once, their rows and their words.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_all(db: &mut dyn Writer, documents: &[(Scope, Kind, DocumentId, Merged)]) -> Result<(), Error> {
+    let documents: Vec<_> = documents.iter().map(|(scope, kind, id, merged)| (scope, *kind, *id, merged)).collect();
+    save_each(db, &documents)
+}
+
+type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
+
+fn save_each(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
+    let before = words_before(db, documents)?;
+    let heads: Vec<Vec<u8>> =
+        documents.iter().map(|(.., merged)| merged.heads.iter().flat_map(|head| head.0).collect()).collect();
+    let rows: Vec<Value<'_>> = documents
+        .iter()
+        .zip(&heads)
+        .flat_map(|((scope, kind, id, merged), heads)| {
+            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), heads.to_value()]
+        })
+        .collect();
+    let columns = [
+        Column::blob("document_id"),
+        Column::int("kind"),
+        Column::text("scope"),
+        Column::blob("saved"),
+        Column::blob("heads"),
+    ];
+    let on_conflict = "ON CONFLICT (document_id) DO UPDATE SET scope = excluded.scope, saved = excluded.saved, heads = excluded.heads";
+    db.insert(&Insert { table: "documents", columns: &columns, on_conflict }, &rows)?;
+    let projected: Vec<_> = documents
+        .iter()
+        .filter_map(|(scope, _, id, merged)| merged.record.as_ref().map(|it| (*scope, *id, it)))
+        .collect();
+    save_rows(db, &projected)?;
+    let words: Vec<_> = projected
+        .iter()
+        .map(|(scope, id, record)| (*scope, *id, before.get(id).cloned().unwrap_or_default(), record.words()))
+        .collect();
+    search::replace(db, &words)
+}
+
+/// The words by which documents are found now; none for a kind that is not searched by words.
+fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap<DocumentId, Vec<String>>, Error> {
+    let searched: Vec<DocumentId> =
+        documents.iter().filter(|(_, kind, ..)| kind.is_searched()).map(|(_, _, id, _)| *id).collect();
+    let keys: Vec<Value<'_>> = searched.iter().map(ToValue::to_value).collect();
+    let mut before = BTreeMap::new();
+    for (id, stored) in find_all(db, &keys)? {
+        before.insert(id, words_of(&stored, id)?);
+    }
+    Ok(before)
+}
+
+fn words_of(stored: &Stored, id: DocumentId) -> Result<Vec<String>, Error> {
+    if !stored.kind.is_searched() {
         return Ok(Vec::new());
     }
-    Ok(load(db, id)?.and_then(|(_, merged)| merged.record).map_or_else(Vec::new, |record| record.words()))
+    Ok(records::read(stored.kind, id, &stored.saved)?.record.map_or_else(Vec::new, |record| record.words()))
 }
 
-fn save_row(db: &mut dyn Writer, scope: &Scope, record: &Record) -> Result<(), Error> {
-    let sql = sql_of(record.kind())?;
-    let (document, conflicts) = (record.document(), record.conflicts().len());
-    let mut cells = values![document, scope, conflicts].to_vec();
-    cells.extend(record.cells());
-    db.insert(&Insert { table: sql.table, columns: &sql.columns, on_conflict: &sql.on_conflict }, &cells)?;
+/// Writes the rows of records, a statement for each kind.
+fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Result<(), Error> {
+    let mut cells = BTreeMap::<Kind, Vec<Value<'_>>>::new();
+    for (scope, id, record) in rows {
+        let cells = cells.entry(record.kind()).or_default();
+        cells.extend([id.to_value(), scope.to_value(), Value::int(record.conflicts().len())]);
+        cells.extend(record.cells());
+    }
+    for (kind, cells) in cells {
+        let sql = sql_of(kind)?;
+        db.insert(&Insert { table: sql.table, columns: &sql.columns, on_conflict: &sql.on_conflict }, &cells)?;
+    }
     Ok(())
 }
 
@@ -173,8 +242,8 @@ fn save_row(db: &mut dyn Writer, scope: &Scope, record: &Record) -> Result<(), E
 /// Those of the database, and [`Error::Record`] if its words cannot be read.
 pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let Some(stored) = find(db, id)? else { return Ok(()) };
-    let before = words_before(db, stored.kind, id)?;
-    search::replace(db, &stored.scope, id, &before, &[])?;
+    let before = words_of(&stored, id)?;
+    search::replace(db, &[(&stored.scope, id, before, Vec::new())])?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
     db.execute(&sql_of(stored.kind)?.delete, &values![id])?;
     Ok(())
@@ -249,8 +318,8 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
     let ids = db.query_all("SELECT document_id FROM documents ORDER BY document_id", &[], |row| row.get(0))?;
     for id in &ids {
         if let Some((Stored { scope, .. }, Merged { record: Some(record), .. })) = load(db, *id)? {
-            save_row(db, &scope, &record)?;
-            search::replace(db, &scope, *id, &[], &record.words())?;
+            save_rows(db, &[(&scope, *id, &record)])?;
+            search::replace(db, &[(&scope, *id, Vec::new(), record.words())])?;
         }
     }
     Ok(ids.len())

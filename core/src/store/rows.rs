@@ -103,7 +103,7 @@ pub struct DeliveryFilter {
 /// Those of the database.
 pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
     let mut params: Vec<Value<'_>> = Vec::new();
-    let mut conditions = String::from("true");
+    let mut conditions = vec!["true".to_owned()];
     for (condition, value) in [
         ("scope =", filter.scope.as_ref().map(ToValue::to_value)),
         ("business_day =", filter.date.as_ref().map(ToValue::to_value)),
@@ -113,7 +113,7 @@ pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> R
     ] {
         if let Some(value) = value {
             params.push(value);
-            conditions.push_str(&format!(" AND {condition} ?{}", params.len()));
+            conditions.push(format!("{condition} ?{}", params.len()));
         }
     }
     if let Some(within) = &filter.within {
@@ -121,16 +121,15 @@ pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> R
         let scope = if db.dialect() == Dialect::Sqlite { "+scope" } else { "scope" };
         let first = params.len() + 1;
         let places: Vec<String> = (first..first + within.len()).map(|number| format!("?{number}")).collect();
-        conditions.push_str(&format!(
-            " AND {scope} IN ({})",
-            if within.is_empty() { "NULL".into() } else { places.join(", ") }
-        ));
+        let places = if within.is_empty() { "NULL".to_owned() } else { places.join(", ") };
+        conditions.push(format!("{scope} IN ({places})"));
         params.extend(within.iter().map(ToValue::to_value));
     }
     params.push(limit.to_value());
     let statement = format!(
-        "SELECT {} FROM deliveries WHERE {conditions} ORDER BY arrival DESC LIMIT ?{}",
+        "SELECT {} FROM deliveries WHERE {} ORDER BY arrival DESC LIMIT ?{}",
         DeliveryRow::COLUMNS,
+        conditions.join(" AND "),
         params.len()
     );
     Ok(db.query_all(&statement, &params, DeliveryRow::read)?)
@@ -427,6 +426,47 @@ pub fn contact_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Option<Contac
     Ok(db.query_one(statement, &values![farmer], |row| row.get(0))?)
 }
 
+/// Returns the standing deliveries on some loads.
+///
+/// # Errors
+/// Those of the database.
+pub fn standing_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT deliveries.load_id, delivery_id FROM keys
+         JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0";
+    let mut found = Vec::new();
+    db.query_keys(&[Column::blob("on_load")], &keys, statement, &mut |row| {
+        found.push((row.get(0)?, row.get(1)?));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Returns the loads of some lorries on a day, for each of the lorries asked for.
+///
+/// # Errors
+/// Those of the database.
+pub fn loads_of_lorries<'l>(
+    db: &mut dyn Reader,
+    lorries: impl IntoIterator<Item = (&'l Scope, BusinessDate, &'l LorryPlate)>,
+) -> Result<Vec<Vec<LoadId>>, Error> {
+    let keys: Vec<Value<'_>> = lorries
+        .into_iter()
+        .flat_map(|(scope, date, lorry)| [scope.to_value(), Value::int(date.0), lorry.to_value()])
+        .collect();
+    let mut found = vec![Vec::new(); keys.len() / 3];
+    let statement = "SELECT keys.n, load_id FROM keys
+         JOIN loads ON loads.scope = keys.scope AND business_day = keys.date AND loads.lorry = keys.plate";
+    let columns = [Column::text("scope"), Column::int("date"), Column::text("plate")];
+    db.query_keys(&columns, &keys, statement, &mut |row| {
+        if let Some(loads) = found.get_mut(row.get::<u32>(0)? as usize) {
+            loads.push(row.get(1)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Returns all contact documents of a farmer, by id.
 ///
 /// # Errors
@@ -436,33 +476,35 @@ pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactI
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Farmers of a scope that may look alike; few have all words of one name and village.
-const CANDIDATES: u32 = 1_000;
-
-/// Returns farmers of a scope that share all words of name and village, or the telephone number: [`crate::rules::look_alike`] decides among
-/// them.
+/// Returns farmers who may be those of some contact details, with the number of the details from 0: of the same scope, and alike by
+/// [`ContactDetails::name_key`] or [`ContactDetails::phone_key`]. The farmers of the details themselves are among them.
 ///
 /// # Errors
 /// Those of the database.
-pub fn look_alike_candidates(
+pub fn look_alikes<'c>(
     db: &mut dyn Reader,
-    scope: &Scope,
-    details: &ContactDetails,
-) -> Result<Vec<(FarmerId, ContactDetails)>, Error> {
-    let name: Vec<String> = words(&details.name).into_iter().chain(words(&details.village)).collect();
-    let mut contacts = search::having_all(db, scope, &name, CANDIDATES)?;
-    contacts.extend(search::having_all(db, scope, &words(&details.phone), CANDIDATES)?);
-    contacts.sort_unstable();
-    contacts.dedup();
-    let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
-    let statement = "SELECT contacts.farmer_id, contacts.name, contacts.village, contacts.phone
-         FROM keys JOIN contacts ON contacts.contact_id = keys.contact";
-    let mut candidates = Vec::new();
-    db.query_keys(&[Column::blob("contact")], &keys, statement, &mut |row| {
-        let details = ContactDetails { name: row.get(1)?, village: row.get(2)?, phone: row.get(3)? };
-        candidates.push((row.get(0)?, details));
-        Ok(())
-    })?;
-    candidates.sort_by_key(|(farmer, _)| *farmer);
-    Ok(candidates)
+    contacts: impl IntoIterator<Item = (&'c Scope, &'c ContactDetails)>,
+) -> Result<Vec<(usize, FarmerId)>, Error> {
+    let (mut by_name, mut by_phone) = (Vec::new(), Vec::new());
+    for (n, (scope, details)) in (0_u32..).zip(contacts) {
+        by_name.push((n, scope, details.name_key()));
+        by_phone.extend(details.phone_key().map(|key| (n, scope, key)));
+    }
+    let mut alike = Vec::new();
+    for (column, compared) in [("name_key", by_name), ("phone_key", by_phone)] {
+        let keys: Vec<Value<'_>> =
+            compared.iter().flat_map(|(n, scope, key)| [Value::int(*n), scope.to_value(), key.to_value()]).collect();
+        let statement = format!(
+            "SELECT keys.number, contacts.farmer_id FROM keys
+             JOIN contacts ON contacts.scope = keys.scope AND contacts.{column} = keys.compared"
+        );
+        let columns = [Column::int("number"), Column::text("scope"), Column::text("compared")];
+        db.query_keys(&columns, &keys, &statement, &mut |row| {
+            alike.push((row.get::<u32>(0)? as usize, row.get(1)?));
+            Ok(())
+        })?;
+    }
+    alike.sort_unstable();
+    alike.dedup();
+    Ok(alike)
 }

@@ -13,22 +13,25 @@ const LONGEST_BEGINNING: usize = 3;
 
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
-/// Replaces the words of a document.
+/// Replaces the words of documents: where each is, the words before and after.
 pub(super) fn replace(
     db: &mut dyn Writer,
-    scope: &Scope,
-    document: DocumentId,
-    before: &[String],
-    after: &[String],
+    documents: &[(&Scope, DocumentId, Vec<String>, Vec<String>)],
 ) -> Result<(), Error> {
-    let (before, after) = (tokens(before), tokens(after));
-    for token in before.iter().filter(|token| !after.contains(token)) {
-        let delete = "DELETE FROM words WHERE scope = ?1 AND token = ?2 AND document_id = ?3";
-        db.execute(delete, &values![scope, token, document])?;
+    let mut added = Vec::new();
+    for (scope, document, before, after) in documents {
+        let (before, mut after) = (tokens(before), tokens(after));
+        for token in before.iter().filter(|token| !after.contains(token)) {
+            let delete = "DELETE FROM words WHERE scope = ?1 AND token = ?2 AND document_id = ?3";
+            db.execute(delete, &values![scope, token, document])?;
+        }
+        after.retain(|token| !before.contains(token));
+        added.extend(after.into_iter().map(|token| (scope, token, document)));
     }
-    let (scope, document) = (scope.to_value(), document.to_value());
-    let added = after.iter().filter(|token| !before.contains(token));
-    let rows: Vec<Value<'_>> = added.flat_map(|token| [scope.clone(), token.to_value(), document.clone()]).collect();
+    let rows: Vec<Value<'_>> = added
+        .iter()
+        .flat_map(|(scope, token, document)| [scope.to_value(), token.to_value(), document.to_value()])
+        .collect();
     let on_conflict = "ON CONFLICT (scope, token, document_id) DO NOTHING";
     db.insert(&Insert { table: "words", columns: &COLUMNS, on_conflict }, &rows)?;
     Ok(())
@@ -68,22 +71,6 @@ pub(super) fn beginning_with(
             return Ok(found);
         }
     }
-}
-
-/// Returns documents of a scope that may have all of these words, and all that have; the newest id first.
-pub(super) fn having_all(
-    db: &mut dyn Reader,
-    scope: &Scope,
-    words: &[String],
-    limit: u32,
-) -> Result<Vec<DocumentId>, Error> {
-    let Some((first, others)) = words.split_first() else { return Ok(Vec::new()) };
-    let mut query = Search::new(scope, None, limit);
-    query.driver = query.key("w", first);
-    for word in others {
-        query.also(word);
-    }
-    query.run(db)
 }
 
 /// Documents that have a word with the longest beginning, and the first characters of the others.

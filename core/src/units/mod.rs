@@ -29,7 +29,7 @@ pub use position::Position;
 pub(crate) use stored::as_printed;
 pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
 pub use value::{ColumnType, FromValue, ToValue, Value};
-pub use words::words;
+pub use words::{folded_text, words};
 
 /// Why a text or number is not a value of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

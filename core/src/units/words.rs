@@ -22,6 +22,12 @@ pub fn words(text: &str) -> Vec<String> {
     all
 }
 
+/// All letters, digits and marks of a text, folded as in [`words`] and without what stands between: how names are compared.
+pub fn folded_text(text: &str) -> String {
+    let folded = text.nfkd().flat_map(char::to_lowercase).nfkd().filter_map(folded);
+    folded.filter(|c| is_of_word(*c)).collect()
+}
+
 /// A folded character; `None` for one that does not distinguish words.
 fn folded(c: char) -> Option<char> {
     match c {

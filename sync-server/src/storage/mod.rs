@@ -1,28 +1,28 @@
-//! Where the server keeps things: one trait, so that a larger database can stand in for the embedded one.
+//! Where the server keeps things: the tables of an organisation, as statements over the seam that SQLite and PostgreSQL share.
 //!
-//! Owns the trait and the rows it speaks of. Invariant: all that one [`Storage::write`] does is one transaction.
+//! Owns the trait of a backend, the [`Transaction`], and the rows it gives. Invariant: all that one write does is one transaction.
 
+mod devices;
+mod held;
+mod log;
 pub mod postgres;
+mod recovery;
+mod rows;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
-use farmtally_core::protocol::message::{DeviceHead, FrameEntry};
-use farmtally_core::protocol::repair::Offer;
-use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{Change, Kind, Merged};
+use farmtally_core::protocol::message::DeviceHead;
+use farmtally_core::records::Change;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::records::Stored;
-use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Named, Sum};
+use farmtally_core::store::sql::{self, Database, Reader, Writer};
 use farmtally_core::units::{
-    BundleHash, BusinessDate, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, GrantId,
-    LoadId, LorryPlate, OrganisationId, ReviewId, Timestamp, UserId,
+    BundleHash, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, OrganisationId, Timestamp, UserId,
 };
 
 pub use sqlite::{SqliteStorage, check_control, check_copy};
@@ -30,15 +30,16 @@ use tokio::sync::broadcast;
 
 use crate::Error;
 
-/// A database for all organisations of a server.
-pub trait Storage: Send + Sync {
+/// A database for all organisations of a server: open, snapshot, retried write, watch, copy. What is in it, the modules here say, as
+/// functions of a [`Transaction`].
+pub trait Storage: Database {
     /// All organisations, in the order of their ids.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
 
-    /// Makes room for an organisation.
+    /// Lists an organisation.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -50,25 +51,19 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`].
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Where a device id or the hash of an enrolment code leads.
+    /// Returns where a device id or the hash of an enrolment code leads.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error>;
 
-    /// Runs `work` on a snapshot; what it writes is lost.
+    /// Announces how far logs are that a commit appended to, to all that [`Self::watch`].
     ///
     /// # Errors
-    /// Those of `work`, and [`Error::Storage`].
-    fn read(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error>;
+    /// [`Error::Storage`].
+    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error>;
 
-    /// Runs `work` in a transaction, alone, and commits durably if it succeeds.
-    ///
-    /// # Errors
-    /// Those of `work`, and [`Error::Storage`].
-    fn write(&self, organisation: OrganisationId, work: Work<'_>) -> Result<(), Error>;
-
-    /// Tells from now on, after each commit, how far the logs are that it appended to. What other processes write may go untold.
+    /// Receives what is announced from now on. What other processes write may be missing.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -87,11 +82,87 @@ pub trait Storage: Send + Sync {
     fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
 
+/// Where an entry stands: in which scope's log, under which number.
+pub type Position = (Scope, u64);
+
 /// The heads of the logs that one transaction appended to.
 pub type Appended = Arc<[Cursor]>;
 
-/// What runs in a transaction.
-pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Transaction) -> Result<(), Error>;
+/// A connection of the seam that can at least read.
+pub trait Access {
+    /// Returns the connection for reading.
+    fn reader(&mut self) -> &mut dyn Reader;
+}
+
+impl Access for dyn Reader + '_ {
+    fn reader(&mut self) -> &mut dyn Reader {
+        self
+    }
+}
+
+impl Access for dyn Writer + '_ {
+    fn reader(&mut self) -> &mut dyn Reader {
+        self
+    }
+}
+
+/// A transaction of one organisation. Its methods are the statements about the server's tables, a file for each group of tables; they fail
+/// only with [`Error::Storage`].
+pub struct Transaction<'a, C: Access + ?Sized> {
+    connection: &'a mut C,
+    organisation: OrganisationId,
+    /// Where the logs end to which it has appended.
+    heads: BTreeMap<Scope, Cursor>,
+}
+
+/// A transaction on a snapshot.
+pub type ReadTransaction<'a> = Transaction<'a, dyn Reader + 'a>;
+/// A transaction that writes.
+pub type WriteTransaction<'a> = Transaction<'a, dyn Writer + 'a>;
+
+impl<'a, C: Access + ?Sized> Transaction<'a, C> {
+    fn new(connection: &'a mut C, organisation: OrganisationId) -> Self {
+        Self { connection, organisation, heads: BTreeMap::new() }
+    }
+
+    fn reader(&mut self) -> &mut dyn Reader {
+        self.connection.reader()
+    }
+}
+
+impl WriteTransaction<'_> {
+    fn appended(&self) -> Vec<Cursor> {
+        self.heads.values().cloned().collect()
+    }
+}
+
+/// Runs `work` on a snapshot and returns its result.
+///
+/// # Errors
+/// Those of `work`, [`Error::Storage`].
+pub fn read<T>(
+    storage: &dyn Storage,
+    organisation: OrganisationId,
+    work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    sql::read(storage, organisation, |reader| work(&mut Transaction::new(reader, organisation)))
+}
+
+/// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, with the heads of the logs it appended to.
+///
+/// # Errors
+/// Those of `work`, [`Error::Storage`].
+pub fn write<T>(
+    storage: &dyn Storage,
+    organisation: OrganisationId,
+    work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
+) -> Result<(T, Vec<Cursor>), Error> {
+    sql::write(storage, organisation, |writer| {
+        let mut transaction = Transaction::new(writer, organisation);
+        let result = work(&mut transaction)?;
+        Ok((result, transaction.appended()))
+    })
+}
 
 /// An enrolled device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,19 +206,49 @@ pub struct EnrolmentCode {
     pub device: Option<DeviceId>,
 }
 
-/// A bundle as it came.
+/// A bundle as it is kept: what was signed, without the bytes of its changes. These are in the log, or with the entries that are held or
+/// deferred.
 #[derive(Clone, Debug)]
 pub struct StoredBundle<'a> {
-    /// Its name.
+    /// Its hash.
     pub hash: BundleHash,
-    /// Who sealed it.
+    /// The device that sealed it.
     pub device: DeviceId,
-    /// As what number.
+    /// Its number on that device.
     pub sequence: u64,
-    /// The bytes as they came.
+    /// The bundle with the hashes of its changes in place of their bytes.
     pub bytes: &'a [u8],
     /// When it came first.
     pub received_at: Timestamp,
+}
+
+/// An entry of a bundle that is not in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEntry {
+    /// The bundle it came in.
+    pub bundle: BundleHash,
+    /// Its number there, from 0.
+    pub entry: u32,
+    /// What is logged about it.
+    pub envelope: Envelope,
+    /// How far its author had read the device's scope.
+    pub device_cursor: u64,
+    /// The hash of the change.
+    pub change: ChangeHash,
+    /// The stripped change, whatever it is.
+    pub bytes: Vec<u8>,
+}
+
+impl PendingEntry {
+    /// The document.
+    pub fn document(&self) -> DocumentId {
+        self.envelope.document
+    }
+
+    /// The hash of envelope and change, by which the entry is known.
+    pub fn hash(&self) -> EntryHash {
+        EntryHash::of_change(&self.envelope, self.change)
+    }
 }
 
 /// An entry for the log.
@@ -205,20 +306,8 @@ pub enum LogContent {
 /// An entry that a person must decide about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldEntry {
-    /// The bundle it came in.
-    pub bundle: BundleHash,
-    /// Its number there.
-    pub entry: u32,
-    /// The document.
-    pub document: DocumentId,
-    /// The hash of the change.
-    pub change: ChangeHash,
-    /// The hash of envelope and change, by which the entry is known.
-    pub hash: EntryHash,
-    /// The device that sealed it.
-    pub device: DeviceId,
-    /// Who made it.
-    pub author: UserId,
+    /// The entry.
+    pub entry: PendingEntry,
     /// Why, as a stable code.
     pub code: String,
     /// Why, in words.
@@ -254,16 +343,8 @@ pub struct Copied {
 /// An entry that waits for other changes, or for a newer server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeferredEntry {
-    /// The bundle it came in.
-    pub bundle: BundleHash,
-    /// Its number there.
-    pub entry: u32,
-    /// The document.
-    pub document: DocumentId,
-    /// The hash of the change.
-    pub change: ChangeHash,
-    /// The hash of envelope and change, by which the entry is known.
-    pub hash: EntryHash,
+    /// The entry.
+    pub entry: PendingEntry,
     /// What it waits for; empty for a record kind that is not known here.
     pub missing: Vec<ChangeHash>,
     /// Since when.
@@ -283,163 +364,4 @@ pub struct ReturnedEntry {
     pub reason: String,
     /// Since when.
     pub returned_at: Timestamp,
-}
-
-/// What can be done inside a transaction. Every method fails only with [`Error::Storage`].
-#[expect(clippy::missing_errors_doc, reason = "said once above for all methods")]
-pub trait Transaction {
-    /// A device by its id.
-    fn device(&mut self, device: DeviceId) -> Result<Option<Device>, Error>;
-    /// All devices, by code.
-    fn devices(&mut self) -> Result<Vec<Device>, Error>;
-    /// Adds a device under the next free code beyond `given`, which is returned.
-    fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error>;
-    /// Notes a device's last request.
-    fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error>;
-    /// Moves a device's head.
-    fn set_head(&mut self, device: DeviceId, head: DeviceHead) -> Result<(), Error>;
-
-    /// An enrolment code by its hash.
-    fn enrolment_code(&mut self, hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, Error>;
-    /// Adds an enrolment code, or replaces it.
-    fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error>;
-
-    /// Notes the receipt of a device that has destroyed what it held.
-    fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error>;
-
-    /// The bytes of a bundle that came before.
-    fn bundle(&mut self, bundle: BundleHash) -> Result<Option<Vec<u8>>, Error>;
-    /// Keeps a bundle; one that is here already stays as it is.
-    fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error>;
-    /// Whether the device handed over another bundle under this number.
-    fn has_other_bundle(&mut self, device: DeviceId, sequence: u64, hash: BundleHash) -> Result<bool, Error>;
-    /// Keeps an entry for a person.
-    fn add_held(&mut self, held: &HeldEntry) -> Result<(), Error>;
-    /// A held entry.
-    fn held_entry(&mut self, entry: EntryHash) -> Result<Option<HeldEntry>, Error>;
-    /// All held entries, or those of a document, the oldest first.
-    fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error>;
-    /// Lets go of a held change, whoever handed it over.
-    fn remove_held(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
-    /// Notes that a change went back to its author.
-    fn add_returned(&mut self, returned: &ReturnedEntry) -> Result<(), Error>;
-    /// A change that went back to its author, for each device that had handed it over.
-    fn returned(&mut self, document: DocumentId, change: ChangeHash) -> Result<Vec<ReturnedEntry>, Error>;
-    /// Keeps an entry that waits, or what it waits for now.
-    fn add_deferred(&mut self, deferred: &DeferredEntry) -> Result<(), Error>;
-    /// All entries that wait, or those of a document, the oldest first.
-    fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error>;
-    /// Lets go of a change that waited, whoever handed it over.
-    fn remove_deferred(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error>;
-
-    /// Notes a verified copy.
-    fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error>;
-    /// Verified copies, the newest first, at most `limit` of them.
-    fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error>;
-    /// The newest recovery, whether or not it lasts.
-    fn recovery(&mut self) -> Result<Option<Recovery>, Error>;
-    /// Notes a recovery, or its end.
-    fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error>;
-    /// Adds a device that was enrolled before, under its code.
-    fn readmit_device(&mut self, device: &Device) -> Result<(), Error>;
-    /// Keeps a piece of what a device offers back; one that does not follow on from the pieces before begins anew.
-    fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error>;
-    /// All pieces of a scope that a device has offered: how many entries lie before, and the entries.
-    fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error>;
-    /// Forgets what a device has offered of a scope.
-    fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error>;
-    /// Where the logs stand to which this transaction has appended.
-    fn appended(&mut self) -> Vec<Cursor>;
-
-    /// The head of a scope's log; `None` for one without entries.
-    fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error>;
-    /// The scopes that have a log.
-    fn scopes(&mut self) -> Result<Vec<Scope>, Error>;
-    /// Appends to a scope's log; `work` is the same for all that belongs together.
-    fn append(
-        &mut self,
-        organisation: OrganisationId,
-        scope: &Scope,
-        work: u64,
-        entry: &NewEntry<'_>,
-    ) -> Result<Cursor, Error>;
-    /// A number for what belongs together, different from all before.
-    fn next_work(&mut self) -> Result<u64, Error>;
-    /// The entry with a number.
-    fn entry(&mut self, scope: &Scope, sequence: u64) -> Result<Option<LogEntry>, Error>;
-    /// Entries after a number, in order, at most `limit` of them.
-    fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error>;
-    /// Decisions of a log after a place, with their numbers.
-    fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error>;
-    /// Where a change of a document stands in the log.
-    fn place_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<(Scope, u64)>, Error>;
-
-    /// A document.
-    fn document(&mut self, document: DocumentId) -> Result<Option<Stored>, Error>;
-    /// Writes a document and its row.
-    fn save_document(&mut self, scope: &Scope, kind: Kind, document: DocumentId, merged: &Merged) -> Result<(), Error>;
-    /// The decision that counts about the same matter, this one or another, and its place in its scope's log.
-    fn standing(&mut self, decision: &Decision) -> Result<Option<(Decision, u64)>, Error>;
-    /// How many bytes of pieces a device has brought, in all scopes.
-    fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error>;
-    /// The ends of all logs.
-    fn heads(&mut self) -> Result<Vec<Cursor>, Error>;
-    /// Drops all pieces that were offered.
-    fn clear_stages(&mut self) -> Result<(), Error>;
-    /// Drops all bytes of a document: rows, log, bundles, what waits or is held.
-    fn erase(&mut self, erasure: &Erasure) -> Result<(), Error>;
-    /// Whether a document's bytes were dropped for good.
-    fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error>;
-    /// Takes a decision over, from its place in the log, into what decisions project to.
-    fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error>;
-
-    /// The contact documents of a farmer.
-    fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error>;
-    /// Whether a user was ever granted anything on a device.
-    fn has_grant(&mut self, user: UserId, device: DeviceId) -> Result<bool, Error>;
-    /// A grant, whether or not it holds.
-    fn grant(&mut self, grant: GrantId) -> Result<Option<Grant>, Error>;
-    /// Where in its device's scope a grant ended; `None` while it holds.
-    fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error>;
-    /// What a device was told last about itself, unless it is to work.
-    fn order(&mut self, device: DeviceId) -> Result<Option<DeviceOrder>, Error>;
-    /// All reference data.
-    fn reference(&mut self) -> Result<Reference, Error>;
-    /// Whether a review was raised.
-    fn has_review(&mut self, review: ReviewId) -> Result<bool, Error>;
-    /// All reviews, the oldest first.
-    fn reviews(&mut self) -> Result<Vec<Review>, Error>;
-
-    /// The latest day that has a delivery.
-    fn latest_day(&mut self) -> Result<Option<BusinessDate>, Error>;
-    /// The scopes that have deliveries or loads on a day.
-    fn scopes_on(&mut self, date: BusinessDate) -> Result<Vec<Scope>, Error>;
-    /// What a scope's deliveries of a day add up to.
-    fn day_sum(&mut self, scope: &Scope, date: BusinessDate) -> Result<Sum, Error>;
-    /// What the deliveries on a load add up to.
-    fn load_sum(&mut self, load: LoadId) -> Result<Sum, Error>;
-    /// A load's row.
-    fn load(&mut self, load: LoadId) -> Result<Option<LoadRow>, Error>;
-    /// The loads of a scope and day.
-    fn loads(&mut self, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error>;
-    /// The loads of a scope and day with this lorry.
-    fn loads_of_lorry(&mut self, scope: &Scope, date: BusinessDate, lorry: &LorryPlate) -> Result<Vec<LoadRow>, Error> {
-        Ok(self.loads(scope, date)?.into_iter().filter(|load| load.lorry == *lorry).collect())
-    }
-    /// A scope's deliveries of a day, the newest first.
-    fn deliveries(&mut self, scope: &Scope, date: BusinessDate, limit: u32) -> Result<Vec<DeliveryRow>, Error>;
-    /// The deliveries on a load.
-    fn deliveries_on(&mut self, load: LoadId) -> Result<Vec<DeliveryRow>, Error>;
-    /// The grants of a device that hold.
-    fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error>;
-    /// What a text names: receipts, load numbers, farmers' codes, words of contact details.
-    fn find(&mut self, text: &str, limit: u32) -> Result<Vec<Named>, Error>;
-    /// A farmer.
-    fn farmer(&mut self, farmer: FarmerId) -> Result<Option<FarmerRow>, Error>;
-    /// Farmers with the same words in name and village, or the same telephone number.
-    fn look_alike_candidates(
-        &mut self,
-        scope: &Scope,
-        details: &ContactDetails,
-    ) -> Result<Vec<(FarmerId, ContactDetails)>, Error>;
 }

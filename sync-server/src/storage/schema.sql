@@ -23,6 +23,7 @@ CREATE TABLE enrolment_codes (
     device_id     BLOB                           -- who redeemed it
 ) STRICT, WITHOUT ROWID;
 
+-- What was signed of each bundle: the hashes of its changes stand in place of their bytes, which are in the log, in held or in deferred.
 CREATE TABLE bundles (
     hash           BLOB NOT NULL PRIMARY KEY,
     device_id      BLOB NOT NULL,
@@ -63,13 +64,16 @@ CREATE TABLE logged_changes (
     PRIMARY KEY (document_id, change_hash)
 ) STRICT, WITHOUT ROWID;
 
--- Entries that a person must decide about; their bytes are in the bundle.
+-- Entries that a person must decide about.
 CREATE TABLE held (
     document_id BLOB NOT NULL,
     change_hash BLOB NOT NULL,
     bundle_hash BLOB NOT NULL,
     entry       INTEGER NOT NULL,
     entry_hash  BLOB NOT NULL,                   -- over envelope and change, as in the log
+    envelope    BLOB NOT NULL,                   -- CBOR of protocol::bundle::Envelope
+    device_cursor INTEGER NOT NULL,              -- how far the author had read the device's scope
+    change      BLOB NOT NULL,                   -- stripped; a draft's bytes for kind 0
     device_id   BLOB NOT NULL,
     author_id   BLOB NOT NULL,
     code        TEXT NOT NULL,
@@ -121,6 +125,9 @@ CREATE TABLE deferred (
     bundle_hash    BLOB NOT NULL,
     entry          INTEGER NOT NULL,
     entry_hash     BLOB NOT NULL,                -- over envelope and change, as in the log
+    envelope       BLOB NOT NULL,                -- CBOR of protocol::bundle::Envelope
+    device_cursor  INTEGER NOT NULL,
+    change         BLOB NOT NULL,                -- stripped
     missing        BLOB NOT NULL,                -- 32 bytes each; empty: the record kind is not known here
     deferred_at_ms INTEGER NOT NULL,
     PRIMARY KEY (entry_hash)

@@ -6,7 +6,8 @@ use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::records::{Change, Delivery, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, DocumentId};
-use farmtally_sync_server::storage::{LogContent, NewEntry, SqliteStorage, Storage};
+use farmtally_sync_server::Error;
+use farmtally_sync_server::storage::{self, LogContent, NewEntry, SqliteStorage, Storage, WriteTransaction};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
@@ -33,48 +34,48 @@ struct Original {
 fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     let begun = Instant::now();
     let storage = SqliteStorage::open(&world.server_folder().join("data")).expect("storage");
+    let logged = storage::read(&storage, world.organisation, |db| db.entries_after(scope, 0, 10_000)).expect("a log");
     let mut originals = Vec::new();
-    let read = storage.read(world.organisation, &mut |db| {
-        for entry in db.entries_after(scope, 0, 10_000)? {
-            if let LogContent::Change { envelope, change: Some(change), origin, .. } = entry.content
-                && envelope.kind == Kind::of::<Delivery>().number()
-            {
-                let change = Change::parse_stripped(&change).expect("a change");
-                originals.push(Original { envelope, change, origin });
-            }
+    for entry in logged {
+        if let LogContent::Change { envelope, change: Some(change), origin, .. } = entry.content
+            && envelope.kind == Kind::of::<Delivery>().number()
+        {
+            let change = Change::parse_stripped(&change).expect("a change");
+            originals.push(Original { envelope, change, origin });
         }
-        Ok(())
-    });
-    read.expect("a log");
-    let (mut copied, mut rng) = (0, StdRng::seed_from_u64(7));
+    }
+    let (mut done, mut rng) = (0, StdRng::seed_from_u64(7));
     let mut is_enough = false;
     while !is_enough {
-        let wrote = storage.write(world.organisation, &mut |db| {
-            let work = db.next_work()?;
-            for _ in 0..AT_ONCE {
-                let head = db.head(scope)?.expect("a head");
-                is_enough = head.sequence >= records;
-                if is_enough {
-                    break;
-                }
-                let original = &originals[copied % originals.len()];
-                copied += 1;
-                let document = id(copied as u64, &mut rng);
-                let merged = merge(Kind::of::<Delivery>(), document, None, &original.change).expect("it merges");
-                db.save_document(scope, Kind::of::<Delivery>(), document, &merged)?;
-                let envelope = Envelope { document, ..original.envelope.clone() };
-                let entry = NewEntry::Change { envelope: &envelope, change: &original.change, origin: original.origin };
-                db.append(world.organisation, scope, work, &entry)?;
-            }
-            Ok(())
-        });
-        wrote.expect("written");
-        if copied.is_multiple_of(20 * AT_ONCE) {
+        let copies: Vec<(DocumentId, &Original)> = (done..done + AT_ONCE)
+            .map(|number| (id(number as u64 + 1, &mut rng), &originals[number % originals.len()]))
+            .collect();
+        done += AT_ONCE;
+        let (end, _) = storage::write(&storage, world.organisation, |db| copy(db, scope, &copies)).expect("written");
+        is_enough = end >= records;
+        if done.is_multiple_of(20 * AT_ONCE) {
             storage.scrub(world.organisation).expect("folded back");
         }
     }
     storage.scrub(world.organisation).expect("folded back");
     begun.elapsed()
+}
+
+/// Returns how long the log is now.
+fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Original)]) -> Result<u64, Error> {
+    let kind = Kind::of::<Delivery>();
+    let merged = |document, original: &Original| merge(kind, document, None, &original.change).expect("it merges");
+    let documents: Vec<_> = copies.iter().map(|(id, it)| (scope.clone(), kind, *id, merged(*id, it))).collect();
+    db.save_documents(&documents)?;
+    let envelope = |(document, it): &(DocumentId, &Original)| Envelope { document: *document, ..it.envelope.clone() };
+    let envelopes: Vec<Envelope> = copies.iter().map(envelope).collect();
+    let mut entries = Vec::with_capacity(copies.len());
+    for (envelope, (_, it)) in envelopes.iter().zip(copies) {
+        entries.push((scope, NewEntry::Change { envelope, change: &it.change, origin: it.origin }));
+    }
+    let work = db.next_work()?;
+    let cursors = db.append_all(work, &entries)?;
+    Ok(cursors.last().map_or(0, |cursor| cursor.sequence))
 }
 
 /// One id a second: UUIDs of version 7, as everywhere.

@@ -90,7 +90,7 @@ impl World {
     /// Documents of which something is held.
     fn held(&self) -> Vec<DocumentId> {
         let held = self.house.server().held(self.house.organisation).expect("a list");
-        let mut documents: Vec<DocumentId> = held.into_iter().map(|entry| entry.document).collect();
+        let mut documents: Vec<DocumentId> = held.into_iter().map(|held| held.entry.document()).collect();
         documents.dedup();
         documents
     }
@@ -134,7 +134,8 @@ impl World {
         let held = server.held(self.house.organisation).expect("a list");
         for draft in std::mem::take(&mut self.phones[who].drafts).into_keys() {
             let document = DocumentId::from(draft);
-            let is_there = held.iter().any(|entry| entry.document == document) || self.given_back.contains(&document);
+            let is_there =
+                held.iter().any(|held| held.entry.document() == document) || self.given_back.contains(&document);
             assert!(is_there, "{} was wiped before its draft was handed in: {draft}", self.phones[who].name);
         }
         self.phones[who].wipe = Wipe::Done;

@@ -63,9 +63,13 @@ CREATE TABLE contacts (
     name           TEXT NOT NULL,
     village        TEXT NOT NULL,
     phone          TEXT NOT NULL,
+    name_key       TEXT NOT NULL,                -- name and village as they are compared
+    phone_key      TEXT,                         -- the digits; null without a number
     conflicts      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
+CREATE INDEX contacts_by_name ON contacts (scope, name_key);
+CREATE INDEX contacts_by_phone ON contacts (scope, phone_key) WHERE phone_key IS NOT NULL;
 
 -- Few rows are in conflict, so these cost nothing to keep.
 CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts > 0;

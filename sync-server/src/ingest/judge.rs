@@ -1,0 +1,281 @@
+//! The judgement of entries, on what was loaded before.
+//!
+//! Owns the order of checks (docs/protocol.md, "Verdicts"). What an entry waits for mends it, whoever brings it.
+
+use farmtally_core::decisions::Grant;
+use farmtally_core::permission::Denied;
+use farmtally_core::protocol::bundle::Envelope;
+use farmtally_core::protocol::message::Verdict;
+use farmtally_core::records::{self, Change, Kind, Record, Stamp, merge};
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{ChangeHash, DocumentId};
+
+use super::state::{Entry, Source, State};
+use crate::Error;
+use crate::reviews::Finding;
+use crate::storage::{DeferredEntry, HeldEntry, ReturnedEntry};
+
+/// The kind of an entry that is no record: a draft of a phone that was wiped.
+const DRAFT: u8 = 0;
+/// The code of an entry that is held only because it builds on one that is.
+const FOLLOWS: &str = "follows_held";
+
+/// Why an entry waits for a person.
+pub(super) struct Hold {
+    code: &'static str,
+    pub(super) reason: String,
+}
+
+impl Hold {
+    fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+
+    fn not_allowed(reason: impl Into<String>) -> Self {
+        Self::new("not_allowed", reason)
+    }
+}
+
+/// What may stop an entry from being logged at once.
+pub(super) enum Stop {
+    Hold(Hold),
+    Defer(Vec<ChangeHash>),
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Hold> for Stop {
+    fn from(hold: Hold) -> Self {
+        Self::Hold(hold)
+    }
+}
+
+impl State {
+    /// What becomes of an entry; whatever waited for it is judged as well.
+    pub(super) fn judge(&mut self, entry: &Entry) -> Result<Verdict, Error> {
+        let verdict = self.verdict(entry)?;
+        if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
+            self.judge_waiting(entry.document(), entry.pending.change)?;
+        }
+        Ok(verdict)
+    }
+
+    /// Judges again what waited for a change that waits no longer, and what waited for that.
+    pub(super) fn judge_waiting(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
+        let mut settled = vec![change];
+        while let Some(change) = settled.pop() {
+            self.document(document).deferred.remove(|it| it.entry.change == change);
+            let waiting = self.document(document).deferred.iter();
+            let due: Vec<_> = waiting.filter(|it| it.missing.contains(&change)).map(|it| it.entry.clone()).collect();
+            for entry in due {
+                let entry = Entry::from(entry);
+                if !matches!(self.verdict(&entry)?, Verdict::Deferred { .. }) {
+                    settled.push(entry.pending.change);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said before, if that was final, or a judgement.
+    fn verdict(&mut self, entry: &Entry) -> Result<Verdict, Error> {
+        if let Some(verdict) = self.settled(entry) {
+            return Ok(verdict);
+        }
+        if entry.is_missing {
+            let scope = Scope::Device(entry.pending.envelope.device);
+            let documents = vec![entry.document()];
+            self.findings.push(Finding { scope, code: ReviewCode::BytesMissing, documents });
+            return Ok(Verdict::BytesMissing);
+        }
+        match self.log_permitted(entry) {
+            Ok(verdict) => Ok(verdict),
+            Err(Stop::Hold(hold)) => Ok(self.hold(entry, hold)),
+            Err(Stop::Defer(missing)) => Ok(self.wait(entry, missing)),
+            Err(Stop::Error(error)) => Err(error),
+        }
+    }
+
+    fn settled(&mut self, entry: &Entry) -> Option<Verdict> {
+        let (change, device) = (entry.pending.change, entry.pending.envelope.device);
+        let document = self.document(entry.document());
+        if let Some((scope, sequence)) = document.logged.get(&change) {
+            return Some(Verdict::Logged { scope: scope.clone(), sequence: *sequence });
+        }
+        if document.is_erased {
+            return Some(Verdict::Erased);
+        }
+        // By device and grant too: nobody can get another's change held by handing it over in the own name.
+        let is_it = |it: &&HeldEntry| it.entry.change == change && it.entry.envelope == entry.pending.envelope;
+        if let Some(held) = document.held.iter().find(is_it) {
+            return Some(Verdict::Held { code: held.code.clone(), reason: held.reason.clone() });
+        }
+        let returned = document.returned.iter().find(|it| it.change == change && it.device == device);
+        returned.map(|it| Verdict::Returned { reason: it.reason.clone() })
+    }
+
+    /// The checks in their order; whoever passes them all is logged.
+    fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, Stop> {
+        let envelope = &entry.pending.envelope;
+        if envelope.kind == DRAFT {
+            return Err(Hold::new("draft", "a draft of a phone that was wiped").into());
+        }
+        let change = entry.change.as_ref().map_err(|reason| Hold::new("malformed", reason))?;
+        let kind = Kind::from_number(envelope.kind).ok_or(Stop::Defer(Vec::new()))?;
+        let has_ended = self.permit(kind, entry, change)?;
+        self.permit_subject(kind, envelope, change)?;
+        let sequence = self.append(entry, kind, change)?;
+        let scope = envelope.scope.clone();
+        if has_ended {
+            let documents = vec![envelope.document];
+            self.findings.push(Finding { scope: scope.clone(), code: ReviewCode::GrantEnded, documents });
+        }
+        Ok(Verdict::Logged { scope, sequence })
+    }
+
+    fn hold(&mut self, entry: &Entry, hold: Hold) -> Verdict {
+        let row = HeldEntry {
+            entry: entry.pending.clone(),
+            code: hold.code.to_owned(),
+            reason: hold.reason.clone(),
+            held_at: self.now,
+        };
+        self.document(entry.document()).held.add(row);
+        Verdict::Held { code: hold.code.to_owned(), reason: hold.reason }
+    }
+
+    /// An entry without what it builds on waits for it; if that is held or was sent back, it shares its lot.
+    fn wait(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
+        let (now, pending) = (self.now, &entry.pending);
+        let device = pending.envelope.device;
+        let is_ours: Vec<_> = self.source(device).into_iter().flat_map(|it| &it.lineage).map(|it| it.device).collect();
+        let document = self.document(entry.document());
+        for hash in &missing {
+            let is_it = |it: &&ReturnedEntry| it.change == *hash && is_ours.contains(&it.device);
+            let returned = document.returned.iter().find(is_it).cloned();
+            if let Some(it) = returned {
+                let reason = it.reason.clone();
+                document.returned.add(ReturnedEntry { change: pending.change, device, returned_at: now, ..it });
+                return Verdict::Returned { reason };
+            }
+            let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);
+            if document.held.iter().any(is_held) {
+                return self.hold(entry, Hold::new(FOLLOWS, "it builds on a change that is held"));
+            }
+        }
+        let before =
+            document.deferred.remove(|it| it.entry.change == pending.change && it.entry.envelope == pending.envelope);
+        let deferred_at = before.first().map_or(now, |it| it.deferred_at);
+        document.deferred.add(DeferredEntry { entry: pending.clone(), missing: missing.clone(), deferred_at });
+        Verdict::Deferred { missing }
+    }
+
+    /// Whether the author was granted to write these keys in this scope. Returns whether the grant had ended, which they could not know.
+    fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, Hold> {
+        let envelope = &entry.pending.envelope;
+        let (grant, ended_at) =
+            self.grant(envelope.grant).ok_or_else(|| Hold::not_allowed("the grant is not known"))?;
+        let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
+        check_grant(grant, source, kind, envelope, change)?;
+        if source.is_lost {
+            return Err(Hold::not_allowed("the device was marked as lost"));
+        }
+        match ended_at {
+            Some(ended_at) if entry.pending.device_cursor >= *ended_at => {
+                Err(Hold::not_allowed("the grant had ended when it was made"))
+            }
+            ended_at => Ok(ended_at.is_some()),
+        }
+    }
+
+    /// Whether the author's role allows this change of a record that is here: of their own within a window of time, or of others'.
+    fn permit_subject(&mut self, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+        let Some(role) = self.grant(envelope.grant).map(|(grant, _)| grant.role) else { return Ok(()) };
+        let Some((_, _, saved)) = self.document(envelope.document).current().filter(|(_, known, _)| *known == kind)
+        else {
+            return Ok(());
+        };
+        let record = records::read(kind, envelope.document, saved).map_err(storage)?.record;
+        // A value that cannot be read is found where it is merged.
+        let stamps = kind.shape().stamps(change).unwrap_or_default();
+        let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
+        let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
+        for capability in kind.shape().capabilities(change) {
+            let allowed = role.check(capability, created.subject_of(&newest));
+            allowed.map_err(|denied| Hold::not_allowed(denied.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Merges a change into its document and logs it in the document's scope; returns its number there.
+    pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, Stop> {
+        let envelope = &entry.pending.envelope;
+        let (id, scope) = (envelope.document, &envelope.scope);
+        let current = self.document(id).current();
+        if let Some((at, known, _)) = current {
+            if known != kind {
+                let reason = format!("the document is a {known:?}, not a {kind:?}");
+                return Err(Hold::new("shape", reason).into());
+            }
+            // What was granted is checked for the entry's scope, so it must be the document's.
+            if at != scope {
+                let reason = format!("the document belongs to {at}, not to {scope}");
+                return Err(Hold::new("out_of_scope", reason).into());
+            }
+        }
+        let merged = merge(kind, id, current.map(|(_, _, saved)| saved), change).map_err(|error| match error {
+            records::Error::Missing { hashes } => Stop::Defer(hashes),
+            error @ records::Error::Shape { .. } => Hold::new("shape", error.to_string()).into(),
+            error => Hold::new("malformed", error.to_string()).into(),
+        })?;
+        if let Some(own) = merged.record.as_ref().and_then(Record::own_scope)
+            && own != *scope
+        {
+            return Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}")).into());
+        }
+        let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
+        require_stamps(source, kind, envelope, change)?;
+        Ok(self.log(&entry.pending, kind, change, merged))
+    }
+}
+
+fn storage(error: records::Error) -> Error {
+    Error::Storage(error.into())
+}
+
+fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
+    if grant.user != envelope.author || !source.is(grant.device) {
+        return Err(Hold::not_allowed("the grant was given to somebody else"));
+    }
+    for capability in kind.shape().capabilities(change) {
+        if !grant.role.may(capability) {
+            return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()));
+        }
+    }
+    if !kind.home().is_of(&envelope.scope) {
+        return Err(Hold::new("out_of_scope", format!("a {kind:?} does not belong to {}", envelope.scope)));
+    }
+    match envelope.scope.centre() {
+        Some(centre) if grant.centres.contains(centre) => Ok(()),
+        _ => Err(Hold::new("out_of_scope", format!("{} was not granted", envelope.scope))),
+    }
+}
+
+/// Whether all values name the author and device that the bundle's signature vouches for.
+fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
+    let stamps = kind.shape().stamps(change).map_err(|error| Hold::new("malformed", error.to_string()))?;
+    let is_own = |stamp: &Stamp| {
+        stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
+    };
+    if stamps.iter().all(is_own) {
+        Ok(())
+    } else {
+        Err(Hold::not_allowed("a value names another author or device than the entry"))
+    }
+}

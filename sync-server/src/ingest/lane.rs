@@ -1,0 +1,177 @@
+//! What a person decides about held entries: the lane of a document is logged, or goes back to its authors.
+
+use farmtally_core::decisions::{Decision, Ruling};
+use farmtally_core::records::Kind;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{ChangeHash, DeviceId, DocumentId, Timestamp};
+
+use super::decide;
+use super::judge::{Hold, Stop};
+use super::state::{Entry, State};
+use crate::Error;
+use crate::storage::{Device, HeldEntry, ReturnedEntry, WriteTransaction};
+
+/// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
+pub(crate) fn approve(
+    db: &mut WriteTransaction<'_>,
+    document: DocumentId,
+    named: Option<ChangeHash>,
+    now: Timestamp,
+) -> Result<Vec<HeldEntry>, Error> {
+    let mut state = State::load(db, [], [document], now)?;
+    let approved = state.approve(document, named)?;
+    let ruling = |changes| Ruling { document, changes, is_approved: true, reason: String::new(), ruled_at: now };
+    rule(db, state, &approved, ruling)?;
+    Ok(approved)
+}
+
+/// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
+pub(crate) fn give_back(
+    db: &mut WriteTransaction<'_>,
+    document: DocumentId,
+    named: Option<ChangeHash>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<HeldEntry>, Error> {
+    let mut state = State::load(db, [], [document], now)?;
+    let returned = state.give_back(document, named, reason)?;
+    let ruling = |changes| Ruling { document, changes, is_approved: false, reason: reason.to_owned(), ruled_at: now };
+    rule(db, state, &returned, ruling)?;
+    Ok(returned)
+}
+
+/// Saves what was ruled, and tells the devices that made these changes, and those that they are by now.
+fn rule(
+    db: &mut WriteTransaction<'_>,
+    state: State,
+    entries: &[HeldEntry],
+    ruling: impl Fn(Vec<ChangeHash>) -> Ruling,
+) -> Result<(), Error> {
+    let work = state.save(db)?;
+    let devices = db.devices()?;
+    for device in &devices {
+        let lineage = lineage(&devices, device);
+        let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
+        let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
+        if !changes.is_empty() {
+            decide(db, &Scope::Device(device.device), work, &Decision::Ruling(ruling(changes)))?;
+        }
+    }
+    Ok(())
+}
+
+/// A device and those that it was before it took new keys.
+fn lineage(devices: &[Device], device: &Device) -> Vec<DeviceId> {
+    let mut lineage = vec![device.device];
+    let mut next = device.ancestor;
+    while let Some(id) = next {
+        lineage.push(id);
+        next = devices.iter().find(|it| it.device == id).and_then(|it| it.ancestor);
+    }
+    lineage
+}
+
+impl State {
+    fn approve(&mut self, document: DocumentId, named: Option<ChangeHash>) -> Result<Vec<HeldEntry>, Error> {
+        let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
+        let mut approved: Vec<HeldEntry> = Vec::new();
+        loop {
+            let before = approved.len();
+            for held in std::mem::take(&mut lane) {
+                let entry = Entry::from(held.entry.clone());
+                let Ok(change) = &entry.change else {
+                    require_other(named, &held, "its bytes are no change: send it back instead")?;
+                    continue;
+                };
+                if named.is_some_and(|named| named != held.entry.change) && !follows(&entry, &approved) {
+                    lane.push(held);
+                    continue;
+                }
+                if self.document(document).logged.contains_key(&held.entry.change) {
+                    // Another device had handed the same change over.
+                    approved.push(held);
+                    continue;
+                }
+                let Some(kind) = Kind::from_number(entry.pending.envelope.kind) else {
+                    require_other(named, &held, "it is no record: send it back instead")?;
+                    continue;
+                };
+                // Each by itself: a lane may be larger than a frame.
+                self.cut();
+                match self.append(&entry, kind, change) {
+                    Ok(_) => approved.push(held),
+                    Err(Stop::Defer(_)) => lane.push(held),
+                    Err(Stop::Error(error)) => return Err(error),
+                    Err(Stop::Hold(Hold { reason, .. })) => require_other(named, &held, &reason)?,
+                }
+            }
+            if approved.len() == before {
+                break;
+            }
+        }
+        if approved.is_empty() {
+            let reason = "nothing of it can be approved: it is not held, or waits for something else";
+            return Err(Error::Invalid { field: "document", reason: reason.into() });
+        }
+        for held in &approved {
+            self.judge_waiting(document, held.entry.change)?;
+        }
+        Ok(approved)
+    }
+
+    fn give_back(
+        &mut self,
+        document: DocumentId,
+        named: Option<ChangeHash>,
+        reason: &str,
+    ) -> Result<Vec<HeldEntry>, Error> {
+        let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
+        let mut returned: Vec<HeldEntry> = Vec::new();
+        loop {
+            let before = returned.len();
+            for held in std::mem::take(&mut lane) {
+                let is_meant = named.is_none_or(|named| named == held.entry.change);
+                if is_meant || follows(&Entry::from(held.entry.clone()), &returned) {
+                    self.give_back_one(&held, reason);
+                    returned.push(held);
+                } else {
+                    lane.push(held);
+                }
+            }
+            if returned.len() == before {
+                break;
+            }
+        }
+        if returned.is_empty() {
+            return Err(Error::Invalid { field: "document", reason: "nothing of it is held".into() });
+        }
+        for held in &returned {
+            self.judge_waiting(document, held.entry.change)?;
+        }
+        Ok(returned)
+    }
+
+    fn give_back_one(&mut self, held: &HeldEntry, reason: &str) {
+        let (change, device, returned_at) = (held.entry.change, held.entry.envelope.device, self.now);
+        let document = self.document(held.entry.document());
+        document.held.remove(|it| it.entry.change == change && it.entry.envelope == held.entry.envelope);
+        if !document.returned.iter().any(|it| it.change == change && it.device == device) {
+            let document_id = held.entry.document();
+            let reason = reason.to_owned();
+            document.returned.add(ReturnedEntry { document: document_id, change, device, reason, returned_at });
+        }
+    }
+}
+
+fn follows(entry: &Entry, earlier: &[HeldEntry]) -> bool {
+    let Ok(change) = &entry.change else { return false };
+    change.dependencies().iter().any(|hash| earlier.iter().any(|it| it.entry.change == *hash))
+}
+
+/// A change that cannot be approved is passed over, unless it is the one that was named.
+fn require_other(named: Option<ChangeHash>, held: &HeldEntry, reason: &str) -> Result<(), Error> {
+    if named == Some(held.entry.change) {
+        return Err(Error::Invalid { field: "change", reason: format!("it can't be approved: {reason}") });
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! What phones hand over: judged, merged, logged, reviewed.
+//!
+//! Owns the three steps of it: all that is kept about the documents of a bundle is loaded in a few batches ([`state`]), the entries are judged
+//! on that alone ([`judge`]), and what follows is written as one set of rows. Never judges by a domain rule: what breaks one is logged and
+//! reviewed ([`crate::reviews`]). Invariants: verdict, log, chain head, document and row are one transaction; verdicts follow from what is
+//! kept, so an entry that comes again, in whichever bundle, gets the verdict that holds by then.
+
+mod judge;
+mod lane;
+mod state;
+
+use ed25519_dalek::VerifyingKey;
+use farmtally_core::codec::encode;
+use farmtally_core::decisions::{Decision, DeviceOrder, Order};
+use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
+use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{BundleHash, DocumentId, OrganisationId, Timestamp};
+
+use crate::Error;
+use crate::reviews::Finding;
+use crate::storage::{NewEntry, PendingEntry, StoredBundle, WriteTransaction};
+pub(crate) use lane::{approve, give_back};
+use state::{Entry, State};
+
+/// Judges a bundle as a whole, then each of its entries.
+pub(crate) fn ingest(
+    db: &mut WriteTransaction<'_>,
+    organisation: OrganisationId,
+    index: u32,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Result<BundleVerdict, Error> {
+    let bundle = match open(db, organisation, bytes)? {
+        Ok(bundle) => bundle,
+        Err(refusal) => {
+            return Ok(BundleVerdict { index, refused: Some(refusal.code().to_owned()), runs: Vec::new() });
+        }
+    };
+    let is_fork = keep(db, &bundle, now)?;
+    let hash = bundle.hash();
+    let entries: Vec<Entry> =
+        (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
+    let mut state = State::load(db, entries.iter().map(|entry| &entry.pending), [], now)?;
+    let verdicts = entries.iter().map(|entry| state.judge(entry)).collect::<Result<Vec<Verdict>, Error>>()?;
+    if is_fork {
+        state.findings.push(Finding {
+            scope: Scope::Device(bundle.header.device),
+            code: ReviewCode::DeviceFork,
+            documents: vec![DocumentId::from(*bundle.header.device.as_bytes())],
+        });
+    }
+    let work = state.save(db)?;
+    if is_fork {
+        order_rekey(db, work, &bundle.header, now)?;
+    }
+    Ok(BundleVerdict { index, refused: None, runs: Verdict::runs(verdicts) })
+}
+
+/// The inner error refuses the bundle without a trace.
+fn open(
+    db: &mut WriteTransaction<'_>,
+    organisation: OrganisationId,
+    bytes: &[u8],
+) -> Result<Result<Bundle, Refusal>, Error> {
+    let bundle = match Bundle::parse(bytes) {
+        Ok(bundle) if bundle.header.organisation != organisation => return Ok(Err(Refusal::ForeignOrganisation)),
+        Ok(bundle) => bundle,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(Refusal::UnknownDevice)) };
+    let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else { return Ok(Err(Refusal::UnknownDevice)) };
+    if let Err(refusal) = bundle.verify(&key) {
+        return Ok(Err(refusal));
+    }
+    Ok(Ok(bundle))
+}
+
+/// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
+fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, now: Timestamp) -> Result<bool, Error> {
+    let (hash, Header { device, sequence, previous, .. }) = (bundle.hash(), &bundle.header);
+    if db.has_bundle(hash)? {
+        return Ok(false);
+    }
+    let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
+    let bytes = bundle.without_bytes().to_bytes();
+    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes, received_at: now })?;
+    // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
+    let head = db.device(*device)?.and_then(|device| device.head);
+    let before = head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
+    if before.0 < *sequence && before.1 == *previous {
+        db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
+    }
+    Ok(is_fork)
+}
+
+/// Two copies of one installation are about: both go on, each under a key of its own.
+fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: Timestamp) -> Result<(), Error> {
+    let device = header.device;
+    if db.order(device)?.is_some() {
+        return Ok(());
+    }
+    let order = DeviceOrder { device, order: Order::Rekey, ordered_at: now };
+    decide(db, &Scope::Device(device), work, &Decision::Order(order))
+}
+
+/// Judges again what waited for a newer server.
+pub(crate) fn judge_unknown_kinds(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
+    let waiting: Vec<PendingEntry> =
+        db.deferred(None)?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
+    let mut state = State::load(db, &waiting, [], now)?;
+    for entry in waiting {
+        state.judge(&Entry::from(entry))?;
+    }
+    state.save(db)?;
+    Ok(())
+}
+
+/// Judges what waited for changes that were logged otherwise.
+pub(crate) fn judge_waiting(
+    db: &mut WriteTransaction<'_>,
+    logged: &[(DocumentId, farmtally_core::units::ChangeHash)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut state = State::load(db, [], logged.iter().map(|(document, _)| *document), now)?;
+    for (document, change) in logged {
+        state.judge_waiting(*document, *change)?;
+    }
+    state.save(db)?;
+    Ok(())
+}
+
+/// Logs a decision and takes it over.
+pub(crate) fn decide(
+    db: &mut WriteTransaction<'_>,
+    scope: &Scope,
+    work: u64,
+    decision: &Decision,
+) -> Result<(), Error> {
+    let cursor = db.append(scope, work, NewEntry::Decision(&encode(decision)))?;
+    db.apply_decision(cursor.sequence, decision)
+}
+
+/// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
+fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
+    let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents, now), it.scope)).collect();
+    found.sort_by_key(|(review, _)| review.review);
+    found.dedup_by_key(|(review, _)| review.review);
+    let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
+    for (review, scope) in found {
+        if !known.contains(&review.review) {
+            decide(db, &scope, work, &Decision::Review(review))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! What judging looks at, loaded at once and written at once.
+//!
+//! Owns the number of statements: it does not grow with the number of entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farmtally_core::decisions::{Grant, Order};
+use farmtally_core::protocol::bundle::{self, Bundle};
+use farmtally_core::records::{Change, Kind, Merged};
+use farmtally_core::scope::Scope;
+use farmtally_core::store::records::Stored;
+use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, Timestamp, ToValue, Value};
+
+use crate::Error;
+use crate::reviews::{self, Finding, Touched};
+use crate::storage::{
+    DeferredEntry, Device, HeldEntry, NewEntry, PendingEntry, Position, ReturnedEntry, WriteTransaction,
+};
+
+/// An entry as it is judged.
+pub(super) struct Entry {
+    pub(super) pending: PendingEntry,
+    /// Its change; the reason instead, if its bytes are none.
+    pub(super) change: Result<Change, String>,
+    /// Whether the bytes were left out because the document was erased on the device.
+    pub(super) is_missing: bool,
+}
+
+impl Entry {
+    /// An entry of a bundle.
+    pub(super) fn of(
+        bundle: &Bundle,
+        hash: BundleHash,
+        number: u32,
+        (transaction, entry): (&bundle::Transaction, &bundle::Entry),
+    ) -> Self {
+        let pending = PendingEntry {
+            bundle: hash,
+            entry: number,
+            envelope: bundle.envelope(transaction, entry),
+            device_cursor: transaction.device_cursor,
+            change: entry.change_hash(),
+            bytes: entry.change.clone(),
+        };
+        Self { is_missing: entry.erased.is_some(), ..Self::from(pending) }
+    }
+
+    pub(super) fn document(&self) -> DocumentId {
+        self.pending.envelope.document
+    }
+}
+
+impl From<PendingEntry> for Entry {
+    fn from(pending: PendingEntry) -> Self {
+        let change = Change::parse_stripped(&pending.bytes).map_err(|error| error.to_string());
+        Self { pending, change, is_missing: false }
+    }
+}
+
+/// The rows of one table about one document, and how they are to change.
+pub(super) struct Rows<T> {
+    kept: Vec<T>,
+    new: Vec<T>,
+    gone: Vec<T>,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), new: Vec::new(), gone: Vec::new() }
+    }
+}
+
+impl<T: Clone> Rows<T> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.kept.iter().chain(&self.new)
+    }
+
+    pub(super) fn add(&mut self, row: T) {
+        self.new.push(row);
+    }
+
+    /// Removes rows and returns them.
+    pub(super) fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut removed: Vec<T> = self.kept.extract_if(.., |row| is_it(row)).collect();
+        self.gone.extend(removed.iter().cloned());
+        removed.extend(self.new.extract_if(.., |row| is_it(row)));
+        removed
+    }
+}
+
+/// A document, and what is kept of its changes.
+#[derive(Default)]
+pub(super) struct Document {
+    /// As it was loaded.
+    stored: Option<Stored>,
+    /// As it is now, if anything was merged.
+    merged: Option<(Scope, Kind, Merged)>,
+    pub(super) is_erased: bool,
+    /// Where its changes are in the log.
+    pub(super) logged: BTreeMap<ChangeHash, Position>,
+    pub(super) held: Rows<HeldEntry>,
+    pub(super) deferred: Rows<DeferredEntry>,
+    pub(super) returned: Rows<ReturnedEntry>,
+}
+
+impl Document {
+    /// Where it belongs, its kind, and its saved form; `None` if nothing of it is logged.
+    pub(super) fn current(&self) -> Option<(&Scope, Kind, &[u8])> {
+        let merged = self.merged.as_ref().map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
+        merged.or_else(|| self.stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())))
+    }
+}
+
+/// A device as an author of entries.
+#[derive(Default)]
+pub(super) struct Source {
+    /// The device and those that it was before it took new keys.
+    pub(super) lineage: Vec<Device>,
+    pub(super) is_lost: bool,
+}
+
+impl Source {
+    pub(super) fn is(&self, device: DeviceId) -> bool {
+        self.lineage.iter().any(|it| it.device == device)
+    }
+}
+
+/// An entry that goes into a log.
+struct Logged {
+    work: u64,
+    entry: PendingEntry,
+    change: Change,
+}
+
+impl Logged {
+    fn entry(&self) -> NewEntry<'_> {
+        let origin = (self.entry.bundle, self.entry.entry);
+        NewEntry::Change { envelope: &self.entry.envelope, change: &self.change, origin }
+    }
+}
+
+/// All that is kept about some documents, as it was loaded and as judging changed it.
+pub(crate) struct State {
+    pub(super) now: Timestamp,
+    documents: BTreeMap<DocumentId, Document>,
+    sources: BTreeMap<DeviceId, Source>,
+    /// Grants that entries name, and where in their devices' scopes they ended.
+    grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
+    /// The newest entry of each log.
+    heads: BTreeMap<Scope, u64>,
+    /// A number that no entry before has.
+    first_work: u64,
+    work: u64,
+    logged: Vec<Logged>,
+    /// What people are to look at.
+    pub(super) findings: Vec<Finding>,
+}
+
+impl State {
+    /// Loads all that is kept about the documents of some entries, and some other documents.
+    pub(super) fn load<'e>(
+        db: &mut WriteTransaction<'_>,
+        entries: impl IntoIterator<Item = &'e PendingEntry>,
+        documents: impl IntoIterator<Item = DocumentId>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let work = db.next_work()?;
+        let mut state = Self {
+            now,
+            documents: documents.into_iter().map(|id| (id, Document::default())).collect(),
+            sources: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            first_work: work,
+            work,
+            logged: Vec::new(),
+            findings: Vec::new(),
+        };
+        let mut grants = BTreeSet::new();
+        for entry in entries {
+            state.documents.entry(entry.document()).or_default();
+            state.meet(entry, &mut grants);
+        }
+        state.load_documents(db, &mut grants)?;
+        for (id, source) in &mut state.sources {
+            source.lineage = db.lineage(*id)?;
+            source.is_lost = db.order(*id)?.is_some_and(|order| order.order == Order::Lost);
+        }
+        for id in grants {
+            if let Some(grant) = db.grant(id)? {
+                let ended_at = db.ended_at(&grant)?;
+                state.grants.insert(id, (grant, ended_at));
+            }
+        }
+        for head in db.heads_of(state.heads.keys())? {
+            state.heads.insert(head.scope, head.sequence);
+        }
+        Ok(state)
+    }
+
+    /// Notes what must be known to judge an entry.
+    fn meet(&mut self, entry: &PendingEntry, grants: &mut BTreeSet<GrantId>) {
+        self.sources.entry(entry.envelope.device).or_default();
+        if !self.heads.contains_key(&entry.envelope.scope) {
+            self.heads.insert(entry.envelope.scope.clone(), 0);
+        }
+        grants.insert(entry.envelope.grant);
+    }
+
+    fn load_documents(&mut self, db: &mut WriteTransaction<'_>, grants: &mut BTreeSet<GrantId>) -> Result<(), Error> {
+        let ids: Vec<DocumentId> = self.documents.keys().copied().collect();
+        let keys: Vec<Value<'_>> = ids.iter().map(ToValue::to_value).collect();
+        for (id, stored) in db.documents_of(&keys)? {
+            self.document(id).stored = Some(stored);
+        }
+        for id in db.erased_of(&keys)? {
+            self.document(id).is_erased = true;
+        }
+        for (id, change, position) in db.positions_of(&keys)? {
+            self.document(id).logged.insert(change, position);
+        }
+        for held in db.held_of(&keys)? {
+            self.meet(&held.entry, grants);
+            self.document(held.entry.document()).held.kept.push(held);
+        }
+        for deferred in db.deferred_of(&keys)? {
+            self.meet(&deferred.entry, grants);
+            self.document(deferred.entry.document()).deferred.kept.push(deferred);
+        }
+        for returned in db.returned_of(&keys)? {
+            self.document(returned.document).returned.kept.push(returned);
+        }
+        Ok(())
+    }
+
+    pub(super) fn document(&mut self, id: DocumentId) -> &mut Document {
+        self.documents.entry(id).or_default()
+    }
+
+    pub(super) fn source(&self, device: DeviceId) -> Option<&Source> {
+        self.sources.get(&device)
+    }
+
+    /// A grant, and where in its device's scope it ended.
+    pub(super) fn grant(&self, id: GrantId) -> Option<&(Grant, Option<u64>)> {
+        self.grants.get(&id)
+    }
+
+    /// What is logged from here on does not belong together with what was before: a frame may be cut between.
+    pub(super) fn cut(&mut self) {
+        self.work = self.first_work + self.logged.len() as u64;
+    }
+
+    /// Puts a change into its document and at the end of its scope's log; returns its number there.
+    pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, change: &Change, merged: Merged) -> u64 {
+        let (scope, document) = (&entry.envelope.scope, entry.document());
+        let sequence = self.heads.entry(scope.clone()).or_default();
+        *sequence += 1;
+        let sequence = *sequence;
+        self.logged.push(Logged { work: self.work, entry: entry.clone(), change: change.clone() });
+        let document = self.document(document);
+        document.merged = Some((scope.clone(), kind, merged));
+        document.logged.insert(entry.change, (scope.clone(), sequence));
+        document.held.remove(|held| held.entry.change == entry.change);
+        sequence
+    }
+
+    /// Writes all that judging changed, and raises what follows. Returns the number of what was logged last.
+    pub(super) fn save(self, db: &mut WriteTransaction<'_>) -> Result<u64, Error> {
+        for logged in self.logged.chunk_by(|a, b| a.work == b.work) {
+            let entries: Vec<_> = logged.iter().map(|it| (&it.entry.envelope.scope, it.entry())).collect();
+            db.append_all(logged.first().map_or(self.work, |it| it.work), &entries)?;
+        }
+        let (mut held, mut deferred, mut returned) = (Rows::default(), Rows::default(), Rows::default());
+        let mut merged = Vec::new();
+        for (id, document) in self.documents {
+            merged.extend(document.merged.map(|(scope, kind, merged)| (scope, kind, id, merged)));
+            held.join(document.held);
+            deferred.join(document.deferred);
+            returned.join(document.returned);
+        }
+        db.remove_held(held.gone.iter().map(|it: &HeldEntry| it.entry.hash()))?;
+        db.add_held(&held.new)?;
+        db.remove_deferred(deferred.gone.iter().map(|it: &DeferredEntry| it.entry.hash()))?;
+        db.add_deferred(&deferred.new)?;
+        db.add_returned(&returned.new)?;
+        db.save_documents(&merged)?;
+        let touched: Vec<Touched> = merged
+            .into_iter()
+            .filter_map(|(scope, _, _, merged)| merged.record.map(|record| Touched { scope, record }))
+            .collect();
+        let mut findings = self.findings;
+        findings.extend(reviews::find(db, &touched)?);
+        super::raise(db, self.work, findings, self.now)?;
+        Ok(self.work)
+    }
+}
+
+impl<T> Rows<T> {
+    fn join(&mut self, other: Self) {
+        self.new.extend(other.new);
+        self.gone.extend(other.gone);
+    }
+}

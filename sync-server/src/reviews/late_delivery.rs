@@ -1,0 +1,45 @@
+//! Deliveries that lie on a load after somebody asked to close it, in no manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farmtally_core::records::load::LoadState;
+use farmtally_core::records::{self, Delivery, Load};
+use farmtally_core::rules::ReviewCode;
+use farmtally_core::scope::Scope;
+use farmtally_core::units::{DeliveryId, LoadId, ToValue, Value};
+
+use super::{Finding, Touched, of_kind};
+use crate::Error;
+use crate::storage::WriteTransaction;
+
+pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
+    let mut loaded = BTreeMap::<LoadId, (&Scope, BTreeSet<DeliveryId>)>::new();
+    for (scope, delivery) in of_kind::<Delivery>(touched).filter(|(_, delivery)| !delivery.is_voided()) {
+        if let Some(load) = delivery.load_id {
+            loaded.entry(load).or_insert((scope, BTreeSet::new())).1.insert(delivery.delivery_id);
+        }
+    }
+    let touched_loads: BTreeMap<LoadId, &Scope> =
+        of_kind::<Load>(touched).map(|(scope, load)| (load.load_id, scope)).collect();
+    for (load, delivery) in db.standing_deliveries_on(&touched_loads.keys().copied().collect::<Vec<_>>())? {
+        if let Some(scope) = touched_loads.get(&load) {
+            loaded.entry(load).or_insert((scope, BTreeSet::new())).1.insert(delivery);
+        }
+    }
+    let loads: Vec<LoadId> = loaded.keys().copied().collect();
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let mut findings = Vec::new();
+    for (id, stored) in db.documents_of(&keys)? {
+        let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
+        let Some(load) = merged.record.and_then(records::Record::downcast::<Load>) else { continue };
+        let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {
+            continue;
+        };
+        findings.extend(deliveries.iter().filter(|delivery| !load.names(**delivery)).map(|delivery| Finding {
+            scope: (*scope).clone(),
+            code: ReviewCode::LateDelivery,
+            documents: vec![(*delivery).into(), load.load_id.into()],
+        }));
+    }
+    Ok(findings)
+}

@@ -1,0 +1,139 @@
+//! Devices and enrolment codes.
+
+use farmtally_core::protocol::message::DeviceHead;
+use farmtally_core::store::sql::{self, Row, values};
+use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
+
+use super::sqlite::corrupt;
+use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
+use crate::Error;
+
+/// How far device codes jump with each recovery.
+const CODES_PER_RECOVERY: u32 = 10_000;
+
+const DEVICE: &str =
+    "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
+    ancestor_id, wiped_at_ms FROM devices";
+
+fn device(row: &dyn Row) -> Result<Device, sql::Error> {
+    let hash: Option<BundleHash> = row.get(8)?;
+    let sequence = row.get(7)?;
+    Ok(Device {
+        device: row.get(0)?,
+        code: row.get(1)?,
+        public_key: row.get(2)?,
+        user: row.get(3)?,
+        model: row.get(4)?,
+        enrolled_at: row.get(5)?,
+        seen_at: row.get(6)?,
+        head: hash.map(|hash| DeviceHead { sequence, hash }),
+        ancestor: row.get(9)?,
+        wiped_at: row.get(10)?,
+    })
+}
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl<C: Access + ?Sized> Transaction<'_, C> {
+    /// Returns a device by its id.
+    pub fn device(&mut self, id: DeviceId) -> Result<Option<Device>, Error> {
+        Ok(self.reader().query_one(&format!("{DEVICE} WHERE device_id = ?1"), &values![id], device)?)
+    }
+
+    /// Returns all devices, by code.
+    pub fn devices(&mut self) -> Result<Vec<Device>, Error> {
+        Ok(self.reader().query_all(&format!("{DEVICE} ORDER BY device_code"), &[], device)?)
+    }
+
+    /// Returns a device and those that it was before it took new keys, the newest first.
+    pub fn lineage(&mut self, id: DeviceId) -> Result<Vec<Device>, Error> {
+        let statement = "WITH RECURSIVE lineage (device_id, generation) AS (
+                 SELECT device_id, 0 FROM devices WHERE device_id = ?1
+                 UNION ALL
+                 SELECT devices.ancestor_id, generation + 1 FROM lineage
+                 JOIN devices ON devices.device_id = lineage.device_id WHERE devices.ancestor_id IS NOT NULL)
+             SELECT devices.device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
+                 ancestor_id, wiped_at_ms
+             FROM lineage JOIN devices ON devices.device_id = lineage.device_id ORDER BY generation";
+        Ok(self.reader().query_all(statement, &values![id], device)?)
+    }
+
+    /// Returns an enrolment code by its hash.
+    pub fn enrolment_code(&mut self, hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, Error> {
+        let statement =
+            "SELECT user_id, role, centres, expires_at_ms, device_id FROM enrolment_codes WHERE code_hash = ?1";
+        let row = self.reader().query_one(statement, &values![hash], |row| {
+            Ok((row.get(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get(3)?, row.get(4)?))
+        })?;
+        let Some((user, role, centres, expires_at, device)) = row else { return Ok(None) };
+        let centres = centres.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(corrupt)?;
+        let role = role.parse().map_err(corrupt)?;
+        Ok(Some(EnrolmentCode { hash: *hash, user, role, centres, expires_at, device }))
+    }
+}
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl WriteTransaction<'_> {
+    /// Adds a device under the next free code beyond `given`, which is returned.
+    pub fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error> {
+        let statement = "SELECT (SELECT coalesce(max(device_code), 0) FROM devices), (SELECT coalesce(max(epoch), 0) FROM recoveries)";
+        let numbers = self.reader().query_one(statement, &[], |row| Ok((row.get::<u32>(0)?, row.get::<u32>(1)?)))?;
+        let (newest, recoveries) = numbers.unwrap_or_default();
+        // From two characters on, so that codes look alike on receipts; far above what a lost copy may have given out.
+        let floor = recoveries.saturating_mul(CODES_PER_RECOVERY).saturating_add(32);
+        let code = DeviceCode(newest.max(given).saturating_add(1).max(floor));
+        self.readmit_device(&Device { code, ..device.clone() })?;
+        Ok(code)
+    }
+
+    /// Adds a device under its own code.
+    pub fn readmit_device(&mut self, device: &Device) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
+                 ancestor_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+            &values![
+                device.device,
+                device.code,
+                device.public_key,
+                device.user,
+                device.model,
+                device.enrolled_at,
+                device.seen_at,
+                device.ancestor
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Notes a device's last request.
+    pub fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
+        self.connection.execute("UPDATE devices SET seen_at_ms = ?2 WHERE device_id = ?1", &values![device, at])?;
+        Ok(())
+    }
+
+    /// Advances a device's head.
+    pub fn set_head(&mut self, device: DeviceId, head: DeviceHead) -> Result<(), Error> {
+        let update = "UPDATE devices SET head_seq = ?2, head_hash = ?3 WHERE device_id = ?1";
+        self.connection.execute(update, &values![device, head.sequence, head.hash])?;
+        Ok(())
+    }
+
+    /// Notes the receipt of a device that has destroyed what it held.
+    pub fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
+        let update = "UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1";
+        self.connection.execute(update, &values![device, at])?;
+        Ok(())
+    }
+
+    /// Adds an enrolment code, or notes who redeemed it.
+    pub fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error> {
+        let centres: Vec<String> = code.centres.iter().map(ToString::to_string).collect();
+        self.connection.execute(
+            "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (code_hash) DO UPDATE SET device_id = excluded.device_id",
+            &values![code.hash, code.user, code.role.name(), centres.join(" "), code.expires_at, code.device],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Bundles, and the logs of scopes.
+
+use std::collections::BTreeSet;
+
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::protocol::log::Cursor;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
+use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, EntryHash, ToValue};
+
+use super::{Access, LogContent, LogEntry, NewEntry, Position, StoredBundle, Transaction, WriteTransaction};
+use crate::Error;
+
+const LOG: &str = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log";
+
+fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
+    let cursor = Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? };
+    let content = match row.get::<Option<BundleHash>>(4)? {
+        Some(bundle) => {
+            let envelope: Vec<u8> = row.get(6)?;
+            LogContent::Change {
+                envelope: decode(&envelope).map_err(|_form| sql::Error::Type { column: 6, expected: "an envelope" })?,
+                hash: row.get(7)?,
+                change: row.get(8)?,
+                origin: (bundle, row.get(5)?),
+            }
+        }
+        None => LogContent::Decision(row.get(8)?),
+    };
+    Ok(LogEntry { cursor, work: row.get(3)?, content })
+}
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl<C: Access + ?Sized> Transaction<'_, C> {
+    /// Returns whether a bundle came before.
+    pub fn has_bundle(&mut self, bundle: BundleHash) -> Result<bool, Error> {
+        Ok(self.reader().exists("SELECT 1 FROM bundles WHERE hash = ?1", &values![bundle])?)
+    }
+
+    /// Returns whether the device handed over another bundle under this number.
+    pub fn has_other_bundle(&mut self, device: DeviceId, sequence: u64, hash: BundleHash) -> Result<bool, Error> {
+        let statement = "SELECT 1 FROM bundles WHERE device_id = ?1 AND bundle_seq = ?2 AND hash <> ?3";
+        Ok(self.reader().exists(statement, &values![device, sequence, hash])?)
+    }
+
+    /// Returns the head of a scope's log; `None` for one without entries.
+    pub fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error> {
+        let statement = "SELECT seq, chain FROM scopes WHERE scope = ?1";
+        Ok(self.reader().query_one(statement, &values![scope], |row| {
+            Ok(Cursor { scope: scope.clone(), sequence: row.get(0)?, chain: row.get(1)? })
+        })?)
+    }
+
+    /// Returns the heads of some scopes' logs.
+    pub fn heads_of<'s>(&mut self, scopes: impl IntoIterator<Item = &'s Scope>) -> Result<Vec<Cursor>, Error> {
+        let keys: Vec<Value<'_>> = scopes.into_iter().map(ToValue::to_value).collect();
+        let statement = "SELECT scopes.scope, seq, chain FROM keys JOIN scopes ON scopes.scope = keys.of_scope";
+        let mut heads = Vec::new();
+        self.reader().query_keys(&[Column::text("of_scope")], &keys, statement, &mut |row| {
+            heads.push(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? });
+            Ok(())
+        })?;
+        Ok(heads)
+    }
+
+    /// Returns the ends of all logs, by scope.
+    pub fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
+        Ok(self.reader().query_all("SELECT scope, seq, chain FROM scopes ORDER BY scope", &[], |row| {
+            Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? })
+        })?)
+    }
+
+    /// Returns the scopes that have a log, in order.
+    pub fn scopes(&mut self) -> Result<Vec<Scope>, Error> {
+        Ok(self.reader().query_all("SELECT scope FROM scopes ORDER BY scope", &[], |row| row.get(0))?)
+    }
+
+    /// Returns a number for what belongs together, different from all before if something is appended with each.
+    pub fn next_work(&mut self) -> Result<u64, Error> {
+        // All scopes' sequences together rise with every entry.
+        let statement = "SELECT CAST(coalesce(sum(seq), 0) AS BIGINT) FROM scopes";
+        Ok(self.reader().query_one(statement, &[], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// Returns the entry with a number.
+    pub fn entry(&mut self, scope: &Scope, sequence: u64) -> Result<Option<LogEntry>, Error> {
+        let statement = format!("{LOG} WHERE scope = ?1 AND seq = ?2");
+        Ok(self.reader().query_one(&statement, &values![scope, sequence], log_entry)?)
+    }
+
+    /// Returns entries after a number, in order, at most `limit` of them.
+    pub fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error> {
+        let statement = format!("{LOG} WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+        Ok(self.reader().query_all(&statement, &values![scope, sequence, limit], log_entry)?)
+    }
+
+    /// Returns decisions of a log after a position, with their numbers.
+    pub fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let statement =
+            "SELECT seq, body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq LIMIT ?3";
+        Ok(self
+            .reader()
+            .query_all(statement, &values![scope, sequence, limit], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Returns the position of a change of a document in the log.
+    pub fn position_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<Position>, Error> {
+        let statement = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
+        Ok(self.reader().query_one(statement, &values![document, change], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Returns the positions of all changes of some documents in the log.
+    pub fn positions_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<(DocumentId, ChangeHash, Position)>, Error> {
+        let statement = "SELECT document_id, change_hash, scope, seq FROM keys
+             JOIN logged_changes ON logged_changes.document_id = keys.document";
+        self.of_documents(documents, statement, |row| Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?))))
+    }
+}
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl WriteTransaction<'_> {
+    /// Keeps what was signed of a bundle; one that is here already stays as it is.
+    pub fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (hash) DO NOTHING",
+            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes, bundle.received_at],
+        )?;
+        Ok(())
+    }
+
+    /// Appends to the logs of scopes, and returns the position after each entry. `work` is the same for all that belongs together: no frame
+    /// is cut between.
+    pub fn append_all(&mut self, work: u64, entries: &[(&Scope, NewEntry<'_>)]) -> Result<Vec<Cursor>, Error> {
+        let unread: BTreeSet<&Scope> =
+            entries.iter().map(|(scope, _)| *scope).filter(|scope| !self.heads.contains_key(*scope)).collect();
+        let organisation = self.organisation;
+        for head in self.heads_of(unread)? {
+            self.heads.insert(head.scope.clone(), head);
+        }
+        let mut cursors = Vec::with_capacity(entries.len());
+        for (scope, entry) in entries {
+            let head =
+                self.heads.entry((*scope).clone()).or_insert_with(|| Cursor::start(organisation, (*scope).clone()));
+            head.advance(entry.hash());
+            cursors.push(head.clone());
+        }
+        self.insert_changes(entries, &cursors)?;
+        self.insert_entries(work, entries, &cursors)?;
+        let heads: Vec<Cursor> = self.heads.values().cloned().collect();
+        let rows: Vec<Value<'_>> =
+            heads.iter().flat_map(|head| values![head.scope, head.sequence, head.chain]).collect();
+        let columns = [Column::text("scope"), Column::int("seq"), Column::blob("chain")];
+        let on_conflict = "ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain";
+        self.connection.insert(&Insert { table: "scopes", columns: &columns, on_conflict }, &rows)?;
+        Ok(cursors)
+    }
+
+    /// Appends one entry to a scope's log.
+    pub fn append(&mut self, scope: &Scope, work: u64, entry: NewEntry<'_>) -> Result<Cursor, Error> {
+        let cursors = self.append_all(work, &[(scope, entry)])?;
+        cursors.into_iter().next().ok_or_else(|| super::sqlite::corrupt("an entry without a position"))
+    }
+
+    fn insert_changes(&mut self, entries: &[(&Scope, NewEntry<'_>)], cursors: &[Cursor]) -> Result<(), Error> {
+        let columns =
+            [Column::blob("document_id"), Column::blob("change_hash"), Column::text("scope"), Column::int("seq")];
+        let changes: Vec<(DocumentId, ChangeHash, &Cursor)> = entries
+            .iter()
+            .zip(cursors)
+            .filter_map(|((_, entry), cursor)| entry.change().map(|(document, hash)| (document, hash, cursor)))
+            .collect();
+        let rows: Vec<Value<'_>> = changes
+            .iter()
+            .flat_map(|(document, hash, cursor)| {
+                [document.to_value(), hash.to_value(), cursor.scope.to_value(), cursor.sequence.to_value()]
+            })
+            .collect();
+        self.connection.insert(&Insert { table: "logged_changes", columns: &columns, on_conflict: "" }, &rows)?;
+        Ok(())
+    }
+
+    fn insert_entries(
+        &mut self,
+        work: u64,
+        entries: &[(&Scope, NewEntry<'_>)],
+        cursors: &[Cursor],
+    ) -> Result<(), Error> {
+        let columns = [
+            Column::text("scope"),
+            Column::int("seq"),
+            Column::blob("chain"),
+            Column::int("work"),
+            Column::blob("bundle_hash"),
+            Column::int("entry"),
+            Column::blob("envelope"),
+            Column::blob("change_hash"),
+            Column::blob("body"),
+        ];
+        let kept: Vec<KeptEntry> = entries.iter().map(|(_, entry)| KeptEntry::of(entry)).collect();
+        let rows: Vec<Value<'_>> = kept
+            .iter()
+            .zip(entries)
+            .zip(cursors)
+            .flat_map(|((kept, (_, entry)), cursor)| {
+                let (bundle, number) = kept
+                    .origin
+                    .as_ref()
+                    .map_or((Value::Null, Value::Null), |(bundle, number)| (bundle.to_value(), number.to_value()));
+                [
+                    cursor.scope.to_value(),
+                    cursor.sequence.to_value(),
+                    cursor.chain.to_value(),
+                    Value::int(work),
+                    bundle,
+                    number,
+                    kept.envelope.to_value(),
+                    kept.change.to_value(),
+                    entry.body().map_or(Value::Null, Value::Blob),
+                ]
+            })
+            .collect();
+        self.connection.insert(&Insert { table: "log", columns: &columns, on_conflict: "" }, &rows)?;
+        Ok(())
+    }
+}
+
+/// What of an entry is printed for its row.
+struct KeptEntry {
+    origin: Option<(BundleHash, u32)>,
+    envelope: Option<Vec<u8>>,
+    change: Option<ChangeHash>,
+}
+
+impl KeptEntry {
+    fn of(entry: &NewEntry<'_>) -> Self {
+        match entry {
+            NewEntry::Change { envelope, change, origin } => {
+                Self { origin: Some(*origin), envelope: Some(encode(*envelope)), change: Some(change.hash()) }
+            }
+            NewEntry::Erased { envelope, change } => Self {
+                origin: Some((BundleHash([0; 32]), 0)),
+                envelope: Some(encode(*envelope)),
+                change: Some(*change),
+            },
+            NewEntry::Decision(_) => Self { origin: None, envelope: None, change: None },
+        }
+    }
+}
+
+impl NewEntry<'_> {
+    /// What the entry adds to its chain.
+    fn hash(&self) -> EntryHash {
+        match self {
+            Self::Change { envelope, change, .. } => EntryHash::of_change(envelope, change.hash()),
+            Self::Erased { envelope, change } => EntryHash::of_change(envelope, *change),
+            Self::Decision(decision) => EntryHash::of_decision(decision),
+        }
+    }
+
+    /// The change it is, if it is one.
+    fn change(&self) -> Option<(DocumentId, ChangeHash)> {
+        match self {
+            Self::Change { envelope, change, .. } => Some((envelope.document, change.hash())),
+            Self::Erased { envelope, change } => Some((envelope.document, *change)),
+            Self::Decision(_) => None,
+        }
+    }
+
+    fn body(&self) -> Option<&[u8]> {
+        match self {
+            Self::Change { change, .. } => Some(change.stripped()),
+            Self::Erased { .. } => None,
+            Self::Decision(decision) => Some(decision),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Recoveries, what devices offer back, and verified copies.
+
+use farmtally_core::codec::{decode, encode};
+use farmtally_core::protocol::message::FrameEntry;
+use farmtally_core::protocol::repair::Offer;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::sql::{Column, Insert, Value, values};
+use farmtally_core::units::{DeviceId, Timestamp, ToValue};
+
+use super::sqlite::corrupt;
+use super::{Access, Copied, Recovery, Transaction, WriteTransaction};
+use crate::Error;
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl<C: Access + ?Sized> Transaction<'_, C> {
+    /// Returns the newest recovery, whether or not it lasts.
+    pub fn recovery(&mut self) -> Result<Option<Recovery>, Error> {
+        let statement = "SELECT epoch, reason, started_at_ms, ended_at_ms FROM recoveries ORDER BY epoch DESC LIMIT 1";
+        Ok(self.reader().query_one(statement, &[], |row| {
+            Ok(Recovery { epoch: row.get(0)?, reason: row.get(1)?, started_at: row.get(2)?, ended_at: row.get(3)? })
+        })?)
+    }
+
+    /// Returns verified copies, the newest first, at most `limit` of them.
+    pub fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error> {
+        let statement = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
+        let rows: Vec<(Timestamp, Vec<u8>)> =
+            self.reader().query_all(statement, &values![limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let copied = |(made_at, content): (Timestamp, Vec<u8>)| {
+            let (places, devices) = decode(&content).map_err(corrupt)?;
+            Ok(Copied { made_at, places, devices })
+        };
+        rows.into_iter().map(copied).collect()
+    }
+
+    /// Returns all pieces of a scope that a device has offered: how many entries lie before, and the entries.
+    pub fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error> {
+        let statement = "SELECT seq, entry FROM staged WHERE device_id = ?1 AND scope = ?2 ORDER BY seq";
+        let rows: Vec<(u64, Vec<u8>)> =
+            self.reader().query_all(statement, &values![device, scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let after = rows.first().map_or(0, |(sequence, _)| sequence - 1);
+        let entries = rows.iter().map(|(_, entry)| decode(entry).map_err(corrupt)).collect::<Result<_, _>>()?;
+        Ok((after, entries))
+    }
+
+    /// Returns how many bytes of pieces a device has brought, in all scopes.
+    pub fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error> {
+        let statement = "SELECT CAST(coalesce(sum(length(entry)), 0) AS BIGINT) FROM staged WHERE device_id = ?1";
+        Ok(self.reader().query_one(statement, &values![device], |row| row.get(0))?.unwrap_or(0))
+    }
+}
+
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
+impl WriteTransaction<'_> {
+    /// Notes a recovery, or its end.
+    pub fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO recoveries (epoch, reason, started_at_ms, ended_at_ms) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (epoch) DO UPDATE SET ended_at_ms = excluded.ended_at_ms",
+            &values![recovery.epoch, recovery.reason, recovery.started_at, recovery.ended_at],
+        )?;
+        Ok(())
+    }
+
+    /// Notes a verified copy.
+    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+        // One copy may be verified twice, and a copy of it may have another time.
+        self.connection
+            .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
+        self.connection.execute(
+            "INSERT INTO backups (made_at_ms, copy_id, verified_at_ms, content) VALUES (?1, ?2, ?3, ?4)",
+            &values![copied.made_at, copy, verified_at, encode(&(copied.places.clone(), copied.devices.clone()))],
+        )?;
+        Ok(())
+    }
+
+    /// Keeps a piece of what a device offers back; one that does not follow on from the pieces before begins anew.
+    pub fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error> {
+        let follows = "SELECT 1 FROM staged WHERE device_id = ?1 AND scope = ?2 AND seq = ?3";
+        if !self.reader().exists(follows, &values![device, offer.scope, offer.after])? {
+            self.clear_stage(device, &offer.scope)?;
+        }
+        let entries: Vec<(u64, Vec<u8>)> = (offer.after + 1..).zip(offer.entries.iter().map(encode)).collect();
+        let rows: Vec<Value<'_>> = entries
+            .iter()
+            .flat_map(|(sequence, entry)| {
+                [device.to_value(), offer.scope.to_value(), sequence.to_value(), entry.to_value()]
+            })
+            .collect();
+        let columns = [Column::blob("device_id"), Column::text("scope"), Column::int("seq"), Column::blob("entry")];
+        let on_conflict = "ON CONFLICT (device_id, scope, seq) DO UPDATE SET entry = excluded.entry";
+        self.connection.insert(&Insert { table: "staged", columns: &columns, on_conflict }, &rows)?;
+        Ok(())
+    }
+
+    /// Forgets what a device has offered of a scope.
+    pub fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", &values![device, scope])?;
+        Ok(())
+    }
+
+    /// Drops all pieces that were offered.
+    pub fn clear_stages(&mut self) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM staged", &[])?;
+        Ok(())
+    }
+}
