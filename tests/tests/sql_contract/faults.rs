@@ -1,4 +1,4 @@
-//! What becomes of a write on PostgreSQL when its connection, its server or another transaction gets in its way: it counts exactly once.
+//! Writes on PostgreSQL that lose their connection or server, or meet another transaction: each counts exactly once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -13,6 +13,9 @@ use farmtally_tests::{Cut, Proxy};
 use postgres::Client;
 
 use super::{Meeting, SCHEMA, count_up, counted, kolar, mandya, open};
+
+/// A time limit that a test waits out; long enough to connect on a busy machine.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// A database behind a proxy that can lose its connections.
 struct World {
@@ -101,7 +104,7 @@ fn a_commit_that_is_still_under_way_is_waited_for() {
 
 #[test]
 fn a_server_that_is_gone_after_a_commit_leaves_the_outcome_unknown() {
-    let options = Options { retry_for: Duration::from_millis(300), ..Options::default() };
+    let options = Options { retry_for: SHORT, ..Options::default() };
     let Some(world) = World::new(options) else { return };
     world.proxy.cut_next_for_good(Cut::AfterCommit);
     let result = sql::write(&world.database, kolar(), count_up);
@@ -289,10 +292,8 @@ fn a_deadlock_ends_with_both_written() {
 
 #[test]
 fn a_lock_that_is_held_too_long_is_a_conflict() {
-    let short = Duration::from_millis(100);
-    let Some(world) = World::new(Options { retry_for: short, lock_timeout: short, ..Options::default() }) else {
-        return;
-    };
+    let lock_timeout = Duration::from_millis(100);
+    let Some(world) = World::new(Options { retry_for: SHORT, lock_timeout, ..Options::default() }) else { return };
     let mut holder = world.superuser();
     holder.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(number) FROM organisations").expect("locked");
     let result = sql::write(&world.database, kolar(), count_up);
@@ -303,7 +304,7 @@ fn a_lock_that_is_held_too_long_is_a_conflict() {
 
 #[test]
 fn calls_wait_for_a_connection_until_the_limit() {
-    let options = Options { connections: 1, retry_for: Duration::from_millis(200), ..Options::default() };
+    let options = Options { connections: 1, retry_for: SHORT, ..Options::default() };
     let Some(world) = World::new(options) else { return };
     let result = sql::read(&world.database, kolar(), |_| {
         let inner = sql::read(&world.database, kolar(), counted);

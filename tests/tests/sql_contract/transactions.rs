@@ -18,7 +18,7 @@ pub(crate) fn a_failed_statement_leaves_nothing_and_answers_nothing_more(engine:
         assert!(matches!(again, Err(Error::DuplicateKey { .. })), "{again:?}");
         let after = writer.exists("SELECT 1 FROM counters", &[]);
         assert!(matches!(after, Err(Error::Aborted)), "{after:?}");
-        // The error is dropped: it must count all the same.
+        // The error is dropped, and must count nevertheless.
         Ok(())
     });
     assert!(matches!(result, Err(Error::Aborted)), "{result:?}");
