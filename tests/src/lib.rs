@@ -4,17 +4,23 @@
 
 mod capture;
 mod cast;
+mod databases;
+pub mod ddl;
 pub mod disk;
 mod forger;
 pub mod fuzz;
 mod market;
 mod network;
+pub mod postgres;
+mod proxy;
 pub mod simulation;
 mod world;
 
 pub use capture::{Capture, Exchange, Tap, one_of_everything};
 pub use cast::{Person, bag, reason};
+pub use databases::SqliteDatabase;
 pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
 pub use network::{Address, Fault, Network};
+pub use proxy::{Cut, Proxy};
 pub use world::{SeededEntropy, TestClock, environment};

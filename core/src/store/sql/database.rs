@@ -1,4 +1,4 @@
-//! Transactions of an organisation, whatever the engine.
+//! Transactions of an organisation, on any engine.
 
 use std::cell::Cell;
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the seam: values, rows, statements inside a transaction ([`Reader`], [`Writer`]), and transactions of an organisation
 //! ([`Database`]). Does not know a table. The driver of SQLite is [`sqlite`], that of PostgreSQL is in the server; both keep the contract
-//! that `tests/tests/sql_contract.rs` checks.
+//! that `tests/tests/sql_contract` checks.
 //!
 //! # Statement texts
 //!
@@ -15,7 +15,24 @@
 //!   the statement, not by its caller.
 //! - A truth value is an integer: `is_voided = 0`, not `NOT is_voided`. `CAST(sum(x) AS BIGINT)`. No `min` or `max` of blobs: `ORDER BY … LIMIT 1`.
 //! - Nulls sort first on SQLite and last on PostgreSQL: say `NULLS FIRST` or `NULLS LAST` where a column that is sorted by can be null.
-//! - Text is compared byte by byte. What needs letters (`upper`, search) is done in Rust.
+//! - Text is compared byte by byte. What needs letters (`upper`, search) is done in Rust. A text in an index is at most 2,600 bytes long.
+//!
+//! ```
+//! use farmtally_core::store::sql::{Error, Reader, Writer, values};
+//! use farmtally_core::units::{DocumentId, Timestamp};
+//!
+//! fn is_erased(reader: &mut dyn Reader, document: DocumentId) -> Result<bool, Error> {
+//!     reader.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![document])
+//! }
+//!
+//! fn erase(writer: &mut dyn Writer, document: DocumentId, erased_at: Timestamp) -> Result<(), Error> {
+//!     if is_erased(writer, document)? {
+//!         return Ok(());
+//!     }
+//!     let insert = "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2)";
+//!     writer.execute(insert, &values![document, erased_at]).map(drop)
+//! }
+//! ```
 
 mod database;
 mod error;
@@ -96,7 +113,13 @@ pub type RowVisitor<'a> = &'a mut dyn FnMut(&dyn Row) -> Result<(), Error>;
 
 /// A transaction of one organisation that reads a snapshot.
 ///
-/// After an error, of a statement or of a visitor, all further calls fail with [`Error::Aborted`].
+/// After an error, of a statement or of a visitor, all further calls fail with [`Error::Aborted`]. A reader has no method that writes:
+///
+/// ```compile_fail
+/// fn erase(reader: &mut dyn farmtally_core::store::sql::Reader) {
+///     drop(reader.execute("DELETE FROM erased", &[]));
+/// }
+/// ```
 pub trait Reader {
     /// Runs a query and passes each row to `visit`, in the query's order.
     ///

@@ -41,7 +41,7 @@ impl<'a> SqliteWriter<'a> {
     /// Ends the writing; the transaction may be committed only if this succeeds.
     ///
     /// # Errors
-    /// [`Error::Aborted`] if a statement failed, whatever was done about it: SQLite itself would keep what came before.
+    /// [`Error::Aborted`] if a statement failed, even if its error was dropped: SQLite itself would keep the statements before it.
     pub fn finish(self) -> Result<(), Error> {
         if self.has_failed { Err(Error::Aborted) } else { Ok(()) }
     }

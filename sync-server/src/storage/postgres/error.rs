@@ -42,7 +42,7 @@ pub(super) fn insert_failure(error: postgres::Error) -> Error {
     }
 }
 
-/// Converts an error of connecting: whatever it is, the server cannot be reached now.
+/// Converts an error of connecting. Each of them means that the server cannot be reached now.
 pub(super) fn connect_failure(error: postgres::Error) -> Error {
     Error::Unavailable { source: error.into() }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns connections, transactions and their repetition; the statements are those of SQLite ([`farmtally_core::store::sql`]). Each table has
 //! the column `organisation` first in its keys, filled and compared from the setting `farmtally.organisation` of the transaction.
-//! Invariants: a statement sees the rows of one organisation; a write counts exactly once, whatever becomes of the connection.
+//! Invariants: a statement sees the rows of one organisation; a write counts exactly once, even if its connection is lost.
 //!
 //! A write takes an advisory lock of its organisation before its first statement, so READ COMMITTED shows it all that was committed before.
 //! Together with its COMMIT it inserts a work id. If the answer to the COMMIT is lost, the next run takes the lock first, which waits for a
@@ -131,7 +131,7 @@ impl PostgresDatabase {
         })
     }
 
-    /// Runs something without effects, or with effects that may happen twice, until it succeeds, fails for good, or the time is up.
+    /// Repeats what may run twice, until it succeeds, fails with an error that another run would meet too, or the time is up.
     fn repeat(&self, run: impl Fn() -> Result<(), Failure>) -> Result<(), Error> {
         let mut retries = Retries::new(&self.environment, self.retry_for);
         loop {

@@ -1,0 +1,70 @@
+//! The databases that the contract of SQL is checked on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
+use farmtally_core::store::sql::{Database, Error, ReadWork, WriteWork};
+use farmtally_core::store::{self, Migration, Store};
+use farmtally_core::units::OrganisationId;
+
+/// A folder of SQLite files, one for each organisation.
+pub struct SqliteDatabase {
+    folder: PathBuf,
+    schema: &'static [Migration],
+    open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
+}
+
+impl SqliteDatabase {
+    /// A database in a folder, whose files have a schema.
+    pub fn new(folder: &Path, schema: &'static [Migration]) -> Self {
+        Self { folder: folder.to_owned(), schema, open: Mutex::default() }
+    }
+
+    /// Adds an organisation.
+    pub fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let store = Store::open(&self.path(organisation), self.schema).map_err(|error| Failure::from(error).0)?;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(organisation, Arc::new(store));
+        Ok(())
+    }
+
+    /// The file of an organisation.
+    pub fn path(&self, organisation: OrganisationId) -> PathBuf {
+        self.folder.join(format!("{organisation}.db"))
+    }
+
+    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&organisation).map(Arc::clone).ok_or(Error::UnknownOrganisation)
+    }
+}
+
+impl Database for SqliteDatabase {
+    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Error> {
+        let read = self.store(organisation)?.read(|db| work(&mut SqliteReader::new(db)).map_err(Failure));
+        read.map_err(|failure| failure.0)
+    }
+
+    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), Error> {
+        let written = self.store(organisation)?.write(|transaction| {
+            let mut writer = SqliteWriter::new(transaction);
+            work(&mut writer).and_then(|()| writer.finish()).map_err(Failure)
+        });
+        written.map_err(|failure| failure.0)
+    }
+}
+
+/// An error of SQL, from which a store's can be made.
+struct Failure(Error);
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self(match error {
+            store::Error::Sqlite(error) => error.into(),
+            store::Error::Full => Error::Full { source: error.into() },
+            store::Error::Corrupt { .. } => Error::Corrupt { source: error.into() },
+            other => Error::engine(other),
+        })
+    }
+}
