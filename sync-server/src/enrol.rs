@@ -2,7 +2,7 @@
 //!
 //! Invariant: a code is redeemed once; the same code with the same key is answered the same way again, so a lost answer costs nothing.
 
-use farmtally_core::decisions::{Decision, Grant, Order};
+use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceCode, DeviceId, OrganisationId, Timestamp};
@@ -77,10 +77,10 @@ impl Server {
             device,
             role: code.role,
             centres: code.centres.clone(),
-            granted_at: self.environment.clock.now(),
         };
         let work = db.next_work()?;
-        decide(db, organisation, &Scope::Device(device), work, &Decision::Grant(grant))
+        let by = DecidedBy::server(self.environment.clock.now());
+        decide(db, organisation, &Scope::Device(device), work, &grant, &by)
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
@@ -162,7 +162,7 @@ impl Server {
             for grant in grants {
                 let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
-                decide(db, organisation, &Scope::Device(fresh), work, &Decision::Grant(grant))?;
+                decide(db, organisation, &Scope::Device(fresh), work, &grant, &DecidedBy::server(now))?;
             }
             Ok(device)
         })?;

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
-use farmtally_core::codec::encode;
-use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Ruling};
+use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Grant, Order, Ruling};
 use farmtally_core::permission::Denied;
 use farmtally_core::protocol::bundle::{Bundle, Envelope, Header, OpenedEntry, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict, VerdictRun};
@@ -439,7 +438,12 @@ impl<'a> Ingest<'a> {
     }
 
     /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
-    pub(crate) fn approve(&mut self, document: DocumentId, named: Option<ChangeHash>) -> Result<Vec<HeldEntry>, Error> {
+    pub(crate) fn approve(
+        &mut self,
+        document: DocumentId,
+        named: Option<ChangeHash>,
+        by: &DecidedBy,
+    ) -> Result<Vec<HeldEntry>, Error> {
         let mut lane = self.db.held(Some(document))?;
         let mut approved: Vec<HeldEntry> = Vec::new();
         loop {
@@ -485,7 +489,7 @@ impl<'a> Ingest<'a> {
         for held in &approved {
             self.judge_waiting(document, held.change)?;
         }
-        self.rule(document, &approved, true, "")?;
+        self.rule(document, &approved, true, by)?;
         self.finish()?;
         Ok(approved)
     }
@@ -495,7 +499,7 @@ impl<'a> Ingest<'a> {
         &mut self,
         document: DocumentId,
         named: Option<ChangeHash>,
-        reason: &str,
+        by: &DecidedBy,
     ) -> Result<Vec<HeldEntry>, Error> {
         let mut lane = self.db.held(Some(document))?;
         let mut returned: Vec<HeldEntry> = Vec::new();
@@ -505,7 +509,7 @@ impl<'a> Ingest<'a> {
                 let is_meant = named.is_none_or(|named| named == held.change);
                 if is_meant || self.follows(&held, &returned)? {
                     self.db.remove_held(document, held.change)?;
-                    let (change, device, reason) = (held.change, held.device, reason.to_owned());
+                    let (change, device, reason) = (held.change, held.device, by.reason.clone());
                     self.db.add_returned(&ReturnedEntry { document, change, device, reason, returned_at: self.now })?;
                     returned.push(held);
                 } else {
@@ -522,7 +526,7 @@ impl<'a> Ingest<'a> {
         for held in &returned {
             self.judge_waiting(document, held.change)?;
         }
-        self.rule(document, &returned, false, reason)?;
+        self.rule(document, &returned, false, by)?;
         self.finish()?;
         Ok(returned)
     }
@@ -535,15 +539,21 @@ impl<'a> Ingest<'a> {
     }
 
     /// Tells the devices that made these changes what became of them, and those that they are by now.
-    fn rule(&mut self, document: DocumentId, held: &[HeldEntry], is_approved: bool, reason: &str) -> Result<(), Error> {
+    fn rule(
+        &mut self,
+        document: DocumentId,
+        held: &[HeldEntry],
+        is_approved: bool,
+        by: &DecidedBy,
+    ) -> Result<(), Error> {
         for device in self.db.devices()? {
             let lineage = self.source(device.device, BundleHash([0; 32]))?.lineage;
             let is_theirs = |it: &&HeldEntry| lineage.iter().any(|ancestor| ancestor.device == it.device);
             let changes: Vec<ChangeHash> = held.iter().filter(is_theirs).map(|it| it.change).collect();
             if !changes.is_empty() {
-                let ruling = Ruling { document, changes, is_approved, reason: reason.to_owned(), ruled_at: self.now };
+                let ruling = Ruling { document, changes, is_approved };
                 let scope = Scope::Device(device.device);
-                decide(self.db, self.organisation, &scope, self.work, &Decision::Ruling(ruling))?;
+                decide(self.db, self.organisation, &scope, self.work, &ruling, by)?;
             }
         }
         Ok(())
@@ -565,8 +575,8 @@ impl<'a> Ingest<'a> {
         let scope = Scope::Device(device);
         self.raise(&scope, ReviewCode::DeviceFork, vec![DocumentId::from(*device.as_bytes())])?;
         if self.db.order(device)?.is_none() {
-            let order = DeviceOrder { device, order: Order::Rekey, ordered_at: self.now };
-            decide(self.db, self.organisation, &scope, self.work, &Decision::Order(order))?;
+            let order = DeviceOrder { device, order: Order::Rekey };
+            decide(self.db, self.organisation, &scope, self.work, &order, &DecidedBy::server(self.now))?;
         }
         Ok(())
     }
@@ -623,11 +633,11 @@ impl<'a> Ingest<'a> {
 
     /// Raises a review once, in the scope of the records that it names and in the transaction that caused it.
     fn raise(&mut self, scope: &Scope, code: ReviewCode, documents: Vec<DocumentId>) -> Result<(), Error> {
-        let review = code.review(documents, self.now);
+        let review = code.review(documents);
         if self.db.has_review(review.review)? {
             return Ok(());
         }
-        decide(self.db, self.organisation, scope, self.work, &Decision::Review(review))
+        decide(self.db, self.organisation, scope, self.work, &review, &DecidedBy::server(self.now))
     }
 }
 
@@ -639,16 +649,21 @@ fn require_other(named: Option<ChangeHash>, held: &HeldEntry, reason: &str) -> R
     Ok(())
 }
 
-/// Logs a decision and takes it over.
-pub(crate) fn decide(
+/// Logs a decision and projects it. What it does beyond that, the caller has done already.
+pub(crate) fn decide<D: DecisionKind>(
     db: &mut dyn Transaction,
     organisation: OrganisationId,
     scope: &Scope,
     work: u64,
-    decision: &Decision,
+    content: &D,
+    by: &DecidedBy,
 ) -> Result<(), Error> {
-    let cursor = db.append(organisation, scope, work, &NewEntry::Decision(&encode(decision)))?;
-    db.apply_decision(cursor.sequence, decision)
+    if !D::AUDIENCE.is_of(scope) {
+        return Err(Error::Setup { reason: format!("a {} does not belong to {scope}", D::NAME) });
+    }
+    let decision = Decision::of(content, scope, by);
+    let cursor = db.append(organisation, scope, work, &NewEntry::Decision(decision.as_bytes()))?;
+    db.apply_decision(scope, cursor.sequence, &decision)
 }
 
 fn storage(error: records::Error) -> Error {

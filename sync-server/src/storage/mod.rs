@@ -8,7 +8,7 @@ mod sqlite;
 use std::path::Path;
 use std::sync::Arc;
 
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
+use farmtally_core::decisions::{Decision, DeviceOrder, Grant};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
@@ -17,7 +17,7 @@ use farmtally_core::protocol::repair::Offer;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
+use farmtally_core::store::decisions::{Raised, Reference};
 use farmtally_core::store::records::Stored;
 use farmtally_core::store::rows::{DeliveryRow, FarmerRow, LoadRow, Named, Sum};
 use farmtally_core::units::{
@@ -387,11 +387,13 @@ pub trait Transaction {
     /// Drops all pieces that were offered.
     fn clear_stages(&mut self) -> Result<(), Error>;
     /// Drops all bytes of a document: rows, log, bundles, what waits or is held.
-    fn erase(&mut self, erasure: &Erasure) -> Result<(), Error>;
+    fn erase(&mut self, document: DocumentId, at: Timestamp) -> Result<(), Error>;
     /// Whether a document's bytes were dropped for good.
     fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error>;
-    /// Takes a decision over, from its place in the log, into what decisions project to.
-    fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error>;
+    /// Takes a decision over, from its place in the log, into what decisions project to; one that this version cannot read is deferred.
+    fn apply_decision(&mut self, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error>;
+    /// The places of decisions that wait for a newer server.
+    fn deferred_decisions(&mut self) -> Result<Vec<(Scope, u64)>, Error>;
 
     /// The contact documents of a farmer.
     fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error>;
@@ -403,12 +405,14 @@ pub trait Transaction {
     fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error>;
     /// What a device was told last about itself, unless it is to work.
     fn order(&mut self, device: DeviceId) -> Result<Option<DeviceOrder>, Error>;
+    /// Who is suspended on a device.
+    fn suspended_on(&mut self, device: DeviceId) -> Result<Vec<UserId>, Error>;
     /// All reference data.
     fn reference(&mut self) -> Result<Reference, Error>;
     /// Whether a review was raised.
     fn has_review(&mut self, review: ReviewId) -> Result<bool, Error>;
     /// All reviews, the oldest first.
-    fn reviews(&mut self) -> Result<Vec<Review>, Error>;
+    fn reviews(&mut self) -> Result<Vec<Raised>, Error>;
 
     /// The latest day that has a delivery.
     fn latest_day(&mut self) -> Result<Option<BusinessDate>, Error>;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
+use farmtally_core::decisions::{AppliedAt, Decision, DeviceOrder, Grant};
 use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{DeviceHead, FrameEntry};
@@ -13,7 +13,7 @@ use farmtally_core::protocol::repair::Offer;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::{self, Reference};
+use farmtally_core::store::decisions::{self, Raised, Reference};
 use farmtally_core::store::records::{self, Stored};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Named, Sum};
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -735,8 +735,7 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM staged", [])
     }
 
-    fn erase(&mut self, erasure: &Erasure) -> Result<(), Error> {
-        let document = erasure.document;
+    fn erase(&mut self, document: DocumentId, at: Timestamp) -> Result<(), Error> {
         // All of them: a clone may have handed the same change over in a bundle of its own.
         for hash in self.rows("SELECT hash FROM bundles", [], |row| row.get::<_, [u8; 32]>(0))? {
             let Some(bytes) = self.bundle(BundleHash(hash))? else { continue };
@@ -751,15 +750,27 @@ impl Transaction for SqliteTransaction<'_> {
         self.run("DELETE FROM deferred WHERE document_id = ?1", [document])?;
         // Pieces of an offer may hold it too; the device offers them again.
         self.clear_stages()?;
-        Ok(records::erase(&mut SqliteWriter::new(self.0), erasure)?)
+        Ok(records::erase(&mut SqliteWriter::new(self.0), document, at)?)
     }
 
     fn is_erased(&mut self, document: DocumentId) -> Result<bool, Error> {
         Ok(records::is_erased(&mut SqliteWriter::new(self.0), document)?)
     }
 
-    fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error> {
-        Ok(decisions::apply(&mut SqliteWriter::new(self.0), sequence, decision)?)
+    fn apply_decision(&mut self, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
+        let Ok((envelope, content)) = decision.read() else {
+            let insert =
+                "INSERT INTO deferred_decisions (scope, seq) VALUES (?1, ?2) ON CONFLICT (scope, seq) DO NOTHING";
+            return self.run(insert, (scope, sequence));
+        };
+        let at = AppliedAt { scope, sequence, envelope: &envelope };
+        decisions::project(&mut SqliteWriter::new(self.0), &at, decision, &content)?;
+        self.run("DELETE FROM deferred_decisions WHERE scope = ?1 AND seq = ?2", (scope, sequence))
+    }
+
+    fn deferred_decisions(&mut self) -> Result<Vec<(Scope, u64)>, Error> {
+        let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
+        self.rows(query, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     fn contacts_of(&mut self, farmer: FarmerId) -> Result<Vec<DocumentId>, Error> {
@@ -767,10 +778,7 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn has_grant(&mut self, user: UserId, device: DeviceId) -> Result<bool, Error> {
-        let bodies =
-            self.rows("SELECT body FROM reference WHERE kind = 'grant'", [], |row| row.get::<_, Vec<u8>>(0))?;
-        let is_it = |body: &Vec<u8>| matches!(decode::<Decision>(body), Ok(Decision::Grant(grant)) if (grant.user, grant.device) == (user, device));
-        Ok(bodies.iter().any(is_it))
+        Ok(decisions::has_grant(&mut SqliteWriter::new(self.0), user, device)?)
     }
 
     fn ended_at(&mut self, grant: &Grant) -> Result<Option<u64>, Error> {
@@ -789,6 +797,10 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(decisions::grant(&mut SqliteWriter::new(self.0), grant)?)
     }
 
+    fn suspended_on(&mut self, device: DeviceId) -> Result<Vec<UserId>, Error> {
+        Ok(decisions::suspended_on(&mut SqliteWriter::new(self.0), device)?)
+    }
+
     fn reference(&mut self) -> Result<Reference, Error> {
         Ok(Reference::load(&mut SqliteWriter::new(self.0))?)
     }
@@ -797,7 +809,7 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(decisions::has_review(&mut SqliteWriter::new(self.0), review)?)
     }
 
-    fn reviews(&mut self) -> Result<Vec<Review>, Error> {
+    fn reviews(&mut self) -> Result<Vec<Raised>, Error> {
         Ok(decisions::reviews(&mut SqliteWriter::new(self.0))?)
     }
 
