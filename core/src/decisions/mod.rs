@@ -10,6 +10,7 @@ mod erasure;
 mod grant;
 mod kind;
 mod lorry;
+mod notice;
 mod order;
 mod organisation;
 mod review;
@@ -29,6 +30,7 @@ pub use kind::{
     AnyDecisionKind, AppliedAt, Audience, Content, Decision, DecisionKind, Effects, Is, Stored, StoredInfo, kind_of,
 };
 pub use lorry::Lorry;
+pub use notice::Notice;
 pub use order::{DeviceOrder, Order};
 pub use organisation::Organisation;
 pub use review::Review;
@@ -55,6 +57,7 @@ pub static DECISIONS: &[&dyn AnyDecisionKind] = &[
     &Is::<DeviceOrder>::NEW,
     &Is::<Erasure>::NEW,
     &Is::<Ruling>::NEW,
+    &Is::<Notice>::NEW,
 ];
 
 /// Why a decision was not read. It is kept, and read by a version that can.
