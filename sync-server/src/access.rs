@@ -2,7 +2,7 @@
 //!
 //! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
 
-use farmtally_core::decisions::{Decision, DeviceOrder, Grant, Order, Revocation, Suspension};
+use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension, User};
 use farmtally_core::permission::{Role, Visibility};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
@@ -40,14 +40,17 @@ impl Server {
     /// [`Error::Storage`].
     pub fn grants(&self, organisation: OrganisationId) -> Result<Vec<GrantLine>, Error> {
         self.read(organisation, |db| {
-            let (reference, devices) = (db.reference()?, db.devices()?);
-            let line = |grant: &Grant| {
-                let device = devices.iter().find(|device| device.device == grant.device)?;
-                let user = reference.users.iter().find(|user| user.user == grant.user);
-                let user = user.map_or_else(|| grant.user.to_string(), |user| user.name.clone());
-                Some(GrantLine { grant: grant.clone(), device: device.code, user })
-            };
-            Ok(reference.grants.iter().filter_map(line).collect())
+            let reference = db.reference()?;
+            let mut lines = Vec::new();
+            for device in db.devices()? {
+                for grant in db.grants_of(device.device)? {
+                    let user = reference.user(grant.user);
+                    let user = user.map_or_else(|| grant.user.to_string(), |user| user.name.clone());
+                    lines.push(GrantLine { grant, device: device.code, user });
+                }
+            }
+            lines.sort_by_key(|line| line.grant.grant);
+            Ok(lines)
         })
     }
 
@@ -63,15 +66,14 @@ impl Server {
         role: Role,
         centres: &[CentreCode],
     ) -> Result<GrantId, Error> {
-        let (grant, fresh) = (self.environment.new_id(), self.environment.new_id());
-        let granted_at = self.environment.clock.now();
+        let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = device_of(db, device)?.device;
-            let user = user_named(db, user, fresh)?;
-            let grant = Grant { grant, user, device, role, centres: centres.to_vec(), granted_at };
+            let user = user_named(db, user, &by, fresh)?;
+            let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
             let work = db.next_work()?;
-            decide(db, &Scope::Device(device), work, &Decision::Grant(grant))
+            decide(db, &Scope::Device(device), work, &grant, &by)
         })?;
         Ok(grant)
     }
@@ -81,15 +83,14 @@ impl Server {
     /// # Errors
     /// [`Error::NotFound`] for a grant that does not exist or has ended, [`Error::Storage`].
     pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
-        let revoked_at = self.environment.clock.now();
+        let by = self.operator();
         self.write(organisation, |db| {
             let known = db.grant(grant)?.ok_or(Error::NotFound { what: "grant" })?;
             if db.ended_at(&known)?.is_some() {
                 return Err(Error::NotFound { what: "grant that holds" });
             }
             let work = db.next_work()?;
-            let decision = Decision::Revocation(Revocation { grant, revoked_at });
-            decide(db, &Scope::Device(known.device), work, &decision)
+            decide(db, &Scope::Device(known.device), work, &Revocation { grant }, &by)
         })
     }
 
@@ -98,10 +99,10 @@ impl Server {
     /// # Errors
     /// [`Error::NotFound`] for a user without a grant, [`Error::Storage`].
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
-        let suspended_at = self.environment.clock.now();
+        let by = self.operator();
         self.write(organisation, |db| {
             let reference = db.reference()?;
-            let known = reference.users.iter().find(|known| known.name == user.trim());
+            let known = reference.all::<User>().find(|known| known.name == user.trim());
             let user = known.ok_or(Error::NotFound { what: "user" })?.user;
             let devices: Vec<DeviceId> = db.devices()?.into_iter().map(|device| device.device).collect();
             let mut concerned = 0;
@@ -110,9 +111,9 @@ impl Server {
                     continue;
                 }
                 concerned += 1;
-                let decision = Decision::Suspension(Suspension { user, device, is_suspended, suspended_at });
+                let suspension = Suspension { user, device, is_suspended };
                 let work = db.next_work()?;
-                decide(db, &Scope::Device(device), work, &decision)?;
+                decide(db, &Scope::Device(device), work, &suspension, &by)?;
             }
             if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
         })
@@ -123,7 +124,7 @@ impl Server {
     /// # Errors
     /// [`Error::NotFound`] for a device, [`Error::Storage`].
     pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
-        let ordered_at = self.environment.clock.now();
+        let by = self.operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
             let first = device_of(db, device)?.device;
@@ -136,8 +137,7 @@ impl Server {
             }
             for device in concerned {
                 let work = db.next_work()?;
-                let decision = Decision::Order(DeviceOrder { device, order, ordered_at });
-                decide(db, &Scope::Device(device), work, &decision)?;
+                decide(db, &Scope::Device(device), work, &DeviceOrder { device, order }, &by)?;
             }
             Ok(())
         })

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a code is redeemed once; the same code with the same key is answered the same way again, so a lost answer costs nothing.
 
-use farmtally_core::decisions::{Decision, Grant, Order};
+use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
@@ -67,13 +67,12 @@ impl Server {
         db: &mut WriteTransaction<'_>,
         code: &EnrolmentCode,
         (device, grant): (DeviceId, GrantId),
-        granted_at: Timestamp,
+        now: Timestamp,
     ) -> Result<(), Error> {
         db.save_enrolment_code(&EnrolmentCode { device: Some(device), ..code.clone() })?;
-        let grant =
-            Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone(), granted_at };
+        let grant = Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone() };
         let work = db.next_work()?;
-        decide(db, &Scope::Device(device), work, &Decision::Grant(grant))
+        decide(db, &Scope::Device(device), work, &grant, &DecidedBy::server(now))
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
@@ -155,7 +154,7 @@ impl Server {
             for grant in grants {
                 let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
-                decide(db, &Scope::Device(fresh), work, &Decision::Grant(grant))?;
+                decide(db, &Scope::Device(fresh), work, &grant, &DecidedBy::server(now))?;
             }
             Ok(device)
         })?;

@@ -89,7 +89,12 @@ impl Server {
         server.replay_erasures()?;
         let now = server.environment.clock.now();
         for organisation in server.organisations()? {
-            server.write(organisation, |db| ingest::judge_unknown_kinds(db, now))?;
+            let erased = server.write(organisation, |db| {
+                let erased = recovery::judge_deferred_decisions(db)?;
+                ingest::judge_unknown_kinds(db, now)?;
+                Ok(erased)
+            })?;
+            server.were_erased(organisation, &erased)?;
         }
         Ok(server)
     }

@@ -1,7 +1,9 @@
 //! What the office does by command: organisations, reference data, enrolment codes.
 
 use data_encoding::BASE32_NOPAD;
-use farmtally_core::decisions::{BagTypeRule, Centre, Commodity, Decision, Lorry, Organisation, RuleSet, Season, User};
+use farmtally_core::decisions::{
+    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Organisation, RuleSet, Season, User,
+};
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
@@ -82,6 +84,16 @@ struct BagTypeEntry {
     tare_g: i64,
 }
 
+/// What a [`ReferenceFile`] says.
+#[derive(Default)]
+struct ReferenceData {
+    centres: Vec<Centre>,
+    commodities: Vec<Commodity>,
+    seasons: Vec<Season>,
+    lorries: Vec<Lorry>,
+    rule_sets: Vec<RuleSet>,
+}
+
 impl ReferenceFile {
     /// Reads the JSON text.
     ///
@@ -96,19 +108,18 @@ impl ReferenceFile {
             return Err(wrong("is not an object: it begins with `{`".into()));
         }
         let file: Self = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-        file.decisions()?;
+        file.read()?;
         Ok(file)
     }
 
-    fn decisions(&self) -> Result<Vec<Decision>, Error> {
-        let mut decisions = Vec::new();
+    fn read(&self) -> Result<ReferenceData, Error> {
+        let mut data = ReferenceData::default();
         for it in &self.centres {
-            decisions
-                .push(Decision::Centre(Centre { centre: read("centre", &it.centre)?, name: text("name", &it.name)? }));
+            data.centres.push(Centre { centre: read("centre", &it.centre)?, name: text("name", &it.name)? });
         }
         for it in &self.commodities {
             let commodity = read("commodity", &it.commodity)?;
-            decisions.push(Decision::Commodity(Commodity { commodity, name: text("name", &it.name)? }));
+            data.commodities.push(Commodity { commodity, name: text("name", &it.name)? });
         }
         for it in &self.seasons {
             let (from, to): (BusinessDate, BusinessDate) = (read("from", &it.from)?, read("to", &it.to)?);
@@ -116,19 +127,19 @@ impl ReferenceFile {
                 return Err(Error::Invalid { field: "season", reason: format!("{} ends before it begins", it.season) });
             }
             let (season, commodity) = (read("season", &it.season)?, read("commodity", &it.commodity)?);
-            decisions.push(Decision::Season(Season { season, commodity, from, to }));
+            data.seasons.push(Season { season, commodity, from, to });
         }
         for it in &self.lorries {
             if !(1..=MAX_PAYLOAD.0).contains(&it.payload_g) {
                 let reason = format!("{} carries {} g: it must be 1 to {} g", it.lorry, it.payload_g, MAX_PAYLOAD.0);
                 return Err(Error::Invalid { field: "payload_g", reason });
             }
-            decisions.push(Decision::Lorry(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) }));
+            data.lorries.push(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) });
         }
         for it in &self.rule_sets {
-            decisions.push(Decision::RuleSet(it.rule_set()?));
+            data.rule_sets.push(it.rule_set()?);
         }
-        Ok(decisions)
+        Ok(data)
     }
 }
 
@@ -189,11 +200,11 @@ impl Server {
         file: &ReferenceFile,
     ) -> Result<OrganisationId, Error> {
         let name = text("name", name)?;
-        let mut decisions = file.decisions()?;
+        let data = file.read()?;
         let organisation_id: OrganisationId = self.environment.new_id();
-        decisions.insert(0, Decision::Organisation(Organisation { organisation_id, name, zone_minutes }));
+        let organisation = Organisation { organisation_id, name, zone_minutes };
         // Listed only once it is whole: a crash in between leaves a file that nobody asks for.
-        self.publish(organisation_id, &decisions)?;
+        self.publish(organisation_id, &[organisation], &data)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)
     }
@@ -203,27 +214,40 @@ impl Server {
     /// # Errors
     /// [`Error::Invalid`], [`Error::Storage`].
     pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
-        self.publish(organisation, &file.decisions()?)
+        self.publish(organisation, &[], &file.read()?)
     }
 
-    fn publish(&self, organisation: OrganisationId, decisions: &[Decision]) -> Result<(), Error> {
+    fn publish(
+        &self,
+        organisation: OrganisationId,
+        organisations: &[Organisation],
+        data: &ReferenceData,
+    ) -> Result<(), Error> {
+        let by = self.operator();
         self.write(organisation, |db| {
-            for decision in decisions {
-                if let Decision::RuleSet(rules) = decision
-                    && let Some(published) = db.reference()?.rule_set(rules.number)
-                {
-                    if published != rules {
+            decide_all(db, organisations, &by)?;
+            decide_all(db, &data.centres, &by)?;
+            decide_all(db, &data.commodities, &by)?;
+            decide_all(db, &data.seasons, &by)?;
+            decide_all(db, &data.lorries, &by)?;
+            for rules in &data.rule_sets {
+                match db.reference()?.rule_set(rules.number) {
+                    None => decide_all(db, std::slice::from_ref(rules), &by)?,
+                    Some(published) if published == rules => {}
+                    Some(_) => {
                         let reason =
                             format!("rule set {} is published and can't change: use a new number", rules.number);
                         return Err(Error::Invalid { field: "rule_sets", reason });
                     }
-                    continue;
                 }
-                let work = db.next_work()?;
-                decide(db, &Scope::Organisation, work, decision)?;
             }
             Ok(())
         })
+    }
+
+    /// Returns who decides when the operator gives a command; drawn once for each command.
+    pub(crate) fn operator(&self) -> DecidedBy {
+        DecidedBy::operator(self.environment.clock.now(), self.environment.new_id())
     }
 
     /// What a text names: a delivery by its receipt, a load by its number, farmers by code, name, village or telephone number.
@@ -241,18 +265,18 @@ impl Server {
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
-        let (now, fresh) = (self.environment.clock.now(), self.environment.new_id());
+        let (by, fresh) = (self.operator(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
             require_whole(db)?;
             require_centres(db, &new.centres)?;
-            let user = user_named(db, &new.user, fresh)?;
+            let user = user_named(db, &new.user, &by, fresh)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
                 user,
                 role: new.role,
                 centres: new.centres.clone(),
-                expires_at: Timestamp(now.0 + CODE_LIFE_MS),
+                expires_at: Timestamp(by.decided_at.0 + CODE_LIFE_MS),
                 device: None,
             })
         })?;
@@ -260,12 +284,21 @@ impl Server {
     }
 }
 
+/// Tells everybody reference data of one kind.
+fn decide_all<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
+    for it in all {
+        let work = db.next_work()?;
+        decide(db, &Scope::Organisation, work, it, by)?;
+    }
+    Ok(())
+}
+
 /// Requires that the centres exist, and that none is named twice.
 pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCode]) -> Result<(), Error> {
     let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
     let reference = db.reference()?;
     for (at, centre) in centres.iter().enumerate() {
-        if !reference.centres.iter().any(|known| known.centre == *centre) {
+        if reference.latest::<Centre>(centre.as_str()).is_none() {
             return wrong(format!("there is no centre {centre}"));
         }
         if centres.iter().take(at).any(|other| other == centre) {
@@ -276,13 +309,18 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
 }
 
 /// The user of this exact name, who is made known under a fresh id if nobody has it.
-pub(crate) fn user_named(db: &mut WriteTransaction<'_>, name: &str, fresh: UserId) -> Result<UserId, Error> {
+pub(crate) fn user_named(
+    db: &mut WriteTransaction<'_>,
+    name: &str,
+    by: &DecidedBy,
+    fresh: UserId,
+) -> Result<UserId, Error> {
     let name = text("user", name)?;
-    if let Some(known) = db.reference()?.users.iter().find(|user| user.name == name) {
+    if let Some(known) = db.reference()?.all::<User>().find(|user| user.name == name) {
         return Ok(known.user);
     }
     let work = db.next_work()?;
-    decide(db, &Scope::Organisation, work, &Decision::User(User { user: fresh, name }))?;
+    decide(db, &Scope::Organisation, work, &User { user: fresh, name }, by)?;
     Ok(fresh)
 }
 

@@ -3,7 +3,7 @@
 //! Shows codes and weights; farmers' names stay out until there is a sign-in.
 
 use askama::Template;
-use farmtally_core::decisions::Organisation;
+use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
@@ -154,7 +154,7 @@ impl Server {
     pub fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceLine>, Error> {
         self.read(organisation, |db| {
             let reference = db.reference()?;
-            let zone_minutes = reference.organisation.as_ref().map_or(0, |organisation| organisation.zone_minutes);
+            let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
             device_lines(db, &reference, zone_minutes)
         })
     }
@@ -186,13 +186,13 @@ fn read_day<C: Access + ?Sized>(
     now: Timestamp,
 ) -> Result<Day, Error> {
     let reference = db.reference()?;
-    let organisation = reference.organisation.clone().ok_or(Error::NotFound { what: "organisation" })?;
+    let organisation = reference.organisation().cloned().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
     let date = match date {
         Some(date) => date,
         None => db.latest_day()?.unwrap_or_else(|| now.date(zone_minutes)),
     };
-    let reviews = db.reviews()?;
+    let reviews: Vec<_> = db.reviews()?.into_iter().map(|raised| raised.review).collect();
     let naming = |code: ReviewCode, document: DocumentId| {
         reviews.iter().filter(|review| review.code == code.code() && review.documents.contains(&document)).count()
     };
@@ -210,7 +210,7 @@ fn read_day<C: Access + ?Sized>(
             deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
         }
         let name = scope.centre().map_or_else(String::new, |code| {
-            let centre = reference.centres.iter().find(|centre| centre.centre == *code);
+            let centre = reference.latest::<Centre>(code.as_str());
             centre.map_or_else(|| code.to_string(), |centre| centre.name.clone())
         });
         centres.push(DayCentre { sum: db.day_sum(&scope, date)?, name, loads, deliveries, scope });
@@ -275,22 +275,21 @@ fn device_lines<C: Access + ?Sized>(
     reference: &Reference,
     zone_minutes: i16,
 ) -> Result<Vec<DeviceLine>, Error> {
-    let line = |device: Device| {
-        let order = reference.orders.iter().find(|order| order.device == device.device);
-        let order = order.map(|order| format!("ordered: {}", order.order.name()));
-        let suspended = reference.suspensions.iter().filter(|it| it.device == device.device);
-        let suspended = suspended.map(|it| format!("suspended: {}", user_name(reference, it.user)));
+    let mut lines = Vec::new();
+    for device in db.devices()? {
+        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order.name()));
+        let suspended = db.suspended_on(device.device)?.into_iter();
+        let suspended = suspended.map(|user| format!("suspended: {}", user_name(reference, user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
         let (user, seen) = (user_name(reference, device.user), local_time(device.seen_at, zone_minutes));
-        DeviceLine { device, user, seen, state }
-    };
-    Ok(db.devices()?.into_iter().map(line).collect())
+        lines.push(DeviceLine { device, user, seen, state });
+    }
+    Ok(lines)
 }
 
 fn user_name(reference: &Reference, user: UserId) -> String {
-    let known = reference.users.iter().find(|known| known.user == user);
-    known.map_or_else(|| user.to_string(), |known| known.name.clone())
+    reference.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
 }
 
 /// `2019-05-09 14:30`, by the organisation's clock.

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Order, Ruling};
+use farmtally_core::codec::decode;
+use farmtally_core::decisions::{AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
@@ -19,7 +19,7 @@ use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, Organis
 
 use crate::ingest::{decide, judge_waiting};
 use crate::pull::place;
-use crate::storage::{Access, Device, NewEntry, Recovery, ReturnedEntry, Transaction, WriteTransaction};
+use crate::storage::{Access, Device, LogContent, NewEntry, Recovery, ReturnedEntry, Transaction, WriteTransaction};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
@@ -129,8 +129,8 @@ impl Server {
             // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
             self.add_device(db, organisation, &device)?;
             let (scope, work) = (Scope::Device(device.device), db.next_work()?);
-            let order = DeviceOrder { device: device.device, order: Order::Rekey, ordered_at: now };
-            decide(db, &scope, work, &Decision::Order(order))
+            let order = DeviceOrder { device: device.device, order: Order::Rekey };
+            decide(db, &scope, work, &order, &DecidedBy::server(now))
         })?;
         self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
@@ -263,23 +263,20 @@ fn take_back(
     // Who may have become unknown only here, and of what something newer is known.
     let mut taking = Taking { is_later: !follows, ..Taking::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
+    for decision in &decisions {
+        taking.erased.extend(erased_by(scope, decision));
+    }
     let common = if follows { end.sequence } else { common_place(db, &from, &places)? };
     if !follows {
         each_decision(db, scope, common, |decision, _| {
             taking.known.insert(decision);
         })?;
-    }
-    for decision in &decisions {
-        match decision {
-            Decision::Erasure(erasure) => drop(taking.erased.insert(erasure.document)),
-            decision if !follows => {
-                // Only what the log that went on says counts more, not what stands before both, nor what came back before.
-                let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
-                if standing.is_some() {
-                    taking.superseded.insert(encode(decision));
-                }
+        for decision in &decisions {
+            // Only what the log that went on says counts more, not what stands before both, nor what came back before.
+            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+            if standing.is_some() {
+                taking.superseded.insert(decision.as_bytes().to_vec());
             }
-            _ => {}
         }
     }
     let mut late = Vec::new();
@@ -297,19 +294,19 @@ fn take_back(
     }
     let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in taking.forgotten.difference(&told).copied() {
-        let (erasure, work) = (Erasure { document, erased_at: now }, db.next_work()?);
-        decide(db, scope, work, &Decision::Erasure(erasure))?;
+        let work = db.next_work()?;
+        decide(db, scope, work, &Erasure { document }, &DecidedBy::server(now))?;
     }
     judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
-        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec(), now), db.next_work()?);
-        decide(db, scope, work, &Decision::Review(review))?;
+        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec()), db.next_work()?);
+        decide(db, scope, work, &review, &DecidedBy::server(now))?;
     }
     Ok(taking.erased)
 }
 
-/// An entry's decision, if this version knows it.
+/// An entry's decision, if it has the form of one.
 fn decision_of(entry: &FrameEntry) -> Option<Decision> {
     let FrameEntry::Decision { decision } = entry else { return None };
     decode(decision).ok()
@@ -353,14 +350,14 @@ fn common_place<C: Access + ?Sized>(
 fn erased_in<C: Access + ?Sized>(db: &mut Transaction<'_, C>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
-        if let Some(Decision::Erasure(erasure)) = decision {
-            erased.insert(erasure.document);
+        if let Some(decision) = decision {
+            erased.extend(erased_by(scope, &decision));
         }
     })?;
     Ok(erased)
 }
 
-/// Reads all decisions of a log behind a place, each as its bytes and, if this version knows it, as what it says.
+/// Reads all decisions of a log behind a place, each as its bytes and, if it has the form of one, as a decision.
 fn each_decision<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     scope: &Scope,
@@ -444,12 +441,9 @@ fn take_entry(
                 return Ok(false);
             }
             let cursor = db.append(scope, work, NewEntry::Decision(decision))?;
-            match decode::<Decision>(decision) {
-                Ok(Decision::Erasure(erasure)) => db.erase(&erasure)?,
-                Ok(Decision::Ruling(ruling)) if !ruling.is_approved => return_again(db, scope, ruling)?,
-                Ok(decision) => db.apply_decision(cursor.sequence, &decision)?,
-                // Of a newer version: kept as it is.
-                Err(_unknown) => {}
+            // What has not the form of a decision is kept as it is.
+            if let Ok(decision) = decode(decision) {
+                apply_logged(db, scope, cursor.sequence, &decision)?;
             }
         }
         FrameEntry::Erased { envelope, change } => {
@@ -467,23 +461,85 @@ fn take_entry(
     Ok(true)
 }
 
+/// Judges the decisions again that waited for a newer server. Returns which documents they erased.
+pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<BTreeSet<DocumentId>, Error> {
+    let mut erased = BTreeSet::new();
+    for (scope, sequence) in db.deferred_decisions()? {
+        let Some(LogContent::Decision(bytes)) = db.entry(&scope, sequence)?.map(|entry| entry.content) else {
+            continue;
+        };
+        if let Ok(decision) = decode(&bytes) {
+            apply_logged(db, &scope, sequence, &decision)?;
+            erased.extend(erased_by(&scope, &decision));
+        }
+    }
+    Ok(erased)
+}
+
+/// Projects a logged decision, and does what it does; one that this version cannot read is deferred.
+fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
+    db.apply_decision(scope, sequence, decision)?;
+    let Ok((envelope, content)) = decision.read() else { return Ok(()) };
+    let mut effects = ServerEffects { db, done: Ok(()) };
+    content.apply(&AppliedAt { scope, sequence, envelope: &envelope }, &mut effects);
+    effects.done
+}
+
+/// What decisions do on a server that did not conclude them just now.
+struct ServerEffects<'a, 'd> {
+    db: &'a mut WriteTransaction<'d>,
+    done: Result<(), Error>,
+}
+
+impl Effects for ServerEffects<'_, '_> {
+    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
+        if self.done.is_ok() {
+            self.done = self.db.erase(document, at);
+        }
+    }
+
+    /// What was approved is in the log as a change.
+    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
+        if self.done.is_ok() && !ruling.is_approved {
+            self.done = return_again(self.db, at, ruling);
+        }
+    }
+}
+
+/// Collects the documents that a decision erases.
+#[derive(Default)]
+struct ErasedDocuments(BTreeSet<DocumentId>);
+
+impl Effects for ErasedDocuments {
+    fn erase_document(&mut self, document: DocumentId, _: Timestamp) {
+        self.0.insert(document);
+    }
+
+    fn apply_ruling(&mut self, _: &AppliedAt<'_>, _: &Ruling) {}
+}
+
+/// Returns the documents that a decision erases, as far as this version can read it.
+fn erased_by(scope: &Scope, decision: &Decision) -> BTreeSet<DocumentId> {
+    let mut erased = ErasedDocuments::default();
+    if let Ok((envelope, content)) = decision.read() {
+        content.apply(&AppliedAt { scope, sequence: 0, envelope: &envelope }, &mut erased);
+    }
+    erased.0
+}
+
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(db: &mut WriteTransaction<'_>, scope: &Scope, ruling: Ruling) -> Result<(), Error> {
-    let Ruling { document, changes, reason, ruled_at: returned_at, .. } = ruling;
-    let Scope::Device(device) = *scope else { return Ok(()) };
-    for change in &changes {
+fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruling) -> Result<(), Error> {
+    let (document, returned_at) = (ruling.document, at.envelope.decided_at);
+    let Scope::Device(device) = *at.scope else { return Ok(()) };
+    for change in &ruling.changes {
         db.remove_pending(document, *change)?;
     }
     let mut returned = Vec::new();
-    for device in db.lineage(device)? {
-        let entry = |change: &_| ReturnedEntry {
-            document,
-            change: *change,
-            device: device.device,
-            reason: reason.clone(),
-            returned_at,
-        };
-        returned.extend(changes.iter().map(entry));
+    for Device { device, .. } in db.lineage(device)? {
+        for change in &ruling.changes {
+            let (change, reason) = (*change, at.envelope.reason.clone());
+            returned.push(ReturnedEntry { document, change, device, reason, returned_at });
+        }
     }
     db.add_returned(&returned)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use farmtally_core::decisions::{Decision, Erasure};
+use farmtally_core::decisions::{DecidedBy, Erasure};
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
@@ -32,10 +32,10 @@ impl Server {
         document: DocumentId,
         change: Option<ChangeHash>,
     ) -> Result<Vec<HeldEntry>, Error> {
-        let now = self.environment.clock.now();
+        let by = self.operator();
         self.write(organisation, |db| {
             require_whole(db)?;
-            approve(db, document, change, now)
+            approve(db, document, change, &by)
         })
     }
 
@@ -51,10 +51,10 @@ impl Server {
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
         let reason = check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong })?;
-        let now = self.environment.clock.now();
+        let by = self.operator().because(reason);
         self.write(organisation, |db| {
             require_whole(db)?;
-            give_back(db, document, change, &reason, now)
+            give_back(db, document, change, &by)
         })
     }
 
@@ -77,17 +77,18 @@ impl Server {
         if contacts.is_empty() {
             return Err(Error::NotFound { what: "farmer with contact details" });
         }
+        let by = self.operator();
         for document in &contacts {
-            self.erase(organisation, *document)?;
+            self.erase(organisation, *document, &by)?;
         }
         Ok(contacts.len())
     }
 
     /// Drops the bytes of a document for good, wherever they are. The list of what was erased stands outside of the data's backup, so
     /// that a restored server forgets again before it answers.
-    fn erase(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
+    fn erase(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<(), Error> {
         self.journal.erased(organisation, document)?;
-        self.forget(organisation, document)?;
+        self.forget(organisation, document, by)?;
         self.storage.scrub(organisation)
     }
 
@@ -97,15 +98,17 @@ impl Server {
         organisation: OrganisationId,
         documents: &BTreeSet<DocumentId>,
     ) -> Result<(), Error> {
-        documents.iter().try_for_each(|document| self.erase(organisation, *document))
+        let by = DecidedBy::server(self.environment.clock.now());
+        documents.iter().try_for_each(|document| self.erase(organisation, *document, &by))
     }
 
     /// Erases again what a restored database still holds.
     pub(crate) fn replay_erasures(&self) -> Result<(), Error> {
         let organisations = self.storage.organisations()?;
         let mut forgotten = BTreeSet::new();
+        let by = DecidedBy::server(self.environment.clock.now());
         for (organisation, document) in self.journal.erasures()? {
-            if organisations.contains(&organisation) && self.forget(organisation, document)? {
+            if organisations.contains(&organisation) && self.forget(organisation, document, &by)? {
                 forgotten.insert(organisation);
             }
         }
@@ -116,23 +119,21 @@ impl Server {
     }
 
     /// Returns whether there was anything to forget.
-    fn forget(&self, organisation: OrganisationId, document: DocumentId) -> Result<bool, Error> {
-        let erased_at = self.environment.clock.now();
+    fn forget(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<bool, Error> {
         self.write(organisation, |db| {
             let stored = db.document(document)?;
             let scope = match &stored {
                 Some(stored) => Some(stored.scope.clone()),
                 None => scope_of_waiting_contact(db, document)?,
             };
-            let erasure = Erasure { document, erased_at };
             // A restored database may not have the document, and must not take it back from a phone either.
             let is_new = stored.is_some() || !db.is_erased(document)?;
             if is_new {
-                db.erase(&erasure)?;
+                db.erase(document, by.decided_at)?;
             }
             if let Some(scope) = scope {
                 let work = db.next_work()?;
-                decide(db, &scope, work, &Decision::Erasure(erasure))?;
+                decide(db, &scope, work, &Erasure { document }, by)?;
             }
             Ok(is_new)
         })

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
+use farmtally_core::decisions::{Audience, DECISIONS, StoredInfo};
 use farmtally_core::records::Kind;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
@@ -224,6 +225,10 @@ pub fn fingerprint(path: &Path) -> String {
     fingerprint_of(&db)
 }
 
+/// The records that reviews name.
+const REVIEW_DOCUMENTS: &str = "CREATE TEMP VIEW IF NOT EXISTS review_documents AS
+    SELECT document_id, review_id FROM reviews JOIN decision_documents USING (scope, seq) WHERE scope NOT LIKE 'd/%'";
+
 /// All documents and rows of an open database as text.
 pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     let mut tables =
@@ -234,13 +239,18 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
             [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|(name, _)| name));
         tables.push((info.name.to_owned(), columns.collect::<Vec<_>>().join(", "), info.key.to_owned()));
     }
-    for (table, columns, order) in [
-        ("words", "document_id, scope, token", "document_id, token"),
-        ("reviews", "review_id, code, raised_at_ms", "review_id"),
-        ("review_documents", "document_id, review_id", "document_id, review_id"),
-    ] {
-        tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
+    tables.push(("words".to_owned(), "document_id, scope, token".to_owned(), "document_id, token".to_owned()));
+    for kind in DECISIONS {
+        if let (Audience::Scope, StoredInfo::Rows(table)) = (kind.audience(), kind.stored()) {
+            let columns = table.columns.into_iter().map(|(name, _)| name).chain(["decided_at_ms"]);
+            // What is in a device's scope, no other replica has, and a phone only until it takes a new key.
+            let rows = format!("{} WHERE scope NOT LIKE 'd/%'", table.name);
+            tables.push((rows, columns.collect::<Vec<_>>().join(", "), table.key.to_owned()));
+        }
     }
+    db.execute(REVIEW_DOCUMENTS, []).expect("a view");
+    let columns = "document_id, review_id".to_owned();
+    tables.push(("review_documents".to_owned(), columns.clone(), columns));
     let mut text = String::new();
     for (table, columns, order) in tables {
         let columns: Vec<String> = columns
@@ -251,7 +261,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
         let mut statement = db.prepare(&sql).expect("a table");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         for row in rows {
-            text.push_str(&table);
+            text.push_str(table.split(' ').next().unwrap_or_default());
             text.push('|');
             text.push_str(&row.expect("a row"));
             text.push('\n');

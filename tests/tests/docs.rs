@@ -1,6 +1,7 @@
 //! The documents say what the code says.
 
 use farmtally_core::ErrorCode;
+use farmtally_core::decisions::{DECISIONS, StoredInfo};
 use farmtally_core::permission::Role;
 use farmtally_core::records::Kind;
 use farmtally_core::rules::Check;
@@ -52,5 +53,26 @@ fn every_check_and_role_is_described() {
     let text = document("records.md");
     for name in Check::ALL.map(Check::code).into_iter().chain(Role::ALL.map(Role::name)) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/records.md");
+    }
+}
+
+#[test]
+fn every_kind_of_decision_stands_in_the_list_and_no_other() {
+    let text = document("protocol.md");
+    let section = text.split("\n### ").find(|part| part.starts_with("Decisions")).expect("a section of decisions");
+    let listed: Vec<&str> = section.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    let row = |kind: &&dyn farmtally_core::decisions::AnyDecisionKind| {
+        let stored = match kind.stored() {
+            StoredInfo::Latest { is_cached: true } => "latest, cached",
+            StoredInfo::Latest { is_cached: false } => "latest",
+            StoredInfo::Rows(_) => "rows",
+            StoredInfo::Event => "event",
+        };
+        format!("| {} | `{}` | {} | {stored} |", kind.number(), kind.name(), kind.audience().name())
+    };
+    assert_eq!(listed, DECISIONS.iter().map(row).collect::<Vec<_>>());
+    for kind in DECISIONS {
+        let begins = format!("[{}, decision-envelope,", kind.number());
+        assert!(section.contains(&begins), "no form {begins}");
     }
 }

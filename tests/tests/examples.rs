@@ -10,7 +10,7 @@ use automerge::transaction::Transactable;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
 use farmtally_core::codec::encode;
-use farmtally_core::decisions::Decision;
+use farmtally_core::decisions::{DecidedBy, Decision};
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::bundle::{Bundle, Entry, Envelope, Header, Transaction};
 use farmtally_core::protocol::log::Cursor;
@@ -150,7 +150,12 @@ fn examples() -> String {
         scope: scope(),
     };
     let farmers = vec![DocumentId::from(FARMER), DocumentId::from([0x1f; 16])];
-    let decision = encode(&Decision::Review(ReviewCode::FarmerLookAlike.review(farmers, NOW)));
+    let review = ReviewCode::FarmerLookAlike.review(farmers);
+    let decision = encode(&Decision::of(&review, &scope(), &DecidedBy::server(NOW)));
+    let body = encode(&review);
+    let key = sha(&[b"c/KOLAR\0", &[8], &body]);
+    let decided = encode(&((0, [(); 0]), "", NOW, [(); 0], minicbor::bytes::ByteVec::from(key[..16].to_vec()), ""));
+    assert_eq!(decision, [&[0x83, 8], decided.as_slice(), &body].concat());
     let entries = [EntryHash::of_change(&envelope, change.hash()), EntryHash::of_decision(&decision)];
     assert_eq!(entries[0].0, sha(&[b"change\0", &sha(&[&encode(&envelope)]), &hash]));
     assert_eq!(entries[1].0, sha(&[b"decision\0", &sha(&[&decision])]));

@@ -138,7 +138,7 @@ fn server() -> (TempDir, Server) {
                 let cursor = db.append(&frame.scope, work, NewEntry::Decision(decision))?;
                 let decided: Decision = decode(decision).expect("a decision");
                 assert_eq!(encode(&decided), *decision);
-                db.apply_decision(cursor.sequence, &decided)?;
+                db.apply_decision(&frame.scope, cursor.sequence, &decided)?;
             }
             assert_eq!(db.head(&frame.scope)?.expect("a head").chain, frame.chain, "the log of {}", frame.scope);
         }

@@ -166,7 +166,8 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
     assert_eq!(Vec::from_iter(repairs), ["a common place", "a divergence", "an offer", "checkpoints"]);
     assert!(offered.is_superset(&[0, 1].into()), "{offered:?}");
     assert!(safe > 0 && known_copies > 0, "{safe} {known_copies}");
-    assert_eq!(decisions, (0..=14).filter(|number| *number != 12).collect());
+    // What no command decides yet does not occur.
+    assert!(decisions.is_superset(&(0..=14).filter(|number| *number != 12).collect()), "{decisions:?}");
     assert_eq!(verdicts, (0..=4).collect());
     assert_eq!(entries, (0..=3).collect());
     assert!(drafts > 0 && parcels > 0, "{drafts} {parcels}");

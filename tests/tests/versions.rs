@@ -3,7 +3,7 @@
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{Decision, Lorry};
+use farmtally_core::decisions::{DecidedBy, Decision, Lorry};
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::bundle::{Bundle, Envelope};
 use farmtally_core::protocol::message::{
@@ -12,12 +12,12 @@ use farmtally_core::protocol::message::{
 use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DocumentId, Grams};
+use farmtally_core::units::{DocumentId, Grams, Timestamp};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::{
     self, DeferredEntry, LogContent, NewEntry, PendingEntry, SqliteStorage, StoredBundle,
 };
+use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fingerprint};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
@@ -406,7 +406,8 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number()));
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
-    let lorry = encode(&Decision::Lorry(Lorry { lorry, payload: Grams(9_000_000) }));
+    let by = DecidedBy::server(Timestamp(7));
+    let lorry = encode(&Decision::of(&Lorry { lorry, payload: Grams(9_000_000) }, &Scope::Organisation, &by));
     let decision = FrameEntry::Decision { decision: lorry };
     let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
     for (scope, document, entry) in
@@ -447,4 +448,108 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
     assert_eq!(Bundle::parse(&grown).expect("a bundle").hash(), Bundle::parse(&bytes).expect("a bundle").hash());
     let verdicts = farmtally_tests::fates(&forger.carries(&[grown])[0]);
     assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged"]);
+}
+
+/// A decision of a kind that nobody here knows, with fields of a newer version in its envelope and behind its body.
+fn newer_decision() -> Vec<u8> {
+    let known = encode(&Decision::of(
+        &Lorry { lorry: "KA07A1".parse().expect("a plate"), payload: Grams(1) },
+        &Scope::Organisation,
+        &DecidedBy::server(Timestamp(7)),
+    ));
+    let mut decision = Node::read(&known);
+    decision.grow().at(1).grow();
+    decision.items()[0] = Node::Other(encode(&200_u8));
+    decision.to_bytes()
+}
+
+fn with_database<T>(market: &Market, work: impl FnOnce(&rusqlite::Connection) -> T) -> T {
+    work(&rusqlite::Connection::open(market.server_database()).expect("it opens"))
+}
+
+/// Logs the bytes of a decision for everybody, as another version would have. Returns its place.
+fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
+    let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
+    let logged = storage::write(&storage, market.organisation, |db| {
+        let work = db.next_work()?;
+        db.append(&Scope::Organisation, work, NewEntry::Decision(bytes))
+    });
+    logged.expect("logged").0.sequence
+}
+
+fn knows_lorry(market: &Market, plate: &str) -> bool {
+    let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
+    let reference = storage::read(&storage, market.organisation, |db| db.reference()).expect("read");
+    reference.latest::<Lorry>(plate).is_some()
+}
+
+fn adds_lorry(market: &Market, plate: &str) {
+    let file = format!("{{\"lorries\": [{{\"lorry\": \"{plate}\", \"payload_g\": 9000000}}]}}");
+    let file = ReferenceFile::parse(&file).expect("reference data");
+    market.server.update_reference(market.organisation, &file).expect("published");
+}
+
+#[test]
+fn a_decision_of_a_newer_version_outlives_a_loss_of_the_server_and_stops_nothing_behind_it() {
+    let mut market = Market::open(8);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let copy = market.backs_up("before");
+    let bytes = newer_decision();
+    let place = logs_decision(&market, &bytes);
+    adds_lorry(&market, "KA07A9999");
+    asha.syncs_wholly();
+    assert_eq!(set_aside(&asha), 1);
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let kept: Vec<u8> = db
+        .query_row("SELECT decision FROM decisions WHERE scope = 'org' AND seq = ?1", [place], |row| row.get(0))
+        .expect("a decision");
+    assert_eq!(kept, bytes, "as it came");
+    asha.opens("KA07A9999");
+    asha.syncs_wholly();
+
+    market.sets_back(&copy, true);
+    assert!(!knows_lorry(&market, "KA07A9999"));
+    for person in [&asha, &ravi, &asha] {
+        person.syncs_wholly();
+    }
+    let waiting = |market: &Market| -> Vec<(u64, Vec<u8>)> {
+        with_database(market, |db| {
+            let sql = "SELECT log.seq, log.body FROM deferred_decisions JOIN log USING (scope, seq)";
+            let mut statement = db.prepare(sql).expect("a table");
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+            rows.collect::<Result<_, _>>().expect("decisions")
+        })
+    };
+    assert_eq!(waiting(&market), [(place, bytes.clone())], "byte for byte at its old place");
+    assert!(knows_lorry(&market, "KA07A9999"), "what stands behind it counts");
+    market.restarts_server();
+    assert_eq!(waiting(&market), [(place, bytes)], "still nothing that this version knows");
+    assert_eq!((set_aside(&asha), set_aside(&ravi)), (1, 1));
+    assert_eq!(fingerprint(&ravi.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_server_applies_after_an_upgrade_a_decision_that_it_had_deferred() {
+    let mut market = Market::open(9);
+    adds_lorry(&market, "KA07A8888");
+    // What an older version that did not know lorries would have left behind: an older word and a newer one.
+    let by = DecidedBy::server(Timestamp(7));
+    let lorry = |plate: &str, grams| {
+        let lorry = Lorry { lorry: plate.parse().expect("a plate"), payload: Grams(grams) };
+        encode(&Decision::of(&lorry, &Scope::Organisation, &by))
+    };
+    let places =
+        [("KA07A9999", 1), ("KA07A9999", 2)].map(|(plate, grams)| logs_decision(&market, &lorry(plate, grams)));
+    with_database(&market, |db| {
+        for place in places {
+            let sql = "INSERT INTO deferred_decisions (scope, seq) VALUES ('org', ?1)";
+            assert_eq!(db.execute(sql, [place]).expect("left"), 1);
+        }
+    });
+    assert!(!knows_lorry(&market, "KA07A9999"));
+    market.restarts_server();
+    assert!(knows_lorry(&market, "KA07A9999") && knows_lorry(&market, "KA07A8888"));
+    let left = "SELECT count(*) FROM deferred_decisions";
+    let left: u64 = with_database(&market, |db| db.query_row(left, [], |row| row.get(0)).expect("a count"));
+    assert_eq!(left, 0);
 }

@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
 
-use super::{Author, FieldClient, Session, Topic};
+use super::{Author, FieldClient, Identity, Session, Topic};
 use crate::decisions::{Grant, Order};
 use crate::permission::{Role, Visibility};
-use crate::store::decisions::Reference;
+use crate::store::decisions::DeviceAccess;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{drafts, inbox, outbox};
 use crate::sync::Transport;
@@ -72,10 +72,10 @@ impl FieldClient {
     /// Everybody who may use this phone, by name. Nobody whose name is not here: it came with no sync yet, or the phone is marked as lost and
     /// has forgotten all names.
     pub fn users(&self) -> Vec<PhoneUser> {
-        let reference = self.reference();
+        let Identity { reference, device, .. } = self.identity();
         let mut users: Vec<PhoneUser> = Vec::new();
-        for grant in &reference.grants {
-            let Some(known) = reference.users.iter().find(|user| user.user == grant.user) else { continue };
+        for grant in &device.grants {
+            let Some(known) = reference.user(grant.user) else { continue };
             users.retain(|user| user.user != grant.user);
             users.push(PhoneUser { user: grant.user, name: known.name.clone(), role: grant.role });
         }
@@ -88,9 +88,8 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Refused`] for somebody who has no grant here, [`Error::SignIn`], [`Error::Store`].
     pub fn switch_user(&self, user: UserId) -> Result<Session, Error> {
-        let installation = self.installation()?;
-        let may = self.reference().grants.iter().any(|it| it.user == user && it.device == installation.device);
-        if !may {
+        self.installation()?;
+        if !self.identity().device.grants.iter().any(|grant| grant.user == user) {
             return Err(Error::not_allowed("this user has no grant on this phone: ask the office for one"));
         }
         self.store.write(|db| installation::switch_user(db, user))?;
@@ -102,8 +101,7 @@ impl FieldClient {
     /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
     pub fn access(&self) -> Access {
         let counters = *self.counters();
-        let identity = self.identity();
-        let ordered = identity.installation.is_some_and(|it| is_locked_by_order(&identity.reference, &it));
+        let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
         match self.idle_ms(&counters) {
             _ if ordered => Access::Locked,
             idle if idle > LOCK_MS => Access::Locked,
@@ -138,9 +136,8 @@ impl FieldClient {
     /// Returns whether there is more to exchange because of it.
     pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
-        let reference = self.reference();
-        let order = reference.orders.iter().find(|order| order.device == installation.device).map(|it| it.order);
-        match order {
+        let device = self.identity().device;
+        match device.order {
             Some(Order::Rekey) => {
                 self.rekey(&installation, transport)?;
                 return Ok(true);
@@ -151,7 +148,7 @@ impl FieldClient {
         if !is_complete || self.is_purged.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
-        let visibility = visibility(&reference, &installation);
+        let visibility = visibility(&device, &installation);
         let forgotten = self.store.write(|db| {
             inbox::caught_up(db)?;
             inbox::purge(db, installation.organisation, |scope| visibility.can_read(scope))
@@ -185,7 +182,7 @@ impl FieldClient {
 
     /// First drafts become entries for the office, so that nothing weighed is lost; once all is handed in, everything is destroyed.
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
-        let grant = self.reference().grants.first().map(|grant| grant.grant);
+        let grant = self.identity().device.grants.first().map(|grant| grant.grant);
         let now = self.environment.clock.now();
         let is_drained = self.write(&[Topic::Deliveries, Topic::Inbox], |db| {
             for (id, _, draft) in drafts::all(db)? {
@@ -222,19 +219,12 @@ pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
     if gap_ms > LAPSE_MS { SUSPECT_GAP_MS } else { gap_ms }
 }
 
-fn is_locked_by_order(reference: &Reference, installation: &Installation) -> bool {
-    let own = reference.orders.iter().find(|order| order.device == installation.device);
-    own.is_some_and(|order| matches!(order.order, Order::Lost | Order::Wipe))
-}
-
 /// What this phone may read, by the grants and orders that it knows.
-fn visibility(reference: &Reference, installation: &Installation) -> Visibility {
-    let device = installation.device;
-    let own = reference.grants.iter().filter(|grant| grant.device == device);
+fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility {
     Visibility {
-        device,
-        is_lost: reference.orders.iter().any(|it| it.device == device && it.order == Order::Lost),
-        centres: own.flat_map(|grant| grant.centres.iter().cloned()).collect(),
+        device: installation.device,
+        is_lost: device.order == Some(Order::Lost),
+        centres: device.grants.iter().flat_map(|grant| grant.centres.iter().cloned()).collect(),
     }
 }
 

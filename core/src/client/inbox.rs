@@ -8,6 +8,7 @@ use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
 use crate::records::{self, Change, Conflict, Kind, Record, merge};
 use crate::scope::Scope;
+use crate::store::decisions::Raised;
 use crate::store::outbox::{self, HeldChange};
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
@@ -168,13 +169,13 @@ impl FieldClient {
                     items.push(InboxItem { records: vec![RecordRef::from(&record)], basis, kind });
                 }
             }
-            for review in decisions::reviews(&mut seam(db))? {
+            for Raised { review, raised_at } in decisions::reviews(&mut seam(db))? {
                 let Some(first) = review.documents.first() else { continue };
                 let basis = seen(db, *first)?;
                 let named = review.documents.iter().map(|document| referred(db, *document));
                 let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
                 if author.is_some() && scopes.iter().flatten().all(may_see) {
-                    let kind = InboxKind::Review { code: review.code, raised_at: review.raised_at };
+                    let kind = InboxKind::Review { code: review.code, raised_at };
                     items.push(InboxItem { records, basis, kind });
                 }
             }

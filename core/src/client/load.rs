@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
 use crate::codec::decode;
+use crate::decisions::Lorry;
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::records::load::{self, CloseRequest, Header, LoadState, Loader, ManifestLine, Snapshot};
@@ -87,7 +88,7 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
         author.require_centre(&input.centre)?;
-        if !author.reference.lorries.iter().any(|lorry| lorry.lorry == input.lorry) {
+        if author.reference.latest::<Lorry>(input.lorry.as_str()).is_none() {
             return Err(Error::invalid("lorry", format!("no lorry {} is known: check the plate", input.lorry)));
         }
         let driver = input.driver.as_deref().map(|driver| check_text(driver, true)).transpose();
@@ -148,7 +149,7 @@ impl FieldClient {
     pub fn set_lorry(&self, basis: Basis, lorry: &LorryPlate) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
-        if !author.reference.lorries.iter().any(|known| known.lorry == *lorry) {
+        if author.reference.latest::<Lorry>(lorry.as_str()).is_none() {
             return Err(Error::invalid("lorry", format!("no lorry {lorry} is known: check the plate")));
         }
         self.change_load(&author, basis, |_, view, stamp| {
@@ -253,7 +254,7 @@ pub(super) fn check_load(
     if load.state == LoadState::Closing {
         checks.push(Check::LoadClosing);
     }
-    let payload = reference.lorries.iter().find(|it| it.lorry == load.lorry).map_or(Grams::ZERO, |it| it.payload);
+    let payload = reference.latest::<Lorry>(load.lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
     if payload > Grams::ZERO && rows::load_sum(&mut seam(db), load_id)?.gross + more > payload {
         checks.push(Check::OverCapacity);
     }

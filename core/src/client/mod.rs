@@ -24,13 +24,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
-use crate::decisions::Grant;
+use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
 use crate::permission::Capability;
 use crate::protocol::qr::FrameCollector;
 use crate::records::{Actor, Kind};
 use crate::scope::Scope;
-use crate::store::decisions::Reference;
+use crate::store::decisions::{DeviceAccess, Reference};
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
@@ -106,6 +106,7 @@ pub struct FieldClient {
 struct Identity {
     installation: Option<Arc<Installation>>,
     reference: Arc<Reference>,
+    device: Arc<DeviceAccess>,
 }
 
 /// Who is using the phone, and what they may do.
@@ -149,8 +150,8 @@ impl Author {
     /// Where this user may see deliveries and loads.
     fn seasons(&self) -> Vec<Scope> {
         let of = |centre: &CentreCode| {
-            let season = |it: &crate::decisions::Season| Scope::Season(centre.clone(), it.season.clone());
-            self.reference.seasons.iter().map(season).collect::<Vec<_>>()
+            let season = |it: &Season| Scope::Season(centre.clone(), it.season.clone());
+            self.reference.all().map(season).collect::<Vec<_>>()
         };
         self.grant.centres.iter().flat_map(of).collect()
     }
@@ -235,14 +236,14 @@ impl FieldClient {
 
     /// Who is using the phone; `None` before enrolment.
     pub fn session(&self) -> Option<Session> {
-        let Identity { installation, reference } = self.identity();
+        let Identity { installation, device, .. } = self.identity();
         let installation = installation?;
         Some(Session {
             organisation: installation.organisation,
             device: installation.device,
             device_code: installation.device_code,
             user: installation.user,
-            grant: newest_grant(&reference, &installation),
+            grant: newest_grant(&device, &installation),
             synced_at: installation.synced_at,
         })
     }
@@ -250,6 +251,11 @@ impl FieldClient {
     /// Centres, seasons, commodities, lorries and rules as far as they were received.
     pub fn reference(&self) -> Arc<Reference> {
         self.identity().reference
+    }
+
+    /// Returns what the office told this phone to do about itself, if it is not to work.
+    pub fn order(&self) -> Option<Order> {
+        self.identity().device.order
     }
 
     /// Projects every document again and returns how many there are; the rows come out as they were, but for their places in lists.
@@ -274,10 +280,10 @@ impl FieldClient {
         let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
         *identity = self.store.read(|db| {
             let installation = installation::load(db)?.map(Arc::new);
-            Ok::<_, crate::store::Error>(Identity {
-                installation,
-                reference: Arc::new(Reference::load(&mut seam(db))?),
-            })
+            let reference = Arc::new(Reference::load(&mut seam(db))?);
+            let device = installation.as_ref().map(|it| DeviceAccess::load(&mut seam(db), it.device)).transpose()?;
+            let device = Arc::new(device.unwrap_or_default());
+            Ok::<_, crate::store::Error>(Identity { installation, reference, device })
         })?;
         Ok(())
     }
@@ -288,13 +294,14 @@ impl FieldClient {
     }
 
     fn author(&self) -> Result<Author, Error> {
-        let (installation, reference) = (self.installation()?, self.reference());
+        let Identity { reference, device, .. } = self.identity();
+        let installation = self.installation()?;
         let no_grant = "nothing is granted to this user here: sync, or ask the office";
         let access = self.access();
         if access == Access::Locked {
             return Err(Error::locked("this phone is locked: it only hands in what it has, sync to do so"));
         }
-        let grant = newest_grant(&reference, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
+        let grant = newest_grant(&device, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
         Ok(Author { installation, reference, grant, access })
     }
 
@@ -308,13 +315,11 @@ impl FieldClient {
         commodity: &crate::units::CommodityCode,
         date: crate::units::BusinessDate,
     ) -> Result<SeasonCode, Error> {
-        let open = |season: &&crate::decisions::Season| {
-            season.commodity == *commodity && (season.from..=season.to).contains(&date)
-        };
-        if !author.reference.seasons.iter().any(|season| season.commodity == *commodity) {
+        let mut seasons = author.reference.all::<Season>().filter(|season| season.commodity == *commodity).peekable();
+        if seasons.peek().is_none() {
             return Err(Error::invalid("commodity", format!("{commodity} is not bought here")));
         }
-        let season = author.reference.seasons.iter().rev().find(open);
+        let season = seasons.rev().find(|season| (season.from..=season.to).contains(&date));
         season
             .map(|season| season.season.clone())
             .ok_or_else(|| Error::invalid("business_date", format!("no season of {commodity} on {date}")))
@@ -348,9 +353,8 @@ fn try_lock(file: &File) -> std::io::Result<bool> {
     }
 }
 
-fn newest_grant(reference: &Reference, installation: &Installation) -> Option<Grant> {
-    let own = |grant: &&Grant| grant.device == installation.device && grant.user == installation.user;
-    reference.grants.iter().filter(own).max_by_key(|grant| (grant.granted_at, grant.grant)).cloned()
+fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Grant> {
+    device.grants.iter().rev().find(|grant| grant.user == installation.user).cloned()
 }
 
 /// Whether a document belongs to a scope that this grant reaches.

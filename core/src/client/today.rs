@@ -2,6 +2,7 @@
 
 use super::{DeliveryView, FieldClient, SyncStatus};
 use crate::Error;
+use crate::decisions::Season;
 use crate::scope::Scope;
 use crate::store::rows::{self, LoadRow, Sum};
 use crate::store::seam;
@@ -38,7 +39,7 @@ impl FieldClient {
         author.require_centre(centre)?;
         let date = date.unwrap_or_else(|| self.date());
         let (mut sum, mut loads) = (Sum::default(), Vec::new());
-        for season in &author.reference.seasons {
+        for season in author.reference.all::<Season>() {
             let scope = Scope::Season(centre.clone(), season.season.clone());
             self.store.read(|db| {
                 sum = sum + rows::day_sum(&mut seam(db), &scope, date)?;

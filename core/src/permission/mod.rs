@@ -8,6 +8,8 @@ pub use visibility::Visibility;
 
 use minicbor::{Decode, Encode};
 
+use crate::units::{FromValue, ToValue, Value};
+
 /// What a person is in the organisation. The numbers are in every grant: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
@@ -131,6 +133,19 @@ impl std::str::FromStr for Role {
         let known = || Self::ALL.map(Self::name).join(", ");
         let role = Self::ALL.into_iter().find(|role| role.name() == text);
         role.ok_or_else(|| crate::units::UnitError::new(format!("not a role: use one of {}", known())))
+    }
+}
+
+/// Stored as its name.
+impl ToValue for Role {
+    fn to_value(&self) -> Value<'_> {
+        Value::text(self.name())
+    }
+}
+
+impl FromValue for Role {
+    fn from_value(value: Value<'_>) -> Option<Self> {
+        value.as_text()?.parse().ok()
     }
 }
 

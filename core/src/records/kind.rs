@@ -103,14 +103,23 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     }
 }
 
-/// The table that a kind is projected to, beside the columns `arrival`, `scope` and `conflicts` that every such table has.
+/// The table that a kind is projected to: of records beside the columns `arrival`, `scope` and `conflicts`, of decisions beside `scope`,
+/// `seq` and `decided_at_ms`.
 pub struct Table<K: 'static> {
     /// The table.
     pub name: &'static str,
-    /// The column of the record's id.
+    /// The column of the id. A record's id is no column of its own, a decision's is.
     pub key: &'static str,
     /// The kind's own columns.
     pub columns: &'static [TableColumn<K>],
+}
+
+impl<K> Table<K> {
+    /// Returns the names and types.
+    pub fn info(&self) -> TableInfo {
+        let columns = self.columns.iter().map(|column| (column.name, column.column_type)).collect();
+        TableInfo { name: self.name, key: self.key, columns }
+    }
 }
 
 /// A column of a kind's table, and how it is filled.
@@ -119,7 +128,7 @@ pub struct TableColumn<K: 'static> {
     pub name: &'static str,
     /// What it holds.
     pub column_type: ColumnType,
-    /// Its value for a record.
+    /// Its value.
     pub value: for<'a> fn(&'a K) -> Value<'a>,
 }
 
@@ -145,7 +154,7 @@ impl<K> TableColumn<K> {
 pub struct TableInfo {
     /// The table.
     pub name: &'static str,
-    /// The column of the record's id.
+    /// The column of the id.
     pub key: &'static str,
     /// The kind's own columns.
     pub columns: Vec<(&'static str, ColumnType)>,
@@ -206,8 +215,7 @@ impl<K: RecordKind> AnyKind for Of<K> {
     }
 
     fn table(&self) -> TableInfo {
-        let columns = K::TABLE.columns.iter().map(|column| (column.name, column.column_type)).collect();
-        TableInfo { name: K::TABLE.name, key: K::TABLE.key, columns }
+        K::TABLE.info()
     }
 
     fn topics(&self) -> &'static [Topic] {

@@ -1,5 +1,5 @@
 use crate::decisions::Review;
-use crate::units::{DocumentId, Timestamp, derived};
+use crate::units::{DocumentId, derived};
 
 /// The kinds of matter that the server raises. The names are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,12 +38,12 @@ impl ReviewCode {
     /// The review of this matter about these records.
     ///
     /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents: the same matter found twice is one review.
-    pub fn review(self, mut documents: Vec<DocumentId>, raised_at: Timestamp) -> Review {
+    pub fn review(self, mut documents: Vec<DocumentId>) -> Review {
         documents.sort_unstable();
         documents.dedup();
         let about = documents.iter().map(|document| document.as_bytes().as_slice());
         let review = derived(std::iter::once(self.code().as_bytes()).chain(about));
-        Review { review, code: self.code().to_owned(), documents, raised_at }
+        Review { review, code: self.code().to_owned(), documents }
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_matter_found_twice_is_one_review() {
         let (a, b) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
-        let review = |documents| ReviewCode::LoadContention.review(documents, Timestamp(0));
+        let review = |documents| ReviewCode::LoadContention.review(documents);
         assert_eq!(review(vec![a, b]), review(vec![b, a]));
         assert_ne!(review(vec![a, b]).review, review(vec![a]).review);
     }

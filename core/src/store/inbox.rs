@@ -1,18 +1,18 @@
 //! What came from the server: how far each scope was read, decisions as they came, entries that could not be applied.
 //!
-//! Owns the tables `log_cursors`, `decisions`, `inbox_held`.
+//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effects`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
-use crate::decisions::{Decision, Erasure};
+use crate::decisions::{AppliedAt, Decision, Effects, Ruling};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
+use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -63,14 +63,11 @@ pub(crate) fn purge(
         let documents = statement.query_map([scope], |row| row.get(0))?.collect::<Result<Vec<DocumentId>, _>>()?;
         for document in documents {
             records::remove(&mut seam(db), document)?;
-            db.execute("DELETE FROM review_documents WHERE document_id = ?1", [document])?;
         }
         for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
         }
-        if *scope == Scope::Organisation {
-            decisions::forget_organisation(&mut seam(db))?;
-        }
+        decisions::forget(&mut seam(db), scope)?;
         tail::forget(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
@@ -79,7 +76,6 @@ pub(crate) fn purge(
         )?;
         statement.execute((scope, start.chain.0))?;
     }
-    db.execute("DELETE FROM reviews WHERE review_id NOT IN (SELECT review_id FROM review_documents)", [])?;
     Ok(lost.len())
 }
 
@@ -122,6 +118,25 @@ pub(crate) struct Received {
     pub(crate) has_approved: bool,
 }
 
+impl Received {
+    fn add(&mut self, applied: Applied) {
+        self.newest = self.newest.max(applied.newest);
+        self.has_erased |= applied.has_erased;
+        self.has_approved |= applied.has_approved;
+    }
+}
+
+/// What one entry changed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Applied {
+    /// The newest hybrid time of the record that changed.
+    newest: HybridTime,
+    /// As [`Received::has_erased`].
+    has_erased: bool,
+    /// As [`Received::has_approved`].
+    has_approved: bool,
+}
+
 /// Takes a frame over, with its cursor. Must run inside one transaction.
 pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame) -> Result<Received, FrameError> {
     let mut cursor = cursor(db, organisation, &frame.scope)?;
@@ -146,8 +161,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 cursor.advance(EntryHash::of_change(envelope, Change::hash_of_stripped(change)));
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
-                received.newest =
-                    received.newest.max(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
+                received.add(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
                 retry_held(db, envelope.document)?;
                 outbox::logged_changes(db, envelope.document, &[Change::hash_of_stripped(change)])?;
             }
@@ -161,9 +175,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
                 keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
-                received.has_erased |= is_erasure(decision);
-                received.has_approved |= is_approval(decision);
-                take(db, &cursor.scope, cursor.sequence, entry, None)?;
+                received.add(take(db, &cursor.scope, cursor.sequence, entry, None)?);
             }
         }
     }
@@ -184,15 +196,6 @@ fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a decision drops bytes.
-fn is_erasure(decision: &[u8]) -> bool {
-    matches!(decode::<Decision>(decision), Ok(Decision::Erasure(_)))
-}
-
-fn is_approval(decision: &[u8]) -> bool {
-    matches!(decode::<Decision>(decision), Ok(Decision::Ruling(ruling)) if ruling.is_approved)
-}
-
 /// Keeps a decision as it came.
 fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
     db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
@@ -200,23 +203,23 @@ fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8])
     Ok(())
 }
 
-/// Applies one entry, or sets it aside with the reason; returns the newest time of the record that changed.
+/// Applies one entry, or sets it aside with the reason.
 fn take(
     db: &Connection,
     scope: &Scope,
     sequence: u64,
     entry: &FrameEntry,
     document: Option<DocumentId>,
-) -> Result<HybridTime, Error> {
+) -> Result<Applied, Error> {
     let reason = match apply_entry(db, scope, sequence, entry)? {
-        Ok(newest) => return Ok(newest),
+        Ok(applied) => return Ok(applied),
         Err(reason) => reason,
     };
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     statement.execute((scope, sequence, document, encode(entry), reason))?;
-    Ok(HybridTime::default())
+    Ok(Applied::default())
 }
 
 /// The inner result says why the entry cannot be applied here; the outer one that nothing can.
@@ -225,10 +228,10 @@ fn apply_entry(
     scope: &Scope,
     sequence: u64,
     entry: &FrameEntry,
-) -> Result<Result<HybridTime, String>, Error> {
+) -> Result<Result<Applied, String>, Error> {
     match entry {
         FrameEntry::Change { envelope, .. } if records::is_erased(&mut seam(db), envelope.document)? => {
-            Ok(Ok(HybridTime::default()))
+            Ok(Ok(Applied::default()))
         }
         FrameEntry::Change { envelope, change } => {
             let Some(kind) = Kind::from_number(envelope.kind) else {
@@ -240,41 +243,79 @@ fn apply_entry(
             };
             drafts::step_aside(db, envelope.document)?;
             match records::apply(&mut seam(db), scope, kind, envelope.document, &change) {
-                Ok(merged) => Ok(Ok(merged.record.map_or(HybridTime::default(), |record| record.newest_time()))),
+                Ok(merged) => {
+                    let newest = merged.record.map_or(HybridTime::default(), |record| record.newest_time());
+                    Ok(Ok(Applied { newest, ..Applied::default() }))
+                }
                 Err(Error::Record(error)) => Ok(Err(error.to_string())),
                 Err(error) => Err(error),
             }
         }
         FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
-            Ok(decision) => apply_decision(db, sequence, &decision),
+            Ok(decision) => apply_decision(db, scope, sequence, &decision),
             Err(error) => Ok(Err(error.to_string())),
         },
-        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(HybridTime::default())),
+        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(Applied::default())),
     }
 }
 
-fn apply_decision(db: &Connection, sequence: u64, decision: &Decision) -> Result<Result<HybridTime, String>, Error> {
-    let applied = match decision {
-        Decision::Erasure(erasure) => erase(db, erasure),
-        Decision::Ruling(ruling) if ruling.is_approved => outbox::approved(db, ruling.document, &ruling.changes),
-        Decision::Ruling(ruling) => {
-            outbox::returned(db, ruling.document, &ruling.changes, &ruling.reason, ruling.ruled_at)
-        }
-        other => decisions::apply(&mut seam(db), sequence, other),
+/// Projects a decision and does what it does on this phone.
+fn apply_decision(
+    db: &Connection,
+    scope: &Scope,
+    sequence: u64,
+    decision: &Decision,
+) -> Result<Result<Applied, String>, Error> {
+    let (envelope, content) = match decision.read() {
+        Ok(read) => read,
+        Err(error) => return Ok(Err(error.to_string())),
     };
-    match applied {
-        Ok(()) => Ok(Ok(HybridTime::default())),
+    let at = AppliedAt { scope, sequence, envelope: &envelope };
+    decisions::project(&mut seam(db), &at, decision, &content)?;
+    let mut effects = PhoneEffects { db, applied: Applied::default(), done: Ok(()) };
+    content.apply(&at, &mut effects);
+    match effects.done {
+        Ok(()) => Ok(Ok(effects.applied)),
         Err(Error::Record(error)) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
 }
 
+/// What decisions do on a phone.
+struct PhoneEffects<'a> {
+    db: &'a Connection,
+    applied: Applied,
+    done: Result<(), Error>,
+}
+
+impl Effects for PhoneEffects<'_> {
+    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
+        self.applied.has_erased = true;
+        if self.done.is_ok() {
+            self.done = erase(self.db, document, at);
+        }
+    }
+
+    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
+        self.applied.has_approved |= ruling.is_approved;
+        if self.done.is_err() {
+            return;
+        }
+        let (document, changes) = (ruling.document, &ruling.changes);
+        self.done = if ruling.is_approved {
+            outbox::approved(self.db, document, changes)
+        } else {
+            outbox::returned(self.db, document, changes, &at.envelope.reason, at.envelope.decided_at)
+        };
+    }
+}
+
 /// Drops a document's bytes wherever they are on this phone.
-pub(crate) fn erase(db: &Connection, erasure: &Erasure) -> Result<(), Error> {
-    tail::erase(db, erasure.document)?;
-    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [erasure.document])?;
-    outbox::erase(db, erasure.document)?;
-    records::erase(&mut seam(db), erasure)
+pub(crate) fn erase(db: &Connection, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+    tail::erase(db, document)?;
+    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    outbox::erase(db, document)?;
+    records::erase(&mut seam(db), document, at)
 }
 
 /// Tries a document's set-aside entries again.

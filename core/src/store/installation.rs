@@ -116,8 +116,8 @@ pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The tables of a phone that a wipe empties, beside the rows and words of records.
-const WIPED: [&str; 17] = [
+/// The tables of a phone that a wipe empties, beside the rows and words of records and what decisions project to.
+const WIPED: [&str; 14] = [
     "documents",
     "erased",
     "drafts",
@@ -126,9 +126,6 @@ const WIPED: [&str; 17] = [
     "bundles",
     "inbox_held",
     "decisions",
-    "reference",
-    "reviews",
-    "review_documents",
     "log_cursors",
     "log_tail",
     "evidence",
@@ -145,6 +142,7 @@ const KEPT_BY_WIPE: [(&str, &str); 1] =
 /// Destroys all that was recorded or received, keys and unanswered bundles included, but for the counters.
 pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
     super::records::clear_rows(&mut super::seam(db))?;
+    super::decisions::clear(&mut super::seam(db))?;
     for table in WIPED {
         db.execute(&format!("DELETE FROM {table}"), [])?;
     }
@@ -241,6 +239,7 @@ mod tests {
             })
             .expect("tables");
         let of_kinds = Kind::all().map(|kind| kind.table().name).chain(["words"]);
+        let of_kinds = of_kinds.chain(crate::store::decisions::tables());
         let known = WIPED.into_iter().chain(of_kinds).chain(KEPT_BY_WIPE.map(|(table, _)| table));
         assert_eq!(tables, known.map(str::to_owned).collect());
     }

@@ -7,7 +7,6 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Error, drafts, inbox, records, seam};
-use crate::decisions::Erasure;
 use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use crate::records::draft::Draft;
@@ -385,7 +384,7 @@ fn take_verdict(
         Verdict::Erased => {
             // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
             settled.has_erased = true;
-            inbox::erase(db, &Erasure { document: own.document, erased_at: now })
+            inbox::erase(db, own.document, now)
         }
     }
 }

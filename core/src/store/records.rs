@@ -8,10 +8,9 @@ use std::sync::OnceLock;
 
 use super::sql::{Column, Insert, Reader, Value, Writer, values};
 use super::{Error, search};
-use crate::decisions::Erasure;
 use crate::records::{self, Change, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
-use crate::units::{ChangeHash, DocumentId, ToValue};
+use crate::units::{ChangeHash, DocumentId, Timestamp, ToValue};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,11 +267,11 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
 ///
 /// # Errors
 /// Those of the database.
-pub fn erase(db: &mut dyn Writer, erasure: &Erasure) -> Result<(), Error> {
-    remove(db, erasure.document)?;
+pub fn erase(db: &mut dyn Writer, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+    remove(db, document)?;
     db.execute(
         "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2) ON CONFLICT (document_id) DO NOTHING",
-        &values![erasure.document, erasure.erased_at],
+        &values![document, at],
     )?;
     Ok(())
 }

@@ -7,7 +7,6 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, outbox, seam};
 use crate::codec::{decode, encode};
-use crate::decisions::Decision;
 use crate::protocol::log::{Cursor, CursorName};
 use crate::protocol::message::FrameEntry;
 use crate::protocol::repair::Evidence;
@@ -127,18 +126,11 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
     db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     db.execute("UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", (scope, to, chain.0))?;
-    if let Scope::Device(_) = scope {
-        // A grant of which the server knows nothing any more would get work held.
-        db.execute("DELETE FROM reference WHERE kind IN ('grant', 'revocation', 'suspension', 'order')", [])?;
-        let mut statement = db.prepare("SELECT seq, decision FROM decisions WHERE scope = ?1 ORDER BY seq")?;
-        let mut rows = statement.query([scope])?;
-        while let Some(row) = rows.next()? {
-            if let Ok(decision) = decode::<Decision>(&row.get::<_, Vec<u8>>(1)?) {
-                decisions::apply(&mut seam(db), row.get(0)?, &decision)?;
-            }
-        }
-    }
-    Ok(())
+    // A grant of which the server knows nothing any more would get work held.
+    let mut statement = db.prepare("SELECT seq, decision FROM decisions WHERE scope = ?1 ORDER BY seq")?;
+    let rows = statement.query_map([scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known = rows.collect::<Result<Vec<(u64, Vec<u8>)>, _>>()?;
+    decisions::rebuild(&mut seam(db), scope, &known)
 }
 
 /// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.

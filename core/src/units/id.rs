@@ -97,6 +97,8 @@ ids! {
     ContactId
     /// A matter that waits for a person.
     ReviewId
+    /// What a decision is known by when it is asked for, or concluded, again.
+    DecisionKey
 }
 
 macro_rules! names_a_document {

@@ -21,7 +21,8 @@ pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
 pub use grams::{BagWeight, Grams};
 pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId};
 pub use id::{
-    ContactId, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId, UserId, derived,
+    ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
+    UserId, derived,
 };
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub use percent::Percent;

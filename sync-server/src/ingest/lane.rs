@@ -1,9 +1,9 @@
 //! What a person decides about held entries: the lane of a document is logged, or goes back to its authors.
 
-use farmtally_core::decisions::{Decision, Ruling};
+use farmtally_core::decisions::{DecidedBy, Ruling};
 use farmtally_core::records::Kind;
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{ChangeHash, DeviceId, DocumentId, Timestamp};
+use farmtally_core::units::{ChangeHash, DeviceId, DocumentId};
 
 use super::decide;
 use super::judge::{Hold, Stop};
@@ -16,12 +16,11 @@ pub(crate) fn approve(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
     named: Option<ChangeHash>,
-    now: Timestamp,
+    by: &DecidedBy,
 ) -> Result<Vec<HeldEntry>, Error> {
-    let mut state = State::load(db, [], [document], now)?;
+    let mut state = State::load(db, [], [document], by.decided_at)?;
     let approved = state.approve(document, named)?;
-    let ruling = |changes| Ruling { document, changes, is_approved: true, reason: String::new(), ruled_at: now };
-    rule(db, state, &approved, ruling)?;
+    rule(db, state, &approved, |changes| Ruling { document, changes, is_approved: true }, by)?;
     Ok(approved)
 }
 
@@ -30,13 +29,11 @@ pub(crate) fn give_back(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
     named: Option<ChangeHash>,
-    reason: &str,
-    now: Timestamp,
+    by: &DecidedBy,
 ) -> Result<Vec<HeldEntry>, Error> {
-    let mut state = State::load(db, [], [document], now)?;
-    let returned = state.give_back(document, named, reason)?;
-    let ruling = |changes| Ruling { document, changes, is_approved: false, reason: reason.to_owned(), ruled_at: now };
-    rule(db, state, &returned, ruling)?;
+    let mut state = State::load(db, [], [document], by.decided_at)?;
+    let returned = state.give_back(document, named, &by.reason)?;
+    rule(db, state, &returned, |changes| Ruling { document, changes, is_approved: false }, by)?;
     Ok(returned)
 }
 
@@ -46,6 +43,7 @@ fn rule(
     state: State,
     entries: &[HeldEntry],
     ruling: impl Fn(Vec<ChangeHash>) -> Ruling,
+    by: &DecidedBy,
 ) -> Result<(), Error> {
     let work = state.save(db)?;
     let devices = db.devices()?;
@@ -54,7 +52,7 @@ fn rule(
         let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
-            decide(db, &Scope::Device(device.device), work, &Decision::Ruling(ruling(changes)))?;
+            decide(db, &Scope::Device(device.device), work, &ruling(changes), by)?;
         }
     }
     Ok(())

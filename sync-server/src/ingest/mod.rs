@@ -10,8 +10,7 @@ mod lane;
 mod state;
 
 use ed25519_dalek::VerifyingKey;
-use farmtally_core::codec::encode;
-use farmtally_core::decisions::{Decision, DeviceOrder, Order};
+use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
 use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::rules::ReviewCode;
@@ -101,8 +100,8 @@ fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: T
     if db.order(device)?.is_some() {
         return Ok(());
     }
-    let order = DeviceOrder { device, order: Order::Rekey, ordered_at: now };
-    decide(db, &Scope::Device(device), work, &Decision::Order(order))
+    let order = DeviceOrder { device, order: Order::Rekey };
+    decide(db, &Scope::Device(device), work, &order, &DecidedBy::server(now))
 }
 
 /// Judges again what waited for a newer server.
@@ -131,26 +130,31 @@ pub(crate) fn judge_waiting(
     Ok(())
 }
 
-/// Logs a decision and takes it over.
-pub(crate) fn decide(
+/// Logs a decision and projects it. What it does beyond that, the caller has done already.
+pub(crate) fn decide<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
     work: u64,
-    decision: &Decision,
+    content: &D,
+    by: &DecidedBy,
 ) -> Result<(), Error> {
-    let cursor = db.append(scope, work, NewEntry::Decision(&encode(decision)))?;
-    db.apply_decision(cursor.sequence, decision)
+    if !D::AUDIENCE.is_of(scope) {
+        return Err(Error::Setup { reason: format!("a {} does not belong to {scope}", D::NAME) });
+    }
+    let decision = Decision::of(content, scope, by);
+    let cursor = db.append(scope, work, NewEntry::Decision(decision.as_bytes()))?;
+    db.apply_decision(scope, cursor.sequence, &decision)
 }
 
 /// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
 fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
-    let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents, now), it.scope)).collect();
+    let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
     let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
     for (review, scope) in found {
         if !known.contains(&review.review) {
-            decide(db, &scope, work, &Decision::Review(review))?;
+            decide(db, &scope, work, &review, &DecidedBy::server(now))?;
         }
     }
     Ok(())

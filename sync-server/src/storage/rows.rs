@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::decisions::{Decision, DeviceOrder, Erasure, Grant, Review};
+use farmtally_core::decisions::{AppliedAt, Decision, DeviceOrder, Grant};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Kind, Merged};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::{self, Reference};
+use farmtally_core::store::decisions::{self, Raised, Reference};
 use farmtally_core::store::records::{self, Stored};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Named, Sum};
 use farmtally_core::store::sql::{Value, values};
 use farmtally_core::units::{
-    BusinessDate, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, LorryPlate, ReviewId, UserId,
+    BusinessDate, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, LorryPlate, ReviewId, Timestamp, UserId,
 };
 
-use super::{Access, Transaction, WriteTransaction};
+use super::{Access, Position, Transaction, WriteTransaction};
 use crate::Error;
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -70,6 +70,17 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(decisions::order(self.reader(), device)?)
     }
 
+    /// Returns who is suspended on a device.
+    pub fn suspended_on(&mut self, device: DeviceId) -> Result<Vec<UserId>, Error> {
+        Ok(decisions::suspended_on(self.reader(), device)?)
+    }
+
+    /// Returns the places of decisions that wait for a newer server.
+    pub fn deferred_decisions(&mut self) -> Result<Vec<Position>, Error> {
+        let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
+        Ok(self.reader().query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
     /// Returns the grants of a device that hold.
     pub fn grants_of(&mut self, device: DeviceId) -> Result<Vec<Grant>, Error> {
         Ok(decisions::grants_of(self.reader(), device)?)
@@ -86,7 +97,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns all reviews, the oldest first.
-    pub fn reviews(&mut self) -> Result<Vec<Review>, Error> {
+    pub fn reviews(&mut self) -> Result<Vec<Raised>, Error> {
         Ok(decisions::reviews(self.reader())?)
     }
 
@@ -179,14 +190,23 @@ impl WriteTransaction<'_> {
         Ok(records::save(self.connection, scope, kind, document, merged)?)
     }
 
-    /// Applies a decision, from its place in the log, to what decisions project to.
-    pub fn apply_decision(&mut self, sequence: u64, decision: &Decision) -> Result<(), Error> {
-        Ok(decisions::apply(self.connection, sequence, decision)?)
+    /// Projects a decision, from its place in the log; one that this version cannot read is deferred.
+    pub fn apply_decision(&mut self, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
+        let Ok((envelope, content)) = decision.read() else {
+            let insert =
+                "INSERT INTO deferred_decisions (scope, seq) VALUES (?1, ?2) ON CONFLICT (scope, seq) DO NOTHING";
+            self.connection.execute(insert, &values![scope, sequence])?;
+            return Ok(());
+        };
+        let at = AppliedAt { scope, sequence, envelope: &envelope };
+        decisions::project(self.connection, &at, decision, &content)?;
+        let delete = "DELETE FROM deferred_decisions WHERE scope = ?1 AND seq = ?2";
+        self.connection.execute(delete, &values![scope, sequence])?;
+        Ok(())
     }
 
     /// Drops all bytes of a document: rows, log, what waits or is held.
-    pub fn erase(&mut self, erasure: &Erasure) -> Result<(), Error> {
-        let document = erasure.document;
+    pub fn erase(&mut self, document: DocumentId, at: Timestamp) -> Result<(), Error> {
         let statement = "UPDATE log SET body = NULL
              WHERE (scope, seq) IN (SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";
         self.connection.execute(statement, &values![document])?;
@@ -194,6 +214,6 @@ impl WriteTransaction<'_> {
         self.connection.execute("DELETE FROM deferred WHERE document_id = ?1", &values![document])?;
         // Pieces of an offer may hold it too; the device offers them again.
         self.clear_stages()?;
-        Ok(records::erase(self.connection, erasure)?)
+        Ok(records::erase(self.connection, document, at)?)
     }
 }

@@ -133,3 +133,10 @@ CREATE TABLE deferred (
     PRIMARY KEY (entry_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deferred_by_document ON deferred (document_id, change_hash);
+
+-- Places of decisions that wait for a newer server.
+CREATE TABLE deferred_decisions (
+    scope TEXT NOT NULL,
+    seq   INTEGER NOT NULL,
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;

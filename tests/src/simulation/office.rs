@@ -101,8 +101,7 @@ impl World {
         for who in self.living() {
             let client = self.phones[who].client();
             let session = client.session().expect("an enrolled phone");
-            let orders = &client.reference().orders;
-            if orders.iter().any(|order| order.device == session.device && order.order == Order::Lost) {
+            if client.order() == Some(Order::Lost) {
                 done += usize::from(self.orders(who, Order::Work));
             }
             if session.grant.is_none() {
@@ -200,8 +199,7 @@ pub(super) fn loses(world: &mut World, who: usize) {
 
 /// A phone is found again.
 pub(super) fn finds(world: &mut World, who: usize) {
-    let orders = &world.phones[who].client().reference().orders;
-    if orders.iter().any(|order| order.order == Order::Lost) {
+    if world.phones[who].client().order() == Some(Order::Lost) {
         world.orders(who, Order::Work);
     }
 }

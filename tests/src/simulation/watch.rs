@@ -64,10 +64,9 @@ impl World {
 
     /// Whether the office's orders and grants let the phone's user read.
     pub fn may_read(&self, who: usize) -> bool {
-        let reference = self.phones[who].client().reference();
-        let orders = |device| reference.orders.iter().filter(move |order| order.device == device);
-        let is_barred = |device| orders(device).any(|order| matches!(order.order, Order::Lost | Order::Wipe));
-        self.phones[who].client().session().is_some_and(|session| session.grant.is_some() && !is_barred(session.device))
+        let client = self.phones[who].client();
+        let is_barred = matches!(client.order(), Some(Order::Lost | Order::Wipe));
+        client.session().is_some_and(|session| session.grant.is_some()) && !is_barred
     }
 
     /// A phone forgets what nobody on it may read any more, once it is handed in; it may die right after.

@@ -1,4 +1,4 @@
-use farmtally_core::decisions::BagTypeRule;
+use farmtally_core::decisions::{self, BagTypeRule, Commodity};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::units::{BusinessDate, CommodityCode, Grams};
 
@@ -37,7 +37,7 @@ pub struct Reference {
 
 impl Reference {
     pub(crate) fn of(reference: &CoreReference, today: BusinessDate) -> Self {
-        let commodities = reference.commodities.iter().map(|it| it.commodity.to_string()).collect();
+        let commodities = reference.all::<Commodity>().map(|it| it.commodity.to_string()).collect();
         let bag_types_of = |commodity: &CommodityCode| {
             let bag_type = |it: &BagTypeRule| BagType {
                 commodity: commodity.to_string(),
@@ -47,10 +47,10 @@ impl Reference {
             };
             reference.bag_types(commodity, today).iter().map(bag_type).collect::<Vec<_>>()
         };
-        let lorries = reference.lorries.iter();
+        let lorries = reference.all::<decisions::Lorry>();
         Self {
             commodities,
-            bag_types: reference.commodities.iter().flat_map(|it| bag_types_of(&it.commodity)).collect(),
+            bag_types: reference.all::<Commodity>().flat_map(|it| bag_types_of(&it.commodity)).collect(),
             lorries: lorries.map(|it| Lorry { lorry: it.lorry.to_string(), payload_g: it.payload }).collect(),
         }
     }

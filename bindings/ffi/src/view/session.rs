@@ -23,14 +23,14 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn of(session: client::Session, reference: &CoreReference) -> Self {
-        let user = reference.users.iter().find(|user| user.user == session.user);
+        let user = reference.user(session.user);
         let (role, centres) = match session.grant {
             Some(grant) => (Some(grant.role.name().to_owned()), grant.centres),
             None => (None, Vec::new()),
         };
         Self {
             organisation_id: session.organisation.to_string(),
-            organisation: reference.organisation.as_ref().map_or_else(String::new, |it| it.name.clone()),
+            organisation: reference.organisation().map_or_else(String::new, |it| it.name.clone()),
             user: user.map_or_else(|| session.user.to_string(), |user| user.name.clone()),
             device_code: session.device_code.to_string(),
             role,

@@ -89,30 +89,59 @@ CREATE TABLE words (
 
 -- What decisions project to.
 
+-- Of several decisions about the same matter the last one.
 CREATE TABLE reference (
-    kind TEXT NOT NULL,                        -- organisation, centre, season, commodity, lorry, rule_set, user, grant, revocation,
-                                               -- suspension, order
-    code TEXT NOT NULL,
-    body BLOB NOT NULL,                        -- CBOR of decisions::Decision
-    seq  INTEGER NOT NULL,                     -- its place in the log of its scope
+    kind  INTEGER NOT NULL,                    -- decisions::DecisionKind::NUMBER
+    code  TEXT NOT NULL,                       -- the matter
+    scope TEXT NOT NULL,                       -- in whose log it stands
+    seq   INTEGER NOT NULL,                    -- its place there
+    body  BLOB NOT NULL,                       -- the decision as it came
     PRIMARY KEY (kind, code)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX reference_by_scope ON reference (scope);
+
+-- Decisions that name records, whatever their kind.
+CREATE TABLE named_decisions (
+    scope    TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    decision BLOB NOT NULL,                    -- as it came
+    PRIMARY KEY (scope, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision_documents (
+    scope       TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    document_id BLOB NOT NULL,
+    PRIMARY KEY (scope, seq, document_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX decision_documents_by_document ON decision_documents (document_id);
+
+CREATE TABLE grants (
+    grant_id        BLOB NOT NULL PRIMARY KEY,
+    scope           TEXT NOT NULL,
+    seq             INTEGER NOT NULL,
+    decided_at_ms   INTEGER NOT NULL,
+    user_id         BLOB NOT NULL,
+    device_id       BLOB NOT NULL,
+    role            TEXT NOT NULL,
+    centres         TEXT NOT NULL,             -- codes, separated by blanks
+    revocation_code TEXT NOT NULL,             -- the matter in `reference` by which it ends
+    suspension_code TEXT NOT NULL              -- the matter in `reference` by which its user is suspended
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_device ON grants (device_id, user_id);
+CREATE INDEX grants_by_scope ON grants (scope);
+
+CREATE TABLE reviews (
+    review_id     BLOB NOT NULL PRIMARY KEY,
+    scope         TEXT NOT NULL,
+    seq           INTEGER NOT NULL,
+    decided_at_ms INTEGER NOT NULL,
+    code          TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reviews_by_scope ON reviews (scope);
 
 -- Documents whose bytes are gone for good.
 CREATE TABLE erased (
     document_id  BLOB NOT NULL PRIMARY KEY,
     erased_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE reviews (
-    review_id    BLOB NOT NULL PRIMARY KEY,
-    code         TEXT NOT NULL,
-    raised_at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE review_documents (
-    document_id BLOB NOT NULL,
-    review_id   BLOB NOT NULL,
-    PRIMARY KEY (document_id, review_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX review_documents_by_review ON review_documents (review_id);

@@ -1,0 +1,53 @@
+use std::borrow::Cow;
+
+use minicbor::{Decode, Encode};
+
+use super::{Audience, DecisionKind, Revocation, Stored, Suspension};
+use crate::permission::Role;
+use crate::records::{Table, TableColumn};
+use crate::units::{CentreCode, DeviceId, GrantId, ToValue, UserId, Value};
+
+/// What a user may do on a device, checked offline by core and for each entry by the server.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Grant {
+    /// Its id.
+    #[n(0)]
+    pub grant: GrantId,
+    /// To whom it is given.
+    #[n(1)]
+    pub user: UserId,
+    /// The device on which it holds.
+    #[n(2)]
+    pub device: DeviceId,
+    /// The role that it gives.
+    #[n(3)]
+    pub role: Role,
+    /// The centres that it covers.
+    #[n(4)]
+    pub centres: Vec<CentreCode>,
+}
+
+impl DecisionKind for Grant {
+    const NUMBER: u8 = 7;
+    const NAME: &'static str = "grant";
+    const AUDIENCE: Audience = Audience::Device;
+    const STORED: Stored<Self> = Stored::Rows(Table {
+        name: "grants",
+        key: "grant_id",
+        columns: &[
+            TableColumn::blob("grant_id", |it| it.grant.to_value()),
+            TableColumn::blob("user_id", |it| it.user.to_value()),
+            TableColumn::blob("device_id", |it| it.device.to_value()),
+            TableColumn::text("role", |it| it.role.to_value()),
+            TableColumn::text("centres", |it| Value::Text(Cow::Owned(joined(&it.centres)))),
+            TableColumn::text("revocation_code", |it| Value::Text(Cow::Owned(Revocation::code_of(it.grant)))),
+            TableColumn::text("suspension_code", |it| Value::Text(Cow::Owned(Suspension::code_of(it.device, it.user)))),
+        ],
+    });
+}
+
+/// Centres as the table has them: their codes, separated by blanks.
+fn joined(centres: &[CentreCode]) -> String {
+    centres.iter().map(CentreCode::as_str).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,477 @@
+//! The kinds of decision: what a kind declares about itself, its erased form, and a decision of any kind.
+//!
+//! Owns [`DecisionKind`] and [`Decision`]. Everything generic about decisions follows from a kind's constants, on phone and server: where
+//! they may be logged, what they are projected to, what is forgotten with a scope. Does not know a database.
+//! Invariants: numbers and names are on every wire and in every database, and are never used again for something else; the bytes of a
+//! decision are never written anew.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use super::{DECISIONS, DecidedBy, DecisionEnvelope, Error, Ruling};
+use crate::codec::{decode, encode};
+use crate::records::{Table, TableInfo};
+use crate::scope::Scope;
+use crate::units::{DocumentId, Timestamp, Value};
+
+/// Whom a kind concerns, and so in which scopes its decisions are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody: the scope of the organisation.
+    Organisation,
+    /// One device: its own scope.
+    Device,
+    /// Those who have the records that it names: the scope of the records, or of the device that they are from.
+    Scope,
+}
+
+impl Audience {
+    /// Returns whether a decision for this audience may be logged in a scope.
+    pub fn is_of(self, scope: &Scope) -> bool {
+        match self {
+            Self::Organisation => *scope == Scope::Organisation,
+            Self::Device => matches!(scope, Scope::Device(_)),
+            Self::Scope => *scope != Scope::Organisation,
+        }
+    }
+
+    /// The audience's name in the documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Organisation => "organisation",
+            Self::Device => "device",
+            Self::Scope => "scope",
+        }
+    }
+}
+
+/// How the decisions of a kind are stored beside their bytes.
+pub enum Stored<D: 'static> {
+    /// The last one about the same matter counts.
+    Latest {
+        /// The matter: the same text for the same matter, in whichever scope it is logged.
+        key: fn(&D) -> String,
+        /// Whether all of them are kept in memory: for small reference data only.
+        is_cached: bool,
+    },
+    /// Each is a row of a table of its own, for good: of several with the same key the first one counts.
+    Rows(Table<D>),
+    /// It has no row; it only names records, or does what [`DecisionKind::apply`] says.
+    Event,
+}
+
+/// [`Stored`] without the kind's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredInfo {
+    /// [`Stored::Latest`].
+    Latest {
+        /// Whether all of them are kept in memory.
+        is_cached: bool,
+    },
+    /// [`Stored::Rows`], names and types. The key is one of the columns.
+    Rows(TableInfo),
+    /// [`Stored::Event`].
+    Event,
+}
+
+/// The place of a decision that is applied, and its envelope.
+#[derive(Clone, Copy, Debug)]
+pub struct AppliedAt<'a> {
+    /// In whose log it stands.
+    pub scope: &'a Scope,
+    /// Its number there.
+    pub sequence: u64,
+    /// Who decided, when and why.
+    pub envelope: &'a DecisionEnvelope,
+}
+
+/// What decisions can do beyond being stored. Implemented by a phone's store and by the server's.
+///
+/// An implementation keeps its first error, does nothing after it, and reports it when the decision has been applied.
+pub trait Effects {
+    /// Drops the bytes of a document for good.
+    fn erase_document(&mut self, document: DocumentId, at: Timestamp);
+    /// Carries out what a person decided about held changes.
+    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling);
+}
+
+/// A kind of decision. Everything generic about decisions follows from these constants and functions.
+///
+/// Its CBOR form is an array; a newer version may add fields at its end.
+pub trait DecisionKind:
+    Clone + fmt::Debug + PartialEq + Encode<()> + for<'b> Decode<'b, ()> + Send + Sync + Sized + 'static
+{
+    /// The kind's number on the wire and in databases. Never used again; 12 was used by a kind that is gone.
+    const NUMBER: u8;
+    /// The kind's name, the same everywhere.
+    const NAME: &'static str;
+    /// Whom it concerns.
+    const AUDIENCE: Audience;
+    /// How it is stored.
+    const STORED: Stored<Self>;
+
+    /// Returns the records that it names.
+    fn documents(&self) -> Vec<DocumentId> {
+        Vec::new()
+    }
+
+    /// Does what it does beyond being stored. The same decision may be applied again.
+    fn apply(&self, _at: &AppliedAt<'_>, _effects: &mut dyn Effects) {}
+}
+
+/// A kind without its type. Implemented for every [`DecisionKind`] by [`Is`].
+pub trait AnyDecisionKind: Sync {
+    /// [`DecisionKind::NUMBER`].
+    fn number(&self) -> u8;
+    /// [`DecisionKind::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`DecisionKind::AUDIENCE`].
+    fn audience(&self) -> Audience;
+    /// [`DecisionKind::STORED`], names and types.
+    fn stored(&self) -> StoredInfo;
+    /// Reads the body of a decision.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for what this version cannot read.
+    fn read(&self, body: &[u8]) -> Result<Content, Error>;
+}
+
+/// A kind as a value of its own; [`DECISIONS`] lists them.
+pub struct Is<D>(PhantomData<fn() -> D>);
+
+impl<D> Is<D> {
+    /// The kind.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<D: DecisionKind> AnyDecisionKind for Is<D> {
+    fn number(&self) -> u8 {
+        D::NUMBER
+    }
+
+    fn name(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn audience(&self) -> Audience {
+        D::AUDIENCE
+    }
+
+    fn stored(&self) -> StoredInfo {
+        match D::STORED {
+            Stored::Latest { is_cached, .. } => StoredInfo::Latest { is_cached },
+            Stored::Rows(table) => StoredInfo::Rows(table.info()),
+            Stored::Event => StoredInfo::Event,
+        }
+    }
+
+    fn read(&self, body: &[u8]) -> Result<Content, Error> {
+        Ok(Content(Box::new(read::<D>(body)?)))
+    }
+}
+
+/// Returns the kind of a number; `None` for one that a newer version made.
+pub fn kind_of(number: u8) -> Option<&'static dyn AnyDecisionKind> {
+    DECISIONS.iter().copied().find(|kind| kind.number() == number)
+}
+
+fn read<D: DecisionKind>(body: &[u8]) -> Result<D, Error> {
+    decode(body).map_err(|error| Error::Malformed { kind: D::NAME, reason: error.to_string() })
+}
+
+/// What a decision says, without its type.
+trait AnyContent: fmt::Debug + Send + Sync {
+    fn kind(&self) -> &'static dyn AnyDecisionKind;
+    fn key(&self) -> Option<String>;
+    fn cells(&self) -> Vec<Value<'_>>;
+    fn documents(&self) -> Vec<DocumentId>;
+    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects);
+    fn as_any(&self) -> &dyn Any;
+    fn boxed(&self) -> Box<dyn AnyContent>;
+}
+
+impl<D: DecisionKind> AnyContent for D {
+    fn kind(&self) -> &'static dyn AnyDecisionKind {
+        &Is::<D>::NEW
+    }
+
+    fn key(&self) -> Option<String> {
+        match D::STORED {
+            Stored::Latest { key, .. } => Some(key(self)),
+            Stored::Rows(_) | Stored::Event => None,
+        }
+    }
+
+    fn cells(&self) -> Vec<Value<'_>> {
+        match D::STORED {
+            Stored::Rows(table) => table.columns.iter().map(|column| (column.value)(self)).collect(),
+            Stored::Latest { .. } | Stored::Event => Vec::new(),
+        }
+    }
+
+    fn documents(&self) -> Vec<DocumentId> {
+        D::documents(self)
+    }
+
+    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
+        D::apply(self, at, effects);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn boxed(&self) -> Box<dyn AnyContent> {
+        Box::new(self.clone())
+    }
+}
+
+/// What a decision of any known kind says.
+pub struct Content(Box<dyn AnyContent>);
+
+impl Content {
+    /// Returns its kind.
+    pub fn kind(&self) -> &'static dyn AnyDecisionKind {
+        self.0.kind()
+    }
+
+    /// Returns the matter of which the last decision counts; `None` for a kind that is stored otherwise.
+    pub fn key(&self) -> Option<String> {
+        self.0.key()
+    }
+
+    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; none for a kind without a table.
+    pub fn cells(&self) -> Vec<Value<'_>> {
+        self.0.cells()
+    }
+
+    /// Returns the records that it names, each once, in order.
+    pub fn documents(&self) -> Vec<DocumentId> {
+        let mut documents = self.0.documents();
+        documents.sort_unstable();
+        documents.dedup();
+        documents
+    }
+
+    /// Does what the decision does beyond being stored.
+    pub fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
+        self.0.apply(at, effects);
+    }
+
+    /// Returns the decision, if it is of this kind.
+    pub fn downcast_ref<D: DecisionKind>(&self) -> Option<&D> {
+        self.0.as_any().downcast_ref()
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Clone for Content {
+    fn clone(&self) -> Self {
+        // `self.boxed()` would be that of the content itself.
+        Self(AnyContent::boxed(&*self.0))
+    }
+}
+
+/// A decision of any kind, known or not, as its bytes: `[number, envelope, body]`, and what a newer version put behind it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decision {
+    number: u8,
+    bytes: Box<[u8]>,
+    /// Where the body begins and ends.
+    body: (usize, usize),
+    /// Where the envelope begins; it ends where the body begins.
+    envelope: usize,
+}
+
+impl Decision {
+    /// Makes a decision for a scope.
+    pub fn of<D: DecisionKind>(content: &D, scope: &Scope, by: &DecidedBy) -> Self {
+        let body = encode(content);
+        let envelope = encode(&by.envelope(scope, D::NUMBER, &body));
+        let head = encode(&D::NUMBER);
+        // The beginning of an array of three.
+        let bytes = [&[0x83], head.as_slice(), &envelope, &body].concat();
+        let begins = bytes.len() - body.len();
+        Self { number: D::NUMBER, body: (begins, bytes.len()), envelope: begins - envelope.len(), bytes: bytes.into() }
+    }
+
+    /// Returns the number of its kind.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Returns its bytes, as they came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns what it says, if it is of this kind.
+    pub fn get<D: DecisionKind>(&self) -> Option<Result<D, Error>> {
+        (self.number == D::NUMBER).then(|| read(self.body()))
+    }
+
+    /// Returns what it says, of whichever kind.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a kind of a newer version, [`Error::Malformed`] for a body that this version cannot read.
+    pub fn content(&self) -> Result<Content, Error> {
+        kind_of(self.number).ok_or(Error::Unknown { number: self.number })?.read(self.body())
+    }
+
+    /// Returns who decided, when and why.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for what this version cannot read.
+    pub fn envelope(&self) -> Result<DecisionEnvelope, Error> {
+        let bytes = self.bytes.get(self.envelope..self.body.0).unwrap_or_default();
+        decode(bytes).map_err(|error| Error::Malformed { kind: "envelope", reason: error.to_string() })
+    }
+
+    /// Returns its envelope, and what it says.
+    ///
+    /// # Errors
+    /// Those of [`Self::envelope`] and [`Self::content`].
+    pub fn read(&self) -> Result<(DecisionEnvelope, Content), Error> {
+        Ok((self.envelope()?, self.content()?))
+    }
+
+    fn body(&self) -> &[u8] {
+        self.bytes.get(self.body.0..self.body.1).unwrap_or_default()
+    }
+
+    /// Reads what fills `bytes` exactly.
+    fn parse(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
+        let mut decoder = Decoder::new(bytes);
+        let fields = decoder.array()?.filter(|fields| *fields >= 3);
+        let fields = fields.ok_or_else(|| minicbor::decode::Error::message("a decision has three fields"))?;
+        let number = decoder.u8()?;
+        let envelope = decoder.position();
+        decoder.skip()?;
+        let begins = decoder.position();
+        decoder.skip()?;
+        let ends = decoder.position();
+        for _ in 3..fields {
+            decoder.skip()?;
+        }
+        Ok(Self { number, bytes: bytes.into(), body: (begins, ends), envelope })
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.content() {
+            Ok(content) => content.fmt(f),
+            Err(error) => write!(f, "Decision({error})"),
+        }
+    }
+}
+
+impl<C> Encode<C> for Decision {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.writer_mut().write_all(&self.bytes).map_err(minicbor::encode::Error::write)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Decision {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let begins = d.position();
+        d.skip()?;
+        Self::parse(d.input().get(begins..d.position()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::decisions::{Centre, Lorry};
+    use crate::units::{DecisionKey, Grams};
+
+    #[test]
+    fn each_kind_is_listed_once_under_its_own_number_name_and_table() {
+        let numbers: BTreeSet<u8> = DECISIONS.iter().map(|kind| kind.number()).collect();
+        let names: BTreeSet<&str> = DECISIONS.iter().map(|kind| kind.name()).collect();
+        assert_eq!((numbers.len(), names.len()), (DECISIONS.len(), DECISIONS.len()));
+        assert!(!numbers.contains(&12), "12 was used by a kind that is gone");
+        let mut tables = BTreeSet::new();
+        for kind in DECISIONS {
+            assert_eq!(kind_of(kind.number()).map(AnyDecisionKind::name), Some(kind.name()));
+            match kind.stored() {
+                StoredInfo::Rows(table) => {
+                    assert!(tables.insert(table.name), "{} has its table twice", table.name);
+                    assert!(table.columns.iter().any(|(name, _)| *name == table.key), "{} is no column", table.key);
+                }
+                StoredInfo::Latest { is_cached: true } => {
+                    assert_eq!(kind.audience(), Audience::Organisation, "{} is not small everywhere", kind.name());
+                }
+                StoredInfo::Latest { .. } | StoredInfo::Event => {}
+            }
+        }
+        assert!(kind_of(200).is_none());
+    }
+
+    fn lorry() -> Lorry {
+        Lorry { lorry: "KA07A9999".parse().expect("a plate"), payload: Grams(9_000_000) }
+    }
+
+    #[test]
+    fn a_decision_reads_back_as_its_own_kind_only() {
+        let by = DecidedBy::operator(Timestamp(7), DecisionKey::from([1; 16])).because("it was repaired");
+        let decision = Decision::of(&lorry(), &Scope::Organisation, &by);
+        let read: Decision = decode(&encode(&decision)).expect("it reads");
+        assert_eq!((&read, read.as_bytes()), (&decision, encode(&decision).as_slice()));
+        assert_eq!(read.get::<Lorry>().expect("a lorry").expect("it reads"), lorry());
+        assert!(read.get::<Centre>().is_none());
+        let envelope = read.envelope().expect("an envelope");
+        assert_eq!((envelope.decided_at, envelope.reason.as_str()), (by.decided_at, "it was repaired"));
+    }
+
+    #[test]
+    fn the_key_of_a_conclusion_follows_from_it_and_that_of_a_command_from_the_command() {
+        let key = |scope: &Scope, by: &DecidedBy| Decision::of(&lorry(), scope, by).envelope().expect("one").key;
+        let (first, second) = (DecidedBy::server(Timestamp(1)), DecidedBy::server(Timestamp(2)));
+        assert_eq!(key(&Scope::Organisation, &first), key(&Scope::Organisation, &second));
+        assert_ne!(key(&Scope::Organisation, &first), key(&"c/KOLAR".parse().expect("a scope"), &first));
+        let commands = [1, 2].map(|number| DecidedBy::operator(Timestamp(1), DecisionKey::from([number; 16])));
+        assert_ne!(key(&Scope::Organisation, &commands[0]), key(&Scope::Organisation, &commands[1]));
+    }
+
+    #[test]
+    fn further_fields_of_a_newer_version_are_passed_over() {
+        let by = DecidedBy::server(Timestamp(7)).envelope(&Scope::Organisation, 4, &[]);
+        let later = ("of a newer version", [1_u8, 2]);
+        let envelope = (by.author, &by.role, by.decided_at, &by.basis, by.key, &by.reason, later);
+        let bytes = encode(&(4, envelope, (lorry().lorry, lorry().payload, later), later));
+        let decision: Decision = decode(&bytes).expect("it reads");
+        let (envelope, content) = decision.read().expect("it reads");
+        assert_eq!((envelope, content.downcast_ref()), (by, Some(&lorry())));
+        assert_eq!(encode(&decision), bytes);
+    }
+
+    #[test]
+    fn what_is_not_known_is_kept_as_it_came() {
+        let by = DecidedBy::server(Timestamp(7)).envelope(&Scope::Organisation, 200, &[]);
+        let later = ("of a newer version", [1_u8, 2]);
+        for bytes in [encode(&(200, &by, [later], 7)), encode(&(4, &by, [later], later)), encode(&(4, [later], 0))] {
+            let decision: Decision = decode(&bytes).expect("it reads");
+            assert_eq!(encode(&decision), bytes);
+            assert!(decision.content().is_err());
+        }
+        for wrong in [encode(&(4, &by)), encode(&4), encode(&("4", &by, [later]))] {
+            decode::<Decision>(&wrong).expect_err("not of the form of a decision");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+use minicbor::{Decode, Encode};
+
+use super::{Audience, DecisionKind, Stored};
+
+/// A text that the office shows on all phones.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Notice {
+    /// Its code: a later notice of the same code replaces it.
+    #[n(0)]
+    pub code: String,
+    /// The text; empty to show it no longer.
+    #[n(1)]
+    pub text: String,
+}
+
+impl DecisionKind for Notice {
+    const NUMBER: u8 = 15;
+    const NAME: &'static str = "notice";
+    const AUDIENCE: Audience = Audience::Organisation;
+    const STORED: Stored<Self> = Stored::Latest { key: |it| it.code.clone(), is_cached: true };
+}

@@ -1,0 +1,261 @@
+//! What decisions say about devices: who may work on them, and what they were told.
+
+use super::{latest, read, require};
+use crate::decisions::{DecisionKind, DeviceOrder, Grant, Order, Revocation, Suspension};
+use crate::store::Error;
+use crate::store::sql::{self, Reader, Row, values};
+use crate::units::{CentreCode, DeviceId, GrantId, UserId};
+
+/// Grants, each with what ends it: its revocation, and the suspension of its user, which may be lifted. ?1 is left to the condition.
+const GRANTS: &str = "SELECT grants.grant_id, grants.user_id, grants.device_id, grants.role, grants.centres,
+     revocations.seq, suspensions.seq, suspensions.body
+ FROM grants
+     LEFT JOIN reference AS revocations ON revocations.kind = ?2 AND revocations.code = grants.revocation_code
+     LEFT JOIN reference AS suspensions ON suspensions.kind = ?3 AND suspensions.code = grants.suspension_code";
+
+/// A grant as [`GRANTS`] has it.
+struct GrantRow {
+    grant: Grant,
+    revoked_at: Option<u64>,
+    /// The place of the last suspension, or of its end, and the decision.
+    suspension: Option<(u64, Vec<u8>)>,
+}
+
+impl GrantRow {
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        let centres: String = row.get(4)?;
+        let centres = centres.split_whitespace().map(|code| code.parse::<CentreCode>().ok()).collect::<Option<_>>();
+        let grant = Grant {
+            grant: row.get(0)?,
+            user: row.get(1)?,
+            device: row.get(2)?,
+            role: row.get(3)?,
+            centres: centres.ok_or(sql::Error::Type { column: 4, expected: "codes of centres" })?,
+        };
+        let suspension = row.get::<Option<u64>>(6)?.zip(row.get::<Option<Vec<u8>>>(7)?);
+        Ok(Self { grant, revoked_at: row.get(5)?, suspension })
+    }
+
+    fn ended_at(&self) -> Result<Option<u64>, Error> {
+        let suspended_at = match &self.suspension {
+            Some((sequence, body)) => require::<Suspension>(&read(body)?)?.is_suspended.then_some(*sequence),
+            None => None,
+        };
+        Ok([self.revoked_at, suspended_at].into_iter().flatten().min())
+    }
+}
+
+/// The grants of a device, the newest last.
+fn grants_query() -> String {
+    format!("{GRANTS} WHERE grants.device_id = ?1 ORDER BY grants.decided_at_ms, grants.grant_id")
+}
+
+/// Returns the grants of a device that hold, the newest last.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
+    let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
+    let mut grants = Vec::new();
+    for row in db.query_all(&grants_query(), &params, GrantRow::read)? {
+        if row.ended_at()?.is_none() {
+            grants.push(row.grant);
+        }
+    }
+    Ok(grants)
+}
+
+fn grant_row(db: &mut dyn Reader, grant: GrantId) -> Result<Option<GrantRow>, Error> {
+    let statement = format!("{GRANTS} WHERE grants.grant_id = ?1");
+    Ok(db.query_one(&statement, &values![grant, Revocation::NUMBER, Suspension::NUMBER], GrantRow::read)?)
+}
+
+/// Returns a grant by its id, whether or not it holds.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error> {
+    Ok(grant_row(db, grant)?.map(|row| row.grant))
+}
+
+/// Returns where in the device's scope a grant ended, by its own end or because its user is suspended; `None` while it holds.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error> {
+    grant_row(db, grant.grant)?.map_or(Ok(None), |row| row.ended_at())
+}
+
+const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id = ?2";
+
+/// Returns whether a user was ever granted anything on a device.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<bool, Error> {
+    Ok(db.exists(HAS_GRANT, &values![device, user])?)
+}
+
+/// Returns what a device was told last about itself, unless it is to work.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
+    let order: Option<DeviceOrder> = latest(db, &device.to_string())?;
+    Ok(order.filter(|order| order.order != Order::Work))
+}
+
+const SUSPENSIONS: &str = "SELECT body FROM reference WHERE kind = ?1 AND code >= ?2 AND code < ?3 ORDER BY code";
+
+/// Returns who is suspended on a device, by id.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>, Error> {
+    let first = Suspension::codes_of(device);
+    // No id has a character behind the tilde.
+    let beyond = format!("{first}~");
+    let mut users = Vec::new();
+    let params = values![Suspension::NUMBER, first, beyond];
+    for body in db.query_all(SUSPENSIONS, &params, |row| row.get::<Vec<u8>>(0))? {
+        let suspension: Suspension = require(&read(&body)?)?;
+        if suspension.is_suspended {
+            users.push(suspension.user);
+        }
+    }
+    Ok(users)
+}
+
+/// Who may work on a device, and what it was told: what a phone keeps in memory about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceAccess {
+    /// The grants that hold, the newest last.
+    pub grants: Vec<Grant>,
+    /// The order that holds; `None` to work.
+    pub order: Option<Order>,
+}
+
+impl DeviceAccess {
+    /// Reads what is known about a device.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+    pub fn load(db: &mut dyn Reader, device: DeviceId) -> Result<Self, Error> {
+        let order = order(db, device)?.map(|order| order.order);
+        Ok(Self { grants: grants_of(db, device)?, order })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decisions::{AppliedAt, DecidedBy, Decision};
+    use crate::permission::Role;
+    use crate::scope::Scope;
+    use crate::store::decisions::project;
+    use crate::store::sql::{Column, Dialect, RowVisitor};
+    use crate::store::{PHONE, Store, seam};
+    use crate::units::{Timestamp, Value};
+
+    fn device(number: u8) -> DeviceId {
+        DeviceId::from([number; 16])
+    }
+
+    fn decide<D: DecisionKind>(db: &mut dyn sql::Writer, device: DeviceId, sequence: u64, content: &D) {
+        let (scope, by) = (Scope::Device(device), DecidedBy::server(Timestamp(7)));
+        let decision = Decision::of(content, &scope, &by);
+        let (envelope, content) = decision.read().expect("it reads");
+        project(db, &AppliedAt { scope: &scope, sequence, envelope: &envelope }, &decision, &content)
+            .expect("projected");
+    }
+
+    fn grant_on(number: u8) -> Grant {
+        let centres = vec!["KOLAR".parse().expect("a code"), "MALUR".parse().expect("a code")];
+        let (grant, user) = (GrantId::from([number; 16]), UserId::from([1; 16]));
+        Grant { grant, user, device: device(number), role: Role::Clerk, centres }
+    }
+
+    /// Counts the rows that are read.
+    struct Counting<'a>(&'a mut dyn Reader, usize);
+
+    impl Reader for Counting<'_> {
+        fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), sql::Error> {
+            let rows = &mut self.1;
+            self.0.query(statement, params, &mut |row| {
+                *rows += 1;
+                visit(row)
+            })
+        }
+
+        fn query_keys(
+            &mut self,
+            keys: &[Column<'_>],
+            rows: &[Value<'_>],
+            statement: &str,
+            visit: RowVisitor<'_>,
+        ) -> Result<(), sql::Error> {
+            self.0.query_keys(keys, rows, statement, visit)
+        }
+
+        fn dialect(&self) -> Dialect {
+            self.0.dialect()
+        }
+    }
+
+    fn with_grants(work: impl FnOnce(&mut dyn sql::Writer)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
+        let run = store.write(|db| {
+            let mut db = seam(db);
+            for number in 0..200 {
+                decide(&mut db, device(number), 1, &grant_on(number));
+            }
+            work(&mut db);
+            Ok::<_, Error>(())
+        });
+        run.expect("written");
+    }
+
+    #[test]
+    fn the_grants_of_a_device_are_read_without_those_of_others() {
+        with_grants(|db| {
+            let mut counting = Counting(db, 0);
+            assert_eq!(grants_of(&mut counting, device(7)).expect("grants"), [grant_on(7)]);
+            assert_eq!(counting.1, 1, "one query, one row");
+            assert!(has_grant(&mut counting, UserId::from([1; 16]), device(7)).expect("an answer"));
+            assert!(!has_grant(&mut counting, UserId::from([2; 16]), device(7)).expect("an answer"));
+            assert_eq!(counting.1, 2);
+        });
+    }
+
+    #[test]
+    fn every_read_about_a_device_uses_an_index() {
+        with_grants(|db| {
+            for statement in [&grants_query(), HAS_GRANT, SUSPENSIONS] {
+                let explain = format!("EXPLAIN QUERY PLAN {statement}");
+                let params = values![Value::Blob(&[7; 16]), "a", "b"];
+                let params = params.get(..statement.matches('?').count().min(3)).expect("parameters");
+                let plan: Vec<String> = db.query_all(&explain, params, |row| row.get(3)).expect("a plan");
+                let searches = plan.iter().filter(|step| step.starts_with("SEARCH"));
+                assert!(searches.count() > 0, "{plan:?}");
+                assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_grant_ends_by_its_revocation_or_while_its_user_is_suspended() {
+        with_grants(|db| {
+            let (device, user) = (device(7), UserId::from([1; 16]));
+            let ended = |db: &mut dyn sql::Writer| ended_at(db, &grant_on(7)).expect("an answer");
+            assert_eq!(ended(db), None);
+            decide(db, device, 2, &Suspension { user, device, is_suspended: true });
+            assert_eq!((ended(db), suspended_on(db, device).expect("users")), (Some(2), vec![user]));
+            decide(db, device, 3, &Suspension { user, device, is_suspended: false });
+            assert_eq!((ended(db), suspended_on(db, device).expect("users")), (None, vec![]));
+            decide(db, device, 4, &Revocation { grant: GrantId::from([7; 16]) });
+            decide(db, device, 5, &Suspension { user, device, is_suspended: true });
+            assert_eq!((ended(db), grants_of(db, device).expect("grants")), (Some(4), vec![]));
+        });
+    }
+}

@@ -1,0 +1,351 @@
+//! What decisions project to: the last word about each matter, rows, and which records are named.
+//!
+//! Owns the tables `reference`, `named_decisions` and `decision_documents`, and the writing of each kind's table. Which kinds there are and
+//! how each is stored, they say themselves ([`DECISIONS`]); phone and server run this same code. What a decision does beyond that
+//! ([`Content::apply`]) is carried out by the caller.
+//! Invariant: all that a scope's decisions project to is a function of the decisions of that scope, and is dropped with it.
+
+mod access;
+mod reference;
+mod reviews;
+
+pub use access::{DeviceAccess, ended_at, grant, grants_of, has_grant, order, suspended_on};
+pub use reference::Reference;
+pub use reviews::{Raised, review_codes, reviews, reviews_of};
+
+use super::Error;
+use super::sql::{Column, Insert, Reader, Writer, values};
+use crate::codec::decode;
+use crate::decisions::{AppliedAt, Content, DECISIONS, Decision, DecisionKind, StoredInfo};
+use crate::records::TableInfo;
+use crate::scope::Scope;
+use crate::units::DocumentId;
+
+/// Returns the tables that decisions are projected to; each has a column `scope`.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    let of_kinds = DECISIONS.iter().filter_map(|kind| match kind.stored() {
+        StoredInfo::Rows(table) => Some(table.name),
+        StoredInfo::Latest { .. } | StoredInfo::Event => None,
+    });
+    ["reference", "named_decisions", "decision_documents"].into_iter().chain(of_kinds)
+}
+
+/// Projects a decision that was read. Doing it twice changes nothing, and the order in which those of a scope come does not matter.
+///
+/// # Errors
+/// Those of the database.
+pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, content: &Content) -> Result<(), Error> {
+    if let Some(code) = content.key() {
+        db.execute(
+            "INSERT INTO reference (kind, code, scope, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (kind, code) DO UPDATE SET scope = excluded.scope, seq = excluded.seq, body = excluded.body
+             WHERE excluded.scope <> reference.scope OR excluded.seq > reference.seq",
+            &values![decision.number(), code, at.scope, at.sequence, decision.as_bytes()],
+        )?;
+    }
+    if let StoredInfo::Rows(table) = content.kind().stored() {
+        insert_row(db, at, &table, content)?;
+    }
+    let documents = content.documents();
+    if !documents.is_empty() {
+        db.execute(
+            "INSERT INTO named_decisions (scope, seq, decision) VALUES (?1, ?2, ?3)
+             ON CONFLICT (scope, seq) DO UPDATE SET decision = excluded.decision",
+            &values![at.scope, at.sequence, decision.as_bytes()],
+        )?;
+    }
+    for document in documents {
+        db.execute(
+            "INSERT INTO decision_documents (scope, seq, document_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT (scope, seq, document_id) DO NOTHING",
+            &values![at.scope, at.sequence, document],
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, content: &Content) -> Result<(), Error> {
+    let own = table.columns.iter().map(|(name, column_type)| Column { name, column_type: *column_type });
+    let common = [Column::text("scope"), Column::int("seq"), Column::int("decided_at_ms")];
+    let columns: Vec<Column<'_>> = common.into_iter().chain(own).collect();
+    let (name, key) = (table.name, table.key);
+    let updates = columns.iter().map(|column| format!("{0} = excluded.{0}", column.name)).collect::<Vec<_>>();
+    // The first of a scope counts, also if an older version set it aside and this one reads it after those that follow.
+    let on_conflict = format!(
+        "ON CONFLICT ({key}) DO UPDATE SET {} WHERE excluded.scope = {name}.scope AND excluded.seq < {name}.seq",
+        updates.join(", ")
+    );
+    let mut cells = values![at.scope, at.sequence, at.envelope.decided_at].to_vec();
+    cells.extend(content.cells());
+    db.insert(&Insert { table: name, columns: &columns, on_conflict: &on_conflict }, &cells)?;
+    Ok(())
+}
+
+/// Drops all that the decisions of a scope are projected to.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
+    for table in tables() {
+        db.execute(&format!("DELETE FROM {table} WHERE scope = ?1"), &values![scope])?;
+    }
+    Ok(())
+}
+
+/// Drops all that decisions are projected to.
+///
+/// # Errors
+/// Those of the database.
+pub fn clear(db: &mut dyn Writer) -> Result<(), Error> {
+    for table in tables() {
+        db.execute(&format!("DELETE FROM {table}"), &[])?;
+    }
+    Ok(())
+}
+
+/// Projects the decisions of a scope anew: these, each with its place, and no others. What they did beyond that stays done.
+///
+/// # Errors
+/// Those of the database.
+pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)]) -> Result<(), Error> {
+    forget(db, scope)?;
+    for (sequence, bytes) in decisions {
+        let Ok(decision) = decode::<Decision>(bytes) else { continue };
+        if let Ok((envelope, content)) = decision.read() {
+            let at = AppliedAt { scope, sequence: *sequence, envelope: &envelope };
+            project(db, &at, &decision, &content)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the decision that counts about the same matter, this one or another, and its place in its scope's log; `None` for a kind of
+/// which each decision stands for itself, or that is not known here.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn standing(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+    let Some(code) = decision.content().ok().and_then(|content| content.key()) else { return Ok(None) };
+    row(db, decision.number(), &code)
+}
+
+/// Returns the last decision of a kind about a matter.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn latest<D: DecisionKind>(db: &mut dyn Reader, code: &str) -> Result<Option<D>, Error> {
+    row(db, D::NUMBER, code)?.map(|(decision, _)| require(&decision)).transpose()
+}
+
+const ABOUT: &str = "SELECT named_decisions.scope, named_decisions.seq, named_decisions.decision
+ FROM decision_documents JOIN named_decisions
+     ON named_decisions.scope = decision_documents.scope AND named_decisions.seq = decision_documents.seq
+ WHERE decision_documents.document_id = ?1 ORDER BY named_decisions.scope, named_decisions.seq";
+
+/// A decision that names a record, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// In whose log it stands.
+    pub scope: Scope,
+    /// Its number there.
+    pub sequence: u64,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// Returns the decisions that name a record, by scope and place.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn about(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<Named>, Error> {
+    let rows: Vec<(Scope, u64, Vec<u8>)> =
+        db.query_all(ABOUT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.into_iter().map(|(scope, sequence, bytes)| Ok(Named { scope, sequence, decision: read(&bytes)? })).collect()
+}
+
+fn row(db: &mut dyn Reader, kind: u8, code: &str) -> Result<Option<(Decision, u64)>, Error> {
+    let statement = "SELECT body, seq FROM reference WHERE kind = ?1 AND code = ?2";
+    let row: Option<(Vec<u8>, u64)> =
+        db.query_one(statement, &values![kind, code], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    row.map(|(body, sequence)| Ok((read(&body)?, sequence))).transpose()
+}
+
+fn read(bytes: &[u8]) -> Result<Decision, Error> {
+    decode(bytes).map_err(corrupt)
+}
+
+fn require<D: DecisionKind>(decision: &Decision) -> Result<D, Error> {
+    decision.get().ok_or_else(|| corrupt(format!("a row of {} holds another decision", D::NAME)))?.map_err(corrupt)
+}
+
+fn corrupt(error: impl std::fmt::Display) -> Error {
+    Error::Corrupt { reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::codec::encode;
+    use crate::decisions::{Centre, DecidedBy, Erasure, Review};
+    use crate::records::Kind;
+    use crate::store::{RECORDS, Store, seam};
+    use crate::units::{ColumnType, ReviewId, Timestamp};
+
+    /// Tables that decisions change and that outlive their scope, each with the reason.
+    const KEPT_WITHOUT_SCOPE: [(&str, &str); 1] =
+        [("erased", "what was dropped for good does not come back because a phone reads less, or again")];
+
+    fn with_store(work: impl FnOnce(&rusqlite::Connection)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
+        let run = store.write(|db| {
+            work(db);
+            Ok::<_, Error>(())
+        });
+        run.expect("written");
+    }
+
+    /// The names and types of a table's columns.
+    fn columns(db: &rusqlite::Connection, table: &str) -> Vec<(String, String)> {
+        let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)").expect("a statement");
+        let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.collect::<Result<_, _>>().expect("columns")
+    }
+
+    fn scopes_in(db: &rusqlite::Connection, table: &str) -> Vec<String> {
+        let mut statement = db.prepare(&format!("SELECT scope FROM {table} ORDER BY scope")).expect("a statement");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.collect::<Result<_, _>>().expect("scopes")
+    }
+
+    /// Puts a row for a scope into a table, whatever its columns.
+    fn fill(db: &rusqlite::Connection, table: &str, scope: &str) {
+        let value = |(_, column_type): (String, String)| match column_type.as_str() {
+            "BLOB" => format!("CAST('{scope}' AS BLOB)"),
+            "TEXT" => format!("'{scope}'"),
+            _ => "7".to_owned(),
+        };
+        let values: Vec<String> = columns(db, table).into_iter().map(value).collect();
+        db.execute(&format!("INSERT INTO {table} VALUES ({})", values.join(", ")), []).expect("a row");
+    }
+
+    fn place<D: DecisionKind>(db: &rusqlite::Connection, scope: &Scope, sequence: u64, content: &D) -> (u64, Vec<u8>) {
+        let sequence_ms = i64::try_from(sequence).expect("small");
+        let decision = Decision::of(content, scope, &DecidedBy::server(Timestamp(sequence_ms)));
+        let (envelope, content) = decision.read().expect("it reads");
+        let at = AppliedAt { scope, sequence, envelope: &envelope };
+        project(&mut seam(db), &at, &decision, &content).expect("projected");
+        (sequence, encode(&decision))
+    }
+
+    fn centre(name: &str) -> Centre {
+        Centre { centre: "KOLAR".parse().expect("a code"), name: name.to_owned() }
+    }
+
+    fn name(db: &rusqlite::Connection) -> Option<String> {
+        latest::<Centre>(&mut seam(db), "KOLAR").expect("read").map(|centre| centre.name)
+    }
+
+    #[test]
+    fn every_table_that_decisions_project_to_is_dropped_with_its_scope_or_kept_for_a_reason() {
+        with_store(|db| {
+            let of_records = Kind::all().map(|kind| kind.table().name).chain(["documents", "words"]);
+            let known = of_records.chain(tables()).chain(KEPT_WITHOUT_SCOPE.map(|(table, _)| table));
+            let mut statement = db
+                .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+                .expect("it");
+            let all = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<BTreeSet<String>, _>>();
+            assert_eq!(all.expect("tables"), known.map(str::to_owned).collect());
+
+            let (lost, kept): (Scope, &str) = ("c/KOLAR".parse().expect("a scope"), "org");
+            for drops in [forget, |db: &mut dyn Writer, scope: &Scope| rebuild(db, scope, &[])] {
+                clear(&mut seam(db)).expect("cleared");
+                for table in tables() {
+                    fill(db, table, &lost.to_string());
+                    fill(db, table, kept);
+                }
+                drops(&mut seam(db), &lost).expect("dropped");
+                assert!(tables().all(|table| scopes_in(db, table) == [kept]));
+            }
+            clear(&mut seam(db)).expect("cleared");
+            assert!(tables().all(|table| scopes_in(db, table).is_empty()));
+        });
+    }
+
+    #[test]
+    fn every_kind_with_a_table_has_the_columns_of_the_schema() {
+        with_store(|db| {
+            for kind in DECISIONS {
+                let StoredInfo::Rows(table) = kind.stored() else { continue };
+                let common =
+                    [("scope", ColumnType::Text), ("seq", ColumnType::Int), ("decided_at_ms", ColumnType::Int)];
+                let written = |column_type| match column_type {
+                    ColumnType::Int => "INTEGER",
+                    ColumnType::Text => "TEXT",
+                    ColumnType::Blob => "BLOB",
+                };
+                let expected = table.columns.into_iter().chain(common);
+                let expected = expected.map(|(name, column_type)| (name.to_owned(), written(column_type).to_owned()));
+                let found: BTreeSet<_> = columns(db, table.name).into_iter().collect();
+                assert_eq!(found, expected.collect(), "{}", table.name);
+            }
+        });
+    }
+
+    #[test]
+    fn the_last_decision_counts_in_whatever_order_they_are_read() {
+        with_store(|db| {
+            let scope = Scope::Organisation;
+            place(db, &scope, 8, &centre("newer"));
+            place(db, &scope, 5, &centre("older, and set aside until now"));
+            assert_eq!(name(db).as_deref(), Some("newer"));
+            place(db, &scope, 9, &centre("newest"));
+            assert_eq!(name(db).as_deref(), Some("newest"));
+        });
+    }
+
+    #[test]
+    fn going_back_to_a_place_restores_what_stood_there() {
+        with_store(|db| {
+            let scope = Scope::Organisation;
+            let first = place(db, &scope, 1, &centre("first"));
+            place(db, &scope, 2, &centre("second"));
+            rebuild(&mut seam(db), &scope, &[first, (2, vec![0x80])]).expect("went back");
+            assert_eq!(name(db).as_deref(), Some("first"));
+            rebuild(&mut seam(db), &scope, &[]).expect("went back");
+            assert_eq!(name(db), None);
+        });
+    }
+
+    #[test]
+    fn a_record_is_told_which_decisions_name_it() {
+        with_store(|db| {
+            let scope: Scope = "c/KOLAR".parse().expect("a scope");
+            let (first, second) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
+            let review = |code: &str, review: u8, documents: &[DocumentId]| Review {
+                review: ReviewId::from([review; 16]),
+                code: code.to_owned(),
+                documents: documents.to_vec(),
+            };
+            place(db, &scope, 1, &review("late_delivery", 1, &[second, first]));
+            place(db, &scope, 2, &review("grant_ended", 2, &[first]));
+            place(db, &scope, 3, &Erasure { document: first });
+            let mut seam = seam(db);
+            let places = |it: Vec<Named>| it.iter().map(|named| named.sequence).collect::<Vec<_>>();
+            assert_eq!(places(about(&mut seam, first).expect("decisions")), [1, 2, 3]);
+            assert_eq!(places(about(&mut seam, second).expect("decisions")), [1]);
+            assert_eq!(review_codes(&mut seam, first).expect("codes"), ["grant_ended", "late_delivery"]);
+            let raised = reviews(&mut seam).expect("reviews");
+            assert_eq!(raised.iter().map(|it| it.raised_at.0).collect::<Vec<_>>(), [1, 2]);
+            assert_eq!(raised.first().map(|it| it.review.documents.clone()), Some(vec![first, second]));
+            let plan = plan(&mut seam, ABOUT, &values![first]);
+            assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
+        });
+    }
+
+    fn plan(db: &mut dyn Reader, statement: &str, params: &[crate::units::Value<'_>]) -> Vec<String> {
+        db.query_all(&format!("EXPLAIN QUERY PLAN {statement}"), params, |row| row.get(3)).expect("a plan")
+    }
+}

@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use super::{corrupt, read};
+use crate::decisions::{
+    BagTypeRule, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, StoredInfo, User,
+};
+use crate::store::Error;
+use crate::store::sql::Reader;
+use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
+
+/// All small reference data, kept in memory: an organisation's fits many times over.
+#[derive(Clone, Debug, Default)]
+pub struct Reference(BTreeMap<u8, BTreeMap<String, Content>>);
+
+impl Reference {
+    /// Reads the last decisions of the kinds that are kept in memory.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+    pub fn load(db: &mut dyn Reader) -> Result<Self, Error> {
+        let cached = DECISIONS.iter().filter(|kind| kind.stored() == StoredInfo::Latest { is_cached: true });
+        let numbers: Vec<String> = cached.map(|kind| kind.number().to_string()).collect();
+        let statement = format!("SELECT kind, code, body FROM reference WHERE kind IN ({})", numbers.join(", "));
+        let rows: Vec<(u8, String, Vec<u8>)> =
+            db.query_all(&statement, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut reference = Self::default();
+        for (kind, code, body) in rows {
+            let content = read(&body)?.content().map_err(corrupt)?;
+            reference.0.entry(kind).or_default().insert(code, content);
+        }
+        Ok(reference)
+    }
+
+    /// Returns the last decision about a matter, by its code.
+    pub fn latest<D: DecisionKind>(&self, code: &str) -> Option<&D> {
+        self.0.get(&D::NUMBER)?.get(code)?.downcast_ref()
+    }
+
+    /// Returns the last decisions of a kind, by code.
+    pub fn all<D: DecisionKind>(&self) -> impl DoubleEndedIterator<Item = &D> {
+        let of_kind = self.0.get(&D::NUMBER).into_iter().flat_map(BTreeMap::values);
+        of_kind.filter_map(Content::downcast_ref)
+    }
+
+    /// Returns the organisation; `None` before the first sync.
+    pub fn organisation(&self) -> Option<&Organisation> {
+        self.latest("")
+    }
+
+    /// Returns the season of a code.
+    pub fn season(&self, season: &SeasonCode) -> Option<&Season> {
+        self.latest(season.as_str())
+    }
+
+    /// Returns a user.
+    pub fn user(&self, user: UserId) -> Option<&User> {
+        self.latest(&user.to_string())
+    }
+
+    /// Returns the rule set of a number.
+    pub fn rule_set(&self, number: u32) -> Option<&RuleSet> {
+        self.latest(&number.to_string())
+    }
+
+    /// Returns the newest rule set of a commodity that is valid on a day.
+    pub fn rules_on(&self, commodity: &CommodityCode, date: BusinessDate) -> Option<&RuleSet> {
+        let valid = self.all::<RuleSet>().filter(|it| it.commodity == *commodity && it.valid_from <= date);
+        valid.max_by_key(|rules| rules.number)
+    }
+
+    /// Returns the bag types that a commodity is delivered in on a day.
+    pub fn bag_types(&self, commodity: &CommodityCode, date: BusinessDate) -> &[BagTypeRule] {
+        self.rules_on(commodity, date).map(|rules| rules.bag_types.as_slice()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,73 @@
+use std::collections::BTreeSet;
+
+use super::{about, corrupt};
+use crate::decisions::Review;
+use crate::store::Error;
+use crate::store::sql::{Column, Reader, Value};
+use crate::units::{DocumentId, ReviewId, Timestamp, ToValue};
+
+/// A review, and when it was raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The review.
+    pub review: Review,
+    /// When, by the server's clock.
+    pub raised_at: Timestamp,
+}
+
+/// Returns those of some reviews that are known.
+///
+/// # Errors
+/// Those of the database.
+pub fn reviews_of(
+    db: &mut dyn Reader,
+    reviews: impl IntoIterator<Item = ReviewId>,
+) -> Result<BTreeSet<ReviewId>, Error> {
+    let reviews: Vec<ReviewId> = reviews.into_iter().collect();
+    let keys: Vec<Value<'_>> = reviews.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT review_id FROM keys JOIN reviews ON reviews.review_id = keys.review";
+    let mut known = BTreeSet::new();
+    db.query_keys(&[Column::blob("review")], &keys, statement, &mut |row| {
+        known.insert(row.get(0)?);
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+/// Returns all reviews that name a record, the oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
+    let mut reviews: Vec<Raised> = Vec::new();
+    let statement = "SELECT reviews.review_id, reviews.code, reviews.decided_at_ms, decision_documents.document_id
+         FROM reviews JOIN decision_documents
+             ON decision_documents.scope = reviews.scope AND decision_documents.seq = reviews.seq
+         ORDER BY reviews.decided_at_ms, reviews.review_id, decision_documents.document_id";
+    db.query(statement, &[], &mut |row| {
+        let (id, document) = (row.get(0)?, row.get(3)?);
+        match reviews.last_mut() {
+            Some(Raised { review, .. }) if review.review == id => review.documents.push(document),
+            _ => {
+                let review = Review { review: id, code: row.get(1)?, documents: vec![document] };
+                reviews.push(Raised { review, raised_at: row.get(2)? });
+            }
+        }
+        Ok(())
+    })?;
+    Ok(reviews)
+}
+
+/// Returns the codes of the reviews that name a record, each once, in order.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<String>, Error> {
+    let mut codes = BTreeSet::new();
+    for named in about(db, document)? {
+        if let Some(review) = named.decision.get::<Review>() {
+            codes.insert(review.map_err(corrupt)?.code);
+        }
+    }
+    Ok(codes.into_iter().collect())
+}
