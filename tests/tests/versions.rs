@@ -15,7 +15,7 @@ use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse}
 use farmtally_core::units::{DocumentId, Grams, Timestamp};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::storage::{
-    self, DeferredEntry, LogContent, NewEntry, PendingEntry, SqliteStorage, StoredBundle,
+    self, DeferredEntry, LogContent, NewEntry, PendingEntry, ReadTransaction, SqliteStorage, StoredBundle,
 };
 use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fingerprint};
@@ -479,8 +479,8 @@ fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
 
 fn knows_lorry(market: &Market, plate: &str) -> bool {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
-    let reference = storage::read(&storage, market.organisation, |db| db.reference()).expect("read");
-    reference.latest::<Lorry>(plate).is_some()
+    let knows = |db: &mut ReadTransaction<'_>| Ok(db.reference()?.latest::<Lorry>(plate).is_some());
+    storage::read(&storage, market.organisation, knows).expect("read")
 }
 
 fn adds_lorry(market: &Market, plate: &str) {
