@@ -1,7 +1,7 @@
 //! Parcels that were carried here, by a phone or on a stick: opened, and judged as if their owner had pushed.
 //!
-//! Owns nothing that is kept. Invariants: each bundle is judged by [`ingest`], in a transaction of its own; verdicts are for the owner, who
-//! gets them when it syncs; a parcel that cannot be taken leaves no trace.
+//! Owns nothing that is kept. Invariants: each bundle is judged by [`ingest`]; verdicts are for the owner, who gets them when it syncs; a
+//! parcel that cannot be taken leaves no trace.
 
 use std::fmt;
 use std::io::Read;
@@ -10,9 +10,9 @@ use std::ops::AddAssign;
 use farmtally_core::protocol::message::{ParcelVerdict, Verdict};
 use farmtally_core::protocol::parcel::{HandoverError, Parcel};
 use farmtally_core::units::{OrganisationId, ParcelId, Timestamp};
-use minicbor::bytes::ByteVec;
 
 use crate::ingest::ingest;
+use crate::storage::WriteTransaction;
 use crate::{Error, Server};
 
 /// What became of the content of parcels.
@@ -66,44 +66,66 @@ impl Server {
         if only.is_some_and(|only| only != organisation) || !self.storage.organisations()?.contains(&organisation) {
             return Err(HandoverError::ForeignOrganisation.into());
         }
-        self.take_parcel(organisation, parcel, now)
+        let bundles = self.bundles_in(organisation, parcel)?;
+        self.write(organisation, |db| judge_all(db, organisation, &bundles, now))
     }
 
-    /// Takes what a phone carries for others.
-    pub(crate) fn take_parcels(
-        &self,
-        organisation: OrganisationId,
-        parcels: &[ByteVec],
-        now: Timestamp,
-    ) -> Result<Vec<ParcelVerdict>, Error> {
-        let verdict = |bytes: &[u8]| {
-            let taken = Parcel::parse(bytes).map_err(Error::from);
-            let refused = match taken.and_then(|parcel| self.take_parcel(organisation, &parcel, now)) {
-                Ok(_for_the_owner) => None,
-                Err(Error::Parcel(error)) => Some(error.code().to_owned()),
-                Err(error) => return Err(error),
-            };
-            Ok(ParcelVerdict { parcel: ParcelId::of(bytes), refused })
-        };
-        parcels.iter().map(|bytes| verdict(bytes)).collect()
+    /// Opens what a phone carries for others.
+    pub(crate) fn open_parcel(&self, organisation: OrganisationId, bytes: &[u8]) -> OpenedParcel {
+        let opened = Parcel::parse(bytes).and_then(|parcel| self.bundles_in(organisation, &parcel));
+        OpenedParcel { parcel: ParcelId::of(bytes), bundles: opened }
     }
 
-    fn take_parcel(&self, organisation: OrganisationId, parcel: &Parcel, now: Timestamp) -> Result<Imported, Error> {
+    fn bundles_in(&self, organisation: OrganisationId, parcel: &Parcel) -> Result<Vec<Vec<u8>>, HandoverError> {
         parcel.require(organisation, &self.keys.public())?;
-        let mut imported = Imported::default();
-        for bundle in parcel.open(self.keys.signing())? {
-            let judged = self.write(organisation, |db| ingest(db, organisation, 0, &bundle, now))?;
-            imported.bundles += u64::from(judged.refused.is_none());
-            imported.refused += u64::from(judged.refused.is_some());
-            for run in &judged.runs {
-                let count = match run.verdict {
-                    Verdict::Logged { .. } | Verdict::Returned { .. } | Verdict::Erased => &mut imported.logged,
-                    Verdict::Held { .. } => &mut imported.held,
-                    Verdict::Deferred { .. } | Verdict::BytesMissing => &mut imported.deferred,
-                };
-                *count += u64::from(run.count);
-            }
-        }
-        Ok(imported)
+        parcel.open(self.keys.signing())
     }
+}
+
+/// A parcel that a phone has carried here.
+pub(crate) struct OpenedParcel {
+    parcel: ParcelId,
+    bundles: Result<Vec<Vec<u8>>, HandoverError>,
+}
+
+impl OpenedParcel {
+    /// Judges the bundles in it.
+    pub(crate) fn take(
+        &self,
+        db: &mut WriteTransaction<'_>,
+        organisation: OrganisationId,
+        now: Timestamp,
+    ) -> Result<ParcelVerdict, Error> {
+        let refused = match &self.bundles {
+            Ok(bundles) => {
+                judge_all(db, organisation, bundles, now)?;
+                None
+            }
+            Err(error) => Some(error.code().to_owned()),
+        };
+        Ok(ParcelVerdict { parcel: self.parcel, refused })
+    }
+}
+
+fn judge_all(
+    db: &mut WriteTransaction<'_>,
+    organisation: OrganisationId,
+    bundles: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<Imported, Error> {
+    let mut imported = Imported::default();
+    for bundle in bundles {
+        let judged = ingest(db, organisation, 0, bundle, now)?;
+        imported.bundles += u64::from(judged.refused.is_none());
+        imported.refused += u64::from(judged.refused.is_some());
+        for run in &judged.runs {
+            let count = match run.verdict {
+                Verdict::Logged { .. } | Verdict::Returned { .. } | Verdict::Erased => &mut imported.logged,
+                Verdict::Held { .. } => &mut imported.held,
+                Verdict::Deferred { .. } | Verdict::BytesMissing => &mut imported.deferred,
+            };
+            *count += u64::from(run.count);
+        }
+    }
+    Ok(imported)
 }

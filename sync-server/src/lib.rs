@@ -22,6 +22,7 @@ mod recovery;
 mod reviews;
 mod rulings;
 pub mod storage;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,12 +30,10 @@ use std::sync::{Mutex, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
-    self, ChallengeResponse, EnrolRequest, News, PROTOCOL_VERSION, Problem, RekeyRequest, Statement, SyncRequest,
-    SyncResponse, WireError,
+    self, ChallengeResponse, EnrolRequest, PROTOCOL_VERSION, Problem, RekeyRequest, WireError,
 };
 use farmtally_core::protocol::path;
 use farmtally_core::sync::{WireRequest, WireResponse};
@@ -50,11 +49,7 @@ use live::Listeners;
 pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
-use pull::Pulled;
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
-
-/// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
-const SEEN_STEP_MS: i64 = 60_000;
 
 /// A server over its storage; [`serve`] puts it on the network.
 pub struct Server {
@@ -194,87 +189,11 @@ impl Server {
     fn wiped(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, device) = self.authenticate(request, now)?;
-        self.write(organisation, |db| db.set_wiped(device.device, now))?;
-        Ok(self.challenge())
-    }
-
-    fn sync(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
-        let now = self.environment.clock.now();
-        let (organisation, device) = self.authenticate(request, now)?;
-        let asked: SyncRequest = unpack(&request.body)?;
-        require_protocol(asked.protocol)?;
-        if asked.bundles.len() > MAX_BUNDLES || asked.cursors.len() > MAX_CURSORS {
-            let reason = format!("at most {MAX_BUNDLES} bundles and {MAX_CURSORS} cursors fit one request");
-            return Err(Error::TooLarge { reason });
-        }
-        if asked.parcels.len() > MAX_PARCELS {
-            return Err(Error::TooLarge { reason: format!("at most {MAX_PARCELS} parcels fit one request") });
-        }
-        if asked.offers.len() > MAX_OFFERS || asked.checkpoints.len() > MAX_CURSORS {
-            let reason = format!("at most {MAX_OFFERS} offers and {MAX_CURSORS} checkpoints fit one request");
-            return Err(Error::TooLarge { reason });
-        }
-        if !asked.offers.is_empty() {
-            self.take_offers(organisation, device.device, &asked.offers)?;
-            return self.answer(
-                request,
-                (organisation, &device),
-                now,
-                Pulled::default(),
-                &News { more: true, ..News::default() },
-            );
-        }
-        let diverged =
-            self.read(organisation, |db| recovery::divergences(db, organisation, &asked.cursors, &asked.checkpoints))?;
-        if !diverged.is_empty() {
-            // What is handed over now would stand where something else was acknowledged before.
-            let news = News { more: true, diverged, ..News::default() };
-            return self.answer(request, (organisation, &device), now, Pulled::default(), &news);
-        }
-        let mut verdicts = Vec::with_capacity(asked.bundles.len());
-        for (index, bundle) in (0..).zip(&asked.bundles) {
-            verdicts.push(self.write(organisation, |db| ingest::ingest(db, organisation, index, bundle, now))?);
-        }
-        let parcels = self.take_parcels(organisation, &asked.parcels, now)?;
-        let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
-        loop {
-            let mut pulled = self.read(organisation, |db| {
-                let mut pulled = pull::pull(db, organisation, device.device, &asked, budget)?;
-                pulled.safe = backup::safe_for(db, device.device, &asked)?;
-                Ok(pulled)
-            })?;
-            let (frames, more) = (std::mem::take(&mut pulled.frames), pulled.more);
-            let (verdicts, parcels) = (verdicts.clone(), parcels.clone());
-            let news = News { verdicts, frames, more, diverged: Vec::new(), parcels };
-            match self.answer(request, (organisation, &device), now, pulled, &news) {
-                // Entries that compress badly: less at once. A single frame always fits.
-                Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
-                answer => return answer,
-            }
-        }
-    }
-
-    fn answer(
-        &self,
-        request: &WireRequest,
-        (organisation, device): (OrganisationId, &Device),
-        now: Timestamp,
-        pulled: Pulled,
-        news: &News,
-    ) -> Result<Vec<u8>, Error> {
-        let device = device.device;
-        let (device_head, epoch) = self.read(organisation, |db| {
-            let epoch = db.recovery()?.map_or(0, |recovery| recovery.epoch);
-            Ok((db.device(device)?.and_then(|device| device.head), epoch))
+        self.write(organisation, |db| {
+            db.set_seen(device.device, now)?;
+            db.set_wiped(device.device, now)
         })?;
-        let Pulled { heads, safe, .. } = pulled;
-        let statement = Statement { device, server_time: now, device_head, heads, safe, epoch };
-        let challenge = self.keys.challenge(now);
-        let answer = SyncResponse::sign(&request.body, &statement, news, challenge, self.keys.signing());
-        message::pack(&answer).map_err(|error| match error {
-            WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
-            error => Error::Setup { reason: error.to_string() },
-        })
+        Ok(self.challenge())
     }
 
     /// The device that signed the request, with a challenge of ours.
@@ -291,9 +210,6 @@ impl Server {
         match VerifyingKey::from_bytes(&device.public_key) {
             Ok(key) if header.fits(&signed, &key) => {}
             _ => return Err(Error::Unauthorized),
-        }
-        if now.0.saturating_sub(device.seen_at.0) >= SEEN_STEP_MS {
-            self.write(organisation, |db| db.set_seen(device.device, now))?;
         }
         Ok((organisation, device))
     }

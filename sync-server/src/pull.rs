@@ -4,7 +4,7 @@
 
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::{Cursor, CursorName};
-use farmtally_core::protocol::message::{Frame, FrameEntry, Safe, SyncRequest};
+use farmtally_core::protocol::message::{Frame, FrameEntry, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
@@ -21,8 +21,6 @@ pub(crate) struct Pulled {
     pub(crate) frames: Vec<Frame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
-    /// What the device may let go of.
-    pub(crate) safe: Option<Safe>,
 }
 
 /// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
@@ -35,14 +33,13 @@ pub(crate) fn pull<C: Access + ?Sized>(
     budget: usize,
 ) -> Result<Pulled, Error> {
     let visible = visibility(db, device)?;
-    let mut scopes = db.scopes()?;
-    scopes.retain(|scope| visible.can_read(scope));
-    scopes.sort();
+    let mut heads = db.heads_within(&visible)?;
+    heads.sort_by(|a, b| a.scope.cmp(&b.scope));
 
     let mut pulled = Pulled::default();
     let mut spent = 0;
-    for scope in scopes {
-        let Some(head) = db.head(&scope)? else { continue };
+    for head in heads {
+        let scope = head.scope.clone();
         let named = asked.cursors.iter().find(|cursor| cursor.scope == scope);
         if pulled.more {
             // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.

@@ -23,6 +23,19 @@ impl Visibility {
             Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
         }
     }
+
+    /// Returns the names of the scopes that the device may read, as ranges from the first to the last.
+    pub fn scopes(&self) -> impl Iterator<Item = (String, String)> {
+        let one = |scope: Scope| (scope.to_string(), scope.to_string());
+        // No character is greater than the last, so the range ends with the centre's seasons.
+        let centre = move |centre: &CentreCode| {
+            let seasons = (format!("c/{centre}/"), format!("c/{centre}/\u{10ffff}"));
+            [one(Scope::Centre(centre.clone())), seasons]
+        };
+        let shared = (!self.is_lost)
+            .then(|| std::iter::once(one(Scope::Organisation)).chain(self.centres.iter().flat_map(centre)));
+        std::iter::once(one(Scope::Device(self.device))).chain(shared.into_iter().flatten())
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +60,11 @@ mod tests {
                 Visibility { device, is_lost, centres: centres.clone() }.can_read(&scope.parse().expect("a scope"))
             };
             assert_eq!((can_read(false), can_read(true)), (when_working, when_lost), "{scope}");
+            let is_within = |is_lost| {
+                let visible = Visibility { device, is_lost, centres: centres.clone() };
+                visible.scopes().any(|(first, last)| (first.as_str()..=last.as_str()).contains(&scope))
+            };
+            assert_eq!((is_within(false), is_within(true)), (when_working, when_lost), "{scope}");
         }
     }
 }

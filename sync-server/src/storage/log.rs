@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use farmtally_core::codec::{decode, encode};
+use farmtally_core::permission::Visibility;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
@@ -57,6 +58,22 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         let statement = "SELECT scopes.scope, seq, chain FROM keys JOIN scopes ON scopes.scope = keys.of_scope";
         let mut heads = Vec::new();
         self.reader().query_keys(&[Column::text("of_scope")], &keys, statement, &mut |row| {
+            heads.push(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? });
+            Ok(())
+        })?;
+        Ok(heads)
+    }
+
+    /// Returns the heads of the logs that a device may read.
+    pub fn heads_within(&mut self, visible: &Visibility) -> Result<Vec<Cursor>, Error> {
+        let ranges: Vec<(String, String)> = visible.scopes().collect();
+        let keys: Vec<Value<'_>> =
+            ranges.iter().flat_map(|(first, last)| [first.to_value(), last.to_value()]).collect();
+        let statement = "SELECT scopes.scope, seq, chain FROM keys
+             JOIN scopes ON scopes.scope >= keys.first_scope AND scopes.scope <= keys.last_scope";
+        let columns = [Column::text("first_scope"), Column::text("last_scope")];
+        let mut heads = Vec::new();
+        self.reader().query_keys(&columns, &keys, statement, &mut |row| {
             heads.push(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? });
             Ok(())
         })?;

@@ -128,6 +128,11 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
     fn reader(&mut self) -> &mut dyn Reader {
         self.connection.reader()
     }
+
+    /// Returns whose data it is about.
+    pub fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
 }
 
 impl WriteTransaction<'_> {

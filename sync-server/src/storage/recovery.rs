@@ -21,6 +21,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         })?)
     }
 
+    /// Returns when verified copies were made, the newest first, at most `limit` of them.
+    pub fn backup_times(&mut self, limit: usize) -> Result<Vec<Timestamp>, Error> {
+        let statement = "SELECT made_at_ms FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
+        Ok(self.reader().query_all(statement, &values![limit], |row| row.get(0))?)
+    }
+
     /// Returns verified copies, the newest first, at most `limit` of them.
     pub fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error> {
         let statement = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";

@@ -1,0 +1,158 @@
+//! A sync: what a phone hands over is taken in one transaction, and all that it is told is read from one snapshot after it.
+
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
+use farmtally_core::protocol::message::{
+    self, BundleVerdict, News, ParcelVerdict, Statement, SyncRequest, SyncResponse, WireError,
+};
+use farmtally_core::protocol::repair::Divergence;
+use farmtally_core::sync::WireRequest;
+use farmtally_core::units::{OrganisationId, Timestamp};
+
+use crate::backup::safe_for;
+use crate::handover::OpenedParcel;
+use crate::ingest::ingest;
+use crate::pull::{Pulled, pull};
+use crate::recovery::divergences;
+use crate::storage::{Device, ReadTransaction, WriteTransaction};
+use crate::{Error, Server, require_protocol, unpack};
+
+/// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
+const SEEN_STEP_MS: i64 = 60_000;
+
+/// What became of what a phone handed over.
+#[derive(Default)]
+struct Taken {
+    verdicts: Vec<BundleVerdict>,
+    parcels: Vec<ParcelVerdict>,
+    /// Scopes of which the phone knows another log; nothing was taken then.
+    diverged: Vec<Divergence>,
+}
+
+impl Server {
+    /// Answers a sync.
+    pub(crate) fn sync(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
+        let now = self.environment.clock.now();
+        let (organisation, device) = self.authenticate(request, now)?;
+        let asked: SyncRequest = unpack(&request.body)?;
+        require_protocol(asked.protocol)?;
+        require_limits(&asked)?;
+        let taken = if asked.offers.is_empty() {
+            self.take(organisation, &device, &asked, now)?
+        } else {
+            self.take_offers(organisation, device.device, &asked.offers)?;
+            Some(Taken::default())
+        };
+        let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
+        loop {
+            let (statement, news) =
+                self.read(organisation, |db| tell(db, &device, &asked, taken.as_ref(), budget, now))?;
+            match self.sign(request, &statement, &news) {
+                // Entries that compress badly: less at once. A single frame always fits.
+                Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Takes what was handed over, all in one transaction; `None` if there is nothing to write.
+    fn take(
+        &self,
+        organisation: OrganisationId,
+        device: &Device,
+        asked: &SyncRequest,
+        now: Timestamp,
+    ) -> Result<Option<Taken>, Error> {
+        let is_seen = now.0.saturating_sub(device.seen_at.0) < SEEN_STEP_MS;
+        if is_seen && asked.bundles.is_empty() && asked.parcels.is_empty() {
+            return Ok(None);
+        }
+        let parcels: Vec<OpenedParcel> =
+            asked.parcels.iter().map(|bytes| self.open_parcel(organisation, bytes)).collect();
+        self.write(organisation, |db| {
+            if !is_seen {
+                db.set_seen(device.device, now)?;
+            }
+            // What is handed over now would stand where something else was acknowledged before.
+            let diverged = divergences(db, organisation, &asked.cursors, &asked.checkpoints)?;
+            if !diverged.is_empty() {
+                return Ok(Some(Taken { diverged, ..Taken::default() }));
+            }
+            take_all(db, organisation, asked, &parcels, now).map(Some)
+        })
+    }
+
+    fn sign(&self, request: &WireRequest, statement: &Statement, news: &News) -> Result<Vec<u8>, Error> {
+        let challenge = self.keys.challenge(statement.server_time);
+        let answer = SyncResponse::sign(&request.body, statement, news, challenge, self.keys.signing());
+        message::pack(&answer).map_err(|error| match error {
+            WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
+            error => Error::Setup { reason: error.to_string() },
+        })
+    }
+}
+
+fn require_limits(asked: &SyncRequest) -> Result<(), Error> {
+    for (what, count, most) in [
+        ("bundles", asked.bundles.len(), MAX_BUNDLES),
+        ("parcels", asked.parcels.len(), MAX_PARCELS),
+        ("cursors", asked.cursors.len(), MAX_CURSORS),
+        ("checkpoints", asked.checkpoints.len(), MAX_CURSORS),
+        ("offers", asked.offers.len(), MAX_OFFERS),
+    ] {
+        if count > most {
+            return Err(Error::TooLarge { reason: format!("at most {most} {what} fit one request") });
+        }
+    }
+    Ok(())
+}
+
+fn take_all(
+    db: &mut WriteTransaction<'_>,
+    organisation: OrganisationId,
+    asked: &SyncRequest,
+    parcels: &[OpenedParcel],
+    now: Timestamp,
+) -> Result<Taken, Error> {
+    let mut taken = Taken::default();
+    for (index, bundle) in (0..).zip(&asked.bundles) {
+        taken.verdicts.push(ingest(db, organisation, index, bundle, now)?);
+    }
+    for parcel in parcels {
+        taken.parcels.push(parcel.take(db, organisation, now)?);
+    }
+    Ok(taken)
+}
+
+/// What a phone is told, and what of it is signed as evidence.
+fn tell(
+    db: &mut ReadTransaction<'_>,
+    device: &Device,
+    asked: &SyncRequest,
+    taken: Option<&Taken>,
+    budget: usize,
+    now: Timestamp,
+) -> Result<(Statement, News), Error> {
+    let organisation = db.organisation();
+    let diverged = match taken {
+        Some(taken) => taken.diverged.clone(),
+        None => divergences(db, organisation, &asked.cursors, &asked.checkpoints)?,
+    };
+    let is_repairing = !diverged.is_empty() || !asked.offers.is_empty();
+    let pulled = if is_repairing {
+        Pulled { more: true, ..Pulled::default() }
+    } else {
+        pull(db, organisation, device.device, asked, budget)?
+    };
+    let safe = if is_repairing { None } else { safe_for(db, device.device, asked)? };
+    let statement = Statement {
+        device: device.device,
+        server_time: now,
+        device_head: db.device(device.device)?.and_then(|device| device.head),
+        heads: pulled.heads,
+        safe,
+        epoch: db.recovery()?.map_or(0, |recovery| recovery.epoch),
+    };
+    let (verdicts, parcels) =
+        taken.map_or_else(Default::default, |taken| (taken.verdicts.clone(), taken.parcels.clone()));
+    Ok((statement, News { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
+}
