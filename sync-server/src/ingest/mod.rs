@@ -8,6 +8,8 @@
 mod judge;
 mod lane;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};

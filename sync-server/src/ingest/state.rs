@@ -143,9 +143,9 @@ impl Logged {
 pub(crate) struct State {
     pub(super) now: Timestamp,
     documents: BTreeMap<DocumentId, Document>,
-    sources: BTreeMap<DeviceId, Source>,
+    pub(super) sources: BTreeMap<DeviceId, Source>,
     /// Grants that entries name, and where in their devices' scopes they ended.
-    grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
+    pub(super) grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
     /// The newest entry of each log.
     heads: BTreeMap<Scope, u64>,
     /// A number that no entry before has.
@@ -157,6 +157,21 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Nothing is kept.
+    pub(super) fn empty(now: Timestamp) -> Self {
+        Self {
+            now,
+            documents: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            first_work: 0,
+            work: 0,
+            logged: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
     /// Loads all that is kept about the documents of some entries, and some other documents.
     pub(super) fn load<'e>(
         db: &mut WriteTransaction<'_>,
@@ -165,17 +180,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let work = db.next_work()?;
-        let mut state = Self {
-            now,
-            documents: documents.into_iter().map(|id| (id, Document::default())).collect(),
-            sources: BTreeMap::new(),
-            grants: BTreeMap::new(),
-            heads: BTreeMap::new(),
-            first_work: work,
-            work,
-            logged: Vec::new(),
-            findings: Vec::new(),
-        };
+        let documents = documents.into_iter().map(|id| (id, Document::default())).collect();
+        let mut state = Self { documents, first_work: work, work, ..Self::empty(now) };
         let mut grants = BTreeSet::new();
         for entry in entries {
             state.documents.entry(entry.document()).or_default();

@@ -1,0 +1,192 @@
+//! Judgements on states that are written down here: no database, no server.
+
+use farmtally_core::decisions::Grant;
+use farmtally_core::permission::Role;
+use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::protocol::message::Verdict;
+use farmtally_core::records::{Change, Delivery, Kind};
+use farmtally_core::units::{BundleHash, ChangeHash, DeviceCode, GrantId, Timestamp};
+
+use super::state::{Entry, State};
+use crate::storage::{Device, HeldEntry, ReturnedEntry};
+
+/// A bundle of a day's work on one phone: farmers, loads, deliveries.
+const BUNDLE: &[u8] = include_bytes!("../../../tests/fixtures/golden/asha.bundle");
+
+/// The entries of the bundle, and a server to which nothing of them has come.
+fn fresh() -> (State, Vec<Entry>) {
+    let bundle = Bundle::parse(BUNDLE).expect("a bundle");
+    let hash = bundle.hash();
+    let entries: Vec<Entry> = (0..).zip(bundle.entries()).map(|(n, it)| Entry::of(&bundle, hash, n, it)).collect();
+    let mut state = State::empty(Timestamp(1_000));
+    for entry in &entries {
+        let envelope = &entry.pending.envelope;
+        let device = Device {
+            device: envelope.device,
+            code: code_of(entry),
+            public_key: [0; 32],
+            user: envelope.author,
+            model: String::new(),
+            enrolled_at: Timestamp(0),
+            seen_at: Timestamp(0),
+            head: None,
+            ancestor: None,
+            wiped_at: None,
+        };
+        state.sources.entry(envelope.device).or_default().lineage = vec![device];
+        let grant = Grant {
+            grant: envelope.grant,
+            user: envelope.author,
+            device: envelope.device,
+            role: Role::FieldManager,
+            centres: vec!["KOLAR".parse().expect("a code")],
+        };
+        state.grants.insert(envelope.grant, (grant, None));
+    }
+    (state, entries)
+}
+
+/// The device's code as its values are stamped.
+fn code_of(entry: &Entry) -> DeviceCode {
+    let kind = Kind::from_number(entry.pending.envelope.kind).expect("a kind");
+    let stamps = kind.shape().stamps(change(entry)).expect("stamps");
+    stamps.first().expect("a stamp").device
+}
+
+fn change(entry: &Entry) -> &Change {
+    entry.change.as_ref().expect("a change")
+}
+
+/// The creating change of a delivery that has further changes, and the first of these.
+fn delivery(entries: &[Entry]) -> (usize, usize) {
+    let is_delivery = |entry: &Entry| entry.pending.envelope.kind == Kind::of::<Delivery>().number();
+    let builds = |entry: &&Entry| is_delivery(entry) && !change(entry).dependencies().is_empty();
+    let next = entries.iter().position(|entry| builds(&entry)).expect("an amendment");
+    let first = entries.iter().position(|it| it.document() == entries[next].document()).expect("the delivery");
+    (first, next)
+}
+
+/// A verdict in a word: its kind, and the code of a hold.
+fn word(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Logged { sequence, .. } => format!("logged {sequence}"),
+        Verdict::Deferred { missing } => format!("deferred {}", missing.len()),
+        Verdict::Held { code, .. } => format!("held {code}"),
+        Verdict::Returned { .. } => "returned".into(),
+        Verdict::Erased => "erased".into(),
+        Verdict::BytesMissing => "bytes missing".into(),
+    }
+}
+
+#[test]
+fn a_whole_bundle_is_logged_in_order_and_again_with_the_same_numbers() {
+    let (mut state, entries) = fresh();
+    let first: Vec<Verdict> = entries.iter().map(|it| state.judge(it).expect("judged")).collect();
+    assert!(first.iter().all(|verdict| matches!(verdict, Verdict::Logged { .. })), "{first:?}");
+    let again: Vec<Verdict> = entries.iter().map(|it| state.judge(it).expect("judged")).collect();
+    assert_eq!(again, first);
+    assert!(state.findings.is_empty());
+}
+
+#[test]
+fn each_check_has_its_verdict() {
+    type Alter = fn(&mut State, &mut Entry);
+    let cases: [(&str, Alter, &str); 14] = [
+        ("nothing is wrong", |_, _| {}, "logged 1"),
+        ("a draft", |_, it| it.pending.envelope.kind = 0, "held draft"),
+        ("a kind of a newer version", |_, it| it.pending.envelope.kind = 200, "deferred 0"),
+        ("bytes that are no change", |_, it| it.change = Err("no change".into()), "held malformed"),
+        ("no bytes", |_, it| it.is_missing = true, "bytes missing"),
+        ("an unknown grant", |_, it| it.pending.envelope.grant = GrantId::from([9; 16]), "held not_allowed"),
+        ("another's grant", |state, _| grant(state).0.user = [9; 16].into(), "held not_allowed"),
+        ("a grant on another device", |state, _| grant(state).0.device = [9; 16].into(), "held not_allowed"),
+        ("a grant that had ended", |state, it| grant(state).1 = Some(it.pending.device_cursor), "held not_allowed"),
+        ("a grant that ended unknown", |state, it| grant(state).1 = Some(it.pending.device_cursor + 1), "logged 1"),
+        ("another centre", |state, _| grant(state).0.centres = vec!["MALUR".parse().expect("a code")], "held out_of_scope"),
+        ("a lost device", |state, _| state.sources.values_mut().for_each(|it| it.is_lost = true), "held not_allowed"),
+        ("another device's stamps", |state, _| code(state).0 += 1, "held not_allowed"),
+        ("an erased document", |state, it| state.document(it.document()).is_erased = true, "erased"),
+    ];
+    for (name, alter, expected) in cases {
+        let (mut state, mut entries) = fresh();
+        let (first, _) = delivery(&entries);
+        let mut entry = entries.swap_remove(first);
+        alter(&mut state, &mut entry);
+        let verdict = state.judge(&entry).expect("judged");
+        assert_eq!(word(&verdict), expected, "{name}");
+        if !matches!(verdict, Verdict::Logged { .. } | Verdict::BytesMissing) {
+            assert_eq!(state.judge(&entry).expect("judged"), verdict, "{name}, again");
+        }
+        let findings = usize::from(["no bytes", "a grant that ended unknown"].contains(&name));
+        assert_eq!(state.findings.len(), findings, "{name}");
+    }
+}
+
+fn grant(state: &mut State) -> &mut (Grant, Option<u64>) {
+    state.grants.values_mut().next().expect("a grant")
+}
+
+fn code(state: &mut State) -> &mut DeviceCode {
+    &mut state.sources.values_mut().next().expect("a device").lineage[0].code
+}
+
+#[test]
+fn what_waits_is_judged_when_what_it_builds_on_comes() {
+    let (mut state, entries) = fresh();
+    let (first, next) = delivery(&entries);
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1");
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1", "again");
+    assert_eq!(state.document(entries[next].document()).deferred.iter().count(), 1);
+    assert_eq!(word(&state.judge(&entries[first]).expect("judged")), "logged 1");
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "logged 2");
+    assert_eq!(state.document(entries[next].document()).deferred.iter().count(), 0);
+}
+
+#[test]
+fn what_builds_on_a_change_that_is_held_or_was_returned_shares_its_lot() {
+    let (mut state, entries) = fresh();
+    let (first, next) = delivery(&entries);
+    let held = HeldEntry {
+        entry: entries[first].pending.clone(),
+        code: "not_allowed".into(),
+        reason: String::new(),
+        held_at: Timestamp(0),
+    };
+    state.document(entries[first].document()).held.add(held);
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "held follows_held");
+
+    let (mut state, entries) = fresh();
+    let returned = ReturnedEntry {
+        document: entries[first].document(),
+        change: entries[first].pending.change,
+        device: entries[first].pending.envelope.device,
+        reason: "twice".into(),
+        returned_at: Timestamp(0),
+    };
+    state.document(entries[first].document()).returned.add(returned);
+    let verdict = state.judge(&entries[next]).expect("judged");
+    assert_eq!(verdict, Verdict::Returned { reason: "twice".into() });
+}
+
+#[test]
+fn only_the_devices_own_changes_pull_others_after_them() {
+    let (mut state, entries) = fresh();
+    let (first, next) = delivery(&entries);
+    let mut entry = entries[first].pending.clone();
+    entry.envelope.device = [9; 16].into();
+    let held = HeldEntry { entry, code: "not_allowed".into(), reason: String::new(), held_at: Timestamp(0) };
+    state.document(entries[first].document()).held.add(held);
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1");
+}
+
+#[test]
+fn a_logged_change_of_another_bundle_is_the_same_change() {
+    let (mut state, mut entries) = fresh();
+    let (first, _) = delivery(&entries);
+    let mut entry = entries.swap_remove(first);
+    let verdict = state.judge(&entry).expect("judged");
+    entry.pending.bundle = BundleHash([7; 32]);
+    assert_eq!(state.judge(&entry).expect("judged"), verdict);
+    entry.pending.change = ChangeHash([7; 32]);
+    assert_ne!(state.judge(&entry).expect("judged"), verdict, "another change");
+}
