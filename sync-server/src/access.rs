@@ -3,7 +3,7 @@
 //! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
 
 use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension, User};
-use farmtally_core::permission::{Role, Visibility};
+use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
@@ -11,16 +11,6 @@ use crate::ingest::decide;
 use crate::office::{require_centres, user_named};
 use crate::storage::{Access, Device, Transaction};
 use crate::{Error, Server};
-
-/// What a device may read now.
-pub(crate) fn visibility<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    device: DeviceId,
-) -> Result<Visibility, Error> {
-    let is_lost = db.order(device)?.is_some_and(|order| order.order == Order::Lost);
-    let centres = db.grants_of(device)?.into_iter().flat_map(|grant| grant.centres).collect();
-    Ok(Visibility { device, is_lost, centres })
-}
 
 /// A grant as the office sees it.
 #[derive(Clone, Debug)]

@@ -23,6 +23,7 @@ mod reviews;
 mod rulings;
 pub mod storage;
 mod sync;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,9 +33,7 @@ use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::log::Cursor;
-use farmtally_core::protocol::message::{
-    self, ChallengeResponse, EnrolRequest, PROTOCOL_VERSION, Problem, RekeyRequest, WireError,
-};
+use farmtally_core::protocol::message::{ChallengeResponse, EnrolRequest, RekeyRequest};
 use farmtally_core::protocol::path;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
@@ -50,6 +49,7 @@ pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
+use wire::{pack, problem, require_protocol, unpack};
 
 /// A server over its storage; [`serve`] puts it on the network.
 pub struct Server {
@@ -220,32 +220,4 @@ impl Server {
         let device = self.read(organisation, |db| db.device(id))?;
         Ok(device.map(|device| (organisation, device)))
     }
-}
-
-fn require_protocol(protocol: u16) -> Result<(), Error> {
-    match protocol {
-        0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
-        // However old the phone is: what it recorded must come in.
-        1..=PROTOCOL_VERSION => Ok(()),
-        newer => Err(Error::Incompatible {
-            reason: format!("protocol {newer} is newer than this server: update the server"),
-        }),
-    }
-}
-
-fn problem(error: &Error) -> Vec<u8> {
-    pack(&Problem { code: error.code().to_string(), reason: error.to_string() }).unwrap_or_default()
-}
-
-fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
-    message::pack(message).map_err(|error| Error::Setup { reason: error.to_string() })
-}
-
-fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
-    message::unpack(body).map_err(|error| match error {
-        WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
-        WireError::Unreadable { .. } | WireError::Unsigned => {
-            Error::Invalid { field: "body", reason: error.to_string() }
-        }
-    })
 }

@@ -18,7 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::access::visibility;
 use crate::storage::Appended;
 use crate::{Error, Server};
 
@@ -109,7 +108,7 @@ impl Server {
         let device = device.device;
         // Watched before the heads are read: what is written in between is heard twice, not missed.
         let appended = self.storage.watch(organisation)?;
-        let visible = self.read(organisation, |db| visibility(db, device))?;
+        let visible = self.read(organisation, |db| db.visibility(device))?;
         let (place, ended) = self.listeners.join(device)?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -165,7 +164,7 @@ impl Listener {
         let (server, organisation, device) = (Arc::clone(&self.server), self.organisation, self.device);
         let looked = tokio::task::spawn_blocking(move || {
             server.read(organisation, |db| {
-                let visible = visibility(db, device)?;
+                let visible = db.visibility(device)?;
                 let mut heads = Vec::new();
                 for scope in db.scopes()?.iter().filter(|scope| visible.can_read(scope)) {
                     heads.extend(db.head(scope)?);

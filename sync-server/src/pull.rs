@@ -9,7 +9,6 @@ use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
 use crate::Error;
-use crate::access::visibility;
 use crate::storage::{Access, LogContent, LogEntry, Transaction};
 
 /// Log entries that are read at a time.
@@ -32,7 +31,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
     asked: &SyncRequest,
     budget: usize,
 ) -> Result<Pulled, Error> {
-    let visible = visibility(db, device)?;
+    let visible = db.visibility(device)?;
     let mut heads = db.heads_within(&visible)?;
     heads.sort_by(|a, b| a.scope.cmp(&b.scope));
 

@@ -577,34 +577,3 @@ pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> 
         _ => Ok(()),
     }
 }
-
-/// The last acknowledged place of each scope, as the journal keeps it.
-pub(crate) fn line(cursor: &Cursor) -> String {
-    let chain = data_encoding::HEXLOWER.encode(&cursor.chain.short());
-    format!("{} {} {chain}", cursor.scope, cursor.sequence)
-}
-
-/// Reads what [`line`] wrote.
-pub(crate) fn read_line(line: &str) -> Option<CursorName> {
-    let mut parts = line.split(' ');
-    let (scope, sequence, chain) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-    let chain = data_encoding::HEXLOWER.decode(chain.as_bytes()).ok()?.try_into().ok()?;
-    Some(CursorName { scope, sequence, chain })
-}
-
-#[cfg(test)]
-mod tests {
-    use farmtally_core::units::ChainHash;
-
-    use super::*;
-
-    #[test]
-    fn a_journal_line_that_was_cut_off_is_not_read() {
-        let cursor = Cursor { scope: "c/KOLAR".parse().expect("a scope"), sequence: 12, chain: ChainHash([7; 32]) };
-        let whole = line(&cursor);
-        assert_eq!(read_line(&whole), Some(cursor.name()));
-        for length in 0..whole.len() {
-            assert_eq!(read_line(whole.get(..length).unwrap_or_default()), None, "{length}");
-        }
-    }
-}

@@ -14,7 +14,8 @@ use crate::ingest::ingest;
 use crate::pull::{Pulled, pull};
 use crate::recovery::divergences;
 use crate::storage::{Device, ReadTransaction, WriteTransaction};
-use crate::{Error, Server, require_protocol, unpack};
+use crate::wire::{require_protocol, unpack};
+use crate::{Error, Server};
 
 /// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
 const SEEN_STEP_MS: i64 = 60_000;

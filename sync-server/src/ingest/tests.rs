@@ -102,7 +102,11 @@ fn each_check_has_its_verdict() {
         ("a grant on another device", |state, _| grant(state).0.device = [9; 16].into(), "held not_allowed"),
         ("a grant that had ended", |state, it| grant(state).1 = Some(it.pending.device_cursor), "held not_allowed"),
         ("a grant that ended unknown", |state, it| grant(state).1 = Some(it.pending.device_cursor + 1), "logged 1"),
-        ("another centre", |state, _| grant(state).0.centres = vec!["MALUR".parse().expect("a code")], "held out_of_scope"),
+        (
+            "another centre",
+            |state, _| grant(state).0.centres = vec!["MALUR".parse().expect("a code")],
+            "held out_of_scope",
+        ),
         ("a lost device", |state, _| state.sources.values_mut().for_each(|it| it.is_lost = true), "held not_allowed"),
         ("another device's stamps", |state, _| code(state).0 += 1, "held not_allowed"),
         ("an erased document", |state, it| state.document(it.document()).is_erased = true, "erased"),

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::decisions::{AppliedAt, Decision, DeviceOrder, Grant};
+use farmtally_core::decisions::{AppliedAt, Decision, DeviceOrder, Grant, Order};
+use farmtally_core::permission::Visibility;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -79,6 +80,13 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     pub fn deferred_decisions(&mut self) -> Result<Vec<Position>, Error> {
         let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
         Ok(self.reader().query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// Returns what a device may read now.
+    pub fn visibility(&mut self, device: DeviceId) -> Result<Visibility, Error> {
+        let is_lost = self.order(device)?.is_some_and(|order| order.order == Order::Lost);
+        let centres = self.grants_of(device)?.into_iter().flat_map(|grant| grant.centres).collect();
+        Ok(Visibility { device, is_lost, centres })
     }
 
     /// Returns the grants of a device that hold.

@@ -1,0 +1,37 @@
+//! Messages as bodies of requests and answers.
+
+use farmtally_core::protocol::message::{self, PROTOCOL_VERSION, Problem, WireError};
+
+use crate::Error;
+
+/// Requires a protocol that this server speaks.
+pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
+    match protocol {
+        0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
+        // However old the phone is: what it recorded must come in.
+        1..=PROTOCOL_VERSION => Ok(()),
+        newer => Err(Error::Incompatible {
+            reason: format!("protocol {newer} is newer than this server: update the server"),
+        }),
+    }
+}
+
+/// The body of an answer that says what went wrong.
+pub(crate) fn problem(error: &Error) -> Vec<u8> {
+    pack(&Problem { code: error.code().to_string(), reason: error.to_string() }).unwrap_or_default()
+}
+
+/// Packs a message.
+pub(crate) fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
+    message::pack(message).map_err(|error| Error::Setup { reason: error.to_string() })
+}
+
+/// Unpacks a message from the body of a request.
+pub(crate) fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
+    message::unpack(body).map_err(|error| match error {
+        WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
+        WireError::Unreadable { .. } | WireError::Unsigned => {
+            Error::Invalid { field: "body", reason: error.to_string() }
+        }
+    })
+}
