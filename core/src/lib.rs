@@ -14,7 +14,7 @@
 //! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; exact small types, ids and hashes; every limit; time and randomness from outside |
 //! | [`scope`] | the unit of permission, log, first sync and purge |
 //! | [`permission`] | roles, capabilities, visibility |
-//! | [`records`] | Automerge documents, one per delivery, load, farmer and contact; drafts |
+//! | [`records`] | Automerge documents, one for each record, and their kinds; drafts |
 //! | [`decisions`] | what only the server writes: reference data, grants, reviews |
 //! | [`rules`] | arithmetic, checks, what makes a review |
 //! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their coding |

@@ -2,7 +2,7 @@
 //!
 //! Owns the log of each scope, the judging of bundles, enrolment, and the office's page. Rules, merging and projection are core's.
 //! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; a request may be repeated.
-//! Read next: `ingest.rs` for what becomes of a bundle, `handover.rs` for one that was carried here, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
+//! Read next: `ingest/mod.rs` for what becomes of a bundle, `handover.rs` for one that was carried here, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
 
 mod access;
 mod backup;

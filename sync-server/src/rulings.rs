@@ -58,7 +58,7 @@ impl Server {
         })
     }
 
-    /// Forgets a person: the bytes of a farmer's contact details are dropped here, from the log and every bundle, and from every phone
+    /// Forgets a person: the bytes of a farmer's contact details are dropped here, from the log and from what waits, and from every phone
     /// at its next contact. Weights keep the farmer's code. Of somebody of whom only held or waiting work tells, the id is that of the
     /// contact details in the list of held entries. Returns how many documents were erased.
     ///

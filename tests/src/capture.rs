@@ -3,11 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, OpenLoad};
+use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::{Delivery, Kind, Note, RecordKind};
+use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{GrantId, Position};
+use farmtally_core::units::{DeliveryId, DocumentId, GrantId, Position};
 
 use crate::{ADDRESS, Forger, Market, Person, reason};
 
@@ -157,7 +160,13 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     asha.voids(voided).expect("voided");
     asha.weighs(other.farmer_id, Some(load.load.load_id), &[18_500]);
     asha.closes(load.load.load_id).expect("closing");
+    remarks(asha, &"c/KOLAR/2019".parse().expect("a scope"), voided, "the crates were wet");
     asha.exports()
+}
+
+/// Remarks on a delivery.
+pub fn remarks(person: &Person, scope: &Scope, delivery: DeliveryId, text: &str) -> DocumentId {
+    person.creates(Kind::of::<Note>(), scope, |stamp| encode(&(stamp, Delivery::NUMBER, delivery, text)))
 }
 
 fn rename(person: &Person, farmer: &FarmerView, name: &str) {

@@ -3,20 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use automerge::transaction::Transactable;
 use farmtally_core::client::{
     DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadView, OpenLoad,
     StartDraft, SyncReport,
 };
 use farmtally_core::environment::Environment;
-use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::{BagSource, Change, Kind, Stamp};
 use farmtally_core::rules::Check;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::records;
 use farmtally_core::store::rows::Sum;
-use farmtally_core::units::{BagType, BusinessDate, CentreCode, DeliveryId, FarmerId, Grams, LoadId};
+use farmtally_core::store::sql::sqlite::SqliteWriter;
+use farmtally_core::units::{
+    BagType, BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, HybridTime, LoadId,
+};
 use farmtally_core::{Error, client};
 
-use crate::{Network, TestClock};
+use crate::{Network, TestClock, forged_change};
 
 /// Somebody with a phone.
 pub struct Person {
@@ -140,6 +146,30 @@ impl Person {
     pub fn closes(&self, load: LoadId) -> Result<LoadView, Error> {
         let view = self.client.load(load)?;
         self.client.request_close(view.basis, &view.manifest_hash)
+    }
+
+    /// Creates a record of a kind that no command of an app writes, as an action of its own.
+    pub fn creates(&self, kind: Kind, scope: &Scope, snapshot: impl FnOnce(Stamp) -> Vec<u8>) -> DocumentId {
+        let session = self.client.session().expect("an enrolled phone");
+        let (document, now) = (self.environment.new_id::<DocumentId>(), self.environment.clock.now());
+        let at = HybridTime { wall_ms: now.0, counter: 0 };
+        let stamp = Stamp { user: session.user, device: session.device_code, at, clock_suspect: false };
+        let change = forged_change(None, self.environment.random(), |it| {
+            it.put(automerge::ROOT, "v1", snapshot(stamp)).expect("written");
+        });
+        let mut db = rusqlite::Connection::open(self.database()).expect("it opens");
+        let db = db.transaction().expect("a transaction");
+        let parsed = Change::parse_stripped(&change).expect("a change");
+        records::apply(&mut SqliteWriter::new(&db), scope, kind, document, &parsed).expect("a record");
+        // The client counts its own actions from 1.
+        db.execute(
+            "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
+             VALUES (0, ?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)",
+            (session.user, session.grant.expect("a grant").grant, document, kind.number(), scope, change, now.0),
+        )
+        .expect("in the outbox");
+        db.commit().expect("committed");
+        document
     }
 
     /// Syncs, whatever comes of it.

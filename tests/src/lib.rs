@@ -16,7 +16,7 @@ mod proxy;
 pub mod simulation;
 mod world;
 
-pub use capture::{Capture, Exchange, Tap, one_of_everything};
+pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};
 pub use cast::{Person, bag, reason};
 pub use databases::SqliteDatabase;
 pub use forger::{Forger, bent_change, fate, fates, forged_change};

@@ -2,10 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use farmtally_core::client::{Backlog, SyncBudget, SyncOptions, SyncOutcome, SyncState};
+use farmtally_core::client::{Backlog, InboxKind, RecordRef, SyncBudget, SyncOptions, SyncOutcome, SyncState};
+use farmtally_core::records::{Delivery, Kind, Note};
+use farmtally_core::scope::Scope;
+use farmtally_core::store::records;
+use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Fault, Forger, Market, Person, fate, fates, fingerprint};
+use farmtally_tests::{Fault, Forger, Market, Person, fate, fates, fingerprint, remarks};
 
 const MORNING: Timestamp = Timestamp(1_557_363_600_000);
 
@@ -59,6 +63,37 @@ fn a_record_is_unsent_then_sent_then_logged() {
     assert_eq!(backlog(&asha), Backlog::default());
     assert_eq!(state(&asha, first.delivery_id), SyncState::Logged);
     assert_eq!(asha.client.session().expect("a session").synced_at, Some(Timestamp(MORNING.0 + 690_000)));
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_note_is_unsent_then_logged_and_everybody_reads_it() {
+    let mut market = Market::open(11);
+    let (asha, ravi) = (market.hires("Asha", "clerk"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    let (season, centre): (Scope, Scope) =
+        ("c/KOLAR/2019".parse().expect("a scope"), "c/KOLAR".parse().expect("a scope"));
+    let note = remarks(&asha, &season, delivery, "the crates were wet");
+    assert_eq!(counts(&asha), (1, 0, 0));
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(counts(&asha), (0, 0, 0));
+    for database in [asha.database(), ravi.database(), market.server_database()] {
+        let db = rusqlite::Connection::open(&database).expect("it opens");
+        let found = records::get::<Note>(&mut SqliteWriter::new(&db), note).expect("read").expect("a note");
+        assert_eq!((found.stored.scope, found.record.record), (season.clone(), delivery.into()));
+        assert_eq!(found.record.text, "the crates were wet");
+        assert_eq!(fingerprint(&database), fingerprint(&ravi.database()));
+    }
+
+    // Elsewhere than in a season it is held, and shown by the delivery that it is about.
+    remarks(&asha, &centre, delivery, "one crate was broken");
+    asha.syncs_wholly();
+    let [held] = asha.inbox().try_into().expect("one item");
+    assert!(matches!(&held.kind, InboxKind::Held { code, .. } if code == "out_of_scope"), "{held:?}");
+    assert_eq!(held.records, [RecordRef { document: delivery.into(), kind: Some(Kind::of::<Delivery>()) }]);
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
 

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Shape, Stamp};
+use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Stamp};
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{ColumnType, DocumentId, FromValue, HybridTime, ToValue, Value, words};
 
 /// All kinds. A new kind adds its line here.
-pub static KINDS: &[&dyn AnyKind] = &[&Of::<Delivery>::NEW, &Of::<Load>::NEW, &Of::<Farmer>::NEW, &Of::<Contact>::NEW];
+pub static KINDS: &[&dyn AnyKind] =
+    &[&Of::<Delivery>::NEW, &Of::<Load>::NEW, &Of::<Farmer>::NEW, &Of::<Contact>::NEW, &Of::<Note>::NEW];
 
 /// Whether records of a kind are about a person, and are erased when the person is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

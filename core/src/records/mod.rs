@@ -12,6 +12,7 @@ pub mod draft;
 pub mod farmer;
 mod kind;
 pub mod load;
+mod note;
 mod shape;
 mod stamp;
 
@@ -29,6 +30,7 @@ pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
 pub use kind::{AnyKind, KINDS, Kind, Of, Privacy, Record, RecordKind, Table, TableColumn, TableInfo, Topic};
 pub use load::Load;
+pub use note::Note;
 pub use shape::{Class, KeyRule, Shape};
 pub use stamp::{Conflict, ConflictValue, Stamp};
 

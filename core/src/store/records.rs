@@ -334,3 +334,49 @@ pub fn printed(value: &Value<'_>) -> String {
         Value::OutOfRange => "out of range".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::store::{RECORDS, Store};
+    use crate::units::ColumnType;
+
+    #[test]
+    fn every_kind_has_the_columns_of_the_schema() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
+        for kind in Kind::all() {
+            let info = kind.table();
+            let found = store.read(|db| {
+                let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+                let rows = statement.query_map([info.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok::<_, Error>(rows.collect::<Result<BTreeSet<(String, String)>, _>>()?)
+            });
+            let common = [("arrival", ColumnType::Int), (info.key, ColumnType::Blob), ("scope", ColumnType::Text)];
+            let common = common.into_iter().chain([("conflicts", ColumnType::Int)]);
+            let expected = info.columns.into_iter().chain(common).map(|(name, column_type)| {
+                let written = match column_type {
+                    ColumnType::Int => "INTEGER",
+                    ColumnType::Text => "TEXT",
+                    ColumnType::Blob => "BLOB",
+                };
+                (name.to_owned(), written.to_owned())
+            });
+            assert_eq!(found.expect("columns"), expected.collect(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn rows_in_conflict_are_found_by_an_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
+        for kind in Kind::all() {
+            let explain = format!("EXPLAIN QUERY PLAN {}", sql_of(kind).expect("a kind").in_conflict);
+            let plan = store.read(|db| Ok::<_, Error>(db.query_row(&explain, [], |row| row.get::<_, String>(3))?));
+            let plan = plan.expect("a plan");
+            assert!(plan.contains("_in_conflict"), "{kind:?}: {plan}");
+        }
+    }
+}

@@ -71,11 +71,24 @@ CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
 CREATE INDEX contacts_by_name ON contacts (scope, name_key);
 CREATE INDEX contacts_by_phone ON contacts (scope, phone_key) WHERE phone_key IS NOT NULL;
 
+CREATE TABLE notes (
+    arrival        INTEGER PRIMARY KEY,
+    note_id        BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    record_kind    INTEGER NOT NULL,             -- records::Kind, or one of a newer version
+    record_id      BLOB NOT NULL,
+    user_id        BLOB NOT NULL,
+    made_at_ms     INTEGER NOT NULL,
+    text           TEXT NOT NULL,
+    conflicts      INTEGER NOT NULL
+) STRICT;
+
 -- Few rows are in conflict, so these cost nothing to keep.
 CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts > 0;
 CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
 CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
 CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
+CREATE INDEX notes_in_conflict ON notes (note_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (scope, arrival);
 

@@ -1,0 +1,148 @@
+//! A note: what a person remarks on a record. Made once, and never changed.
+//!
+//! Owns the note's value and the reading of a document as a [`Note`]. A note lives in the scope of a season, so it is about what lives
+//! there: deliveries and loads, and what later versions put there. That the record is there, in the same scope, nobody checks.
+//! Invariant: no note is about a farmer or contact. They live elsewhere, and what is said of a person must be erasable; a note's words are
+//! kept for good, as those of a [`super::delivery::Reason`] are, also if they name somebody.
+
+use minicbor::{Decode, Encode};
+
+use super::shape::leading_stamp;
+use super::{
+    Conflict, Contact, Error, Farmer, Fields, KeyRule, Kind, Privacy, RecordKind, Shape, Stamp, Table, TableColumn,
+    Topic,
+};
+use crate::limits::MAX_TEXT;
+use crate::permission::Capability;
+use crate::scope::ScopeForm;
+use crate::units::{DocumentId, ToValue, Value};
+
+/// The value under `v1`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Snapshot {
+    #[n(0)]
+    stamp: Stamp,
+    #[n(1)]
+    record_kind: u8,
+    #[n(2)]
+    record: DocumentId,
+    #[n(3)]
+    text: String,
+}
+
+impl Snapshot {
+    /// The same for every version that reads it: which kinds it knows does not matter.
+    fn check(&self) -> Result<(), Error> {
+        if [0, Farmer::NUMBER, Contact::NUMBER].contains(&self.record_kind) {
+            return Err(Error::malformed(format!("a note on a record of kind {}", self.record_kind)));
+        }
+        if self.text.chars().count() > MAX_TEXT {
+            return Err(Error::malformed(format!("a note has at most {MAX_TEXT} characters")));
+        }
+        Ok(())
+    }
+}
+
+/// A note as its document tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its id.
+    pub note_id: DocumentId,
+    /// Who made it, where and when.
+    pub made: Stamp,
+    /// The number of the kind of what it is about; it may be one that a newer version made.
+    pub record_kind: u8,
+    /// What it is about.
+    pub record: DocumentId,
+    /// The remark.
+    pub text: String,
+    /// Remarks that two phones made under one id.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl RecordKind for Note {
+    const NUMBER: u8 = 5;
+    const NAME: &'static str = "note";
+    const HOME: ScopeForm = ScopeForm::Season;
+    const PRIVACY: Privacy = Privacy::Business;
+    // Whoever weighs may remark on it.
+    const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::RecordDelivery, "the remark", leading_stamp)]);
+    const TABLE: Table<Self> = Table {
+        name: "notes",
+        key: "note_id",
+        columns: &[
+            TableColumn::int("record_kind", |it| Value::int(it.record_kind)),
+            TableColumn::blob("record_id", |it| it.record.to_value()),
+            TableColumn::blob("user_id", |it| it.made.user.to_value()),
+            TableColumn::int("made_at_ms", |it| it.made.at.wall_ms.to_value()),
+            TableColumn::text("text", |it| it.text.to_value()),
+        ],
+    };
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
+
+    type Id = DocumentId;
+
+    fn id(&self) -> DocumentId {
+        self.note_id
+    }
+
+    fn project(note_id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
+        let mut conflicts = Vec::new();
+        let snapshot = fields.snapshot(|it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
+        let Some(snapshot) = snapshot else { return Ok(None) };
+        snapshot.check()?;
+        let Snapshot { stamp, record_kind, record, text } = snapshot;
+        Ok(Some(Self { note_id, made: stamp, record_kind, record, text, conflicts }))
+    }
+
+    fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    fn created(&self) -> Option<Stamp> {
+        Some(self.made)
+    }
+
+    /// People know a note by what it is about, if this version knows that.
+    fn subject(&self) -> (Kind, DocumentId) {
+        Kind::from_number(self.record_kind)
+            .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{Actor, Delivery, Load, create, encode, merge};
+    use crate::units::{DeviceCode, HybridTime, UserId};
+
+    #[test]
+    fn a_note_is_about_what_lives_in_a_season_and_no_longer_than_a_text() {
+        let stamp = Stamp {
+            user: UserId::from([1; 16]),
+            device: DeviceCode(32),
+            at: HybridTime { wall_ms: 7, counter: 0 },
+            clock_suspect: false,
+        };
+        let record = DocumentId::from([2; 16]);
+        for (record_kind, length, fits) in [
+            (Delivery::NUMBER, MAX_TEXT, true),
+            (Delivery::NUMBER, MAX_TEXT + 1, false),
+            (Load::NUMBER, 1, true),
+            (Farmer::NUMBER, 1, false),
+            (Contact::NUMBER, 1, false),
+            (200, 1, true),
+            (0, 1, false),
+        ] {
+            let snapshot = Snapshot { stamp, record_kind, record, text: "ಟ".repeat(length) };
+            let change = create(&Actor::new([3; 16]), encode(&snapshot)).expect("a change");
+            let merged = merge(Kind::of::<Note>(), DocumentId::from([4; 16]), None, &change);
+            assert_eq!(merged.is_ok(), fits, "{record_kind} {length}");
+            let subject = merged.ok().and_then(|merged| merged.record).map(|record| record.subject());
+            let known = Kind::from_number(record_kind).map(|kind| (kind, record));
+            let expected = known.unwrap_or_else(|| (Kind::of::<Note>(), DocumentId::from([4; 16])));
+            assert_eq!(subject, fits.then_some(expected));
+        }
+    }
+}
