@@ -61,7 +61,7 @@ struct Failure(Error);
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         Self(match error {
-            store::Error::Sqlite(error) => error.into(),
+            store::Error::Sql(error) => error,
             store::Error::Full => Error::Full { source: error.into() },
             store::Error::Corrupt { .. } => Error::Corrupt { source: error.into() },
             other => Error::engine(other),

@@ -7,6 +7,12 @@ CREATE TABLE organisations (
     organisation_id BYTEA NOT NULL UNIQUE
 );
 
+-- Which organisation a device or an enrolment code belongs to: asked before it is known whose rows may be seen.
+CREATE TABLE routes (
+    key             BYTEA NOT NULL PRIMARY KEY,  -- a device's id, or the SHA-256 of an enrolment code
+    organisation_id BYTEA NOT NULL
+);
+
 -- Transactions that were committed, for as long as somebody may ask whether they were.
 CREATE TABLE works (
     organisation    BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
