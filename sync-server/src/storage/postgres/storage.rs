@@ -8,6 +8,7 @@ use farmtally_core::units::OrganisationId;
 use tokio::sync::broadcast;
 
 use super::super::{Appended, Storage, Watchers};
+use super::session::Session;
 use super::{Options, PostgresDatabase};
 use crate::Error;
 
@@ -43,7 +44,7 @@ impl Database for PostgresStorage {
 
 impl Storage for PostgresStorage {
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        Ok(self.database.on_session(|session| session.organisations())?)
+        Ok(self.database.on_session(Session::organisations)?)
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
