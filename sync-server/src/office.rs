@@ -192,7 +192,8 @@ impl Server {
         let mut decisions = file.decisions()?;
         let organisation_id: OrganisationId = self.environment.new_id();
         decisions.insert(0, Decision::Organisation(Organisation { organisation_id, name, zone_minutes }));
-        // Listed only once it is whole: a crash in between leaves a file that nobody asks for.
+        self.storage.prepare(organisation_id)?;
+        // Listed only once it is whole: a crash in between leaves rows that nobody asks for.
         self.publish(organisation_id, &decisions)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)

@@ -42,6 +42,12 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
 
+    /// Makes room for an organisation, which is not listed before [`Self::add_organisation`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
+
     /// Lists an organisation.
     ///
     /// # Errors

@@ -105,8 +105,11 @@ impl Storage for SqliteStorage {
         })
     }
 
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.store(organisation).map(drop)
+    }
+
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.store(organisation)?;
         self.control.write(|db| {
             checked(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation])).map(drop)
         })

@@ -64,9 +64,16 @@ impl Session {
         Ok(())
     }
 
-    /// Returns all organisations, in the order of their ids.
+    /// Lists an organisation, unless it is.
+    pub(super) fn list(&mut self, organisation: OrganisationId) -> Result<(), Error> {
+        let insert = "INSERT INTO listed (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
+        self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
+        Ok(())
+    }
+
+    /// Returns the listed organisations, in the order of their ids.
     pub(super) fn organisations(&mut self) -> Result<Vec<OrganisationId>, Error> {
-        let rows = self.client.query("SELECT organisation_id FROM organisations ORDER BY organisation_id", &[]);
+        let rows = self.client.query("SELECT organisation_id FROM listed ORDER BY organisation_id", &[]);
         rows.map_err(failure)?.iter().map(organisation_of).collect()
     }
 

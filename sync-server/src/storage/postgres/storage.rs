@@ -47,8 +47,12 @@ impl Storage for PostgresStorage {
         Ok(self.database.on_session(Session::organisations)?)
     }
 
-    fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
         Ok(self.database.add_organisation(organisation)?)
+    }
+
+    fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        Ok(self.database.on_session(|session| session.list(organisation))?)
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
