@@ -14,7 +14,7 @@ use crate::Error;
 
 /// Storage in a database on a PostgreSQL server.
 ///
-/// Calls block, and panic in async code, as does dropping it: it belongs on threads for blocking calls.
+/// Calls block, and panic in async code: they belong on threads for blocking calls.
 pub struct PostgresStorage {
     database: PostgresDatabase,
     watchers: Watchers,
