@@ -69,17 +69,19 @@ impl Server {
     /// [`Error::Setup`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
         let storage = SqliteStorage::open(&folder.join("data"))?;
+        Self::with_storage(Box::new(storage), folder, environment)
+    }
+
+    /// Opens a server over a storage that is elsewhere: the folder is for `keys` and `journal`.
+    ///
+    /// # Errors
+    /// [`Error::Setup`], [`Error::Storage`].
+    pub fn with_storage(storage: Box<dyn Storage>, folder: &Path, environment: Environment) -> Result<Self, Error> {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let server = Self {
-            storage: Box::new(storage),
-            keys,
-            journal,
-            environment,
-            listeners: Listeners::default(),
-            unnoted: Mutex::default(),
-        };
+        let server =
+            Self { storage, keys, journal, environment, listeners: Listeners::default(), unnoted: Mutex::default() };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();

@@ -14,7 +14,8 @@ use farmtally_core::environment::Environment;
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::units::{CentreCode, ChangeHash, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
-use farmtally_sync_server::storage::HeldEntry;
+use farmtally_sync_server::storage::postgres::{CONTROL, ORGANISATION, Options};
+use farmtally_sync_server::storage::{HeldEntry, PostgresStorage};
 use farmtally_sync_server::{Imported, MOST_LISTENERS, NewCode, ReferenceFile, Server, serve};
 
 /// Reconciles phones, and keeps what the office decides.
@@ -30,18 +31,30 @@ struct Data {
     /// The folder with databases and keys; it is made if there is none
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Keep the databases on PostgreSQL, and only keys and journal in the folder; better set in the environment if there is a password in it
+    #[arg(long, value_name = "URL", env = "FARMTALLY_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
 }
 
 impl Data {
     /// Opens the folder, and makes it if there is none.
     fn open(&self) -> anyhow::Result<Server> {
-        let server = Server::open(&self.data, Environment::system());
+        let environment = Environment::system();
+        let server = match &self.postgres {
+            None => Server::open(&self.data, environment),
+            Some(url) => {
+                let storage = PostgresStorage::open(url, Options::default(), environment.clone());
+                let storage = storage.context("cannot open the database on PostgreSQL")?;
+                Server::with_storage(Box::new(storage), &self.data, environment)
+            }
+        };
         server.with_context(|| format!("cannot open {}", self.data.display()))
     }
 
     /// Opens a folder that is there: a mistyped one must not become a second server.
     fn open_existing(&self) -> anyhow::Result<Server> {
-        if !self.data.join("data").is_dir() {
+        let part = if self.postgres.is_some() { "keys" } else { "data" };
+        if !self.data.join(part).is_dir() {
             anyhow::bail!(
                 "there is no server's data in {}: `farmtally-server org create` begins one",
                 self.data.display()
@@ -130,6 +143,8 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = MOST_LISTENERS)]
         listeners: usize,
     },
+    /// Print the SQL that makes the tables on PostgreSQL; the role that runs it owns them, and must not be the one that the server connects as
+    Tables,
     /// Create and update organisations
     #[command(subcommand)]
     Org(Org),
@@ -373,6 +388,10 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
         }
         Command::Serve { data, host, port, listeners } => run(&data, host, port, listeners),
+        Command::Tables => {
+            let [records, schema] = ORGANISATION;
+            say(&format_args!("{CONTROL}\n{records}\n{schema}"))
+        }
         Command::Org(command) => org(command),
         Command::EnrolCode { data, org, user, role, centres } => {
             let server = data.open_existing()?;
@@ -504,8 +523,7 @@ fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<Orga
     }
 }
 
-#[tokio::main]
-async fn run(data: &Data, host: IpAddr, port: u16, listeners: usize) -> anyhow::Result<()> {
+fn run(data: &Data, host: IpAddr, port: u16, listeners: usize) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder();
     let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -515,7 +533,13 @@ async fn run(data: &Data, host: IpAddr, port: u16, listeners: usize) -> anyhow::
         anyhow::bail!("another process serves {} already", data.data.display());
     }
     server.limit_listeners(listeners);
-    let mut running = serve(Arc::new(server), host, port).await?;
+    let server = Arc::new(server);
+    // Opened and dropped outside of the runtime: the client of PostgreSQL blocks.
+    tokio::runtime::Runtime::new()?.block_on(answer(Arc::clone(&server), host, port))
+}
+
+async fn answer(server: Arc<Server>, host: IpAddr, port: u16) -> anyhow::Result<()> {
+    let mut running = serve(server, host, port).await?;
     let address = running.address();
     tracing::info!(%address, "listening");
     // Whoever started the server with port 0 reads the address here.

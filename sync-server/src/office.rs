@@ -203,7 +203,8 @@ impl Server {
         let data = file.read()?;
         let organisation_id: OrganisationId = self.environment.new_id();
         let organisation = Organisation { organisation_id, name, zone_minutes };
-        // Listed only once it is whole: a crash in between leaves a file that nobody asks for.
+        self.storage.prepare(organisation_id)?;
+        // Listed only once it is whole: a crash in between leaves rows that nobody asks for.
         self.publish(organisation_id, &[organisation], &data)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)

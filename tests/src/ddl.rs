@@ -5,6 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use farmtally_core::store::records::printed;
+use farmtally_core::store::sql::{self, Database, Error};
+use farmtally_core::units::OrganisationId;
 use postgres::Client;
 use rusqlite::Connection;
 
@@ -193,6 +196,27 @@ pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[
         }
     }
     found
+}
+
+/// All rows of an organisation as text, a line each: those of the tables that a SQLite file has, in the order of arrival where there is one and
+/// of keys elsewhere. The numbers of arrival are left out: on PostgreSQL all organisations share them.
+pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: OrganisationId) -> String {
+    let mut text = String::new();
+    for (name, table) in sqlite_tables(sqlite) {
+        let columns: Vec<&str> = table.columns.iter().map(|(column, ..)| column.as_str()).collect();
+        let named: Vec<&str> = columns.iter().copied().filter(|column| *column != "arrival").collect();
+        let query = format!("SELECT {} FROM {name} ORDER BY {}", named.join(", "), table.primary_key.join(", "));
+        let lines: Result<Vec<String>, Error> = sql::read(database, organisation, |reader| {
+            reader.query_all(&query, &[], |row| {
+                let cells = (0..named.len()).map(|column| row.value(column).map(|value| printed(&value)));
+                Ok(cells.collect::<Result<Vec<_>, _>>()?.join("|"))
+            })
+        });
+        for line in lines.expect("rows") {
+            writeln!(text, "{name}|{line}").expect("into a String");
+        }
+    }
+    text
 }
 
 fn sqlite_tables(db: &Connection) -> BTreeMap<String, Table> {

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
 use farmtally_core::decisions::{Audience, DECISIONS, StoredInfo};
+use farmtally_core::environment::Environment;
 use farmtally_core::records::Kind;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
+use farmtally_sync_server::storage::PostgresStorage;
+use farmtally_sync_server::storage::postgres::Options;
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use tempfile::TempDir;
 
@@ -25,6 +28,8 @@ pub struct Market {
     /// Whose data it is.
     pub organisation: OrganisationId,
     address: Address,
+    /// The URL of the server's data; without one they are in its folder.
+    postgres: Option<String>,
     server_folder: PathBuf,
     folder: TempDir,
     stuck: Arc<Mutex<Vec<WireRequest>>>,
@@ -51,9 +56,19 @@ pub const REFERENCE: &str = r#"{
 impl Market {
     /// Opens the market on 9 May 2019, half past six in the morning.
     pub fn open(seed: u64) -> Self {
+        Self::open_on(None, seed)
+    }
+
+    /// The same with the server's data in a database on PostgreSQL.
+    pub fn open_on_postgres(url: &str, seed: u64) -> Self {
+        Self::open_on(Some(url.to_owned()), seed)
+    }
+
+    fn open_on(postgres: Option<String>, seed: u64) -> Self {
         let clock = TestClock::at(Timestamp(1_557_363_600_000));
         let folder = folder();
-        let server = Server::open(&folder.path().join("server"), environment(&clock, seed)).expect("a server");
+        let server_folder = folder.path().join("server");
+        let server = open_server(postgres.as_deref(), &server_folder, environment(&clock, seed));
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
         let server = Arc::new(server);
@@ -62,7 +77,8 @@ impl Market {
             address: Arc::new(RwLock::new(Arc::clone(&server))),
             server,
             organisation,
-            server_folder: folder.path().join("server"),
+            postgres,
+            server_folder,
             folder,
             stuck: Arc::default(),
             seed: seed.wrapping_mul(1_000),
@@ -136,7 +152,7 @@ impl Market {
     fn starts_on(&mut self, folder: PathBuf) {
         self.server_folder = folder;
         let environment = environment(&self.clock, self.seed + self.people);
-        self.server = Arc::new(Server::open(&self.server_folder, environment).expect("a server"));
+        self.server = Arc::new(open_server(self.postgres.as_deref(), &self.server_folder, environment));
         *self.address.write().expect("a lock") = Arc::clone(&self.server);
     }
 
@@ -182,6 +198,18 @@ impl Market {
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
         person
     }
+}
+
+fn open_server(postgres: Option<&str>, folder: &Path, environment: Environment) -> Server {
+    let server = match postgres {
+        None => Server::open(folder, environment),
+        Some(url) => {
+            // With chance and time of its own: so a server draws the same numbers whatever it keeps its data on.
+            let storage = PostgresStorage::open(url, Options::default(), Environment::system()).expect("a database");
+            Server::with_storage(Box::new(storage), folder, environment)
+        }
+    };
+    server.expect("a server")
 }
 
 /// Copies a folder with all that is in it.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use farmtally_sync_server::storage::postgres::CONTROL;
+use farmtally_sync_server::storage::postgres::{CONTROL, ORGANISATION};
 use postgres::{Client, Config, NoTls};
 use tempfile::TempDir;
 
@@ -124,13 +124,24 @@ impl PostgresServer {
 
     /// Creates a database with the tables of a SQLite schema and those of the driver, and returns its name.
     pub fn create_database(&self, sqlite_schema: &str) -> String {
-        let name = format!("contract_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.create_database_of(&[&ddl::to_postgres(sqlite_schema)])
+    }
+
+    /// Creates a database with the shipped tables of the server, and returns its name.
+    pub fn create_server_database(&self) -> String {
+        self.create_database_of(&ORGANISATION)
+    }
+
+    fn create_database_of(&self, tables: &[&str]) -> String {
+        let name = format!("farmtally_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.connect(SUPERUSER, "postgres")
             .batch_execute(&format!("CREATE DATABASE {name} OWNER {OWNER}"))
             .expect("a database");
         let mut owner = self.connect(OWNER, &name);
         owner.batch_execute(CONTROL).expect("the driver's tables");
-        owner.batch_execute(&ddl::to_postgres(sqlite_schema)).expect("the translated schema");
+        for tables in tables {
+            owner.batch_execute(tables).expect("tables");
+        }
         let grant = format!(
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {SERVER};
              REVOKE UPDATE, DELETE ON organisations FROM {SERVER}"

@@ -115,6 +115,7 @@ fn server() -> (TempDir, Server) {
     std::fs::write(home.path().join("keys/successor.pub"), successor).expect("written");
     let (organisation, device) = (certificate.organisation, certificate.device);
     let storage = SqliteStorage::open(&home.path().join("data")).expect("it opens");
+    storage.prepare(organisation).expect("made");
     storage.add_organisation(organisation).expect("added");
     storage.add_route(device.as_bytes(), organisation).expect("added");
     let known = storage::write(&storage, organisation, |db| {

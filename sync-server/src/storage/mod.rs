@@ -9,6 +9,7 @@ pub mod postgres;
 mod recovery;
 mod rows;
 mod sqlite;
+mod watchers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,8 +26,10 @@ use farmtally_core::units::{
     BundleHash, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, OrganisationId, Timestamp, UserId,
 };
 
+pub use postgres::PostgresStorage;
 pub use sqlite::{SqliteStorage, check_control, check_copy};
 use tokio::sync::broadcast;
+use watchers::Watchers;
 
 use crate::Error;
 
@@ -38,6 +41,12 @@ pub trait Storage: Database {
     /// # Errors
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
+
+    /// Makes room for an organisation, which is not listed before [`Self::add_organisation`].
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
     /// Lists an organisation.
     ///
@@ -69,16 +78,16 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error>;
 
-    /// Overwrites what was deleted wherever the database still keeps bytes of it.
+    /// Overwrites what was deleted wherever the database still keeps bytes of it, as far as the engine lets its clients.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::Storage`], [`Error::Setup`] if something stands in the way for long.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
     /// Copies all data into a folder that it makes, each organisation as of one moment.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::Storage`], [`Error::Setup`] if the folder cannot be written, or if the engine has a tool of its own for copies.
     fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
 

@@ -13,7 +13,7 @@ use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::broadcast;
 
-use super::{Appended, Copied, LogContent, LogEntry, Storage, Transaction};
+use super::{Appended, Copied, LogContent, LogEntry, Storage, Transaction, Watchers};
 use crate::Error;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
@@ -24,17 +24,8 @@ const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")]
 pub struct SqliteStorage {
     folder: PathBuf,
     control: Store,
-    open: Mutex<BTreeMap<OrganisationId, Arc<Opened>>>,
-}
-
-/// How many commits a listener may lag behind before it is told only the newest heads.
-const WATCHED_COMMITS: usize = 256;
-
-/// An organisation's file, and who is told of what is appended.
-#[derive(Debug)]
-struct Opened {
-    store: Store,
-    appended: broadcast::Sender<Appended>,
+    open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
+    watchers: Watchers,
 }
 
 impl SqliteStorage {
@@ -51,34 +42,34 @@ impl SqliteStorage {
             return Err(Error::Setup { reason });
         }
         let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default(), watchers: Watchers::default() })
     }
 
-    fn store(&self, organisation: OrganisationId) -> Result<Arc<Opened>, Error> {
+    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = open.get(&organisation) {
-            return Ok(Arc::clone(opened));
+        if let Some(store) = open.get(&organisation) {
+            return Ok(Arc::clone(store));
         }
         let path = self.folder.join(format!("{organisation}.db"));
         // Of one that is known its file must be there: an empty one in its place would look like an organisation without work.
         let is_known = self.organisations()?.contains(&organisation);
         let store =
             if is_known { Store::open_existing(&path, ORGANISATION)? } else { Store::open(&path, ORGANISATION)? };
-        let opened = Arc::new(Opened { store, appended: broadcast::Sender::new(WATCHED_COMMITS) });
-        open.insert(organisation, Arc::clone(&opened));
-        Ok(opened)
+        let store = Arc::new(store);
+        open.insert(organisation, Arc::clone(&store));
+        Ok(store)
     }
 }
 
 impl Database for SqliteStorage {
     fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), sql::Error> {
-        let opened = self.store(organisation).map_err(sql::Error::engine)?;
-        opened.store.read(|db| work(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
+        let store = self.store(organisation).map_err(sql::Error::engine)?;
+        store.read(|db| work(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
     }
 
     fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), sql::Error> {
-        let opened = self.store(organisation).map_err(sql::Error::engine)?;
-        let written = opened.store.write(|db| {
+        let store = self.store(organisation).map_err(sql::Error::engine)?;
+        let written = store.write(|db| {
             let mut writer = SqliteWriter::new(db);
             work(&mut writer).map_err(Failed)?;
             writer.finish().map_err(Failed)
@@ -114,8 +105,11 @@ impl Storage for SqliteStorage {
         })
     }
 
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.store(organisation).map(drop)
+    }
+
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.store(organisation)?;
         self.control.write(|db| {
             checked(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation])).map(drop)
         })
@@ -134,13 +128,12 @@ impl Storage for SqliteStorage {
     }
 
     fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        // It fails only if nobody listens.
-        drop(self.store(organisation)?.appended.send(heads));
+        self.watchers.announce(organisation, heads);
         Ok(())
     }
 
     fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        Ok(self.store(organisation)?.appended.subscribe())
+        Ok(self.watchers.watch(organisation))
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
@@ -151,8 +144,7 @@ impl Storage for SqliteStorage {
         std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
         // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
         for organisation in self.organisations()? {
-            let opened = self.store(organisation)?;
-            opened.store.copy_to(&folder.join(format!("{organisation}.db")))?;
+            self.store(organisation)?.copy_to(&folder.join(format!("{organisation}.db")))?;
         }
         Ok(self.control.copy_to(&folder.join("control.db"))?)
     }
@@ -160,7 +152,7 @@ impl Storage for SqliteStorage {
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
         // Each try waits for readers by itself.
         for _ in 0..SCRUBS {
-            if self.store(organisation)?.store.scrub()? {
+            if self.store(organisation)?.scrub()? {
                 return Ok(());
             }
         }

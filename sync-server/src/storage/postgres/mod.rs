@@ -13,6 +13,7 @@ mod pool;
 mod retry;
 mod session;
 mod statement;
+mod storage;
 mod transaction;
 mod value;
 
@@ -28,10 +29,14 @@ use error::failure;
 use pool::Pool;
 use retry::Retries;
 use session::{Committed, Session};
+pub use storage::PostgresStorage;
 use transaction::PostgresTransaction;
 
-/// The tables that the driver itself needs, as the owner of the tables creates them.
+/// The tables that the driver itself needs, and the routes to organisations, as the owner of the tables creates them.
 pub const CONTROL: &str = include_str!("control.sql");
+
+/// The tables of organisations: [`farmtally_core::store::RECORDS`] and the server's own, translated.
+pub const ORGANISATION: [&str; 2] = [include_str!("records.sql"), include_str!("schema.sql")];
 
 /// Limits of a [`PostgresDatabase`].
 #[derive(Clone, Copy, Debug)]
@@ -123,16 +128,21 @@ impl PostgresDatabase {
     /// # Errors
     /// Those of [`Database::write`].
     pub fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.on_session(|session| session.add_organisation(organisation))
+    }
+
+    /// Runs a statement outside of organisations that may run twice, and returns its result.
+    fn on_session<T>(&self, run: impl Fn(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         self.repeat(|| {
             let mut lease = self.pool.lease()?;
-            lease.session()?.add_organisation(organisation)?;
+            let result = run(lease.session()?)?;
             lease.keep();
-            Ok(())
+            Ok(result)
         })
     }
 
     /// Repeats what may run twice, until it succeeds, fails with an error that another run would meet too, or the time is up.
-    fn repeat(&self, run: impl Fn() -> Result<(), Failure>) -> Result<(), Error> {
+    fn repeat<T>(&self, run: impl Fn() -> Result<T, Failure>) -> Result<T, Error> {
         let mut retries = Retries::new(&self.environment, self.retry_for);
         loop {
             match run() {

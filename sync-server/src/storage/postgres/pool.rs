@@ -61,6 +61,14 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    /// Closes the connections on a thread of its own: closing blocks, which would panic if the last user were async code.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        drop(std::thread::spawn(move || drop(idle)).join());
+    }
+}
+
 /// A connection in use. Unless [`kept`](Self::keep) it is closed, which ends its transaction: a panic leaves no lock.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,

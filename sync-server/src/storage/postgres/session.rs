@@ -1,6 +1,6 @@
 //! A connection: its settings, its prepared statements, and the borders of its transactions.
 
-use farmtally_core::store::sql::{Error, Source};
+use farmtally_core::store::sql::{Error, FromValue, Source, Value};
 use farmtally_core::units::OrganisationId;
 use postgres::{Client, Config, NoTls};
 
@@ -64,6 +64,33 @@ impl Session {
         Ok(())
     }
 
+    /// Lists an organisation, unless it is.
+    pub(super) fn list(&mut self, organisation: OrganisationId) -> Result<(), Error> {
+        let insert = "INSERT INTO listed (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
+        self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
+        Ok(())
+    }
+
+    /// Returns the listed organisations, in the order of their ids.
+    pub(super) fn organisations(&mut self) -> Result<Vec<OrganisationId>, Error> {
+        let rows = self.client.query("SELECT organisation_id FROM listed ORDER BY organisation_id", &[]);
+        rows.map_err(failure)?.iter().map(organisation_of).collect()
+    }
+
+    /// Notes to which organisation a key leads.
+    pub(super) fn add_route(&mut self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
+        let insert = "INSERT INTO routes (key, organisation_id) VALUES ($1, $2)
+            ON CONFLICT (key) DO UPDATE SET organisation_id = excluded.organisation_id";
+        self.client.execute(insert, &[&key, &organisation.as_bytes().as_slice()]).map_err(failure)?;
+        Ok(())
+    }
+
+    /// Returns where a key leads.
+    pub(super) fn route(&mut self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
+        let row = self.client.query_opt("SELECT organisation_id FROM routes WHERE key = $1", &[&key]);
+        row.map_err(failure)?.as_ref().map(organisation_of).transpose()
+    }
+
     /// Begins a transaction on a snapshot.
     pub(super) fn begin_read(&mut self, organisation: i64) -> Result<(), Error> {
         self.batch(&format!(
@@ -115,4 +142,9 @@ impl Session {
     fn batch(&mut self, statements: &str) -> Result<(), Error> {
         self.client.batch_execute(statements).map_err(failure)
     }
+}
+
+fn organisation_of(row: &postgres::Row) -> Result<OrganisationId, Error> {
+    let id: &[u8] = row.try_get(0).map_err(failure)?;
+    OrganisationId::from_value(Value::Blob(id)).ok_or(Error::Type { column: 0, expected: "the id of an organisation" })
 }

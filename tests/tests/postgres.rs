@@ -1,0 +1,187 @@
+//! The server on PostgreSQL: its tables are those of SQLite, and a market day leaves the same in them.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use farmtally_core::client::InboxKind;
+use farmtally_core::decisions::Order;
+use farmtally_core::environment::Environment;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::store::RECORDS;
+use farmtally_sync_server::Error;
+use farmtally_sync_server::storage::postgres::Options;
+use farmtally_sync_server::storage::{PostgresStorage, SqliteStorage, Storage};
+use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
+use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
+use rusqlite::Connection;
+
+/// The tables of a SQLite file of the server.
+fn sqlite_tables() -> Connection {
+    let db = Connection::open_in_memory().expect("it opens");
+    for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
+        db.execute_batch(tables).expect("tables");
+    }
+    db
+}
+
+#[test]
+fn the_tables_are_those_of_sqlite() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let mut owner = server.connect(OWNER, &server.create_server_database());
+    let found = ddl::differences(&sqlite_tables(), &mut owner, &["listed", "organisations", "routes", "works"]);
+    let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
+    assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
+    let open = "SELECT relname::text FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)
+            AND relname NOT IN ('listed', 'organisations', 'routes')";
+    let open: Vec<String> = owner.query(open, &[]).expect("tables").iter().map(|row| row.get(0)).collect();
+    assert!(open.is_empty(), "no row level security on {open:?}");
+}
+
+/// What was said on a day, and what a phone and the server showed on the way.
+#[derive(Default)]
+struct Day {
+    heard: Mutex<Vec<Exchange>>,
+    shown: Vec<String>,
+}
+
+impl Day {
+    fn enrols(&self, market: &mut Market, name: &str, role: &str) -> Person {
+        let (person, code) = (market.meets(name), market.code(name, role, "KOLAR"));
+        let tap = Tap { network: &person.network, heard: &self.heard };
+        person.client.enrol(&tap, ADDRESS, &code, "test phone").expect("enrolled");
+        person
+    }
+
+    fn sync(&self, people: &[&Person]) {
+        for person in people {
+            let tap = Tap { network: &person.network, heard: &self.heard };
+            person.client.sync(&tap, &|_| ()).expect("a sync");
+        }
+    }
+
+    fn shows(&mut self, market: &Market) {
+        let (server, organisation) = (&market.server, market.organisation);
+        let shown = format!(
+            "{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+            server.day(organisation, Some("2019-05-09".parse().expect("a date"))),
+            server.held(organisation),
+            server.devices(organisation),
+            server.grants(organisation),
+            ["lakshmi vem", "9845011111", "K1", "nobody"].map(|text| server.find(organisation, text)),
+        );
+        // A corrected row takes a number of arrival on PostgreSQL, which then has gaps.
+        let parts = shown.split("position: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
+        self.shown.push(parts.collect());
+    }
+}
+
+/// Two phones, look-alikes, a late delivery, conflicts, held work, a farmer who is forgotten, and a server that has lost something.
+fn market_day(market: &mut Market) -> Day {
+    let mut day = Day::default();
+    let (asha, ravi) = (day.enrols(market, "Asha", "field_manager"), day.enrols(market, "Ravi", "dispatcher"));
+    let lakshmi = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111");
+    let twice = ravi.registers("L. Devi", "Vemagal", "+919845011111");
+    let load = asha.opens("KA07A1111");
+    ravi.joins(&load.join_code);
+    asha.opens("KA07A2222");
+    ravi.opens("KA07A2222");
+    let first = asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[20_000, 21_500]);
+    day.sync(&[&asha, &ravi]);
+    asha.amends(first.delivery_id, 19_000).expect("amended");
+    ravi.voids(first.delivery_id).expect("voided");
+    asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[22_000]);
+    asha.closes(load.load.load_id).expect("closing");
+    ravi.weighs(twice.farmer_id, Some(load.load.load_id), &[18_200, 18_300]);
+    day.sync(&[&asha, &ravi, &asha]);
+    let shown = market.server.day(market.organisation, None).expect("a day");
+    let raised: Vec<&str> = shown.reviews.iter().map(|(code, _)| code.as_str()).collect();
+    assert_eq!(raised, ["farmer_look_alike", "late_delivery", "load_contention"]);
+    assert!(asha.inbox().iter().any(|item| matches!(item.kind, InboxKind::Conflict(_))));
+    day.shows(market);
+
+    // Work of a phone that was said to be lost.
+    let (server, organisation) = (&market.server, market.organisation);
+    let code = ravi.client.session().expect("a session").device_code;
+    let approved = ravi.weighs(twice.farmer_id, None, &[40_000]).delivery_id;
+    let returned = ravi.weighs(twice.farmer_id, None, &[41_000]).delivery_id;
+    ravi.amends(approved, 42_000).expect("amended");
+    server.order(organisation, code, Order::Lost).expect("ordered");
+    day.sync(&[&ravi]);
+    assert_eq!(server.held(organisation).expect("held").len(), 3);
+    day.shows(market);
+    assert_eq!(server.approve(organisation, approved.into(), None).expect("approved").len(), 2);
+    assert_eq!(server.give_back(organisation, returned.into(), None, "weigh it again").expect("returned").len(), 1);
+    server.order(organisation, code, Order::Work).expect("ordered");
+    day.sync(&[&ravi, &asha]);
+
+    // A farmer is forgotten; what a phone wrote about her meanwhile comes too late.
+    let farmer = asha.client.farmer(lakshmi.farmer_id).expect("a farmer");
+    let details = ContactDetails { name: "Lakshmi B".into(), village: "Vemagal".into(), phone: String::new() };
+    asha.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
+    assert_eq!(server.erase_farmer(organisation, lakshmi.farmer_id).expect("erased"), 1);
+    day.sync(&[&asha, &ravi]);
+    assert!(server.find(organisation, "lakshmi").expect("farmers").is_empty());
+    day.shows(market);
+
+    // The journal knows of an entry that the database has not.
+    let journal = market.server_folder().join("journal").join(format!("{organisation}.heads"));
+    let waiting = market.code("Manju", "clerk", "KOLAR");
+    let heads = std::fs::read_to_string(&journal).expect("a journal");
+    let last = heads.lines().rfind(|line| !line.is_empty()).expect("a line");
+    let (scope, sequence) = last.rsplit_once(' ').expect("words").0.rsplit_once(' ').expect("words");
+    let next = sequence.parse::<u64>().expect("a number") + 1;
+    std::fs::write(&journal, format!("{heads}\n{scope} {next} 0011223344556677\n")).expect("a journal");
+    market.restarts_server();
+    let manju = market.meets("Manju");
+    manju.client.enrol(&manju.network, ADDRESS, &waiting, "test phone").expect_err("a recovery lasts");
+    let refused = market.server.give_back(organisation, approved.into(), None, "");
+    assert!(matches!(refused, Err(Error::Recovering)), "{refused:?}");
+    asha.weighs(twice.farmer_id, None, &[23_000]);
+    day.sync(&[&asha]);
+    day.shows(market);
+    market.server.end_recovery(organisation).expect("ended");
+    manju.client.enrol(&manju.network, ADDRESS, &waiting, "test phone").expect("enrolled");
+    market.restarts_server();
+    day.sync(&[&asha, &ravi, &manju]);
+    day.shows(market);
+    day
+}
+
+#[test]
+fn a_market_day_leaves_the_same_on_both_engines() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
+    let (mut on_sqlite, mut on_postgres) = (Market::open(7), Market::open_on_postgres(&url, 7));
+    let (sqlite_day, postgres_day) = (market_day(&mut on_sqlite), market_day(&mut on_postgres));
+    assert_eq!(sqlite_day.shown, postgres_day.shown);
+    let (heard, also_heard) = (sqlite_day.heard.into_inner(), postgres_day.heard.into_inner());
+    assert!(heard.expect("all") == also_heard.expect("all"), "requests or answers differ");
+
+    let organisation = on_sqlite.organisation;
+    assert_eq!(on_postgres.organisation, organisation);
+    let sqlite = SqliteStorage::open(&on_sqlite.server_folder().join("data")).expect("it opens");
+    let postgres = PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens");
+    let tables = sqlite_tables();
+    let rows = ddl::rows(&tables, &sqlite, organisation);
+    assert!(rows.lines().count() > 100, "{rows}");
+    assert_eq!(rows, ddl::rows(&tables, &postgres, organisation));
+    assert_eq!(sqlite.organisations().expect("all"), postgres.organisations().expect("all"));
+    let routes = Connection::open(on_sqlite.server_folder().join("data").join("control.db")).expect("it opens");
+    let mut routes = routes.prepare("SELECT key FROM routes").expect("a table");
+    let keys = routes.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("rows").collect::<Result<Vec<_>, _>>();
+    for key in keys.expect("keys") {
+        assert_eq!(postgres.route(&key).expect("a route"), Some(organisation));
+    }
+    assert_eq!(postgres.route(b"nowhere").expect("no route"), None);
+}
+
+#[test]
+fn a_copy_is_made_by_pg_dump() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
+    let market = Market::open_on_postgres(&url, 8);
+    let refused = market.server.back_up(&market.phone("a copy"));
+    assert!(matches!(&refused, Err(Error::Setup { reason }) if reason.contains("pg_dump")), "{refused:?}");
+    assert!(!Path::new(&market.phone("a copy")).exists());
+}
