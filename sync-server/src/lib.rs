@@ -85,14 +85,8 @@ impl Server {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let server = Self {
-            storage,
-            keys,
-            journal,
-            environment,
-            listeners: Listeners::default(),
-            unnoted: Mutex::default(),
-        };
+        let server =
+            Self { storage, keys, journal, environment, listeners: Listeners::default(), unnoted: Mutex::default() };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();

@@ -26,7 +26,8 @@ impl PostgresStorage {
     /// # Errors
     /// Those of [`PostgresDatabase::open`]; [`Error::Storage`] if the tables are missing.
     pub fn open(url: &str, options: Options, environment: Environment) -> Result<Self, Error> {
-        let storage = Self { database: PostgresDatabase::open(url, options, environment)?, watchers: Watchers::default() };
+        let storage =
+            Self { database: PostgresDatabase::open(url, options, environment)?, watchers: Watchers::default() };
         storage.organisations()?;
         Ok(storage)
     }

@@ -1,4 +1,6 @@
-//! The server on PostgreSQL: its tables are those of SQLite, and a market day leaves the same in them.
+//! The server on PostgreSQL: its tables are those of SQLite, a market day leaves the same in them, and its statements use their indexes.
+
+mod plans;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,10 +20,20 @@ use rusqlite::Connection;
 /// The tables of a SQLite file of the server.
 fn sqlite_tables() -> Connection {
     let db = Connection::open_in_memory().expect("it opens");
-    for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
+    for tables in [RECORDS, include_str!("../../../sync-server/src/storage/schema.sql")] {
         db.execute_batch(tables).expect("tables");
     }
     db
+}
+
+/// Opens a database with chance and time of its own: so a server draws the same numbers whatever it keeps its data on.
+fn open(url: &str) -> PostgresStorage {
+    PostgresStorage::open(url, Options::default(), Environment::system()).expect("it opens")
+}
+
+fn storage_at(url: &str) -> impl Fn(&Path) -> Box<dyn Storage> + 'static {
+    let url = url.to_owned();
+    move |_folder| Box::new(open(&url))
 }
 
 #[test]
@@ -152,7 +164,7 @@ fn market_day(market: &mut Market) -> Day {
 fn a_market_day_leaves_the_same_on_both_engines() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
-    let (mut on_sqlite, mut on_postgres) = (Market::open(7), Market::open_on_postgres(&url, 7));
+    let (mut on_sqlite, mut on_postgres) = (Market::open(7), Market::open_over(storage_at(&url), 7));
     let (sqlite_day, postgres_day) = (market_day(&mut on_sqlite), market_day(&mut on_postgres));
     assert_eq!(sqlite_day.shown, postgres_day.shown);
     let (heard, also_heard) = (sqlite_day.heard.into_inner(), postgres_day.heard.into_inner());
@@ -161,7 +173,7 @@ fn a_market_day_leaves_the_same_on_both_engines() {
     let organisation = on_sqlite.organisation;
     assert_eq!(on_postgres.organisation, organisation);
     let sqlite = SqliteStorage::open(&on_sqlite.server_folder().join("data")).expect("it opens");
-    let postgres = PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens");
+    let postgres = open(&url);
     let tables = sqlite_tables();
     let rows = ddl::rows(&tables, &sqlite, organisation);
     assert!(rows.lines().count() > 100, "{rows}");
@@ -180,8 +192,8 @@ fn a_market_day_leaves_the_same_on_both_engines() {
 fn a_copy_is_made_by_pg_dump() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
-    let market = Market::open_on_postgres(&url, 8);
+    let market = Market::open_over(storage_at(&url), 8);
     let refused = market.server.back_up(&market.phone("a copy"));
     assert!(matches!(&refused, Err(Error::Setup { reason }) if reason.contains("pg_dump")), "{refused:?}");
-    assert!(!Path::new(&market.phone("a copy")).exists());
+    assert!(!market.phone("a copy").exists());
 }
