@@ -14,7 +14,7 @@ use farmtally_core::environment::Environment;
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::units::{CentreCode, ChangeHash, DeviceCode, DocumentId, FarmerId, GrantId, OrganisationId};
-use farmtally_sync_server::storage::postgres::{CONTROL, ORGANISATION, Options};
+use farmtally_sync_server::storage::postgres::{CONTROL, Options, TABLES};
 use farmtally_sync_server::storage::{HeldEntry, PostgresStorage};
 use farmtally_sync_server::{Imported, MOST_LISTENERS, NewCode, ReferenceFile, Server, serve};
 
@@ -388,10 +388,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
         }
         Command::Serve { data, host, port, listeners } => run(&data, host, port, listeners),
-        Command::Tables => {
-            let [records, schema] = ORGANISATION;
-            say(&format_args!("{CONTROL}\n{records}\n{schema}"))
-        }
+        Command::Tables => say(&format_args!("{CONTROL}\n{}", TABLES.join("\n"))),
         Command::Org(command) => org(command),
         Command::EnrolCode { data, org, user, role, centres } => {
             let server = data.open_existing()?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use farmtally_core::store::records::printed;
-use farmtally_core::store::sql::{self, Database, Error};
+use farmtally_core::store::sql::{self, Database, Dialect, Error};
 use farmtally_core::units::OrganisationId;
 use postgres::Client;
 use rusqlite::Connection;
@@ -217,6 +217,36 @@ pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: Organisa
         }
     }
     text
+}
+
+/// Statements that fill tables with `count` rows each, in scopes and on days of their own. Only the engine can read them: no value means
+/// anything.
+pub fn fill(sqlite: &Connection, dialect: Dialect, tables: &[&str], count: u32) -> Vec<String> {
+    let blob = if dialect == Dialect::Sqlite { "BLOB" } else { "BYTEA" };
+    let all = sqlite_tables(sqlite);
+    let of_table = |name: &&str| {
+        let columns = all[*name].columns.iter().filter(|(column, ..)| column != "arrival");
+        let (names, values): (Vec<&str>, Vec<String>) = columns
+            .map(|(column, column_type, _)| {
+                let value = match (column.as_str(), column_type.as_str()) {
+                    ("scope", _) => "'c/S' || CAST(i % 100 AS TEXT) || '/2018'".to_owned(),
+                    ("business_day", _) => "i % 300".to_owned(),
+                    ("is_voided" | "conflicts", _) => "0".to_owned(),
+                    (_, "BLOB") => format!("CAST(CAST(i AS TEXT) AS {blob})"),
+                    (_, "TEXT") => "CAST(i AS TEXT)".to_owned(),
+                    _ => "i".to_owned(),
+                };
+                (column.as_str(), value)
+            })
+            .unzip();
+        format!(
+            "WITH RECURSIVE numbers (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {count})
+             INSERT INTO {name} ({}) SELECT {} FROM numbers",
+            names.join(", "),
+            values.join(", ")
+        )
+    };
+    tables.iter().map(of_table).collect()
 }
 
 fn sqlite_tables(db: &Connection) -> BTreeMap<String, Table> {

@@ -8,8 +8,7 @@ use farmtally_core::environment::Environment;
 use farmtally_core::records::Kind;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
-use farmtally_sync_server::storage::PostgresStorage;
-use farmtally_sync_server::storage::postgres::Options;
+use farmtally_sync_server::storage::Storage;
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use tempfile::TempDir;
 
@@ -28,14 +27,16 @@ pub struct Market {
     /// Whose data it is.
     pub organisation: OrganisationId,
     address: Address,
-    /// The URL of the server's data; without one they are in its folder.
-    postgres: Option<String>,
+    open_storage: Option<OpenStorage>,
     server_folder: PathBuf,
     folder: TempDir,
     stuck: Arc<Mutex<Vec<WireRequest>>>,
     seed: u64,
     people: u64,
 }
+
+/// Opens what a server in a folder keeps its data on.
+type OpenStorage = Box<dyn Fn(&Path) -> Box<dyn Storage>>;
 
 /// The market's reference data.
 pub const REFERENCE: &str = r#"{
@@ -56,19 +57,19 @@ pub const REFERENCE: &str = r#"{
 impl Market {
     /// Opens the market on 9 May 2019, half past six in the morning.
     pub fn open(seed: u64) -> Self {
-        Self::open_on(None, seed)
+        Self::open_with(None, seed)
     }
 
-    /// The same with the server's data in a database on PostgreSQL.
-    pub fn open_on_postgres(url: &str, seed: u64) -> Self {
-        Self::open_on(Some(url.to_owned()), seed)
+    /// The same with the server's data on another storage than files in its folder.
+    pub fn open_over(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, seed: u64) -> Self {
+        Self::open_with(Some(Box::new(open_storage)), seed)
     }
 
-    fn open_on(postgres: Option<String>, seed: u64) -> Self {
+    fn open_with(open_storage: Option<OpenStorage>, seed: u64) -> Self {
         let clock = TestClock::at(Timestamp(1_557_363_600_000));
         let folder = folder();
         let server_folder = folder.path().join("server");
-        let server = open_server(postgres.as_deref(), &server_folder, environment(&clock, seed));
+        let server = open_server(open_storage.as_ref(), &server_folder, environment(&clock, seed));
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
         let server = Arc::new(server);
@@ -77,7 +78,7 @@ impl Market {
             address: Arc::new(RwLock::new(Arc::clone(&server))),
             server,
             organisation,
-            postgres,
+            open_storage,
             server_folder,
             folder,
             stuck: Arc::default(),
@@ -152,7 +153,7 @@ impl Market {
     fn starts_on(&mut self, folder: PathBuf) {
         self.server_folder = folder;
         let environment = environment(&self.clock, self.seed + self.people);
-        self.server = Arc::new(open_server(self.postgres.as_deref(), &self.server_folder, environment));
+        self.server = Arc::new(open_server(self.open_storage.as_ref(), &self.server_folder, environment));
         *self.address.write().expect("a lock") = Arc::clone(&self.server);
     }
 
@@ -200,14 +201,10 @@ impl Market {
     }
 }
 
-fn open_server(postgres: Option<&str>, folder: &Path, environment: Environment) -> Server {
-    let server = match postgres {
+fn open_server(open_storage: Option<&OpenStorage>, folder: &Path, environment: Environment) -> Server {
+    let server = match open_storage {
         None => Server::open(folder, environment),
-        Some(url) => {
-            // With chance and time of its own: so a server draws the same numbers whatever it keeps its data on.
-            let storage = PostgresStorage::open(url, Options::default(), Environment::system()).expect("a database");
-            Server::with_storage(Box::new(storage), folder, environment)
-        }
+        Some(open) => Server::with_storage(open(folder), folder, environment),
     };
     server.expect("a server")
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use farmtally_sync_server::storage::postgres::{CONTROL, ORGANISATION};
+use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 use postgres::{Client, Config, NoTls};
 use tempfile::TempDir;
 
@@ -129,7 +129,7 @@ impl PostgresServer {
 
     /// Creates a database with the shipped tables of the server, and returns its name.
     pub fn create_server_database(&self) -> String {
-        self.create_database_of(&ORGANISATION)
+        self.create_database_of(&TABLES)
     }
 
     fn create_database_of(&self, tables: &[&str]) -> String {

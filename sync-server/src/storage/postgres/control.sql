@@ -7,17 +7,6 @@ CREATE TABLE organisations (
     organisation_id BYTEA NOT NULL UNIQUE
 );
 
--- Organisations that are whole: one gets its number before its first row.
-CREATE TABLE listed (
-    organisation_id BYTEA NOT NULL PRIMARY KEY
-);
-
--- Which organisation a device or an enrolment code belongs to: asked before it is known whose rows may be seen.
-CREATE TABLE routes (
-    key             BYTEA NOT NULL PRIMARY KEY,  -- a device's id, or the SHA-256 of an enrolment code
-    organisation_id BYTEA NOT NULL
-);
-
 -- Transactions that were committed, for as long as somebody may ask whether they were.
 CREATE TABLE works (
     organisation    BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,

@@ -32,11 +32,12 @@ use session::{Committed, Session};
 pub use storage::PostgresStorage;
 use transaction::PostgresTransaction;
 
-/// The tables that the driver itself needs, and the routes to organisations, as the owner of the tables creates them.
+/// The tables that the driver itself needs, as the owner of the tables creates them.
 pub const CONTROL: &str = include_str!("control.sql");
 
-/// The tables of organisations: [`farmtally_core::store::RECORDS`] and the server's own, translated.
-pub const ORGANISATION: [&str; 2] = [include_str!("records.sql"), include_str!("schema.sql")];
+/// The tables of the server: the routes to organisations, and what it keeps for each, as SQLite does in [`farmtally_core::store::RECORDS`] and
+/// in `schema.sql`. The last two are written by `cargo run -p farmtally-tests --bin ddl`.
+pub const TABLES: [&str; 3] = [include_str!("routes.sql"), include_str!("records.sql"), include_str!("schema.sql")];
 
 /// Limits of a [`PostgresDatabase`].
 #[derive(Clone, Copy, Debug)]

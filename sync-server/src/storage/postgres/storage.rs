@@ -21,7 +21,7 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Connects to a database that has the tables already ([`super::CONTROL`], [`super::ORGANISATION`]).
+    /// Connects to a database that has the tables already ([`super::CONTROL`], [`super::TABLES`]).
     ///
     /// # Errors
     /// Those of [`PostgresDatabase::open`]; [`Error::Storage`] if the tables are missing.
