@@ -5,6 +5,7 @@ use farmtally_core::decisions::{DECISIONS, StoredInfo};
 use farmtally_core::permission::Role;
 use farmtally_core::records::Kind;
 use farmtally_core::rules::Check;
+use farmtally_core::scope::ScopeForm;
 
 fn document(name: &str) -> String {
     let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -45,6 +46,22 @@ fn every_key_of_every_record_kind_is_described_with_its_class() {
             let row = format!("| `{}` | {} |", rule.key, rule.class.name());
             assert!(section.contains(&row), "{heading}: no row {row}");
         }
+    }
+}
+
+#[test]
+fn every_record_kind_stands_in_the_list_and_no_other() {
+    let text = document("records.md");
+    let section = text.split("\n## ").find(|part| part.starts_with("Kinds")).expect("a section of kinds");
+    let listed = section.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let listed: Vec<Vec<&str>> = listed.map(|line| line.split('|').map(str::trim).collect()).collect();
+    assert_eq!(listed.len(), Kind::all().len());
+    for (kind, row) in Kind::all().zip(listed) {
+        let scope = match kind.home() {
+            ScopeForm::Centre => "`c/<centre>`",
+            ScopeForm::Season => "`c/<centre>/<season>`",
+        };
+        assert_eq!((row[1], row[2], row[4]), (kind.number().to_string().as_str(), kind.name(), scope));
     }
 }
 
