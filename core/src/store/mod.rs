@@ -92,9 +92,8 @@ impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
             sql::Error::Full { .. } => Self::Full,
-            error @ (sql::Error::Corrupt { .. } | sql::Error::Type { .. }) => {
-                Self::Corrupt { reason: error.to_string() }
-            }
+            sql::Error::Corrupt { source } => Self::Corrupt { reason: source.to_string() },
+            error @ sql::Error::Type { .. } => Self::Corrupt { reason: error.to_string() },
             error => Self::Sql(error),
         }
     }
@@ -233,9 +232,10 @@ impl Store {
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
         let reader = connect(&self.path, self.key.as_ref(), OpenFlags::default())?;
         reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
-        std::fs::File::open(path)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| Error::Corrupt { reason: error.to_string() })
+        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull => Error::Full,
+            _ => Error::Sql(sql::Error::engine(error)),
+        })
     }
 
     /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.

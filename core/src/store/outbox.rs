@@ -204,7 +204,7 @@ pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result
              AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
              AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq)
              AND NOT EXISTS (
-                 SELECT 1 FROM log_tail WHERE instr(entry, bundles.hash) > 0)",
+                 SELECT 1 FROM log_tail WHERE log_tail.own_bundle = bundles.hash)",
         (device, sequence),
     )?;
     Ok(())

@@ -16,8 +16,12 @@ use crate::units::{ChainHash, DocumentId, OrganisationId};
 
 /// Notes an entry that was read; `cursor` is the place after it.
 pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {
-    db.prepare_cached("INSERT OR REPLACE INTO log_tail (scope, seq, chain, entry) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((&cursor.scope, cursor.sequence, cursor.chain.0, encode(entry)))?;
+    let own_bundle = match entry {
+        FrameEntry::Own { bundle, .. } => Some(bundle.0),
+        FrameEntry::Change { .. } | FrameEntry::Erased { .. } | FrameEntry::Decision { .. } => None,
+    };
+    let insert = "INSERT OR REPLACE INTO log_tail (scope, seq, chain, entry, own_bundle) VALUES (?1, ?2, ?3, ?4, ?5)";
+    db.prepare_cached(insert)?.execute((&cursor.scope, cursor.sequence, cursor.chain.0, encode(entry), own_bundle))?;
     Ok(())
 }
 
@@ -136,7 +140,7 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
 /// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.
 pub(crate) fn let_go(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq < ?2", (scope, sequence))?;
-    db.execute("UPDATE log_tail SET entry = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
+    db.execute("UPDATE log_tail SET entry = NULL, own_bundle = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
     Ok(())
 }
 

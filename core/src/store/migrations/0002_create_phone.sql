@@ -85,8 +85,10 @@ CREATE TABLE log_tail (
     seq   INTEGER NOT NULL,
     chain BLOB NOT NULL,                       -- after this entry
     entry BLOB,                                -- CBOR of protocol::message::FrameEntry; null: only the place is known
+    own_bundle BLOB,                           -- the bundle that has the bytes, for an entry of this device
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX log_tail_by_bundle ON log_tail (own_bundle) WHERE own_bundle IS NOT NULL;
 
 -- What the server signed about the place up to which a scope was read.
 CREATE TABLE evidence (
