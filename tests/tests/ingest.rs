@@ -69,11 +69,11 @@ impl Writer for Counted<'_, dyn Writer + '_> {
 
 impl Database for Counting {
     fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), SqlError> {
-        self.storage.read(organisation, &mut |connection| work(&mut Counted { connection, calls: &self.calls }))
+        self.storage.read(organisation, &|connection| work(&mut Counted { connection, calls: &self.calls }))
     }
 
     fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
-        self.storage.write(organisation, &mut |connection| work(&mut Counted { connection, calls: &self.calls }))
+        self.storage.write(organisation, &|connection| work(&mut Counted { connection, calls: &self.calls }))
     }
 }
 
