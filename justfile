@@ -59,6 +59,10 @@ accept-interface:
 accept-golden:
     cargo test -p farmtally-tests --test golden -- --ignored
 
+# Write the tables of PostgreSQL anew from those of SQLite
+tables:
+    cargo run -p farmtally-tests --bin ddl
+
 # Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
 dart:
     tests/run dart

@@ -169,13 +169,30 @@ fn create_index(statement: &[&str]) -> String {
 }
 
 /// A table of either engine, without the column `organisation`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 struct Table {
     /// Name, type as SQLite names it, and whether it may be null, in their order.
     columns: Vec<(String, String, bool)>,
     primary_key: Vec<String>,
     /// Columns, whether unique, whether partial.
     indexes: BTreeSet<(Vec<String>, bool, bool)>,
+}
+
+impl Table {
+    /// All that a table consists of, in words.
+    fn parts(&self) -> BTreeSet<String> {
+        let columns = self.columns.iter().enumerate().map(|(number, (name, column_type, is_nullable))| {
+            let null = if *is_nullable { "" } else { " NOT NULL" };
+            format!("column {}: {name} {column_type}{null}", number + 1)
+        });
+        let indexes = self.indexes.iter().map(|(columns, is_unique, is_partial)| {
+            let (unique, partial) =
+                (if *is_unique { "unique " } else { "" }, if *is_partial { "partial " } else { "" });
+            format!("{unique}{partial}index ({})", columns.join(", "))
+        });
+        let key = format!("primary key ({})", self.primary_key.join(", "));
+        columns.chain(indexes).chain([key]).collect()
+    }
 }
 
 /// Says what a PostgreSQL database has otherwise than a SQLite file. `postgres_only` are the tables of the driver, which no file has.
@@ -187,9 +204,10 @@ pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[
     let names: BTreeSet<&String> = expected.keys().chain(actual.keys()).collect();
     for name in names {
         match (expected.get(name), actual.get(name)) {
-            (Some(expected), Some(actual)) if expected == actual => {}
             (Some(expected), Some(actual)) => {
-                found.push(format!("{name}: {expected:?} in SQLite, {actual:?} in PostgreSQL"));
+                let (expected, actual) = (expected.parts(), actual.parts());
+                found.extend(expected.difference(&actual).map(|part| format!("{name}: only SQLite has {part}")));
+                found.extend(actual.difference(&expected).map(|part| format!("{name}: only PostgreSQL has {part}")));
             }
             (Some(_), None) => found.push(format!("{name} is missing in PostgreSQL")),
             (None, _) => found.push(format!("{name} is missing in SQLite")),

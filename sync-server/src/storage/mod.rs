@@ -42,13 +42,13 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
 
-    /// Makes room for an organisation, which is not listed before [`Self::add_organisation`].
+    /// Makes room for an organisation that is not listed yet, unless there is.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Lists an organisation.
+    /// Lists an organisation, and makes room for it if there is none.
     ///
     /// # Errors
     /// [`Error::Storage`].

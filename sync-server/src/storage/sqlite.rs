@@ -110,6 +110,7 @@ impl Storage for SqliteStorage {
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.prepare(organisation)?;
         self.control.write(|db| {
             checked(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation])).map(drop)
         })

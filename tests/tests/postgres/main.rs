@@ -8,11 +8,14 @@ use std::sync::Mutex;
 use farmtally_core::client::InboxKind;
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::Environment;
+use farmtally_core::protocol::message::FrameEntry;
+use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::store::RECORDS;
+use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
-use farmtally_sync_server::storage::{PostgresStorage, SqliteStorage, Storage};
+use farmtally_sync_server::storage::{self, Copied, Device, PostgresStorage, SqliteStorage, Storage};
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
 use rusqlite::Connection;
@@ -164,6 +167,43 @@ fn market_day(market: &mut Market) -> Day {
     day
 }
 
+/// What the server asks and notes only after a loss, on a new key, or when a copy was verified.
+fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
+    let called = storage::write(storage, organisation, |db| {
+        let devices = db.devices()?;
+        let device = devices.first().expect("a device").device;
+        let heads = db.heads()?;
+        let scope = heads.first().expect("a log").scope.clone();
+        let evidence = Evidence { request: [0; 32], news: [0; 32], statement: vec![].into(), signature: [0; 64] };
+        let entries = vec![FrameEntry::Decision { decision: vec![1, 2, 3] }; 2];
+        let mut shown = Vec::new();
+        // A piece, the one behind it, the same again, and one that begins anew.
+        for after in [4, 6, 6, 1] {
+            let (scope, entries, evidence) = (scope.clone(), entries.clone(), evidence.clone());
+            db.stage(device, &Offer { scope: scope.clone(), after, entries, evidence })?;
+            shown.push(format!("{:?} {}", db.staged(device, &scope)?, db.staged_bytes(device)?));
+        }
+        db.clear_stage(device, &scope)?;
+        let copied = |made_at| Copied { made_at, places: heads.clone(), devices: vec![(device, 1)] };
+        for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
+            db.save_backup([copy; 16], &copied(Timestamp(made_at)), Timestamp(9_000))?;
+        }
+        shown.push(format!("{:?}", db.backups(2)?));
+        let ancestor = Device { ancestor: Some(device), ..devices.first().expect("a device").clone() };
+        let successor = Device { device: DeviceId::from([9; 16]), public_key: [9; 32], ..ancestor };
+        db.add_device(&successor, 100)?;
+        db.set_wiped(device, Timestamp(5_000))?;
+        shown.push(format!("{:?}", db.lineage(successor.device)?));
+        shown.push(format!("{:?}", db.entries_after(&scope, 2, 3)?));
+        shown.push(format!("{:?}", db.decisions_after(&scope, 0, 100)?));
+        for grant in db.grants_of(device)? {
+            shown.push(format!("{:?} {}", db.ended_at(&grant)?, db.has_grant(grant.user, device)?));
+        }
+        Ok(shown.join("\n"))
+    });
+    called.expect("written").0
+}
+
 #[test]
 fn a_market_day_leaves_the_same_on_both_engines() {
     let Some(server) = PostgresServer::shared() else { return };
@@ -178,6 +218,7 @@ fn a_market_day_leaves_the_same_on_both_engines() {
     assert_eq!(on_postgres.organisation, organisation);
     let sqlite = SqliteStorage::open(&on_sqlite.server_folder().join("data")).expect("it opens");
     let postgres = open(&url);
+    assert_eq!(rare_calls(&sqlite, organisation), rare_calls(&postgres, organisation));
     let tables = sqlite_tables();
     let rows = ddl::rows(&tables, &sqlite, organisation);
     assert!(rows.lines().count() > 100, "{rows}");

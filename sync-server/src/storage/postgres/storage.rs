@@ -53,6 +53,7 @@ impl Storage for PostgresStorage {
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.prepare(organisation)?;
         Ok(self.database.on_session(|session| session.list(organisation))?)
     }
 
