@@ -316,7 +316,7 @@ impl Phone {
             lorry: "KA07A1111".parse().expect("a plate"),
             driver: None,
         };
-        self.client.open_load(&input).expect("a load").load.load_id
+        self.client.open_load(&input).expect("a load").load_id
     }
 
     /// Begins the next delivery: of any farmer, the first of the day or some time after the one before.
