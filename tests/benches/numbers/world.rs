@@ -351,7 +351,7 @@ impl Phone {
         DraftEdit::AddBag {
             gross: Grams(self.rng.random_range(400..=700) * 100).try_into().expect("a bag"),
             bag_type: BagType::try_from(u8::from(self.rng.random_ratio(1, 20))).expect("a bag type"),
-            source: if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale },
+            source: Some(if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale }),
         }
     }
 
