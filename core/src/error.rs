@@ -99,6 +99,30 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// Whether the same call can succeed later without anybody changing anything.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted => true,
+            Self::NotFound
+            | Self::InvalidInput
+            | Self::TooLarge
+            | Self::ConfirmNeeded
+            | Self::Stale
+            | Self::NotAllowed
+            | Self::OutOfScope
+            | Self::Locked
+            | Self::WrongKey
+            | Self::Unauthorized
+            | Self::IncompatibleVersion
+            | Self::StorageFull
+            | Self::StorageCorrupt
+            | Self::StorageTooNew
+            | Self::Internal => false,
+        }
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -200,6 +224,11 @@ impl Error {
         }
     }
 
+    /// Whether the same call can succeed later without anybody changing anything ([`ErrorCode::is_retryable`]).
+    pub fn is_retryable(&self) -> bool {
+        self.code().is_retryable()
+    }
+
     pub(crate) fn invalid(field: &'static str, reason: impl fmt::Display) -> Self {
         Self::Invalid { field, reason: reason.to_string() }
     }
@@ -236,4 +265,22 @@ impl From<HandoverError> for Error {
 
 fn list(checks: &[Check]) -> String {
     checks.iter().map(|check| check.code()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_retried_is_what_the_table_of_codes_says() {
+        let table = include_str!("../../docs/errors.md");
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+        let retry: BTreeMap<&str, &str> =
+            rows.filter_map(|(code, rest)| Some((code, rest.split('|').nth(1)?.trim()))).collect();
+        for code in ErrorCode::ALL {
+            assert_eq!(code.is_retryable(), retry[code.as_str()] == "yes", "{code}");
+        }
+    }
 }

@@ -96,7 +96,7 @@ impl Phone {
     pub(crate) fn add(&self, mut draft: DeliveryView, crates: &[BagWeight]) -> anyhow::Result<DeliveryView> {
         for gross in crates {
             self.clock.advance(self.crate_time);
-            let bag = DraftEdit::AddBag { gross: *gross, bag_type: BagType::default(), source: BagSource::Scale };
+            let bag = DraftEdit::AddBag { gross: *gross, bag_type: BagType::default(), source: Some(BagSource::Scale) };
             draft = self.client.edit_draft(draft.basis, &[bag])?;
         }
         Ok(draft)
@@ -110,7 +110,7 @@ impl Phone {
 
     /// Adds a forgotten crate to a recorded delivery.
     pub(crate) fn amend(&self, delivery: DeliveryId, gross: BagWeight) -> anyhow::Result<DeliveryView> {
-        let bag = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+        let bag = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
         let amended =
             self.client.amend_delivery(self.client.delivery(delivery)?.basis, &reason("bag_forgotten"), &[bag]);
         amended.with_context(|| format!("{} cannot amend a delivery", self.name))

@@ -1,6 +1,6 @@
 //! The outcome of the day, as the server and the phones tell it: what merged, what a person must decide, and the totals.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use farmtally_core::client::{InboxKind, RecordRef};
 
 use crate::market::Market;
@@ -38,7 +38,7 @@ impl Outcome {
         let day = office.day()?;
         let mut server = Total { whose: "server".to_owned(), gross_g: 0, deliveries: 0, voided: 0, crates: 0 };
         for centre in &day.centres {
-            server.gross_g += centre.sum.gross.0;
+            server.gross_g += centre.sum.gross_g.0;
             server.deliveries += centre.sum.deliveries;
             server.voided += centre.sum.voided;
             server.crates += centre.sum.bags;
@@ -46,7 +46,7 @@ impl Outcome {
         let mut totals = vec![server];
         for phone in phones {
             let sum = phone.today()?.sum;
-            let (gross_g, deliveries, voided, crates) = (sum.gross.0, sum.deliveries, sum.voided, sum.bags);
+            let (gross_g, deliveries, voided, crates) = (sum.gross_g.0, sum.deliveries, sum.voided, sum.bags);
             totals.push(Total { whose: format!("{}'s phone", phone.name), gross_g, deliveries, voided, crates });
         }
 
@@ -60,7 +60,7 @@ impl Outcome {
                 InboxKind::Conflict(conflict) => {
                     let values = conflict.values.iter().map(|value| {
                         let is_author =
-                            |phone: &&&Phone| phone.client.session().is_some_and(|it| it.user == value.stamp.user);
+                            |phone: &&&Phone| phone.client.session().is_some_and(|it| it.user_id == value.stamp.user);
                         let author = phones.iter().find(is_author).map_or("another", |phone| phone.name);
                         format!("   {author}: {}", value.text)
                     });
@@ -106,19 +106,19 @@ impl Outcome {
 
 /// A record as people name it: by receipt number, load number or farmer code.
 fn named(phone: &Phone, record: RecordRef) -> anyhow::Result<String> {
-    let id = record.document;
-    Ok(match record.kind.map(|kind| kind.name()) {
-        Some("delivery") => {
-            format!("delivery {}", phone.client.delivery(id.into())?.receipt_number.unwrap_or_default())
+    Ok(match record {
+        RecordRef::Delivery { delivery_id } => {
+            let receipt = phone.client.delivery(delivery_id)?.receipt_number;
+            format!("delivery {}", receipt.context("no receipt")?)
         }
-        Some("load") => {
-            let load = phone.client.load(id.into())?.load;
-            format!("load {} on {}", load.header.number(), load.lorry)
+        RecordRef::Load { load_id } => {
+            let load = phone.client.load(load_id)?;
+            format!("load {} on {}", load.number, load.lorry)
         }
-        Some("farmer") => {
-            let farmer = phone.client.farmer(id.into())?;
-            format!("farmer {} {}", farmer.code, farmer.details.name)
+        RecordRef::Farmer { farmer_id } => {
+            let farmer = phone.client.farmer(farmer_id)?;
+            format!("farmer {} {}", farmer.code, farmer.contact.name)
         }
-        _ => id.to_string(),
+        RecordRef::Elsewhere { record_id } => record_id.to_string(),
     })
 }

@@ -109,7 +109,7 @@ impl<'a> Story<'a> {
             kept.bags.len()
         ));
         let made_up = self.asha.record(&self.asha.add(kept, &weights(&CRATES_AFTER_G)?)?)?;
-        let gross = grouped(made_up.totals.gross.0);
+        let gross = grouped(made_up.totals.gross_g.0);
         self.tell(format_args!("Asha records it, {gross} g. It is made up, beyond the published total; remember it."));
         self.weigh_all(&self.plan.first)?;
         Ok((self, made_up.delivery_id))
@@ -121,24 +121,24 @@ impl<'a> Story<'a> {
         let closing = self.asha.request_close(load)?;
         self.tell(format_args!(
             "Asha asks to close load {}: {} deliveries, {} g on the manifest.",
-            closing.load.header.number(),
-            closing.manifest.len(),
-            grouped(closing.sum.gross.0)
+            closing.number,
+            closing.sum.deliveries,
+            grouped(closing.sum.gross_g.0)
         ));
         let late = self.weigh(&self.plan.late, load)?;
         self.tell(format_args!("Ravi still puts one more delivery on it, {late}: his phone cannot know."));
 
         self.clock.advance(Duration::from_secs(60));
         let amended = self.asha.amend(made_up, BagWeight::try_from(Grams(FORGOTTEN_CRATE_G))?)?;
-        let receipt = amended.receipt_number.unwrap_or_default();
+        let receipt = amended.receipt_number.context("no receipt")?;
         self.tell(format_args!("Asha amends the made-up delivery {receipt}: a crate was forgotten."));
         self.ravi.void(made_up)?;
         self.tell(format_args!("Ravi voids {receipt}: the farmer took it back."));
 
         for person in [Person::Asha, Person::Ravi] {
-            let opened = self.phone(person).open_load(1)?.load;
+            let opened = self.phone(person).open_load(1)?;
             self.loads.insert((person, 1), opened.load_id);
-            let (number, lorry) = (opened.header.number(), opened.lorry);
+            let (number, lorry) = (opened.number, opened.lorry);
             self.tell(format_args!("{person:?} opens load {number} on lorry {lorry}, without knowing of the other's."));
         }
         self.weigh_all(&self.plan.rest)
@@ -166,7 +166,7 @@ impl<'a> Story<'a> {
         let phone = self.phone(lot.weigher);
         let recorded = phone.record(&phone.add(phone.start(farmer, load)?, &lot.crates)?)?;
         self.bar.inc(1);
-        Ok(recorded.receipt_number.unwrap_or_default())
+        Ok(recorded.receipt_number.context("no receipt")?.to_string())
     }
 
     /// One person opens a load, the other joins it by the code that the first one's phone shows.
@@ -177,16 +177,15 @@ impl<'a> Story<'a> {
         };
         let opened = phone.open_load(number)?;
         other.join_load(&opened.join_code)?;
-        let load = opened.load;
         if number < LOADS_SHOWN || number + 1 == self.plan.loads {
-            let (name, other, number) = (phone.name, other.name, load.header.number());
-            let lorry = &load.lorry;
+            let (name, other) = (phone.name, other.name);
+            let (number, lorry) = (&opened.number, &opened.lorry);
             self.tell(format_args!(
                 "{name} opens load {number} on lorry {lorry}; {other} joins by the code on the screen."
             ));
         }
-        self.loads.extend([((Person::Asha, number), load.load_id), ((Person::Ravi, number), load.load_id)]);
-        Ok(load.load_id)
+        self.loads.extend([((Person::Asha, number), opened.load_id), ((Person::Ravi, number), opened.load_id)]);
+        Ok(opened.load_id)
     }
 
     /// A farmer, registered now if that has not been done.

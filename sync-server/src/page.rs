@@ -264,7 +264,7 @@ fn delivery_line<C: Access + ?Sized>(
 ) -> Result<DeliveryLine, Error> {
     let farmer = db.farmer(row.farmer_id)?.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
     let receipt = scope.centre().map_or_else(String::new, |centre| {
-        let (device, sequence) = (row.device, row.receipt_sequence);
+        let (device, sequence) = (row.device_code, row.receipt_sequence);
         farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
     });
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })

@@ -136,7 +136,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     };
     ravi.client.open_load(&contended).expect("a load");
     ravi.joins(&load.join_code);
-    let mut draft = asha.starts(Some(farmer.farmer_id), Some(load.load.load_id));
+    let mut draft = asha.starts(Some(farmer.farmer_id), Some(load.load_id));
     draft = asha.adds_bag(&draft, 21_000);
     draft = asha.adds_bag(&draft, 22_500);
     let position = Position { latitude_e7: 131_367_000, longitude_e7: 781_289_000, accuracy_cm: 800, age_ms: 1_200 };
@@ -150,16 +150,16 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     asha.amends(delivery.delivery_id, 19_000).expect("amended");
     let amended = asha.client.delivery(delivery.delivery_id).expect("a delivery");
     let edits = [
-        DeliveryEdit::VoidBag { key: amended.bags[0].key.clone(), reason: reason("counted_twice") },
+        DeliveryEdit::VoidBag { bag_id: amended.bags[0].bag_id.clone(), reason: reason("counted_twice") },
         DeliveryEdit::SetLoad(None),
         DeliveryEdit::SetBusinessDate("2019-05-08".parse().expect("a date")),
         DeliveryEdit::SetDeclaredBags(Some(3)),
     ];
     asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
-    let voided = asha.weighs(other.farmer_id, Some(load.load.load_id), &[18_000]).delivery_id;
+    let voided = asha.weighs(other.farmer_id, Some(load.load_id), &[18_000]).delivery_id;
     asha.voids(voided).expect("voided");
-    asha.weighs(other.farmer_id, Some(load.load.load_id), &[18_500]);
-    asha.closes(load.load.load_id).expect("closing");
+    asha.weighs(other.farmer_id, Some(load.load_id), &[18_500]);
+    asha.closes(load.load_id).expect("closing");
     remarks(asha, &"c/KOLAR/2019".parse().expect("a scope"), voided, "the crates were wet");
     asha.exports()
 }
@@ -220,7 +220,7 @@ fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
 fn hold<R>(market: &Market, manju: &Person, farmer: farmtally_core::units::FarmerId, syncs: &impl Fn(&Person) -> R) {
     syncs(manju);
     let session = manju.client.session().expect("a session");
-    let grant: GrantId = session.grant.expect("a grant").grant;
+    let grant: GrantId = session.grant_id.expect("a grant");
     let approved = manju.weighs(farmer, None, &[40_000]).delivery_id;
     let returned = manju.weighs(farmer, None, &[41_000]).delivery_id;
     manju.amends(approved, 42_000).expect("amended");

@@ -105,7 +105,7 @@ impl Person {
     pub fn amends(&self, delivery: DeliveryId, grams: i64) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
         let gross = Grams(grams).try_into().expect("a bag");
-        let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+        let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
         self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit])
     }
 
@@ -153,7 +153,7 @@ impl Person {
         let session = self.client.session().expect("an enrolled phone");
         let (document, now) = (self.environment.new_id::<DocumentId>(), self.environment.clock.now());
         let at = HybridTime { wall_ms: now.0, counter: 0 };
-        let stamp = Stamp { user: session.user, device: session.device_code, at, clock_suspect: false };
+        let stamp = Stamp { user: session.user_id, device: session.device_code, at, clock_suspect: false };
         let change = forged_change(None, self.environment.random(), |it| {
             it.put(automerge::ROOT, "v1", snapshot(stamp)).expect("written");
         });
@@ -165,7 +165,7 @@ impl Person {
         db.execute(
             "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
              VALUES (0, ?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)",
-            (session.user, session.grant.expect("a grant").grant, document, kind.number(), scope, change, now.0),
+            (session.user_id, session.grant_id.expect("a grant"), document, kind.number(), scope, change, now.0),
         )
         .expect("in the outbox");
         db.commit().expect("committed");
@@ -213,7 +213,7 @@ impl Person {
 /// The step that adds a bag.
 pub fn bag(grams: i64) -> DraftEdit {
     let gross = Grams(grams).try_into().expect("a bag");
-    DraftEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Scale }
+    DraftEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Scale) }
 }
 
 /// A reason by its code.

@@ -49,10 +49,10 @@ impl Forger {
             .query_row("SELECT secret_key, server_key FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .expect("an installation");
         Self {
-            device: session.device,
-            user: session.user,
-            grant: session.grant.expect("a grant").grant,
-            organisation: session.organisation,
+            device: session.device_id,
+            user: session.user_id,
+            grant: session.grant_id.expect("a grant"),
+            organisation: session.organisation_id,
             key: SigningKey::from_bytes(&secret),
             server_key,
             server: Arc::clone(&market.server),

@@ -67,7 +67,7 @@ fn phones_keep_everything_until_two_verified_copies_have_it() {
     asha.weighs(farmer, None, &[24_000]);
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    assert_eq!(ravi.sum().gross.0, 110_000);
+    assert_eq!(ravi.sum().gross_g.0, 110_000);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
         db.query_row(sum, [], |row| row.get(0)).expect("a sum")
     };
     // As if she had worked for years: answered bundles up to the limit and a little beyond.
-    let device = asha.client.session().expect("a session").device;
+    let device = asha.client.session().expect("a session").device_id;
     let keep = |sequence: u64, length: u64| {
         let insert = "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, randomblob(32), ?2, zeroblob(?3), 1, 1)";
         db.execute(insert, (sequence, device, length)).expect("kept");

@@ -69,7 +69,7 @@ fn a_phone_whose_answer_was_lost_asks_again_and_is_the_same_device() {
             enrols(&asha, &code).expect("enrolled");
         }
         assert_eq!(devices(&market), 1, "{fault:?}");
-        assert!(asha.client.session().expect("a session").grant.is_some());
+        assert!(asha.client.session().expect("a session").grant_id.is_some());
     }
 }
 
@@ -109,7 +109,7 @@ fn a_code_is_good_for_seven_days() {
         let code = market.code("Asha", "field_manager", "KOLAR");
         market.clock.pass(age);
         match enrols(&asha, &code) {
-            Ok(session) => assert!(is_good && session.grant.is_some(), "{age} s"),
+            Ok(session) => assert!(is_good && session.grant_id.is_some(), "{age} s"),
             Err(error) => {
                 assert_eq!((is_good, error.code()), (false, ErrorCode::InvalidInput), "{age} s");
                 assert!(error.to_string().contains("expired"), "{error}");

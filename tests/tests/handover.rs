@@ -63,7 +63,7 @@ impl Valley {
         self.ravi.syncs_wholly();
         assert!(self.server_has_it());
         assert_eq!(fingerprint(&self.ravi.database()), fingerprint(&self.market.server_database()));
-        assert_eq!(self.ravi.sum().gross.0, self.asha.sum().gross.0);
+        assert_eq!(self.ravi.sum().gross_g.0, self.asha.sum().gross_g.0);
         assert_eq!(carried(&self.ravi).parcels, 0);
         assert_eq!(
             kept(&self.market),
@@ -103,7 +103,7 @@ fn a_colleague_carries_what_a_phone_without_network_recorded() {
     assert_eq!((report.outcome, report.progress.parcels_taken), (SyncOutcome::Complete, 1));
     assert_eq!(report.progress.logged, 0, "none of it is his");
     assert_eq!(carried(&valley.ravi), Carried::default());
-    assert_eq!(valley.ravi.sum().gross.0, 20_500, "now it came down to him as to anybody at the centre");
+    assert_eq!(valley.ravi.sum().gross_g.0, 20_500, "now it came down to him as to anybody at the centre");
     assert!(valley.server_has_it());
     assert_eq!(valley.state(), SyncState::Unsent, "nobody has told Asha's phone");
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use farmtally_core::client::{Backlog, InboxKind, RecordRef, SyncBudget, SyncOptions, SyncOutcome, SyncState};
-use farmtally_core::records::{Delivery, Kind, Note};
+use farmtally_core::records::Note;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -36,7 +36,7 @@ fn a_record_is_unsent_then_sent_then_logged() {
     market.clock.pass(60);
     let first = asha.weighs(farmer, None, &[20_000]);
     assert_eq!(counts(&asha), (3, 0, 0), "identity, contact, delivery");
-    assert_eq!(backlog(&asha).oldest, Some(MORNING));
+    assert_eq!(backlog(&asha).oldest_at, Some(MORNING));
     assert_eq!(state(&asha, first.delivery_id), SyncState::Unsent);
 
     // Whether the request or its answer is lost, the phone cannot know: it was handed to the network, no more.
@@ -45,7 +45,7 @@ fn a_record_is_unsent_then_sent_then_logged() {
         let report = asha.syncs().expect("offline is no error");
         assert_eq!((report.outcome, report.progress.logged), (SyncOutcome::Offline, 0), "{fault:?}");
         assert_eq!(counts(&asha), (0, 3, 0), "{fault:?}");
-        assert_eq!(backlog(&asha).oldest, Some(MORNING), "{fault:?}");
+        assert_eq!(backlog(&asha).oldest_at, Some(MORNING), "{fault:?}");
         assert_eq!(state(&asha, first.delivery_id), SyncState::Sent, "{fault:?}");
     }
 
@@ -93,7 +93,7 @@ fn a_note_is_unsent_then_logged_and_everybody_reads_it() {
     asha.syncs_wholly();
     let [held] = asha.inbox().try_into().expect("one item");
     assert!(matches!(&held.kind, InboxKind::Held { code, .. } if code == "out_of_scope"), "{held:?}");
-    assert_eq!(held.records, [RecordRef { document: delivery.into(), kind: Some(Kind::of::<Delivery>()) }]);
+    assert_eq!(held.records, [RecordRef::Delivery { delivery_id: delivery }]);
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
 

@@ -224,7 +224,7 @@ fn frames_and_cursors_agree_whenever_the_app_is_killed_while_it_receives() {
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     let draft = ravi.adds_bag(&ravi.starts(None, None), 20_000);
-    let load = asha.opens("KA07A1111").load.load_id;
+    let load = asha.opens("KA07A1111").load_id;
     let deliveries: Vec<_> = (0..8).map(|_| asha.weighs(farmer, Some(load), &[20_000, 21_000])).collect();
     asha.amends(deliveries[0].delivery_id, 22_000).expect("amended");
     asha.voids(deliveries[1].delivery_id).expect("voided");
@@ -291,7 +291,7 @@ fn nothing_is_lost_or_doubled_whenever_the_app_is_killed_while_it_hands_over() {
         let backlog = copy.client.sync_status().expect("a status").backlog;
         assert!([0, 5].contains(&(backlog.unsent + backlog.sent)), "all acknowledged or none: {backlog:?}");
         copy.syncs_wholly();
-        assert_eq!(copy.client.sync_status().expect("a status").backlog.oldest, None);
+        assert_eq!(copy.client.sync_status().expect("a status").backlog.oldest_at, None);
         assert_eq!(fingerprint(&copy.database()), healthy);
         for id in &deliveries {
             copy.client.delivery(*id).expect("a delivery");

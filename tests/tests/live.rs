@@ -171,7 +171,7 @@ fn a_phone_is_woken_by_what_others_hand_over_and_not_by_its_own() {
         assert_eq!(asha.syncs().expect("a sync").progress.received, 1);
     });
     ended.expect("it was stopped");
-    assert_eq!(asha.sum().gross, Grams(50_000));
+    assert_eq!(asha.sum().gross_g, Grams(50_000));
 }
 
 #[test]
@@ -239,8 +239,10 @@ fn a_listener_hears_only_of_what_its_device_may_read() {
     let (asha, ravi) = (town.hires("Asha"), town.hires("Ravi"));
     let farmer = ravi.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     ravi.syncs_wholly();
-    let (forger, own) =
-        (Forger::with_phone_of(&asha, &town.market), format!("d/{}", asha.client.session().expect("a session").device));
+    let (forger, own) = (
+        Forger::with_phone_of(&asha, &town.market),
+        format!("d/{}", asha.client.session().expect("a session").device_id),
+    );
     let mut ear = Ear::of(&town, &forger);
     assert_eq!(ear.hears_of(), ["c/KOLAR", own.as_str()], "the heads, to begin with");
 

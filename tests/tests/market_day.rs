@@ -17,14 +17,14 @@ fn two_phones_without_network_agree_after_they_sync() {
     asha.opens("KA07A2222");
     ravi.opens("KA07A2222");
 
-    let first = asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[20_000, 21_500]);
+    let first = asha.weighs(lakshmi.farmer_id, Some(load.load_id), &[20_000, 21_500]);
     asha.syncs_wholly();
     ravi.syncs_wholly();
     asha.amends(first.delivery_id, 19_000).expect("amended");
     ravi.voids(first.delivery_id).expect("voided");
-    let second = asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[22_000]);
-    asha.closes(load.load.load_id).expect("closing");
-    let late = ravi.weighs(twice.farmer_id, Some(load.load.load_id), &[18_200, 18_300]);
+    let second = asha.weighs(lakshmi.farmer_id, Some(load.load_id), &[22_000]);
+    asha.closes(load.load_id).expect("closing");
+    let late = ravi.weighs(twice.farmer_id, Some(load.load_id), &[18_200, 18_300]);
 
     asha.syncs_wholly();
     ravi.syncs_wholly();
@@ -33,7 +33,7 @@ fn two_phones_without_network_agree_after_they_sync() {
     let date = "2019-05-09".parse().expect("a date");
     let day = market.server.day(market.organisation, Some(date)).expect("a day");
     let server = day.centres[0].sum;
-    assert_eq!(server.gross, Grams(22_000 + 18_200 + 18_300));
+    assert_eq!(server.gross_g, Grams(22_000 + 18_200 + 18_300));
     assert_eq!((server.deliveries, server.voided), (2, 1));
     assert_eq!((asha.sum(), ravi.sum()), (server, server));
     assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
@@ -51,5 +51,5 @@ fn two_phones_without_network_agree_after_they_sync() {
             _ => None,
         })
         .collect();
-    assert_eq!(conflicts, [("lifecycle", false, 2)]);
+    assert_eq!(conflicts, [("lifecycle".to_owned(), false, 2)]);
 }

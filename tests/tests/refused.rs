@@ -629,7 +629,7 @@ fn a_change_that_came_too_early_waits_for_what_is_missing_whoever_brings_it() {
     let ravi = market.hires("Ravi", "dispatcher");
     ravi.syncs_wholly();
     let view = ravi.client.delivery(target).expect("a delivery");
-    assert_eq!(view.totals.gross.0, 20_000 + 21_000 + 22_000);
+    assert_eq!(view.totals.gross_g.0, 20_000 + 21_000 + 22_000);
 }
 
 fn problem(response: &WireResponse) -> Problem {

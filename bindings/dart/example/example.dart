@@ -4,10 +4,11 @@ import 'package:farmtally_field/farmtally_field.dart';
 Future<void> main(List<String> arguments) async {
   final client = await FieldClient.open(ClientConfig(dataDir: arguments[0]));
   await client.enrol(arguments[1], arguments[2], 'my phone');
-  final lakshmi = await client.registerFarmer('KOLAR', const Contact(name: 'Lakshmi Devi'));
-  var delivery = await client.startDraft(StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: lakshmi.farmerId));
+  const kolar = CentreCode('KOLAR'), tomato = CommodityCode('TOMATO');
+  final lakshmi = await client.registerFarmer(kolar, const Contact(name: 'Lakshmi Devi'));
+  var delivery = await client.startDraft(StartDraft(centre: kolar, commodity: tomato, farmerId: lakshmi.farmerId));
   for (final weight in ['20.5', '21500 g']) {
-    delivery = await client.editDraft(delivery.basis, [DeliveryEdit.addBag(weight: weight)]);
+    delivery = await client.editDraft(delivery.basis, [DraftEdit.addBag(weight: weight)]);
   }
   delivery = await client.recordDelivery(delivery.basis);
   print('${delivery.totals.netG} g net, sync ${(await client.sync()).outcome.name}');

@@ -9,6 +9,8 @@ import 'package:farmtally_field/farmtally_field.dart';
 
 const mistyped = Reason(code: 'mistyped');
 
+const kolar = CentreCode('KOLAR'), malur = CentreCode('MALUR'), tomato = CommodityCode('TOMATO');
+
 final _reference = {
   'centres': [
     {'centre': 'KOLAR', 'name': 'Kolar'},
@@ -195,35 +197,38 @@ class Person {
     client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: keys);
   }
 
-  Future<FarmerView> registers(String name, {String village = '', String phone = '', List<String> accept = const []}) =>
-      client.registerFarmer('KOLAR', Contact(name: name, village: village, phone: phone), accept: accept);
+  Future<FarmerView> registers(String name, {String village = '', String phone = '', List<Check> accept = const []}) =>
+      client.registerFarmer(kolar, Contact(name: name, village: village, phone: phone), accept: accept);
 
-  Future<LoadView> opens(String lorry) => client.openLoad(OpenLoad(centre: 'KOLAR', commodity: 'TOMATO', lorry: lorry));
+  Future<LoadView> opens(String lorry) =>
+      client.openLoad(OpenLoad(centre: kolar, commodity: tomato, lorry: LorryPlate(lorry)));
 
   /// A draft with these bags.
   Future<DeliveryView> begins(FarmerView farmer, List<String> weights, {LoadView? load}) async {
     final draft = await client.startDraft(
-      StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: farmer.farmerId, loadId: load?.loadId),
+      StartDraft(centre: kolar, commodity: tomato, farmerId: farmer.farmerId, loadId: load?.loadId),
     );
-    return client.editDraft(draft.basis, [for (final weight in weights) DeliveryEdit.addBag(weight: weight)]);
+    return client.editDraft(draft.basis, [for (final weight in weights) DraftEdit.addBag(weight: weight)]);
   }
 
   /// A recorded delivery with these bags.
   Future<DeliveryView> weighs(FarmerView farmer, List<String> weights, {LoadView? load}) async =>
       client.recordDelivery((await begins(farmer, weights, load: load)).basis);
 
-  Future<Sum> totals() async => (await client.today('KOLAR')).totals;
+  Future<Sum> totals() async => (await client.today(kolar)).sum;
 
-  Future<List<InboxItem>> inbox(InboxKind kind) async => [
+  /// What there is to say about the matters of one kind in the inbox.
+  Future<List<T>> inbox<T extends InboxKind>() async => [
         for (final item in (await client.inbox()).items)
-          if (item.kind == kind) item,
+          if (item.kind case final T kind) kind,
       ];
 
   /// The codes of the reviews in the inbox, sorted.
-  Future<List<String>> reviews() async => [for (final item in await inbox(InboxKind.review)) item.code]..sort();
+  Future<List<String>> reviews() async => [for (final it in await inbox<InboxKindReview>()) it.code]..sort();
 
   /// Field, hardness and number of values of the conflicts in the inbox.
   Future<List<(String, bool, int)>> conflicts() async => [
-        for (final item in await inbox(InboxKind.conflict)) (item.code, item.isHard, item.values.length),
+        for (final InboxKindConflict(:conflict) in await inbox<InboxKindConflict>())
+          (conflict.field, conflict.isHard, conflict.values.length),
       ];
 }

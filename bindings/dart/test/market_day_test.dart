@@ -31,7 +31,7 @@ void marketDay(Server server, String library) {
   scenario('a new phone has no session and may not record', (market) async {
     final asha = await market.meets('Asha');
     expect(await asha.client.session(), null);
-    const start = StartDraft(centre: 'KOLAR', commodity: 'TOMATO');
+    const start = StartDraft(centre: kolar, commodity: tomato);
     expect((await thrown<FieldSignIn>(() => asha.client.startDraft(start))).code, 'unauthorized');
     expect((await thrown<FieldSignIn>(() => asha.registers('Lakshmi Devi'))).code, 'unauthorized');
   });
@@ -50,18 +50,19 @@ void marketDay(Server server, String library) {
   scenario('enrolment brings session and reference', (market) async {
     final asha = await market.hires('Asha', 'field_manager', ['KOLAR', 'MALUR']);
     final session = (await asha.client.session())!;
-    expect((session.organisation, session.organisationId), ('Kolar growers', market.organisation));
-    expect((session.user, session.role), ('Asha', 'field_manager'));
-    expect(session.centres, ['KOLAR', 'MALUR']);
+    expect((session.organisationName, session.organisationId), ('Kolar growers', OrganisationId(market.organisation)));
+    expect((session.userName, session.role), ('Asha', Role.fieldManager));
+    expect(session.centres, [kolar, malur]);
     isTrue(session.syncedAt != null, 'the phone has everything');
     final reference = await asha.client.reference();
-    expect(reference.commodities, ['TOMATO']);
+    expect(reference.commodities, [tomato]);
     expect(reference.bagTypes, const [
-      BagType(commodity: 'TOMATO', number: 0, name: 'crate', tareG: Grams(1500)),
-      BagType(commodity: 'TOMATO', number: 1, name: 'sack', tareG: Grams(250)),
+      BagTypeRule(commodity: tomato, number: 0, name: 'crate', tareG: Grams(1500)),
+      BagTypeRule(commodity: tomato, number: 1, name: 'sack', tareG: Grams(250)),
     ]);
     expect(reference.lorries, [
-      for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333']) Lorry(lorry: plate, payloadG: Grams(9000000)),
+      for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333'])
+        Lorry(lorry: LorryPlate(plate), payloadG: Grams(9000000)),
     ]);
   });
 
@@ -69,24 +70,25 @@ void marketDay(Server server, String library) {
     final asha = await market.hires('Asha', 'clerk');
     final client = asha.client;
     final lakshmi = await asha.registers('Lakshmi Devi');
-    var asked = <String>[];
+    var asked = <Check>[];
     final opened = DateTime.now().subtract(const Duration(milliseconds: 1));
     // The example of the README begins here.
-    final start = StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: lakshmi.farmerId);
+    const kolar = CentreCode('KOLAR'), tomato = CommodityCode('TOMATO');
+    final start = StartDraft(centre: kolar, commodity: tomato, farmerId: lakshmi.farmerId);
     var delivery = await client.startDraft(start);
     for (final weight in ['20.5', '21500 g', '5']) {
-      delivery = await client.editDraft(delivery.basis, [DeliveryEdit.addBag(weight: weight)]);
+      delivery = await client.editDraft(delivery.basis, [DraftEdit.addBag(weight: weight)]);
     }
-    const more = [DeliveryEdit.addReading(moisture: '14.5'), DeliveryEdit.setDeclaredBags(count: 3)];
+    const more = [DraftEdit.addReading(moisture: '14.5'), DraftEdit.setDeclaredBags(count: 3)];
     delivery = await client.editDraft(delivery.basis, more);
     try {
       delivery = await client.recordDelivery(delivery.basis);
     } on FieldConfirm catch (unusual) {
-      asked = unusual.codes; // and the person said yes
+      asked = unusual.checks; // and the person said yes
       delivery = await client.recordDelivery(delivery.basis, accept: asked);
     }
     // And ends here.
-    expect(asked, ['uncommon_bag_weight']);
+    expect(asked, const [Check(code: 'uncommon_bag_weight')]);
     expect((delivery.lifecycle, delivery.sync), (Lifecycle.recorded, const SyncState.unsent()));
     expect(delivery.totals, const Totals(bags: 3, grossG: Grams(47000), tareG: Grams(4500), netG: Grams(42500)));
     expect([for (final bag in delivery.bags) (bag.number, bag.grossG)], [(1, 20500), (2, 21500), (3, 5000)]);
@@ -95,7 +97,7 @@ void marketDay(Server server, String library) {
     }
     expect((delivery.readings.single, delivery.declaredBags), ('14.50', 3));
     final device = (await client.session())!.deviceCode;
-    isTrue(delivery.receiptNumber!.contains(device), '${delivery.receiptNumber} of $device');
+    isTrue(delivery.receiptNumber!.value.contains(device.value), '${delivery.receiptNumber} of $device');
     expect(await client.delivery(delivery.deliveryId), delivery);
     expect(await asha.totals(), const Sum(deliveries: 1, voided: 0, bags: 3, grossG: Grams(47000)));
   });
@@ -104,7 +106,7 @@ void marketDay(Server server, String library) {
     final asha = await market.hires('Asha', 'clerk');
     var draft = await asha.begins(await asha.registers('Lakshmi Devi'), ['20', '21.5', '22.345']);
     await asha.restarts();
-    expect((await asha.client.today('KOLAR')).drafts, [draft]);
+    expect((await asha.client.today(kolar)).drafts, [draft]);
     expect((await asha.totals()).deliveries, 0);
 
     await asha.client.shutDown();
@@ -119,23 +121,23 @@ void marketDay(Server server, String library) {
     }
     expect(await app.exitCode, -9, await errors);
     await asha.opensAgain();
-    draft = (await asha.client.today('KOLAR')).drafts.single;
+    draft = (await asha.client.today(kolar)).drafts.single;
     // The last bag may not have been told any more.
     isTrue([told, told + 1].contains(draft.totals.bags), '$told told, ${draft.totals.bags} there');
 
-    draft = await asha.client.editDraft(draft.basis, [const DeliveryEdit.addBag(weight: '30', bagType: 1)]);
+    draft = await asha.client.editDraft(draft.basis, [const DraftEdit.addBag(weight: '30', bagType: BagType(1))]);
     final weighed = [20000, 21500, 22345, ...List.filled(draft.totals.bags - 4, 25000), 30000];
     final recorded = await asha.client.recordDelivery(draft.basis);
     expect([for (final bag in recorded.bags) bag.grossG], weighed);
     expect(recorded.totals.grossG, weighed.reduce((sum, bag) => sum + bag));
-    expect((await asha.client.today('KOLAR')).drafts, []);
+    expect((await asha.client.today(kolar)).drafts, []);
   });
 
   scenario('a stale basis and a bad weight add nothing', (market) async {
     final asha = await market.hires('Asha', 'clerk');
     final draft = await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
     Future<Object> tap() =>
-        asha.client.editDraft(draft.basis, [const DeliveryEdit.addBag(weight: '21')]).then<Object>((view) => view,
+        asha.client.editDraft(draft.basis, [const DraftEdit.addBag(weight: '21')]).then<Object>((view) => view,
             onError: (Object error) => error);
     final taps = await Future.wait([tap(), tap()]);
     expect(taps.whereType<FieldStale>().length, 1);
@@ -144,7 +146,7 @@ void marketDay(Server server, String library) {
     expect((await thrown<FieldStale>(() => asha.client.recordDelivery(draft.basis))).code, 'stale');
     expect((await thrown<FieldStale>(() => asha.client.discardDraft(draft.basis))).code, 'stale');
     for (final weight in ['abc', '', '0', '-5', '1000.1', '62.4321', '62,4']) {
-      final bags = [const DeliveryEdit.addBag(weight: '22'), DeliveryEdit.addBag(weight: weight)];
+      final bags = [const DraftEdit.addBag(weight: '22'), DraftEdit.addBag(weight: weight)];
       expect((await thrown<FieldInvalid>(() => asha.client.editDraft(first.basis, bags))).field, 'weight');
     }
     expect(await asha.client.delivery(draft.deliveryId), first);
@@ -171,7 +173,7 @@ void marketDay(Server server, String library) {
     await ravi.client.voidDelivery(seen.basis, mistyped);
     final second = await asha.weighs(lakshmi, ['22'], load: load);
     final shown = await asha.client.load(load.loadId);
-    expect((await asha.client.requestClose(shown.basis, shown.manifestHash)).state, 'closing');
+    expect((await asha.client.requestClose(shown.basis, shown.manifestHash)).state, LoadState.closing);
     final late = await ravi.weighs(twice, ['18.2', '18.3'], load: load);
 
     for (final person in [asha, ravi, asha]) {
@@ -179,7 +181,7 @@ void marketDay(Server server, String library) {
     }
     for (final person in [asha, ravi]) {
       expect(await person.totals(), const Sum(deliveries: 2, voided: 1, bags: 3, grossG: Grams(58500)));
-      expect((await person.client.load(load.loadId)).totals.grossG, Grams(58500));
+      expect((await person.client.load(load.loadId)).sum.grossG, Grams(58500));
       expect(await person.reviews(), ['farmer_look_alike', 'late_delivery', 'load_contention']);
       expect(await person.conflicts(), [('lifecycle', false, 2)]);
       final voided = await person.client.delivery(first.deliveryId);
@@ -187,11 +189,11 @@ void marketDay(Server server, String library) {
       expect((await person.client.delivery(late.deliveryId)).reviews, ['late_delivery']);
       expect((await person.client.delivery(second.deliveryId)).reviews, []);
     }
-    Future<FarmerView> again({List<String> accept = const []}) =>
+    Future<FarmerView> again({List<Check> accept = const []}) =>
         asha.registers('Lakshmi', village: 'Malur', phone: '+91 98450-11111', accept: accept);
     final alike = await thrown<FieldConfirm>(again);
-    expect(alike.codes, ['farmer_looks_alike']);
-    await again(accept: alike.codes);
+    expect([for (final check in alike.checks) check.code], ['farmer_looks_alike']);
+    await again(accept: alike.checks);
   });
 
   scenario('the status is honest while the server is away', (_) async {
@@ -201,18 +203,18 @@ void marketDay(Server server, String library) {
       final asha = await market.hires('Asha', 'clerk');
       Future<int> waiting() async {
         final status = await asha.client.syncStatus();
-        return status.unsent + status.sent + status.held;
+        return status.backlog.unsent + status.backlog.sent + status.backlog.held;
       }
 
       expect(await waiting(), 0);
       final delivery = await asha.weighs(await asha.registers('Lakshmi Devi'), ['20']);
       final before = await asha.client.syncStatus();
-      expect((before.unsent, before.sent, before.held), (3, 0, 0));
-      isTrue(before.oldestAt != null, 'since when');
+      expect((before.backlog.unsent, before.backlog.sent, before.backlog.held), (3, 0, 0));
+      isTrue(before.backlog.oldestAt != null, 'since when');
 
       await server.stop();
       final offline = await asha.client.sync();
-      expect((offline.outcome, offline.logged), (SyncOutcome.offline, 0));
+      expect((offline.outcome, offline.counts.logged), (SyncOutcome.offline, 0));
       expect((await asha.client.sync(inBackground: true)).outcome, SyncOutcome.notDue);
       expect(await waiting(), 3);
       expect((await asha.client.syncStatus()).syncedAt, before.syncedAt);
@@ -220,9 +222,9 @@ void marketDay(Server server, String library) {
 
       await server.start();
       final complete = await asha.client.sync();
-      expect((complete.outcome, complete.logged, complete.held), (SyncOutcome.complete, 3, 0));
+      expect((complete.outcome, complete.counts.logged, complete.counts.held), (SyncOutcome.complete, 3, 0));
       final after = await asha.client.syncStatus();
-      expect((await waiting(), after.oldestAt), (0, null));
+      expect((await waiting(), after.backlog.oldestAt), (0, null));
       isTrue(after.syncedAt!.isAfter(before.syncedAt!), 'complete again');
       expect((await asha.client.delivery(delivery.deliveryId)).sync, const SyncState.logged());
     } finally {
@@ -246,11 +248,11 @@ void marketDay(Server server, String library) {
       '': ['Lakshmi Devi', 'Ramesh Gowda'],
     };
     for (final MapEntry(key: text, value: names) in expected.entries) {
-      final found = await asha.client.farmers('KOLAR', text);
+      final found = await asha.client.farmers(kolar, text);
       expect([for (final row in found) row.contact.name]..sort(), names, text);
     }
-    expect((await asha.client.farmers('KOLAR', 'dev', limit: 1)).length, 1);
-    expect(await asha.client.farmers('MALUR', 'lak'), []);
+    expect((await asha.client.farmers(kolar, 'dev', limit: 1)).length, 1);
+    expect(await asha.client.farmers(malur, 'lak'), []);
   });
 
   scenario('shutting down twice is fine and later calls are refused', (market) async {
@@ -279,7 +281,7 @@ void marketDay(Server server, String library) {
       if (await _cancelled(turn % 5, (token) => asha.client.recordDelivery(whole.basis, cancelToken: token))) cut++;
       final part = await asha.begins(lakshmi, ['30']);
       weighing.add(part.deliveryId);
-      const edits = [DeliveryEdit.addBag(weight: '31'), DeliveryEdit.addBag(weight: '32')];
+      const edits = [DraftEdit.addBag(weight: '31'), DraftEdit.addBag(weight: '32')];
       if (await _cancelled(turn % 5, (token) => asha.client.editDraft(part.basis, edits, cancelToken: token))) cut++;
     }
     // Shutting down waits for what has begun, and nothing more begins.
@@ -298,7 +300,7 @@ void marketDay(Server server, String library) {
     }
     expect(
         await asha.totals(), Sum(deliveries: recorded, voided: 0, bags: 2 * recorded, grossG: Grams(41000 * recorded)));
-    expect((await asha.client.today('KOLAR')).drafts.length, 100 - recorded);
+    expect((await asha.client.today(kolar)).drafts.length, 100 - recorded);
     isTrue(recorded > 0 && weighed > 0, 'some cancelled calls were done, or they were cancelled too early');
     isTrue(cut > 0, 'some were cut short, or they were cancelled too late');
   });
@@ -311,38 +313,41 @@ void marketDay(Server server, String library) {
     final recorded = await asha.weighs(lakshmi, ['20']);
     const contact = Contact(name: 'Lakshmi');
     const delivery = DeliveryId('no-id'), farmer = FarmerId('no-id'), load = LoadId('no-id'), basis = Basis('no-id');
-    Future<DeliveryView> start({FarmerId? farmerId, LoadId? loadId, String? replaces}) => client.startDraft(
-          StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: farmerId, loadId: loadId, replaces: replaces),
+    Future<DeliveryView> start({FarmerId? farmerId, LoadId? loadId, DeliveryId? replaces}) => client.startDraft(
+          StartDraft(centre: kolar, commodity: tomato, farmerId: farmerId, loadId: loadId, replaces: replaces),
         );
-    Future<DeliveryView> edit(DeliveryEdit step) => client.editDraft(draft.basis, [step]);
+    Future<DeliveryView> edit(DraftEdit step) => client.editDraft(draft.basis, [step]);
     Future<DeliveryView> amend(DeliveryEdit step) => client.amendDelivery(recorded.basis, mistyped, [step]);
     final calls = <String, List<Future<Object?> Function()>>{
-      'delivery_id': [() => client.delivery(delivery), () => client.delivery(const DeliveryId(''))],
+      'delivery_id': [
+        () => client.delivery(delivery),
+        () => client.delivery(const DeliveryId('')),
+        () => start(replaces: delivery),
+      ],
       'farmer_id': [
         () => client.farmer(farmer),
         () => client.editFarmer(farmer, lakshmi.basis, contact),
         () => start(farmerId: farmer),
-        () => edit(const DeliveryEdit.setFarmer(farmerId: farmer)),
+        () => edit(const DraftEdit.setFarmer(farmerId: farmer)),
         () => client.deliveries(const DeliveryQuery(farmerId: farmer)),
       ],
       'load_id': [
         () => client.load(load),
         () => start(loadId: load),
-        () => edit(const DeliveryEdit.setLoad(loadId: load)),
+        () => edit(const DraftEdit.setLoad(loadId: load)),
         () => amend(const DeliveryEdit.setLoad(loadId: load)),
         () => client.deliveries(const DeliveryQuery(loadId: load)),
       ],
-      'replaces': [() => start(replaces: 'no-id')],
       'bag_id': [
         () => amend(const DeliveryEdit.voidBag(bagId: 'no-id', reason: mistyped)),
-        () => edit(const DeliveryEdit.voidBag(bagId: 'no-id')),
+        () => edit(const DraftEdit.removeBag(number: 7)),
       ],
-      'reason': [() => amend(DeliveryEdit.voidBag(bagId: recorded.bags.single.bagId))],
-      'edits': [
-        () => amend(DeliveryEdit.setFarmer(farmerId: lakshmi.farmerId)),
-        () => amend(const DeliveryEdit.addReading(moisture: '14.5')),
-      ],
-      'option_id': [() => client.resolve(recorded.basis, const Choice(optionId: 'no-id'))],
+      'bag_type': [() => edit(const DraftEdit.addBag(weight: '20', bagType: BagType(16)))],
+      'moisture': [() => edit(const DraftEdit.addReading(moisture: '100.5'))],
+      'edits': [() => client.amendDelivery(recorded.basis, mistyped, [])],
+      'change': [() => client.resolve(recorded.basis, const Choice.keep(field: 'load', change: ChangeHash('no-id')))],
+      'accept': [() => client.recordDelivery(draft.basis, accept: const [Check(code: 'no-id')])],
+      'user_id': [() => client.switchUser(const UserId('no-id'))],
       'basis': [
         () => client.editDraft(basis, []),
         () => client.discardDraft(Basis(draft.deliveryId.value)),
@@ -350,19 +355,22 @@ void marketDay(Server server, String library) {
         () => client.amendDelivery(basis, mistyped, []),
         () => client.voidDelivery(basis, mistyped),
         () => client.editFarmer(lakshmi.farmerId, basis, contact),
-        () => client.setLorry(basis, 'KA07A1111'),
+        () => client.setLorry(basis, const LorryPlate('KA07A1111')),
         () => client.requestClose(basis, ''),
       ],
-      'business_date': [
-        () => edit(const DeliveryEdit.setBusinessDate(date: '2026-02-30')),
-        () => amend(const DeliveryEdit.setBusinessDate(date: 'today')),
-      ],
       'date': [
-        () => client.today('KOLAR', date: '21.11.2026'),
-        () => client.deliveries(const DeliveryQuery(date: '2026-13-01')),
+        () => edit(const DraftEdit.setBusinessDate(date: BusinessDate('2026-02-30'))),
+        () => amend(const DeliveryEdit.setBusinessDate(date: BusinessDate('today'))),
+        () => client.today(kolar, date: const BusinessDate('21.11.2026')),
+        () => client.deliveries(const DeliveryQuery(date: BusinessDate('2026-13-01'))),
       ],
+      'commodity': [() => client.startDraft(const StartDraft(centre: kolar, commodity: CommodityCode('')))],
+      'lorry': [() => client.setLorry(lakshmi.basis, const LorryPlate('?'))],
       'join_code': [() => client.joinLoad('no-id')],
-      'centre': [() => client.today('not a centre'), () => client.farmers('', '')],
+      'centre': [
+        () => client.today(const CentreCode('not a centre')),
+        () => client.farmers(const CentreCode(''), ''),
+      ],
     };
     for (final MapEntry(key: field, value: refused) in calls.entries) {
       for (final (index, call) in refused.indexed) {
@@ -391,10 +399,10 @@ void marketDay(Server server, String library) {
         works(ravi, 'Ramesh', List.filled(20, '30')),
       ]);
       const complete = SyncOutcome.complete;
-      expect([for (final report in reports) (report.outcome, report.logged)], [(complete, 12), (complete, 22)]);
+      expect([for (final report in reports) (report.outcome, report.counts.logged)], [(complete, 12), (complete, 22)]);
       await asha.client.shutDown();
       expect(await ravi.totals(), const Sum(deliveries: 20, voided: 0, bags: 20, grossG: Grams(600000)));
-      expect([for (final row in await ravi.client.farmers('KOLAR', '')) row.contact.name], ['Ramesh']);
+      expect([for (final row in await ravi.client.farmers(kolar, '')) row.contact.name], ['Ramesh']);
       await asha.restarts();
       expect(await asha.totals(), const Sum(deliveries: 10, voided: 0, bags: 10, grossG: Grams(200000)));
     } finally {
@@ -419,9 +427,10 @@ void marketDay(Server server, String library) {
       expect((progress.have, progress.of), (frames.length - number, frames.length));
       expect(progress.missing, [for (var left = 0; left < number; left++) left]);
     }
-    expect((await ravi.client.syncStatus()).carried, 1);
+    expect((await ravi.client.syncStatus()).carried.parcels, 1);
     final report = await ravi.client.sync();
-    expect((report.outcome, report.parcelsTaken, report.parcelsRefused), (SyncOutcome.complete, 1, 0));
+    final SyncReport(:outcome, :counts) = report;
+    expect((outcome, counts.parcelsTaken, counts.parcelsRefused), (SyncOutcome.complete, 1, 0));
     expect((await ravi.totals()).grossG, Grams(20500));
 
     // Ravi's phone was the carrier; Asha's has heard of nobody.
@@ -430,15 +439,15 @@ void marketDay(Server server, String library) {
     final stick = '${server.folder.path}/${market.organisation}.parcels';
     await asha.client.exportParcel(stick);
     final status = await asha.client.syncStatus();
-    expect((status.unsent, status.sent), (4, 0));
+    expect((status.backlog.unsent, status.backlog.sent), (4, 0));
     isTrue(status.exportedAt != null, 'when it was handed over');
     await ravi.client.carryParcel(stick);
     const taken = 'bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0';
     expect(await server.run(['import', stick]), '$stick: $taken');
-    expect((await ravi.client.sync()).parcelsTaken, 1);
+    expect((await ravi.client.sync()).counts.parcelsTaken, 1);
     expect((await ravi.totals()).grossG, Grams(50500));
 
-    expect((await asha.client.sync()).logged, 4);
+    expect((await asha.client.sync()).counts.logged, 4);
     expect((await asha.client.delivery(delivery.deliveryId)).sync, const SyncState.logged());
     expect(await asha.totals(), await ravi.totals());
     expect((await thrown<FieldRefused>(() => asha.client.exportParcel(stick))).code, 'not_allowed');
@@ -464,19 +473,19 @@ void marketDay(Server server, String library) {
       await person.client.sync();
     }
     expect(await asha.conflicts(), [('load', true, 2)]);
-    final item = (await asha.inbox(InboxKind.conflict)).single;
+    final item = (await asha.client.inbox()).items.singleWhere((item) => item.kind is InboxKindConflict);
+    final InboxKindConflict(:conflict) = item.kind as InboxKindConflict;
     expect(item.records, [RecordRef.delivery(deliveryId: recorded.deliveryId)]);
-    expect([for (final option in item.options) option.text], [for (final value in item.values) value.text]);
-    expect([for (final option in item.options) option.code], ['keep_value', 'keep_value']);
-    final [kept, other] = item.options;
-    final page = await asha.client.resolve(item.basis, Choice(optionId: other.optionId));
-    isTrue(page.items.every((item) => item.kind != InboxKind.conflict), 'it is settled');
-    final again = await thrown<FieldStale>(() => asha.client.resolve(item.basis, Choice(optionId: kept.optionId)));
+    expect(item.choices, [for (final value in conflict.values) Choice.keep(field: 'load', change: value.change!)]);
+    final [kept, other] = item.choices;
+    final page = await asha.client.resolve(item.basis, other);
+    isTrue(page.items.every((item) => item.kind is! InboxKindConflict), 'it is settled');
+    final again = await thrown<FieldStale>(() => asha.client.resolve(item.basis, kept));
     expect(again.code, 'stale');
     for (final person in [asha, ravi, asha]) {
       await person.client.sync();
       expect(await person.conflicts(), []);
-      expect((await person.client.delivery(recorded.deliveryId)).loadId, LoadId(other.text));
+      expect((await person.client.delivery(recorded.deliveryId)).loadId, LoadId(conflict.values.last.text));
     }
   });
 
@@ -499,7 +508,7 @@ void marketDay(Server server, String library) {
     isTrue(!isDone, 'nothing has changed since');
     final draft = await asha.begins(lakshmi, ['23']);
     expect((await waiting)!.topics, [Topic.deliveries]);
-    expect((await client.today('KOLAR')).drafts, [draft]);
+    expect((await client.today(kolar)).drafts, [draft]);
     final seen = <Topic>{};
     var after = (await client.nextEvent(0))!.sequence;
     SyncReport? report;
@@ -529,7 +538,7 @@ void marketDay(Server server, String library) {
     carrier.isBroken = true;
     expect((await asha.client.sync()).outcome, SyncOutcome.offline);
     expect(carrier.sent, sent + 1);
-    expect((await asha.client.syncStatus()).unsent, 0);
+    expect((await asha.client.syncStatus()).backlog.unsent, 0);
   });
 
   scenario('every error has its code', (market) async {
@@ -541,7 +550,7 @@ void marketDay(Server server, String library) {
     final elsewhere = await market.meets('Nobody', transport: carrier);
     final lost = await market.hires('Ravi', 'clerk');
     final device = (await lost.client.session())!.deviceCode;
-    await server.run(['order', '--org', market.organisation, device, 'lost']);
+    await server.run(['order', '--org', market.organisation, device.value, 'lost']);
     await lost.client.sync();
     final folder = '${server.folder.path}/folders/${market.organisation}';
     File('$folder/damaged/field.db')
@@ -563,14 +572,14 @@ void marketDay(Server server, String library) {
       ..writeFromSync([0, 0, 3, 231])
       ..closeSync();
     final other = Basis(draft.basis.value.replaceRange(draft.basis.value.length - 1, null, '9'));
-    const bag = DeliveryEdit.addBag(weight: '20');
+    const bag = DraftEdit.addBag(weight: '20');
     final calls = <String, Future<Object?> Function()>{
       'FieldInvalid invalid_input': () => asha.client.delivery(const DeliveryId('x')),
-      'FieldInvalid too_large': () => asha.client.editDraft(draft.basis, List.filled(2001, bag)),
+      'FieldTooLarge too_large': () => asha.client.editDraft(draft.basis, List.filled(2001, bag)),
       'FieldConfirm confirm_needed': () => asha.client.recordDelivery(small.basis),
       'FieldStale stale': () => asha.client.editDraft(other, [bag]),
       'FieldRefused not_allowed': () => opens('../../phones/${market.organisation}/Asha'),
-      'FieldRefused out_of_scope': () => manju.client.today('KOLAR'),
+      'FieldRefused out_of_scope': () => manju.client.today(kolar),
       'FieldNotFound not_found': () => asha.client.delivery(DeliveryId(lakshmi.farmerId.value)),
       'FieldSignIn unauthorized': elsewhere.client.sync,
       'FieldUnavailable rate_limited': () => answered(429),
@@ -580,7 +589,7 @@ void marketDay(Server server, String library) {
         carrier.isBroken = true;
         return enrols();
       },
-      'FieldRefused locked': () => lost.client.today('KOLAR'),
+      'FieldRefused locked': () => lost.client.today(kolar),
       'FieldKeyNeeded wrong_key': () => opens('new', Keys(Uint8List(31))),
       'FieldKeyNeeded key_unavailable': () => opens('new', Keys(null, true)),
       'FieldUpdateNeeded storage_too_new': () => opens('newer'),
@@ -588,13 +597,15 @@ void marketDay(Server server, String library) {
       'FieldInternal internal': asha.client.probePanic,
     };
     expect(_named(await thrown<FieldException>(() => opens('file'))), 'FieldInvalid invalid_input');
-    for (final MapEntry(key: expected, value: call) in calls.entries) {
-      expect(_named(await thrown<FieldException>(call)), expected);
-    }
     final document = File.fromUri(Platform.script.resolve('../../../docs/errors.md')).readAsStringSync();
-    final listed = RegExp(r'^\| `(\w+)`', multiLine: true).allMatches(document.split('\n## ')[1]);
+    final rows = RegExp(r'^\| `(\w+)` \|[^|]*\| ([^|]*) \|', multiLine: true).allMatches(document.split('\n## ')[1]);
+    final retry = {for (final row in rows) row[1]!: row[2] == 'yes'};
+    for (final MapEntry(key: expected, value: call) in calls.entries) {
+      final error = await thrown<FieldException>(call);
+      expect((_named(error), error.isRetryable()), (expected, retry[expected.split(' ').last]));
+    }
     final told = {for (final expected in calls.keys) expected.split(' ').last, 'storage_full'};
-    expect([for (final code in listed) code[1]!]..sort(), told.toList()..sort());
+    expect(retry.keys.toList()..sort(), told.toList()..sort());
     await elsewhere.client.shutDown();
     expect(_named(await thrown<FieldException>(elsewhere.client.sync)), 'FieldShutDown shut_down');
   });
@@ -617,7 +628,7 @@ void marketDay(Server server, String library) {
 
   scenario('a watched read gives the newest state until the client ends', (market) async {
     final asha = await market.hires('Asha', 'clerk');
-    final totals = StreamIterator(asha.client.watchToday('KOLAR').map((today) => today.totals.grossG));
+    final totals = StreamIterator(asha.client.watchToday(kolar).map((today) => today.sum.grossG));
     isTrue(await totals.moveNext() && totals.current == const Grams(0), 'what is there');
     final lakshmi = await asha.registers('Lakshmi Devi');
     for (final weight in ['20', '21', '22']) {
@@ -630,12 +641,12 @@ void marketDay(Server server, String library) {
     final statuses = asha.client.watchSyncStatus().toList();
     expect((await asha.client.sync()).outcome, SyncOutcome.complete);
     // One that is given up disturbs nobody.
-    expect((await asha.client.watchSession().first)!.user, 'Asha');
+    expect((await asha.client.watchSession().first)!.userName, 'Asha');
     expect((await asha.client.watchInbox().first).items, []);
     await Future<void>.delayed(const Duration(milliseconds: 300));
     await asha.client.shutDown();
     while (await totals.moveNext()) {}
-    expect((await statuses).last.unsent, 0);
+    expect((await statuses).last.backlog.unsent, 0);
   });
 
   scenario('a wrong key opens nothing and loses nothing', (market) async {
@@ -679,18 +690,18 @@ void marketDay(Server server, String library) {
     carrier.next = asha.client.cancelSync;
     final cancelled = await asha.client.sync();
     expect(cancelled.outcome, SyncOutcome.cancelled);
-    isTrue(cancelled.logged > 0 && cancelled.logged < 60, '$cancelled');
+    isTrue(cancelled.counts.logged > 0 && cancelled.counts.logged < 60, '$cancelled');
 
     carrier.next = () async {};
     final slice = await asha.client.sync(inBackground: true, budgetMs: 0);
     expect(slice.outcome, SyncOutcome.partial);
-    isTrue(slice.logged > 0, '$slice');
+    isTrue(slice.counts.logged > 0, '$slice');
 
     final seen = <SyncProgress?>[];
     carrier.next = () async => seen.add((await asha.client.nextEvent(0))!.progress);
     carrier.sent = 0;
     final report = await asha.client.sync();
-    final logged = cancelled.logged + slice.logged + report.logged;
+    final logged = [cancelled, slice, report].fold(0, (sum, it) => sum + it.counts.logged);
     expect((report.outcome, logged), (SyncOutcome.complete, 60));
     isTrue(seen.whereType<SyncProgress>().any((it) => it.done > 0 && it.done < it.total), '$seen');
     expect((await asha.client.nextEvent(0))!.progress, null);
@@ -771,14 +782,14 @@ void marketDay(Server server, String library) {
     await asha.client.enrol(server.url, await market.code('Asha', 'clerk'), 'test phone');
     var draft = await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
     await fill();
-    const bag = [DeliveryEdit.addBag(weight: '20')];
+    const bag = [DraftEdit.addBag(weight: '20')];
     final full = await thrown<FieldStorageFull>(() async {
       while (true) {
         draft = await asha.client.editDraft(draft.basis, bag);
       }
     });
     expect(full.code, 'storage_full');
-    expect((await asha.client.today('KOLAR')).drafts, [draft]);
+    expect((await asha.client.today(kolar)).drafts, [draft]);
     await asha.client.shutDown();
     await fill();
     expect((await thrown<FieldStorageFull>(asha.restarts)).code, 'storage_full');
@@ -814,7 +825,8 @@ Future<T> _opensSoon<T>(Person phone, Future<T> Function(ClientConfig config) op
 
 /// A new class does not compile until it is thought of here.
 String _named(FieldException error) => switch (error) {
-      FieldInvalid() || FieldConfirm() || FieldStale() || FieldRefused() => '${error.runtimeType} ${error.code}',
+      FieldInvalid() || FieldTooLarge() || FieldConfirm() => '${error.runtimeType} ${error.code}',
+      FieldStale() || FieldRefused() => '${error.runtimeType} ${error.code}',
       FieldNotFound() ||
       FieldSignIn() ||
       FieldUnavailable() ||

@@ -16,19 +16,19 @@ Future<DeliveryView> weigh(
 ) async {
   var delivery = await client.startDraft(input);
   await for (final weight in weights) {
-    delivery = await client.editDraft(delivery.basis, [DeliveryEdit.addBag(weight: weight)]);
+    delivery = await client.editDraft(delivery.basis, [DraftEdit.addBag(weight: weight)]);
   }
   try {
     return await client.recordDelivery(delivery.basis);
   } on FieldConfirm catch (e) {
-    return await ask(e.checks) ? client.recordDelivery(delivery.basis, accept: e.codes) : delivery;
+    return await ask(e.checks) ? client.recordDelivery(delivery.basis, accept: e.checks) : delivery;
   }
 }
 
-Future<void> syncAndSettle(FieldClient client, Future<ResolveOption?> Function(InboxItem) pick) async {
+Future<void> syncAndSettle(FieldClient client, Future<Choice?> Function(InboxItem) pick) async {
   if ((await client.sync()).outcome == SyncOutcome.offline) return;
   for (final item in (await client.inbox()).items) {
-    if (await pick(item) case final option?) await client.resolve(item.basis, Choice(optionId: option.optionId));
+    if (await pick(item) case final choice?) await client.resolve(item.basis, choice);
   }
 }
 
@@ -38,7 +38,7 @@ void usageTests(Server server) {
     try {
       final (asha, ravi) = (await market.hires('Asha', 'field_manager'), await market.hires('Ravi', 'dispatcher'));
       final farmer = await asha.registers('Lakshmi Devi');
-      final input = StartDraft(centre: 'KOLAR', commodity: 'TOMATO', farmerId: farmer.farmerId);
+      final input = StartDraft(centre: kolar, commodity: tomato, farmerId: farmer.farmerId);
       Stream<String> weights() => Stream.fromIterable(['20', '5']);
       expect((await weigh(asha.client, input, weights(), (_) async => false)).lifecycle, Lifecycle.draft);
       final asked = <String>[];
@@ -58,7 +58,7 @@ void usageTests(Server server) {
         await person.client.amendDelivery(shown.basis, mistyped, [DeliveryEdit.setLoad(loadId: load.loadId)]);
         await person.client.sync();
       }
-      await syncAndSettle(asha.client, (item) async => item.options.lastOrNull);
+      await syncAndSettle(asha.client, (item) async => item.choices.lastOrNull);
       expect(await asha.conflicts(), []);
     } finally {
       await market.close();

@@ -37,13 +37,13 @@ void watchTests(Server server, String library) {
 
   watching('what is listened to is read, and read again when it has changed', (asha) async {
     final client = asha.client;
-    final today = _Heard(client.watchToday('KOLAR'));
+    final today = _Heard(client.watchToday(kolar));
     final inbox = _Heard(client.watchInbox());
-    await today.becomes((it) => it.totals.deliveries == 0, 'the first read');
+    await today.becomes((it) => it.sum.deliveries == 0, 'the first read');
     final lakshmi = await asha.registers('Lakshmi Devi');
     final recorded = await asha.weighs(lakshmi, ['20']);
-    await today.becomes((it) => it.totals.grossG == Grams(20000), 'the delivery');
-    await today.becomes((it) => it.sync.unsent == 3, 'what is unsent');
+    await today.becomes((it) => it.sum.grossG == Grams(20000), 'the delivery');
+    await today.becomes((it) => it.sync.backlog.unsent == 3, 'what is unsent');
 
     // A stream that comes later begins with what is there.
     final delivery = _Heard(client.watchDelivery(recorded.deliveryId));
@@ -52,7 +52,7 @@ void watchTests(Server server, String library) {
     await delivery.becomes((it) => it.sync == const SyncState.logged(), 'the delivery in the log');
     await client.voidDelivery(delivery.values.last.basis, mistyped);
     await delivery.becomes((it) => it.lifecycle == Lifecycle.voided, 'the delivery voided');
-    await today.becomes((it) => it.totals.voided == 1, 'the day without it');
+    await today.becomes((it) => it.sum.voided == 1, 'the day without it');
     isTrue(inbox.values.isNotEmpty, 'the inbox was read');
   });
 
@@ -66,10 +66,10 @@ void watchTests(Server server, String library) {
     expect(await client.watchAccess().first, await client.access());
     expect(await client.watchReference().first, await client.reference());
     expect(await client.watchDeliveries(const DeliveryQuery()).first, await client.deliveries(const DeliveryQuery()));
-    expect(await client.watchFarmers('KOLAR', 'lak').first, await client.farmers('KOLAR', 'lak'));
+    expect(await client.watchFarmers(kolar, 'lak').first, await client.farmers(kolar, 'lak'));
     expect(await client.watchFarmer(lakshmi.farmerId).first, await client.farmer(lakshmi.farmerId));
     expect(await client.watchLoad(load.loadId).first, await client.load(load.loadId));
-    expect((await client.watchSyncStatus().first).unsent, 4);
+    expect((await client.watchSyncStatus().first).backlog.unsent, 4);
   });
 
   watching('what is the same as before is not told', (asha) async {
@@ -85,11 +85,11 @@ void watchTests(Server server, String library) {
 
   watching('what does not concern a stream is not read again', (asha) async {
     // Each of their reads is refused, and tells so.
-    final farmers = _Heard(asha.client.watchFarmers('', ''));
-    final deliveries = _Heard(asha.client.watchDeliveries(const DeliveryQuery(date: 'no date')));
+    final farmers = _Heard(asha.client.watchFarmers(const CentreCode(''), ''));
+    final deliveries = _Heard(asha.client.watchDeliveries(const DeliveryQuery(date: BusinessDate('no date'))));
     await until(() => farmers.errors.length + deliveries.errors.length == 2, 'the first reads');
     for (var drafts = 1; drafts < 4; drafts++) {
-      await asha.client.startDraft(const StartDraft(centre: 'KOLAR', commodity: 'TOMATO'));
+      await asha.client.startDraft(const StartDraft(centre: kolar, commodity: tomato));
       await until(() => deliveries.errors.length == 1 + drafts, 'a read for draft $drafts');
     }
     expect(farmers.errors.length, 1);
@@ -111,7 +111,7 @@ void watchTests(Server server, String library) {
       carrier.sent = 0;
       carrier.next = () => progress.becomes((it) => it != null && it.done > 0 && it.done < it.total, 'half of it');
       final report = await asha.client.sync();
-      expect((report.outcome, report.logged), (SyncOutcome.complete, 20));
+      expect((report.outcome, report.counts.logged), (SyncOutcome.complete, 20));
       isTrue(carrier.sent > 1, 'more than one request');
       await progress.becomes((it) => it == null, 'the end of the run');
     } finally {
@@ -120,8 +120,8 @@ void watchTests(Server server, String library) {
   });
 
   watching('who cancels hears no more, and the others go on', (asha) async {
-    final first = _Heard(asha.client.watchFarmers('KOLAR', ''));
-    final other = _Heard(asha.client.watchFarmers('KOLAR', ''));
+    final first = _Heard(asha.client.watchFarmers(kolar, ''));
+    final other = _Heard(asha.client.watchFarmers(kolar, ''));
     await first.becomes((rows) => rows.isEmpty, 'the first read');
     await first.subscription.cancel().timeout(const Duration(seconds: 1));
     final before = first.values.length;
@@ -131,15 +131,15 @@ void watchTests(Server server, String library) {
 
     // The last one ends the loop; whoever comes then begins another.
     await other.subscription.cancel().timeout(const Duration(seconds: 1));
-    final third = _Heard(asha.client.watchFarmers('KOLAR', ''));
+    final third = _Heard(asha.client.watchFarmers(kolar, ''));
     await third.becomes((rows) => rows.length == 1, 'the next one');
     await asha.registers('Ramesh');
     await third.becomes((rows) => rows.length == 2, 'its change');
   });
 
   watching('who pauses reads once when resumed', (asha) async {
-    final farmers = _Heard(asha.client.watchFarmers('KOLAR', ''));
-    final other = _Heard(asha.client.watchFarmers('KOLAR', ''));
+    final farmers = _Heard(asha.client.watchFarmers(kolar, ''));
+    final other = _Heard(asha.client.watchFarmers(kolar, ''));
     await farmers.becomes((rows) => rows.isEmpty, 'the first read');
     farmers.subscription.pause();
     for (final (index, name) in ['Lakshmi', 'Ramesh', 'Manju'].indexed) {
@@ -164,12 +164,12 @@ void watchTests(Server server, String library) {
   });
 
   watching('shutting down ends the streams, and those that come later', (asha) async {
-    final all = [for (var index = 0; index < 50; index++) _Heard(asha.client.watchToday('KOLAR'))];
+    final all = [for (var index = 0; index < 50; index++) _Heard(asha.client.watchToday(kolar))];
     await all.last.becomes((_) => true, 'the first reads');
     await asha.client.shutDown();
     await until(() => all.every((heard) => heard.isDone), 'the end');
     isTrue(all.every((heard) => heard.errors.isEmpty), '${all.first.errors}');
-    expect(await asha.client.watchToday('KOLAR').toList(), []);
+    expect(await asha.client.watchToday(kolar).toList(), []);
   });
 
   test('watching: a program ends once nobody listens', () async {
@@ -180,7 +180,7 @@ import '${Platform.script.resolve('../lib/farmtally_field.dart')}';
 Future<void> main(List<String> arguments) async {
   FarmtallyFfiLibrary.load(path: arguments[0]);
   final client = await FieldClient.open(ClientConfig(dataDir: arguments[1]));
-  print((await client.watchSyncStatus().first).unsent);
+  print((await client.watchSyncStatus().first).backlog.unsent);
 }
 ''');
     final run = await Process.run(Platform.resolvedExecutable, [program.path, library, folder])

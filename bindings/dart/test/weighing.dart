@@ -12,9 +12,9 @@ Future<void> main(List<String> arguments) async {
   final [library, folder, key] = arguments;
   FarmtallyFfiLibrary.load(path: library);
   final client = await FieldClient.open(ClientConfig(dataDir: folder), keyStore: Keys(base64.decode(key)));
-  var draft = (await client.today('KOLAR')).drafts.single;
+  var draft = (await client.today(kolar)).drafts.single;
   while (true) {
-    draft = await client.editDraft(draft.basis, [const DeliveryEdit.addBag(weight: '25')]);
+    draft = await client.editDraft(draft.basis, [const DraftEdit.addBag(weight: '25')]);
     stdout.writeln(draft.totals.bags);
     await stdout.flush();
   }

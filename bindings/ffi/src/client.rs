@@ -3,30 +3,28 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use farmtally_core::client::{
-    Basis, Event as CoreEvent, Events, FarmerInput, FieldClient as Core, SyncBudget, SyncOptions,
+    Access, Basis, Choice, DeliveryEdit, DeliveryView, DraftEdit, Event, Events, FarmerInput, FarmerView,
+    FieldClient as Core, LoadView, OpenLoad, PhoneUser, Session, StartDraft, SyncBudget, SyncOptions, SyncReport,
+    SyncStatus, Today,
 };
 use farmtally_core::environment::Environment;
-use farmtally_core::store::rows::DeliveryFilter;
+use farmtally_core::protocol::qr::FrameProgress;
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::rules;
+use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::HttpTransport;
-use farmtally_core::units::{DeliveryId, FarmerId, LoadId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, LorryPlate, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::error::FieldError;
-use crate::input::{
-    Choice, ClientConfig, Contact, DeliveryEdit, DeliveryQuery, OpenLoad, Reason, StartDraft, checks, read,
-};
+use crate::error::{Check, FieldError};
+use crate::input::{ClientConfig, DeliveryQuery, MAX_PAGE};
 use crate::key_store::{AppKeys, KeyStore};
 use crate::transport::{Carriage, Transport};
-use crate::view::{
-    Access, DeliveryPage, DeliveryView, Event, FarmerRow, FarmerView, FrameProgress, InboxPage, LoadView, PhoneUser,
-    Reference, Session, SyncReport, SyncStatus, Today,
-};
-
-/// Rows on a page at most.
-const MAX_PAGE: u32 = 200;
+use crate::view::{DeliveryPage, InboxPage, Reference};
 
 /// Calls that work at the same time; more wait their turn.
 const MAX_THREADS: usize = 8;
@@ -109,8 +107,13 @@ async fn on_thread<T: Send + 'static>(
     }
 }
 
+/// Reads the checks that a person said yes to.
+fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
+    accept.into_iter().map(rules::Check::try_from).collect()
+}
+
 /// What is newer than `after`. Looks at the clock while it waits: no clock raises an event.
-async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<CoreEvent> {
+async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<Event> {
     let mut next = std::pin::pin!(events.next(after));
     loop {
         tokio::select! {
@@ -202,7 +205,7 @@ impl FieldClient {
             }
             let event = next_event(&events, &engine, after).await?;
             *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            Some(Event::from(event))
+            Some(event)
         });
         // Whoever gives up the call gives up the wait.
         let mut waiting = GivenUp(waiting);
@@ -225,36 +228,27 @@ impl FieldClient {
 
     /// Who is using the phone; none before enrolment.
     pub async fn session(&self) -> Result<Option<Session>, FieldError> {
-        self.call(|engine| Ok(engine.core.session().map(|session| Session::of(session, &engine.core.reference()))))
-            .await
+        self.call(|engine| Ok(engine.core.session())).await
     }
 
     /// Everybody who may use this phone, by name.
     pub async fn users(&self) -> Result<Vec<PhoneUser>, FieldError> {
-        self.call(|engine| Ok(engine.core.users().into_iter().map(PhoneUser::from).collect())).await
+        self.call(|engine| Ok(engine.core.users())).await
     }
 
     /// Hands the phone to another of its users. What anybody recorded on it goes up with the next sync, whoever syncs.
-    pub async fn switch_user(&self, user_id: String) -> Result<Session, FieldError> {
-        self.call(move |engine| {
-            let session = engine.core.switch_user(read("user_id", &user_id)?)?;
-            Ok(Session::of(session, &engine.core.reference()))
-        })
-        .await
+    pub async fn switch_user(&self, user_id: UserId) -> Result<Session, FieldError> {
+        self.call(move |engine| Ok(engine.core.switch_user(user_id)?)).await
     }
 
     /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
     pub async fn access(&self) -> Result<Access, FieldError> {
-        self.call(|engine| Ok(engine.core.access().into())).await
+        self.call(|engine| Ok(engine.core.access())).await
     }
 
     /// Enrols this installation with a code from the office. Needs the network, once; an attempt whose answer was lost may be repeated.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
-        self.call_network(move |engine| {
-            let session = engine.core.enrol(engine.transport()?, &server_url, &code, &model)?;
-            Ok(Session::of(session, &engine.core.reference()))
-        })
-        .await
+        self.call_network(move |engine| Ok(engine.core.enrol(engine.transport()?, &server_url, &code, &model)?)).await
     }
 
     /// Commodities, bag types and lorries, as far as they were received.
@@ -262,49 +256,34 @@ impl FieldClient {
         self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.core.date()))).await
     }
 
-    /// The day's screen of a centre; `date` is year-month-day, today if left out.
+    /// The day's screen of a centre; today's, if `date` is left out.
     #[uniffi::method(default(date = None))]
-    pub async fn today(&self, centre: String, date: Option<String>) -> Result<Today, FieldError> {
-        self.call(move |engine| {
-            let date = date.map(|date| read("date", &date)).transpose()?;
-            Ok(engine.core.today(&read("centre", &centre)?, date)?.into())
-        })
-        .await
+    pub async fn today(&self, centre: CentreCode, date: Option<BusinessDate>) -> Result<Today, FieldError> {
+        self.call(move |engine| Ok(engine.core.today(&centre, date)?)).await
     }
 
     /// Recorded deliveries, the newest to arrive on this phone first.
     pub async fn deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, FieldError> {
         self.call(move |engine| {
-            let limit = query.limit.clamp(1, MAX_PAGE);
-            let filter = DeliveryFilter {
-                date: query.date.map(|date| read("date", &date)).transpose()?,
-                load_id: query.load_id,
-                farmer_id: query.farmer_id,
-                before: query.after,
-                ..DeliveryFilter::default()
-            };
-            Ok(DeliveryPage::of(engine.core.deliveries(&filter, limit + 1)?, limit as usize))
+            let limit = query.limit();
+            Ok(DeliveryPage::new(engine.core.deliveries(&query.into(), limit + 1)?, limit as usize))
         })
         .await
     }
 
     /// One delivery, draft or recorded.
     pub async fn delivery(&self, delivery_id: DeliveryId) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| Ok(engine.core.delivery(delivery_id)?.into())).await
+        self.call(move |engine| Ok(engine.core.delivery(delivery_id)?)).await
     }
 
     /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
     pub async fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| Ok(engine.core.start_draft(input.read()?)?.into())).await
+        self.call(move |engine| Ok(engine.core.start_draft(input)?)).await
     }
 
     /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
-    pub async fn edit_draft(&self, basis: Basis, edits: Vec<DeliveryEdit>) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| {
-            let edits = edits.into_iter().map(DeliveryEdit::of_draft).collect::<Result<Vec<_>, _>>()?;
-            Ok(engine.core.edit_draft(basis, &edits)?.into())
-        })
-        .await
+    pub async fn edit_draft(&self, basis: Basis, edits: Vec<DraftEdit>) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.edit_draft(basis, &edits)?)).await
     }
 
     /// Throws a draft away.
@@ -314,8 +293,8 @@ impl FieldClient {
 
     /// Records a draft: from here on it counts, is sent, and is only ever amended or voided.
     #[uniffi::method(default(accept = []))]
-    pub async fn record_delivery(&self, basis: Basis, accept: Vec<String>) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(&accept)?)?.into())).await
+    pub async fn record_delivery(&self, basis: Basis, accept: Vec<Check>) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(accept)?)?)).await
     }
 
     /// Corrects a recorded delivery, with a reason. Everything stays visible.
@@ -325,44 +304,35 @@ impl FieldClient {
         reason: Reason,
         edits: Vec<DeliveryEdit>,
     ) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| {
-            let edits = edits.into_iter().map(DeliveryEdit::of_recorded).collect::<Result<Vec<_>, _>>()?;
-            Ok(engine.core.amend_delivery(basis, &reason.into(), &edits)?.into())
-        })
-        .await
+        self.call(move |engine| Ok(engine.core.amend_delivery(basis, &reason, &edits)?)).await
     }
 
     /// Voids a recorded delivery, with a reason. It stays visible and counts nowhere.
     pub async fn void_delivery(&self, basis: Basis, reason: Reason) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason.into())?.into())).await
+        self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason)?)).await
     }
 
     /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
     #[uniffi::method(default(limit = 50))]
-    pub async fn farmers(&self, centre: String, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
-        self.call(move |engine| {
-            let rows = engine.core.farmers(&read("centre", &centre)?, &text, limit.clamp(1, MAX_PAGE))?;
-            Ok(rows.into_iter().map(FarmerRow::from).collect())
-        })
-        .await
+    pub async fn farmers(&self, centre: CentreCode, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
+        self.call(move |engine| Ok(engine.core.farmers(&centre, &text, limit.clamp(1, MAX_PAGE))?)).await
     }
 
     /// One farmer.
     pub async fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, FieldError> {
-        self.call(move |engine| Ok(engine.core.farmer(farmer_id)?.into())).await
+        self.call(move |engine| Ok(engine.core.farmer(farmer_id)?)).await
     }
 
     /// Registers a farmer.
     #[uniffi::method(default(accept = []))]
     pub async fn register_farmer(
         &self,
-        centre: String,
-        contact: Contact,
-        accept: Vec<String>,
+        centre: CentreCode,
+        contact: ContactDetails,
+        accept: Vec<Check>,
     ) -> Result<FarmerView, FieldError> {
         self.call(move |engine| {
-            let input = FarmerInput { centre: read("centre", &centre)?, details: contact.into() };
-            Ok(engine.core.register_farmer(&input, &checks(&accept)?)?.into())
+            Ok(engine.core.register_farmer(&FarmerInput { centre, details: contact }, &checks(accept)?)?)
         })
         .await
     }
@@ -372,46 +342,46 @@ impl FieldClient {
         &self,
         farmer_id: FarmerId,
         basis: Basis,
-        contact: Contact,
+        contact: ContactDetails,
     ) -> Result<FarmerView, FieldError> {
-        self.call(move |engine| Ok(engine.core.edit_farmer(farmer_id, basis, &contact.into())?.into())).await
+        self.call(move |engine| Ok(engine.core.edit_farmer(farmer_id, basis, &contact)?)).await
     }
 
     /// Opens a load.
     pub async fn open_load(&self, input: OpenLoad) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.open_load(&input.read()?)?.into())).await
+        self.call(move |engine| Ok(engine.core.open_load(&input)?)).await
     }
 
     /// Joins a load that another phone opened, by the code it shows. Works without network.
     pub async fn join_load(&self, join_code: String) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.join_load(&join_code)?.into())).await
+        self.call(move |engine| Ok(engine.core.join_load(&join_code)?)).await
     }
 
     /// Corrects the lorry of a load.
-    pub async fn set_lorry(&self, basis: Basis, lorry: String) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.set_lorry(basis, &read("lorry", &lorry)?)?.into())).await
+    pub async fn set_lorry(&self, basis: Basis, lorry: LorryPlate) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.set_lorry(basis, &lorry)?)).await
     }
 
     /// Asks the office to close a load with what is on it; whatever is added later counts as late.
     pub async fn request_close(&self, basis: Basis, manifest_hash: String) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.request_close(basis, &manifest_hash)?.into())).await
+        self.call(move |engine| Ok(engine.core.request_close(basis, &manifest_hash)?)).await
     }
 
     /// One load.
     pub async fn load(&self, load_id: LoadId) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.load(load_id)?.into())).await
+        self.call(move |engine| Ok(engine.core.load(load_id)?)).await
     }
 
     /// What waits for a person: held changes, conflicts, reviews.
     pub async fn inbox(&self) -> Result<InboxPage, FieldError> {
-        self.call(|engine| Ok(engine.core.inbox()?.into())).await
+        self.call(|engine| Ok(InboxPage { items: engine.core.inbox()? })).await
     }
 
-    /// Decides a matter by one of its options, and returns what waits now.
+    /// Decides a matter by one of its choices, and returns what waits now.
     pub async fn resolve(&self, basis: Basis, choice: Choice) -> Result<InboxPage, FieldError> {
         self.call(move |engine| {
-            engine.core.resolve(basis, &read("option_id", &choice.option_id)?)?;
-            Ok(engine.core.inbox()?.into())
+            engine.core.resolve(basis, &choice)?;
+            Ok(InboxPage { items: engine.core.inbox()? })
         })
         .await
     }
@@ -427,7 +397,7 @@ impl FieldClient {
             let unlimited = SyncBudget::default();
             let budget = SyncBudget { time_ms: budget_ms.unwrap_or(unlimited.time_ms), ..unlimited };
             let options = SyncOptions { is_manual: !in_background, budget, asked };
-            Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?.into())
+            Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?)
         })
         .await
     }
@@ -449,14 +419,14 @@ impl FieldClient {
     }
 
     /// The same as the contents of QR codes, at most 600 bytes each, for byte mode: show them one after another, some five a second, again and
-    /// again, until the colleague's phone has read all. A later call makes other codes: show one list to its end. Invalid with the code too_large
+    /// again, until the colleague's phone has read all. A later call makes other codes: show one list to its end. TooLarge
     /// if it is too much for codes: write a file.
     pub async fn parcel_frames(&self) -> Result<Vec<Vec<u8>>, FieldError> {
         self.call(|engine| Ok(engine.core.parcel_frames()?)).await
     }
 
     /// Takes a colleague's file along; it goes to the server with the next sync. Refused if it is meant for another organisation or server;
-    /// Invalid if it is none or a part is missing, or with the code too_large if this phone carries too much already.
+    /// Invalid if it is none or a part is missing, TooLarge if this phone carries too much already.
     pub async fn carry_parcel(&self, path: String) -> Result<(), FieldError> {
         self.call(move |engine| {
             let unusable = |error: std::io::Error| FieldError::invalid("path", error.kind());
@@ -474,11 +444,11 @@ impl FieldClient {
     /// Takes the content of one QR code from a colleague's phone, in any order and as often as the camera likes. The call that brings the last
     /// missing one takes the work along, as carry_parcel does. Invalid for a code that is not of ours or was read wrongly: read on.
     pub async fn take_frame(&self, frame: Vec<u8>) -> Result<FrameProgress, FieldError> {
-        self.call(move |engine| Ok(engine.core.take_frame(&frame)?.into())).await
+        self.call(move |engine| Ok(engine.core.take_frame(&frame)?)).await
     }
 
     /// What the server does not have yet, and since when.
     pub async fn sync_status(&self) -> Result<SyncStatus, FieldError> {
-        self.call(|engine| Ok(engine.core.sync_status()?.into())).await
+        self.call(|engine| Ok(engine.core.sync_status()?)).await
     }
 }

@@ -1,6 +1,26 @@
+use farmtally_core::rules;
 use farmtally_core::{Error, ErrorCode};
 
-use crate::view::Check;
+/// Something unusual that a person must say yes to.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Check {
+    /// Its stable code, by which the app has a text for it
+    pub code: String,
+}
+
+impl From<rules::Check> for Check {
+    fn from(check: rules::Check) -> Self {
+        Self { code: check.code().to_owned() }
+    }
+}
+
+impl TryFrom<Check> for rules::Check {
+    type Error = FieldError;
+    fn try_from(Check { code }: Check) -> Result<Self, FieldError> {
+        let known = Self::ALL.into_iter().find(|check| check.code() == code);
+        known.ok_or_else(|| FieldError::invalid("accept", format!("no check is called {code}")))
+    }
+}
 
 /// Why a call gives no result; it changed nothing then, unless what it changed could not be read back. `code` is stable and listed in
 /// docs/errors.md; `reason` is for logs, not for people.
@@ -9,11 +29,21 @@ pub enum FieldError {
     /// Mark the input `field` and let the person correct it.
     #[error("{field}: {reason}")]
     Invalid {
-        /// invalid_input or too_large
+        /// invalid_input
         code: String,
         /// What is wrong and what would be right
         reason: String,
-        /// Which input
+        /// The input's name
+        field: String,
+    },
+    /// More than can be recorded or carried at once: ask to split it.
+    #[error("{field}: {reason}")]
+    TooLarge {
+        /// too_large
+        code: String,
+        /// How large it is, and what is allowed
+        reason: String,
+        /// The input's name
         field: String,
     },
     /// Something is unusual: ask the person, then repeat the call with these checks in `accept`.
@@ -25,8 +55,6 @@ pub enum FieldError {
         reason: String,
         /// What to ask about
         checks: Vec<Check>,
-        /// The codes of the checks, to hand in once the person said yes
-        codes: Vec<String>,
     },
     /// The record has changed since it was read: read it again and show it.
     #[error("{reason}")]
@@ -118,6 +146,30 @@ pub enum FieldError {
     },
 }
 
+#[uniffi::export]
+impl FieldError {
+    /// Whether the same call can succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        let code = match self {
+            Self::Invalid { code, .. }
+            | Self::TooLarge { code, .. }
+            | Self::Confirm { code, .. }
+            | Self::Stale { code, .. }
+            | Self::Refused { code, .. }
+            | Self::KeyNeeded { code, .. }
+            | Self::NotFound { code, .. }
+            | Self::SignIn { code, .. }
+            | Self::Unavailable { code, .. }
+            | Self::UpdateNeeded { code, .. }
+            | Self::StorageFull { code, .. }
+            | Self::StorageDamaged { code, .. }
+            | Self::ShutDown { code, .. }
+            | Self::Internal { code, .. } => code,
+        };
+        ErrorCode::ALL.into_iter().any(|known| known.as_str() == code && known.is_retryable())
+    }
+}
+
 impl FieldError {
     pub(crate) fn invalid(field: &str, error: impl std::fmt::Display) -> Self {
         Self::Invalid { code: ErrorCode::InvalidInput.to_string(), reason: error.to_string(), field: field.into() }
@@ -137,13 +189,10 @@ impl From<Error> for FieldError {
         let kind = error.code();
         let (code, reason) = (kind.to_string(), error.to_string());
         match error {
-            Error::Invalid { field, reason } | Error::TooLarge { field, reason } => {
-                Self::Invalid { code, reason, field: field.into() }
-            }
+            Error::Invalid { field, reason } => Self::Invalid { code, reason, field: field.into() },
+            Error::TooLarge { field, reason } => Self::TooLarge { code, reason, field: field.into() },
             Error::Confirm { checks } => {
-                let codes: Vec<String> = checks.iter().map(ToString::to_string).collect();
-                let checks = codes.iter().map(|code| Check { code: code.clone() }).collect();
-                Self::Confirm { code, reason, checks, codes }
+                Self::Confirm { code, reason, checks: checks.into_iter().map(Check::from).collect() }
             }
             Error::Stale => Self::Stale { code, reason },
             Error::Refused { .. } => Self::Refused { code, reason },

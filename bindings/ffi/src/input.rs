@@ -1,35 +1,24 @@
-//! What apps hand in. Numbers that people type cross as text and are read once, in core.
+//! What apps hand in: core's own types, as in [`crate::view`], and the few that cross in another form.
 
-use farmtally_core::client;
+use farmtally_core::client::{DeliveryEdit, DraftEdit, OpenLoad, StartDraft};
 use farmtally_core::records::BagSource;
-use farmtally_core::records::delivery::Reason as CoreReason;
-use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::rules::Check;
-use farmtally_core::units::{BagType, FarmerId, LoadId, Position as CorePosition};
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::store::rows::DeliveryFilter;
+use farmtally_core::units::{
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, LorryPlate, Percent,
+    Position,
+};
 
-use crate::FieldError;
-
-/// Reads a person's text as a value of a unit.
-pub(crate) fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, FieldError> {
-    text.parse().map_err(|error| FieldError::invalid(field, error))
-}
-
-/// Reads the codes of checks that a person said yes to.
-pub(crate) fn checks(codes: &[String]) -> Result<Vec<Check>, FieldError> {
-    let known = |code: &String| Check::ALL.into_iter().find(|check| check.code() == code);
-    codes
-        .iter()
-        .map(|code| known(code).ok_or_else(|| FieldError::invalid("accept", format!("no check is called {code}"))))
-        .collect()
-}
+/// Rows on a page at most.
+pub(crate) const MAX_PAGE: u32 = 200;
 
 /// What a new delivery begins with.
-#[derive(Clone, Debug, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct StartDraft {
-    /// The centre's code
-    pub centre: String,
-    /// The commodity's code
-    pub commodity: String,
+    /// The centre, one of those that were granted
+    pub centre: CentreCode,
+    /// The commodity
+    pub commodity: CommodityCode,
     /// The farmer, if known already
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
@@ -38,192 +27,121 @@ pub struct StartDraft {
     pub load_id: Option<LoadId>,
     /// The voided delivery that this one stands in for
     #[uniffi(default = None)]
-    pub replaces: Option<String>,
+    pub replaces: Option<DeliveryId>,
 }
 
-impl StartDraft {
-    pub(crate) fn read(self) -> Result<client::StartDraft, FieldError> {
-        Ok(client::StartDraft {
-            centre: read("centre", &self.centre)?,
-            commodity: read("commodity", &self.commodity)?,
-            farmer_id: self.farmer_id,
-            load_id: self.load_id,
-            replaces: self.replaces.map(|id| read("replaces", &id)).transpose()?,
-        })
-    }
-}
-
-/// How a weight came into the phone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
-pub enum WeightSource {
-    /// Typed by a person
-    Manual,
-    /// Read from a scale
-    Scale,
-    /// The previous weight again
-    Repeat,
-    /// Spoken
-    Voice,
-}
-
-impl From<WeightSource> for BagSource {
-    fn from(source: WeightSource) -> Self {
-        match source {
-            WeightSource::Manual => Self::Manual,
-            WeightSource::Scale => Self::Scale,
-            WeightSource::Repeat => Self::Repeat,
-            WeightSource::Voice => Self::Voice,
-        }
-    }
-}
-
-/// Where the phone was, as its receiver reported it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct Position {
-    /// Degrees × 10⁷
-    pub latitude_e7: i32,
-    /// Degrees × 10⁷
-    pub longitude_e7: i32,
-    /// Radius of the receiver's error in centimetres
-    pub accuracy_cm: u32,
-    /// Age of the fix in milliseconds
-    pub age_ms: u32,
-}
-
-impl From<Position> for CorePosition {
-    fn from(it: Position) -> Self {
-        Self {
-            latitude_e7: it.latitude_e7,
-            longitude_e7: it.longitude_e7,
-            accuracy_cm: it.accuracy_cm,
-            age_ms: it.age_ms,
-        }
-    }
-}
-
-fn bag_type_of(number: u8) -> Result<BagType, FieldError> {
-    BagType::try_from(number).map_err(|error| FieldError::invalid("bag_type", error))
-}
-
-/// Why something is amended or voided.
-#[derive(Clone, Debug, uniffi::Record)]
-pub struct Reason {
-    /// A code such as mistyped, wrong_farmer, returned
-    pub code: String,
-    /// Words of the person
-    #[uniffi(default = "")]
-    pub text: String,
-}
-
-impl From<Reason> for CoreReason {
-    fn from(reason: Reason) -> Self {
-        Self { code: reason.code, text: reason.text }
-    }
-}
-
-/// A step of weighing, or a correction of a recorded delivery.
-#[derive(Clone, Debug, uniffi::Enum)]
-pub enum DeliveryEdit {
-    /// Chooses the farmer; of a draft only
-    SetFarmer {
-        /// Who
-        farmer_id: FarmerId,
-    },
+/// A step of weighing.
+#[uniffi::remote(Enum)]
+pub enum DraftEdit {
+    /// Chooses the farmer
+    SetFarmer(
+        /// The farmer
+        #[uniffi(name = "farmer_id")]
+        FarmerId,
+    ),
     /// Chooses the load, or none
-    SetLoad {
-        /// Which
-        load_id: Option<LoadId>,
-    },
+    SetLoad(
+        /// The load
+        #[uniffi(name = "load_id")]
+        Option<LoadId>,
+    ),
     /// Notes how many bags are said to come
-    SetDeclaredBags {
+    SetDeclaredBags(
         /// How many
-        count: Option<u32>,
-    },
-    /// Chooses the day it counts for, within the same season
-    SetBusinessDate {
-        /// Year-month-day
-        date: String,
-    },
-    /// A bag was called out, or forgotten
+        #[uniffi(name = "count")]
+        Option<u32>,
+    ),
+    /// Chooses the day it counts for
+    SetBusinessDate(
+        /// The day
+        #[uniffi(name = "date")]
+        BusinessDate,
+    ),
+    /// Adds a bag that was called out
     AddBag {
         /// Kilograms such as 62.4, or grams such as 62400 g
-        weight: String,
-        /// The bag type's number in the rule set
+        #[uniffi(name = "weight")]
+        gross: BagWeight,
+        /// The bag type
         #[uniffi(default = 0)]
-        bag_type: u8,
-        /// How the weight came in
+        bag_type: BagType,
+        /// How the weight came in; typed, if left out
         #[uniffi(default = None)]
-        source: Option<WeightSource>,
+        source: Option<BagSource>,
     },
-    /// A bag that does not count. It is taken out of a draft; of a recorded delivery it stays visible, struck through
-    VoidBag {
-        /// The bag's id
-        bag_id: String,
-        /// Why; a draft needs none
-        #[uniffi(default = None)]
-        reason: Option<Reason>,
+    /// Takes a bag out again; its label is not given to another
+    RemoveBag {
+        /// The bag's label
+        number: u32,
     },
-    /// Adds a moisture reading, the last one counts; of a draft only
-    AddReading {
+    /// Adds a moisture reading; the last one counts
+    AddReading(
         /// Percent, such as 14.5
-        moisture: String,
-    },
-    /// Notes where the phone is; of a draft only
-    SetPosition {
-        /// Where
-        position: Position,
-    },
+        #[uniffi(name = "moisture")]
+        Percent,
+    ),
+    /// Notes where the phone is
+    SetPosition(
+        /// The place
+        #[uniffi(name = "position")]
+        Position,
+    ),
 }
 
-impl DeliveryEdit {
-    /// As a step of weighing.
-    pub(crate) fn of_draft(self) -> Result<client::DraftEdit, FieldError> {
-        Ok(match self {
-            Self::SetFarmer { farmer_id } => client::DraftEdit::SetFarmer(farmer_id),
-            Self::SetLoad { load_id } => client::DraftEdit::SetLoad(load_id),
-            Self::SetDeclaredBags { count } => client::DraftEdit::SetDeclaredBags(count),
-            Self::SetBusinessDate { date } => client::DraftEdit::SetBusinessDate(read("business_date", &date)?),
-            Self::AddBag { weight, bag_type, source } => client::DraftEdit::AddBag {
-                gross: read("weight", &weight)?,
-                bag_type: bag_type_of(bag_type)?,
-                source: source.unwrap_or(WeightSource::Manual).into(),
-            },
-            Self::VoidBag { bag_id, .. } => client::DraftEdit::RemoveBag { number: read("bag_id", &bag_id)? },
-            Self::AddReading { moisture } => client::DraftEdit::AddReading(read("moisture", &moisture)?),
-            Self::SetPosition { position } => client::DraftEdit::SetPosition(position.into()),
-        })
-    }
-
-    /// As a correction.
-    pub(crate) fn of_recorded(self) -> Result<client::DeliveryEdit, FieldError> {
-        Ok(match self {
-            Self::AddBag { weight, bag_type, source } => client::DeliveryEdit::AddBag {
-                gross: read("weight", &weight)?,
-                bag_type: bag_type_of(bag_type)?,
-                source: source.unwrap_or(WeightSource::Manual).into(),
-            },
-            Self::VoidBag { bag_id, reason } => {
-                let reason = reason.ok_or_else(|| FieldError::invalid("reason", "say why the bag does not count"))?;
-                client::DeliveryEdit::VoidBag { key: bag_id, reason: reason.into() }
-            }
-            Self::SetLoad { load_id } => client::DeliveryEdit::SetLoad(load_id),
-            Self::SetBusinessDate { date } => client::DeliveryEdit::SetBusinessDate(read("business_date", &date)?),
-            Self::SetDeclaredBags { count } => client::DeliveryEdit::SetDeclaredBags(count),
-            Self::SetFarmer { .. } | Self::AddReading { .. } | Self::SetPosition { .. } => {
-                return Err(FieldError::invalid(
-                    "edits",
-                    "what was recorded of farmer, moisture and place stays: void it",
-                ));
-            }
-        })
-    }
+/// A correction of a recorded delivery.
+#[uniffi::remote(Enum)]
+pub enum DeliveryEdit {
+    /// Adds a bag that was forgotten
+    AddBag {
+        /// Kilograms such as 62.4, or grams such as 62400 g
+        #[uniffi(name = "weight")]
+        gross: BagWeight,
+        /// The bag type
+        #[uniffi(default = 0)]
+        bag_type: BagType,
+        /// How the weight came in; typed, if left out
+        #[uniffi(default = None)]
+        source: Option<BagSource>,
+    },
+    /// Voids a bag; it stays visible, struck through
+    VoidBag {
+        /// The bag, as the view names it
+        bag_id: String,
+        /// Why
+        reason: Reason,
+    },
+    /// Puts it on another load, or on none
+    SetLoad(
+        /// The load
+        #[uniffi(name = "load_id")]
+        Option<LoadId>,
+    ),
+    /// Chooses the day it counts for, within the same season
+    SetBusinessDate(
+        /// The day
+        #[uniffi(name = "date")]
+        BusinessDate,
+    ),
+    /// Corrects how many bags were said to come
+    SetDeclaredBags(
+        /// How many
+        #[uniffi(name = "count")]
+        Option<u32>,
+    ),
 }
 
-/// What a person chose.
-#[derive(Clone, Debug, uniffi::Record)]
-pub struct Choice {
-    /// One of the item's options
-    pub option_id: String,
+/// What a load is opened with.
+#[uniffi::remote(Record)]
+pub struct OpenLoad {
+    /// The centre, one of those that were granted
+    pub centre: CentreCode,
+    /// The commodity
+    pub commodity: CommodityCode,
+    /// The lorry's plate
+    pub lorry: LorryPlate,
+    /// The driver's name
+    #[uniffi(default = None)]
+    pub driver: Option<String>,
 }
 
 /// With what a client is opened.
@@ -233,62 +151,12 @@ pub struct ClientConfig {
     pub data_dir: String,
 }
 
-/// Name, village and telephone number of a farmer.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct Contact {
-    /// The name as people say it
-    pub name: String,
-    /// The village
-    #[uniffi(default = "")]
-    pub village: String,
-    /// The telephone number with country code
-    #[uniffi(default = "")]
-    pub phone: String,
-}
-
-impl From<Contact> for ContactDetails {
-    fn from(it: Contact) -> Self {
-        Self { name: it.name, village: it.village, phone: it.phone }
-    }
-}
-
-impl From<ContactDetails> for Contact {
-    fn from(it: ContactDetails) -> Self {
-        Self { name: it.name, village: it.village, phone: it.phone }
-    }
-}
-
-/// What a load is opened with.
-#[derive(Clone, Debug, uniffi::Record)]
-pub struct OpenLoad {
-    /// The centre's code
-    pub centre: String,
-    /// The commodity's code
-    pub commodity: String,
-    /// The lorry's plate
-    pub lorry: String,
-    /// The driver's name
-    #[uniffi(default = None)]
-    pub driver: Option<String>,
-}
-
-impl OpenLoad {
-    pub(crate) fn read(self) -> Result<client::OpenLoad, FieldError> {
-        Ok(client::OpenLoad {
-            centre: read("centre", &self.centre)?,
-            commodity: read("commodity", &self.commodity)?,
-            lorry: read("lorry", &self.lorry)?,
-            driver: self.driver,
-        })
-    }
-}
-
 /// Which deliveries to list; what is left out does not matter.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct DeliveryQuery {
-    /// Of this day, year-month-day
+    /// Of this day
     #[uniffi(default = None)]
-    pub date: Option<String>,
+    pub date: Option<BusinessDate>,
     /// On this load
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
@@ -301,4 +169,18 @@ pub struct DeliveryQuery {
     /// Rows on a page, at most 200
     #[uniffi(default = 50)]
     pub limit: u32,
+}
+
+impl DeliveryQuery {
+    /// The rows on a page.
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit.clamp(1, MAX_PAGE)
+    }
+}
+
+impl From<DeliveryQuery> for DeliveryFilter {
+    fn from(query: DeliveryQuery) -> Self {
+        let DeliveryQuery { date, load_id, farmer_id, after, limit: _ } = query;
+        Self { scope: None, within: None, date, load_id, farmer_id, before: after }
+    }
 }

@@ -7,7 +7,6 @@
 #![expect(
     clippy::missing_errors_doc,
     clippy::doc_markdown,
-    clippy::struct_field_names,
     reason = "every call fails with FieldError, whose variants say what to do; the docs are read in Kotlin, Swift and Dart, without Rust's mark-up"
 )]
 

@@ -1,9 +1,11 @@
 //! What tests and benches call, under the feature `probes`: no library that ships has it.
 
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::rows::FarmerRow;
+
 use crate::client::FieldClient;
 use crate::error::FieldError;
-use crate::input::Contact;
-use crate::view::FarmerRow;
 
 /// Does nothing, as cheaply as UniFFI can.
 #[uniffi::export]
@@ -21,10 +23,16 @@ pub fn probe_record_in(row: FarmerRow) -> u32 {
 /// Gives so many records.
 #[uniffi::export]
 pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
-    let contact = Contact { name: "Lakshmi Devi".into(), village: "Vemagal".into(), phone: "+919845012345".into() };
+    let contact =
+        ContactDetails { name: "Lakshmi Devi".into(), village: "Vemagal".into(), phone: "+919845012345".into() };
     let id = [7; 16];
     (0..count)
-        .map(|number| FarmerRow { farmer_id: id.into(), code: format!("KOLAR-{number}"), contact: contact.clone() })
+        .map(|number| FarmerRow {
+            farmer_id: id.into(),
+            scope: Scope::Organisation,
+            code: format!("KOLAR-{number}"),
+            contact: contact.clone(),
+        })
         .collect()
 }
 

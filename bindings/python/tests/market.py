@@ -15,9 +15,8 @@ import farmtally_field
 from farmtally_field import (
     ClientConfig,
     Contact,
-    DeliveryEdit,
+    DraftEdit,
     FieldClient,
-    InboxKind,
     KeyStore,
     KeyStoreError,
     OpenLoad,
@@ -207,22 +206,24 @@ class Person:
         load_id = load.load_id if load else None
         start = StartDraft(centre="KOLAR", commodity="TOMATO", farmer_id=farmer.farmer_id, load_id=load_id)
         draft = await self.client.start_draft(start)
-        return await self.client.edit_draft(draft.basis, [DeliveryEdit.ADD_BAG(weight) for weight in weights])
+        return await self.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG(weight) for weight in weights])
 
     async def weighs(self, farmer, *weights, load=None):
         """A recorded delivery with these bags."""
         return await self.client.record_delivery((await self.begins(farmer, *weights, load=load)).basis)
 
     async def totals(self):
-        return (await self.client.today("KOLAR")).totals
+        return (await self.client.today("KOLAR")).sum
 
-    async def inbox(self, kind):
-        return [item for item in (await self.client.inbox()).items if item.kind == kind]
+    async def inbox(self):
+        """What there is to say about each matter in the inbox."""
+        return [item.kind for item in (await self.client.inbox()).items]
 
     async def reviews(self):
         """The codes of the reviews in the inbox, sorted."""
-        return sorted(item.code for item in await self.inbox(InboxKind.REVIEW))
+        return sorted(it.code for it in await self.inbox() if it.is_REVIEW())
 
     async def conflicts(self):
         """Field, hardness and number of values of the conflicts in the inbox."""
-        return [(it.code, it.is_hard, len(it.values)) for it in await self.inbox(InboxKind.CONFLICT)]
+        conflicts = [it.conflict for it in await self.inbox() if it.is_CONFLICT()]
+        return [(it.field, it.is_hard, len(it.values)) for it in conflicts]

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
 
-use super::{Author, FieldClient, Identity, Session, Topic};
+use super::{Author, FieldClient, Identity, Session, Topic, newest_grant};
 use crate::decisions::{Grant, Order};
 use crate::permission::{Role, Visibility};
 use crate::store::decisions::DeviceAccess;
@@ -30,11 +30,11 @@ const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
 /// Somebody who may use this phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhoneUser {
-    /// Who.
-    pub user: UserId,
-    /// Their name.
+    /// The person's id.
+    pub user_id: UserId,
+    /// The person's name.
     pub name: String,
-    /// As what.
+    /// What the person is in the organisation.
     pub role: Role,
 }
 
@@ -61,7 +61,8 @@ impl FieldClient {
     /// Tells whoever listens if it is another day than when last asked, or this phone may do more or less. No clock raises an event: an app
     /// that listens calls this about once a minute.
     pub fn notice(&self) {
-        let grant = self.session().and_then(|session| session.grant);
+        let Identity { installation, device, .. } = self.identity();
+        let grant = installation.and_then(|installation| newest_grant(&device, &installation));
         let now = Circumstances { date: self.date(), access: self.access(), grant };
         let before = self.noticed.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         if before.is_some_and(|before| before != now) {
@@ -76,10 +77,10 @@ impl FieldClient {
         let mut users: Vec<PhoneUser> = Vec::new();
         for grant in &device.grants {
             let Some(known) = reference.user(grant.user) else { continue };
-            users.retain(|user| user.user != grant.user);
-            users.push(PhoneUser { user: grant.user, name: known.name.clone(), role: grant.role });
+            users.retain(|user| user.user_id != grant.user);
+            users.push(PhoneUser { user_id: grant.user, name: known.name.clone(), role: grant.role });
         }
-        users.sort_by(|a, b| (&a.name, a.user).cmp(&(&b.name, b.user)));
+        users.sort_by(|a, b| (&a.name, a.user_id).cmp(&(&b.name, b.user_id)));
         users
     }
 

@@ -19,8 +19,8 @@ use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
 use crate::store::seam;
 use crate::store::{decisions, drafts, records as stored};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
-    SeasonCode,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Percent,
+    Position, ReceiptNumber, SeasonCode, Timestamp,
 };
 
 /// How far a delivery has come.
@@ -34,35 +34,67 @@ pub enum Lifecycle {
     Voided,
 }
 
+/// A bag as a screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BagView {
+    /// What names the bag when it is removed or voided.
+    pub bag_id: String,
+    /// The label on the bag.
+    pub number: u32,
+    /// Its weight, bag included.
+    pub gross_g: Grams,
+    /// What it is made of, for the tare.
+    pub bag_type: BagType,
+    /// How the weight came in.
+    pub source: BagSource,
+    /// When it was weighed, to the second.
+    pub weighed_at: Timestamp,
+    /// Why it no longer counts; empty for a bag that counts.
+    pub voids: Vec<Act>,
+}
+
+impl BagView {
+    fn new(bag_id: String, bag: Bag, voids: Vec<Act>) -> Self {
+        let Bag { number, gross, bag_type, source, weighed_at } = bag;
+        Self { bag_id, number, gross_g: gross.grams(), bag_type, source, weighed_at, voids }
+    }
+}
+
+impl From<DeliveryBag> for BagView {
+    fn from(DeliveryBag { key, bag, voids }: DeliveryBag) -> Self {
+        Self::new(key, bag, voids)
+    }
+}
+
 /// All that a screen shows of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryView {
     /// Its id, the same from draft to settlement.
     pub delivery_id: DeliveryId,
-    /// What to hand in with the next change.
+    /// What the next change names as seen.
     pub basis: Basis,
     /// How far it has come.
     pub lifecycle: Lifecycle,
     /// How far it is on its way to the server's log; a draft is `unsent`.
     pub sync: SyncState,
     /// The number on the receipt; `None` for a draft.
-    pub receipt_number: Option<String>,
-    /// Where.
+    pub receipt_number: Option<ReceiptNumber>,
+    /// The centre.
     pub centre: CentreCode,
-    /// In which season.
+    /// The season.
     pub season: SeasonCode,
-    /// What.
+    /// The commodity.
     pub commodity: CommodityCode,
-    /// For which day.
+    /// The day that it counts for.
     pub business_date: BusinessDate,
-    /// From whom.
+    /// The farmer who delivers; a recorded delivery has one.
     pub farmer_id: Option<FarmerId>,
-    /// Onto which load.
+    /// The load that it is on.
     pub load_id: Option<LoadId>,
     /// How many bags were said to come.
     pub declared_bags: Option<u32>,
     /// All bags, voided ones too.
-    pub bags: Vec<DeliveryBag>,
+    pub bags: Vec<BagView>,
     /// Moisture readings; the last one counts.
     pub readings: Vec<Percent>,
     /// Where the phone was.
@@ -90,13 +122,13 @@ pub enum DeliveryEdit {
         gross: BagWeight,
         /// What it is made of.
         bag_type: BagType,
-        /// How the weight came in.
-        source: BagSource,
+        /// How the weight came in; `None` if a person typed it.
+        source: Option<BagSource>,
     },
     /// A bag that does not count; it stays visible, struck through.
     VoidBag {
-        /// The bag's key.
-        key: String,
+        /// The bag, as the view names it.
+        bag_id: String,
         /// Why.
         reason: Reason,
     },
@@ -197,18 +229,17 @@ impl FieldClient {
                             number: delivery.next_bag_number() + offset,
                             gross: *gross,
                             bag_type: *bag_type,
-                            source: *source,
+                            source: source.unwrap_or_default(),
                             weighed_at: stamp.written_at(),
                         });
                     }
-                    DeliveryEdit::VoidBag { key, reason } => {
-                        let standing = delivery.bags.iter().any(|bag| bag.key == *key && bag.voids.is_empty());
-                        let is_same =
-                            |it: &Amendment| matches!(it, Amendment::VoidBag { key: other, .. } if other == key);
+                    DeliveryEdit::VoidBag { bag_id, reason } => {
+                        let standing = delivery.bags.iter().any(|bag| bag.key == *bag_id && bag.voids.is_empty());
+                        let is_same = |it: &Amendment| matches!(it, Amendment::VoidBag { key, .. } if key == bag_id);
                         if !standing || amendments.iter().any(is_same) {
                             return Err(Error::invalid("bag_id", "no such bag, or it is voided already"));
                         }
-                        amendments.push(Amendment::VoidBag { key: key.clone(), reason: checked(reason)? });
+                        amendments.push(Amendment::VoidBag { key: bag_id.clone(), reason: checked(reason)? });
                     }
                     DeliveryEdit::SetLoad(load) => {
                         if let Some(load) = load {
@@ -304,7 +335,7 @@ impl FieldClient {
             basis: Basis { document: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
             sync: outbox::state(db, id.into())?,
-            receipt_number: Some(delivery.receipt_number().to_string()),
+            receipt_number: Some(delivery.receipt_number()),
             totals: totals(standing, reference.rule_set(delivery.rule_set)),
             centre: delivery.centre,
             season: delivery.season,
@@ -313,7 +344,7 @@ impl FieldClient {
             farmer_id: Some(delivery.farmer_id),
             load_id: delivery.load_id,
             declared_bags: delivery.declared_bags,
-            bags: delivery.bags,
+            bags: delivery.bags.into_iter().map(BagView::from).collect(),
             readings: delivery.readings,
             position: delivery.position,
             replaces: delivery.replaces,
@@ -365,10 +396,7 @@ impl FieldClient {
             farmer_id: draft.farmer_id,
             load_id: draft.load_id,
             declared_bags: draft.declared_bags,
-            bags: bags
-                .into_iter()
-                .map(|bag| DeliveryBag { key: bag.number.to_string(), bag, voids: Vec::new() })
-                .collect(),
+            bags: bags.into_iter().map(|bag| BagView::new(bag.number.to_string(), bag, Vec::new())).collect(),
             readings: draft.readings.clone(),
             position: draft.position,
             replaces: draft.replaces,

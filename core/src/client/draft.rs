@@ -17,13 +17,13 @@ use crate::units::{
 /// What a new draft begins with.
 #[derive(Clone, Debug)]
 pub struct StartDraft {
-    /// Where.
+    /// The centre, one of those that were granted.
     pub centre: CentreCode,
-    /// What.
+    /// The commodity.
     pub commodity: CommodityCode,
-    /// For whom, if known already.
+    /// The farmer, if known already.
     pub farmer_id: Option<FarmerId>,
-    /// Onto which load, if any.
+    /// The load, if any.
     pub load_id: Option<LoadId>,
     /// The voided delivery that this one stands in for.
     pub replaces: Option<DeliveryId>,
@@ -46,8 +46,8 @@ pub enum DraftEdit {
         gross: BagWeight,
         /// What it is made of.
         bag_type: BagType,
-        /// How the weight came in.
-        source: BagSource,
+        /// How the weight came in; `None` if a person typed it.
+        source: Option<BagSource>,
     },
     /// Takes a bag out again; its label is not given to another.
     RemoveBag {
@@ -192,7 +192,7 @@ impl Draft {
                 return Err(Error::TooLarge { field: "bags", reason });
             }
             DraftEdit::AddBag { gross, bag_type, source } => {
-                self.bags.push(DraftBag::new(self.next_number, *gross, *bag_type, *source, now));
+                self.bags.push(DraftBag::new(self.next_number, *gross, *bag_type, source.unwrap_or_default(), now));
                 self.next_number += 1;
             }
             DraftEdit::RemoveBag { number } => {

@@ -15,12 +15,27 @@ use crate::sync::Progress;
 /// Something has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Hand it in to wait for what is newer.
+    /// What the wait for newer events names as heard.
     pub sequence: u64,
     /// What to read again.
     pub topics: Vec<Topic>,
     /// How far the running sync is; `None` while none runs.
-    pub progress: Option<Progress>,
+    pub progress: Option<SyncProgress>,
+}
+
+/// How far a running sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// Changes that the server has answered, and entries of its logs that were read.
+    pub done: u64,
+    /// All of them, those that are done included, as far as is known yet.
+    pub total: u64,
+}
+
+impl From<Progress> for SyncProgress {
+    fn from(progress: Progress) -> Self {
+        Self { done: progress.sent + progress.read, total: progress.to_send + progress.to_read }
+    }
 }
 
 /// The numbers, and who waits for a greater one.
@@ -32,7 +47,7 @@ struct State {
     /// When each topic last changed, in the order of [`Topic::ALL`].
     changed: [u64; Topic::ALL.len()],
     sequence: u64,
-    progress: Option<Progress>,
+    progress: Option<SyncProgress>,
     has_ended: bool,
     /// By a number for each wait, so that one that is given up takes itself out.
     waiting: BTreeMap<u64, Waker>,
@@ -78,7 +93,7 @@ impl Events {
     }
 
     pub(super) fn progressed(&self, progress: Option<Progress>, topics: &[Topic]) {
-        self.state().progress = progress;
+        self.state().progress = progress.map(SyncProgress::from);
         self.changed(topics);
     }
 

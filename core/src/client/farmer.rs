@@ -28,14 +28,14 @@ pub struct FarmerInput {
 pub struct FarmerView {
     /// The id.
     pub farmer_id: FarmerId,
-    /// What to hand in with the next change of the contact details.
+    /// What the next change of the contact details names as seen.
     pub basis: Basis,
     /// The code.
     pub code: String,
     /// The home centre.
     pub centre: CentreCode,
     /// Name, village, telephone number.
-    pub details: ContactDetails,
+    pub contact: ContactDetails,
     /// How far the registration is on its way to the server's log.
     pub sync: SyncState,
     /// Fields that were given different values without knowledge of each other.
@@ -134,7 +134,7 @@ fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) 
         basis: Basis { document: contact_id.into(), version },
         code: Farmer::code(&farmer).to_string(),
         centre: farmer.centre,
-        details: contact.details,
+        contact: contact.details,
         sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
         conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
         reviews: decisions::review_codes(&mut seam(db), farmer_id.into())?,

@@ -1,43 +1,78 @@
 //! What waits for a person: conflicts, reviews, held changes.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::delivery::require_changeable;
 use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
-use crate::records::{self, Change, Conflict, Kind, Record, merge};
+use crate::records::{self, Change, Conflict, Delivery, Farmer, Kind, Load, Record, merge};
 use crate::scope::Scope;
 use crate::store::decisions::Raised;
 use crate::store::outbox::{self, HeldChange};
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
-use crate::units::{ChangeHash, DeliveryId, DocumentId, Timestamp, UnitError};
+use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
 
-/// One matter that waits.
+/// A matter that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
-    /// The records it is about.
+    /// The records that it concerns.
     pub records: Vec<RecordRef>,
-    /// What was seen of the first; hand it in with a choice.
+    /// What was seen of the first record; a decision names it.
     pub basis: Basis,
-    /// What kind of matter.
+    /// What kind of matter it is, and what there is to say about it.
     pub kind: InboxKind,
+    /// What a person may decide here; empty for what only the office can.
+    pub choices: Vec<Choice>,
 }
 
 /// A record as a screen opens it; contact details are opened as their farmer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordRef {
-    /// Its document.
-    pub document: DocumentId,
-    /// Its kind; `None` for what is not on this phone.
-    pub kind: Option<Kind>,
+pub enum RecordRef {
+    /// A delivery.
+    Delivery {
+        /// Its id.
+        delivery_id: DeliveryId,
+    },
+    /// A farmer.
+    Farmer {
+        /// Its id.
+        farmer_id: FarmerId,
+    },
+    /// A load.
+    Load {
+        /// Its id.
+        load_id: LoadId,
+    },
+    /// A record that is not on this phone.
+    Elsewhere {
+        /// Its document's id.
+        record_id: DocumentId,
+    },
+}
+
+impl RecordRef {
+    /// The record's document.
+    pub fn document(self) -> DocumentId {
+        match self {
+            Self::Delivery { delivery_id } => delivery_id.into(),
+            Self::Farmer { farmer_id } => farmer_id.into(),
+            Self::Load { load_id } => load_id.into(),
+            Self::Elsewhere { record_id } => record_id,
+        }
+    }
 }
 
 impl From<&Record> for RecordRef {
     fn from(record: &Record) -> Self {
         let (kind, document) = record.subject();
-        Self { document, kind: Some(kind) }
+        if kind == Kind::of::<Delivery>() {
+            Self::Delivery { delivery_id: document.into() }
+        } else if kind == Kind::of::<Farmer>() {
+            Self::Farmer { farmer_id: document.into() }
+        } else if kind == Kind::of::<Load>() {
+            Self::Load { load_id: document.into() }
+        } else {
+            Self::Elsewhere { record_id: document }
+        }
     }
 }
 
@@ -48,29 +83,27 @@ pub enum InboxKind {
     Conflict(Conflict),
     /// The office must look at it.
     Review {
-        /// What kind of review.
+        /// The review's code.
         code: String,
-        /// Since when.
+        /// When it was raised.
         raised_at: Timestamp,
     },
-    /// The server keeps a change of this phone for a person to decide.
+    /// The server keeps a change of this phone for a person to decide; [`FieldClient::held_record`] shows it.
     Held {
-        /// Why.
+        /// The code of the reason.
         code: String,
-        /// Why, in words.
+        /// The reason in words, for logs.
         reason: String,
-        /// The record as it would be with all that is held of it; `None` for what this version cannot read.
-        record: Option<Record>,
     },
     /// The office sent work of this phone back.
     Returned {
-        /// By which the item is put away ([`FieldClient::resolve`]).
+        /// The item's number, by which it is put away ([`FieldClient::resolve`]).
         number: i64,
         /// Words of the office, may be empty.
         reason: String,
         /// The draft that was made of it, if it was a delivery.
-        draft: Option<DeliveryId>,
-        /// When.
+        draft_id: Option<DeliveryId>,
+        /// When it came back.
         returned_at: Timestamp,
     },
 }
@@ -78,53 +111,31 @@ pub enum InboxKind {
 /// What a person may decide about a matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// One of the values that stand against each other counts.
+    /// One of the values that stand against each other counts from now on.
     Keep {
         /// The field's name in the shape table.
         field: String,
-        /// Who wrote the value.
+        /// The change that wrote the value.
         change: ChangeHash,
     },
-    /// It was seen.
+    /// What came back was seen, and leaves the inbox.
     PutAway {
         /// The item's number.
         number: i64,
     },
 }
 
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keep { field, change } => write!(f, "keep:{field}:{change}"),
-            Self::PutAway { number } => write!(f, "put_away:{number}"),
-        }
-    }
-}
-
-impl FromStr for Choice {
-    type Err = UnitError;
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError::new("not an option: pass on the one of the item");
-        let (what, rest) = text.split_once(':').ok_or_else(wrong)?;
-        Ok(match (what, rest.split_once(':')) {
-            ("keep", Some((field, change))) => Self::Keep { field: field.to_owned(), change: change.parse()? },
-            ("put_away", None) => Self::PutAway { number: rest.parse().map_err(|_no_number| wrong())? },
-            _ => return Err(wrong()),
-        })
-    }
-}
-
 impl InboxItem {
-    /// What a person may decide here; nothing for what only the office can.
-    pub fn choices(&self) -> Vec<Choice> {
-        match &self.kind {
+    fn new(records: Vec<RecordRef>, basis: Basis, kind: InboxKind) -> Self {
+        let choices = match &kind {
             InboxKind::Conflict(conflict) => {
-                let keep = |change| Choice::Keep { field: conflict.field.to_owned(), change };
+                let keep = |change| Choice::Keep { field: conflict.field.clone(), change };
                 conflict.values.iter().filter_map(|value| value.change).map(keep).collect()
             }
             InboxKind::Returned { number, .. } => vec![Choice::PutAway { number: *number }],
             InboxKind::Review { .. } | InboxKind::Held { .. } => Vec::new(),
-        }
+        };
+        Self { records, basis, kind, choices }
     }
 }
 
@@ -148,17 +159,17 @@ impl FieldClient {
                     Some(record) => record.into(),
                     None => referred(db, it.document)?.1,
                 };
-                let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone(), record };
-                items.push(InboxItem { records: vec![about], basis: seen(db, it.document)?, kind });
+                let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone() };
+                items.push(InboxItem::new(vec![about], seen(db, it.document)?, kind));
             }
             for it in outbox::all_returned(db)? {
                 if Some(it.author) != user && !may_see(&it.scope) {
                     continue;
                 }
-                let (number, reason, draft, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
-                let kind = InboxKind::Returned { number, reason, draft, returned_at };
+                let (number, reason, draft_id, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
+                let kind = InboxKind::Returned { number, reason, draft_id, returned_at };
                 let records = vec![referred(db, it.document)?.1];
-                items.push(InboxItem { records, basis: seen(db, it.document)?, kind });
+                items.push(InboxItem::new(records, seen(db, it.document)?, kind));
             }
             for document in stored::in_conflict(&mut seam(db))? {
                 let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| may_see(&it.scope));
@@ -166,7 +177,7 @@ impl FieldClient {
                 let basis = seen(db, document)?;
                 for conflict in record.conflicts() {
                     let kind = InboxKind::Conflict(conflict.clone());
-                    items.push(InboxItem { records: vec![RecordRef::from(&record)], basis, kind });
+                    items.push(InboxItem::new(vec![RecordRef::from(&record)], basis, kind));
                 }
             }
             for Raised { review, raised_at } in decisions::reviews(&mut seam(db))? {
@@ -176,10 +187,27 @@ impl FieldClient {
                 let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
                 if author.is_some() && scopes.iter().flatten().all(may_see) {
                     let kind = InboxKind::Review { code: review.code, raised_at };
-                    items.push(InboxItem { records, basis, kind });
+                    items.push(InboxItem::new(records, basis, kind));
                 }
             }
             Ok::<_, crate::store::Error>(items)
+        })?)
+    }
+
+    /// A record as it would be with all that the server holds of it; `None` if it holds nothing, and for what this version cannot read.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn held_record(&self, document: DocumentId) -> Result<Option<Record>, Error> {
+        let author = self.author().ok();
+        let user = self.identity().installation.map(|installation| installation.user);
+        Ok(self.store.read(|db| {
+            let mut held = outbox::held(db)?;
+            held.retain(|it| it.document == document);
+            let may_see = |it: &HeldChange| {
+                Some(it.author) == user || author.as_ref().is_some_and(|author| is_within(&author.grant, &it.scope))
+            };
+            if held.iter().any(may_see) { with_held(db, document, held.iter()) } else { Ok(None) }
         })?)
     }
 
@@ -235,7 +263,7 @@ fn referred(
     document: DocumentId,
 ) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
     let found = stored::load(&mut seam(db), document)?;
-    let elsewhere = RecordRef { document, kind: None };
+    let elsewhere = RecordRef::Elsewhere { record_id: document };
     Ok(match found {
         Some((stored, merged)) => (Some(stored.scope), merged.record.as_ref().map_or(elsewhere, RecordRef::from)),
         None => (None, elsewhere),

@@ -11,7 +11,7 @@ use crate::decisions::Lorry;
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::records::load::{self, CloseRequest, Header, LoadState, Loader, ManifestLine, Snapshot};
-use crate::records::{Kind, Load, Put, Stamp, encode, version};
+use crate::records::{Conflict, Kind, Load, Put, Stamp, encode, version};
 use crate::rules::{Check, check_text};
 use crate::scope::Scope;
 use crate::store::decisions::{self, Reference};
@@ -24,35 +24,71 @@ use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, Lorry
 /// What a load is opened with.
 #[derive(Clone, Debug)]
 pub struct OpenLoad {
-    /// Where.
+    /// The centre, one of those that were granted.
     pub centre: CentreCode,
-    /// For what.
+    /// The commodity that it is for.
     pub commodity: CommodityCode,
-    /// Which lorry.
+    /// The lorry's plate.
     pub lorry: LorryPlate,
-    /// Who drives, if known.
+    /// The driver's name, if known.
     pub driver: Option<String>,
 }
 
 /// All that a screen shows of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadView {
-    /// The load as all changes that are here tell it.
-    pub load: Load,
-    /// What to hand in with the next change.
+    /// Its id.
+    pub load_id: LoadId,
+    /// What the next change names as seen.
     pub basis: Basis,
-    /// How far it is on its way to the server's log.
-    pub sync: SyncState,
+    /// The number that people read out.
+    pub number: String,
+    /// The centre that it was opened at.
+    pub centre: CentreCode,
+    /// The season that it was opened in.
+    pub season: SeasonCode,
+    /// The day that it was opened on.
+    pub business_date: BusinessDate,
+    /// The lorry that counts.
+    pub lorry: LorryPlate,
+    /// The driver's name, if known.
+    pub driver: Option<String>,
+    /// How far it has come.
+    pub state: LoadState,
+    /// Everybody who loads, in the order of their clocks.
+    pub loaders: Vec<Loader>,
+    /// Requests to close, oldest first.
+    pub close_requests: Vec<CloseView>,
     /// What the deliveries on it add up to, as far as they are here.
     pub sum: Sum,
-    /// The deliveries on it that count, as far as they are here.
-    pub manifest: Vec<ManifestLine>,
-    /// Names the manifest; hand it in with the request to close.
+    /// What names the deliveries on it that count, as far as they are here; a request to close hands it in.
     pub manifest_hash: String,
     /// Shown to other clerks, as text or QR code, so that they can join without network.
     pub join_code: String,
+    /// How far it is on its way to the server's log.
+    pub sync: SyncState,
+    /// Fields that were given different values without knowledge of each other.
+    pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<String>,
+}
+
+/// A request to close a load, as a screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseView {
+    /// Author, device and time of the request.
+    pub stamp: Stamp,
+    /// Deliveries that its author knew to be on the lorry.
+    pub deliveries: u32,
+    /// Their weight.
+    pub gross_g: Grams,
+}
+
+impl From<&CloseRequest> for CloseView {
+    fn from(request: &CloseRequest) -> Self {
+        let deliveries = u32::try_from(request.manifest.len()).unwrap_or(u32::MAX);
+        Self { stamp: request.stamp, deliveries, gross_g: request.gross() }
+    }
 }
 
 /// What a join code says; base64url of its CBOR, led by [`JOIN_PREFIX`].
@@ -152,8 +188,8 @@ impl FieldClient {
         if author.reference.latest::<Lorry>(lorry.as_str()).is_none() {
             return Err(Error::invalid("lorry", format!("no lorry {lorry} is known: check the plate")));
         }
-        self.change_load(&author, basis, |_, view, stamp| {
-            if view.load.lorry == *lorry {
+        self.change_load(&author, basis, |_, view, _, stamp| {
+            if view.lorry == *lorry {
                 return Err(Error::invalid("lorry", "it is this lorry already"));
             }
             Ok(load::set_lorry(stamp, lorry.clone()))
@@ -168,22 +204,22 @@ impl FieldClient {
     pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
-        self.change_load(&author, basis, |db, view, stamp| {
-            let load_id = Some(view.load.load_id);
+        self.change_load(&author, basis, |db, view, manifest, stamp| {
+            let load_id = Some(view.load_id);
             if drafts::all(db)?.iter().any(|(_, _, draft)| draft.load_id == load_id) {
                 return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
             }
             if view.manifest_hash != manifest_hash {
                 return Err(Error::Stale);
             }
-            if view.manifest.is_empty() {
+            if manifest.is_empty() {
                 return Err(Error::not_allowed("there is no delivery on the load"));
             }
-            if view.manifest.len() > MAX_MANIFEST {
-                let reason = format!("{} deliveries, at most {MAX_MANIFEST} fit one manifest", view.manifest.len());
+            if manifest.len() > MAX_MANIFEST {
+                let reason = format!("{} deliveries, at most {MAX_MANIFEST} fit one manifest", manifest.len());
                 return Err(Error::TooLarge { field: "manifest", reason });
             }
-            Ok(load::request_close(&CloseRequest { stamp, manifest: view.manifest.clone() }))
+            Ok(load::request_close(&CloseRequest { stamp, manifest }))
         })
     }
 
@@ -191,14 +227,14 @@ impl FieldClient {
         &self,
         author: &Author,
         basis: Basis,
-        puts: impl FnOnce(&rusqlite::Connection, &LoadView, Stamp) -> Result<Vec<Put>, Error>,
+        puts: impl FnOnce(&rusqlite::Connection, &LoadView, Vec<ManifestLine>, Stamp) -> Result<Vec<Put>, Error>,
     ) -> Result<LoadView, Error> {
         let load_id = LoadId::from(basis.document);
         self.act(author, |action| {
-            let view = load_view(action.db, author, load_id)?;
+            let (view, manifest) = loaded(action.db, author, load_id)?;
             require_current(basis, load_id, view.basis.version)?;
             let saved = stored::find(&mut seam(action.db), load_id.into())?.ok_or_else(|| not_found("load"))?;
-            let puts = puts(action.db, &view, action.stamp)?;
+            let puts = puts(action.db, &view, manifest, action.stamp)?;
             action.edit(Kind::of::<Load>(), load_id.into(), &saved.scope, Some(&saved), puts)?;
             load_view(action.db, author, load_id)
         })
@@ -225,21 +261,37 @@ impl FieldClient {
 }
 
 fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
+    Ok(loaded(db, author, load_id)?.0)
+}
+
+/// A load as a screen shows it, and the deliveries on it that count.
+fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
     let found = stored::get::<Load>(&mut seam(db), load_id)?;
     let found = found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found("load"))?;
     let basis = Basis { document: load_id.into(), version: found.version() };
-    let load = found.record;
     let manifest = manifest(db, load_id)?;
-    Ok(LoadView {
+    let state = found.record.state();
+    let Load { load_id, header, lorry, driver, opened: _, loaders, close_requests, conflicts } = found.record;
+    let view = LoadView {
+        load_id,
         basis,
-        sync: outbox::state(db, load_id.into())?,
+        number: header.number().to_string(),
+        join_code: JoinCode { load: load_id, header: header.clone() }.write(),
+        centre: header.centre,
+        season: header.season,
+        business_date: header.date,
+        lorry,
+        driver,
+        state,
+        loaders,
+        close_requests: close_requests.iter().map(CloseView::from).collect(),
         sum: rows::load_sum(&mut seam(db), load_id)?,
         manifest_hash: data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest))),
-        manifest,
-        join_code: JoinCode { load: load_id, header: load.header.clone() }.write(),
+        sync: outbox::state(db, load_id.into())?,
+        conflicts,
         reviews: decisions::review_codes(&mut seam(db), load_id.into())?,
-        load,
-    })
+    };
+    Ok((view, manifest))
 }
 
 /// What is unusual about putting this much more on a load.
@@ -255,7 +307,7 @@ pub(super) fn check_load(
         checks.push(Check::LoadClosing);
     }
     let payload = reference.latest::<Lorry>(load.lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
-    if payload > Grams::ZERO && rows::load_sum(&mut seam(db), load_id)?.gross + more > payload {
+    if payload > Grams::ZERO && rows::load_sum(&mut seam(db), load_id)?.gross_g + more > payload {
         checks.push(Check::OverCapacity);
     }
     Ok(checks)
@@ -271,7 +323,7 @@ fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLi
             delivery_id: row.delivery_id,
             version: version(&heads),
             bags: row.bags,
-            gross: row.gross,
+            gross: row.gross_g,
         });
     }
     lines.sort_by_key(|line| line.delivery_id);

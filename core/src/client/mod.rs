@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::Error;
 use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
-use crate::permission::Capability;
+use crate::permission::{Capability, Role};
 use crate::protocol::qr::FrameCollector;
 use crate::records::{Actor, Kind};
 use crate::scope::Scope;
@@ -35,18 +35,20 @@ use crate::store::installation::{self, Counters, Installation};
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::pace::Pace;
-use crate::units::{CentreCode, DeviceCode, DeviceId, DocumentId, OrganisationId, SeasonCode, Timestamp, UserId};
+use crate::units::{
+    CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, OrganisationId, SeasonCode, Timestamp, UserId,
+};
 
 pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
-pub use delivery::{DeliveryEdit, DeliveryView, Lifecycle};
+pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle};
 pub use draft::{DraftEdit, StartDraft};
-pub use events::{Event, Events, Topic};
+pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
-pub use load::{LoadView, OpenLoad};
+pub use load::{CloseView, LoadView, OpenLoad};
 pub use sync::{Asked, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
 pub use today::Today;
 
@@ -112,16 +114,24 @@ struct Identity {
 /// Who is using the phone, and what they may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The organisation.
-    pub organisation: OrganisationId,
-    /// The installation.
-    pub device: DeviceId,
-    /// Its code on receipts.
+    /// The organisation's id.
+    pub organisation_id: OrganisationId,
+    /// The organisation's name; empty before the first sync.
+    pub organisation_name: String,
+    /// The installation's id.
+    pub device_id: DeviceId,
+    /// The installation's code on receipts.
     pub device_code: DeviceCode,
-    /// The person.
-    pub user: UserId,
-    /// What the office allowed; `None` until the first sync.
-    pub grant: Option<Grant>,
+    /// The person's id.
+    pub user_id: UserId,
+    /// The person's name; the id as text before the first sync.
+    pub user_name: String,
+    /// The grant by which the person works here; `None` before the first sync, and once nothing is granted any more.
+    pub grant_id: Option<GrantId>,
+    /// What the person is in the organisation, by that grant.
+    pub role: Option<Role>,
+    /// The centres that were granted; none without a grant.
+    pub centres: Vec<CentreCode>,
     /// When this device last had everything from the server, by its own clock.
     pub synced_at: Option<Timestamp>,
 }
@@ -236,14 +246,21 @@ impl FieldClient {
 
     /// Who is using the phone; `None` before enrolment.
     pub fn session(&self) -> Option<Session> {
-        let Identity { installation, device, .. } = self.identity();
+        let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
+        let user_id = installation.user;
+        let user = reference.user(user_id);
+        let grant = newest_grant(&device, &installation);
         Some(Session {
-            organisation: installation.organisation,
-            device: installation.device,
+            organisation_id: installation.organisation,
+            organisation_name: reference.organisation().map_or_else(String::new, |it| it.name.clone()),
+            device_id: installation.device,
             device_code: installation.device_code,
-            user: installation.user,
-            grant: newest_grant(&device, &installation),
+            user_id,
+            user_name: user.map_or_else(|| user_id.to_string(), |user| user.name.clone()),
+            grant_id: grant.as_ref().map(|grant| grant.grant),
+            role: grant.as_ref().map(|grant| grant.role),
+            centres: grant.map_or_else(Vec::new, |grant| grant.centres),
             synced_at: installation.synced_at,
         })
     }

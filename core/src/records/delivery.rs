@@ -281,7 +281,7 @@ fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
     };
     let voids = voids.iter().map(|act| value(act, "voided", true));
     let amendments = amendments.iter().map(|act| value(act, "amended", false));
-    Conflict { field: "lifecycle", is_hard: false, values: voids.chain(amendments).collect() }
+    Conflict { field: "lifecycle".to_owned(), is_hard: false, values: voids.chain(amendments).collect() }
 }
 
 impl RecordKind for Delivery {

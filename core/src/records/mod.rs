@@ -289,7 +289,7 @@ impl Fields {
                 is_effective: index == 0,
                 change: (key != shape::SNAPSHOT).then_some(*change),
             });
-            conflicts.push(Conflict { field: key, is_hard: true, values: values.collect() });
+            conflicts.push(Conflict { field: key.to_owned(), is_hard: true, values: values.collect() });
         }
         Ok(values.into_iter().next().map(|(value, _)| value))
     }

@@ -91,7 +91,7 @@ pub struct ConflictValue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The field's name in the shape table, or `lifecycle`.
-    pub field: &'static str,
+    pub field: String,
     /// Hard: the same field was given different values. Soft: both can stand, but somebody should know.
     pub is_hard: bool,
     /// The values, the effective one first.

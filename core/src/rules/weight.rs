@@ -6,13 +6,13 @@ use crate::units::Grams;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Bags that count.
-    pub bags: usize,
-    /// With bags.
-    pub gross: Grams,
-    /// The bags alone.
-    pub tare: Grams,
-    /// Without bags, never below nothing.
-    pub net: Grams,
+    pub bags: u32,
+    /// Their weight, bags included.
+    pub gross_g: Grams,
+    /// The weight of the empty bags.
+    pub tare_g: Grams,
+    /// Gross less tare, never below nothing.
+    pub net_g: Grams,
 }
 
 /// Domain formulas 1, 2, 3 and 7: gross is the sum of the bags, tare the sum of each type's empty weight, net the difference.
@@ -24,10 +24,10 @@ pub fn totals<'a>(bags: impl Iterator<Item = &'a Bag>, rules: Option<&RuleSet>) 
         let types = rules.map(|rules| rules.bag_types.as_slice()).unwrap_or_default();
         let tare = types.iter().find(|rule| rule.is_for(bag.bag_type)).map_or(Grams::ZERO, |rule| rule.tare);
         totals.bags += 1;
-        totals.gross = totals.gross + bag.gross.grams();
-        totals.tare = totals.tare + tare;
+        totals.gross_g = totals.gross_g + bag.gross.grams();
+        totals.tare_g = totals.tare_g + tare;
     }
-    totals.net = (totals.gross - totals.tare).max(Grams::ZERO);
+    totals.net_g = (totals.gross_g - totals.tare_g).max(Grams::ZERO);
     totals
 }
 
@@ -68,14 +68,14 @@ mod tests {
         let bags = bags(weights, 0);
         for (tare_g, net_g) in [(2_000, 3_321_000), (650, 3_395_250), (0, 3_431_000)] {
             let totals = totals(bags.iter(), Some(&rules(tare_g)));
-            assert_eq!((totals.bags, totals.gross, totals.net), (55, Grams(3_431_000), Grams(net_g)));
+            assert_eq!((totals.bags, totals.gross_g, totals.net_g), (55, Grams(3_431_000), Grams(net_g)));
         }
     }
 
     #[test]
     fn net_never_falls_below_nothing_and_an_unknown_bag_type_has_no_tare() {
-        assert_eq!(totals(bags([500], 0).iter(), Some(&rules(2_000))).net, Grams::ZERO);
-        assert_eq!(totals(bags([500], 1).iter(), Some(&rules(2_000))).net, Grams(500));
-        assert_eq!(totals(bags([500], 0).iter(), None).net, Grams(500));
+        assert_eq!(totals(bags([500], 0).iter(), Some(&rules(2_000))).net_g, Grams::ZERO);
+        assert_eq!(totals(bags([500], 1).iter(), Some(&rules(2_000))).net_g, Grams(500));
+        assert_eq!(totals(bags([500], 0).iter(), None).net_g, Grams(500));
     }
 }

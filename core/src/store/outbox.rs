@@ -597,7 +597,7 @@ pub struct Backlog {
     /// Changes that the server keeps for a person to decide.
     pub held: u64,
     /// When the oldest change that is neither logged nor held was made.
-    pub oldest: Option<Timestamp>,
+    pub oldest_at: Option<Timestamp>,
     /// Why the server refused a bundle as a whole, if it did.
     pub refused: Option<String>,
 }
@@ -620,7 +620,7 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
             deferred: row.get(2)?,
             missing: row.get(3)?,
             held: row.get(4)?,
-            oldest: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+            oldest_at: row.get::<_, Option<i64>>(5)?.map(Timestamp),
             refused: row.get(6)?,
         })
     })?)

@@ -22,7 +22,7 @@ pub struct DeliveryRow {
     pub delivery_id: DeliveryId,
     /// Where it belongs.
     pub scope: Scope,
-    /// Who delivered.
+    /// The farmer who delivered.
     pub farmer_id: FarmerId,
     /// The load it lies on.
     pub load_id: Option<LoadId>,
@@ -30,10 +30,10 @@ pub struct DeliveryRow {
     pub business_date: BusinessDate,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// Who recorded it.
-    pub user: UserId,
-    /// With which installation.
-    pub device: DeviceCode,
+    /// The person who recorded it.
+    pub user_id: UserId,
+    /// The installation that recorded it.
+    pub device_code: DeviceCode,
     /// The installation's count.
     pub receipt_sequence: u32,
     /// Whether it no longer counts.
@@ -45,7 +45,7 @@ pub struct DeliveryRow {
     /// Bags that count.
     pub bags: u32,
     /// Their weight.
-    pub gross: Grams,
+    pub gross_g: Grams,
 }
 
 /// How the rows of a list are read from a kind's table.
@@ -68,14 +68,14 @@ impl ListRow for DeliveryRow {
             load_id: row.get(4)?,
             business_date: row.get(5)?,
             recorded_at: row.get(6)?,
-            user: row.get(7)?,
-            device: row.get(8)?,
+            user_id: row.get(7)?,
+            device_code: row.get(8)?,
             receipt_sequence: row.get(9)?,
             is_voided: row.get(10)?,
             amendments: row.get(11)?,
             conflicts: row.get(12)?,
             bags: row.get(13)?,
-            gross: row.get(14)?,
+            gross_g: row.get(14)?,
         })
     }
 }
@@ -145,7 +145,7 @@ pub struct Sum {
     /// Bags that count.
     pub bags: u64,
     /// Their weight.
-    pub gross: Grams,
+    pub gross_g: Grams,
 }
 
 impl std::ops::Add for Sum {
@@ -155,7 +155,7 @@ impl std::ops::Add for Sum {
             deliveries: self.deliveries + other.deliveries,
             voided: self.voided + other.voided,
             bags: self.bags + other.bags,
-            gross: self.gross + other.gross,
+            gross_g: self.gross_g + other.gross_g,
         }
     }
 }
@@ -184,7 +184,7 @@ fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum
          FROM deliveries WHERE {condition}"
     );
     let sum = db.query_one(&statement, params, |row| {
-        Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross: row.get(3)? })
+        Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross_g: row.get(3)? })
     })?;
     Ok(sum.unwrap_or_default())
 }
@@ -292,12 +292,8 @@ pub struct FarmerRow {
     pub scope: Scope,
     /// The code.
     pub code: String,
-    /// The name, empty if it is not here.
-    pub name: String,
-    /// The village, may be empty.
-    pub village: String,
-    /// The telephone number, may be empty.
-    pub phone: String,
+    /// Name, village and telephone number; empty texts if they are not here.
+    pub contact: ContactDetails,
 }
 
 impl ListRow for FarmerRow {
@@ -310,9 +306,7 @@ impl ListRow for FarmerRow {
             farmer_id: row.get(0)?,
             scope: row.get(1)?,
             code: row.get(2)?,
-            name: row.get(3)?,
-            village: row.get(4)?,
-            phone: row.get(5)?,
+            contact: ContactDetails { name: row.get(3)?, village: row.get(4)?, phone: row.get(5)? },
         })
     }
 }

@@ -44,7 +44,7 @@ impl std::str::FromStr for DeviceCode {
 }
 
 /// `CENTRE-DEVICE-SEQ-C`, where `C` guards against a misread character.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReceiptNumber {
     /// Where the delivery was recorded.
     pub centre: CentreCode,

@@ -5,7 +5,6 @@ use farmtally_core::client::DeliveryView;
 use farmtally_core::codec::encode;
 use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::message::{self, SyncRequest};
-use farmtally_core::records::delivery::DeliveryBag;
 use serde_json::{Value, json};
 
 use crate::floor;
@@ -109,7 +108,7 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
         let text = |id: Option<String>| id.map_or(Value::Null, Value::String);
         let position = view.position.expect("a position");
         let line = json!({
-            "user_id": session.user.to_string(),
+            "user_id": session.user_id.to_string(),
             "device": session.device_code.to_string(),
             "zone_minutes": 330,
             "centre": view.centre.to_string(),
@@ -138,10 +137,10 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
 }
 
 fn bag_objects(view: &DeliveryView) -> Value {
-    let bags = view.bags.iter().map(|DeliveryBag { bag, .. }| {
+    let bags = view.bags.iter().map(|bag| {
         json!({
             "number": bag.number,
-            "gross_g": bag.gross.grams().0,
+            "gross_g": bag.gross_g.0,
             "bag_type": bag.bag_type.number(),
             "source": bag.source as i64,
             "weighed_at_ms": bag.weighed_at.0,
@@ -153,10 +152,10 @@ fn bag_objects(view: &DeliveryView) -> Value {
 fn bag_arrays(view: &DeliveryView, recorded_at_ms: i64) -> Vec<[i64; 4]> {
     let mut later_ms = recorded_at_ms;
     let mut bags = Vec::new();
-    for bag in view.bags.iter().rev().map(|bag| &bag.bag) {
+    for bag in view.bags.iter().rev() {
         let seconds = (later_ms - bag.weighed_at.0) / 1000;
         later_ms = bag.weighed_at.0;
-        bags.push([bag.gross.grams().0, seconds, i64::from(bag.bag_type.number()), bag.source as i64]);
+        bags.push([bag.gross_g.0, seconds, i64::from(bag.bag_type.number()), bag.source as i64]);
     }
     bags.reverse();
     bags

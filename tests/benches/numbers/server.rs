@@ -178,7 +178,7 @@ pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
 /// Times of requests, and of the floor.
 fn ingest_days(world: &mut World, sizes: &Sizes) -> [Samples; 2] {
     let mut phone = world.phone("esha", Loads::Others, Place::Memory);
-    let device = Value::Blob(phone.client.session().expect("a session").device.as_bytes().to_vec());
+    let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());
     let mut floor = Floor::copy_of(&world.server_database(), &world.path("server-floor.db"));
     let peek = floor::open(&world.server_database());
     let (mut measured, mut floors) = (Samples::default(), Samples::default());

@@ -316,7 +316,7 @@ impl Phone {
             lorry: "KA07A1111".parse().expect("a plate"),
             driver: None,
         };
-        self.client.open_load(&input).expect("a load").load.load_id
+        self.client.open_load(&input).expect("a load").load_id
     }
 
     /// Begins the next delivery: of any farmer, the first of the day or some time after the one before.
@@ -351,7 +351,7 @@ impl Phone {
         DraftEdit::AddBag {
             gross: Grams(self.rng.random_range(400..=700) * 100).try_into().expect("a bag"),
             bag_type: BagType::try_from(u8::from(self.rng.random_ratio(1, 20))).expect("a bag type"),
-            source: if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale },
+            source: Some(if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale }),
         }
     }
 

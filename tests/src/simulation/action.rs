@@ -177,7 +177,7 @@ fn finishes(world: &mut World, who: usize) {
 fn records(world: &mut World, who: usize, delivery: DeliveryId) {
     let result = world.phones[who].client().delivery(delivery);
     let Said::Done(view) = world.hears(who, "looks at a draft", result) else { return };
-    let bags = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+    let bags = view.bags.iter().map(|bag| bag.gross_g.0).collect();
     let farmer = view.farmer_id.expect("a farmer");
     let what = What::Recorded { delivery, farmer, date: view.business_date, load: view.load_id, bags };
     let done = world.promises(who, what, |client| client.record_delivery(view.basis, &Check::ALL));
@@ -205,7 +205,7 @@ pub(super) fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let grams = world.weights(1)[0];
     let gross = Grams(grams).try_into().expect("a bag");
-    let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: BagSource::Manual };
+    let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
     world.promises(who, What::BagAdded { delivery, grams }, |client| {
         client.amend_delivery(view.basis, &reason("bag_forgotten"), &[edit])
     });
@@ -219,14 +219,10 @@ fn voids_bag(world: &mut World, who: usize) {
 
 fn voids_bag_in(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    let standing: Vec<(String, i64)> = view
-        .bags
-        .iter()
-        .filter(|bag| bag.voids.is_empty())
-        .map(|bag| (bag.key.clone(), bag.bag.gross.grams().0))
-        .collect();
-    let Some((key, grams)) = world.picks(&standing) else { return };
-    let edit = DeliveryEdit::VoidBag { key, reason: reason("mistyped") };
+    let standing: Vec<(String, i64)> =
+        view.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| (bag.bag_id.clone(), bag.gross_g.0)).collect();
+    let Some((bag_id, grams)) = world.picks(&standing) else { return };
+    let edit = DeliveryEdit::VoidBag { bag_id, reason: reason("mistyped") };
     world.promises(who, What::BagVoided { delivery, grams }, |client| {
         client.amend_delivery(view.basis, &reason("mistyped"), &[edit])
     });
@@ -295,8 +291,8 @@ pub(super) fn opens(world: &mut World, who: usize) {
     };
     let result = world.phones[who].client().open_load(&input);
     if let Said::Done(view) = world.hears(who, "opens a load", result) {
-        world.loads.push((view.load.load_id, view.join_code));
-        world.promises(who, What::Opened { load: view.load.load_id }, |_| Ok(()));
+        world.loads.push((view.load_id, view.join_code));
+        world.promises(who, What::Opened { load: view.load_id }, |_| Ok(()));
     }
 }
 
@@ -304,14 +300,14 @@ fn joins(world: &mut World, who: usize) {
     let loads = world.loads.clone();
     let Some((load, join_code)) = world.picks(&loads) else { return };
     let session = world.phones[who].client().session().expect("an enrolled phone");
-    let what = What::Joined { load, user: session.user, device: session.device_code };
+    let what = What::Joined { load, user: session.user_id, device: session.device_code };
     world.promises(who, what, |client| client.join_load(&join_code));
 }
 
 fn closes(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
-    let sign = Sign::after(view.load.close_requests.iter().map(|request| request.stamp).collect());
+    let sign = Sign::after(view.close_requests.iter().map(|request| request.stamp).collect());
     world
         .promises(who, What::CloseAsked { load, sign }, |client| client.request_close(view.basis, &view.manifest_hash));
 }

@@ -104,7 +104,7 @@ impl World {
             if client.order() == Some(Order::Lost) {
                 done += usize::from(self.orders(who, Order::Work));
             }
-            if session.grant.is_none() {
+            if session.grant_id.is_none() {
                 let role = self.phones[who].role.clone();
                 if self.suspended.contains(&role) {
                     self.suspends(&role, false);
@@ -146,9 +146,9 @@ impl World {
     pub(super) fn takes_drafts_up(&mut self, who: usize) {
         let phone = &self.phones[who];
         for item in phone.client().inbox().expect("an inbox") {
-            let InboxKind::Returned { draft: Some(draft), .. } = item.kind else { continue };
+            let InboxKind::Returned { draft_id: Some(draft), .. } = item.kind else { continue };
             let recorded = self.facts.iter().find_map(|fact| match &fact.what {
-                What::Recorded { delivery, bags, .. } if item.records[0].document == (*delivery).into() => {
+                What::Recorded { delivery, bags, .. } if item.records[0].document() == (*delivery).into() => {
                     Some(bags.clone())
                 }
                 _ => None,
@@ -163,8 +163,8 @@ impl World {
 
 /// The office revokes the grant that a phone's user has.
 pub(super) fn revokes(world: &mut World, who: usize) {
-    let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant) else { return };
-    let result = world.house.server().revoke(world.house.organisation, grant.grant);
+    let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
+    let result = world.house.server().revoke(world.house.organisation, grant);
     world.hears_office(&format!("revokes the grant of {}", world.phones[who].name), result);
 }
 
@@ -240,9 +240,9 @@ pub(super) fn erases(world: &mut World, _who: usize) {
 pub(super) fn changes_hands(world: &mut World, who: usize) {
     let Some(session) = world.phones[who].client().session() else { return };
     let others: Vec<PhoneUser> =
-        world.phones[who].client().users().into_iter().filter(|user| user.user != session.user).collect();
+        world.phones[who].client().users().into_iter().filter(|user| user.user_id != session.user_id).collect();
     if let Some(other) = world.picks(&others) {
-        let result = world.phones[who].client().switch_user(other.user);
+        let result = world.phones[who].client().switch_user(other.user_id);
         if let Said::Done(_) = world.hears(who, &format!("is handed to {}", other.name), result) {
             world.phones[who].role = other.name;
             world.counts("met: a phone that was handed to another user");

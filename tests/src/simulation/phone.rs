@@ -129,7 +129,7 @@ impl Phone {
         self.is_enrolled |= self.client().session().is_some();
         // Another user than before, if the files are older or it died while it changed hands.
         let reference = self.client().reference();
-        let user = self.client().session().and_then(|it| reference.user(it.user));
+        let user = self.client().session().and_then(|it| reference.user(it.user_id));
         self.role = user.map_or_else(|| self.role.clone(), |user| user.name.clone());
         Ok(())
     }

@@ -186,7 +186,7 @@ impl World {
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let mut numbers = BTreeSet::new();
             for (row, _) in rows {
-                let is_new = numbers.insert((row.device, row.receipt_sequence));
+                let is_new = numbers.insert((row.device_code, row.receipt_sequence));
                 assert!(is_new, "a receipt number twice: {row:?}");
             }
         }
@@ -197,7 +197,8 @@ impl World {
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
     let is_it = |item: &InboxItem| {
-        matches!(item.kind, InboxKind::Returned { .. }) && item.records.iter().all(|it| it.document == fact.document())
+        matches!(item.kind, InboxKind::Returned { .. })
+            && item.records.iter().all(|it| it.document() == fact.document())
     };
     inbox.iter().any(is_it)
 }
@@ -368,7 +369,7 @@ fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(Ce
         let bags = it.standing_bags();
         sum.deliveries += 1;
         sum.bags += bags.len() as u64;
-        sum.gross = sum.gross + bags.iter().copied().map(Grams).sum();
+        sum.gross_g = sum.gross_g + bags.iter().copied().map(Grams).sum();
     }
     sums
 }

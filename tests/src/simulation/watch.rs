@@ -54,7 +54,7 @@ impl World {
         for (draft, bags) in &phone.drafts {
             let view = phone.client().delivery(*draft);
             let view = view.unwrap_or_else(|error| panic!("{} lost the draft {draft}: {error}", phone.name));
-            let shown: Vec<i64> = view.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
+            let shown: Vec<i64> = view.bags.iter().map(|bag| bag.gross_g.0).collect();
             assert!(
                 bags.iter().all(|bag| shown.contains(bag)),
                 "a bag that was called out is lost: {bags:?} {shown:?}"
@@ -66,7 +66,7 @@ impl World {
     pub fn may_read(&self, who: usize) -> bool {
         let client = self.phones[who].client();
         let is_barred = matches!(client.order(), Some(Order::Lost | Order::Wipe));
-        client.session().is_some_and(|session| session.grant.is_some()) && !is_barred
+        client.session().is_some_and(|session| session.grant_id.is_some()) && !is_barred
     }
 
     /// A phone forgets what nobody on it may read any more, once it is handed in; it may die right after.
@@ -137,8 +137,8 @@ impl World {
     pub(super) fn notes_code(&mut self, who: usize) {
         let Some(session) = self.phones[who].client().session() else { return };
         self.phones[who].is_enrolled = true;
-        let first = *self.codes.entry(session.device_code).or_insert(session.device);
-        assert_eq!(first, session.device, "two devices have the code {}", session.device_code);
+        let first = *self.codes.entry(session.device_code).or_insert(session.device_id);
+        assert_eq!(first, session.device_id, "two devices have the code {}", session.device_code);
     }
 }
 

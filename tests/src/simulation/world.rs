@@ -337,7 +337,7 @@ impl World {
 
     /// Whether the phone may do more than hand in.
     pub fn is_granted(&self, who: usize) -> bool {
-        self.phones[who].client().session().is_some_and(|session| session.grant.is_some())
+        self.phones[who].client().session().is_some_and(|session| session.grant_id.is_some())
     }
 
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.

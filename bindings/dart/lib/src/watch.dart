@@ -27,7 +27,7 @@ extension FieldClientWatch on FieldClient {
   Stream<Reference> watchReference() => _watch(const {Topic.reference}, reference);
 
   /// [FieldClient.today], now and after each change.
-  Stream<Today> watchToday(String centre, {String? date}) =>
+  Stream<Today> watchToday(CentreCode centre, {BusinessDate? date}) =>
       _watch(const {Topic.deliveries, Topic.loads, Topic.sync}, () => today(centre, date: date));
 
   /// [FieldClient.deliveries], now and after each change.
@@ -39,7 +39,7 @@ extension FieldClientWatch on FieldClient {
       _watch(const {Topic.deliveries, Topic.inbox, Topic.sync}, () => delivery(deliveryId));
 
   /// [FieldClient.farmers], now and after each change.
-  Stream<List<FarmerRow>> watchFarmers(String centre, String text, {int limit = 50}) =>
+  Stream<List<FarmerRow>> watchFarmers(CentreCode centre, String text, {int limit = 50}) =>
       _watch(const {Topic.farmers}, () => farmers(centre, text, limit: limit));
 
   /// [FieldClient.farmer], now and after each change.

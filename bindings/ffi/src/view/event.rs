@@ -1,9 +1,7 @@
-use farmtally_core::client;
-
-use super::SyncProgress;
+use farmtally_core::client::{Event, SyncProgress, Topic};
 
 /// What may have to be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+#[uniffi::remote(Enum)]
 pub enum Topic {
     /// Who uses the phone, what they may do
     Session,
@@ -21,24 +19,10 @@ pub enum Topic {
     Sync,
 }
 
-impl From<client::Topic> for Topic {
-    fn from(topic: client::Topic) -> Self {
-        match topic {
-            client::Topic::Session => Self::Session,
-            client::Topic::Reference => Self::Reference,
-            client::Topic::Deliveries => Self::Deliveries,
-            client::Topic::Farmers => Self::Farmers,
-            client::Topic::Loads => Self::Loads,
-            client::Topic::Inbox => Self::Inbox,
-            client::Topic::Sync => Self::Sync,
-        }
-    }
-}
-
 /// Something has changed: read again what is on the screen and of these topics.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct Event {
-    /// Hand it in to wait for what is newer
+    /// What the wait for newer events names as heard
     pub sequence: u64,
     /// What has changed
     pub topics: Vec<Topic>,
@@ -46,12 +30,11 @@ pub struct Event {
     pub progress: Option<SyncProgress>,
 }
 
-impl From<client::Event> for Event {
-    fn from(event: client::Event) -> Self {
-        Self {
-            sequence: event.sequence,
-            topics: event.topics.into_iter().map(Topic::from).collect(),
-            progress: event.progress.map(SyncProgress::from),
-        }
-    }
+/// How far a running sync is.
+#[uniffi::remote(Record)]
+pub struct SyncProgress {
+    /// Changes that the server has answered, and entries that came in
+    pub done: u64,
+    /// All of them, as far as is known yet
+    pub total: u64,
 }

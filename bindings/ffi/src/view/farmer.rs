@@ -1,23 +1,23 @@
-use farmtally_core::client::{self, Basis};
-use farmtally_core::store::rows;
-use farmtally_core::units::FarmerId;
-
-use super::{Conflict, SyncState};
-use crate::input::Contact;
+use farmtally_core::client::{Basis, FarmerView, SyncState};
+use farmtally_core::records::Conflict;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::scope::Scope;
+use farmtally_core::store::rows::FarmerRow;
+use farmtally_core::units::{CentreCode, FarmerId};
 
 /// All that a screen shows of a farmer.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct FarmerView {
     /// The id
     pub farmer_id: FarmerId,
-    /// Hand it in with the next change
+    /// What the next change of the contact details names as seen
     pub basis: Basis,
     /// The code
     pub code: String,
-    /// The home centre's code
-    pub centre: String,
+    /// The home centre
+    pub centre: CentreCode,
     /// Name, village, telephone number
-    pub contact: Contact,
+    pub contact: ContactDetails,
     /// How far the registration is on its way to the server's log
     pub sync: SyncState,
     /// Fields in conflict
@@ -26,35 +26,15 @@ pub struct FarmerView {
     pub reviews: Vec<String>,
 }
 
-impl From<client::FarmerView> for FarmerView {
-    fn from(it: client::FarmerView) -> Self {
-        Self {
-            farmer_id: it.farmer_id,
-            basis: it.basis,
-            code: it.code,
-            centre: it.centre.to_string(),
-            contact: it.details.into(),
-            sync: it.sync.into(),
-            conflicts: it.conflicts.into_iter().map(Conflict::from).collect(),
-            reviews: it.reviews,
-        }
-    }
-}
-
 /// A farmer in a list.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct FarmerRow {
     /// The id
     pub farmer_id: FarmerId,
+    /// Where the farmer belongs
+    pub scope: Scope,
     /// The code
     pub code: String,
-    /// Name, village, telephone number
-    pub contact: Contact,
-}
-
-impl From<rows::FarmerRow> for FarmerRow {
-    fn from(it: rows::FarmerRow) -> Self {
-        let contact = Contact { name: it.name, village: it.village, phone: it.phone };
-        Self { farmer_id: it.farmer_id, code: it.code, contact }
-    }
+    /// Name, village, telephone number; empty texts if they are not on this phone
+    pub contact: ContactDetails,
 }

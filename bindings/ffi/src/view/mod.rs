@@ -1,21 +1,20 @@
-//! What screens show. Weights are integers in grams, instants in milliseconds, codes are text.
+//! What screens show: core's own types, described for the other languages.
+//!
+//! Each item under `uniffi::remote` repeats the fields of core's type of the same name. UniFFI takes names, types and docs from it, then drops
+//! it, and reads and writes the real type: a field or variant that core has and the item does not, or the other way round, does not compile.
+//! A `type` beside it, or `#[uniffi(name = …)]`, says what is called otherwise abroad than in core.
 
 mod delivery;
 mod event;
 mod farmer;
 mod inbox;
 mod load;
+mod record;
 mod reference;
 mod session;
 mod sync;
 mod today;
 
-pub(crate) use delivery::{Check, DeliveryPage, DeliveryView};
-pub(crate) use event::Event;
-pub(crate) use farmer::{FarmerRow, FarmerView};
-pub(crate) use inbox::{Conflict, InboxPage};
-pub(crate) use load::{LoadRow, LoadView};
+pub(crate) use delivery::DeliveryPage;
+pub(crate) use inbox::InboxPage;
 pub(crate) use reference::Reference;
-pub(crate) use session::{Access, PhoneUser, Session};
-pub(crate) use sync::{FrameProgress, SyncProgress, SyncReport, SyncState, SyncStatus};
-pub(crate) use today::{Sum, Today};

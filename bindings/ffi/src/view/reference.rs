@@ -1,12 +1,12 @@
-use farmtally_core::decisions::{self, BagTypeRule, Commodity};
+use farmtally_core::decisions::{self, Commodity};
 use farmtally_core::store::decisions::Reference as CoreReference;
-use farmtally_core::units::{BusinessDate, CommodityCode, Grams};
+use farmtally_core::units::{BusinessDate, CommodityCode, Grams, LorryPlate};
 
-/// A type of bag or crate.
+/// A type of bag or crate, by the rules of one commodity.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct BagType {
+pub struct BagTypeRule {
     /// The commodity that comes in it
-    pub commodity: String,
+    pub commodity: CommodityCode,
     /// Its number, 0 to 15
     pub number: u8,
     /// Its name
@@ -19,7 +19,7 @@ pub struct BagType {
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Lorry {
     /// Its plate
-    pub lorry: String,
+    pub lorry: LorryPlate,
     /// What it may carry
     pub payload_g: Grams,
 }
@@ -28,30 +28,26 @@ pub struct Lorry {
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
     /// Codes of the commodities
-    pub commodities: Vec<String>,
+    pub commodities: Vec<CommodityCode>,
     /// Bag types of each commodity's rules today
-    pub bag_types: Vec<BagType>,
+    pub bag_types: Vec<BagTypeRule>,
     /// Lorries
     pub lorries: Vec<Lorry>,
 }
 
 impl Reference {
     pub(crate) fn of(reference: &CoreReference, today: BusinessDate) -> Self {
-        let commodities = reference.all::<Commodity>().map(|it| it.commodity.to_string()).collect();
-        let bag_types_of = |commodity: &CommodityCode| {
-            let bag_type = |it: &BagTypeRule| BagType {
-                commodity: commodity.to_string(),
-                number: it.number,
-                name: it.name.clone(),
-                tare_g: it.tare,
-            };
-            reference.bag_types(commodity, today).iter().map(bag_type).collect::<Vec<_>>()
-        };
-        let lorries = reference.all::<decisions::Lorry>();
-        Self {
-            commodities,
-            bag_types: reference.all::<Commodity>().flat_map(|it| bag_types_of(&it.commodity)).collect(),
-            lorries: lorries.map(|it| Lorry { lorry: it.lorry.to_string(), payload_g: it.payload }).collect(),
-        }
+        let commodities: Vec<_> = reference.all::<Commodity>().map(|it| it.commodity.clone()).collect();
+        let bag_types = commodities.iter().flat_map(|commodity| {
+            reference.bag_types(commodity, today).iter().map(|rule| {
+                let decisions::BagTypeRule { number, name, tare } = rule;
+                BagTypeRule { commodity: commodity.clone(), number: *number, name: name.clone(), tare_g: *tare }
+            })
+        });
+        let lorries = reference.all::<decisions::Lorry>().map(|lorry| {
+            let decisions::Lorry { lorry, payload } = lorry;
+            Lorry { lorry: lorry.clone(), payload_g: *payload }
+        });
+        Self { bag_types: bag_types.collect(), lorries: lorries.collect(), commodities }
     }
 }

@@ -1,64 +1,56 @@
-use farmtally_core::client;
-use farmtally_core::store::decisions::Reference as CoreReference;
-use farmtally_core::units::Timestamp;
+use farmtally_core::client::{Access, PhoneUser, Session};
+use farmtally_core::permission::Role;
+use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp, UserId};
 
-/// Who is using the phone.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+/// Who is using the phone, and what they may do.
+#[uniffi::remote(Record)]
 pub struct Session {
     /// The organisation's id
-    pub organisation_id: String,
+    pub organisation_id: OrganisationId,
     /// The organisation's name; empty before the first sync
-    pub organisation: String,
-    /// The person's name; their id before the first sync
-    pub user: String,
+    pub organisation_name: String,
+    /// The installation's id
+    pub device_id: DeviceId,
     /// The installation's code on receipts
-    pub device_code: String,
-    /// clerk, field_manager or dispatcher; none before the first sync
-    pub role: Option<String>,
-    /// Codes of the centres that were granted
-    pub centres: Vec<String>,
+    pub device_code: DeviceCode,
+    /// The person's id
+    pub user_id: UserId,
+    /// The person's name; the id before the first sync
+    pub user_name: String,
+    /// The grant by which the person works here; none before the first sync, and once nothing is granted any more
+    pub grant_id: Option<GrantId>,
+    /// What the person is in the organisation, by that grant
+    pub role: Option<Role>,
+    /// The centres that were granted
+    pub centres: Vec<CentreCode>,
     /// When this phone last had everything from the server
     pub synced_at: Option<Timestamp>,
 }
 
-impl Session {
-    pub(crate) fn of(session: client::Session, reference: &CoreReference) -> Self {
-        let user = reference.user(session.user);
-        let (role, centres) = match session.grant {
-            Some(grant) => (Some(grant.role.name().to_owned()), grant.centres),
-            None => (None, Vec::new()),
-        };
-        Self {
-            organisation_id: session.organisation.to_string(),
-            organisation: reference.organisation().map_or_else(String::new, |it| it.name.clone()),
-            user: user.map_or_else(|| session.user.to_string(), |user| user.name.clone()),
-            device_code: session.device_code.to_string(),
-            role,
-            centres: centres.iter().map(ToString::to_string).collect(),
-            synced_at: session.synced_at,
-        }
-    }
+/// What a person is in the organisation.
+#[uniffi::remote(Enum)]
+pub enum Role {
+    /// Records deliveries; may not open loads or edit what others recorded
+    Clerk,
+    /// Runs the field work of a centre
+    FieldManager,
+    /// Heads a centre and its lorries
+    Dispatcher,
 }
 
 /// Somebody who may use this phone.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct PhoneUser {
-    /// Who
-    pub user_id: String,
-    /// Their name
+    /// The person's id
+    pub user_id: UserId,
+    /// The person's name
     pub name: String,
-    /// clerk, field_manager or dispatcher
-    pub role: String,
-}
-
-impl From<client::PhoneUser> for PhoneUser {
-    fn from(user: client::PhoneUser) -> Self {
-        Self { user_id: user.user.to_string(), name: user.name, role: user.role.name().to_owned() }
-    }
+    /// What the person is in the organisation
+    pub role: Role,
 }
 
 /// What this phone may still do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+#[uniffi::remote(Enum)]
 pub enum Access {
     /// Everything that the user's grant says
     Full,
@@ -66,14 +58,4 @@ pub enum Access {
     RecordOnly,
     /// Twenty-one days without contact, or by order of the office: hand in, nothing else
     Locked,
-}
-
-impl From<client::Access> for Access {
-    fn from(access: client::Access) -> Self {
-        match access {
-            client::Access::Full => Self::Full,
-            client::Access::RecordOnly => Self::RecordOnly,
-            client::Access::Locked => Self::Locked,
-        }
-    }
 }

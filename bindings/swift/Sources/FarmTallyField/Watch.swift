@@ -25,7 +25,7 @@ extension FieldClient {
     }
 
     /// `today`, now and after each change.
-    public func watchToday(centre: String, date: String? = nil) -> AsyncThrowingStream<Today, Error> {
+    public func watchToday(centre: CentreCode, date: BusinessDate? = nil) -> AsyncThrowingStream<Today, Error> {
         watch([.deliveries, .loads, .sync]) { try await $0.today(centre: centre, date: date) }
     }
 
@@ -40,7 +40,7 @@ extension FieldClient {
     }
 
     /// `farmers`, now and after each change.
-    public func watchFarmers(centre: String, text: String, limit: UInt32 = 50) -> AsyncThrowingStream<[FarmerRow], Error> {
+    public func watchFarmers(centre: CentreCode, text: String, limit: UInt32 = 50) -> AsyncThrowingStream<[FarmerRow], Error> {
         watch([.farmers]) { try await $0.farmers(centre: centre, text: text, limit: limit) }
     }
 

@@ -13,16 +13,17 @@ import kotlinx.coroutines.flow.stateIn
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.farmtally.field.Basis
+import org.farmtally.field.Check
 import org.farmtally.field.Choice
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryView
+import org.farmtally.field.DraftEdit
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
 import org.farmtally.field.Grams
 import org.farmtally.field.InboxItem
 import org.farmtally.field.InboxKind
 import org.farmtally.field.Lifecycle
-import org.farmtally.field.ResolveOption
 import org.farmtally.field.StartDraft
 import org.farmtally.field.watchInbox
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -36,15 +37,15 @@ open class ViewModel {
 // The example of the README begins here.
 class DeliveryViewModel(private val client: FieldClient) : ViewModel() {
     val delivery = MutableStateFlow<DeliveryView?>(null)
-    val trouble = MutableStateFlow<FieldException?>(null) // Confirm: ask, then record(codes)
+    val trouble = MutableStateFlow<FieldException?>(null) // Confirm: ask, then record(checks)
     val inbox = client.watchInbox().catch { trouble.value = it as? FieldException ?: throw it }
         .stateIn(viewModelScope, WhileSubscribed(5_000), null)
 
     fun start(input: StartDraft) = act { delivery.value = client.startDraft(input) }
-    fun addBag(weight: String) = change { editDraft(it, listOf(DeliveryEdit.AddBag(weight))) }
-    fun record(accept: List<String> = emptyList()) = change { recordDelivery(it, accept) }
+    fun addBag(weight: String) = change { editDraft(it, listOf(DraftEdit.AddBag(weight))) }
+    fun record(accept: List<Check> = emptyList()) = change { recordDelivery(it, accept) }
     fun sync() = act { client.sync() }
-    fun settle(item: InboxItem, option: ResolveOption) = act { client.resolve(item.basis, Choice(option.optionId)) }
+    fun settle(item: InboxItem, choice: Choice) = act { client.resolve(item.basis, choice) }
 
     private fun change(write: suspend FieldClient.(Basis) -> DeliveryView) = act {
         val shown = delivery.value ?: return@act
@@ -67,13 +68,13 @@ class ExampleTest {
         val (asha, ravi) = listOf(market.hires("Asha", "dispatcher"), market.hires("Ravi", "dispatcher"))
         val loads = listOf(asha.opens("KA07A1111"), asha.opens("KA07A2222"))
         val model = DeliveryViewModel(asha.client)
-        model.start(StartDraft("KOLAR", "TOMATO", asha.registers("Lakshmi Devi").farmerId)).join()
+        model.start(StartDraft(KOLAR, TOMATO, asha.registers("Lakshmi Devi").farmerId)).join()
         for (weight in listOf("20.5", "abc", "5")) model.addBag(weight).join()
         assertEquals("weight", (model.trouble.value as FieldException.Invalid).field)
         model.record().join()
         val asked = model.trouble.value as FieldException.Confirm
         assertEquals(listOf("uncommon_bag_weight"), asked.checks.map { it.code })
-        model.record(asked.codes).join()
+        model.record(asked.checks).join()
         val recorded = checkNotNull(model.delivery.value)
         assertEquals(Lifecycle.RECORDED to Grams(25_500), recorded.lifecycle to recorded.totals.grossG)
 
@@ -85,9 +86,9 @@ class ExampleTest {
         }
         ravi.client.sync()
         model.sync().join()
-        val page = model.inbox.filterNotNull().first { page -> page.items.any { it.kind == InboxKind.CONFLICT } }
-        val conflict = page.items.first { it.kind == InboxKind.CONFLICT }
-        model.settle(conflict, conflict.options.last()).join()
+        val page = model.inbox.filterNotNull().first { page -> page.items.any { it.kind is InboxKind.Conflict } }
+        val conflict = page.items.first { it.kind is InboxKind.Conflict }
+        model.settle(conflict, conflict.choices.last()).join()
         model.inbox.filterNotNull().first { it.items.isEmpty() }
         model.viewModelScope.cancel()
     }

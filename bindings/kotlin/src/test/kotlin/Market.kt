@@ -10,17 +10,20 @@ import java.nio.file.Files
 import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.runBlocking
+import org.farmtally.field.CentreCode
+import org.farmtally.field.Check
 import org.farmtally.field.ClientConfig
+import org.farmtally.field.CommodityCode
 import org.farmtally.field.Contact
-import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryView
+import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerView
 import org.farmtally.field.FieldClient
-import org.farmtally.field.InboxItem
 import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.KeyStoreException
 import org.farmtally.field.LoadView
+import org.farmtally.field.LorryPlate
 import org.farmtally.field.OpenLoad
 import org.farmtally.field.Reason
 import org.farmtally.field.StartDraft
@@ -30,6 +33,10 @@ import org.farmtally.field.WireRequest
 import org.farmtally.field.WireResponse
 
 val MISTYPED = Reason("mistyped")
+
+val KOLAR = CentreCode("KOLAR")
+val MALUR = CentreCode("MALUR")
+val TOMATO = CommodityCode("TOMATO")
 
 private const val REFERENCE = """{
     "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
@@ -164,28 +171,30 @@ class Person(val folder: String, val keys: Keys, var client: FieldClient) {
         client = FieldClient.open(ClientConfig(folder), keys)
     }
 
-    suspend fun registers(name: String, village: String = "", phone: String = "", accept: List<String> = listOf()) =
-        client.registerFarmer("KOLAR", Contact(name, village, phone), accept)
+    suspend fun registers(name: String, village: String = "", phone: String = "", accept: List<Check> = listOf()) =
+        client.registerFarmer(KOLAR, Contact(name, village, phone), accept)
 
-    suspend fun opens(lorry: String) = client.openLoad(OpenLoad("KOLAR", "TOMATO", lorry))
+    suspend fun opens(lorry: String) = client.openLoad(OpenLoad(KOLAR, TOMATO, LorryPlate(lorry)))
 
     /** A draft with these bags. */
     suspend fun begins(farmer: FarmerView, vararg weights: String, load: LoadView? = null): DeliveryView {
-        val draft = client.startDraft(StartDraft("KOLAR", "TOMATO", farmer.farmerId, load?.loadId))
-        return client.editDraft(draft.basis, weights.map { DeliveryEdit.AddBag(it) })
+        val draft = client.startDraft(StartDraft(KOLAR, TOMATO, farmer.farmerId, load?.loadId))
+        return client.editDraft(draft.basis, weights.map { DraftEdit.AddBag(it) })
     }
 
     /** A recorded delivery with these bags. */
     suspend fun weighs(farmer: FarmerView, vararg weights: String, load: LoadView? = null) =
         client.recordDelivery(begins(farmer, *weights, load = load).basis)
 
-    suspend fun totals() = client.today("KOLAR").totals
+    suspend fun totals() = client.today(KOLAR).sum
 
-    suspend fun inbox(kind: InboxKind): List<InboxItem> = client.inbox().items.filter { it.kind == kind }
+    /** What there is to say about the matters of one kind in the inbox. */
+    suspend inline fun <reified T : InboxKind> inbox(): List<T> = client.inbox().items.map { it.kind }.filterIsInstance<T>()
 
     /** The codes of the reviews in the inbox, sorted. */
-    suspend fun reviews() = inbox(InboxKind.REVIEW).map { it.code }.sorted()
+    suspend fun reviews() = inbox<InboxKind.Review>().map { it.code }.sorted()
 
     /** Field, hardness and number of values of the conflicts in the inbox. */
-    suspend fun conflicts() = inbox(InboxKind.CONFLICT).map { Triple(it.code, it.isHard, it.values.size) }
+    suspend fun conflicts() =
+        inbox<InboxKind.Conflict>().map { (conflict) -> Triple(conflict.field, conflict.isHard, conflict.values.size) }
 }

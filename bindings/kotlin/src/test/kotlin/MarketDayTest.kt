@@ -23,14 +23,20 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.coroutines.yield
-import org.farmtally.field.BagType
+import org.farmtally.field.BagTypeRule
 import org.farmtally.field.Basis
+import org.farmtally.field.BusinessDate
+import org.farmtally.field.CentreCode
+import org.farmtally.field.ChangeHash
+import org.farmtally.field.Check
 import org.farmtally.field.Choice
 import org.farmtally.field.ClientConfig
+import org.farmtally.field.CommodityCode
 import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryId
 import org.farmtally.field.DeliveryQuery
+import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerId
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
@@ -39,7 +45,10 @@ import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LoadId
+import org.farmtally.field.LoadState
+import org.farmtally.field.LorryPlate
 import org.farmtally.field.RecordRef
+import org.farmtally.field.Role
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
@@ -48,6 +57,7 @@ import org.farmtally.field.SyncReport
 import org.farmtally.field.SyncState
 import org.farmtally.field.Topic
 import org.farmtally.field.Totals
+import org.farmtally.field.UserId
 import org.farmtally.field.watchInbox
 import org.farmtally.field.watchSession
 import org.farmtally.field.watchSyncStatus
@@ -91,7 +101,7 @@ class MarketDayTest {
     fun `a new phone has no session and may not record`() = story {
         val asha = market.meets("Asha")
         assertNull(asha.client.session())
-        val start = StartDraft("KOLAR", "TOMATO")
+        val start = StartDraft(KOLAR, TOMATO)
         assertEquals("unauthorized", refused<FieldException.SignIn> { asha.client.startDraft(start) }.code)
         assertEquals("unauthorized", refused<FieldException.SignIn> { asha.registers("Lakshmi Devi") }.code)
     }
@@ -112,15 +122,15 @@ class MarketDayTest {
     fun `enrolment brings session and reference`() = story {
         val asha = market.hires("Asha", "field_manager", "KOLAR", "MALUR")
         val session = checkNotNull(asha.client.session())
-        assertEquals("Kolar growers" to market.organisation, session.organisation to session.organisationId)
-        assertEquals("Asha" to "field_manager", session.user to session.role)
-        assertEquals(listOf("KOLAR", "MALUR"), session.centres)
+        assertEquals("Kolar growers" to market.organisation, session.organisationName to session.organisationId.value)
+        assertEquals("Asha" to Role.FIELD_MANAGER, session.userName to session.role)
+        assertEquals(listOf(KOLAR, MALUR), session.centres)
         assertNotNull(session.syncedAt)
         val reference = asha.client.reference()
-        assertEquals(listOf("TOMATO"), reference.commodities)
-        val crate = BagType("TOMATO", 0u, "crate", Grams(1_500))
-        assertEquals(listOf(crate, BagType("TOMATO", 1u, "sack", Grams(250))), reference.bagTypes)
-        val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { it to Grams(9_000_000) }
+        assertEquals(listOf(TOMATO), reference.commodities)
+        val crate = BagTypeRule(TOMATO, 0u, "crate", Grams(1_500))
+        assertEquals(listOf(crate, BagTypeRule(TOMATO, 1u, "sack", Grams(250))), reference.bagTypes)
+        val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { LorryPlate(it) to Grams(9_000_000) }
         assertEquals(lorries, reference.lorries.map { it.lorry to it.payloadG })
     }
 
@@ -129,23 +139,23 @@ class MarketDayTest {
         val asha = market.hires("Asha", "clerk")
         val client = asha.client
         val lakshmi = asha.registers("Lakshmi Devi")
-        var asked = listOf<String>()
+        var asked = listOf<Check>()
         val opened = Instant.now().minusMillis(1)
         // The example of the README begins here.
-        val start = StartDraft("KOLAR", "TOMATO", farmerId = lakshmi.farmerId)
+        val start = StartDraft(CentreCode("KOLAR"), CommodityCode("TOMATO"), farmerId = lakshmi.farmerId)
         var delivery = client.startDraft(start)
         for (weight in listOf("20.5", "21500 g", "5"))
-            delivery = client.editDraft(delivery.basis, listOf(DeliveryEdit.AddBag(weight)))
-        val more = listOf(DeliveryEdit.AddReading("14.5"), DeliveryEdit.SetDeclaredBags(3u))
+            delivery = client.editDraft(delivery.basis, listOf(DraftEdit.AddBag(weight)))
+        val more = listOf(DraftEdit.AddReading("14.5"), DraftEdit.SetDeclaredBags(3u))
         delivery = client.editDraft(delivery.basis, more)
         delivery = try {
             client.recordDelivery(delivery.basis)
         } catch (unusual: FieldException.Confirm) {
-            asked = unusual.codes // and the person said yes
+            asked = unusual.checks // and the person said yes
             client.recordDelivery(delivery.basis, asked)
         }
         // And ends here.
-        assertEquals(listOf("uncommon_bag_weight"), asked)
+        assertEquals(listOf(Check("uncommon_bag_weight")), asked)
         assertEquals(Lifecycle.RECORDED to SyncState.Unsent, delivery.lifecycle to delivery.sync)
         assertEquals(Totals(bags = 3u, Grams(47_000), Grams(4_500), Grams(42_500)), delivery.totals)
         val bags = listOf(1u to Grams(20_500), 2u to Grams(21_500), 3u to Grams(5_000))
@@ -153,7 +163,7 @@ class MarketDayTest {
         assertTrue(delivery.bags.all { it.weighedAt in opened..Instant.now() })
         assertEquals(listOf("14.50") to 3u, delivery.readings to delivery.declaredBags)
         val device = checkNotNull(client.session()).deviceCode
-        assertTrue(delivery.receiptNumber.orEmpty().contains(device), "${delivery.receiptNumber} of $device")
+        assertTrue(device.value in checkNotNull(delivery.receiptNumber).value, "${delivery.receiptNumber} of $device")
         assertEquals(delivery, client.delivery(delivery.deliveryId))
         assertEquals(Sum(deliveries = 1u, voided = 0u, bags = 3u, grossG = Grams(47_000)), asha.totals())
     }
@@ -163,7 +173,7 @@ class MarketDayTest {
         val asha = market.hires("Asha", "clerk")
         var draft = asha.begins(asha.registers("Lakshmi Devi"), "20", "21.5", "22.345")
         asha.restarts()
-        assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
+        assertEquals(listOf(draft), asha.client.today(KOLAR).drafts)
         assertEquals(0uL, asha.totals().deliveries)
 
         asha.client.shutDown()
@@ -176,23 +186,23 @@ class MarketDayTest {
         assertTrue(told >= 13)
         assertEquals(137, app.waitFor(), "killed")
         asha.client = FieldClient.open(ClientConfig(asha.folder), asha.keys)
-        draft = asha.client.today("KOLAR").drafts.single()
+        draft = asha.client.today(KOLAR).drafts.single()
         // The last bag may not have been told any more.
         assertTrue(draft.totals.bags.toLong() in told..told + 1, "$told told, ${draft.totals.bags} there")
 
-        draft = asha.client.editDraft(draft.basis, listOf(DeliveryEdit.AddBag("30", bagType = 1u)))
+        draft = asha.client.editDraft(draft.basis, listOf(DraftEdit.AddBag("30", bagType = 1u)))
         val weighed = listOf(20_000L, 21_500, 22_345) + List(draft.bags.size - 4) { 25_000L } + 30_000
         val recorded = asha.client.recordDelivery(draft.basis)
         assertEquals(weighed.map { Grams(it) }, recorded.bags.map { it.grossG })
         assertEquals(Grams(weighed.sum()), recorded.totals.grossG)
-        assertTrue(asha.client.today("KOLAR").drafts.isEmpty())
+        assertTrue(asha.client.today(KOLAR).drafts.isEmpty())
     }
 
     @Test
     fun `a stale basis and a bad weight add nothing`() = story {
         val asha = market.hires("Asha", "clerk")
         val draft = asha.begins(asha.registers("Lakshmi Devi"), "20")
-        val edits = listOf(DeliveryEdit.AddBag("21"))
+        val edits = listOf(DraftEdit.AddBag("21"))
         val taps = List(2) { async { runCatching { asha.client.editDraft(draft.basis, edits) } } }.awaitAll()
         assertEquals(1, taps.count { it.exceptionOrNull() is FieldException.Stale })
         val first = taps.firstNotNullOf { it.getOrNull() }
@@ -200,7 +210,7 @@ class MarketDayTest {
         assertEquals("stale", refused<FieldException.Stale> { asha.client.recordDelivery(draft.basis) }.code)
         assertEquals("stale", refused<FieldException.Stale> { asha.client.discardDraft(draft.basis) }.code)
         for (weight in listOf("abc", "", "0", "-5", "1000.1", "62.4321", "62,4")) {
-            val bags = listOf(DeliveryEdit.AddBag("22"), DeliveryEdit.AddBag(weight))
+            val bags = listOf(DraftEdit.AddBag("22"), DraftEdit.AddBag(weight))
             assertEquals("weight", refused<FieldException.Invalid> { asha.client.editDraft(first.basis, bags) }.field)
         }
         assertEquals(first, asha.client.delivery(draft.deliveryId))
@@ -226,13 +236,13 @@ class MarketDayTest {
         ravi.client.voidDelivery(seen.basis, MISTYPED)
         val second = asha.weighs(lakshmi, "22", load = load)
         val shown = asha.client.load(load.loadId)
-        assertEquals("closing", asha.client.requestClose(shown.basis, shown.manifestHash).state)
+        assertEquals(LoadState.CLOSING, asha.client.requestClose(shown.basis, shown.manifestHash).state)
         val late = ravi.weighs(twice, "18.2", "18.3", load = load)
 
         for (person in listOf(asha, ravi, asha)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
         for (person in listOf(asha, ravi)) {
             assertEquals(Sum(deliveries = 2u, voided = 1u, bags = 3u, grossG = Grams(58_500)), person.totals())
-            assertEquals(Grams(58_500), person.client.load(load.loadId).totals.grossG)
+            assertEquals(Grams(58_500), person.client.load(load.loadId).sum.grossG)
             assertEquals(listOf("farmer_look_alike", "late_delivery", "load_contention"), person.reviews())
             assertEquals(listOf(Triple("lifecycle", false, 2)), person.conflicts())
             val voided = person.client.delivery(first.deliveryId)
@@ -241,8 +251,8 @@ class MarketDayTest {
             assertEquals(listOf<String>(), person.client.delivery(second.deliveryId).reviews)
         }
         val alike = refused<FieldException.Confirm> { asha.registers("Lakshmi", "Malur", "+91 98450-11111") }
-        assertEquals(listOf("farmer_looks_alike"), alike.codes)
-        asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept = alike.codes)
+        assertEquals(listOf("farmer_looks_alike"), alike.checks.map { it.code })
+        asha.registers("Lakshmi", "Malur", "+91 98450-11111", accept = alike.checks)
     }
 
     @Test
@@ -251,16 +261,16 @@ class MarketDayTest {
     }
 
     private suspend fun isHonest(server: Server, asha: Person) {
-        suspend fun waiting() = asha.client.syncStatus().run { unsent + sent + held }
+        suspend fun waiting() = asha.client.syncStatus().backlog.run { unsent + sent + held }
         assertEquals(0uL, waiting())
         val delivery = asha.weighs(asha.registers("Lakshmi Devi"), "20")
         val before = asha.client.syncStatus()
-        assertEquals(Triple(3uL, 0uL, 0uL), Triple(before.unsent, before.sent, before.held))
-        assertNotNull(before.oldestAt)
+        assertEquals(Triple(3uL, 0uL, 0uL), before.backlog.run { Triple(unsent, sent, held) })
+        assertNotNull(before.backlog.oldestAt)
 
         server.stop()
         val offline = asha.client.sync()
-        assertEquals(SyncOutcome.OFFLINE to 0uL, offline.outcome to offline.logged)
+        assertEquals(SyncOutcome.OFFLINE to 0uL, offline.outcome to offline.counts.logged)
         assertEquals(SyncOutcome.NOT_DUE, asha.client.sync(inBackground = true).outcome)
         assertEquals(3uL, waiting())
         assertEquals(before.syncedAt, asha.client.syncStatus().syncedAt)
@@ -268,9 +278,9 @@ class MarketDayTest {
 
         server.start()
         val complete = asha.client.sync()
-        assertEquals(Triple(SyncOutcome.COMPLETE, 3uL, 0uL), Triple(complete.outcome, complete.logged, complete.held))
+        assertEquals(Triple(SyncOutcome.COMPLETE, 3uL, 0uL), complete.run { Triple(outcome, counts.logged, counts.held) })
         val after = asha.client.syncStatus()
-        assertEquals(0uL to null, waiting() to after.oldestAt)
+        assertEquals(0uL to null, waiting() to after.backlog.oldestAt)
         assertTrue(checkNotNull(after.syncedAt) > checkNotNull(before.syncedAt))
         assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
     }
@@ -291,9 +301,9 @@ class MarketDayTest {
             "" to listOf("Lakshmi Devi", "Ramesh Gowda"),
         )
         for ((text, names) in expected)
-            assertEquals(names, asha.client.farmers("KOLAR", text).map { it.contact.name }.sorted(), text)
-        assertEquals(1, asha.client.farmers("KOLAR", "dev", limit = 1u).size)
-        assertTrue(asha.client.farmers("MALUR", "lak").isEmpty())
+            assertEquals(names, asha.client.farmers(KOLAR, text).map { it.contact.name }.sorted(), text)
+        assertEquals(1, asha.client.farmers(KOLAR, "dev", limit = 1u).size)
+        assertTrue(asha.client.farmers(MALUR, "lak").isEmpty())
     }
 
     @Test
@@ -318,7 +328,7 @@ class MarketDayTest {
             val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
             if (cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }) cut++
             val part = asha.begins(lakshmi, "30").also { weighing += it.deliveryId }
-            val edits = listOf(DeliveryEdit.AddBag("31"), DeliveryEdit.AddBag("32"))
+            val edits = listOf(DraftEdit.AddBag("31"), DraftEdit.AddBag("32"))
             if (cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }) cut++
         }
         // Shutting down waits for what has begun, and nothing more begins.
@@ -330,8 +340,8 @@ class MarketDayTest {
         assertTrue(parts.all { it.lifecycle == Lifecycle.DRAFT && it.totals.grossG in listOf(Grams(30_000), Grams(93_000)) })
         val sum = Sum(recorded.toULong(), 0uL, 2uL * recorded.toULong(), Grams(41_000L * recorded))
         assertEquals(sum, asha.totals())
-        assertEquals(100 - recorded, asha.client.today("KOLAR").drafts.size)
-        val weighed = parts.count { it.totals.bags == 3uL }
+        assertEquals(100 - recorded, asha.client.today(KOLAR).drafts.size)
+        val weighed = parts.count { it.totals.bags == 3u }
         assertTrue(recorded > 0 && weighed > 0, "no cancelled call was done: they were cancelled too early")
         assertTrue(cut > 0, "none was cut short: they were cancelled too late")
     }
@@ -348,8 +358,8 @@ class MarketDayTest {
         val badLoad = LoadId(bad)
         val badFarmer = FarmerId(bad)
         val badBasis = Basis(bad)
-        val start = StartDraft("KOLAR", "TOMATO")
-        suspend fun edit(step: DeliveryEdit) = client.editDraft(draft.basis, listOf(step))
+        val start = StartDraft(KOLAR, TOMATO)
+        suspend fun edit(step: DraftEdit) = client.editDraft(draft.basis, listOf(step))
         suspend fun amend(step: DeliveryEdit) = client.amendDelivery(recorded.basis, MISTYPED, listOf(step))
         val calls = listOf<Pair<String, suspend () -> Any>>(
             "delivery_id" to { client.delivery(DeliveryId(bad)) },
@@ -357,35 +367,39 @@ class MarketDayTest {
             "farmer_id" to { client.farmer(badFarmer) },
             "farmer_id" to { client.editFarmer(badFarmer, lakshmi.basis, contact) },
             "farmer_id" to { client.startDraft(start.copy(farmerId = badFarmer)) },
-            "farmer_id" to { edit(DeliveryEdit.SetFarmer(badFarmer)) },
+            "farmer_id" to { edit(DraftEdit.SetFarmer(badFarmer)) },
             "farmer_id" to { client.deliveries(DeliveryQuery(farmerId = badFarmer)) },
             "load_id" to { client.load(badLoad) },
             "load_id" to { client.startDraft(start.copy(loadId = badLoad)) },
-            "load_id" to { edit(DeliveryEdit.SetLoad(badLoad)) },
+            "load_id" to { edit(DraftEdit.SetLoad(badLoad)) },
             "load_id" to { amend(DeliveryEdit.SetLoad(badLoad)) },
             "load_id" to { client.deliveries(DeliveryQuery(loadId = badLoad)) },
-            "replaces" to { client.startDraft(start.copy(replaces = bad)) },
+            "delivery_id" to { client.startDraft(start.copy(replaces = DeliveryId(bad))) },
             "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
-            "bag_id" to { edit(DeliveryEdit.VoidBag(bad)) },
-            "reason" to { amend(DeliveryEdit.VoidBag(recorded.bags[0].bagId)) },
-            "edits" to { amend(DeliveryEdit.SetFarmer(lakshmi.farmerId)) },
-            "edits" to { amend(DeliveryEdit.AddReading("14.5")) },
-            "option_id" to { client.resolve(recorded.basis, Choice(bad)) },
+            "bag_id" to { edit(DraftEdit.RemoveBag(7u)) },
+            "bag_type" to { edit(DraftEdit.AddBag("20", bagType = 16u)) },
+            "moisture" to { edit(DraftEdit.AddReading("100.5")) },
+            "edits" to { client.amendDelivery(recorded.basis, MISTYPED, listOf()) },
+            "change" to { client.resolve(recorded.basis, Choice.Keep("load", ChangeHash(bad))) },
+            "accept" to { client.recordDelivery(draft.basis, listOf(Check(bad))) },
+            "user_id" to { client.switchUser(UserId(bad)) },
             "basis" to { client.editDraft(badBasis, listOf()) },
             "basis" to { client.discardDraft(Basis(draft.deliveryId.value)) },
             "basis" to { client.recordDelivery(Basis("${draft.basis}0")) },
             "basis" to { client.amendDelivery(badBasis, MISTYPED, listOf()) },
             "basis" to { client.voidDelivery(badBasis, MISTYPED) },
             "basis" to { client.editFarmer(lakshmi.farmerId, badBasis, contact) },
-            "basis" to { client.setLorry(badBasis, "KA07A1111") },
+            "basis" to { client.setLorry(badBasis, LorryPlate("KA07A1111")) },
             "basis" to { client.requestClose(badBasis, "") },
-            "business_date" to { edit(DeliveryEdit.SetBusinessDate("2026-02-30")) },
-            "business_date" to { amend(DeliveryEdit.SetBusinessDate("today")) },
-            "date" to { client.today("KOLAR", "21.11.2026") },
-            "date" to { client.deliveries(DeliveryQuery(date = "2026-13-01")) },
+            "date" to { edit(DraftEdit.SetBusinessDate(BusinessDate("2026-02-30"))) },
+            "date" to { amend(DeliveryEdit.SetBusinessDate(BusinessDate("today"))) },
+            "date" to { client.today(KOLAR, BusinessDate("21.11.2026")) },
+            "date" to { client.deliveries(DeliveryQuery(date = BusinessDate("2026-13-01"))) },
+            "commodity" to { client.startDraft(start.copy(commodity = CommodityCode(""))) },
+            "lorry" to { client.setLorry(lakshmi.basis, LorryPlate("?")) },
             "join_code" to { client.joinLoad(bad) },
-            "centre" to { client.today("not a centre") },
-            "centre" to { client.farmers("", "") },
+            "centre" to { client.today(CentreCode("not a centre")) },
+            "centre" to { client.farmers(CentreCode(""), "") },
         )
         calls.forEachIndexed { index, (field, call) ->
             val refusal = refused<FieldException.Invalid> { call() }
@@ -408,10 +422,10 @@ class MarketDayTest {
             async(Dispatchers.Default) { works(ravi, "Ramesh", List(20) { "30" }) },
         ).awaitAll()
         val complete = listOf(SyncOutcome.COMPLETE to 12uL, SyncOutcome.COMPLETE to 22uL)
-        assertEquals(complete, reports.map { it.outcome to it.logged })
+        assertEquals(complete, reports.map { it.outcome to it.counts.logged })
         asha.client.shutDown()
         assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = Grams(600_000)), ravi.totals())
-        assertEquals(listOf("Ramesh"), ravi.client.farmers("KOLAR", "").map { it.contact.name })
+        assertEquals(listOf("Ramesh"), ravi.client.farmers(KOLAR, "").map { it.contact.name })
         asha.restarts()
         assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = Grams(200_000)), asha.totals())
     } }
@@ -435,10 +449,10 @@ class MarketDayTest {
             assertEquals(frames.size - number to frames.size, progress.have.toInt() to progress.of.toInt())
             assertEquals(List(number) { it.toUInt() }, progress.missing)
         }
-        assertEquals(1uL, ravi.client.syncStatus().carried)
+        assertEquals(1uL, ravi.client.syncStatus().carried.parcels)
         val report = ravi.client.sync()
         val carried = Triple(SyncOutcome.COMPLETE, 1uL, 0uL)
-        assertEquals(carried, Triple(report.outcome, report.parcelsTaken, report.parcelsRefused))
+        assertEquals(carried, report.run { Triple(outcome, counts.parcelsTaken, counts.parcelsRefused) })
         assertEquals(Grams(20_500), ravi.totals().grossG)
 
         // Ravi's phone was the carrier; Asha's has heard of nobody.
@@ -447,15 +461,15 @@ class MarketDayTest {
         val stick = server.folder.resolve("${market.organisation}.parcels").path
         asha.client.exportParcel(stick)
         val status = asha.client.syncStatus()
-        assertEquals(4uL to 0uL, status.unsent to status.sent)
+        assertEquals(4uL to 0uL, status.backlog.unsent to status.backlog.sent)
         assertNotNull(status.exportedAt)
         ravi.client.carryParcel(stick)
         val taken = "bundles 2, entries logged 4, held 0, deferred 0, bundles refused 0"
         assertEquals("$stick: $taken", server.run("import", stick))
-        assertEquals(1uL, ravi.client.sync().parcelsTaken)
+        assertEquals(1uL, ravi.client.sync().counts.parcelsTaken)
         assertEquals(Grams(50_500), ravi.totals().grossG)
 
-        assertEquals(4uL, asha.client.sync().logged)
+        assertEquals(4uL, asha.client.sync().counts.logged)
         assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
         assertEquals(asha.totals(), ravi.totals())
         assertEquals("not_allowed", refused<FieldException.Refused> { asha.client.exportParcel(stick) }.code)
@@ -478,18 +492,18 @@ class MarketDayTest {
         }
         for (person in listOf(asha, ravi, asha)) person.client.sync()
         assertEquals(listOf(Triple("load", true, 2)), asha.conflicts())
-        val item = asha.inbox(InboxKind.CONFLICT).single()
+        val item = asha.client.inbox().items.single { it.kind is InboxKind.Conflict }
+        val (conflict) = item.kind as InboxKind.Conflict
         assertEquals(listOf(RecordRef.Delivery(recorded.deliveryId)), item.records)
-        assertEquals(item.values.map { it.text }, item.options.map { it.text })
-        assertEquals(setOf("keep_value"), item.options.map { it.code }.toSet())
-        val (kept, other) = item.options
-        val page = asha.client.resolve(item.basis, Choice(other.optionId))
-        assertTrue(page.items.none { it.kind == InboxKind.CONFLICT })
-        assertEquals("stale", refused<FieldException.Stale> { asha.client.resolve(item.basis, Choice(kept.optionId)) }.code)
+        assertEquals(conflict.values.map { Choice.Keep("load", checkNotNull(it.change)) }, item.choices)
+        val (kept, other) = item.choices
+        val page = asha.client.resolve(item.basis, other)
+        assertTrue(page.items.none { it.kind is InboxKind.Conflict })
+        assertEquals("stale", refused<FieldException.Stale> { asha.client.resolve(item.basis, kept) }.code)
         for (person in listOf(asha, ravi, asha)) {
             person.client.sync()
             assertTrue(person.conflicts().isEmpty())
-            assertEquals(LoadId(other.text), person.client.delivery(recorded.deliveryId).loadId)
+            assertEquals(LoadId(conflict.values[1].text), person.client.delivery(recorded.deliveryId).loadId)
         }
     }
 
@@ -511,7 +525,7 @@ class MarketDayTest {
         assertTrue(waiting.isActive, "nothing has changed since")
         val draft = asha.begins(lakshmi, "23")
         assertEquals(listOf(Topic.DELIVERIES), waiting.await()?.topics)
-        assertEquals(listOf(draft), client.today("KOLAR").drafts)
+        assertEquals(listOf(draft), client.today(KOLAR).drafts)
         val seen = mutableSetOf<Topic>()
         var after = checkNotNull(client.nextEvent(0uL)).sequence
         val run = async { client.sync() }
@@ -541,7 +555,7 @@ class MarketDayTest {
         carrier.isBroken = true
         assertEquals(SyncOutcome.OFFLINE, asha.client.sync().outcome)
         assertEquals(sent + 1, carrier.sent)
-        assertEquals(0uL, asha.client.syncStatus().unsent)
+        assertEquals(0uL, asha.client.syncStatus().backlog.unsent)
     }
 
     @Test
@@ -554,7 +568,7 @@ class MarketDayTest {
         val elsewhere = market.meets("Nobody", carrier)
         val lost = market.hires("Ravi", "clerk")
         val device = checkNotNull(lost.client.session()).deviceCode
-        server.run("order", "--org", market.organisation, device, "lost")
+        server.run("order", "--org", market.organisation, device.value, "lost")
         lost.client.sync()
         val folder = server.folder.resolve("folders/${market.organisation}").apply { mkdirs() }
         folder.resolve("damaged").apply { mkdirs() }.resolve("field.db").writeBytes(ByteArray(8192) { 'x'.code.toByte() })
@@ -570,21 +584,21 @@ class MarketDayTest {
             carrier.status = status.toUShort()
             enrols()
         }
-        val bags = List(2_001) { DeliveryEdit.AddBag("20") }
+        val bags = List(2_001) { DraftEdit.AddBag("20") }
         val calls = listOf<Pair<String, suspend () -> Any?>>(
             "Invalid invalid_input" to { asha.client.delivery(DeliveryId("x")) },
-            "Invalid too_large" to { asha.client.editDraft(draft.basis, bags) },
+            "TooLarge too_large" to { asha.client.editDraft(draft.basis, bags) },
             "Confirm confirm_needed" to { asha.client.recordDelivery(small.basis) },
             "Stale stale" to { asha.client.editDraft(Basis(draft.basis.value.dropLast(1) + "9"), bags.take(1)) },
-            "Refused not_allowed" to { asha.client.switchUser(lakshmi.farmerId.value) },
-            "Refused out_of_scope" to { manju.client.today("KOLAR") },
+            "Refused not_allowed" to { asha.client.switchUser(UserId(lakshmi.farmerId.value)) },
+            "Refused out_of_scope" to { manju.client.today(KOLAR) },
             "NotFound not_found" to { asha.client.delivery(DeliveryId(lakshmi.farmerId.value)) },
             "SignIn unauthorized" to { elsewhere.client.sync() },
             "Unavailable rate_limited" to { answered(429) },
             "Unavailable interrupted" to { answered(503) },
             "UpdateNeeded incompatible_version" to { answered(426) },
             "Unavailable offline" to { carrier.isBroken = true; enrols() },
-            "Refused locked" to { lost.client.today("KOLAR") },
+            "Refused locked" to { lost.client.today(KOLAR) },
             "KeyNeeded wrong_key" to { opens("new", Keys(ByteArray(31))) },
             "KeyNeeded key_unavailable" to { opens("new", Keys(isBroken = true)) },
             "UpdateNeeded storage_too_new" to { opens("newer") },
@@ -593,10 +607,14 @@ class MarketDayTest {
             "Internal internal" to { asha.client.probePanic() },
             "Refused not_allowed" to { FieldClient.open(ClientConfig(asha.folder)) },
         )
-        for ((expected, call) in calls) assertEquals(expected, named(refused<FieldException> { call() }))
         val listed = File("../../docs/errors.md").readText().split("\n## ")[1]
-        val codes = Regex("""^\| `(\w+)`""", RegexOption.MULTILINE).findAll(listed).map { it.groupValues[1] }
-        assertEquals(codes.toSet(), calls.map { it.first.substringAfter(' ') }.toSet() + "storage_full")
+        val rows = Regex("""^\| `(\w+)` \|[^|]*\| ([^|]*) \|""", RegexOption.MULTILINE).findAll(listed)
+        val retry = rows.associate { it.groupValues[1] to (it.groupValues[2] == "yes") }
+        for ((expected, call) in calls) {
+            val error = refused<FieldException> { call() }
+            assertEquals(expected to retry[expected.substringAfter(' ')], named(error) to error.isRetryable())
+        }
+        assertEquals(retry.keys, calls.map { it.first.substringAfter(' ') }.toSet() + "storage_full")
         elsewhere.client.shutDown()
         assertEquals("ShutDown shut_down", named(refused<FieldException> { elsewhere.client.sync() }))
     }
@@ -604,6 +622,7 @@ class MarketDayTest {
     /** Every variant, so that a new one does not compile until it is thought of here. */
     private fun named(error: FieldException) = "${error::class.simpleName} " + when (error) {
         is FieldException.Invalid -> error.code
+        is FieldException.TooLarge -> error.code
         is FieldException.Confirm -> error.code
         is FieldException.Stale -> error.code
         is FieldException.Refused -> error.code
@@ -622,22 +641,22 @@ class MarketDayTest {
     fun `a watched read gives the newest state until the client ends`() = story {
         val asha = market.hires("Asha", "clerk")
         val totals = Channel<Grams>(Channel.UNLIMITED)
-        val watching = launch { asha.client.watchToday("KOLAR").map { it.totals.grossG }.collect(totals::send) }
+        val watching = launch { asha.client.watchToday(KOLAR).map { it.sum.grossG }.collect(totals::send) }
         assertEquals(Grams(0), totals.receive())
         val lakshmi = asha.registers("Lakshmi Devi")
         for (weight in listOf("20", "21", "22")) asha.weighs(lakshmi, weight)
         var last = totals.receive()
         while (last != Grams(63_000)) last = totals.receive().also { assertTrue(it >= last) }
-        assertEquals(5uL, asha.client.watchSyncStatus().first().unsent)
+        assertEquals(5uL, asha.client.watchSyncStatus().first().backlog.unsent)
         val statuses = async { asha.client.watchSyncStatus().toList() }
         assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
         // One that is given up disturbs nobody.
-        assertEquals("Asha", asha.client.watchSession().first()?.user)
+        assertEquals("Asha", asha.client.watchSession().first()?.userName)
         assertTrue(asha.client.watchInbox().first().items.isEmpty())
         delay(300)
         asha.client.shutDown()
         watching.join()
-        assertEquals(0uL, statuses.await().last().unsent)
+        assertEquals(0uL, statuses.await().last().backlog.unsent)
     }
 
     @Test
@@ -683,18 +702,18 @@ class MarketDayTest {
         carrier.next = { asha.client.cancelSync() }
         val cancelled = asha.client.sync()
         assertEquals(SyncOutcome.CANCELLED, cancelled.outcome)
-        assertTrue(cancelled.logged in 1uL..59uL, "$cancelled")
+        assertTrue(cancelled.counts.logged in 1uL..59uL, "$cancelled")
 
         carrier.next = {}
         val slice = asha.client.sync(inBackground = true, budgetMs = 0uL)
         assertEquals(SyncOutcome.PARTIAL, slice.outcome)
-        assertTrue(slice.logged > 0uL, "$slice")
+        assertTrue(slice.counts.logged > 0uL, "$slice")
 
         val seen = mutableListOf<SyncProgress?>()
         carrier.next = { seen += checkNotNull(asha.client.nextEvent(0uL)).progress }
         carrier.sent = 0
         val report = asha.client.sync()
-        val logged = cancelled.logged + slice.logged + report.logged
+        val logged = listOf(cancelled, slice, report).map { it.counts.logged }.sum()
         assertEquals(SyncOutcome.COMPLETE to 60uL, report.outcome to logged)
         assertTrue(seen.filterNotNull().any { it.done in 1uL..<it.total }, "$seen")
         assertNull(checkNotNull(asha.client.nextEvent(0uL)).progress)
@@ -781,12 +800,12 @@ class MarketDayTest {
         asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
         var draft = asha.begins(asha.registers("Lakshmi Devi"), "20")
         fill()
-        val bag = listOf(DeliveryEdit.AddBag("20"))
+        val bag = listOf(DraftEdit.AddBag("20"))
         val full = refused<FieldException.StorageFull> {
             while (true) draft = asha.client.editDraft(draft.basis, bag)
         }
         assertEquals("storage_full", full.code)
-        assertEquals(listOf(draft), asha.client.today("KOLAR").drafts)
+        assertEquals(listOf(draft), asha.client.today(KOLAR).drafts)
         asha.client.shutDown()
         fill()
         assertEquals("storage_full", refused<FieldException.StorageFull> { asha.restarts() }.code)
@@ -810,8 +829,9 @@ class MarketDayTest {
         }
         // The virtual machine's own memory settles first.
         val before = List(3) { thousand() }.max()
-        val after = List(7) { thousand() }.last()
-        assertTrue(after - before < 16_384, "$before, then $after KiB: 7,000 views of 4 KiB would be 28 MiB")
+        // Its heap grows and shrinks by more than a leak of one round.
+        val after = List(7) { thousand() }.takeLast(3).min()
+        assertTrue(after - before < 16_384, "$before, then $after KiB: 5,000 views of 4 KiB would be 20 MiB")
     }
 }
 

@@ -3,7 +3,7 @@ package org.farmtally.field.tests
 import java.util.HexFormat
 import kotlinx.coroutines.runBlocking
 import org.farmtally.field.ClientConfig
-import org.farmtally.field.DeliveryEdit
+import org.farmtally.field.DraftEdit
 import org.farmtally.field.FieldClient
 
 /** An app that weighs one bag after another and tells how many it has, until it is killed. */
@@ -12,9 +12,9 @@ object Weighing {
     fun main(arguments: Array<String>) = runBlocking {
         val (folder, key) = arguments
         val client = FieldClient.open(ClientConfig(folder), Keys(HexFormat.of().parseHex(key)))
-        var draft = client.today("KOLAR").drafts.single()
+        var draft = client.today(KOLAR).drafts.single()
         while (true) {
-            draft = client.editDraft(draft.basis, listOf(DeliveryEdit.AddBag("25")))
+            draft = client.editDraft(draft.basis, listOf(DraftEdit.AddBag("25")))
             println(draft.totals.bags)
         }
     }

@@ -18,7 +18,7 @@ fun FieldClient.watchAccess(): Flow<Access> = watch(Topic.SESSION, Topic.SYNC) {
 
 fun FieldClient.watchReference(): Flow<Reference> = watch(Topic.REFERENCE) { reference() }
 
-fun FieldClient.watchToday(centre: String, date: String? = null): Flow<Today> =
+fun FieldClient.watchToday(centre: CentreCode, date: BusinessDate? = null): Flow<Today> =
     watch(Topic.DELIVERIES, Topic.LOADS, Topic.SYNC) { today(centre, date) }
 
 fun FieldClient.watchDeliveries(query: DeliveryQuery): Flow<DeliveryPage> =
@@ -27,7 +27,7 @@ fun FieldClient.watchDeliveries(query: DeliveryQuery): Flow<DeliveryPage> =
 fun FieldClient.watchDelivery(deliveryId: DeliveryId): Flow<DeliveryView> =
     watch(Topic.DELIVERIES, Topic.INBOX, Topic.SYNC) { delivery(deliveryId) }
 
-fun FieldClient.watchFarmers(centre: String, text: String, limit: UInt = 50u): Flow<List<FarmerRow>> =
+fun FieldClient.watchFarmers(centre: CentreCode, text: String, limit: UInt = 50u): Flow<List<FarmerRow>> =
     watch(Topic.FARMERS) { farmers(centre, text, limit) }
 
 fun FieldClient.watchFarmer(farmerId: FarmerId): Flow<FarmerView> =
