@@ -130,7 +130,7 @@ fn the_number_of_statements_does_not_grow_with_the_number_of_entries() {
     let (mut market, calls) = counting_market();
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111").farmer_id;
-    let load = asha.opens("KA07A1111").load.load_id;
+    let load = asha.opens("KA07A1111").load_id;
     asha.syncs_wholly();
     let statements_for = |deliveries: u32, farmers: u32| {
         // So that the contact is noted each time.

@@ -105,13 +105,13 @@ fn market_day(market: &mut Market) -> Day {
     ravi.joins(&load.join_code);
     asha.opens("KA07A2222");
     ravi.opens("KA07A2222");
-    let first = asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[20_000, 21_500]);
+    let first = asha.weighs(lakshmi.farmer_id, Some(load.load_id), &[20_000, 21_500]);
     day.sync(&[&asha, &ravi]);
     asha.amends(first.delivery_id, 19_000).expect("amended");
     ravi.voids(first.delivery_id).expect("voided");
-    asha.weighs(lakshmi.farmer_id, Some(load.load.load_id), &[22_000]);
-    asha.closes(load.load.load_id).expect("closing");
-    ravi.weighs(twice.farmer_id, Some(load.load.load_id), &[18_200, 18_300]);
+    asha.weighs(lakshmi.farmer_id, Some(load.load_id), &[22_000]);
+    asha.closes(load.load_id).expect("closing");
+    ravi.weighs(twice.farmer_id, Some(load.load_id), &[18_200, 18_300]);
     day.sync(&[&asha, &ravi, &asha]);
     let shown = market.server.day(market.organisation, None).expect("a day");
     let raised: Vec<&str> = shown.reviews.iter().map(|(code, _)| code.as_str()).collect();
