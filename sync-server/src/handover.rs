@@ -67,7 +67,7 @@ impl Server {
             return Err(HandoverError::ForeignOrganisation.into());
         }
         let bundles = self.bundles_in(organisation, parcel)?;
-        self.write(organisation, |db| judge_all(db, organisation, &bundles, now))
+        self.write(organisation, |db| judge_all(db, &bundles, now))
     }
 
     /// Opens what a phone carries for others.
@@ -90,15 +90,10 @@ pub(crate) struct OpenedParcel {
 
 impl OpenedParcel {
     /// Judges the bundles in it.
-    pub(crate) fn take(
-        &self,
-        db: &mut WriteTransaction<'_>,
-        organisation: OrganisationId,
-        now: Timestamp,
-    ) -> Result<ParcelVerdict, Error> {
+    pub(crate) fn take(&self, db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<ParcelVerdict, Error> {
         let refused = match &self.bundles {
             Ok(bundles) => {
-                judge_all(db, organisation, bundles, now)?;
+                judge_all(db, bundles, now)?;
                 None
             }
             Err(error) => Some(error.code().to_owned()),
@@ -107,15 +102,10 @@ impl OpenedParcel {
     }
 }
 
-fn judge_all(
-    db: &mut WriteTransaction<'_>,
-    organisation: OrganisationId,
-    bundles: &[Vec<u8>],
-    now: Timestamp,
-) -> Result<Imported, Error> {
+fn judge_all(db: &mut WriteTransaction<'_>, bundles: &[Vec<u8>], now: Timestamp) -> Result<Imported, Error> {
     let mut imported = Imported::default();
     for bundle in bundles {
-        let judged = ingest(db, organisation, 0, bundle, now)?;
+        let judged = ingest(db, 0, bundle, now)?;
         imported.bundles += u64::from(judged.refused.is_none());
         imported.refused += u64::from(judged.refused.is_some());
         for run in &judged.runs {

@@ -226,14 +226,14 @@ impl Server {
     ) -> Result<(), Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            decide_all(db, organisations, &by)?;
-            decide_all(db, &data.centres, &by)?;
-            decide_all(db, &data.commodities, &by)?;
-            decide_all(db, &data.seasons, &by)?;
-            decide_all(db, &data.lorries, &by)?;
+            decide_each(db, organisations, &by)?;
+            decide_each(db, &data.centres, &by)?;
+            decide_each(db, &data.commodities, &by)?;
+            decide_each(db, &data.seasons, &by)?;
+            decide_each(db, &data.lorries, &by)?;
             for rules in &data.rule_sets {
                 match db.reference()?.rule_set(rules.number) {
-                    None => decide_all(db, std::slice::from_ref(rules), &by)?,
+                    None => decide_each(db, std::slice::from_ref(rules), &by)?,
                     Some(published) if published == rules => {}
                     Some(_) => {
                         let reason =
@@ -285,8 +285,8 @@ impl Server {
     }
 }
 
-/// Tells everybody reference data of one kind.
-fn decide_all<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
+/// Logs reference data of one kind, each by itself: a frame may be cut between.
+fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
     for it in all {
         let work = db.next_work()?;
         decide(db, &Scope::Organisation, work, it, by)?;

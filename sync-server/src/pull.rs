@@ -6,7 +6,7 @@ use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Frame, FrameEntry, SyncRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{DeviceId, OrganisationId};
+use farmtally_core::units::DeviceId;
 
 use crate::Error;
 use crate::storage::{Access, LogContent, LogEntry, Transaction};
@@ -26,7 +26,6 @@ pub(crate) struct Pulled {
 /// then centres and seasons.
 pub(crate) fn pull<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
-    organisation: OrganisationId,
     device: DeviceId,
     asked: &SyncRequest,
     budget: usize,
@@ -47,7 +46,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
             }
             continue;
         }
-        let Some(mut from) = place(db, organisation, named, &scope)? else { continue };
+        let Some(mut from) = place(db, named, &scope)? else { continue };
         if from.sequence == head.sequence {
             continue;
         }
@@ -69,11 +68,10 @@ pub(crate) fn pull<C: Access + ?Sized>(
 /// The place that a device names; `None` if it does not lie on this server's log.
 pub(crate) fn place<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
-    organisation: OrganisationId,
     named: Option<&CursorName>,
     scope: &Scope,
 ) -> Result<Option<Cursor>, Error> {
-    let start = Cursor::start(organisation, scope.clone());
+    let start = Cursor::start(db.organisation(), scope.clone());
     let Some(named) = named else { return Ok(Some(start)) };
     let known = match named.sequence {
         0 => Some(start),

@@ -68,7 +68,7 @@ impl Server {
                 // Whoever has an organisation had a journal of it: without it nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
-                let lost = self.read(organisation, |db| first_lost(db, organisation, &acknowledged))?;
+                let lost = self.read(organisation, |db| first_lost(db, &acknowledged))?;
                 lost.map(|scope| format!("the database is behind its journal in {scope}"))
             };
             if let Some(reason) = reason {
@@ -162,7 +162,7 @@ impl Server {
                 });
             };
             let taken = self.write(organisation, |db| {
-                if place(db, organisation, Some(&head.name()), &head.scope)?.is_some() {
+                if place(db, Some(&head.name()), &head.scope)?.is_some() {
                     // Nothing was lost: there is nothing to keep.
                     return Ok(BTreeSet::new());
                 }
@@ -177,7 +177,7 @@ impl Server {
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
                     let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
-                    erased = take_back(db, organisation, &signed, stretch, now)?;
+                    erased = take_back(db, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(erased)
@@ -194,11 +194,10 @@ impl Server {
 /// The first scope whose log lacks an entry that was acknowledged.
 fn first_lost<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
-    organisation: OrganisationId,
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
     for (scope, named) in acknowledged {
-        if place(db, organisation, Some(named), scope)?.is_none() {
+        if place(db, Some(named), scope)?.is_none() {
             return Ok(Some(scope.clone()));
         }
     }
@@ -230,7 +229,6 @@ struct Signed<'a> {
 /// look at what came. Returns which documents were forgotten with it.
 fn take_back(
     db: &mut WriteTransaction<'_>,
-    organisation: OrganisationId,
     signed: &Signed<'_>,
     (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
@@ -238,7 +236,7 @@ fn take_back(
     let (head, scope) = (signed.head, &signed.head.scope);
     let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
     let from = match after {
-        0 => Cursor::start(organisation, scope.clone()),
+        0 => Cursor::start(db.organisation(), scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
     };
     let places = walk(&from, &entries).ok_or_else(wrong)?;
@@ -250,7 +248,10 @@ fn take_back(
         let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
         begin(db, now, signed.epochs, &reason)?;
     }
-    let end = db.head(scope)?.unwrap_or_else(|| Cursor::start(organisation, scope.clone()));
+    let end = match db.head(scope)? {
+        Some(head) => head,
+        None => Cursor::start(db.organisation(), scope.clone()),
+    };
     let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
     let at_end = known.and_then(|known| match known {
         0 => Some(from.chain),
@@ -429,7 +430,7 @@ fn take_entry(
                     Err(records::Error::Missing { .. }) if taking.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
-                db.save_document(scope, kind, document, &merged)?;
+                db.save_documents(&[(scope, kind, document, &merged)])?;
                 let origin = (BundleHash([0; 32]), 0);
                 db.append(scope, work, NewEntry::Change { envelope, change: &change, origin })?;
                 // Its author may have handed it over again before.
@@ -547,20 +548,19 @@ fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruli
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.
 pub(crate) fn divergences<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
-    organisation: OrganisationId,
     cursors: &[CursorName],
     checkpoints: &[CursorName],
 ) -> Result<Vec<Divergence>, Error> {
     let mut diverged = Vec::new();
     for cursor in cursors {
-        if place(db, organisation, Some(cursor), &cursor.scope)?.is_some() {
+        if place(db, Some(cursor), &cursor.scope)?.is_some() {
             continue;
         }
         let mut of: Vec<_> = checkpoints.iter().filter(|it| it.scope == cursor.scope).collect();
         of.sort_by_key(|it| std::cmp::Reverse(it.sequence));
         let mut common = (!of.is_empty()).then_some(0);
         for named in of {
-            if place(db, organisation, Some(named), &cursor.scope)?.is_some() {
+            if place(db, Some(named), &cursor.scope)?.is_some() {
                 common = Some(named.sequence);
                 break;
             }

@@ -74,11 +74,11 @@ impl Server {
                 db.set_seen(device.device, now)?;
             }
             // What is handed over now would stand where something else was acknowledged before.
-            let diverged = divergences(db, organisation, &asked.cursors, &asked.checkpoints)?;
+            let diverged = divergences(db, &asked.cursors, &asked.checkpoints)?;
             if !diverged.is_empty() {
                 return Ok(Some(Taken { diverged, ..Taken::default() }));
             }
-            take_all(db, organisation, asked, &parcels, now).map(Some)
+            take_all(db, asked, &parcels, now).map(Some)
         })
     }
 
@@ -109,17 +109,16 @@ fn require_limits(asked: &SyncRequest) -> Result<(), Error> {
 
 fn take_all(
     db: &mut WriteTransaction<'_>,
-    organisation: OrganisationId,
     asked: &SyncRequest,
     parcels: &[OpenedParcel],
     now: Timestamp,
 ) -> Result<Taken, Error> {
     let mut taken = Taken::default();
     for (index, bundle) in (0..).zip(&asked.bundles) {
-        taken.verdicts.push(ingest(db, organisation, index, bundle, now)?);
+        taken.verdicts.push(ingest(db, index, bundle, now)?);
     }
     for parcel in parcels {
-        taken.parcels.push(parcel.take(db, organisation, now)?);
+        taken.parcels.push(parcel.take(db, now)?);
     }
     Ok(taken)
 }
@@ -133,17 +132,13 @@ fn tell(
     budget: usize,
     now: Timestamp,
 ) -> Result<(Statement, News), Error> {
-    let organisation = db.organisation();
     let diverged = match taken {
         Some(taken) => taken.diverged.clone(),
-        None => divergences(db, organisation, &asked.cursors, &asked.checkpoints)?,
+        None => divergences(db, &asked.cursors, &asked.checkpoints)?,
     };
     let is_repairing = !diverged.is_empty() || !asked.offers.is_empty();
-    let pulled = if is_repairing {
-        Pulled { more: true, ..Pulled::default() }
-    } else {
-        pull(db, organisation, device.device, asked, budget)?
-    };
+    let pulled =
+        if is_repairing { Pulled { more: true, ..Pulled::default() } } else { pull(db, device.device, asked, budget)? };
     let safe = if is_repairing { None } else { safe_for(db, device.device, asked)? };
     let statement = Statement {
         device: device.device,

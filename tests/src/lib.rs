@@ -14,6 +14,7 @@ mod network;
 pub mod postgres;
 mod proxy;
 pub mod simulation;
+pub mod watched;
 mod world;
 
 pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};

@@ -4,114 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use farmtally_core::store::sql::{
-    Column, Database, Dialect, Error as SqlError, Insert, ReadWork, Reader, RowVisitor, Value, WriteWork, Writer,
-};
-use farmtally_core::units::OrganisationId;
-use farmtally_sync_server::Error;
-use farmtally_sync_server::storage::{Appended, SqliteStorage, Storage};
+use farmtally_core::store::sql::{Error as SqlError, Reader};
+use farmtally_sync_server::storage::{SqliteStorage, Storage};
 use farmtally_tests::Market;
-use tokio::sync::broadcast;
+use farmtally_tests::watched::{Call, Watch, Watched};
 
-/// A storage that counts the calls through the seam.
-struct Counting {
-    storage: SqliteStorage,
-    calls: Arc<AtomicUsize>,
-}
+/// Counts the calls.
+struct Counter(Arc<AtomicUsize>);
 
-struct Counted<'a, C: ?Sized> {
-    connection: &'a mut C,
-    calls: &'a AtomicUsize,
-}
-
-impl<C: ?Sized> Counted<'_, C> {
-    fn count(&mut self) -> &mut C {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.connection
-    }
-}
-
-macro_rules! counted_reader {
-    ($($connection:ident)*) => {$(
-        impl Reader for Counted<'_, dyn $connection + '_> {
-            fn query(&mut self, text: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), SqlError> {
-                self.count().query(text, params, visit)
-            }
-
-            fn query_keys(
-                &mut self,
-                keys: &[Column<'_>],
-                rows: &[Value<'_>],
-                text: &str,
-                visit: RowVisitor<'_>,
-            ) -> Result<(), SqlError> {
-                self.count().query_keys(keys, rows, text, visit)
-            }
-
-            fn dialect(&self) -> Dialect {
-                self.connection.dialect()
-            }
-        }
-    )*};
-}
-
-counted_reader!(Reader Writer);
-
-impl Writer for Counted<'_, dyn Writer + '_> {
-    fn execute(&mut self, text: &str, params: &[Value<'_>]) -> Result<usize, SqlError> {
-        self.count().execute(text, params)
-    }
-
-    fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, SqlError> {
-        self.count().insert(into, rows)
-    }
-}
-
-impl Database for Counting {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), SqlError> {
-        self.storage.read(organisation, &|connection| work(&mut Counted { connection, calls: &self.calls }))
-    }
-
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
-        self.storage.write(organisation, &|connection| work(&mut Counted { connection, calls: &self.calls }))
-    }
-}
-
-impl Storage for Counting {
-    fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        self.storage.organisations()
-    }
-
-    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.prepare(organisation)
-    }
-
-    fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.add_organisation(organisation)
-    }
-
-    fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.add_route(key, organisation)
-    }
-
-    fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
-        self.storage.route(key)
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.storage.announce(organisation, heads)
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        self.storage.watch(organisation)
-    }
-
-    fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.scrub(organisation)
-    }
-
-    fn copy_to(&self, folder: &Path) -> Result<(), Error> {
-        self.storage.copy_to(folder)
+impl Watch for Counter {
+    fn sees(&self, _: &mut dyn Reader, _: Call<'_>) -> Result<(), SqlError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -119,8 +23,8 @@ fn counting_market() -> (Market, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let open = move |folder: &Path| -> Box<dyn Storage> {
-        let storage = SqliteStorage::open(&folder.join("data")).expect("it opens");
-        Box::new(Counting { storage, calls: Arc::clone(&counted) })
+        let storage = Box::new(SqliteStorage::open(&folder.join("data")).expect("it opens"));
+        Box::new(Watched { storage, watch: Counter(Arc::clone(&counted)) })
     };
     (Market::open_over(open, 1), calls)
 }
@@ -165,4 +69,55 @@ fn a_sync_without_news_takes_as_many_statements_however_many_devices_there_are()
         market.hires(&format!("Clerk {number}"), "clerk").syncs_wholly();
     }
     assert_eq!(statements(), alone);
+}
+
+#[test]
+fn reviews_are_raised_without_a_statement_more_for_each_entry_that_raises_none() {
+    let (mut market, calls) = counting_market();
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let load = asha.opens("KA07A1111").load_id;
+    asha.weighs(farmer, Some(load), &[20_000]);
+    asha.closes(load).expect("closing");
+    asha.syncs_wholly();
+    let statements_for = |late: u32, on_no_load: u32| {
+        market.clock.pass(3_600);
+        (0..late).for_each(|_| drop(asha.weighs(farmer, Some(load), &[20_000])));
+        (0..on_no_load).for_each(|_| drop(asha.weighs(farmer, None, &[20_000])));
+        calls.store(0, Ordering::Relaxed);
+        asha.syncs_wholly();
+        calls.load(Ordering::Relaxed)
+    };
+    let (none, few, many) = (statements_for(0, 1), statements_for(1, 1), statements_for(1, 30));
+    assert!(none < few);
+    assert_eq!(few, many);
+}
+
+/// Bytes that a delivery of twenty bags may take on the server, with all that is kept about it: log, document, row, indexes, bundle.
+const DELIVERY_BYTES: u64 = 1_200;
+
+#[test]
+fn a_delivery_of_twenty_bags_is_small_on_the_server() {
+    let mut market = Market::open(2);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111").farmer_id;
+    let load = asha.opens("KA07A1111").load_id;
+    asha.syncs_wholly();
+    let bytes = |market: &Market| {
+        let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+        db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);").expect("written");
+        std::fs::metadata(market.server_database()).expect("a file").len()
+    };
+    let (before, deliveries) = (bytes(&market), 600);
+    for number in 0..deliveries {
+        let bags: Vec<i64> = (0..20).map(|bag| 18_000 + (number * 37 + bag * 113) % 4_000).collect();
+        asha.weighs(farmer, Some(load), &bags);
+        if number % 50 == 49 {
+            asha.syncs_wholly();
+        }
+    }
+    asha.syncs_wholly();
+    let each = (bytes(&market) - before) / deliveries.unsigned_abs();
+    assert!(each <= DELIVERY_BYTES, "{each} bytes");
+    assert!(each > DELIVERY_BYTES / 2, "{each} bytes: the limit can be lowered");
 }

@@ -128,6 +128,11 @@ impl Entry {
     pub fn change_hash(&self) -> ChangeHash {
         self.erased.unwrap_or_else(|| Change::hash_of_stripped(&self.change))
     }
+
+    fn drop_bytes(&mut self) {
+        self.erased = Some(self.change_hash());
+        self.change = Vec::new();
+    }
 }
 
 /// A sealed bundle.
@@ -277,8 +282,7 @@ impl Bundle {
         let entries = self.transactions.iter_mut().flat_map(|transaction| &mut transaction.entries);
         let mut has_erased = false;
         for entry in entries.filter(|entry| entry.document == document && entry.erased.is_none()) {
-            entry.erased = Some(entry.change_hash());
-            entry.change = Vec::new();
+            entry.drop_bytes();
             has_erased = true;
         }
         has_erased
@@ -288,10 +292,7 @@ impl Bundle {
     #[must_use]
     pub fn without_bytes(&self) -> Self {
         let mut bundle = self.clone();
-        for entry in bundle.transactions.iter_mut().flat_map(|transaction| &mut transaction.entries) {
-            entry.erased = Some(entry.change_hash());
-            entry.change = Vec::new();
-        }
+        bundle.transactions.iter_mut().flat_map(|it| &mut it.entries).for_each(Entry::drop_bytes);
         bundle
     }
 

@@ -150,26 +150,22 @@ pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, cha
     Ok(merged)
 }
 
+/// A document to be written: where it belongs, its kind, its id, and what merging gave.
+pub type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
+
 /// Writes a document, its row and its words.
 ///
 /// # Errors
 /// Those of the database, and [`Error::Record`] if what was there before cannot be read.
 pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
-    save_each(db, &[(scope, kind, id, merged)])
+    save_all(db, &[(scope, kind, id, merged)])
 }
 
 /// Writes documents, each at most once, their rows and their words.
 ///
 /// # Errors
 /// As [`save`].
-pub fn save_all(db: &mut dyn Writer, documents: &[(Scope, Kind, DocumentId, Merged)]) -> Result<(), Error> {
-    let documents: Vec<_> = documents.iter().map(|(scope, kind, id, merged)| (scope, *kind, *id, merged)).collect();
-    save_each(db, &documents)
-}
-
-type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
-
-fn save_each(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
+pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
     let before = words_before(db, documents)?;
     let heads: Vec<Vec<u8>> =
         documents.iter().map(|(.., merged)| merged.heads.iter().flat_map(|head| head.0).collect()).collect();

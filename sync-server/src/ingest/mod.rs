@@ -17,29 +17,28 @@ use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{BundleHash, DocumentId, OrganisationId, Timestamp};
+use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
 use crate::Error;
 use crate::reviews::Finding;
-use crate::storage::{NewEntry, PendingEntry, StoredBundle, WriteTransaction};
+use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransaction};
 pub(crate) use lane::{approve, give_back};
 use state::{Entry, State};
 
 /// Judges a bundle as a whole, then each of its entries.
 pub(crate) fn ingest(
     db: &mut WriteTransaction<'_>,
-    organisation: OrganisationId,
     index: u32,
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<BundleVerdict, Error> {
-    let bundle = match open(db, organisation, bytes)? {
-        Ok(bundle) => bundle,
+    let (bundle, device) = match open(db, bytes)? {
+        Ok(opened) => opened,
         Err(refusal) => {
             return Ok(BundleVerdict { index, refused: Some(refusal.code().to_owned()), runs: Vec::new() });
         }
     };
-    let is_fork = keep(db, &bundle, now)?;
+    let is_fork = keep(db, &bundle, &device, now)?;
     let hash = bundle.hash();
     let entries: Vec<Entry> =
         (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
@@ -59,14 +58,10 @@ pub(crate) fn ingest(
     Ok(BundleVerdict { index, refused: None, runs: Verdict::runs(verdicts) })
 }
 
-/// The inner error refuses the bundle without a trace.
-fn open(
-    db: &mut WriteTransaction<'_>,
-    organisation: OrganisationId,
-    bytes: &[u8],
-) -> Result<Result<Bundle, Refusal>, Error> {
+/// Returns a bundle and the device that sealed it. The inner error refuses the bundle without a trace.
+fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, Device), Refusal>, Error> {
     let bundle = match Bundle::parse(bytes) {
-        Ok(bundle) if bundle.header.organisation != organisation => return Ok(Err(Refusal::ForeignOrganisation)),
+        Ok(bundle) if bundle.header.organisation != db.organisation() => return Ok(Err(Refusal::ForeignOrganisation)),
         Ok(bundle) => bundle,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -75,11 +70,11 @@ fn open(
     if let Err(refusal) = bundle.verify(&key) {
         return Ok(Err(refusal));
     }
-    Ok(Ok(bundle))
+    Ok(Ok((bundle, device)))
 }
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
-fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, now: Timestamp) -> Result<bool, Error> {
+fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timestamp) -> Result<bool, Error> {
     let (hash, Header { device, sequence, previous, .. }) = (bundle.hash(), &bundle.header);
     if db.has_bundle(hash)? {
         return Ok(false);
@@ -88,8 +83,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, now: Timestamp) -> Resul
     let bytes = bundle.without_bytes().to_bytes();
     db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes, received_at: now })?;
     // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
-    let head = db.device(*device)?.and_then(|device| device.head);
-    let before = head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
+    let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {
         db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
     }
@@ -121,7 +115,7 @@ pub(crate) fn judge_unknown_kinds(db: &mut WriteTransaction<'_>, now: Timestamp)
 /// Judges what waited for changes that were logged otherwise.
 pub(crate) fn judge_waiting(
     db: &mut WriteTransaction<'_>,
-    logged: &[(DocumentId, farmtally_core::units::ChangeHash)],
+    logged: &[(DocumentId, ChangeHash)],
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut state = State::load(db, [], logged.iter().map(|(document, _)| *document), now)?;
@@ -140,12 +134,24 @@ pub(crate) fn decide<D: DecisionKind>(
     content: &D,
     by: &DecidedBy,
 ) -> Result<(), Error> {
-    if !D::AUDIENCE.is_of(scope) {
+    decide_all(db, work, &[(scope, content)], by)
+}
+
+/// Logs decisions of one kind, each in its scope, and projects them.
+pub(crate) fn decide_all<D: DecisionKind>(
+    db: &mut WriteTransaction<'_>,
+    work: u64,
+    contents: &[(&Scope, &D)],
+    by: &DecidedBy,
+) -> Result<(), Error> {
+    if let Some((scope, _)) = contents.iter().find(|(scope, _)| !D::AUDIENCE.is_of(scope)) {
         return Err(Error::Setup { reason: format!("a {} does not belong to {scope}", D::NAME) });
     }
-    let decision = Decision::of(content, scope, by);
-    let cursor = db.append(scope, work, NewEntry::Decision(decision.as_bytes()))?;
-    db.apply_decision(scope, cursor.sequence, &decision)
+    let decisions: Vec<Decision> = contents.iter().map(|(scope, content)| Decision::of(*content, scope, by)).collect();
+    let scopes = contents.iter().map(|(scope, _)| *scope);
+    let entries: Vec<_> = scopes.zip(decisions.iter().map(|it| NewEntry::Decision(it.as_bytes()))).collect();
+    let cursors = db.append_all(work, &entries)?;
+    cursors.iter().zip(&decisions).try_for_each(|(cursor, it)| db.apply_decision(&cursor.scope, cursor.sequence, it))
 }
 
 /// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
@@ -154,10 +160,7 @@ fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: 
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
     let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
-    for (review, scope) in found {
-        if !known.contains(&review.review) {
-            decide(db, &scope, work, &review, &DecidedBy::server(now))?;
-        }
-    }
-    Ok(())
+    found.retain(|(review, _)| !known.contains(&review.review));
+    let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
+    decide_all(db, work, &new, &DecidedBy::server(now))
 }

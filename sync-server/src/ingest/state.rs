@@ -8,7 +8,7 @@ use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::protocol::bundle::{self, Bundle};
 use farmtally_core::records::{Change, Kind, Merged};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::records::Stored;
+use farmtally_core::store::records::{Saved, Stored};
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, Timestamp, ToValue, Value};
 
 use crate::Error;
@@ -290,7 +290,9 @@ impl State {
         db.remove_deferred(deferred.gone.iter().map(|it: &DeferredEntry| it.entry.hash()))?;
         db.add_deferred(&deferred.new)?;
         db.add_returned(&returned.new)?;
-        db.save_documents(&merged)?;
+        let saved: Vec<Saved<'_>> =
+            merged.iter().map(|(scope, kind, id, merged)| (scope, *kind, *id, merged)).collect();
+        db.save_documents(&saved)?;
         let touched: Vec<Touched> = merged
             .into_iter()
             .filter_map(|(scope, _, _, merged)| merged.record.map(|record| Touched { scope, record }))

@@ -1,6 +1,6 @@
 //! Bundles, and the logs of scopes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::permission::Visibility;
@@ -164,9 +164,10 @@ impl WriteTransaction<'_> {
         }
         self.insert_changes(entries, &cursors)?;
         self.insert_entries(work, entries, &cursors)?;
-        let heads: Vec<Cursor> = self.heads.values().cloned().collect();
+        // The last of each scope.
+        let heads: BTreeMap<&Scope, &Cursor> = cursors.iter().map(|cursor| (&cursor.scope, cursor)).collect();
         let rows: Vec<Value<'_>> =
-            heads.iter().flat_map(|head| values![head.scope, head.sequence, head.chain]).collect();
+            heads.values().flat_map(|head| values![head.scope, head.sequence, head.chain]).collect();
         let columns = [Column::text("scope"), Column::int("seq"), Column::blob("chain")];
         let on_conflict = "ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, chain = excluded.chain";
         self.connection.insert(&Insert { table: "scopes", columns: &columns, on_conflict }, &rows)?;

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use farmtally_core::decisions::{AppliedAt, Decision, DeviceOrder, Grant, Order};
 use farmtally_core::permission::Visibility;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Raised, Reference};
-use farmtally_core::store::records::{self, Stored};
+use farmtally_core::store::records::{self, Saved, Stored};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, FarmerRow, LoadRow, Named, Sum};
 use farmtally_core::store::sql::{Value, values};
 use farmtally_core::units::{
@@ -183,19 +182,8 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
     /// Writes documents and their rows.
-    pub fn save_documents(&mut self, documents: &[(Scope, Kind, DocumentId, Merged)]) -> Result<(), Error> {
+    pub fn save_documents(&mut self, documents: &[Saved<'_>]) -> Result<(), Error> {
         Ok(records::save_all(self.connection, documents)?)
-    }
-
-    /// Writes a document and its row.
-    pub fn save_document(
-        &mut self,
-        scope: &Scope,
-        kind: Kind,
-        document: DocumentId,
-        merged: &Merged,
-    ) -> Result<(), Error> {
-        Ok(records::save(self.connection, scope, kind, document, merged)?)
     }
 
     /// Projects a decision, from its place in the log; one that this version cannot read is deferred.

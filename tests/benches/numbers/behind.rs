@@ -65,8 +65,9 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
 fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Original)]) -> Result<u64, Error> {
     let kind = Kind::of::<Delivery>();
     let merged = |document, original: &Original| merge(kind, document, None, &original.change).expect("it merges");
-    let documents: Vec<_> = copies.iter().map(|(id, it)| (scope.clone(), kind, *id, merged(*id, it))).collect();
-    db.save_documents(&documents)?;
+    let documents: Vec<_> = copies.iter().map(|(id, it)| (*id, merged(*id, it))).collect();
+    let saved: Vec<_> = documents.iter().map(|(id, merged)| (scope, kind, *id, merged)).collect();
+    db.save_documents(&saved)?;
     let envelope = |(document, it): &(DocumentId, &Original)| Envelope { document: *document, ..it.envelope.clone() };
     let envelopes: Vec<Envelope> = copies.iter().map(envelope).collect();
     let mut entries = Vec::with_capacity(copies.len());

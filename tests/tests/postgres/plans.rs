@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use farmtally_core::store::sql::{
-    self, Column, ColumnType, Database, Dialect, Error as SqlError, Insert, ReadWork, Reader, RowVisitor, Value,
-    WriteWork, Writer,
-};
+use farmtally_core::store::sql::{self, Column, ColumnType, Dialect, Error as SqlError, Reader, Value};
 use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::Error;
-use farmtally_sync_server::storage::{Appended, SqliteStorage, Storage};
+use farmtally_sync_server::storage::{SqliteStorage, Storage};
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
+use farmtally_tests::watched::{Call, Watch, Watched};
 use farmtally_tests::{Market, ddl};
-use tokio::sync::broadcast;
 
 use super::{market_day, open, sqlite_tables};
 
@@ -33,18 +30,30 @@ const LARGE: [&str; 10] = [
 /// Looking up what stands on a paper is an office command and has no index.
 const RARE: [&str; 3] = ["device_code = ?1 AND receipt_seq", "FROM loads WHERE number", "FROM farmers WHERE code"];
 
-/// A storage that asks for the plan of each statement before it runs it.
-struct Explaining {
-    storage: Box<dyn Storage>,
-    scans: Scans,
-}
-
 /// Statements that read a whole table, with their plans.
 type Scans = Arc<Mutex<BTreeMap<String, String>>>;
 
-struct Explained<'a, C: ?Sized> {
-    connection: &'a mut C,
-    scans: &'a Scans,
+/// Asks for the plan of each statement before it runs, on tables with many rows.
+struct Explaining(Scans);
+
+impl Watch for Explaining {
+    fn sees(&self, db: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError> {
+        match call {
+            Call::Statement(statement, params) => explain(db, &self.0, statement, params),
+            Call::Keys(statement, keys, rows) => explain_keys(db, &self.0, keys, rows, statement),
+            Call::Insert => Ok(()),
+        }
+    }
+
+    fn fills(&self, storage: &dyn Storage, organisation: OrganisationId) -> Result<(), Error> {
+        let filled = sql::write(storage, organisation, |writer| {
+            for statement in ddl::fill(&sqlite_tables(), writer.dialect(), &LARGE, ROWS) {
+                writer.execute(&statement, &[])?;
+            }
+            Ok::<_, SqlError>(())
+        });
+        Ok(filled?)
+    }
 }
 
 /// Explains a statement.
@@ -116,107 +125,13 @@ fn explain_keys(
     }
 }
 
-macro_rules! explained_reader {
-    ($($connection:ident)*) => {$(
-        impl Reader for Explained<'_, dyn $connection + '_> {
-            fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), SqlError> {
-                explain(self.connection, self.scans, statement, params)?;
-                self.connection.query(statement, params, visit)
-            }
-
-            fn query_keys(
-                &mut self,
-                keys: &[Column<'_>],
-                rows: &[Value<'_>],
-                statement: &str,
-                visit: RowVisitor<'_>,
-            ) -> Result<(), SqlError> {
-                explain_keys(self.connection, self.scans, keys, rows, statement)?;
-                self.connection.query_keys(keys, rows, statement, visit)
-            }
-
-            fn dialect(&self) -> Dialect {
-                self.connection.dialect()
-            }
-        }
-    )*};
-}
-
-explained_reader!(Reader Writer);
-
-impl Writer for Explained<'_, dyn Writer + '_> {
-    fn execute(&mut self, statement: &str, params: &[Value<'_>]) -> Result<usize, SqlError> {
-        explain(self.connection, self.scans, statement, params)?;
-        self.connection.execute(statement, params)
-    }
-
-    fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, SqlError> {
-        self.connection.insert(into, rows)
-    }
-}
-
-impl Database for Explaining {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), SqlError> {
-        self.storage.read(organisation, &|connection| work(&mut Explained { connection, scans: &self.scans }))
-    }
-
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
-        self.storage.write(organisation, &|connection| work(&mut Explained { connection, scans: &self.scans }))
-    }
-}
-
-impl Storage for Explaining {
-    fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        self.storage.organisations()
-    }
-
-    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.prepare(organisation)?;
-        let filled = sql::write(&*self.storage, organisation, |writer| {
-            for statement in ddl::fill(&sqlite_tables(), writer.dialect(), &LARGE, ROWS) {
-                writer.execute(&statement, &[])?;
-            }
-            Ok::<_, SqlError>(())
-        });
-        Ok(filled?)
-    }
-
-    fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.add_organisation(organisation)
-    }
-
-    fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.add_route(key, organisation)
-    }
-
-    fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
-        self.storage.route(key)
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.storage.announce(organisation, heads)
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        self.storage.watch(organisation)
-    }
-
-    fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.storage.scrub(organisation)
-    }
-
-    fn copy_to(&self, folder: &Path) -> Result<(), Error> {
-        self.storage.copy_to(folder)
-    }
-}
-
 /// Plays a market day; `analyse` runs once the tables are full.
 fn no_scans(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, analyse: impl FnOnce()) {
     let scans = Scans::default();
     let explaining = {
         let scans = Arc::clone(&scans);
         move |folder: &Path| -> Box<dyn Storage> {
-            Box::new(Explaining { storage: open_storage(folder), scans: Arc::clone(&scans) })
+            Box::new(Watched { storage: open_storage(folder), watch: Explaining(Arc::clone(&scans)) })
         }
     };
     let mut market = Market::open_over(explaining, 7);

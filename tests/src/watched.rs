@@ -1,0 +1,141 @@
+//! A storage of which a test sees each statement before it runs.
+
+use std::path::Path;
+
+use farmtally_core::store::sql::{
+    Column, Database, Dialect, Error as SqlError, Insert, ReadWork, Reader, RowVisitor, Value, WriteWork, Writer,
+};
+use farmtally_core::units::OrganisationId;
+use farmtally_sync_server::Error;
+use farmtally_sync_server::storage::{Appended, Storage};
+use tokio::sync::broadcast;
+
+/// A call through the seam.
+#[derive(Clone, Copy)]
+pub enum Call<'a> {
+    /// A statement with its parameters.
+    Statement(&'a str, &'a [Value<'a>]),
+    /// A query about keys, and their values row by row.
+    Keys(&'a str, &'a [Column<'a>], &'a [Value<'a>]),
+    /// An insert of rows.
+    Insert,
+}
+
+/// What a test does with the calls.
+pub trait Watch: Send + Sync {
+    /// Sees a call, on the connection that will run it.
+    ///
+    /// # Errors
+    /// Those of statements that the test itself runs.
+    fn sees(&self, db: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError>;
+
+    /// Fills the tables of an organisation that were just made.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    fn fills(&self, _storage: &dyn Storage, _organisation: OrganisationId) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A storage that is watched.
+pub struct Watched<W> {
+    /// The storage itself.
+    pub storage: Box<dyn Storage>,
+    /// Who watches.
+    pub watch: W,
+}
+
+struct Connection<'a, C: ?Sized> {
+    connection: &'a mut C,
+    watch: &'a dyn Watch,
+}
+
+macro_rules! watched_reader {
+    ($($connection:ident)*) => {$(
+        impl Reader for Connection<'_, dyn $connection + '_> {
+            fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), SqlError> {
+                self.watch.sees(self.connection, Call::Statement(statement, params))?;
+                self.connection.query(statement, params, visit)
+            }
+
+            fn query_keys(
+                &mut self,
+                keys: &[Column<'_>],
+                rows: &[Value<'_>],
+                statement: &str,
+                visit: RowVisitor<'_>,
+            ) -> Result<(), SqlError> {
+                self.watch.sees(self.connection, Call::Keys(statement, keys, rows))?;
+                self.connection.query_keys(keys, rows, statement, visit)
+            }
+
+            fn dialect(&self) -> Dialect {
+                self.connection.dialect()
+            }
+        }
+    )*};
+}
+
+watched_reader!(Reader Writer);
+
+impl Writer for Connection<'_, dyn Writer + '_> {
+    fn execute(&mut self, statement: &str, params: &[Value<'_>]) -> Result<usize, SqlError> {
+        self.watch.sees(self.connection, Call::Statement(statement, params))?;
+        self.connection.execute(statement, params)
+    }
+
+    fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, SqlError> {
+        self.watch.sees(self.connection, Call::Insert)?;
+        self.connection.insert(into, rows)
+    }
+}
+
+impl<W: Watch> Database for Watched<W> {
+    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), SqlError> {
+        self.storage.read(organisation, &|connection| work(&mut Connection { connection, watch: &self.watch }))
+    }
+
+    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
+        self.storage.write(organisation, &|connection| work(&mut Connection { connection, watch: &self.watch }))
+    }
+}
+
+impl<W: Watch> Storage for Watched<W> {
+    fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
+        self.storage.organisations()
+    }
+
+    fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.storage.prepare(organisation)?;
+        self.watch.fills(&*self.storage, organisation)
+    }
+
+    fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.storage.add_organisation(organisation)
+    }
+
+    fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
+        self.storage.add_route(key, organisation)
+    }
+
+    fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
+        self.storage.route(key)
+    }
+
+    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
+        self.storage.announce(organisation, heads)
+    }
+
+    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
+        self.storage.watch(organisation)
+    }
+
+    fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
+        self.storage.scrub(organisation)
+    }
+
+    fn copy_to(&self, folder: &Path) -> Result<(), Error> {
+        self.storage.copy_to(folder)
+    }
+}
