@@ -5,6 +5,7 @@ use std::fmt;
 use crate::protocol::parcel::HandoverError;
 use crate::rules::Check;
 use crate::store;
+use crate::units::UnitError;
 
 /// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +121,14 @@ impl ErrorCode {
             | Self::StorageTooNew
             | Self::Internal => false,
         }
+    }
+}
+
+impl std::str::FromStr for ErrorCode {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let code = Self::ALL.into_iter().find(|code| code.as_str() == text);
+        code.ok_or_else(|| UnitError::new("not an error code of this version"))
     }
 }
 

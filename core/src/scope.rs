@@ -19,6 +19,26 @@ pub enum Scope {
     Centre(CentreCode),
     /// `c/<centre>/<season>`: deliveries and loads.
     Season(CentreCode, SeasonCode),
+    /// A form of a newer version: kept as it is, and neither read nor written here.
+    Unknown(UnknownScope),
+}
+
+/// The text of a scope whose form this version does not know: 1 to 64 characters, parts of letters, digits, `-` and `_` between slashes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnknownScope(Box<str>);
+
+/// Characters of the longest scope.
+const MAX_SCOPE: usize = 64;
+
+impl UnknownScope {
+    fn parse(text: &str) -> Result<Self, UnitError> {
+        let is_part =
+            |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
+        if text.len() > MAX_SCOPE || !text.split('/').all(is_part) {
+            return Err(UnitError::new("not a scope"));
+        }
+        Ok(Self(text.into()))
+    }
 }
 
 impl Scope {
@@ -26,8 +46,13 @@ impl Scope {
     pub fn centre(&self) -> Option<&CentreCode> {
         match self {
             Self::Centre(centre) | Self::Season(centre, _) => Some(centre),
-            Self::Device(_) | Self::Organisation => None,
+            Self::Device(_) | Self::Organisation | Self::Unknown(_) => None,
         }
+    }
+
+    /// Whether its form is of a newer version.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
     }
 }
 
@@ -38,6 +63,7 @@ impl fmt::Display for Scope {
             Self::Organisation => f.write_str("org"),
             Self::Centre(centre) => write!(f, "c/{centre}"),
             Self::Season(centre, season) => write!(f, "c/{centre}/{season}"),
+            Self::Unknown(scope) => f.write_str(&scope.0),
         }
     }
 }
@@ -50,7 +76,8 @@ impl FromStr for Scope {
             ["d", device] => Self::Device(device.parse()?),
             ["c", centre] => Self::Centre(centre.parse()?),
             ["c", centre, season] => Self::Season(centre.parse()?, season.parse()?),
-            _ => return Err(UnitError::new("not a scope")),
+            ["d" | "c"] => return Err(UnitError::new("not a scope")),
+            _ => return UnknownScope::parse(text).map(Self::Unknown),
         };
         // One spelling only: two texts for one scope would be two logs.
         if scope.to_string() == text { Ok(scope) } else { Err(UnitError::new("not a scope's own spelling")) }
@@ -114,8 +141,19 @@ mod tests {
         for text in ["org", "c/KOLAR", "c/KOLAR/2019", "d/07070707-0707-0707-0707-070707070707"] {
             assert_eq!(text.parse::<Scope>().expect("a scope").to_string(), text);
         }
-        for wrong in ["", "c", "c/", "c/kolar", "c/KOLAR/", "c/KOLAR/2019/pay", "d/7", "x"] {
+        for wrong in ["", "c", "c/", "d", "c/kolar", "c/KOLAR/", "d/7", "c/KOLAR/2019/", "/x", "x y", "x/\u{2f}y", "é"]
+        {
             assert!(wrong.parse::<Scope>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_scope_of_a_newer_form_is_kept_as_it_is() {
+        for text in ["x", "c/KOLAR/2019/pay", "f/9a-B_c", &"x".repeat(MAX_SCOPE)] {
+            let scope: Scope = text.parse().expect("a scope");
+            assert!(scope.is_unknown() && scope.centre().is_none(), "{text}");
+            assert_eq!(scope.to_string(), text);
+        }
+        assert!("x".repeat(MAX_SCOPE + 1).parse::<Scope>().is_err());
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
 
-use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension, User};
+use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension};
 use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::{require_centres, user_named};
-use crate::storage::{Access, Device, Transaction};
+use crate::office::{known_user, require_centres, user_named};
+use crate::storage::Device;
 use crate::{Error, Server};
 
 /// A grant as the office sees it.
@@ -59,7 +59,7 @@ impl Server {
         let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
-            let device = device_of(db, device)?.device;
+            let device = device_of(&db.devices()?, device)?.device;
             let user = user_named(db, user, &by, fresh)?;
             let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
             let work = db.next_work()?;
@@ -92,8 +92,7 @@ impl Server {
         let by = self.operator();
         self.write(organisation, |db| {
             let reference = db.reference()?;
-            let known = reference.all::<User>().find(|known| known.name == user.trim());
-            let user = known.ok_or(Error::NotFound { what: "user" })?.user;
+            let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
             let devices: Vec<DeviceId> = db.devices()?.into_iter().map(|device| device.device).collect();
             let mut concerned = 0;
             for device in devices {
@@ -117,14 +116,8 @@ impl Server {
         let by = self.operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
-            let first = device_of(db, device)?.device;
-            let mut concerned = vec![first];
-            for device in &devices {
-                let is_heir = device.ancestor.is_some_and(|ancestor| concerned.contains(&ancestor));
-                if order != Order::Rekey && is_heir {
-                    concerned.push(device.device);
-                }
-            }
+            let first = device_of(&devices, device)?.device;
+            let concerned = if order == Order::Rekey { vec![first] } else { with_heirs(&devices, first) };
             for device in concerned {
                 let work = db.next_work()?;
                 decide(db, &Scope::Device(device), work, &DeviceOrder { device, order }, &by)?;
@@ -134,7 +127,44 @@ impl Server {
     }
 }
 
-fn device_of<C: Access + ?Sized>(db: &mut Transaction<'_, C>, code: DeviceCode) -> Result<Device, Error> {
-    let devices = db.devices()?;
-    devices.into_iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
+fn device_of(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
+    devices.iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
+}
+
+/// A device and all that it became by taking new keys, in whatever order the devices are listed.
+fn with_heirs(devices: &[Device], first: DeviceId) -> Vec<DeviceId> {
+    let (mut found, mut next) = (vec![first], 0);
+    while let Some(ancestor) = found.get(next).copied() {
+        found.extend(devices.iter().filter(|it| it.ancestor == Some(ancestor)).map(|it| it.device));
+        next += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use farmtally_core::units::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn heirs_are_found_whatever_the_order_of_the_devices() {
+        let device = |number: u8, ancestor: Option<u8>| Device {
+            device: [number; 16].into(),
+            code: DeviceCode(number.into()),
+            public_key: [number; 32],
+            user: [9; 16].into(),
+            model: String::new(),
+            enrolled_at: Timestamp(0),
+            seen_at: Timestamp(0),
+            head: None,
+            ancestor: ancestor.map(|ancestor| [ancestor; 16].into()),
+            wiped_at: None,
+        };
+        let mut devices = vec![device(1, None), device(2, Some(1)), device(3, Some(2)), device(4, None)];
+        let expected = [1, 2, 3].map(|number| DeviceId::from([number; 16]));
+        assert_eq!(with_heirs(&devices, expected[0]), expected);
+        devices.reverse();
+        assert_eq!(with_heirs(&devices, expected[0]), expected);
+    }
 }

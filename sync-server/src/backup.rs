@@ -21,30 +21,29 @@ impl Server {
     /// Copies all data into a new folder, while the server works. Keys and journal stay out: they are kept elsewhere.
     ///
     /// # Errors
-    /// [`Error::Setup`] if the folder is there already or can't be written, [`Error::Storage`].
+    /// [`Error::Unusable`] if the folder is there already, [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
-        let setup = |error: std::io::Error| Error::Setup { reason: format!("{}: {error}", to.display()) };
         if to.exists() {
-            return Err(Error::Setup { reason: format!("{} is there already: name a new folder", to.display()) });
+            return Err(Error::unusable(&to.display(), "it is there already: name a new folder"));
         }
         self.storage.copy_to(to)?;
         let id: DeviceId = self.environment.new_id();
-        std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(setup)
+        std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()))
     }
 
     /// Verifies a copy and notes what it contains, organisation by organisation.
     ///
     /// # Errors
-    /// [`Error::Setup`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
+    /// [`Error::Unusable`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
         let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
         let Some(id) = id else {
             let reason = if copy.is_dir() {
-                format!("{} is no whole copy that `backup` has made: it lacks `{COPY_ID}`", copy.display())
+                format!("this is no whole copy that `backup` has made: it lacks `{COPY_ID}`")
             } else {
-                format!("there is no folder {}", copy.display())
+                "there is no such folder".into()
             };
-            return Err(Error::Setup { reason });
+            return Err(Error::unusable(&copy.display(), reason));
         };
         let mut verified = Vec::new();
         for organisation in self.organisations()? {
@@ -59,8 +58,8 @@ impl Server {
                 for place in &copied.places {
                     let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
                     if place.sequence > 0 && known.as_ref() != Some(place) {
-                        let reason = format!("the copy's log of {} is not this server's", place.scope);
-                        return Err(Error::Setup { reason });
+                        let reason = format!("its log of {} is not this server's", place.scope);
+                        return Err(Error::unusable(&path.display(), reason));
                     }
                 }
                 db.save_backup(*id.as_bytes(), &copied, self.environment.clock.now())
@@ -68,7 +67,7 @@ impl Server {
             verified.push((organisation, copied));
         }
         if verified.is_empty() {
-            return Err(Error::Setup { reason: format!("{} holds no copy of this server's data", copy.display()) });
+            return Err(Error::unusable(&copy.display(), "it holds no copy of this server's data"));
         }
         Ok(verified)
     }

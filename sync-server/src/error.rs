@@ -52,10 +52,38 @@ pub enum Error {
     /// The database did not do as told.
     #[error(transparent)]
     Storage(#[from] store::Error),
-    /// The server cannot be set up as asked.
+    /// A file, folder or address could not be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file or folder is not what it must be: missing, damaged, in the way, or of another server.
+    #[error("{what}: {reason}")]
+    Unusable {
+        /// Which.
+        what: String,
+        /// What is wrong, and what an operator does about it.
+        reason: String,
+    },
+    /// This storage does not do it.
     #[error("{reason}")]
-    Setup {
-        /// What is in the way.
+    Unsupported {
+        /// What does.
+        reason: &'static str,
+    },
+    /// The page could not be rendered.
+    #[error(transparent)]
+    Page(#[from] askama::Error),
+    /// The listening task has ended.
+    #[error("the server ended: {0}")]
+    Ended(#[from] tokio::task::JoinError),
+    /// A defect of this program.
+    #[error("{reason}")]
+    Internal {
+        /// What was not as it must be.
         reason: String,
     },
 }
@@ -74,6 +102,16 @@ impl From<sql::Error> for Error {
 }
 
 impl Error {
+    /// Returns what turns an I/O error about something into this.
+    pub(crate) fn io<W: ToString>(what: &W) -> impl Fn(std::io::Error) -> Self + use<W> {
+        let what = what.to_string();
+        move |source| Self::Io { what: what.clone(), source }
+    }
+
+    pub(crate) fn unusable(what: &impl ToString, reason: impl Into<String>) -> Self {
+        Self::Unusable { what: what.to_string(), reason: reason.into() }
+    }
+
     /// The error's stable name.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -87,8 +125,15 @@ impl Error {
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,
+            Self::Unsupported { .. } => ErrorCode::NotAllowed,
             // Among them what is said of encrypted stores: a server has none.
-            Self::Storage(_) | Self::Setup { .. } => ErrorCode::Internal,
+            Self::Storage(_)
+            | Self::Io { .. }
+            | Self::Unusable { .. }
+            | Self::Page(_)
+            | Self::Ended(_)
+            | Self::Internal { .. } => ErrorCode::Internal,
         }
     }
 

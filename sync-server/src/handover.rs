@@ -96,7 +96,7 @@ impl OpenedParcel {
                 judge_all(db, bundles, now)?;
                 None
             }
-            Err(error) => Some(error.code().to_owned()),
+            Err(error) => Some(error.code()),
         };
         Ok(ParcelVerdict { parcel: self.parcel, refused })
     }

@@ -64,7 +64,7 @@ impl Running {
     /// Stops taking requests, waits a little for the running ones, and returns.
     ///
     /// # Errors
-    /// [`Error::Setup`] if the server had failed.
+    /// [`Error::Ended`] if the server had failed.
     pub async fn stop(mut self) -> Result<(), Error> {
         if let Some(stop) = self.stop.take() {
             // A server that has ended by itself hears nothing; its result is below.
@@ -80,21 +80,20 @@ impl Running {
     /// Waits until the server ends by itself.
     ///
     /// # Errors
-    /// [`Error::Setup`] if it failed.
+    /// [`Error::Ended`] if it failed.
     pub async fn wait(&mut self) -> Result<(), Error> {
-        (&mut self.finished).await.map_err(|error| Error::Setup { reason: format!("the server ended: {error}") })
+        Ok((&mut self.finished).await?)
     }
 }
 
 /// Puts a server on the network; port 0 chooses a free one.
 ///
 /// # Errors
-/// [`Error::Setup`] if the address is taken.
+/// [`Error::Io`] if the address is taken.
 pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
-    let taken =
-        |error: std::io::Error| Error::Setup { reason: format!("cannot listen on {host} port {port}: {error}") };
-    let listener = TcpListener::bind((host, port)).await.map_err(taken)?;
-    let address = listener.local_addr().map_err(taken)?;
+    let taken = Error::io(&format!("cannot listen on {host} port {port}"));
+    let listener = TcpListener::bind((host, port)).await.map_err(&taken)?;
+    let address = listener.local_addr().map_err(&taken)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let router = router(Arc::clone(&server));
     let finished = tokio::spawn(async move {

@@ -138,7 +138,7 @@ impl Journal {
         match std::fs::read_to_string(self.folder.join(name)) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::Setup { reason: format!("the journal's file `{name}` cannot be read: {error}") }),
+            Err(source) => Err(Error::Io { what: format!("the journal's file `{name}`"), source }),
         }
     }
 
@@ -170,9 +170,8 @@ fn heads_of(organisation: OrganisationId) -> String {
     format!("{organisation}.heads")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-fn unusable(error: std::io::Error) -> Error {
-    Error::Setup { reason: format!("the journal cannot be used: {error}") }
+fn unusable(source: std::io::Error) -> Error {
+    Error::Io { what: "the journal".into(), source }
 }
 
 /// The last acknowledged place of each scope, as the journal keeps it.

@@ -30,14 +30,13 @@ impl Keys {
     /// Reads the keys in a folder, and makes them for a server that has no organisation yet. Move `successor.key` to a safe place offline.
     ///
     /// # Errors
-    /// [`Error::Setup`] if the folder cannot be used or holds something else.
+    /// [`Error::Io`], [`Error::Unusable`] if the folder holds something else.
     pub(crate) fn open(folder: &Path, environment: &Environment, is_new: bool) -> Result<Self, Error> {
-        let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
-        std::fs::create_dir_all(folder).map_err(setup)?;
+        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         for name in ["server.key", "successor.pub"] {
             if !is_new && !folder.join(name).exists() {
-                let reason = format!("{name} is missing from the key folder: put it back, no phone believes a new one");
-                return Err(Error::Setup { reason });
+                let reason = format!("{name} is missing: put it back, no phone believes a new one");
+                return Err(Error::unusable(&folder.display(), reason));
             }
         }
         let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
@@ -100,25 +99,24 @@ fn secret(path: &Path, environment: &Environment) -> Result<[u8; 32], Error> {
 }
 
 fn read(path: &Path) -> Result<[u8; 32], Error> {
-    let name = path.file_name().unwrap_or_default().display();
-    let wrong = |reason: String| Error::Setup { reason: format!("{name}: {reason}") };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let wrong = |reason: String| Error::unusable(&path.display(), reason);
+    let text = std::fs::read_to_string(path).map_err(Error::io(&path.display()))?;
     let bytes = HEXLOWER.decode(text.trim().as_bytes()).map_err(|error| wrong(error.to_string()))?;
     <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
 }
 
 /// Written aside and renamed, so that a crash leaves either no key or a whole one.
 fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
-    let setup = |error: std::io::Error| Error::Setup { reason: format!("the key folder: {error}") };
+    let failed = Error::io(&path.display());
     let aside = path.with_extension("new");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside).map_err(setup)?;
-    file.write_all(HEXLOWER.encode(key).as_bytes()).map_err(setup)?;
-    file.sync_all().map_err(setup)?;
-    std::fs::rename(&aside, path).map_err(setup)
+    let mut file = options.open(&aside).map_err(&failed)?;
+    file.write_all(HEXLOWER.encode(key).as_bytes()).map_err(&failed)?;
+    file.sync_all().map_err(&failed)?;
+    std::fs::rename(&aside, path).map_err(&failed)
 }
 
 #[cfg(test)]

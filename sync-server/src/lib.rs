@@ -66,7 +66,7 @@ impl Server {
     /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys` and `journal`.
     ///
     /// # Errors
-    /// [`Error::Setup`], [`Error::Storage`].
+    /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
         let storage = SqliteStorage::open(&folder.join("data"))?;
         Self::with_storage(Box::new(storage), folder, environment)
@@ -75,7 +75,7 @@ impl Server {
     /// Opens a server over a storage that is elsewhere: the folder is for `keys` and `journal`.
     ///
     /// # Errors
-    /// [`Error::Setup`], [`Error::Storage`].
+    /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
     pub fn with_storage(storage: Box<dyn Storage>, folder: &Path, environment: Environment) -> Result<Self, Error> {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
@@ -88,7 +88,7 @@ impl Server {
         for organisation in server.organisations()? {
             let erased = server.write(organisation, |db| {
                 let erased = recovery::judge_deferred_decisions(db)?;
-                ingest::judge_unknown_kinds(db, now)?;
+                ingest::judge_after_upgrade(db, now)?;
                 Ok(erased)
             })?;
             server.were_erased(organisation, &erased)?;

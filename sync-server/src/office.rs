@@ -8,8 +8,11 @@ use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::Named;
-use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{
+    BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId, folded_text,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -170,7 +173,7 @@ impl RuleSetEntry {
 
 /// A name: trimmed, not empty, of bounded length.
 fn text(field: &'static str, text: &str) -> Result<String, Error> {
-    check_text(text, true).map_err(|reason| Error::Invalid { field, reason })
+    check_text(text, true).map_err(|wrong| Error::Invalid { field, reason: wrong.to_string() })
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Error> {
@@ -180,7 +183,7 @@ fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text:
 /// What an enrolment code is made for.
 #[derive(Clone, Debug)]
 pub struct NewCode {
-    /// The person's name; somebody of this exact name gets a further device.
+    /// The person's name; somebody of this name, whatever its case and spaces, gets a further device.
     pub user: String,
     /// As what.
     pub role: Role,
@@ -309,7 +312,14 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
     Ok(())
 }
 
-/// The user of this exact name, who is made known under a fresh id if nobody has it.
+/// The user of this name, whatever its case and spaces.
+pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
+    let wanted = folded_text(name);
+    let is_it = |user: &&User| user.name == name || !wanted.is_empty() && folded_text(&user.name) == wanted;
+    reference.all::<User>().find(is_it).map(|user| user.user)
+}
+
+/// The user of this name, who is made known under a fresh id if nobody has it.
 pub(crate) fn user_named(
     db: &mut WriteTransaction<'_>,
     name: &str,
@@ -317,8 +327,8 @@ pub(crate) fn user_named(
     fresh: UserId,
 ) -> Result<UserId, Error> {
     let name = text("user", name)?;
-    if let Some(known) = db.reference()?.all::<User>().find(|user| user.name == name) {
-        return Ok(known.user);
+    if let Some(known) = known_user(&db.reference()?, &name) {
+        return Ok(known);
     }
     let work = db.next_work()?;
     decide(db, &Scope::Organisation, work, &User { user: fresh, name }, by)?;

@@ -3,8 +3,8 @@
 //! Shows codes and weights; farmers' names stay out until there is a sign-in.
 
 use askama::Template;
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{Centre, Organisation};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
@@ -35,7 +35,7 @@ pub struct Day {
     /// Centre by centre.
     pub centres: Vec<DayCentre>,
     /// Reviews of all days, by kind: the code and how many.
-    pub reviews: Vec<(String, usize)>,
+    pub reviews: Vec<(ReviewCode, usize)>,
     /// Work that is held, document by document.
     pub held: Vec<Lane>,
     /// Entries that wait for others, the oldest first.
@@ -176,7 +176,7 @@ impl Server {
                 OrganisationsPage { organisations }.render()
             }
         };
-        html.map_err(|error| Error::Setup { reason: error.to_string() })
+        Ok(html?)
     }
 }
 
@@ -194,7 +194,7 @@ fn read_day<C: Access + ?Sized>(
     };
     let reviews: Vec<_> = db.reviews()?.into_iter().map(|raised| raised.review).collect();
     let naming = |code: ReviewCode, document: DocumentId| {
-        reviews.iter().filter(|review| review.code == code.code() && review.documents.contains(&document)).count()
+        reviews.iter().filter(|review| review.code == code && review.documents.contains(&document)).count()
     };
     let mut centres = Vec::new();
     for scope in db.scopes_on(date)? {

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::decode;
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Kind, merge};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 

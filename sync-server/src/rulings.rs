@@ -50,7 +50,8 @@ impl Server {
         change: Option<ChangeHash>,
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
-        let reason = check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong })?;
+        let reason =
+            check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong.to_string() })?;
         let by = self.operator().because(reason);
         self.write(organisation, |db| {
             require_whole(db)?;

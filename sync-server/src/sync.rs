@@ -87,7 +87,7 @@ impl Server {
         let answer = SyncResponse::sign(&request.body, statement, news, challenge, self.keys.signing());
         message::pack(&answer).map_err(|error| match error {
             WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
-            error => Error::Setup { reason: error.to_string() },
+            error => Error::Internal { reason: error.to_string() },
         })
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn problem(error: &Error) -> Vec<u8> {
 
 /// Packs a message.
 pub(crate) fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
-    message::pack(message).map_err(|error| Error::Setup { reason: error.to_string() })
+    message::pack(message).map_err(|error| Error::Internal { reason: error.to_string() })
 }
 
 /// Unpacks a message from the body of a request.

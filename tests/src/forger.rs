@@ -124,7 +124,6 @@ impl Forger {
     pub fn request(bundles: &[Vec<u8>]) -> SyncRequest {
         SyncRequest {
             protocol: PROTOCOL_VERSION,
-            schema: SCHEMA_VERSION,
             cursors: Vec::new(),
             bundles: bundles.iter().map(|bytes| bytes.clone().into()).collect(),
             budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).expect("it fits"),
@@ -207,7 +206,7 @@ pub fn fate(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Logged { .. } => "logged",
         Verdict::Deferred { .. } => "deferred",
-        Verdict::Held { code, .. } => code,
+        Verdict::Held { code, .. } => code.as_str(),
         Verdict::Returned { .. } => "returned",
         Verdict::Erased => "erased",
         Verdict::BytesMissing => "bytes_missing",

@@ -4,6 +4,7 @@ use farmtally_core::ErrorCode;
 use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
+use farmtally_core::protocol::HoldCode;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
@@ -29,7 +30,7 @@ fn held(market: &Market) -> Vec<HeldEntry> {
 /// What the phone says is held, as codes.
 fn held_codes(person: &Person) -> Vec<String> {
     let code = |kind| match kind {
-        InboxKind::Held { code, .. } => Some(code),
+        InboxKind::Held { code, .. } => Some(code.to_string()),
         _ => None,
     };
     person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
@@ -37,7 +38,7 @@ fn held_codes(person: &Person) -> Vec<String> {
 
 fn reviews(person: &Person) -> Vec<String> {
     let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code),
+        InboxKind::Review { code, .. } => Some(code.to_string()),
         _ => None,
     };
     person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
@@ -164,7 +165,7 @@ fn a_wiped_phone_hands_everything_in_first_drafts_too() {
     ravi.syncs_wholly();
     assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross_g.0, 20_000);
     let left: Vec<_> = held(&market).iter().map(|it| (it.entry.document(), it.code.clone())).collect();
-    assert_eq!(left, [(draft.into(), "draft".to_owned())]);
+    assert_eq!(left, [(draft.into(), HoldCode::Draft)]);
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     let receipts: i64 = db
         .query_row("SELECT count(*) FROM devices WHERE wiped_at_ms IS NOT NULL", [], |row| row.get(0))
@@ -370,4 +371,18 @@ fn time_without_contact_counts_across_restarts_but_a_clock_that_leaps_counts_lit
     assert_eq!(asha.client.access(), Access::RecordOnly);
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), Access::Full);
+}
+
+#[test]
+fn a_name_that_is_typed_in_another_case_or_with_other_spaces_is_the_same_person() {
+    let mut market = Market::open(21);
+    market.hires("Ravi Kumar", "clerk");
+    let server = &market.server;
+    let device = server.devices(market.organisation).expect("a list").remove(0).device.code;
+    let centres = ["KOLAR".parse().expect("a code")];
+    server.grant(market.organisation, device, " ravi  KUMAR", Role::Clerk, &centres).expect("granted");
+    let grants = server.grants(market.organisation).expect("a list");
+    assert_eq!(grants.iter().map(|line| line.user.as_str()).collect::<Vec<_>>(), ["Ravi Kumar"; 2]);
+    assert_eq!(grants[0].grant.user, grants[1].grant.user);
+    assert_eq!(server.suspend(market.organisation, "RAVI KUMAR", true).expect("suspended"), 1);
 }

@@ -176,7 +176,7 @@ fn a_database_that_is_missing_is_not_made_anew() {
         assert!(!folder.join("data").join(without).exists(), "{without}");
         error
     };
-    assert!(reopens("control.db").contains("control.db is missing"));
+    assert!(reopens("control.db").contains("control.db: it is missing"));
     let file = format!("{}.db", market.organisation);
     assert!(reopens(&file).contains(&file));
 }

@@ -3,6 +3,7 @@
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Lifecycle, SyncOutcome};
 use farmtally_core::decisions::Order;
+use farmtally_core::protocol::RefusalCode;
 use farmtally_core::rules::Check;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
@@ -189,7 +190,7 @@ fn an_order_is_carried_out_though_a_refused_bundle_keeps_the_sync_from_completin
     asha.network.plan(&[]);
     assert_eq!(asha.syncs().expect("a sync").outcome, SyncOutcome::Partial);
     let refused = asha.client.sync_status().expect("a status").backlog.refused;
-    assert_eq!(refused.as_deref(), Some("bundle_signature_wrong"));
+    assert_eq!(refused, Some(RefusalCode::BundleSignatureWrong));
 
     let device = asha.client.session().expect("a session").device_code;
     market.server.order(market.organisation, device, Order::Rekey).expect("ordered");

@@ -10,6 +10,7 @@ use automerge::transaction::Transactable;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
 use farmtally_core::codec::encode;
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision};
 use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::bundle::{Bundle, Entry, Envelope, Header, Transaction};
@@ -20,7 +21,6 @@ use farmtally_core::protocol::message::{
 };
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Farmer, Kind};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BundleHash, DeviceCode, DeviceId, DocumentId, EntryHash, GrantId, OrganisationId, Timestamp, UserId,

@@ -7,6 +7,7 @@ use farmtally_core::ErrorCode;
 use farmtally_core::client::{Carried, SyncOutcome, SyncState};
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::{MAX_CARRIED_BYTES, MAX_PARCEL_BYTES, MAX_PARCELS, MAX_QR_FRAMES, QR_FRAME_BYTES};
+use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::message::{self, ParcelVerdict, Problem, SyncRequest, SyncResponse};
 use farmtally_core::protocol::parcel::{HandoverError, Parcel};
 use farmtally_core::protocol::qr::{FrameCollector, frames};
@@ -50,7 +51,7 @@ impl Valley {
 
     fn imports(&self, file: &[u8]) -> Vec<Result<Imported, String>> {
         let name = |error: Error| match error {
-            Error::Parcel(error) => error.code().to_owned(),
+            Error::Parcel(error) => error.code().to_string(),
             other => panic!("{other}"),
         };
         self.market.server.import(None, file).into_iter().map(|taken| taken.map_err(name)).collect()
@@ -366,7 +367,7 @@ fn sends(forger: &mut Forger, parcels: &[Vec<u8>]) -> Vec<ParcelVerdict> {
 }
 
 fn verdict(bytes: &[u8], refused: Option<&str>) -> ParcelVerdict {
-    ParcelVerdict { parcel: ParcelId::of(bytes), refused: refused.map(str::to_owned) }
+    ParcelVerdict { parcel: ParcelId::of(bytes), refused: refused.map(RefusalCode::from) }
 }
 
 #[test]
@@ -434,7 +435,7 @@ fn a_bad_parcel_neither_stops_a_sync_nor_comes_again() {
     assert_eq!(report.outcome, SyncOutcome::Complete);
     let progress = report.progress;
     assert_eq!((progress.parcels_taken, progress.parcels_refused, progress.logged), (1, 2, 3));
-    let note = Carried { refused: Some("parcel_damaged".to_owned()), ..Carried::default() };
+    let note = Carried { refused: Some(RefusalCode::ParcelDamaged), ..Carried::default() };
     assert_eq!(carried(&valley.ravi), note);
     let report = valley.ravi.syncs().expect("a sync");
     assert_eq!((report.outcome, report.progress.parcels_refused), (SyncOutcome::Complete, 0));

@@ -30,7 +30,7 @@ fn held(person: &Person) -> Vec<(String, Option<i64>)> {
         InboxKind::Held { code, .. } => {
             let record = person.client.held_record(item.basis.document).expect("readable");
             let gross = record.map(|record| record.downcast::<Delivery>().expect("a delivery").gross().0);
-            Some((code, gross))
+            Some((code.to_string(), gross))
         }
         _ => None,
     });

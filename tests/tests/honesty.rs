@@ -1,9 +1,10 @@
 //! The phone never lies: it says of each record what it knows about the server, and never more.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use farmtally_core::client::{Backlog, InboxKind, RecordRef, SyncBudget, SyncOptions, SyncOutcome, SyncState};
 use farmtally_core::records::Note;
+use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -285,4 +286,28 @@ fn a_phone_restored_from_a_backup_gets_back_what_it_had_handed_over() {
     asha.syncs_wholly();
     assert_eq!(asha.sum().deliveries, 1);
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_delivery_that_is_recorded_meanwhile_is_a_draft_or_in_the_sum() {
+    const DRAFTS: u64 = 60;
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let drafts: Vec<_> = (0..DRAFTS).map(|_| asha.adds_bag(&asha.starts(Some(farmer), None), 20_000)).collect();
+    let is_recording = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for draft in &drafts {
+                asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+            }
+            is_recording.store(false, Ordering::Release);
+        });
+        while is_recording.load(Ordering::Acquire) {
+            let today = asha.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day");
+            let drafts = u64::try_from(today.drafts.len()).expect("a count");
+            assert_eq!(today.sum.deliveries + drafts, DRAFTS);
+            assert_eq!(today.sync.backlog.unsent, today.sum.deliveries + 2, "with the farmer and the contact");
+        }
+    });
 }

@@ -70,7 +70,7 @@ impl Story {
 
 fn reviews(person: &Person) -> Vec<String> {
     let codes = person.inbox().into_iter().filter_map(|item| match item.kind {
-        InboxKind::Review { code, .. } => Some(code),
+        InboxKind::Review { code, .. } => Some(code.to_string()),
         _ => None,
     });
     codes.collect()

@@ -55,7 +55,7 @@ impl Intercepted {
             for verdict in self.mallory.carries(variants) {
                 let BundleVerdict { refused, runs, .. } = verdict;
                 assert!(runs.is_empty(), "no entry of a refused bundle is judged");
-                refusals.push(refused.expect("refused"));
+                refusals.push(refused.expect("refused").to_string());
             }
         }
         assert_eq!(refusals.len(), variants.len());

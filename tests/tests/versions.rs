@@ -1,24 +1,26 @@
 //! Phones and servers of different versions: what the one does not know yet is passed over or kept, never lost.
 
+use automerge::transaction::Transactable;
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::SyncOutcome;
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::{DecidedBy, Decision, Lorry};
+use farmtally_core::decisions::{DecidedBy, Decision, Grant, Lorry};
+use farmtally_core::permission::Role;
 use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{Bundle, Envelope};
+use farmtally_core::protocol::bundle::{self, Bundle, Envelope, Header, SCHEMA_VERSION};
 use farmtally_core::protocol::message::{
     self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
 use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DocumentId, Grams, Timestamp};
+use farmtally_core::units::{DocumentId, Grams, GrantId, Timestamp};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::storage::{
     self, DeferredEntry, LogContent, NewEntry, PendingEntry, ReadTransaction, SqliteStorage, StoredBundle,
 };
 use farmtally_sync_server::{ReferenceFile, Server};
-use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fingerprint};
+use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fates, fingerprint, forged_change};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
@@ -297,10 +299,10 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let mut unknown = contact.clone();
     (unknown.kind, unknown.document) = (200, DocumentId::from([200; 16]));
     let bundle = forger.seals(vec![unknown, contact]).to_bytes();
-    let verdicts = farmtally_tests::fates(&forger.carries(std::slice::from_ref(&bundle))[0]);
+    let verdicts = fates(&forger.carries(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
     assert_eq!(fate(&verdicts[1]), "logged", "what is known goes on");
-    let again = farmtally_tests::fates(&forger.carries(&[bundle])[0]);
+    let again = fates(&forger.carries(&[bundle])[0]);
     assert_eq!(again, verdicts, "it is no acknowledgement");
 
     // What an older server that did not know farmers would have left behind.
@@ -312,6 +314,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
             entry: 0,
             envelope: left.envelope(&left.transactions[0], entry),
             device_cursor: left.transactions[0].device_cursor,
+            schema: left.header.schema,
             change: entry.change_hash(),
             bytes: entry.change.clone(),
         },
@@ -338,6 +341,133 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     assert!(place().is_some(), "judged at the opening");
     asha.syncs_wholly();
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+/// A sealed bundle of a version with a newer schema.
+fn newer_bundle(forger: &mut Forger, entries: Vec<bundle::Entry>) -> Bundle {
+    let header = Header { schema: SCHEMA_VERSION + 1, ..forger.header() };
+    let transactions = vec![forger.transaction(entries)];
+    Bundle::seal(header, transactions, &forger.key)
+}
+
+#[test]
+fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
+    let mut market = Market::open(11);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let mut forger = Forger::with_phone_of(&asha, &market);
+    let [_, contact] = forger.outbox().try_into().expect("two entries");
+    let other = |it: &mut bundle::Entry| it.document = DocumentId::from([200; 16]);
+    let unknown_key = forged_change(None, [7; 16], |it| it.put(automerge::ROOT, "zz", 1).expect("written"));
+    let cases: [(&str, bundle::Entry, &str); 3] = [
+        (
+            "an unknown key",
+            {
+                let mut it = contact.clone();
+                other(&mut it);
+                it.change = unknown_key;
+                it
+            },
+            "shape",
+        ),
+        (
+            "a form of change",
+            {
+                let mut it = contact.clone();
+                other(&mut it);
+                it.change = vec![1];
+                it
+            },
+            "malformed",
+        ),
+        (
+            "a home",
+            {
+                let mut it = contact.clone();
+                it.scope = "c/KOLAR/2019".parse().expect("a scope");
+                it
+            },
+            "out_of_scope",
+        ),
+    ];
+    for (what, entry, code) in cases {
+        let newer = newer_bundle(&mut forger, vec![entry.clone()]).to_bytes();
+        let verdicts = fates(&forger.carries(&[newer])[0]);
+        assert_eq!(verdicts, [Verdict::Deferred { missing: Vec::new() }], "{what}");
+        let verdicts = forger.hands_over(vec![entry]);
+        assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), [code], "{what} of this version");
+    }
+    let mut elsewhere = contact.clone();
+    (elsewhere.scope, elsewhere.document) = ("c/KOLAR/2019/pay".parse().expect("a scope"), DocumentId::from([201; 16]));
+    assert_eq!(forger.hands_over(vec![elsewhere]), [Verdict::Deferred { missing: Vec::new() }], "an unknown scope");
+    market.restarts_server();
+    asha.syncs_wholly();
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn work_under_a_grant_that_only_a_newer_server_can_read_is_logged_after_the_upgrade() {
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let mut forger = Forger::with_phone_of(&asha, &market);
+    let entries = forger.outbox();
+    let (known, grant) = (forger.grant, GrantId::from([77; 16]));
+    forger.grant = grant;
+    let newer = newer_bundle(&mut forger, entries.clone()).to_bytes();
+    let verdicts = fates(&forger.carries(&[newer])[0]);
+    assert_eq!(verdicts, vec![Verdict::Deferred { missing: Vec::new() }; entries.len()]);
+
+    // What the older server has logged and could not read.
+    let user = forger.user;
+    let centres = vec!["KOLAR".parse().expect("a code")];
+    let grant = Grant { grant, user, device: forger.device, role: Role::FieldManager, centres };
+    let scope = Scope::Device(forger.device);
+    let by = DecidedBy::server(Timestamp(7));
+    let place = logs(&market, &scope, &encode(&Decision::of(&grant, &scope, &by)));
+    with_database(&market, |db| {
+        let sql = "INSERT INTO deferred_decisions (scope, seq) VALUES (?1, ?2)";
+        assert_eq!(db.execute(sql, (scope.to_string(), place)).expect("left"), 1);
+    });
+    market.restarts_server();
+    let logged: u64 = with_database(&market, |db| {
+        let sql = "SELECT count(*) FROM log WHERE scope = 'c/KOLAR'";
+        db.query_row(sql, [], |row| row.get(0)).expect("a count")
+    });
+    assert_eq!(logged, 2, "farmer and contact");
+    forger.grant = known;
+    asha.syncs_wholly();
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+}
+
+#[test]
+fn a_role_and_a_scope_of_a_newer_version_are_set_aside_by_a_phone_and_stop_nothing() {
+    let mut market = Market::open(13);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let forger = Forger::with_phone_of(&ravi, &market);
+    let own = Scope::Device(forger.device);
+    let centres = vec!["KOLAR".parse().expect("a code")];
+    let known =
+        Grant { grant: [77; 16].into(), user: forger.user, device: forger.device, role: Role::Dispatcher, centres };
+    let by = DecidedBy::server(Timestamp(7));
+    let mut grant = Node::read(&encode(&Decision::of(&known, &own, &by)));
+    *grant.at(2).at(3) = Node::Other(encode(&9_u8));
+    logs(&market, &own, &grant.to_bytes());
+    let unknown: Scope = "c/KOLAR/2019/pay".parse().expect("a scope");
+    logs(&market, &unknown, &newer_decision());
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    for _ in 0..2 {
+        ravi.syncs_wholly();
+        assert_eq!((set_aside(&ravi), ravi.sum().deliveries), (2, 1));
+    }
+    let session = ravi.client.session().expect("a session");
+    assert_eq!(session.role, Some(Role::Dispatcher), "by the grant that it can read");
+    let ravi = ravi.restarts();
+    assert_eq!(set_aside(&ravi), 2, "still nothing that this version knows");
+    ravi.syncs_wholly();
+    assert_eq!(fingerprint(&ravi.database()), fingerprint(&market.server_database()));
 }
 
 /// A change and a decision of a newer server in the log, and how many entries were logged.
@@ -446,7 +576,7 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
     }
     let grown = bundle.to_bytes();
     assert_eq!(Bundle::parse(&grown).expect("a bundle").hash(), Bundle::parse(&bytes).expect("a bundle").hash());
-    let verdicts = farmtally_tests::fates(&forger.carries(&[grown])[0]);
+    let verdicts = fates(&forger.carries(&[grown])[0]);
     assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged"]);
 }
 
@@ -469,10 +599,14 @@ fn with_database<T>(market: &Market, work: impl FnOnce(&rusqlite::Connection) ->
 
 /// Logs the bytes of a decision for everybody, as another version would have. Returns its place.
 fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
+    logs(market, &Scope::Organisation, bytes)
+}
+
+fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
         let work = db.next_work()?;
-        db.append(&Scope::Organisation, work, NewEntry::Decision(bytes))
+        db.append(scope, work, NewEntry::Decision(bytes))
     });
     logged.expect("logged").0.sequence
 }

@@ -49,25 +49,26 @@ pub(crate) struct AppKeys {
 }
 
 impl store::KeyStore for AppKeys {
-    fn load(&self) -> Result<Option<Vec<u8>>, String> {
+    fn load(&self) -> Result<Option<Vec<u8>>, store::KeyStoreError> {
         self.wait(self.keys.load())
     }
 
-    fn save(&self, key: &[u8]) -> Result<(), String> {
+    fn save(&self, key: &[u8]) -> Result<(), store::KeyStoreError> {
         self.wait(self.keys.save(key.to_vec()))
     }
 }
 
 impl AppKeys {
-    fn wait<T>(&self, answer: impl Future<Output = Result<T, KeyStoreError>>) -> Result<T, String> {
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, KeyStoreError>>) -> Result<T, store::KeyStoreError> {
         let mut given_up = self.given_up.clone();
-        let threads = threads().map_err(|error| error.to_string())?;
+        let failed = |reason: String| store::KeyStoreError { reason };
+        let threads = threads().map_err(|error| failed(error.to_string()))?;
         threads.block_on(async {
             tokio::select! {
                 biased;
-                _ = given_up.changed() => Err("nobody waits for the client any more".into()),
-                () = tokio::time::sleep(ANSWER_TIME) => Err("the key store did not answer".into()),
-                answer = answer => answer.map_err(|error| error.to_string()),
+                _ = given_up.changed() => Err(failed("nobody waits for the client any more".into())),
+                () = tokio::time::sleep(ANSWER_TIME) => Err(failed("the key store did not answer".into())),
+                answer = answer => answer.map_err(|error| failed(error.to_string())),
             }
         })
     }

@@ -3,6 +3,8 @@
 //! Text that cannot be read is refused as [`FieldError::Invalid`], with the field that stands beside each type here.
 
 use farmtally_core::client::Basis;
+use farmtally_core::decisions::ReviewCode;
+use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeliveryId, DeviceCode, DeviceId,
@@ -45,6 +47,8 @@ texts! {
     FarmerId, "farmer_id";
     /// The id of a grant: what a person may do on a phone
     GrantId, "grant_id";
+    /// The code of why the server keeps an entry for a person
+    HoldCode, "code";
     /// The id of a load
     LoadId, "load_id";
     /// The plate of a lorry, such as KA07A1234
@@ -57,6 +61,10 @@ texts! {
     ReceiptNumber, "receipt_number";
     /// Where a record belongs: c/CENTRE, or c/CENTRE/SEASON
     Scope, "scope";
+    /// The code of why the server refused a bundle or a parcel
+    RefusalCode, "code";
+    /// The code of a matter that waits for a person
+    ReviewCode, "code";
     /// The code of a season
     SeasonCode, "season";
     /// The id of a person

@@ -48,7 +48,8 @@ pub(super) struct Action<'a> {
     pub(super) stamp: Stamp,
     pub(super) counters: Counters,
     now: Timestamp,
-    /// What has been written.
+    has_written: bool,
+    /// What apps read again.
     topics: Vec<Topic>,
 }
 
@@ -121,6 +122,7 @@ impl Action<'_> {
                 created_at: self.now,
             },
         )?;
+        self.has_written = true;
         self.topics.extend(kind.topics());
         Ok(())
     }
@@ -143,21 +145,22 @@ impl FieldClient {
         let at = HybridClock::after(counters.hybrid).tick(now);
         let stamp = Stamp { user: installation.user, device: installation.device_code, at, clock_suspect };
         let before = *counters;
-        let (result, after, mut topics) = self.store.write(|db| {
+        let (result, after, has_written, mut topics) = self.store.write(|db| {
             let counters = Counters { actions: before.actions + 1, hybrid: at, ..before };
-            let mut action = Action { client: self, db, author, stamp, counters, now, topics: Vec::new() };
+            let mut action =
+                Action { client: self, db, author, stamp, counters, now, has_written: false, topics: Vec::new() };
             let result = work(&mut action)?;
-            if action.topics.is_empty() {
-                return Ok((result, before, action.topics));
+            if !action.has_written {
+                return Ok((result, before, false, action.topics));
             }
             let mut after = action.counters;
             self.count_idle(&mut after);
             after.save(db)?;
-            Ok::<_, Error>((result, after, action.topics))
+            Ok::<_, Error>((result, after, true, action.topics))
         })?;
         *counters = after;
         drop(counters);
-        if !topics.is_empty() {
+        if has_written {
             topics.extend([Topic::Inbox, Topic::Sync]);
             self.events.changed(&topics);
         }

@@ -4,6 +4,7 @@ use super::draft::find_draft;
 use super::load::check_load;
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_record};
 use crate::Error;
+use crate::decisions::ReviewCode;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
 use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
@@ -110,7 +111,7 @@ pub struct DeliveryView {
     /// Fields that were given different values without knowledge of each other.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 /// A correction of a recorded delivery.

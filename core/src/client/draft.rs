@@ -150,8 +150,15 @@ impl FieldClient {
     /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
         let author = self.author()?;
-        let drafts = self.store.read(drafts::all)?.into_iter();
-        let seen = drafts.filter(|(_, _, draft)| may_see(&author, draft));
+        Ok(self.store.read(|db| self.drafts_in(db, &author))?)
+    }
+
+    pub(super) fn drafts_in(
+        &self,
+        db: &rusqlite::Connection,
+        author: &Author,
+    ) -> Result<Vec<DeliveryView>, crate::store::Error> {
+        let seen = drafts::all(db)?.into_iter().filter(|(_, _, draft)| may_see(author, draft));
         Ok(seen.map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
     }
 

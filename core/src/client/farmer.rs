@@ -2,6 +2,7 @@
 
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
+use crate::decisions::ReviewCode;
 use crate::permission::Capability;
 use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
 use crate::records::{Conflict, Contact, Farmer, Kind, encode};
@@ -41,7 +42,7 @@ pub struct FarmerView {
     /// Fields that were given different values without knowledge of each other.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer.
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 impl FieldClient {

@@ -3,10 +3,12 @@
 use super::delivery::require_changeable;
 use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
+use crate::decisions::ReviewCode;
+use crate::protocol::HoldCode;
 use crate::records::{self, Change, Conflict, Delivery, Farmer, Kind, Load, Record, merge};
 use crate::scope::Scope;
 use crate::store::decisions::Raised;
-use crate::store::outbox::{self, HeldChange};
+use crate::store::outbox::{self, GivenBack, HeldChange};
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
@@ -84,14 +86,14 @@ pub enum InboxKind {
     /// The office must look at it.
     Review {
         /// The review's code.
-        code: String,
+        code: ReviewCode,
         /// When it was raised.
         raised_at: Timestamp,
     },
     /// The server keeps a change of this phone for a person to decide; [`FieldClient::held_record`] shows it.
     Held {
         /// The code of the reason.
-        code: String,
+        code: HoldCode,
         /// The reason in words, for logs.
         reason: String,
     },
@@ -241,12 +243,15 @@ impl FieldClient {
 
     /// Puts away something that the office sent back, once somebody has seen it. Putting away twice is putting away once.
     fn put_away(&self, basis: Basis, number: i64) -> Result<(), Error> {
-        let is_it = |it: &InboxItem| matches!(it.kind, InboxKind::Returned { number: other, .. } if other == number);
-        let seen = self.inbox()?.into_iter().find(is_it);
-        self.write(&[Topic::Inbox], |db| match seen {
-            Some(item) if item.basis.document == basis.document => Ok(outbox::put_away(db, number)?),
-            None if !outbox::is_returned(db, number)? => Ok(()),
-            _ => Err(Error::Stale),
+        let author = self.author().ok();
+        let user = self.identity().installation.map(|installation| installation.user);
+        let may_see = |it: &GivenBack| {
+            Some(it.author) == user || author.as_ref().is_some_and(|author| is_within(&author.grant, &it.scope))
+        };
+        self.write(&[Topic::Inbox], |db| match outbox::all_returned(db)?.into_iter().find(|it| it.number == number) {
+            None => Ok(()),
+            Some(it) if it.document == basis.document && may_see(&it) => Ok(outbox::put_away(db, number)?),
+            Some(_) => Err(Error::Stale),
         })
     }
 }

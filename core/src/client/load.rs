@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
 use crate::Error;
 use crate::codec::decode;
-use crate::decisions::Lorry;
+use crate::decisions::{Lorry, ReviewCode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::records::load::{self, CloseRequest, Header, LoadState, Loader, ManifestLine, Snapshot};
@@ -70,7 +70,7 @@ pub struct LoadView {
     /// Fields that were given different values without knowledge of each other.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 /// A request to close a load, as a screen shows it.

@@ -75,11 +75,14 @@ const LOCK_FILE: &str = "field.lock";
 /// # }
 /// ```
 pub struct FieldClient {
+    // Locks are taken in this order, none twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `pace`,
+    // `noticed` and `events` are held for one statement.
     store: Store,
     environment: Environment,
     actor: Actor,
     identity: RwLock<Identity>,
-    /// Held while a person's action is built and written; sync takes it only to follow other clocks.
+    /// Held while a person's action is built and written, over the whole transaction: a receipt's number is given once. Sync takes it only to
+    /// follow other clocks.
     counters: Mutex<Counters>,
     /// Held while a sync runs: there is never more than one.
     syncing: Mutex<()>,

@@ -348,26 +348,28 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn sync_status(&self) -> Result<SyncStatus, Error> {
+        Ok(self.store.read(|db| self.sync_status_in(db))?)
+    }
+
+    pub(super) fn sync_status_in(&self, db: &rusqlite::Connection) -> Result<SyncStatus, crate::store::Error> {
         let synced_at = self.session().and_then(|session| session.synced_at);
         let pace = *self.pace();
         let next_try_ms = pace.wait_ms(self.environment.clock.monotonic_ms());
         let is_server_failing = pace.is_broken();
-        Ok(self.store.read(|db| {
-            let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
-            let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
-            let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
-            let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
-            Ok::<_, crate::store::Error>(SyncStatus {
-                backlog,
-                set_aside,
-                carried,
-                exported_at,
-                synced_at,
-                copied_at,
-                next_try_ms,
-                is_server_failing,
-            })
-        })?)
+        let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
+        let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
+        let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
+        let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
+        Ok(SyncStatus {
+            backlog,
+            set_aside,
+            carried,
+            exported_at,
+            synced_at,
+            copied_at,
+            next_try_ms,
+            is_server_failing,
+        })
     }
 }
 

@@ -38,15 +38,16 @@ impl FieldClient {
         let author = self.author()?;
         author.require_centre(centre)?;
         let date = date.unwrap_or_else(|| self.date());
-        let (mut sum, mut loads) = (Sum::default(), Vec::new());
-        for season in author.reference.all::<Season>() {
-            let scope = Scope::Season(centre.clone(), season.season.clone());
-            self.store.read(|db| {
+        // One snapshot: a delivery that is recorded meanwhile is a draft or in the sum, not neither.
+        Ok(self.store.read(|db| {
+            let (mut sum, mut loads) = (Sum::default(), Vec::new());
+            for season in author.reference.all::<Season>() {
+                let scope = Scope::Season(centre.clone(), season.season.clone());
                 sum = sum + rows::day_sum(&mut seam(db), &scope, date)?;
                 loads.extend(rows::loads(&mut seam(db), &scope, date)?);
-                Ok::<_, crate::store::Error>(())
-            })?;
-        }
-        Ok(Today { date, sum, drafts: self.drafts()?, loads, sync: self.sync_status()? })
+            }
+            let (drafts, sync) = (self.drafts_in(db, &author)?, self.sync_status_in(db)?);
+            Ok::<_, crate::store::Error>(Today { date, sum, drafts, loads, sync })
+        })?)
     }
 }

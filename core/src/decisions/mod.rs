@@ -33,7 +33,7 @@ pub use lorry::Lorry;
 pub use notice::Notice;
 pub use order::{DeviceOrder, Order};
 pub use organisation::Organisation;
-pub use review::Review;
+pub use review::{Review, ReviewCode};
 pub use revocation::Revocation;
 pub use rule_set::{BagTypeRule, RuleSet};
 pub use ruling::Ruling;

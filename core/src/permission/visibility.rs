@@ -19,7 +19,8 @@ impl Visibility {
     pub fn can_read(&self, scope: &Scope) -> bool {
         match scope {
             Scope::Device(device) => *device == self.device,
-            Scope::Organisation => !self.is_lost,
+            // Of a form that it does not know, a phone keeps what its server sends.
+            Scope::Organisation | Scope::Unknown(_) => !self.is_lost,
             Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
         }
     }

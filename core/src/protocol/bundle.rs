@@ -8,6 +8,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
+use super::RefusalCode;
 use crate::codec::{decode, encode};
 use crate::records::Change;
 use crate::scope::Scope;
@@ -45,14 +46,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// The refusal's stable name.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> RefusalCode {
         match self {
-            Self::Unreadable => "bundle_unreadable",
-            Self::UnknownVersion => "bundle_version_unknown",
-            Self::ForeignOrganisation => "bundle_foreign_organisation",
-            Self::UnknownDevice => "bundle_device_unknown",
-            Self::BadSignature => "bundle_signature_wrong",
-            Self::TooLarge => "bundle_too_large",
+            Self::Unreadable => RefusalCode::BundleUnreadable,
+            Self::UnknownVersion => RefusalCode::BundleVersionUnknown,
+            Self::ForeignOrganisation => RefusalCode::BundleForeignOrganisation,
+            Self::UnknownDevice => RefusalCode::BundleDeviceUnknown,
+            Self::BadSignature => RefusalCode::BundleSignatureWrong,
+            Self::TooLarge => RefusalCode::BundleTooLarge,
         }
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::Envelope;
 use super::log::{Cursor, CursorName};
 use super::repair::{Divergence, Evidence, Offer};
+use super::{HoldCode, RefusalCode};
 use crate::codec::{decode, encode};
 use crate::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use crate::scope::Scope;
@@ -247,9 +248,6 @@ pub struct SyncRequest {
     /// The version spoken.
     #[n(0)]
     pub protocol: u16,
-    /// The newest record kinds and keys known.
-    #[n(1)]
-    pub schema: u16,
     /// How far each scope was read; one that is not named is read from the start.
     #[n(2)]
     pub cursors: Vec<CursorName>,
@@ -437,7 +435,7 @@ pub struct ParcelVerdict {
     pub parcel: ParcelId,
     /// Set if it was refused as a whole; otherwise it was taken.
     #[n(1)]
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
 }
 
 /// What became of a bundle.
@@ -449,7 +447,7 @@ pub struct BundleVerdict {
     pub index: u32,
     /// Set if the bundle was refused as a whole; it left no trace on the server.
     #[n(1)]
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
     /// What became of its entries, in runs that lie end to end from entry 0.
     #[n(2)]
     pub runs: Vec<VerdictRun>,
@@ -492,7 +490,7 @@ pub enum Verdict {
     Held {
         /// Why.
         #[n(0)]
-        code: String,
+        code: HoldCode,
         /// Details for people.
         #[n(1)]
         reason: String,

@@ -6,10 +6,12 @@
 
 pub mod authorization;
 pub mod bundle;
+mod code;
 pub mod log;
 pub mod message;
-
 pub mod parcel;
 pub mod path;
 pub mod qr;
 pub mod repair;
+
+pub use code::{HoldCode, RefusalCode};

@@ -16,6 +16,7 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use minicbor::{Decoder, Encoder};
 use sha2::{Digest, Sha256};
 
+use super::RefusalCode;
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_PARCEL_BYTES};
 use crate::units::{OrganisationId, ParcelId};
@@ -56,14 +57,14 @@ pub enum HandoverError {
 
 impl HandoverError {
     /// The error's stable name.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> RefusalCode {
         match self {
-            Self::Unreadable => "parcel_unreadable",
-            Self::UnknownVersion => "parcel_version_unknown",
-            Self::TooLarge => "parcel_too_large",
-            Self::ForeignOrganisation => "parcel_foreign_organisation",
-            Self::ForeignServer => "parcel_foreign_server",
-            Self::Damaged => "parcel_damaged",
+            Self::Unreadable => RefusalCode::ParcelUnreadable,
+            Self::UnknownVersion => RefusalCode::ParcelVersionUnknown,
+            Self::TooLarge => RefusalCode::ParcelTooLarge,
+            Self::ForeignOrganisation => RefusalCode::ParcelForeignOrganisation,
+            Self::ForeignServer => RefusalCode::ParcelForeignServer,
+            Self::Damaged => RefusalCode::ParcelDamaged,
         }
     }
 }

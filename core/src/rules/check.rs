@@ -83,29 +83,46 @@ pub(crate) fn check_delivery(
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
 }
 
+/// Why a text that a person typed cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// A required text is empty.
+    #[error("must not be empty")]
+    Empty,
+    /// The text is longer than [`MAX_TEXT`] characters.
+    #[error("has more than {MAX_TEXT} characters")]
+    TooLong,
+    /// The text has a control character or a line break.
+    #[error("has a control character or line break")]
+    ControlCharacter,
+    /// The text is not a telephone number.
+    #[error("is not a telephone number")]
+    NoPhoneNumber,
+}
+
 /// Trims a person's text and checks that it is one line of at most [`MAX_TEXT`] characters.
 ///
 /// # Errors
-/// What is wrong with it, as a lowercase fragment.
-pub fn check_text(text: &str, required: bool) -> Result<String, String> {
+/// [`TextError`].
+pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
     let text = text.trim();
     if required && text.is_empty() {
-        Err("must not be empty".to_owned())
+        Err(TextError::Empty)
     } else if text.chars().count() > MAX_TEXT {
-        Err(format!("has more than {MAX_TEXT} characters"))
+        Err(TextError::TooLong)
     } else if text.chars().any(char::is_control) {
-        Err("has a control character or line break".to_owned())
+        Err(TextError::ControlCharacter)
     } else {
         Ok(text.to_owned())
     }
 }
 
 /// Brings a telephone number into its one form: digits, led by `+` if it has a country code; empty if there is none.
-pub(crate) fn check_phone(text: &str) -> Result<String, String> {
+pub(crate) fn check_phone(text: &str) -> Result<String, TextError> {
     let phone: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
     let digits = phone.strip_prefix('+').unwrap_or(&phone);
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && PHONE_DIGITS.contains(&digits.len());
-    if phone.is_empty() || is_number { Ok(phone) } else { Err("is not a telephone number".to_owned()) }
+    if phone.is_empty() || is_number { Ok(phone) } else { Err(TextError::NoPhoneNumber) }
 }
 
 #[cfg(test)]
@@ -140,11 +157,13 @@ mod tests {
 
     #[test]
     fn texts_are_trimmed_and_bounded() {
-        for (length, fits) in [(0, false), (1, true), (MAX_TEXT, true), (MAX_TEXT + 1, false)] {
-            assert_eq!(check_text(&"x".repeat(length), true).is_ok(), fits, "{length}");
+        for (length, wrong) in
+            [(0, Some(TextError::Empty)), (1, None), (MAX_TEXT, None), (MAX_TEXT + 1, Some(TextError::TooLong))]
+        {
+            assert_eq!(check_text(&"x".repeat(length), true).err(), wrong, "{length}");
         }
         assert_eq!(check_text("  ", false).as_deref(), Ok(""));
-        assert!(check_text("two\nlines", false).is_err());
+        assert_eq!(check_text("two\nlines", false), Err(TextError::ControlCharacter));
     }
 
     #[test]

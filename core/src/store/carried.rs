@@ -5,6 +5,7 @@
 use rusqlite::Connection;
 
 use super::Error;
+use crate::protocol::RefusalCode;
 use crate::protocol::message::ParcelVerdict;
 use crate::protocol::parcel::Parcel;
 use crate::units::{ParcelId, Timestamp};
@@ -17,7 +18,7 @@ pub struct Carried {
     /// Their bytes.
     pub bytes: u64,
     /// Why the server refused a parcel, if it did: the last one's code. It was dropped here; its owner still has all that was in it.
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
 }
 
 pub(crate) fn load(db: &Connection) -> Result<Carried, Error> {

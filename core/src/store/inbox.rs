@@ -218,8 +218,23 @@ fn take(
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    statement.execute((scope, sequence, document, encode(entry), reason))?;
+    statement.execute((scope, sequence, document, encode(entry), reason.to_string()))?;
     Ok(Applied::default())
+}
+
+/// Why this version cannot apply an entry. It is set aside for one that can.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("the form of {0} is not known to this version")]
+    Scope(Scope),
+    #[error("record kind {0} is not known to this version")]
+    Kind(u8),
+    #[error(transparent)]
+    Record(#[from] crate::records::Error),
+    #[error(transparent)]
+    Decision(#[from] crate::decisions::Error),
+    #[error("the decision cannot be read: {0}")]
+    Form(#[from] minicbor::decode::Error),
 }
 
 /// The inner result says why the entry cannot be applied here; the outer one that nothing can.
@@ -228,18 +243,21 @@ fn apply_entry(
     scope: &Scope,
     sequence: u64,
     entry: &FrameEntry,
-) -> Result<Result<Applied, String>, Error> {
+) -> Result<Result<Applied, Unreadable>, Error> {
     match entry {
+        FrameEntry::Change { .. } | FrameEntry::Decision { .. } if scope.is_unknown() => {
+            Ok(Err(Unreadable::Scope(scope.clone())))
+        }
         FrameEntry::Change { envelope, .. } if records::is_erased(&mut seam(db), envelope.document)? => {
             Ok(Ok(Applied::default()))
         }
         FrameEntry::Change { envelope, change } => {
             let Some(kind) = Kind::from_number(envelope.kind) else {
-                return Ok(Err(format!("record kind {} is not known to this version", envelope.kind)));
+                return Ok(Err(Unreadable::Kind(envelope.kind)));
             };
             let change = match Change::parse_stripped(change) {
                 Ok(change) => change,
-                Err(error) => return Ok(Err(error.to_string())),
+                Err(error) => return Ok(Err(error.into())),
             };
             drafts::step_aside(db, envelope.document)?;
             match records::apply(&mut seam(db), scope, kind, envelope.document, &change) {
@@ -247,13 +265,13 @@ fn apply_entry(
                     let newest = merged.record.map_or(HybridTime::default(), |record| record.newest_time());
                     Ok(Ok(Applied { newest, ..Applied::default() }))
                 }
-                Err(Error::Record(error)) => Ok(Err(error.to_string())),
+                Err(Error::Record(error)) => Ok(Err(error.into())),
                 Err(error) => Err(error),
             }
         }
         FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
             Ok(decision) => apply_decision(db, scope, sequence, &decision),
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => Ok(Err(error.into())),
         },
         FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(Applied::default())),
     }
@@ -265,10 +283,10 @@ fn apply_decision(
     scope: &Scope,
     sequence: u64,
     decision: &Decision,
-) -> Result<Result<Applied, String>, Error> {
+) -> Result<Result<Applied, Unreadable>, Error> {
     let (envelope, content) = match decision.read() {
         Ok(read) => read,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => return Ok(Err(error.into())),
     };
     let at = AppliedAt { scope, sequence, envelope: &envelope };
     decisions::project(&mut seam(db), &at, decision, &content)?;
@@ -276,7 +294,7 @@ fn apply_decision(
     content.apply(&at, &mut effects);
     match effects.done {
         Ok(()) => Ok(Ok(effects.applied)),
-        Err(Error::Record(error)) => Ok(Err(error.to_string())),
+        Err(Error::Record(error)) => Ok(Err(error.into())),
         Err(error) => Err(error),
     }
 }

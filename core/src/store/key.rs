@@ -22,20 +22,28 @@ const KEY_BYTES: usize = 32;
 /// What every file of SQLite begins with that has no key.
 const PLAIN: &[u8; 16] = b"SQLite format 3\0";
 
+/// The key store did not do as told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct KeyStoreError {
+    /// What was in the way, for logs.
+    pub reason: String,
+}
+
 /// Where a phone keeps the key of a store: the keystore of Android, the keychain of iOS, or what stands in for them. Each data folder has its
 /// own. If the key is lost, so is what the phone holds and the server does not.
 pub trait KeyStore {
     /// The key that was saved; none if none ever was.
     ///
     /// # Errors
-    /// What is in the way, for logs, if it cannot be had now: the phone may not have been unlocked yet.
-    fn load(&self) -> Result<Option<Vec<u8>>, String>;
+    /// [`KeyStoreError`] if it cannot be had now: the phone may not have been unlocked yet.
+    fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
     /// Keeps a new key of 32 bytes for good.
     ///
     /// # Errors
-    /// What is in the way, for logs.
-    fn save(&self, key: &[u8]) -> Result<(), String>;
+    /// [`KeyStoreError`].
+    fn save(&self, key: &[u8]) -> Result<(), KeyStoreError>;
 }
 
 /// A store's key.
@@ -59,7 +67,7 @@ impl StoreKey {
             return Err(Error::wrong_key("there is a store already, and the key store has no key for it"));
         }
         let new = Self(environment.random());
-        keys.save(&new.0).map_err(Error::key_unavailable)?;
+        keys.save(&new.0).map_err(|error| Error::key_unavailable(error.reason))?;
         match Self::load(keys)? {
             Some(kept) if kept == new => Ok(kept),
             _ => Err(Error::key_unavailable("the key store did not keep the new key")),
@@ -67,7 +75,7 @@ impl StoreKey {
     }
 
     fn load(keys: &dyn KeyStore) -> Result<Option<Self>, Error> {
-        let Some(bytes) = keys.load().map_err(Error::key_unavailable)?.map(Zeroizing::new) else {
+        let Some(bytes) = keys.load().map_err(|error| Error::key_unavailable(error.reason))?.map(Zeroizing::new) else {
             return Ok(None);
         };
         let found = bytes.len();
@@ -170,11 +178,11 @@ mod tests {
     }
 
     impl KeyStore for Keys {
-        fn load(&self) -> Result<Option<Vec<u8>>, String> {
-            if self.refuses { Err("not unlocked".into()) } else { Ok(self.kept()) }
+        fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError> {
+            if self.refuses { Err(KeyStoreError { reason: "not unlocked".into() }) } else { Ok(self.kept()) }
         }
 
-        fn save(&self, key: &[u8]) -> Result<(), String> {
+        fn save(&self, key: &[u8]) -> Result<(), KeyStoreError> {
             if !self.forgets {
                 *self.kept.lock().expect("no panic") = Some(key.to_vec());
             }

@@ -25,8 +25,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-pub use key::KeyStore;
 pub(crate) use key::StoreKey;
+pub use key::{KeyStore, KeyStoreError};
 
 /// One numbered step of a schema; never edited once released.
 pub type Migration = &'static str;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::{Error, drafts, inbox, records, seam};
 use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
+use crate::protocol::{HoldCode, RefusalCode};
 use crate::records::draft::Draft;
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
@@ -549,7 +550,7 @@ pub enum SyncState {
     /// The server keeps it for a person to decide.
     Held {
         /// Why.
-        code: String,
+        code: HoldCode,
     },
 }
 
@@ -573,7 +574,7 @@ pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, 
     let mut worst = SyncState::Logged;
     let mut rows = statement.query([document])?;
     while let Some(row) = rows.next()? {
-        let held: Option<String> = row.get(0)?;
+        let held: Option<HoldCode> = row.get(0)?;
         worst = worst.max(match held {
             Some(code) => SyncState::Held { code },
             None if row.get(1)? => SyncState::Sent,
@@ -599,7 +600,7 @@ pub struct Backlog {
     /// When the oldest change that is neither logged nor held was made.
     pub oldest_at: Option<Timestamp>,
     /// Why the server refused a bundle as a whole, if it did.
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
 }
 
 pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
@@ -635,7 +636,7 @@ pub(crate) struct HeldChange {
     pub(crate) kind: u8,
     pub(crate) change: Vec<u8>,
     /// Why, as a stable code.
-    pub(crate) code: String,
+    pub(crate) code: HoldCode,
     /// Why, in words.
     pub(crate) reason: String,
 }
@@ -692,10 +693,6 @@ pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
 }
 
 /// Whether something that the office sent back was not put away yet.
-pub(crate) fn is_returned(db: &Connection, number: i64) -> Result<bool, Error> {
-    Ok(db.prepare_cached("SELECT 1 FROM returned WHERE returned = ?1")?.exists([number])?)
-}
-
 pub(crate) fn put_away(db: &Connection, number: i64) -> Result<(), Error> {
     db.execute("DELETE FROM returned WHERE returned = ?1", [number])?;
     Ok(())

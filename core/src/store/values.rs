@@ -3,6 +3,7 @@
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
+use crate::protocol::{HoldCode, RefusalCode};
 use crate::scope::Scope;
 use crate::units::{
     BundleHash, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId, DeliveryId, DeviceId, DocumentId,
@@ -43,10 +44,11 @@ macro_rules! stored_as_text {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
                 let text = value.as_str()?;
                 let parsed: Self = text.parse().map_err(FromSqlError::other)?;
-                if parsed.to_string() == text { Ok(parsed) } else { Err(FromSqlError::InvalidType) }
+                let spelling = parsed.to_string();
+                if spelling == text { Ok(parsed) } else { Err(FromSqlError::InvalidType) }
             }
         }
     )*};
 }
 
-stored_as_text!(CentreCode SeasonCode CommodityCode LorryPlate Scope);
+stored_as_text!(CentreCode SeasonCode CommodityCode LorryPlate Scope HoldCode RefusalCode);

@@ -14,7 +14,6 @@ use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
 use crate::protocol::authorization::{Authorization, Signed};
-use crate::protocol::bundle::SCHEMA_VERSION;
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
     self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
@@ -222,7 +221,6 @@ impl<'a> Exchange<'a> {
         let body = loop {
             let request = SyncRequest {
                 protocol: PROTOCOL_VERSION,
-                schema: SCHEMA_VERSION,
                 cursors: cursors.clone(),
                 bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
@@ -302,7 +300,6 @@ impl<'a> Exchange<'a> {
     fn bare_request(&self) -> SyncRequest {
         SyncRequest {
             protocol: PROTOCOL_VERSION,
-            schema: SCHEMA_VERSION,
             cursors: Vec::new(),
             bundles: Vec::new(),
             budget_bytes: 0,
@@ -596,20 +593,44 @@ pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enr
     }
 }
 
+/// What an answer that is none means: by the server's code, or by the status if the server did not write it.
 fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
     let problem: Option<Problem> = message::unpack(body).ok();
+    let code = problem.as_ref().and_then(|it| it.code.parse().ok()).unwrap_or_else(|| code_of_status(status));
     let reason = problem.map_or_else(|| format!("the server answered with status {status}"), |it| it.reason);
+    match code {
+        ErrorCode::Unauthorized => Error::SignIn { reason },
+        ErrorCode::NotAllowed | ErrorCode::OutOfScope | ErrorCode::Locked => Error::Refused { code, reason },
+        ErrorCode::TooLarge => Error::TooLarge { field, reason },
+        ErrorCode::InvalidInput => Error::Invalid { field, reason },
+        // A server of another version has no such path.
+        ErrorCode::IncompatibleVersion | ErrorCode::NotFound => Error::UpdateNeeded { reason },
+        ErrorCode::RateLimited | ErrorCode::Interrupted | ErrorCode::Offline => Error::Unavailable { code, reason },
+        // It is the server's disk that is full: nothing that the person with the phone can mend.
+        ErrorCode::StorageFull => Error::Unavailable { code: ErrorCode::Interrupted, reason },
+        ErrorCode::ConfirmNeeded
+        | ErrorCode::Stale
+        | ErrorCode::KeyUnavailable
+        | ErrorCode::WrongKey
+        | ErrorCode::StorageCorrupt
+        | ErrorCode::StorageTooNew
+        | ErrorCode::Internal => Error::Internal { reason },
+    }
+}
+
+/// The meaning of a status that comes from a proxy, a captive portal, or a server with a code of a newer version.
+fn code_of_status(status: u16) -> ErrorCode {
     match status {
-        401 => Error::SignIn { reason },
-        403 => Error::not_allowed(reason),
-        413 => Error::TooLarge { field, reason },
-        422 => Error::Invalid { field, reason },
-        426 => Error::UpdateNeeded { reason },
-        429 => Error::Unavailable { code: ErrorCode::RateLimited, reason },
-        408 | 502..=504 => Error::Unavailable { code: ErrorCode::Interrupted, reason },
+        401 => ErrorCode::Unauthorized,
+        403 => ErrorCode::NotAllowed,
+        413 => ErrorCode::TooLarge,
+        422 => ErrorCode::InvalidInput,
+        426 => ErrorCode::IncompatibleVersion,
+        429 => ErrorCode::RateLimited,
+        408 | 502..=504 => ErrorCode::Interrupted,
         // A captive portal or a proxy answers in the server's place: that is no connection.
-        200..=399 | 404 | 405 | 511 => Error::Unavailable { code: ErrorCode::Offline, reason },
-        _ => Error::Internal { reason },
+        200..=399 | 404 | 405 | 511 => ErrorCode::Offline,
+        _ => ErrorCode::Internal,
     }
 }
 
@@ -620,4 +641,33 @@ fn damaged(error: &WireError) -> Error {
 
 fn internal(error: &dyn std::error::Error) -> Error {
     Error::Internal { reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_none_is_read_by_its_code_and_without_one_by_its_status() {
+        let written = |code: &str| message::pack(&Problem { code: code.into(), reason: "why".into() }).expect("a body");
+        for (status, body, expected) in [
+            (503, written("storage_full"), "interrupted"),
+            (403, written("locked"), "locked"),
+            (403, written("out_of_scope"), "out_of_scope"),
+            (422, written("rate_limited"), "rate_limited"),
+            (404, written("not_found"), "incompatible_version"),
+            (500, written("storage_corrupt"), "internal"),
+            (200, written("invalid_input"), "invalid_input"),
+            (429, written("a_code_of_a_newer_version"), "rate_limited"),
+            (403, b"<html>".to_vec(), "not_allowed"),
+            (404, Vec::new(), "offline"),
+            (504, Vec::new(), "interrupted"),
+            (500, Vec::new(), "internal"),
+        ] {
+            let error = problem(status, &body, "request");
+            assert_eq!(error.code().as_str(), expected, "{status}");
+            let is_written = !body.is_empty() && body != b"<html>";
+            assert_eq!(error.to_string().contains("why"), is_written, "{error}");
+        }
+    }
 }

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_line_names_a_scope_and_a_number() {
         assert_eq!(head("c/KOLAR/2019 57"), Some(("c/KOLAR/2019".parse().expect("a scope"), 57)));
-        for other in ["", "org", "org x", "org 1 2", "x/KOLAR 1", "org -1"] {
+        for other in ["", "org", "org x", "org 1 2", "x//KOLAR 1", "org -1"] {
             assert_eq!(head(other), None, "{other:?}");
         }
     }

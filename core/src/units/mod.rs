@@ -10,6 +10,7 @@ mod grams;
 mod hash;
 mod id;
 mod number;
+mod open_code;
 mod percent;
 mod position;
 mod stored;
@@ -25,6 +26,7 @@ pub use id::{
     UserId, derived,
 };
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
+pub(crate) use open_code::open_codes;
 pub use percent::Percent;
 pub use position::Position;
 pub(crate) use stored::as_printed;

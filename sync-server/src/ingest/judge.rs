@@ -3,11 +3,12 @@
 //! Owns the order of checks (docs/protocol.md, "Verdicts"). What an entry waits for mends it, whoever brings it.
 
 use farmtally_core::decisions::Grant;
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::permission::Denied;
-use farmtally_core::protocol::bundle::Envelope;
+use farmtally_core::protocol::HoldCode;
+use farmtally_core::protocol::bundle::{Envelope, SCHEMA_VERSION};
 use farmtally_core::protocol::message::Verdict;
 use farmtally_core::records::{self, Change, Kind, Record, Stamp, merge};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DocumentId};
 
@@ -18,28 +19,28 @@ use crate::storage::{DeferredEntry, HeldEntry, ReturnedEntry};
 
 /// The kind of an entry that is no record: a draft of a phone that was wiped.
 const DRAFT: u8 = 0;
-/// The code of an entry that is held only because it builds on one that is.
-const FOLLOWS: &str = "follows_held";
 
 /// Why an entry waits for a person.
 pub(super) struct Hold {
-    code: &'static str,
+    code: HoldCode,
     pub(super) reason: String,
 }
 
 impl Hold {
-    fn new(code: &'static str, reason: impl Into<String>) -> Self {
+    fn new(code: HoldCode, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into() }
     }
 
     fn not_allowed(reason: impl Into<String>) -> Self {
-        Self::new("not_allowed", reason)
+        Self::new(HoldCode::NotAllowed, reason)
     }
 }
 
 /// What may stop an entry from being logged at once.
 pub(super) enum Stop {
     Hold(Hold),
+    /// A hold, unless the entry is of a newer schema: then it waits for a newer server.
+    Unreadable(Hold),
     Defer(Vec<ChangeHash>),
     Error(Error),
 }
@@ -96,7 +97,8 @@ impl State {
         }
         match self.log_permitted(entry) {
             Ok(verdict) => Ok(verdict),
-            Err(Stop::Hold(hold)) => Ok(self.hold(entry, hold)),
+            Err(Stop::Unreadable(_)) if entry.pending.schema > SCHEMA_VERSION => Ok(self.wait(entry, Vec::new())),
+            Err(Stop::Hold(hold) | Stop::Unreadable(hold)) => Ok(self.hold(entry, hold)),
             Err(Stop::Defer(missing)) => Ok(self.wait(entry, missing)),
             Err(Stop::Error(error)) => Err(error),
         }
@@ -124,10 +126,13 @@ impl State {
     fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, Stop> {
         let envelope = &entry.pending.envelope;
         if envelope.kind == DRAFT {
-            return Err(Hold::new("draft", "a draft of a phone that was wiped").into());
+            return Err(Hold::new(HoldCode::Draft, "a draft of a phone that was wiped").into());
         }
-        let change = entry.change.as_ref().map_err(|reason| Hold::new("malformed", reason))?;
+        if envelope.scope.is_unknown() {
+            return Err(Stop::Defer(Vec::new()));
+        }
         let kind = Kind::from_number(envelope.kind).ok_or(Stop::Defer(Vec::new()))?;
+        let change = entry.change.as_ref().map_err(unreadable(HoldCode::Malformed))?;
         let has_ended = self.permit(kind, entry, change)?;
         self.permit_subject(kind, envelope, change)?;
         let sequence = self.append(entry, kind, change)?;
@@ -142,12 +147,12 @@ impl State {
     fn hold(&mut self, entry: &Entry, hold: Hold) -> Verdict {
         let row = HeldEntry {
             entry: entry.pending.clone(),
-            code: hold.code.to_owned(),
+            code: hold.code.clone(),
             reason: hold.reason.clone(),
             held_at: self.now,
         };
         self.document(entry.document()).held.add(row);
-        Verdict::Held { code: hold.code.to_owned(), reason: hold.reason }
+        Verdict::Held { code: hold.code, reason: hold.reason }
     }
 
     /// An entry without what it builds on waits for it; if that is held or was sent back, it shares its lot.
@@ -166,7 +171,7 @@ impl State {
             }
             let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);
             if document.held.iter().any(is_held) {
-                return self.hold(entry, Hold::new(FOLLOWS, "it builds on a change that is held"));
+                return self.hold(entry, Hold::new(HoldCode::FollowsHeld, "it builds on a change that is held"));
             }
         }
         let before =
@@ -177,18 +182,19 @@ impl State {
     }
 
     /// Whether the author was granted to write these keys in this scope. Returns whether the grant had ended, which they could not know.
-    fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, Hold> {
+    fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, Stop> {
         let envelope = &entry.pending.envelope;
-        let (grant, ended_at) =
-            self.grant(envelope.grant).ok_or_else(|| Hold::not_allowed("the grant is not known"))?;
+        // A grant with a role of a newer version is not known either.
+        let unknown = || Stop::Unreadable(Hold::not_allowed("the grant is not known"));
+        let (grant, ended_at) = self.grant(envelope.grant).ok_or_else(unknown)?;
         let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         check_grant(grant, source, kind, envelope, change)?;
         if source.is_lost {
-            return Err(Hold::not_allowed("the device was marked as lost"));
+            return Err(Hold::not_allowed("the device was marked as lost").into());
         }
         match ended_at {
             Some(ended_at) if entry.pending.device_cursor >= *ended_at => {
-                Err(Hold::not_allowed("the grant had ended when it was made"))
+                Err(Hold::not_allowed("the grant had ended when it was made").into())
             }
             ended_at => Ok(ended_at.is_some()),
         }
@@ -221,23 +227,23 @@ impl State {
         if let Some((at, known, _)) = current {
             if known != kind {
                 let reason = format!("the document is a {known:?}, not a {kind:?}");
-                return Err(Hold::new("shape", reason).into());
+                return Err(Hold::new(HoldCode::Shape, reason).into());
             }
             // What was granted is checked for the entry's scope, so it must be the document's.
             if at != scope {
                 let reason = format!("the document belongs to {at}, not to {scope}");
-                return Err(Hold::new("out_of_scope", reason).into());
+                return Err(Hold::new(HoldCode::OutOfScope, reason).into());
             }
         }
         let merged = merge(kind, id, current.map(|(_, _, saved)| saved), change).map_err(|error| match error {
             records::Error::Missing { hashes } => Stop::Defer(hashes),
-            error @ records::Error::Shape { .. } => Hold::new("shape", error.to_string()).into(),
-            error => Hold::new("malformed", error.to_string()).into(),
+            error @ records::Error::Shape { .. } => unreadable(HoldCode::Shape)(&error),
+            error => unreadable(HoldCode::Malformed)(&error),
         })?;
         if let Some(own) = merged.record.as_ref().and_then(Record::own_scope)
             && own != *scope
         {
-            return Err(Hold::new("out_of_scope", format!("the record says {own}, the entry {scope}")).into());
+            return Err(Hold::new(HoldCode::OutOfScope, format!("the record says {own}, the entry {scope}")).into());
         }
         let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         require_stamps(source, kind, envelope, change)?;
@@ -245,37 +251,43 @@ impl State {
     }
 }
 
+/// Returns what turns an error about an entry's content into a stop.
+fn unreadable(code: HoldCode) -> impl FnOnce(&records::Error) -> Stop {
+    move |error| Stop::Unreadable(Hold::new(code, error.to_string()))
+}
+
 fn storage(error: records::Error) -> Error {
     Error::Storage(error.into())
 }
 
-fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
+fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
     if grant.user != envelope.author || !source.is(grant.device) {
-        return Err(Hold::not_allowed("the grant was given to somebody else"));
+        return Err(Hold::not_allowed("the grant was given to somebody else").into());
     }
     for capability in kind.shape().capabilities(change) {
         if !grant.role.may(capability) {
-            return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()));
+            return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()).into());
         }
     }
     if !kind.home().is_of(&envelope.scope) {
-        return Err(Hold::new("out_of_scope", format!("a {kind:?} does not belong to {}", envelope.scope)));
+        let reason = format!("a {kind:?} does not belong to {}", envelope.scope);
+        return Err(Stop::Unreadable(Hold::new(HoldCode::OutOfScope, reason)));
     }
     match envelope.scope.centre() {
         Some(centre) if grant.centres.contains(centre) => Ok(()),
-        _ => Err(Hold::new("out_of_scope", format!("{} was not granted", envelope.scope))),
+        _ => Err(Hold::new(HoldCode::OutOfScope, format!("{} was not granted", envelope.scope)).into()),
     }
 }
 
 /// Whether all values name the author and device that the bundle's signature vouches for.
-fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Hold> {
-    let stamps = kind.shape().stamps(change).map_err(|error| Hold::new("malformed", error.to_string()))?;
+fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+    let stamps = kind.shape().stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
     let is_own = |stamp: &Stamp| {
         stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
     };
     if stamps.iter().all(is_own) {
         Ok(())
     } else {
-        Err(Hold::not_allowed("a value names another author or device than the entry"))
+        Err(Hold::not_allowed("a value names another author or device than the entry").into())
     }
 }

@@ -100,7 +100,9 @@ impl State {
                     Ok(_) => approved.push(held),
                     Err(Stop::Defer(_)) => lane.push(held),
                     Err(Stop::Error(error)) => return Err(error),
-                    Err(Stop::Hold(Hold { reason, .. })) => require_other(named, &held, &reason)?,
+                    Err(Stop::Hold(Hold { reason, .. }) | Stop::Unreadable(Hold { reason, .. })) => {
+                        require_other(named, &held, &reason)?;
+                    }
                 }
             }
             if approved.len() == before {

@@ -12,10 +12,10 @@ mod state;
 mod tests;
 
 use ed25519_dalek::VerifyingKey;
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
 use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
@@ -35,7 +35,7 @@ pub(crate) fn ingest(
     let (bundle, device) = match open(db, bytes)? {
         Ok(opened) => opened,
         Err(refusal) => {
-            return Ok(BundleVerdict { index, refused: Some(refusal.code().to_owned()), runs: Vec::new() });
+            return Ok(BundleVerdict { index, refused: Some(refusal.code()), runs: Vec::new() });
         }
     };
     let is_fork = keep(db, &bundle, &device, now)?;
@@ -101,7 +101,7 @@ fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: T
 }
 
 /// Judges again what waited for a newer server.
-pub(crate) fn judge_unknown_kinds(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
         db.deferred(None)?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
     let mut state = State::load(db, &waiting, [], now)?;
@@ -145,7 +145,7 @@ pub(crate) fn decide_all<D: DecisionKind>(
     by: &DecidedBy,
 ) -> Result<(), Error> {
     if let Some((scope, _)) = contents.iter().find(|(scope, _)| !D::AUDIENCE.is_of(scope)) {
-        return Err(Error::Setup { reason: format!("a {} does not belong to {scope}", D::NAME) });
+        return Err(Error::Internal { reason: format!("a {} does not belong to {scope}", D::NAME) });
     }
     let decisions: Vec<Decision> = contents.iter().map(|(scope, content)| Decision::of(*content, scope, by)).collect();
     let scopes = contents.iter().map(|(scope, _)| *scope);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::decisions::{Grant, Order};
 use farmtally_core::protocol::bundle::{self, Bundle};
-use farmtally_core::records::{Change, Kind, Merged};
+use farmtally_core::records::{self, Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records::{Saved, Stored};
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, Timestamp, ToValue, Value};
@@ -21,7 +21,7 @@ use crate::storage::{
 pub(super) struct Entry {
     pub(super) pending: PendingEntry,
     /// Its change; the reason instead, if its bytes are none.
-    pub(super) change: Result<Change, String>,
+    pub(super) change: Result<Change, records::Error>,
     /// Whether the bytes were left out because the document was erased on the device.
     pub(super) is_missing: bool,
 }
@@ -39,6 +39,7 @@ impl Entry {
             entry: number,
             envelope: bundle.envelope(transaction, entry),
             device_cursor: transaction.device_cursor,
+            schema: bundle.header.schema,
             change: entry.change_hash(),
             bytes: entry.change.clone(),
         };
@@ -52,7 +53,7 @@ impl Entry {
 
 impl From<PendingEntry> for Entry {
     fn from(pending: PendingEntry) -> Self {
-        let change = Change::parse_stripped(&pending.bytes).map_err(|error| error.to_string());
+        let change = Change::parse_stripped(&pending.bytes);
         Self { pending, change, is_missing: false }
     }
 }

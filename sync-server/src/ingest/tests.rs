@@ -2,9 +2,10 @@
 
 use farmtally_core::decisions::Grant;
 use farmtally_core::permission::Role;
-use farmtally_core::protocol::bundle::Bundle;
+use farmtally_core::protocol::bundle::{Bundle, SCHEMA_VERSION};
 use farmtally_core::protocol::message::Verdict;
-use farmtally_core::records::{Change, Delivery, Kind};
+use farmtally_core::records::{self, Change, Delivery, Kind};
+use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceCode, GrantId, Timestamp};
 
 use super::state::{Entry, State};
@@ -91,13 +92,22 @@ fn a_whole_bundle_is_logged_in_order_and_again_with_the_same_numbers() {
 #[test]
 fn each_check_has_its_verdict() {
     type Alter = fn(&mut State, &mut Entry);
-    let cases: [(&str, Alter, &str); 14] = [
+    let cases: [(&str, Alter, &str); 19] = [
         ("nothing is wrong", |_, _| {}, "logged 1"),
         ("a draft", |_, it| it.pending.envelope.kind = 0, "held draft"),
         ("a kind of a newer version", |_, it| it.pending.envelope.kind = 200, "deferred 0"),
-        ("bytes that are no change", |_, it| it.change = Err("no change".into()), "held malformed"),
+        ("a scope of a newer version", |_, it| it.pending.envelope.scope = newer_scope(), "deferred 0"),
+        ("bytes that are no change", |_, it| it.change = Err(no_change()), "held malformed"),
+        ("such bytes of a newer schema", |_, it| newer(it).change = Err(no_change()), "deferred 0"),
         ("no bytes", |_, it| it.is_missing = true, "bytes missing"),
         ("an unknown grant", |_, it| it.pending.envelope.grant = GrantId::from([9; 16]), "held not_allowed"),
+        ("such a grant in a newer schema", |_, it| newer(it).pending.envelope.grant = [9; 16].into(), "deferred 0"),
+        (
+            "a form of scope that the kind does not live in",
+            |_, it| it.pending.envelope.scope = home(),
+            "held out_of_scope",
+        ),
+        ("such a form in a newer schema", |_, it| newer(it).pending.envelope.scope = home(), "deferred 0"),
         ("another's grant", |state, _| grant(state).0.user = [9; 16].into(), "held not_allowed"),
         ("a grant on another device", |state, _| grant(state).0.device = [9; 16].into(), "held not_allowed"),
         ("a grant that had ended", |state, it| grant(state).1 = Some(it.pending.device_cursor), "held not_allowed"),
@@ -124,6 +134,25 @@ fn each_check_has_its_verdict() {
         let findings = usize::from(["no bytes", "a grant that ended unknown"].contains(&name));
         assert_eq!(state.findings.len(), findings, "{name}");
     }
+}
+
+fn newer_scope() -> Scope {
+    "c/KOLAR/2019/pay".parse().expect("a scope")
+}
+
+/// Where farmers live.
+fn home() -> Scope {
+    "c/KOLAR".parse().expect("a scope")
+}
+
+fn no_change() -> records::Error {
+    Change::parse_stripped(&[]).expect_err("no change")
+}
+
+/// Makes an entry one of a version with a newer schema.
+fn newer(entry: &mut Entry) -> &mut Entry {
+    entry.pending.schema = SCHEMA_VERSION + 1;
+    entry
 }
 
 fn grant(state: &mut State) -> &mut (Grant, Option<u64>) {

@@ -1,7 +1,7 @@
 //! Two farmers who may be one.
 
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Contact;
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::units::DocumentId;
 
 use super::{Finding, Touched, of_kind};

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{self, Delivery, Load};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeliveryId, LoadId, ToValue, Value};
 

@@ -1,7 +1,7 @@
 //! Two loads of one lorry on one day: two clerks may have opened the same one.
 
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Load;
-use farmtally_core::rules::ReviewCode;
 
 use super::{Finding, Touched, of_kind};
 use crate::Error;

@@ -6,8 +6,8 @@ mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
 
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::{Record, RecordKind};
-use farmtally_core::rules::ReviewCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DocumentId;
 

@@ -7,11 +7,9 @@ use farmtally_core::units::{ChangeHash, DocumentId, EntryHash, ToValue};
 use super::{Access, DeferredEntry, HeldEntry, PendingEntry, ReturnedEntry, Transaction, WriteTransaction};
 use crate::Error;
 
-const HELD: &str =
-    "SELECT bundle_hash, entry, envelope, device_cursor, change_hash, change, code, reason, held_at_ms FROM held";
-const DEFERRED: &str =
-    "SELECT bundle_hash, entry, envelope, device_cursor, change_hash, change, missing, deferred_at_ms FROM deferred";
-const PENDING: [Column<'static>; 8] = [
+const HELD: &str = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, code, reason, held_at_ms FROM held";
+const DEFERRED: &str = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, missing, deferred_at_ms FROM deferred";
+const PENDING: [Column<'static>; 9] = [
     Column::blob("bundle_hash"),
     Column::int("entry"),
     Column::blob("document_id"),
@@ -19,6 +17,7 @@ const PENDING: [Column<'static>; 8] = [
     Column::blob("entry_hash"),
     Column::blob("envelope"),
     Column::int("device_cursor"),
+    Column::int("schema_version"),
     Column::blob("change"),
 ];
 
@@ -29,21 +28,22 @@ fn pending(row: &dyn Row) -> Result<PendingEntry, sql::Error> {
         entry: row.get(1)?,
         envelope: decode(&envelope).map_err(|_form| sql::Error::Type { column: 2, expected: "an envelope" })?,
         device_cursor: row.get(3)?,
-        change: row.get(4)?,
-        bytes: row.get(5)?,
+        schema: row.get(4)?,
+        change: row.get(5)?,
+        bytes: row.get(6)?,
     })
 }
 
 fn held(row: &dyn Row) -> Result<HeldEntry, sql::Error> {
-    Ok(HeldEntry { entry: pending(row)?, code: row.get(6)?, reason: row.get(7)?, held_at: row.get(8)? })
+    Ok(HeldEntry { entry: pending(row)?, code: row.get(7)?, reason: row.get(8)?, held_at: row.get(9)? })
 }
 
 fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
-    let missing: Vec<u8> = row.get(6)?;
+    let missing: Vec<u8> = row.get(7)?;
     Ok(DeferredEntry {
         entry: pending(row)?,
         missing: missing.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect(),
-        deferred_at: row.get(7)?,
+        deferred_at: row.get(8)?,
     })
 }
 
@@ -76,7 +76,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns the held entries of some documents, the oldest first.
     pub fn held_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<HeldEntry>, Error> {
         let statement =
-            "SELECT bundle_hash, entry, envelope, device_cursor, change_hash, change, code, reason, held_at_ms
+            "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, code, reason, held_at_ms
              FROM keys JOIN held ON held.document_id = keys.document ORDER BY held_at_ms, bundle_hash, entry";
         self.of_documents(documents, statement, held)
     }
@@ -95,7 +95,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
     /// Returns the entries of some documents that wait, the oldest first.
     pub fn deferred_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DeferredEntry>, Error> {
-        let statement = "SELECT bundle_hash, entry, envelope, device_cursor, change_hash, change, missing, deferred_at_ms
+        let statement = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, missing, deferred_at_ms
              FROM keys JOIN deferred ON deferred.document_id = keys.document ORDER BY deferred_at_ms, bundle_hash, entry";
         self.of_documents(documents, statement, deferred)
     }
@@ -233,7 +233,7 @@ impl Kept {
     }
 
     /// The values of [`PENDING`].
-    fn values<'v>(&'v self, entry: &'v PendingEntry) -> [Value<'v>; 8] {
+    fn values<'v>(&'v self, entry: &'v PendingEntry) -> [Value<'v>; 9] {
         [
             entry.bundle.to_value(),
             entry.entry.to_value(),
@@ -242,6 +242,7 @@ impl Kept {
             self.hash.to_value(),
             self.envelope.to_value(),
             entry.device_cursor.to_value(),
+            entry.schema.to_value(),
             entry.bytes.to_value(),
         ]
     }

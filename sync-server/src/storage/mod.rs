@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use farmtally_core::permission::Role;
+use farmtally_core::protocol::HoldCode;
 use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::DeviceHead;
@@ -81,13 +82,13 @@ pub trait Storage: Database {
     /// Overwrites what was deleted wherever the database still keeps bytes of it, as far as the engine lets its clients.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Setup`] if something stands in the way for long.
+    /// [`Error::Storage`], [`Error::Busy`] if something stands in the way for long.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
     /// Copies all data into a folder that it makes, each organisation as of one moment.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Setup`] if the folder cannot be written, or if the engine has a tool of its own for copies.
+    /// [`Error::Storage`], [`Error::Unusable`], [`Error::Io`], or [`Error::Unsupported`] if the engine has a tool of its own for copies.
     fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
 
@@ -247,6 +248,8 @@ pub struct PendingEntry {
     pub envelope: Envelope,
     /// How far its author had read the device's scope.
     pub device_cursor: u64,
+    /// The schema of the version that sealed the bundle.
+    pub schema: u16,
     /// The hash of the change.
     pub change: ChangeHash,
     /// The stripped change, whatever it is.
@@ -323,7 +326,7 @@ pub struct HeldEntry {
     /// The entry.
     pub entry: PendingEntry,
     /// Why, as a stable code.
-    pub code: String,
+    pub code: HoldCode,
     /// Why, in words.
     pub reason: String,
     /// Since when.
@@ -359,7 +362,7 @@ pub struct Copied {
 pub struct DeferredEntry {
     /// The entry.
     pub entry: PendingEntry,
-    /// What it waits for; empty for a record kind that is not known here.
+    /// What it waits for; empty if only a newer server can judge it.
     pub missing: Vec<ChangeHash>,
     /// Since when.
     pub deferred_at: Timestamp,

@@ -73,6 +73,7 @@ CREATE TABLE held (
     entry_hash  BLOB NOT NULL,                   -- over envelope and change, as in the log
     envelope    BLOB NOT NULL,                   -- CBOR of protocol::bundle::Envelope
     device_cursor INTEGER NOT NULL,              -- how far the author had read the device's scope
+    schema_version INTEGER NOT NULL,             -- of the version that sealed the bundle
     change      BLOB NOT NULL,                   -- stripped; a draft's bytes for kind 0
     device_id   BLOB NOT NULL,
     author_id   BLOB NOT NULL,
@@ -127,8 +128,9 @@ CREATE TABLE deferred (
     entry_hash     BLOB NOT NULL,                -- over envelope and change, as in the log
     envelope       BLOB NOT NULL,                -- CBOR of protocol::bundle::Envelope
     device_cursor  INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,
     change         BLOB NOT NULL,                -- stripped
-    missing        BLOB NOT NULL,                -- 32 bytes each; empty: the record kind is not known here
+    missing        BLOB NOT NULL,                -- 32 bytes each; empty: only a newer server can judge it
     deferred_at_ms INTEGER NOT NULL,
     PRIMARY KEY (entry_hash)
 ) STRICT, WITHOUT ROWID;

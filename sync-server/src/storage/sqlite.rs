@@ -34,12 +34,11 @@ impl SqliteStorage {
     /// # Errors
     /// [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         let control = folder.join("control.db");
         let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
         if !control.exists() && organisations().any(|file| file.path().extension().is_some_and(|it| it == "db")) {
-            let reason = format!("{} is missing: restore it from a copy", control.display());
-            return Err(Error::Setup { reason });
+            return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
         }
         let control = Store::open(&control, CONTROL)?;
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default(), watchers: Watchers::default() })
@@ -138,11 +137,11 @@ impl Storage for SqliteStorage {
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
-        let folder = &std::path::absolute(folder).map_err(|error| setup(folder, &error))?;
-        if folder.starts_with(std::path::absolute(&self.folder).map_err(|error| setup(&self.folder, &error))?) {
-            return Err(Error::Setup { reason: format!("{} is within the data itself", folder.display()) });
+        let folder = &std::path::absolute(folder).map_err(Error::io(&folder.display()))?;
+        if folder.starts_with(std::path::absolute(&self.folder).map_err(Error::io(&self.folder.display()))?) {
+            return Err(Error::unusable(&folder.display(), "it is within the data itself"));
         }
-        std::fs::create_dir_all(folder).map_err(|error| setup(folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
         for organisation in self.organisations()? {
             self.store(organisation)?.copy_to(&folder.join(format!("{organisation}.db")))?;
@@ -158,12 +157,8 @@ impl Storage for SqliteStorage {
             }
         }
         let reason = "the database is being read all the time: what was erased stays in its log until it is closed";
-        Err(Error::Setup { reason: reason.into() })
+        Err(Error::Busy { reason: reason.into() })
     }
-}
-
-fn setup(path: &Path, error: &std::io::Error) -> Error {
-    Error::Setup { reason: format!("{}: {error}", path.display()) }
 }
 
 /// How often a scrub is tried before a person must know of it.
@@ -172,9 +167,9 @@ const SCRUBS: u32 = 6;
 /// Works every log of a copied file out again, entry by entry, and says what the copy contains.
 ///
 /// # Errors
-/// [`Error::Setup`] naming what does not come out, [`Error::Storage`].
+/// [`Error::Unusable`] naming what does not come out, [`Error::Storage`].
 pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, Error> {
-    let wrong = |reason: String| Error::Setup { reason: format!("{}: {reason}", path.display()) };
+    let wrong = |reason: String| Error::unusable(&path.display(), reason);
     let db = checked(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
     let state: String = checked(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
     if state != "ok" {
@@ -221,7 +216,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
         return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
     }
     let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
-    let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(|error| wrong(error.to_string()))?;
+    let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(Error::io(&path.display()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), places, devices })
 }
@@ -229,7 +224,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
 /// Requires that a copied `control.db` is whole and knows an organisation.
 ///
 /// # Errors
-/// [`Error::Setup`].
+/// [`Error::Unusable`].
 pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Error> {
     let read = || -> rusqlite::Result<bool> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -240,7 +235,7 @@ pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Er
     if read().unwrap_or(false) {
         return Ok(());
     }
-    Err(Error::Setup { reason: format!("{} is damaged, or does not know {organisation}", path.display()) })
+    Err(Error::unusable(&path.display(), format!("it is damaged, or does not know {organisation}")))
 }
 
 fn checked<T>(result: rusqlite::Result<T>) -> Result<T, Error> {

@@ -239,6 +239,6 @@ fn a_copy_is_made_by_pg_dump() {
     let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
     let market = Market::open_over(storage_at(&url), 8);
     let refused = market.server.back_up(&market.phone("a copy"));
-    assert!(matches!(&refused, Err(Error::Setup { reason }) if reason.contains("pg_dump")), "{refused:?}");
+    assert!(matches!(&refused, Err(Error::Unsupported { reason }) if reason.contains("pg_dump")), "{refused:?}");
     assert!(!market.phone("a copy").exists());
 }

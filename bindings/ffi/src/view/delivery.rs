@@ -1,4 +1,5 @@
 use farmtally_core::client::{BagView, Basis, DeliveryView, Lifecycle, SyncState};
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::{Act, BagSource, Conflict};
 use farmtally_core::rules::Totals;
 use farmtally_core::scope::Scope;
@@ -124,7 +125,7 @@ pub struct DeliveryView {
     /// Fields in conflict
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 /// A recorded delivery in a list.

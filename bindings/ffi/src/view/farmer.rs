@@ -1,4 +1,5 @@
 use farmtally_core::client::{Basis, FarmerView, SyncState};
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Conflict;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::scope::Scope;
@@ -23,7 +24,7 @@ pub struct FarmerView {
     /// Fields in conflict
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 /// A farmer in a list.

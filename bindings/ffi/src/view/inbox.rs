@@ -1,4 +1,6 @@
 use farmtally_core::client::{Basis, Choice, InboxItem, InboxKind, RecordRef};
+use farmtally_core::decisions::ReviewCode;
+use farmtally_core::protocol::HoldCode;
 use farmtally_core::records::Conflict;
 use farmtally_core::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
 
@@ -27,14 +29,14 @@ pub enum InboxKind {
     /// The office must look at it
     Review {
         /// The review's code
-        code: String,
+        code: ReviewCode,
         /// When it was raised
         raised_at: Timestamp,
     },
     /// The server keeps a change of this phone for a person to decide
     Held {
         /// The code of the reason
-        code: String,
+        code: HoldCode,
         /// The reason in words, for logs
         reason: String,
     },

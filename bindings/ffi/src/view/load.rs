@@ -1,4 +1,5 @@
 use farmtally_core::client::{Basis, CloseView, LoadView, SyncState};
+use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::load::{LoadState, Loader};
 use farmtally_core::records::{Conflict, Stamp};
 use farmtally_core::scope::Scope;
@@ -54,7 +55,7 @@ pub struct LoadView {
     /// Fields in conflict
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
-    pub reviews: Vec<String>,
+    pub reviews: Vec<ReviewCode>,
 }
 
 /// Somebody who loads.

@@ -1,5 +1,6 @@
 use farmtally_core::client::{Backlog, Carried, SyncOutcome, SyncReport, SyncState, SyncStatus};
 use farmtally_core::protocol::qr::FrameProgress;
+use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::sync::Progress;
 use farmtally_core::units::Timestamp;
 
@@ -17,7 +18,7 @@ pub enum SyncState {
     /// The server keeps it for a person to decide
     Held {
         /// The code of the reason
-        code: String,
+        code: HoldCode,
     },
 }
 
@@ -114,7 +115,7 @@ pub struct Backlog {
     /// When the oldest change that is neither logged nor held was made
     pub oldest_at: Option<Timestamp>,
     /// The code with which the server refused a bundle of this phone as a whole, if it did
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
 }
 
 /// What this phone carries for colleagues.
@@ -125,7 +126,7 @@ pub struct Carried {
     /// Their bytes
     pub bytes: u64,
     /// The code with which the server refused a parcel, if it did: the last one's
-    pub refused: Option<String>,
+    pub refused: Option<RefusalCode>,
 }
 
 /// How far a colleague's codes have been read.

@@ -326,7 +326,7 @@ mod tests {
             let (first, second) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
             let review = |code: &str, review: u8, documents: &[DocumentId]| Review {
                 review: ReviewId::from([review; 16]),
-                code: code.to_owned(),
+                code: code.into(),
                 documents: documents.to_vec(),
             };
             place(db, &scope, 1, &review("late_delivery", 1, &[second, first]));

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{about, corrupt};
-use crate::decisions::Review;
+use crate::decisions::{Review, ReviewCode};
 use crate::store::Error;
 use crate::store::sql::{Column, Reader, Value};
 use crate::units::{DocumentId, ReviewId, Timestamp, ToValue};
@@ -62,7 +62,7 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
 ///
 /// # Errors
 /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
-pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<String>, Error> {
+pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<ReviewCode>, Error> {
     let mut codes = BTreeSet::new();
     for named in about(db, document)? {
         if let Some(review) = named.decision.get::<Review>() {

@@ -110,6 +110,7 @@ CREATE TABLE held (
     entry_hash  BYTEA NOT NULL,                   -- over envelope and change, as in the log
     envelope    BYTEA NOT NULL,                   -- CBOR of protocol::bundle::Envelope
     device_cursor BIGINT NOT NULL,              -- how far the author had read the device's scope
+    schema_version BIGINT NOT NULL,             -- of the version that sealed the bundle
     change      BYTEA NOT NULL,                   -- stripped; a draft's bytes for kind 0
     device_id   BYTEA NOT NULL,
     author_id   BYTEA NOT NULL,
@@ -192,8 +193,9 @@ CREATE TABLE deferred (
     entry_hash     BYTEA NOT NULL,                -- over envelope and change, as in the log
     envelope       BYTEA NOT NULL,                -- CBOR of protocol::bundle::Envelope
     device_cursor  BIGINT NOT NULL,
+    schema_version BIGINT NOT NULL,
     change         BYTEA NOT NULL,                -- stripped
-    missing        BYTEA NOT NULL,                -- 32 bytes each; empty: the record kind is not known here
+    missing        BYTEA NOT NULL,                -- 32 bytes each; empty: only a newer server can judge it
     deferred_at_ms BIGINT NOT NULL,
     PRIMARY KEY (organisation, entry_hash)
 );

@@ -82,6 +82,6 @@ impl Storage for PostgresStorage {
 
     /// Refuses: a copy is `pg_dump`'s matter.
     fn copy_to(&self, _folder: &Path) -> Result<(), Error> {
-        Err(Error::Setup { reason: "the data are on PostgreSQL: copy them with its own `pg_dump`".into() })
+        Err(Error::Unsupported { reason: "the data are on PostgreSQL: copy them with its own `pg_dump`" })
     }
 }
