@@ -142,3 +142,8 @@ CREATE TABLE deferred_decisions (
     seq   INTEGER NOT NULL,
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- What stands on a paper, as the office looks it up.
+CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
+CREATE INDEX loads_by_number ON loads (number);
+CREATE INDEX farmers_by_code ON farmers (code);

@@ -216,3 +216,8 @@ ALTER TABLE deferred_decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deferred_decisions FORCE ROW LEVEL SECURITY;
 CREATE POLICY deferred_decisions_of_organisation ON deferred_decisions
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
+
+-- What stands on a paper, as the office looks it up.
+CREATE INDEX deliveries_by_receipt ON deliveries (organisation, device_code, receipt_seq);
+CREATE INDEX loads_by_number ON loads (organisation, number);
+CREATE INDEX farmers_by_code ON farmers (organisation, code);
