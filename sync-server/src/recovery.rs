@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::decode;
-use farmtally_core::decisions::ReviewCode;
-use farmtally_core::decisions::{AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, Ruling};
+use farmtally_core::decisions::{
+    AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, ReviewCode, Ruling,
+};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
@@ -248,40 +249,17 @@ fn take_back(
         let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
         begin(db, now, signed.epochs, &reason)?;
     }
-    let end = match db.head(scope)? {
-        Some(head) => head,
-        None => Cursor::start(db.organisation(), scope.clone()),
-    };
-    let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
-    let at_end = known.and_then(|known| match known {
-        0 => Some(from.chain),
-        known => places.get(known - 1).copied(),
-    });
-    let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
-    // A change that is in another log by now cannot be at its old place as well.
-    let follows = at_end == Some(end.chain) && !any_stands_elsewhere(db, scope, rest)?;
-    let missing = if follows { rest } else { &entries };
-    // Who may have become unknown only here, and of what something newer is known.
-    let mut taking = Taking { is_later: !follows, ..Taking::default() };
+    let here = align(db, &from, &entries, &places)?;
+    let mut taking = Taking { is_later: !here.follows, ..Taking::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
     for decision in &decisions {
         taking.erased.extend(erased_by(scope, decision));
     }
-    let common = if follows { end.sequence } else { common_place(db, &from, &places)? };
-    if !follows {
-        each_decision(db, scope, common, |decision, _| {
-            taking.known.insert(decision);
-        })?;
-        for decision in &decisions {
-            // Only what the log that went on says counts more, not what stands before both, nor what came back before.
-            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
-            if standing.is_some() {
-                taking.superseded.insert(decision.as_bytes().to_vec());
-            }
-        }
+    if !here.follows {
+        taking.note_what_went_on(db, scope, here.common, &decisions)?;
     }
     let mut late = Vec::new();
-    for entry in missing {
+    for entry in entries.get(here.known..).unwrap_or_default() {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
         let work = db.next_work()?;
         if take_entry(db, scope, work, entry, &mut taking)?
@@ -290,7 +268,7 @@ fn take_back(
             late.push((envelope.document, Change::hash_of_stripped(change)));
         }
     }
-    if follows && db.head(scope)?.is_none_or(|end| end != *head) {
+    if here.follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
     let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
@@ -305,6 +283,40 @@ fn take_back(
         decide(db, scope, work, &review, &DecidedBy::server(now))?;
     }
     Ok(taking.erased)
+}
+
+/// How a stretch lies beside the log that is here.
+struct Alignment {
+    /// Whether the log ends within the stretch, so that the rest of it can stand at its old places.
+    follows: bool,
+    /// How many entries of the stretch the log has at their places.
+    known: usize,
+    /// The last place that both have.
+    common: u64,
+}
+
+fn align(
+    db: &mut WriteTransaction<'_>,
+    from: &Cursor,
+    entries: &[FrameEntry],
+    places: &[ChainHash],
+) -> Result<Alignment, Error> {
+    let scope = &from.scope;
+    let end = match db.head(scope)? {
+        Some(head) => head,
+        None => Cursor::start(db.organisation(), scope.clone()),
+    };
+    let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
+    let at_end = known.and_then(|known| match known {
+        0 => Some(from.chain),
+        known => places.get(known - 1).copied(),
+    });
+    let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
+    // A change that is in another log by now cannot be at its old place as well.
+    if at_end == Some(end.chain) && !any_stands_elsewhere(db, scope, rest)? {
+        return Ok(Alignment { follows: true, known: known.unwrap_or(0), common: end.sequence });
+    }
+    Ok(Alignment { follows: false, known: 0, common: common_place(db, from, places)? })
 }
 
 /// An entry's decision, if it has the form of one.
@@ -389,6 +401,29 @@ struct Taking {
     superseded: BTreeSet<Vec<u8>>,
     /// Documents that are forgotten here, which the stretch does not know.
     forgotten: BTreeSet<DocumentId>,
+}
+
+impl Taking {
+    /// Notes what the log that went on says behind the last common place: of a matter that it decided, the stretch's decision is older.
+    fn note_what_went_on(
+        &mut self,
+        db: &mut WriteTransaction<'_>,
+        scope: &Scope,
+        common: u64,
+        decisions: &[Decision],
+    ) -> Result<(), Error> {
+        each_decision(db, scope, common, |decision, _| {
+            self.known.insert(decision);
+        })?;
+        for decision in decisions {
+            // Not what stands before both, nor what came back before.
+            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+            if standing.is_some() {
+                self.superseded.insert(decision.as_bytes().to_vec());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One entry that was logged before, without judging it again. Returns whether it was taken.

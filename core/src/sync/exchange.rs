@@ -16,8 +16,8 @@ use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTE
 use crate::protocol::authorization::{Authorization, Signed};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, PROTOCOL_VERSION, Problem, RekeyRequest,
-    SyncRequest, SyncResponse, WireError,
+    self, Challenge, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem,
+    RekeyRequest, Statement, SyncRequest, SyncResponse, WireError,
 };
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
@@ -424,9 +424,27 @@ impl<'a> Exchange<'a> {
             self.send_again();
             return self.mend(&news.diverged);
         }
+        let had_own_bytes = self.own_bytes;
+        self.settle(&statement, &news, answer.challenge)?;
+        let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
+        self.in_flight.clear();
+        self.carrying.clear();
+        self.progress.sent += std::mem::take(&mut self.under_way);
+        let has_read = self.read_frames(&news.frames, &statement.heads, &answer.evidence(&self.asked))?;
+        if has_read || had_work || !news.more {
+            self.idle_answers = 0;
+        }
+        // A frame that needs the phone's own bytes was left lying: the same again, with them.
+        let asks_again = self.own_bytes && !had_own_bytes;
+        self.is_done = !news.more && !asks_again && !self.has_more_to_send()?;
+        Ok(())
+    }
+
+    /// Applies what the server says of work that was handed over, and of what its copies contain.
+    fn settle(&mut self, statement: &Statement, news: &News, challenge: Challenge) -> Result<(), Error> {
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
         let (has_lost, has_erased, progress) = self.store.write(|db| {
-            installation::save_contact(db, answer.challenge, statement.server_time)?;
+            installation::save_contact(db, challenge, statement.server_time)?;
             let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
@@ -458,31 +476,27 @@ impl<'a> Exchange<'a> {
         if has_lost && !std::mem::replace(&mut self.repair.hands_over_again, true) {
             self.sent_up_to = self.sent_up_to.min(known);
         }
-        let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
-        self.in_flight.clear();
-        self.carrying.clear();
-        self.progress.sent += std::mem::take(&mut self.under_way);
-        self.progress.to_read = self.progress.read + self.behind(&statement.heads)?;
-        let had_own_bytes = self.own_bytes;
-        let evidence = answer.evidence(&self.asked);
-        let mut applied = 0_u32;
-        for frame in &news.frames {
-            applied += u32::from(self.take_frame(frame, &statement.heads, &evidence)?);
+        Ok(())
+    }
+
+    /// Applies frames. Returns whether any could be applied.
+    fn read_frames(&mut self, frames: &[Frame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
+        self.progress.to_read = self.progress.read + self.behind(heads)?;
+        let mut has_read = false;
+        for frame in frames {
+            has_read |= self.take_frame(frame, heads, evidence)?;
         }
-        self.progress.read = self.progress.to_read.saturating_sub(self.behind(&statement.heads)?);
-        if applied > 0 || had_work || !news.more {
-            self.idle_answers = 0;
-        }
-        let is_waiting = self.store.read(|db| {
+        self.progress.read = self.progress.to_read.saturating_sub(self.behind(heads)?);
+        Ok(has_read)
+    }
+
+    /// Whether anything waits that this run has not handed over: somebody may have recorded something meanwhile.
+    fn has_more_to_send(&self) -> Result<bool, Error> {
+        self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
             let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
-            // Somebody may have recorded something meanwhile.
-            Ok::<_, Error>(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
-        })?;
-        // A frame that needs the phone's own bytes was left lying: the same again, with them.
-        let asks_again = self.own_bytes && !had_own_bytes;
-        self.is_done = !news.more && !is_waiting && !asks_again;
-        Ok(())
+            Ok(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
+        })
     }
 
     /// How many entries lie between what was read and these heads.
