@@ -140,11 +140,14 @@ mod tests {
 
     #[test]
     fn texts_are_trimmed_and_bounded() {
-        for (length, fits) in [(0, false), (1, true), (MAX_TEXT, true), (MAX_TEXT + 1, false)] {
-            assert_eq!(check_text(&"x".repeat(length), true).is_ok(), fits, "{length}");
+        let (empty, long) = ("must not be empty", format!("has more than {MAX_TEXT} characters"));
+        for (length, refusal) in [(0, Some(empty)), (1, None), (MAX_TEXT, None), (MAX_TEXT + 1, Some(long.as_str()))] {
+            let text = "x".repeat(length);
+            assert_eq!(check_text(&text, true), refusal.map_or(Ok(text), |reason| Err(reason.to_owned())), "{length}");
         }
         assert_eq!(check_text("  ", false).as_deref(), Ok(""));
-        assert!(check_text("two\nlines", false).is_err());
+        let broken = check_text("two\nlines", false);
+        assert_eq!(broken.expect_err("two lines"), "has a control character or line break");
     }
 
     #[test]
