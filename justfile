@@ -59,6 +59,10 @@ accept-interface:
 accept-golden:
     cargo test -p farmtally-tests --test golden -- --ignored
 
+# Accept a change of what the server answers over HTTP, once it was read
+accept-http:
+    cargo test -p farmtally-tests --test http -- --ignored
+
 # Write the tables of PostgreSQL anew from those of SQLite
 tables:
     cargo run -p farmtally-tests --bin ddl
