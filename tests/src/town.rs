@@ -37,10 +37,15 @@ impl Town {
         Self { market, address, runtime, running: Some(running) }
     }
 
-    /// Somebody whose phone was told the server's real address.
+    /// A field manager whose phone was told the server's real address.
     pub fn hires(&mut self, name: &str) -> Person {
+        self.hires_as(name, "field_manager")
+    }
+
+    /// The same in another role.
+    pub fn hires_as(&mut self, name: &str, role: &str) -> Person {
         let person = self.market.meets(name);
-        let code = self.market.code(name, "field_manager", "KOLAR");
+        let code = self.market.code(name, role, "KOLAR");
         let url = format!("http://{}", self.address);
         person.client.enrol(&person.network, &url, &code, "test phone").expect("enrolled");
         person
