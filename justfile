@@ -63,6 +63,10 @@ accept-golden:
 accept-http:
     cargo test -p farmtally-tests --test http -- --ignored
 
+# Accept a change of the schema while nothing is released; with a release, write what its databases look like
+accept-databases release="unreleased":
+    FARMTALLY_RELEASE={{ release }} cargo test -p farmtally-tests --test frozen -- --ignored
+
 # Write the tables of PostgreSQL anew from those of SQLite
 tables:
     cargo run -p farmtally-tests --bin ddl
