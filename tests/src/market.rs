@@ -287,6 +287,12 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     db.execute(REVIEW_DOCUMENTS, []).expect("a view");
     let columns = "document_id, review_id".to_owned();
     tables.push(("review_documents".to_owned(), columns.clone(), columns));
+    for (table, columns, order) in [
+        ("named_decisions WHERE scope NOT LIKE 'd/%'", "scope, seq, decision", "scope, seq"),
+        ("erased", "document_id, erased_at_ms", "document_id"),
+    ] {
+        tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
+    }
     let mut text = String::new();
     for (table, columns, order) in tables {
         let columns: Vec<String> = columns
