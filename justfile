@@ -59,6 +59,14 @@ accept-interface:
 accept-golden:
     cargo test -p farmtally-tests --test golden -- --ignored
 
+# Accept a change of what the server answers over HTTP, once it was read
+accept-http:
+    cargo test -p farmtally-tests --test http -- --ignored
+
+# Accept a change of the schema while nothing is released; with a release, write what its databases look like
+accept-databases release="unreleased":
+    FARMTALLY_RELEASE={{ release }} cargo test -p farmtally-tests --test frozen -- --ignored
+
 # Write the tables of PostgreSQL anew from those of SQLite
 tables:
     cargo run -p farmtally-tests --bin ddl

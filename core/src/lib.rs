@@ -32,6 +32,63 @@
 //! - Bytes from outside never cause a panic; they are refused, held or set aside.
 //! - An [`ErrorCode`] is the same on every surface and never used again for something else.
 //!
+//! # Two phones that agree
+//!
+//! Two phones correct the same farmer without network, and sync with a server in the same process:
+//!
+//! ```
+//! use farmtally_core::client::{FarmerInput, FieldClient};
+//! use farmtally_core::environment::Environment;
+//! use farmtally_core::records::farmer::ContactDetails;
+//! use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
+//! use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+//!
+//! struct InProcess(Server);
+//!
+//! impl Transport for InProcess {
+//!     fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+//!         Ok(self.0.respond(request))
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let server = Server::open(&folder.join("server"), Environment::system())?;
+//! let reference = ReferenceFile::parse(r#"{"centres": [{"centre": "KOLAR", "name": "Kolar"}]}"#)?;
+//! let organisation = server.create_organisation("Kolar growers", 330, &reference)?;
+//! let network = InProcess(server);
+//! let enrol = |name: &str| -> Result<FieldClient, Box<dyn std::error::Error>> {
+//!     let new = NewCode { user: name.into(), role: "field_manager".parse()?, centres: vec!["KOLAR".parse()?] };
+//!     let code = network.0.create_code(organisation, &new)?;
+//!     let phone = FieldClient::open(&folder.join(name), Environment::system())?;
+//!     phone.enrol(&network, "https://sync.example.org", &code, "test phone")?;
+//!     Ok(phone)
+//! };
+//! let (asha, ravi) = (enrol("Asha")?, enrol("Ravi")?);
+//! let sync = |phone: &FieldClient| phone.sync(&network, &|_progress| ());
+//!
+//! let details = ContactDetails { name: "Lakshmi Devi".into(), ..ContactDetails::default() };
+//! let farmer = asha.register_farmer(&FarmerInput { centre: "KOLAR".parse()?, details }, &[])?;
+//! sync(&asha)?;
+//! sync(&ravi)?;
+//!
+//! let details = ContactDetails { village: "Vemagal".into(), ..farmer.contact.clone() };
+//! asha.edit_farmer(farmer.farmer_id, farmer.basis, &details)?;
+//! let seen = ravi.farmer(farmer.farmer_id)?;
+//! let details = ContactDetails { phone: "+919845011111".into(), ..seen.contact };
+//! ravi.edit_farmer(farmer.farmer_id, seen.basis, &details)?;
+//! for phone in [&asha, &ravi, &asha] {
+//!     sync(phone)?;
+//! }
+//!
+//! let agreed = asha.farmer(farmer.farmer_id)?.contact;
+//! assert_eq!(agreed, ravi.farmer(farmer.farmer_id)?.contact);
+//! assert_eq!((agreed.village.as_str(), agreed.phone.as_str()), ("Vemagal", "+919845011111"));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! `http` (default) adds the transport over HTTPS. Nothing else here touches the network.

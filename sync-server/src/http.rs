@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use farmtally_core::limits::MAX_WIRE_BYTES;
@@ -26,6 +27,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::live::Listener;
 use crate::page::PageQuery;
+use crate::wire::problem;
 use crate::{Error, Server};
 
 /// How long a request may take, its body included; as long as a phone waits.
@@ -152,8 +154,18 @@ fn router(server: Arc<Server>) -> Router {
         .route(path::WIPED, post(wiped))
         .route(path::READMIT, post(readmit))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
+        .layer(map_response(explain_too_large))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .with_state(server)
+}
+
+/// Refuses a body that is larger than a request may be by a problem, as one that is too large unpacked is.
+async fn explain_too_large(response: Response) -> Response {
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == CONTENT_TYPE);
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE || is_problem {
+        return response;
+    }
+    refused(&Error::TooLarge { reason: format!("the request is larger than {MAX_WIRE_BYTES} bytes") })
 }
 
 async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -184,7 +196,7 @@ async fn live(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade, head
     match listening.await {
         Ok(Ok(listener)) => upgrade.max_message_size(MAX_HEARD_BYTES).on_upgrade(|socket| speak(socket, listener)),
         Ok(Err(refused)) => carry(refused),
-        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_panicked) => panicked(),
     }
 }
 
@@ -217,7 +229,15 @@ fn wire(method: &'static str, path: &'static str, headers: &HeaderMap, body: &[u
 async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
     let request = wire("POST", path, headers, body);
     let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
-    answered.map_or_else(|_panicked| StatusCode::INTERNAL_SERVER_ERROR.into_response(), carry)
+    answered.map_or_else(|_panicked| panicked(), carry)
+}
+
+fn panicked() -> Response {
+    refused(&Error::Internal { reason: "the request ended in a panic".into() })
+}
+
+fn refused(error: &Error) -> Response {
+    carry(WireResponse { status: error.status(), body: problem(error) })
 }
 
 fn carry(answered: WireResponse) -> Response {

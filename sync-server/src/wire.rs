@@ -18,7 +18,9 @@ pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
 
 /// The body of an answer that says what went wrong.
 pub(crate) fn problem(error: &Error) -> Vec<u8> {
-    pack(&Problem { code: error.code().to_string(), reason: error.to_string() }).unwrap_or_default()
+    // What failed inside is for the log: an engine's message may quote data.
+    let reason = if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() };
+    pack(&Problem { code: error.code().to_string(), reason }).unwrap_or_default()
 }
 
 /// Packs a message.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use farmtally_core::store::RECORDS;
 use farmtally_core::store::records::printed;
 use farmtally_core::store::sql::{self, Database, Dialect, Error};
 use farmtally_core::units::OrganisationId;
@@ -214,6 +215,15 @@ pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[
         }
     }
     found
+}
+
+/// The tables of a SQLite file of the server, empty.
+pub fn server_tables() -> Connection {
+    let db = Connection::open_in_memory().expect("it opens");
+    for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
+        db.execute_batch(tables).expect("tables");
+    }
+    db
 }
 
 /// All rows of an organisation as text, a line each: those of the tables that a SQLite file has, in the order of arrival where there is one and

@@ -14,6 +14,7 @@ mod network;
 pub mod postgres;
 mod proxy;
 pub mod simulation;
+mod town;
 pub mod watched;
 mod world;
 
@@ -24,4 +25,5 @@ pub use forger::{Forger, bent_change, fate, fates, forged_change};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
 pub use network::{Address, Fault, Network};
 pub use proxy::{Cut, Proxy};
+pub use town::Town;
 pub use world::{SeededEntropy, TestClock, environment};

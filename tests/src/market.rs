@@ -65,6 +65,17 @@ impl Market {
         Self::open_with(Some(Box::new(open_storage)), seed)
     }
 
+    /// The market of a server whose files are in a folder: it goes on with a copy of them.
+    pub fn on_files(files: &Path, seed: u64) -> Self {
+        let mut market = Self::open(seed);
+        let folder = market.phone("server of the files");
+        copy_folder(files, &folder);
+        market.starts_on(folder);
+        let organisations = market.server.organisations().expect("organisations");
+        market.organisation = *organisations.first().expect("an organisation");
+        market
+    }
+
     fn open_with(open_storage: Option<OpenStorage>, seed: u64) -> Self {
         let clock = TestClock::at(Timestamp(1_557_363_600_000));
         let folder = folder();
@@ -276,6 +287,12 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     db.execute(REVIEW_DOCUMENTS, []).expect("a view");
     let columns = "document_id, review_id".to_owned();
     tables.push(("review_documents".to_owned(), columns.clone(), columns));
+    for (table, columns, order) in [
+        ("named_decisions WHERE scope NOT LIKE 'd/%'", "scope, seq, decision", "scope, seq"),
+        ("erased", "document_id, erased_at_ms", "document_id"),
+    ] {
+        tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
+    }
     let mut text = String::new();
     for (table, columns, order) in tables {
         let columns: Vec<String> = columns

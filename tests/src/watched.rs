@@ -29,6 +29,9 @@ pub trait Watch: Send + Sync {
     /// Those of statements that the test itself runs.
     fn sees(&self, db: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError>;
 
+    /// Sees that a transaction which writes is about to begin. Nothing is locked yet, so it may wait for another one.
+    fn begins_to_write(&self) {}
+
     /// Fills the tables of an organisation that were just made.
     ///
     /// # Errors
@@ -97,6 +100,7 @@ impl<W: Watch> Database for Watched<W> {
     }
 
     fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
+        self.watch.begins_to_write();
         self.storage.write(organisation, &|connection| work(&mut Connection { connection, watch: &self.watch }))
     }
 }

@@ -103,7 +103,8 @@ fn a_suspended_user_hands_in_and_works_again_once_it_is_lifted() {
     asha.syncs_wholly();
     assert_eq!(asha.sum().gross_g.0, 41_000);
     assert_eq!(held(&market), []);
-    assert!(market.server.suspend(market.organisation, "Nobody", true).is_err());
+    let nobody = market.server.suspend(market.organisation, "Nobody", true);
+    assert_eq!(nobody.expect_err("no such user").code(), ErrorCode::NotFound);
 }
 
 #[test]

@@ -84,14 +84,17 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
     let sql = "DELETE FROM log WHERE scope = 'c/KOLAR/2019'";
     assert!(change(&market, &copy(&market, "an end"), sql).contains("before its head"));
     let whole = copy(&market, "whole");
-    assert!(market.server.back_up(&whole).is_err(), "never over another copy");
-    assert!(market.server.verify(&market.phone("nothing")).is_err());
+    let error = market.server.back_up(&whole).expect_err("never over another copy").to_string();
+    assert!(error.contains("is there already"), "{error}");
+    let error = market.server.verify(&market.phone("nothing")).expect_err("nothing there").to_string();
+    assert!(error.contains("there is no such folder"), "{error}");
     let damaged = copy(&market, "damaged");
     let file = damaged.join(format!("{}.db", market.organisation));
     let mut bytes = std::fs::read(&file).expect("bytes");
     bytes[4096..8192].fill(0xff);
     std::fs::write(&file, bytes).expect("written");
-    assert!(market.server.verify(&damaged).is_err());
+    let error = market.server.verify(&damaged).expect_err("damaged").to_string();
+    assert!(error.contains("page 2"), "{error}");
     market.server.verify(&whole).expect("verified");
 }
 

@@ -77,11 +77,12 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     assert_eq!(ravi.client.sync_status().expect("a status").backlog.oldest_at, None, "the late edit was answered");
     for person in [&asha, &ravi, &late] {
         assert_eq!(person.sum().gross_g.0, 20_000, "weights stay");
-        assert!(person.client.delivery(delivery).is_ok());
+        person.client.delivery(delivery).expect("the delivery stays");
     }
     assert_eq!(fingerprint(&asha.database()), fingerprint(&ravi.database()));
     assert_eq!(fingerprint(&asha.database()), fingerprint(&late.database()));
-    assert!(market.server.erase_farmer(market.organisation, farmer).is_err(), "there is nothing left to erase");
+    let again = market.server.erase_farmer(market.organisation, farmer);
+    assert_eq!(again.expect_err("there is nothing left to erase").code(), ErrorCode::NotFound);
 
     // A server that is set back to before forgets again before it answers.
     assert!(contains(&bytes_of(&copy), "Zipporah"));

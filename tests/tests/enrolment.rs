@@ -51,13 +51,19 @@ fn a_code_lets_one_phone_in_and_no_second() {
 
 #[test]
 fn a_phone_whose_answer_was_lost_asks_again_and_is_the_same_device() {
-    for fault in [Fault::ResponseLost, Fault::ResponseCut, Fault::ResponseBent, Fault::RequestLost, Fault::Duplicated] {
+    for (fault, code_of_first) in [
+        (Fault::ResponseLost, Some(ErrorCode::Offline)),
+        (Fault::ResponseCut, Some(ErrorCode::Interrupted)),
+        (Fault::ResponseBent, Some(ErrorCode::Interrupted)),
+        (Fault::RequestLost, Some(ErrorCode::Offline)),
+        (Fault::Duplicated, None),
+    ] {
         let mut market = Market::open(2);
         let asha = market.meets("Asha");
         let code = market.code("Asha", "field_manager", "KOLAR");
         asha.network.plan(&[fault]);
         let first = enrols(&asha, &code);
-        assert_eq!(first.is_ok(), fault == Fault::Duplicated, "{fault:?}: {first:?}");
+        assert_eq!(first.as_ref().err().map(Error::code), code_of_first, "{fault:?}: {first:?}");
 
         let asha = asha.restarts();
         // What was redeemed in time stays so, however late the phone comes back for the answer.

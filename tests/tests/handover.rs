@@ -97,7 +97,8 @@ fn a_colleague_carries_what_a_phone_without_network_recorded() {
 
     valley.ravi.carries(&file);
     assert_eq!(carried(&valley.ravi), Carried { parcels: 1, bytes: file.len() as u64, refused: None });
-    assert!(valley.ravi.client.delivery(valley.delivery).is_err(), "he carries it, he does not read it");
+    let unread = valley.ravi.client.delivery(valley.delivery).expect_err("he carries it, he does not read it");
+    assert_eq!(unread.code(), ErrorCode::NotFound);
     assert_eq!((valley.counts(), valley.state()), ((3, 0, 0), SyncState::Unsent));
 
     let report = valley.ravi.syncs().expect("a sync");
@@ -334,7 +335,7 @@ fn two_organisations_of_one_server_are_kept_apart() {
     assert!(matches!(refused.as_slice(), [Err(Error::Parcel(HandoverError::ForeignOrganisation))]), "{refused:?}");
     valley.market.organisation = other;
     let meena = valley.market.hires("Meena", "clerk");
-    assert!(meena.client.carry_parcel(parcels.as_slice()).is_err());
+    assert_eq!(meena.client.carry_parcel(parcels.as_slice()).expect_err("foreign").code(), ErrorCode::NotAllowed);
     // Past the app: her phone's key sends it in her own request.
     let mut forger = Forger::with_phone_of(&meena, &valley.market);
     assert_eq!(

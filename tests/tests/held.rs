@@ -257,8 +257,12 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
     asha.syncs_wholly();
     let entry = market.server.held(market.organisation).expect("a list").remove(0);
     assert_eq!((entry.entry.document(), entry.code.as_str()), (delivery.into(), "malformed"));
-    for named in [None, Some(entry.entry.change)] {
-        assert!(market.server.approve(market.organisation, entry.entry.document(), named).is_err());
+    for (named, reason) in
+        [(None, "nothing of it can be approved"), (Some(entry.entry.change), "its bytes are no change")]
+    {
+        let approved = market.server.approve(market.organisation, entry.entry.document(), named);
+        let error = approved.expect_err("no record").to_string();
+        assert!(error.contains(reason), "{error}");
     }
     market
         .server
@@ -336,7 +340,7 @@ fn somebody_of_whom_only_held_work_tells_can_be_forgotten_too() {
     };
     let erase = |id: DocumentId| market.server.erase_farmer(market.organisation, FarmerId::from(id));
     let contact = held().into_iter().find(|id| *id != farmer.into()).expect("the contact details");
-    assert!(erase(farmer.into()).is_err(), "an identity is no personal detail");
+    assert_eq!(erase(farmer.into()).expect_err("no personal detail").code(), ErrorCode::NotFound);
     assert_eq!(erase(contact).expect("erased"), 1);
     assert_eq!(held(), [farmer.into()]);
     asha.syncs_wholly();
@@ -344,5 +348,5 @@ fn somebody_of_whom_only_held_work_tells_can_be_forgotten_too() {
     for folder in [market.server_folder(), scattered.folder.clone()] {
         assert!(!bytes_of(&folder).windows(8).any(|it| it == b"Zipporah"), "{}", folder.display());
     }
-    assert!(erase(contact).is_err(), "nothing is left of it");
+    assert_eq!(erase(contact).expect_err("nothing is left of it").code(), ErrorCode::NotFound);
 }

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 use farmtally_core::Error;
@@ -13,9 +12,7 @@ use farmtally_core::protocol::authorization::{Authorization, Signed};
 use farmtally_core::protocol::message::Challenge;
 use farmtally_core::sync::HttpLive;
 use farmtally_core::units::Grams;
-use farmtally_sync_server::{ReferenceFile, Running, serve};
-use farmtally_tests::{Forger, Market, Person, REFERENCE};
-use tokio::runtime::Runtime;
+use farmtally_tests::{Forger, Market, Person, Town};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::HandshakeError;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
@@ -24,56 +21,6 @@ use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Within this a phone would have been woken by its own work.
 const OWN: Duration = Duration::from_millis(500);
-
-/// A market whose server is on the network.
-struct Town {
-    market: Market,
-    runtime: Runtime,
-    running: Option<Running>,
-    address: SocketAddr,
-}
-
-impl Town {
-    fn open(seed: u64) -> Self {
-        Self::with(Market::open(seed))
-    }
-
-    fn with(market: Market) -> Self {
-        let runtime = Runtime::new().expect("threads");
-        let running = on_loopback(&runtime, &market, 0);
-        let address = running.address();
-        Self { market, runtime, running: Some(running), address }
-    }
-
-    /// Somebody whose phone was told the server's real address.
-    fn hires(&mut self, name: &str) -> Person {
-        let person = self.market.meets(name);
-        let code = self.market.code(name, "field_manager", "KOLAR");
-        let url = format!("http://{}", self.address);
-        person.client.enrol(&person.network, &url, &code, "test phone").expect("enrolled");
-        person
-    }
-
-    fn stops(&mut self) {
-        let running = self.running.take().expect("a running server");
-        self.runtime.block_on(running.stop()).expect("stopped in order");
-    }
-
-    fn starts(&mut self) {
-        self.running = Some(on_loopback(&self.runtime, &self.market, self.address.port()));
-    }
-
-    /// Something that everybody may read: the centres, once more.
-    fn announces(&self) {
-        let file = ReferenceFile::parse(REFERENCE).expect("reference data");
-        self.market.server.update_reference(self.market.organisation, &file).expect("updated");
-    }
-}
-
-fn on_loopback(runtime: &Runtime, market: &Market, port: u16) -> Running {
-    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    runtime.block_on(serve(Arc::clone(&market.server), localhost, port)).expect("a free port")
-}
 
 /// Lets somebody listen while `story` runs; each wake comes through the channel.
 fn listening(person: &Person, story: impl FnOnce(&Receiver<()>)) -> Result<(), Error> {
@@ -164,7 +111,7 @@ fn a_phone_is_woken_by_what_others_hand_over_and_not_by_its_own() {
 
         asha.weighs(farmer, None, &[20_000]);
         asha.syncs_wholly();
-        assert!(wakes.recv_timeout(OWN).is_err(), "woken by her own delivery");
+        assert_eq!(wakes.recv_timeout(OWN), Err(RecvTimeoutError::Timeout), "woken by her own delivery");
         ravi.weighs(farmer, None, &[30_000]);
         ravi.syncs_wholly();
         wakes.recv_timeout(PATIENCE).expect("woken by the delivery");
@@ -228,7 +175,7 @@ fn only_a_signed_request_is_listened_for() {
         assert_eq!(Ear::open(&town, wrong).err(), Some(401), "{wrong:?}");
     }
     let good = signed(&forger, challenge, "/v1/live");
-    assert!(Ear::open(&town, Some(&good)).is_ok());
+    assert_eq!(Ear::open(&town, Some(&good)).err(), None);
     town.market.clock.pass(49 * 3_600);
     assert_eq!(Ear::open(&town, Some(&good)).err(), Some(401), "a challenge lasts two days");
 }

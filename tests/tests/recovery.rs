@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use farmtally_core::ErrorCode;
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::Order;
@@ -95,7 +96,7 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         assert_eq!(story.asha.sum().gross_g.0, 20_000 + 21_000 + 22_000 + 23_000 + 29_000 + 30_000);
         let reviews: Vec<String> = reviews(&story.asha);
         assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
-        assert!(story.asha.client.delivery(late).is_ok());
+        story.asha.client.delivery(late).expect("what came late");
 
         // What is signed from now on, and lost again, begins another recovery, with another number.
         let again = story.market.backs_up("again");
@@ -326,7 +327,7 @@ fn while_a_recovery_lasts_nothing_is_decided_and_phones_work_as_ever() {
     story.asha.syncs_wholly();
     assert!(server.approve(organisation, delivery.into(), None).expect_err("closed").to_string().contains("recovery"));
     server.end_recovery(organisation).expect("ended");
-    assert!(server.end_recovery(organisation).is_err(), "it is over");
+    assert_eq!(server.end_recovery(organisation).expect_err("it is over").code(), ErrorCode::NotFound);
     let last = server.recovery(organisation).expect("a state").expect("one");
     assert_eq!((last.epoch, last.ended_at.is_some()), (1, true));
 }

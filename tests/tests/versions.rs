@@ -551,7 +551,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     }
     drop(db);
     assert_eq!(set_aside(&ravi), 2);
-    assert!(ravi.tries_to_open("KA07A9999").is_err(), "an unknown lorry");
+    assert_eq!(ravi.tries_to_open("KA07A9999").expect_err("an unknown lorry").code(), ErrorCode::InvalidInput);
     let ravi = ravi.restarts();
     assert_eq!(set_aside(&ravi), 0);
     assert_eq!(ravi.sum().deliveries, 1);

@@ -126,23 +126,28 @@ mod tests {
             clock_suspect: false,
         };
         let record = DocumentId::from([2; 16]);
-        for (record_kind, length, fits) in [
-            (Delivery::NUMBER, MAX_TEXT, true),
-            (Delivery::NUMBER, MAX_TEXT + 1, false),
-            (Load::NUMBER, 1, true),
-            (Farmer::NUMBER, 1, false),
-            (Contact::NUMBER, 1, false),
-            (200, 1, true),
-            (0, 1, false),
+        for (record_kind, length, refusal) in [
+            (Delivery::NUMBER, MAX_TEXT, None),
+            (Delivery::NUMBER, MAX_TEXT + 1, Some("at most 200 characters")),
+            (Load::NUMBER, 1, None),
+            (Farmer::NUMBER, 1, Some("a note on a record of kind")),
+            (Contact::NUMBER, 1, Some("a note on a record of kind")),
+            (200, 1, None),
+            (0, 1, Some("a note on a record of kind")),
         ] {
             let snapshot = Snapshot { stamp, record_kind, record, text: "ಟ".repeat(length) };
             let change = create(&Actor::new([3; 16]), encode(&snapshot)).expect("a change");
             let merged = merge(Kind::of::<Note>(), DocumentId::from([4; 16]), None, &change);
-            assert_eq!(merged.is_ok(), fits, "{record_kind} {length}");
+            let refused = merged.as_ref().err().map(ToString::to_string);
+            let is_as_expected = match (&refused, refusal) {
+                (Some(error), Some(refusal)) => error.contains(refusal),
+                (error, refusal) => error.is_none() && refusal.is_none(),
+            };
+            assert!(is_as_expected, "{record_kind} {length}: {refused:?}");
             let subject = merged.ok().and_then(|merged| merged.record).map(|record| record.subject());
             let known = Kind::from_number(record_kind).map(|kind| (kind, record));
             let expected = known.unwrap_or_else(|| (Kind::of::<Note>(), DocumentId::from([4; 16])));
-            assert_eq!(subject, fits.then_some(expected));
+            assert_eq!(subject, refusal.is_none().then_some(expected));
         }
     }
 }

@@ -242,5 +242,30 @@ mod tests {
         let of_kinds = of_kinds.chain(crate::store::decisions::tables());
         let known = WIPED.into_iter().chain(of_kinds).chain(KEPT_BY_WIPE.map(|(table, _)| table));
         assert_eq!(tables, known.map(str::to_owned).collect());
+
+        let kept: BTreeSet<String> = KEPT_BY_WIPE.iter().map(|(table, _)| (*table).to_owned()).collect();
+        let filled_after_wipe = store.write(|db| {
+            for table in tables.difference(&kept) {
+                fill(db, table)?;
+            }
+            wipe(db)?;
+            let mut filled = BTreeSet::new();
+            for table in &tables {
+                if db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, u64>(0))? > 0 {
+                    filled.insert(table.clone());
+                }
+            }
+            Ok::<_, Error>(filled)
+        });
+        assert_eq!(filled_after_wipe.expect("wiped"), kept);
+    }
+
+    /// Adds a row in which every value is 1.
+    fn fill(db: &Connection, table: &str) -> Result<(), Error> {
+        let sql = "SELECT group_concat(CASE type WHEN 'INTEGER' THEN '1' WHEN 'TEXT' THEN '''1''' ELSE 'x''01''' END)
+             FROM pragma_table_info(?1)";
+        let values: String = db.query_row(sql, [table], |row| row.get(0))?;
+        db.execute(&format!("INSERT INTO {table} VALUES ({values})"), [])?;
+        Ok(())
     }
 }

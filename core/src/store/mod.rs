@@ -320,7 +320,7 @@ mod tests {
             tx.execute("UPDATE counters SET receipts = 7", [])?;
             Err(Error::Full)
         });
-        assert!(failed.is_err());
+        assert!(matches!(failed, Err(Error::Full)), "{failed:?}");
         let receipts: i64 = store
             .read(|db| Ok::<_, Error>(db.query_row("SELECT receipts FROM counters", [], |row| row.get(0))?))
             .expect("it reads");

@@ -11,7 +11,6 @@ use farmtally_core::environment::Environment;
 use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::store::RECORDS;
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
@@ -19,15 +18,6 @@ use farmtally_sync_server::storage::{self, Copied, Device, PostgresStorage, Sqli
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
 use rusqlite::Connection;
-
-/// The tables of a SQLite file of the server.
-fn sqlite_tables() -> Connection {
-    let db = Connection::open_in_memory().expect("it opens");
-    for tables in [RECORDS, include_str!("../../../sync-server/src/storage/schema.sql")] {
-        db.execute_batch(tables).expect("tables");
-    }
-    db
-}
 
 /// Opens a database with chance and time of its own: so a server draws the same numbers whatever it keeps its data on.
 fn open(url: &str) -> PostgresStorage {
@@ -43,7 +33,7 @@ fn storage_at(url: &str) -> impl Fn(&Path) -> Box<dyn Storage> + 'static {
 fn the_tables_are_those_of_sqlite() {
     let Some(server) = PostgresServer::shared() else { return };
     let mut owner = server.connect(OWNER, &server.create_server_database());
-    let found = ddl::differences(&sqlite_tables(), &mut owner, &["listed", "organisations", "routes", "works"]);
+    let found = ddl::differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "works"]);
     let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
     assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
     // As `sql_contract` asks of every table: a policy that binds its owner too, and keys that begin with the organisation.
@@ -219,7 +209,7 @@ fn a_market_day_leaves_the_same_on_both_engines() {
     let sqlite = SqliteStorage::open(&on_sqlite.server_folder().join("data")).expect("it opens");
     let postgres = open(&url);
     assert_eq!(rare_calls(&sqlite, organisation), rare_calls(&postgres, organisation));
-    let tables = sqlite_tables();
+    let tables = ddl::server_tables();
     let rows = ddl::rows(&tables, &sqlite, organisation);
     assert!(rows.lines().count() > 100, "{rows}");
     assert_eq!(rows, ddl::rows(&tables, &postgres, organisation));

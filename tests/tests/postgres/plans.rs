@@ -13,7 +13,7 @@ use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::watched::{Call, Watch, Watched};
 use farmtally_tests::{Market, ddl};
 
-use super::{market_day, open, sqlite_tables};
+use super::{market_day, open};
 
 const ROWS: u32 = 100_000;
 const LARGE: [&str; 10] = [
@@ -45,7 +45,7 @@ impl Watch for Explaining {
 
     fn fills(&self, storage: &dyn Storage, organisation: OrganisationId) -> Result<(), Error> {
         let filled = sql::write(storage, organisation, |writer| {
-            for statement in ddl::fill(&sqlite_tables(), writer.dialect(), &LARGE, ROWS) {
+            for statement in ddl::fill(&ddl::server_tables(), writer.dialect(), &LARGE, ROWS) {
                 writer.execute(&statement, &[])?;
             }
             Ok::<_, SqlError>(())

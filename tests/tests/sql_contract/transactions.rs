@@ -81,7 +81,8 @@ pub(crate) fn a_panic_leaves_no_lock(engine: &Engine) {
         })
     }));
     std::panic::set_hook(hook);
-    assert!(panicked.is_err());
+    let payload = panicked.expect_err("it panics");
+    assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
     assert_eq!(engine.write(count_up).expect("written"), 1);
 }
 

@@ -1,0 +1,91 @@
+//! A market whose server is on the network.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use farmtally_sync_server::{ReferenceFile, Running, serve};
+use tokio::runtime::Runtime;
+
+use crate::{Market, Person, REFERENCE};
+
+/// How long a test waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A market whose server listens on loopback.
+pub struct Town {
+    /// The market.
+    pub market: Market,
+    /// Where its server listens; the same after each start.
+    pub address: SocketAddr,
+    runtime: Runtime,
+    running: Option<Running>,
+}
+
+impl Town {
+    /// Opens a market and puts its server on the network.
+    pub fn open(seed: u64) -> Self {
+        Self::with(Market::open(seed))
+    }
+
+    /// Puts the server of a market on the network.
+    pub fn with(market: Market) -> Self {
+        let runtime = Runtime::new().expect("threads");
+        let running = on_loopback(&runtime, &market, 0);
+        let address = running.address();
+        Self { market, address, runtime, running: Some(running) }
+    }
+
+    /// A field manager whose phone was told the server's real address.
+    pub fn hires(&mut self, name: &str) -> Person {
+        self.hires_as(name, "field_manager")
+    }
+
+    /// The same in another role.
+    pub fn hires_as(&mut self, name: &str, role: &str) -> Person {
+        let person = self.market.meets(name);
+        let code = self.market.code(name, role, "KOLAR");
+        let url = format!("http://{}", self.address);
+        person.client.enrol(&person.network, &url, &code, "test phone").expect("enrolled");
+        person
+    }
+
+    /// The server leaves the network.
+    pub fn stops(&mut self) {
+        let running = self.running.take().expect("a running server");
+        self.runtime.block_on(running.stop()).expect("stopped in order");
+    }
+
+    /// The market's server comes back to the same address.
+    pub fn starts(&mut self) {
+        self.running = Some(on_loopback(&self.runtime, &self.market, self.address.port()));
+    }
+
+    /// Something that everybody may read: the centres, once more.
+    pub fn announces(&self) {
+        let file = ReferenceFile::parse(REFERENCE).expect("reference data");
+        self.market.server.update_reference(self.market.organisation, &file).expect("updated");
+    }
+
+    /// Sends bytes over a connection of their own, and returns what comes back until the server closes it, or makes it a web socket.
+    pub fn answers(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        // Both may break off: a server reads no body that it refuses.
+        drop(stream.write_all(request));
+        let (mut answer, mut bytes) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = stream.read(&mut bytes) {
+            answer.extend_from_slice(&bytes[..count]);
+            if answer.starts_with(b"HTTP/1.1 101") && answer.windows(4).any(|it| it == b"\r\n\r\n") {
+                break;
+            }
+        }
+        answer
+    }
+}
+
+fn on_loopback(runtime: &Runtime, market: &Market, port: u16) -> Running {
+    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    runtime.block_on(serve(Arc::clone(&market.server), localhost, port)).expect("a free port")
+}
