@@ -30,10 +30,10 @@ pub enum WireError {
         limit: usize,
     },
     /// Not what was expected.
-    #[error("the message cannot be read: {reason}")]
+    #[error("the message cannot be read: {source}")]
     Unreadable {
         /// What is wrong.
-        reason: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Not signed by the server whose key was pinned.
     #[error("the answer is not signed by this organisation's server")]
@@ -49,8 +49,7 @@ pub fn pack<T: Encode<()>>(message: &T) -> Result<Vec<u8>, WireError> {
     if plain.len() > MAX_BODY_BYTES {
         return Err(WireError::TooLarge { limit: MAX_BODY_BYTES });
     }
-    let packed =
-        zstd::bulk::compress(&plain, 3).map_err(|error| WireError::Unreadable { reason: error.to_string() })?;
+    let packed = zstd::bulk::compress(&plain, 3).map_err(unreadable)?;
     if packed.len() > MAX_WIRE_BYTES {
         return Err(WireError::TooLarge { limit: MAX_WIRE_BYTES });
     }
@@ -65,15 +64,18 @@ pub fn unpack<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, WireError> {
     if bytes.len() > MAX_WIRE_BYTES {
         return Err(WireError::TooLarge { limit: MAX_WIRE_BYTES });
     }
-    let unreadable = |reason: String| WireError::Unreadable { reason };
     let plain =
         zstd::bulk::decompress(bytes, MAX_BODY_BYTES).map_err(
             |error| match zstd::zstd_safe::get_frame_content_size(bytes) {
                 Ok(Some(claimed)) if claimed > MAX_BODY_BYTES as u64 => WireError::TooLarge { limit: MAX_BODY_BYTES },
-                _ => unreadable(error.to_string()),
+                _ => unreadable(error),
             },
         )?;
-    decode(&plain).map_err(|error| unreadable(error.to_string()))
+    decode(&plain).map_err(unreadable)
+}
+
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WireError {
+    WireError::Unreadable { source: error.into() }
 }
 
 /// `POST /v1/enrol`: redeems a code, once; the same code with the same key is answered the same way again.
@@ -314,7 +316,6 @@ impl SyncResponse {
     pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, News), WireError> {
         let message = Self::message(request, &self.statement, &self.news);
         key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
-        let unreadable = |error: minicbor::decode::Error| WireError::Unreadable { reason: error.to_string() };
         Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
     }
 

@@ -10,7 +10,7 @@ use crate::records::draft::Draft;
 use crate::units::{DeliveryId, DocumentId, derived};
 
 fn read(version: u64, body: &[u8]) -> Result<(u64, Draft), Error> {
-    let draft = decode(body).map_err(|error| Error::Corrupt { reason: format!("a draft: {error}") })?;
+    let draft = decode(body).map_err(|error| Error::Corrupt { source: format!("a draft: {error}").into() })?;
     Ok((version, draft))
 }
 

@@ -348,7 +348,7 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
         .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
     for (scope, sequence, entry) in held {
-        let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
+        let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
         if apply_entry(db, &scope, sequence, &entry)?.is_ok() {
             db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
         }

@@ -42,10 +42,10 @@ pub enum Error {
     #[error("the storage is full: free some space and try again")]
     Full,
     /// The file is damaged, or no database.
-    #[error("the database cannot be read: {reason}")]
+    #[error("the database cannot be read: {source}")]
     Corrupt {
         /// What SQLite or the reader says.
-        reason: String,
+        source: sql::Source,
     },
     /// The file was written by a newer version.
     #[error("the database is of version {found}, this program knows up to {known}: update the program")]
@@ -92,8 +92,8 @@ impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
             sql::Error::Full { .. } => Self::Full,
-            sql::Error::Corrupt { source } => Self::Corrupt { reason: source.to_string() },
-            error @ sql::Error::Type { .. } => Self::Corrupt { reason: error.to_string() },
+            sql::Error::Corrupt { source } => Self::Corrupt { source },
+            error @ sql::Error::Type { .. } => Self::Corrupt { source: error.into() },
             error => Self::Sql(error),
         }
     }
@@ -103,7 +103,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error {
             rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-                Self::Corrupt { reason: error.to_string() }
+                Self::Corrupt { source: error.into() }
             }
             error => sql::Error::from(error).into(),
         }
@@ -154,7 +154,7 @@ impl Store {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         Self::open_with(path, None, migrations, flags).map_err(|error| match error {
             Error::Sql(error) if error.is_missing_file() => {
-                Error::Corrupt { reason: format!("{} is missing, or cannot be opened", path.display()) }
+                Error::Corrupt { source: format!("{} is missing, or cannot be opened", path.display()).into() }
             }
             error => error,
         })

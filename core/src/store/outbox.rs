@@ -250,7 +250,8 @@ pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, 
 }
 
 fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
-    Bundle::parse(bytes).map_err(|refusal: Refusal| Error::Corrupt { reason: format!("an own bundle: {refusal}") })
+    Bundle::parse(bytes)
+        .map_err(|refusal: Refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
 }
 
 /// How many entries got which fate.

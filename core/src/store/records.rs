@@ -63,7 +63,7 @@ impl TableSql {
 }
 
 fn sql_of(kind: Kind) -> Result<&'static TableSql, Error> {
-    TableSql::of(kind).ok_or_else(|| Error::Corrupt { reason: format!("{kind:?} is not among the kinds") })
+    TableSql::of(kind).ok_or_else(|| Error::Corrupt { source: format!("{kind:?} is not among the kinds").into() })
 }
 
 /// Returns a document.

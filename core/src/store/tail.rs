@@ -39,7 +39,7 @@ pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence)
 pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Evidence)>, Error> {
     let mut statement = db.prepare_cached("SELECT seq, evidence FROM evidence WHERE scope = ?1")?;
     let row: Option<(u64, Vec<u8>)> = statement.query_row([scope], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let corrupt = |error: minicbor::decode::Error| Error::Corrupt { reason: error.to_string() };
+    let corrupt = |error: minicbor::decode::Error| Error::Corrupt { source: error.into() };
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn piece(
         if sequence != after + 1 + entries.len() as u64 {
             break;
         }
-        let entry = decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })?;
+        let entry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
         let entry = with_bytes(db, entry)?;
         bytes += encode(&entry).len();
         if bytes > limit && !entries.is_empty() {
@@ -158,7 +158,7 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     let mut erased = Vec::new();
     while let Some(row) = rows.next()? {
         let entry: Vec<u8> = row.get(2)?;
-        let entry = match decode(&entry).map_err(|error| Error::Corrupt { reason: error.to_string() })? {
+        let entry = match decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })? {
             FrameEntry::Change { envelope, change } if envelope.document == document => {
                 FrameEntry::Erased { change: Change::hash_of_stripped(&change), envelope }
             }

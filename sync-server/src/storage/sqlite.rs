@@ -242,6 +242,6 @@ fn checked<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
     result.map_err(|error| Error::Storage(error.into()))
 }
 
-pub(super) fn corrupt(error: impl std::fmt::Display) -> Error {
-    Error::Storage(store::Error::Corrupt { reason: error.to_string() })
+pub(super) fn corrupt(error: impl Into<sql::Source>) -> Error {
+    Error::Storage(store::Error::Corrupt { source: error.into() })
 }

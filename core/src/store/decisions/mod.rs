@@ -178,8 +178,8 @@ fn require<D: DecisionKind>(decision: &Decision) -> Result<D, Error> {
     decision.get().ok_or_else(|| corrupt(format!("a row of {} holds another decision", D::NAME)))?.map_err(corrupt)
 }
 
-fn corrupt(error: impl std::fmt::Display) -> Error {
-    Error::Corrupt { reason: error.to_string() }
+fn corrupt(error: impl Into<super::sql::Source>) -> Error {
+    Error::Corrupt { source: error.into() }
 }
 
 #[cfg(test)]
