@@ -18,6 +18,10 @@ demo *args:
 test:
     tests/run
 
+# Run what takes hours: many seeds, the mutants, the benches
+full:
+    tests/run full
+
 # Format the code
 fmt:
     cargo fmt --all
