@@ -18,6 +18,10 @@ demo *args:
 test:
     tests/run
 
+# Run what takes hours: many seeds, the mutants, the benches
+full:
+    tests/run full
+
 # Format the code
 fmt:
     cargo fmt --all
@@ -87,7 +91,7 @@ generate language folder:
 
 # Build the wheel of the Python package, with the small library, into target/wheels
 wheel: (generate "python" python_generated)
-    cargo build -p farmtally-ffi --profile phone --features encryption
+    cargo build -p farmtally-ffi --profile phone --features vendored-openssl
     ln -sf {{ absolute_path(target) }}/phone/{{ library }} {{ python_generated }}/{{ library }}
     python3 -m pip wheel --no-deps --wheel-dir target/wheels bindings/python
 
@@ -102,7 +106,7 @@ xcframework: swift
     rustup target add aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin
     libraries=()
     for target in aarch64-apple-ios aarch64-apple-ios-sim aarch64-apple-darwin; do
-        cargo rustc -p farmtally-ffi --profile phone --features encryption --crate-type staticlib --target $target
+        cargo rustc -p farmtally-ffi --profile phone --features vendored-openssl --crate-type staticlib --target $target
         libraries+=(-library {{ target }}/$target/phone/libfarmtally_ffi.a -headers bindings/swift/generated)
     done
     rm -rf bindings/swift/farmtally_ffi.xcframework
@@ -130,7 +134,7 @@ frameworks: (generate "dart" dart_generated)
         mkdir -p "$resources"
         for rust in "${@:3}"; do
             rustup target add "$rust"
-            env "$2" cargo rustc -p farmtally-ffi --profile phone --features encryption --crate-type cdylib --target "$rust" -- \
+            env "$2" cargo rustc -p farmtally-ffi --profile phone --features vendored-openssl --crate-type cdylib --target "$rust" -- \
                 -C link-arg=-Wl,-install_name,@rpath/$name.framework/$name
             libraries+=("{{ target }}/$rust/phone/lib$name.dylib")
         done
@@ -168,7 +172,7 @@ frameworks: (generate "dart" dart_generated)
 android: (generate "kotlin" "bindings/kotlin/generated") (generate "dart" dart_generated)
     rustup target add aarch64-linux-android armv7-linux-androideabi x86_64-linux-android
     RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --platform 26 -t arm64-v8a -t armeabi-v7a -t x86_64 \
-        -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone --features encryption
+        -o bindings/kotlin/android/src/main/jniLibs build -p farmtally-ffi --profile phone --features vendored-openssl
     mkdir -p bindings/dart/android/src/main/jniLibs
     cp -R bindings/kotlin/android/src/main/jniLibs/. bindings/dart/android/src/main/jniLibs
 

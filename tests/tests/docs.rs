@@ -93,3 +93,21 @@ fn every_kind_of_decision_stands_in_the_list_and_no_other() {
         assert!(section.contains(&begins), "no form {begins}");
     }
 }
+
+#[test]
+fn every_stage_of_the_test_command_is_described_with_its_limit() {
+    let run = document("../tests/run");
+    let text = document("../CONTRIBUTING.md");
+    let mut stages = 0;
+    for table in ["\nchecks='\n", "\nby_hand='\n"] {
+        let (_, table) = run.split_once(table).expect("a table of stages");
+        for line in table.lines().take_while(|line| *line != "'") {
+            let mut words = line.split_whitespace();
+            let (name, limit) = (words.next().expect("a name"), words.next().expect("a limit"));
+            let row = text.lines().find(|row| row.starts_with(&format!("| `{name}` |")));
+            assert!(row.is_some_and(|row| row.ends_with(&format!("| {limit} s |"))), "{name}: {row:?}");
+            stages += 1;
+        }
+    }
+    assert!(stages > 0);
+}

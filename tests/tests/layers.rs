@@ -52,12 +52,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level module that a file belongs to; `None` for the crate's root.
+/// The top-level module that a file belongs to; `None` for the crate's root and for programs, which use the library as others do.
 fn module(root: &Path, file: &Path) -> Option<String> {
     let inner = file.strip_prefix(root).expect("within the crate");
     let first = inner.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
     let name = first.trim_end_matches(".rs").to_owned();
-    (!["lib", "main"].contains(&name.as_str())).then_some(name)
+    (!["lib", "bin"].contains(&name.as_str())).then_some(name)
 }
 
 /// The top-level modules that a piece of code names after `crate::`, within braces too. `Error` and `ErrorCode` are of the module `error`.
@@ -153,6 +153,16 @@ fn lower_layers_know_no_database_and_no_network() {
             for outside in ["rusqlite", "reqwest", "tokio", "std::fs", "std::net"] {
                 assert!(!code.contains(outside), "{} names {outside}", file.display());
             }
+        }
+    }
+}
+
+#[test]
+fn the_servers_program_uses_the_library_only() {
+    for file in files(&source("sync-server").join("bin")) {
+        let code = code(&file);
+        for outside in ["rusqlite", "automerge", "axum", "#[path"] {
+            assert!(!code.contains(outside), "{} names {outside}", file.display());
         }
     }
 }

@@ -1,0 +1,47 @@
+//! Copies of all data, and the proof of what they hold.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::data::Data;
+use crate::output::say;
+
+/// Copy all data into a new folder, while the server works
+#[derive(Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    data: Data,
+    /// The new folder
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+impl Backup {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        self.data.open_existing()?.back_up(&self.to)?;
+        say(&format_args!("copied to {}: `farmtally-server verify` proves it", self.to.display()))
+    }
+}
+
+/// Prove that a copy holds what was acknowledged; what two verified copies hold, phones may let go of
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    data: Data,
+    /// The folder that `backup` made
+    copy: PathBuf,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        for (organisation, copied) in self.data.open_existing()?.verify(&self.copy)? {
+            let entries: u64 = copied.places.iter().map(|place| place.sequence).sum();
+            let (logs, devices) = (copied.places.len(), copied.devices.len());
+            say(&format_args!(
+                "{organisation}: {entries} entries of {logs} logs and {devices} devices, all chains hold"
+            ))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! The list of phones.
+
+use clap::Args;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// List the phones: code, user, model, last contact, and what stops them
+#[derive(Args)]
+pub(crate) struct Devices {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Devices {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (server, organisation) = self.place.open()?;
+        for it in server.devices(organisation)? {
+            say(&format_args!("{}  {}  {}  {}  {}", it.device.code, it.user, it.device.model, it.seen, it.state))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! Forgetting a person.
+
+use clap::Args;
+use farmtally_core::units::FarmerId;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// Forget a person: drop a farmer's contact details everywhere, for good
+#[derive(Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    place: Place,
+    /// The farmer
+    farmer: FarmerId,
+}
+
+impl Erase {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (server, organisation) = self.place.open()?;
+        say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, self.farmer)?))
+    }
+}

@@ -1,0 +1,29 @@
+//! Finding records by what stands on paper.
+
+use clap::Args;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// Find the id of a delivery by its receipt, of a load by its number, of farmers by code, name, village or telephone number
+#[derive(Args)]
+pub(crate) struct Find {
+    #[command(flatten)]
+    place: Place,
+    /// What stands on the paper, or words
+    #[arg(required = true)]
+    text: Vec<String>,
+}
+
+impl Find {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (server, organisation) = self.place.open()?;
+        let text = self.text.join(" ");
+        let found = server.find(organisation, &text)?;
+        for it in &found {
+            say(&format_args!("{}  {}  {}  {}", it.kind.name(), it.document, it.scope, it.number))?;
+        }
+        anyhow::ensure!(!found.is_empty(), "nothing here is called {text}");
+        Ok(())
+    }
+}

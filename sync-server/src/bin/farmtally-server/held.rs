@@ -1,0 +1,71 @@
+//! Decisions about held entries.
+
+use clap::{Args, Subcommand};
+use farmtally_core::units::{ChangeHash, DocumentId};
+use farmtally_sync_server::storage::HeldEntry;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// Decide about entries that are held
+#[derive(Args)]
+pub(crate) struct Held {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what is held: document, change, code, device, reason
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Log held changes of a document unchanged, with all that builds on them
+    Approve {
+        #[command(flatten)]
+        place: Place,
+        /// The document
+        document: DocumentId,
+        /// Only this change and what builds on it; otherwise all that is held of the document
+        #[arg(long)]
+        change: Option<ChangeHash>,
+    },
+    /// Send held changes of a document back to their authors, with all that builds on them
+    Return {
+        #[command(flatten)]
+        place: Place,
+        /// The document
+        document: DocumentId,
+        /// Only this change and what builds on it; otherwise all that is held of the document
+        #[arg(long)]
+        change: Option<ChangeHash>,
+        /// Words for the authors
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+impl Held {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let count = |done: &str, entries: &[HeldEntry]| say(&format_args!("{done} {} change(s)", entries.len()));
+        match self.command {
+            Command::List { place } => {
+                let (server, organisation) = place.open()?;
+                for it in server.held(organisation)? {
+                    let (entry, device) = (&it.entry, it.entry.envelope.device);
+                    say(&format_args!("{}  {}  {}  {device}  {}", entry.document(), entry.change, it.code, it.reason))?;
+                }
+                Ok(())
+            }
+            Command::Approve { place, document, change } => {
+                let (server, organisation) = place.open()?;
+                count("approved", &server.approve(organisation, document, change)?)
+            }
+            Command::Return { place, document, change, reason } => {
+                let (server, organisation) = place.open()?;
+                count("returned", &server.give_back(organisation, document, change, &reason)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `farmtally-server`: runs the sync server and does what the office does by command, one file a command or group of commands.
+
+mod backup;
+mod data;
+mod devices;
+mod enrol_code;
+mod erase;
+mod find;
+mod grant;
+mod held;
+mod import;
+mod order;
+mod org;
+mod output;
+mod recovery;
+mod serve;
+mod suspend;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::complain;
+
+/// Reconciles phones, and keeps what the office decides.
+#[derive(Parser)]
+#[command(name = "farmtally-server", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands, in the order in which the help lists them. The help of each is the doc comment of its arguments.
+#[derive(Subcommand)]
+enum Command {
+    Grant(grant::Grant),
+    Suspend(suspend::Suspend),
+    Order(order::GiveOrder),
+    Backup(backup::Backup),
+    Verify(backup::Verify),
+    Recovery(recovery::Recovery),
+    Held(held::Held),
+    Devices(devices::Devices),
+    Find(find::Find),
+    Erase(erase::Erase),
+    Serve(serve::Serve),
+    /// Print the SQL that makes the tables on PostgreSQL; the role that runs it owns them, and must not be the one that the server connects as
+    Tables,
+    Org(org::Org),
+    EnrolCode(enrol_code::EnrolCode),
+    Import(import::Import),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Grant(it) => it.run(),
+            Self::Suspend(it) => it.run(),
+            Self::Order(it) => it.run(),
+            Self::Backup(it) => it.run(),
+            Self::Verify(it) => it.run(),
+            Self::Recovery(it) => it.run(),
+            Self::Held(it) => it.run(),
+            Self::Devices(it) => it.run(),
+            Self::Find(it) => it.run(),
+            Self::Erase(it) => it.run(),
+            Self::Serve(it) => it.run(),
+            Self::Tables => tables::run(),
+            Self::Org(it) => it.run(),
+            Self::EnrolCode(it) => it.run(),
+            Self::Import(it) => it.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Orders to a phone.
+
+use clap::Args;
+use farmtally_core::decisions::Order;
+use farmtally_core::units::DeviceCode;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// Order a phone: `lost` locks it, `wipe` makes it hand everything in and destroy the rest, `rekey` gives it a new key, `work` ends an order
+#[derive(Args)]
+pub(crate) struct GiveOrder {
+    #[command(flatten)]
+    place: Place,
+    /// The phone's code, as on its receipts
+    device: DeviceCode,
+    /// lost, wipe, rekey or work
+    order: Order,
+}
+
+impl GiveOrder {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (server, organisation) = self.place.open()?;
+        server.order(organisation, self.device, self.order)?;
+        say(&format_args!("{}: {}", self.device, self.order.name()))
+    }
+}

@@ -1,0 +1,82 @@
+//! Organisations and their reference data.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use farmtally_core::rules::check_text;
+use farmtally_core::units::OrganisationId;
+use farmtally_sync_server::ReferenceFile;
+
+use crate::data::{Data, choose};
+use crate::output::say;
+
+/// Create and update organisations
+#[derive(Args)]
+pub(crate) struct Org {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create an organisation and print its id
+    Create {
+        #[command(flatten)]
+        data: Data,
+        /// Its name
+        #[arg(value_parser = |name: &str| check_text(name, true))]
+        name: String,
+        /// Centres, commodities, seasons, lorries and rule sets as JSON (docs/operating.md)
+        #[arg(long, value_name = "FILE")]
+        reference: Option<PathBuf>,
+        /// Minutes that local time is ahead of UTC
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(-840..=840))]
+        zone_minutes: i16,
+    },
+    /// Add reference data, or replace records of the same codes
+    Update {
+        #[command(flatten)]
+        data: Data,
+        /// The organisation; may be left out while there is only one
+        #[arg(long)]
+        org: Option<OrganisationId>,
+        /// As for `create`
+        #[arg(long, value_name = "FILE")]
+        reference: PathBuf,
+    },
+    /// List organisations
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+impl Org {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Create { data, name, reference, zone_minutes } => {
+                let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
+                say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
+            }
+            Command::Update { data, org, reference } => {
+                let server = data.open_existing()?;
+                let file = read(&reference)?;
+                Ok(server.update_reference(choose(&server, org)?, &file)?)
+            }
+            Command::List { data } => {
+                let server = data.open_existing()?;
+                for organisation in server.organisations()? {
+                    say(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads and parses a file of reference data.
+fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
+    let json = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    ReferenceFile::parse(&json).with_context(|| format!("in {}", path.display()))
+}

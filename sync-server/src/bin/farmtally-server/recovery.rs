@@ -1,0 +1,49 @@
+//! The recovery of lost data from phones.
+
+use clap::{Args, Subcommand};
+
+use crate::data::Place;
+use crate::output::say;
+
+/// See whether this server has lost data, and end the recovery once all phones have been in touch
+#[derive(Args)]
+pub(crate) struct Recovery {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say whether a recovery lasts, since when and why
+    Status {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// End it: from here on things are decided again
+    End {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+impl Recovery {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Status { place } => {
+                let (server, organisation) = place.open()?;
+                match server.recovery(organisation)? {
+                    None => say(&"no data was ever lost"),
+                    Some(it) => {
+                        let until = it.ended_at.map_or_else(|| "lasts".to_owned(), |at| format!("ended {at}"));
+                        say(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
+                    }
+                }
+            }
+            Command::End { place } => {
+                let (server, organisation) = place.open()?;
+                server.end_recovery(organisation)?;
+                say(&"ended")
+            }
+        }
+    }
+}

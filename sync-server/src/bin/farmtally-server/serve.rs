@@ -1,0 +1,78 @@
+//! The server itself, until it is stopped.
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use farmtally_sync_server::{MOST_LISTENERS, Server, serve};
+
+use crate::data::Data;
+use crate::output::say;
+
+/// Answer phones and show the office's page
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// The address to listen on; the page has no sign-in yet, so put a proxy in front before opening it to others
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// The port to listen on; 0 chooses a free one
+    #[arg(long, default_value_t = 8484)]
+    port: u16,
+    /// Phones that may listen for news at the same time; each holds a connection
+    #[arg(long, value_name = "N", default_value_t = MOST_LISTENERS)]
+    listeners: usize,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let filter = tracing_subscriber::EnvFilter::builder();
+        let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let server = self.data.open()?;
+        let folder = &self.data.data;
+        let lock = File::create(folder.join("serve.lock")).context("the data folder")?;
+        if lock.try_lock().is_err() {
+            anyhow::bail!("another process serves {} already", folder.display());
+        }
+        server.limit_listeners(self.listeners);
+        let server = Arc::new(server);
+        // Opened and dropped outside of the runtime: the client of PostgreSQL blocks.
+        tokio::runtime::Runtime::new()?.block_on(answer(Arc::clone(&server), self.host, self.port))
+    }
+}
+
+/// Answers requests until the program is asked to stop.
+async fn answer(server: Arc<Server>, host: IpAddr, port: u16) -> anyhow::Result<()> {
+    let mut running = serve(server, host, port).await?;
+    let address = running.address();
+    tracing::info!(%address, "listening");
+    // Who started the server with port 0 reads the address here.
+    say(&format_args!("http://{address}/"))?;
+    tokio::select! {
+        ended = running.wait() => Ok(ended?),
+        () = asked_to_stop() => {
+            tracing::info!("stopping");
+            Ok(running.stop().await?)
+        }
+    }
+}
+
+/// Waits for Ctrl-C, or the signal with which service managers stop a program.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    // Without a signal handler the program still ends at Ctrl-C, only not in order.
+    drop(tokio::signal::ctrl_c().await);
+}

@@ -1,0 +1,26 @@
+//! Suspending a user.
+
+use clap::Args;
+
+use crate::data::Place;
+use crate::output::say;
+
+/// Suspend a user on every phone, or lift it
+#[derive(Args)]
+pub(crate) struct Suspend {
+    #[command(flatten)]
+    place: Place,
+    /// The person's name
+    user: String,
+    /// Let them work again
+    #[arg(long)]
+    lift: bool,
+}
+
+impl Suspend {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (server, organisation) = self.place.open()?;
+        let devices = server.suspend(organisation, &self.user, !self.lift)?;
+        say(&format_args!("{} on {devices} phone(s)", if self.lift { "lifted" } else { "suspended" }))
+    }
+}
