@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
-
 use super::UnitError;
+use super::fixed_bytes::fixed_bytes;
 
 macro_rules! hashes {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -13,18 +12,7 @@ macro_rules! hashes {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; 32]);
 
-        impl $name {
-            /// The bytes as they are stored and sent.
-            pub fn as_bytes(&self) -> &[u8; 32] {
-                &self.0
-            }
-        }
-
-        impl From<[u8; 32]> for $name {
-            fn from(bytes: [u8; 32]) -> Self {
-                Self(bytes)
-            }
-        }
+        fixed_bytes!($name, 32);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,26 +32,6 @@ macro_rules! hashes {
                 let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
                 let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
                 hash.map(Self).ok_or_else(|| UnitError::new("not a hash: write 64 hexadecimal digits"))
-            }
-        }
-
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.bytes(&self.0)?;
-                Ok(())
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                d.bytes()?
-                    .try_into()
-                    .map(Self)
-                    .map_err(|_length| minicbor::decode::Error::message("a hash has thirty-two bytes"))
             }
         }
     )*};

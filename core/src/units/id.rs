@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
-
 use sha2::{Digest, Sha256};
 
 use super::UnitError;
+use super::fixed_bytes::fixed_bytes;
 
 /// An id that follows from what it stands for: the first sixteen bytes of SHA-256 over the parts.
 pub fn derived<'a, T: From<[u8; 16]>>(parts: impl IntoIterator<Item = &'a [u8]>) -> T {
@@ -25,18 +24,7 @@ macro_rules! ids {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; 16]);
 
-        impl $name {
-            /// The sixteen bytes as they are stored and sent.
-            pub fn as_bytes(&self) -> &[u8; 16] {
-                &self.0
-            }
-        }
-
-        impl From<[u8; 16]> for $name {
-            fn from(bytes: [u8; 16]) -> Self {
-                Self(bytes)
-            }
-        }
+        fixed_bytes!($name, 16);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,27 +40,6 @@ macro_rules! ids {
                     .map_err(|error| UnitError::new(format!("not an id: {error}")))
             }
         }
-
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.bytes(&self.0)?;
-                Ok(())
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                d.bytes()?
-                    .try_into()
-                    .map(Self)
-                    .map_err(|_| minicbor::decode::Error::message("an id has sixteen bytes"))
-            }
-        }
-
     )*};
 }
 

@@ -6,6 +6,7 @@
 //! Invariant: a value that exists is within its hard bounds, so nothing downstream checks again.
 
 mod code;
+mod fixed_bytes;
 mod grams;
 mod hash;
 mod id;

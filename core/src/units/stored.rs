@@ -1,12 +1,11 @@
-//! How units are stored in columns: ids and hashes as bytes, codes as text, quantities as integers.
+//! How units are stored in columns: codes as text, quantities as integers.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use super::{
-    BagType, BagWeight, BundleHash, BusinessDate, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId,
-    DeliveryId, DeviceCode, DeviceId, DocumentId, EntryHash, FarmerId, FromValue, Grams, GrantId, LoadId, LorryPlate,
-    OrganisationId, ParcelId, Percent, ReviewId, SeasonCode, Timestamp, ToValue, UserId, Value,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeviceCode, FromValue, Grams, LorryPlate, Percent,
+    SeasonCode, Timestamp, ToValue, Value,
 };
 
 /// Implements both conversions: the value of a unit, and the unit of a value.
@@ -27,10 +26,6 @@ macro_rules! stored {
     )*};
 }
 
-stored!([ContactId DeliveryId DeviceId DocumentId FarmerId GrantId LoadId OrganisationId ReviewId UserId]
-    as |id| Value::Blob(id.as_bytes()), |value| <[u8; 16]>::from_value(value).map(Self::from));
-stored!([BundleHash ChainHash ChangeHash EntryHash ParcelId]
-    as |hash| Value::Blob(&hash.0), |value| FromValue::from_value(value).map(Self));
 stored!([CentreCode CommodityCode LorryPlate SeasonCode]
     as |code| Value::text(code.as_str()), |value| as_printed(&value));
 stored!([Grams Timestamp]
@@ -50,6 +45,7 @@ pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::{ChangeHash, DeliveryId};
 
     fn reads_back<T: ToValue + FromValue + PartialEq + std::fmt::Debug>(unit: &T) {
         assert_eq!(T::from_value(unit.to_value()).as_ref(), Some(unit));

@@ -1,0 +1,49 @@
+/// Implements what ids and hashes have in common: a number of bytes, as which they are sent and stored.
+macro_rules! fixed_bytes {
+    ($name:ident, $length:literal) => {
+        impl $name {
+            /// The bytes as they are stored and sent.
+            pub fn as_bytes(&self) -> &[u8; $length] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; $length]> for $name {
+            fn from(bytes: [u8; $length]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?;
+                Ok(())
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                let wrong = concat!(stringify!($name), " has ", $length, " bytes");
+                d.bytes()?.try_into().map(Self).map_err(|_length| minicbor::decode::Error::message(wrong))
+            }
+        }
+
+        impl $crate::units::ToValue for $name {
+            fn to_value(&self) -> $crate::units::Value<'_> {
+                $crate::units::Value::Blob(&self.0)
+            }
+        }
+
+        impl $crate::units::FromValue for $name {
+            fn from_value(value: $crate::units::Value<'_>) -> Option<Self> {
+                <[u8; $length]>::from_value(value).map(Self)
+            }
+        }
+    };
+}
+
+pub(crate) use fixed_bytes;
