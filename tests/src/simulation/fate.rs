@@ -229,12 +229,12 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     let copies = world.phones[who].copies.clone();
     let Some(copy) = world.picks(&copies) else { return };
     world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
+    world.notes_set_back(who);
     let phone = &mut world.phones[who];
     phone.ends();
     phone.machine.revive();
     phone.machine.put(&copy.image);
     phone.drafts = copy.drafts;
-    phone.is_doubled = true;
     // An older copy knows nothing of newer ones.
     phone.copies.retain(|other| other.facts <= copy.facts);
     for fact in world.facts.iter_mut().skip(copy.facts).filter(|fact| fact.phone == who) {
@@ -244,6 +244,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
     world.starts_back(who);
+    world.notes_set_back(who);
     world.takes_stock();
 }
 
@@ -256,11 +257,11 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let centre = world.centre(who).to_string();
     let role = world.phones[who].role.clone();
     let clone = world.adds_phone(&role, &centre, &image);
-    world.phones[who].is_doubled = true;
-    world.phones[clone].is_doubled = true;
     world.phones[clone].wipe = world.phones[who].wipe;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
+    world.notes_code(who);
+    world.notes_code(clone);
     if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
         adds_bag_to(world, who, delivery);
         adds_bag_to(world, clone, delivery);

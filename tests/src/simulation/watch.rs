@@ -139,6 +139,13 @@ impl World {
         self.phones[who].is_enrolled = true;
         let first = *self.codes.entry(session.device_code).or_insert(session.device_id);
         assert_eq!(first, session.device_id, "two devices have the code {}", session.device_code);
+        self.phones_of_codes.entry(session.device_code).or_default().insert(who);
+    }
+
+    /// Notes that a phone goes back in time: under its code, receipt numbers may come twice.
+    pub(super) fn notes_set_back(&mut self, who: usize) {
+        let session = self.phones[who].client.as_ref().and_then(FieldClient::session);
+        self.codes_set_back.extend(session.map(|session| session.device_code));
     }
 }
 

@@ -67,6 +67,10 @@ pub struct World {
     pub(super) server_copies: Vec<ServerCopy>,
     /// Which device was seen to have which code.
     pub(super) codes: BTreeMap<DeviceCode, DeviceId>,
+    /// On which phones a code was seen: several after a clone.
+    pub(super) phones_of_codes: BTreeMap<DeviceCode, BTreeSet<usize>>,
+    /// The codes of phones that went back in time.
+    pub(super) codes_set_back: BTreeSet<DeviceCode>,
     /// Whether the server ever went back.
     pub(super) was_set_back: bool,
     /// Users whom the office has suspended.
@@ -111,6 +115,8 @@ impl World {
             loads: Vec::new(),
             server_copies: Vec::new(),
             codes: BTreeMap::new(),
+            phones_of_codes: BTreeMap::new(),
+            codes_set_back: BTreeSet::new(),
             was_set_back: false,
             suspended: BTreeSet::new(),
             erased: BTreeMap::new(),
@@ -179,8 +185,13 @@ impl World {
 
     /// Counts something.
     pub fn counts(&self, what: &str) {
+        self.counts_times(what, 1);
+    }
+
+    /// Counts something that happened several times.
+    pub fn counts_times(&self, what: &str, times: u64) {
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
-        *trace.coverage.entry(what.to_owned()).or_default() += 1;
+        *trace.coverage.entry(what.to_owned()).or_default() += times;
     }
 
     /// One of several, if there is any.
