@@ -1,6 +1,9 @@
 //! The seeded simulation, a short run of it. A long one: `cargo run --release -p farmtally-tests --bin simulate -- --seeds 20000`.
 
-use farmtally_tests::simulation::{Trace, run};
+use std::collections::BTreeSet;
+
+use farmtally_tests::simulation::shrink::shrink;
+use farmtally_tests::simulation::{Failure, MOST_STEPS, Schedule, Trace, run, run_schedule};
 
 fn holds(seed: u64) -> Trace {
     run(seed).unwrap_or_else(|failure| panic!("{failure}"))
@@ -63,4 +66,28 @@ fn a_seed_replays_to_the_byte() {
         assert_eq!(once.lines, again.lines, "seed {seed}");
         assert_eq!(once.coverage, again.coverage, "seed {seed}");
     }
+}
+
+#[test]
+fn a_schedule_that_fails_is_shrunk_to_the_steps_that_matter() {
+    // A defect that takes two steps: somebody registers and, later, another step opens a load.
+    let planted = |without: &BTreeSet<usize>| {
+        let trace = run_schedule(&Schedule { seed: 3, without: without.clone() })?;
+        let first = |what: &str| trace.lines.iter().position(|line| line.contains(what));
+        let steps_of = |what: &str| first(what).map(|at| trace.lines[at].split_whitespace().next().map(str::to_owned));
+        match (steps_of("registers farmer"), steps_of("opens load")) {
+            (Some(registers), Some(opens)) if registers != opens => {
+                Err(Box::new(Failure { seed: 3, without: without.clone(), reason: "planted".to_owned(), trace }))
+            }
+            _ => Ok(()),
+        }
+    };
+    let failure = shrink(planted).expect("it fails");
+    let kept: Vec<usize> = (1..=MOST_STEPS).filter(|step| !failure.without.contains(step)).collect();
+    let help = format!("{failure}");
+    assert_eq!(kept.len(), 2, "{help}");
+    assert!(help.contains("--replay 3 --without "), "{help}");
+    let replayed = run_schedule(&Schedule { seed: 3, without: failure.without.clone() }).expect("it holds");
+    assert_eq!(replayed.lines, failure.trace.lines);
+    assert!(shrink(|_| Ok(())).is_none(), "what holds is not shrunk");
 }

@@ -2,46 +2,67 @@
 //!
 //! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
 //! `simulate --all …` runs them all and names each that fails.
-//! `simulate --replay SEED` runs one and prints what everybody did.
+//! `simulate --replay SEED [--without STEP,…]` runs one, without some of its steps, and prints what everybody did.
+//! `simulate --shrink SEED` finds the smallest part of one that fails, prints it, and says how to replay it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use farmtally_tests::simulation::{self, Failure};
+use farmtally_tests::simulation::shrink::shrink;
+use farmtally_tests::simulation::{self, Failure, Schedule};
 
 fn main() -> ExitCode {
-    let (mut seeds, mut from, mut replay, mut all) = (1_000, 1, None, false);
+    let (mut seeds, mut from, mut all) = (1_000, 1, false);
+    let (mut replay, mut shrunk, mut without) = (None, None, BTreeSet::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--all" {
             all = true;
             continue;
         }
-        let number = arguments.next().and_then(|number| number.parse().ok());
-        match (argument.as_str(), number) {
+        let value = arguments.next().unwrap_or_default();
+        if argument == "--without" {
+            without = value.split(',').filter_map(|step| step.parse().ok()).collect();
+            continue;
+        }
+        match (argument.as_str(), value.parse().ok()) {
             ("--seeds", Some(number)) => seeds = number,
             ("--from", Some(number)) => from = number,
             ("--replay", Some(number)) => replay = Some(number),
+            ("--shrink", Some(number)) => shrunk = Some(number),
             _ => {
-                eprintln!("usage: simulate [--all] [--seeds N] [--from S] | simulate --replay SEED");
+                eprintln!(
+                    "usage: simulate [--all] [--seeds N] [--from S] | simulate --replay SEED [--without STEP,…] | simulate --shrink SEED"
+                );
                 return ExitCode::from(2);
             }
         }
     }
-    match replay {
-        Some(seed) => replays(seed),
-        None => runs(from, seeds, all),
+    match (replay, shrunk) {
+        (Some(seed), _) => replays(&Schedule { seed, without }),
+        (None, Some(seed)) => shrinks(seed),
+        (None, None) => runs(from, seeds, all),
     }
 }
 
-fn replays(seed: u64) -> ExitCode {
-    match simulation::run(seed) {
+fn shrinks(seed: u64) -> ExitCode {
+    let run = |without: &BTreeSet<usize>| simulation::run_schedule(&Schedule { seed, without: without.clone() });
+    let Some(failure) = shrink(run) else {
+        println!("seed {seed}: everything holds");
+        return ExitCode::SUCCESS;
+    };
+    println!("{failure}");
+    ExitCode::FAILURE
+}
+
+fn replays(schedule: &Schedule) -> ExitCode {
+    match simulation::run_schedule(schedule) {
         Ok(trace) => {
             trace.lines.iter().for_each(|line| println!("{line}"));
-            println!("seed {seed}: everything holds");
+            println!("seed {}: everything holds", schedule.seed);
             ExitCode::SUCCESS
         }
         Err(failure) => {

@@ -231,6 +231,7 @@ fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     found
 }
 
+#[track_caller]
 fn assert_same(what: &str, left: &str, right: &str) {
     if left != right {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();

@@ -17,6 +17,7 @@ use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::MOST_STEPS;
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
 use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
@@ -211,11 +212,13 @@ impl World {
         (first..self.next_grams).collect()
     }
 
-    /// Lives a whole schedule, up to the rest at its end.
-    pub fn lives(&mut self) {
-        let steps = self.chance.random_range(8..=45);
-        for step in 1..=steps {
+    /// Lives a schedule up to the rest at its end, without these steps.
+    pub fn lives(&mut self, without: &BTreeSet<usize>) {
+        let steps = self.chance.random_range(8..=MOST_STEPS);
+        let seeds: Vec<u64> = (0..=steps).map(|_| self.chance.random()).collect();
+        for step in (1..=steps).filter(|step| !without.contains(step)) {
             self.step = step;
+            self.chance = StdRng::seed_from_u64(seeds[step]);
             let seconds = match self.chance.random_range(0..20_u32) {
                 0 => 50 * 3_600,
                 1 => self.chance.random_range(0..8 * 3_600),
@@ -236,7 +239,8 @@ impl World {
             self.accident(who);
             self.aftermath();
         }
-        self.step += 1;
+        self.step = steps + 1;
+        self.chance = StdRng::seed_from_u64(seeds[0]);
     }
 
     fn disk_plan(&mut self, reach: u64) -> DiskPlan {
@@ -352,6 +356,7 @@ impl World {
     }
 
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
+    #[track_caller]
     pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
         let machine = &self.phones[who].machine;
         let reason = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
