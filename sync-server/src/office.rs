@@ -2,7 +2,7 @@
 
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{
-    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Organisation, RuleSet, Season, User,
+    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season, User,
 };
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
@@ -33,6 +33,7 @@ pub struct ReferenceFile {
     seasons: Vec<SeasonEntry>,
     lorries: Vec<LorryEntry>,
     rule_sets: Vec<RuleSetEntry>,
+    notices: Vec<NoticeEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +85,13 @@ struct BagTypeEntry {
     tare_g: i64,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoticeEntry {
+    code: String,
+    text: String,
+}
+
 /// What a [`ReferenceFile`] says.
 #[derive(Default)]
 struct ReferenceData {
@@ -92,6 +100,7 @@ struct ReferenceData {
     seasons: Vec<Season>,
     lorries: Vec<Lorry>,
     rule_sets: Vec<RuleSet>,
+    notices: Vec<Notice>,
 }
 
 impl ReferenceFile {
@@ -138,6 +147,11 @@ impl ReferenceFile {
         }
         for it in &self.rule_sets {
             data.rule_sets.push(it.rule_set()?);
+        }
+        for it in &self.notices {
+            let wrong = |reason| Error::Invalid { field: "text", reason };
+            let shown = check_text(&it.text, false).map_err(wrong)?;
+            data.notices.push(Notice { code: text("code", &it.code)?, text: shown });
         }
         Ok(data)
     }
@@ -231,6 +245,7 @@ impl Server {
             decide_each(db, &data.commodities, &by)?;
             decide_each(db, &data.seasons, &by)?;
             decide_each(db, &data.lorries, &by)?;
+            decide_each(db, &data.notices, &by)?;
             for rules in &data.rule_sets {
                 match db.reference()?.rule_set(rules.number) {
                     None => decide_each(db, std::slice::from_ref(rules), &by)?,
