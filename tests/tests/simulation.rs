@@ -22,6 +22,7 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "action: is cloned",
         "action: revokes",
         "action: suspends",
+        "action: publishes",
         "action: server is backed up",
         "fault: phone died",
         "fault: server died",
@@ -37,6 +38,8 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a phone that read after an upgrade what it had set aside",
         "met: a file that was taken",
         "met: a series of codes that was read to its end",
+        "met: a decision that was lost and came back",
+        "checked: a decision on a phone",
     ];
     for what in most {
         assert!(seen.get(what).is_some_and(|count| *count > 0), "{what} never happened: {seen:?}");

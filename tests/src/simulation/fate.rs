@@ -16,6 +16,7 @@ use super::action::{adds_bag_to, any_delivery};
 use super::clock::FAR;
 use super::house::Wire;
 use super::morning::code;
+use super::office::publishes_again;
 use super::phone::Copy;
 use super::world::{Said, World};
 use crate::disk::Image;
@@ -245,6 +246,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
     world.starts_back(who);
     world.notes_set_back(who);
+    world.forgets_decisions(who);
     world.takes_stock();
 }
 
@@ -316,5 +318,9 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
         }
     }
     world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
+    world.notes_lost_decisions();
+    if world.once_in(2) {
+        publishes_again(world);
+    }
     world.takes_stock();
 }

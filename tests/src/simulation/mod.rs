@@ -2,11 +2,13 @@
 //!
 //! Owns how a schedule runs and what comes of it. Everything is derived from the seed: a seed replays to the byte.
 //! Invariants looked at: what was promised is never lost and shows everywhere; replicas of a scope are equal; rows are what a fresh
-//! projection gives; every queue drains; nobody says logged of what the server does not have; sums are those of the books.
+//! projection gives; every queue drains; nobody says logged of what the server does not have; sums are those of the books; what the
+//! office decided stands and counts everywhere.
 //! Read next: `action.rs` for what happens, `house.rs` for the network, `crate::disk` for the disks, `rest.rs` for what must hold.
 
 pub mod action;
 pub mod clock;
+pub mod decided;
 pub mod facts;
 mod fate;
 mod handover;

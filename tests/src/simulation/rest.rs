@@ -33,6 +33,7 @@ impl World {
             }
             // Once nobody has handed anything over for a round, nobody has anything left to fetch.
             is_settled &= self.kept_by_server() == before;
+            self.notes_decisions();
             if is_settled && self.settles() == 0 {
                 return;
             }
@@ -75,6 +76,7 @@ impl World {
             fingerprints.push(own);
         }
         self.checks_facts();
+        self.checks_decisions();
         self.checks_erasures();
         self.checks_rebuilds(&server, &fingerprints);
         self.checks_receipts();

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use super::MOST_STEPS;
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
+use super::decided::Decisions;
 use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
 use super::fate::ServerCopy;
 use super::house::{House, Wire, WireFault};
@@ -62,6 +63,8 @@ pub struct World {
     pub phones: Vec<Phone>,
     /// The books.
     pub facts: Vec<Fact>,
+    /// The decisions in the books.
+    pub(super) decisions: Decisions,
     /// Join codes of loads, with their centre.
     pub loads: Vec<(LoadId, String)>,
     /// Copies of the server's data, the oldest first.
@@ -80,6 +83,8 @@ pub struct World {
     pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has sent something back.
     pub(super) given_back: BTreeSet<DocumentId>,
+    /// What the office published last: which kind, and which of it.
+    pub(super) last_published: Option<(u32, usize)>,
     /// The weight of the next bag.
     pub(super) next_grams: i64,
     /// How often an action wrote to its phone's disk and to the server's, at most, so far.
@@ -113,6 +118,7 @@ impl World {
             house,
             phones: Vec::new(),
             facts: Vec::new(),
+            decisions: Decisions::default(),
             loads: Vec::new(),
             server_copies: Vec::new(),
             codes: BTreeMap::new(),
@@ -122,6 +128,7 @@ impl World {
             suspended: BTreeSet::new(),
             erased: BTreeMap::new(),
             given_back: BTreeSet::new(),
+            last_published: None,
             next_grams: 10_000,
             reach: BTreeMap::new(),
             disk_faults: 0,
@@ -161,6 +168,7 @@ impl World {
             let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
             world.phones[who].starts().expect("a phone");
         }
+        world.notes_decisions();
         world
     }
 
@@ -238,6 +246,7 @@ impl World {
             *reach = (reach.0.max(after.0 - before.0), reach.1.max(after.1 - before.1));
             self.accident(who);
             self.aftermath();
+            self.notes_decisions();
         }
         self.step = steps + 1;
         self.chance = StdRng::seed_from_u64(seeds[0]);
