@@ -1,26 +1,34 @@
 //! Runs seeded schedules and says what they found.
 //!
 //! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
-//! `simulate --all …` runs them all and names each that fails.
+//! `simulate --all …` runs them all and names each that fails; `simulate --postgres …` with the server's data on PostgreSQL.
 //! `simulate --replay SEED [--without STEP,…]` runs one, without some of its steps, and prints what everybody did.
 //! `simulate --shrink SEED` finds the smallest part of one that fails, prints it, and says how to replay it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use farmtally_tests::simulation::postgres::Postgres;
 use farmtally_tests::simulation::shrink::shrink;
 use farmtally_tests::simulation::{self, Failure, Schedule};
 
 fn main() -> ExitCode {
-    let (mut seeds, mut from, mut all) = (1_000, 1, false);
+    let (mut seeds, mut from, mut all, mut postgres) = (1_000, 1, false, None);
     let (mut replay, mut shrunk, mut without) = (None, None, BTreeSet::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--all" {
             all = true;
+            continue;
+        }
+        if argument == "--postgres" {
+            postgres = Postgres::start();
+            if postgres.is_none() {
+                return ExitCode::from(2);
+            }
             continue;
         }
         let value = arguments.next().unwrap_or_default();
@@ -35,23 +43,25 @@ fn main() -> ExitCode {
             ("--shrink", Some(number)) => shrunk = Some(number),
             _ => {
                 eprintln!(
-                    "usage: simulate [--all] [--seeds N] [--from S] | simulate --replay SEED [--without STEP,…] | simulate --shrink SEED"
+                    "usage: simulate [--postgres] [--all] [--seeds N] [--from S] | --replay SEED [--without STEP,…] | --shrink SEED"
                 );
                 return ExitCode::from(2);
             }
         }
     }
     match (replay, shrunk) {
-        (Some(seed), _) => replays(&Schedule { seed, without }),
-        (None, Some(seed)) => shrinks(seed),
-        (None, None) => runs(from, seeds, all),
+        (Some(seed), _) => replays(&Schedule { seed, without, postgres }),
+        (None, Some(seed)) => shrinks(&Schedule { seed, without, postgres }),
+        (None, None) => runs(from, seeds, all, postgres.as_ref()),
     }
 }
 
-fn shrinks(seed: u64) -> ExitCode {
-    let run = |without: &BTreeSet<usize>| simulation::run_schedule(&Schedule { seed, without: without.clone() });
+fn shrinks(schedule: &Schedule) -> ExitCode {
+    let run = |without: &BTreeSet<usize>| {
+        simulation::run_schedule(&Schedule { without: without.clone(), ..schedule.clone() })
+    };
     let Some(failure) = shrink(run) else {
-        println!("seed {seed}: everything holds");
+        println!("seed {}: everything holds", schedule.seed);
         return ExitCode::SUCCESS;
     };
     println!("{failure}");
@@ -72,7 +82,7 @@ fn replays(schedule: &Schedule) -> ExitCode {
     }
 }
 
-fn runs(from: u64, seeds: u64, all: bool) -> ExitCode {
+fn runs(from: u64, seeds: u64, all: bool, postgres: Option<&Arc<Postgres>>) -> ExitCode {
     let begun = Instant::now();
     let next = AtomicU64::new(from);
     let coverage = Mutex::new(BTreeMap::<String, u64>::new());
@@ -87,7 +97,8 @@ fn runs(from: u64, seeds: u64, all: bool) -> ExitCode {
                     if seed >= from + seeds {
                         return;
                     }
-                    match simulation::run(seed) {
+                    let schedule = Schedule { seed, postgres: postgres.cloned(), ..Schedule::default() };
+                    match simulation::run_schedule(&schedule) {
                         Ok(trace) => {
                             let mut coverage = coverage.lock().expect("a lock");
                             for (what, count) in trace.coverage {

@@ -14,7 +14,7 @@ use rusqlite::OptionalExtension;
 
 use super::action::{adds_bag_to, any_delivery};
 use super::clock::FAR;
-use super::house::Wire;
+use super::house::{ServerImage, Wire};
 use super::morning::code;
 use super::office::publishes_again;
 use super::phone::Copy;
@@ -26,7 +26,7 @@ use crate::market::ADDRESS;
 #[derive(Clone)]
 pub struct ServerCopy {
     /// The databases.
-    image: Image,
+    image: ServerImage,
     /// The journal as it was then.
     journal: Vec<(PathBuf, Vec<u8>)>,
     /// Whether the server has verified it, or died over that.
@@ -157,8 +157,9 @@ pub(super) fn server_restarts(world: &mut World, _who: usize) {
 }
 
 pub(super) fn server_folds_back(world: &mut World, _who: usize) {
+    let Some(database) = world.house.database() else { return };
     world.tells(None, "the server folds its log back");
-    fold_back(&world.house.database(), &mut world.chance);
+    fold_back(&database, &mut world.chance);
 }
 
 pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
@@ -273,7 +274,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
 /// Somebody copies the server's files, as they are on its disk.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.tells(None, "the server is copied");
-    let (image, journal) = (world.house.machine.image(), world.house.journal());
+    let (image, journal) = (world.house.copies(), world.house.journal());
     world.server_copies.push(ServerCopy {
         image,
         journal,
@@ -283,8 +284,11 @@ pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     });
 }
 
-/// The office makes a copy of the server's data and has it verified.
+/// The office makes a copy of the server's data and has it verified; on PostgreSQL that is not the server's matter.
 pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
+    if world.house.is_on_postgres() {
+        return;
+    }
     let folders = (0..).map(|number| world.root().join(format!("copy-{number}")));
     let folder = folders.into_iter().find(|folder| !folder.exists()).expect("a name");
     let (server, journal) = (world.house.server(), world.house.journal());
@@ -292,7 +296,8 @@ pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     drop(server);
     let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
     if is_verified && folder.exists() {
-        let (image, codes, erased) = (Image::of(&folder, "data"), world.codes.len(), world.erased.clone());
+        let (image, codes, erased) =
+            (ServerImage::Files(Image::of(&folder, "data")), world.codes.len(), world.erased.clone());
         world.server_copies.push(ServerCopy { image, journal, is_verified, codes, erased });
     }
 }

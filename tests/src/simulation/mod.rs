@@ -16,6 +16,7 @@ pub mod house;
 mod morning;
 mod office;
 pub mod phone;
+pub mod postgres;
 mod rest;
 pub mod shrink;
 mod watch;
@@ -24,8 +25,9 @@ pub mod world;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Once, PoisonError};
+use std::sync::{Arc, Once, PoisonError};
 
+use postgres::Postgres;
 pub use world::Trace;
 use world::{SharedTrace, World};
 
@@ -33,12 +35,14 @@ use world::{SharedTrace, World};
 pub const MOST_STEPS: usize = 45;
 
 /// What happens in which order: a function of these values.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Schedule {
     /// Everything is derived from it.
     pub seed: u64,
     /// The numbers of steps that are left out.
     pub without: BTreeSet<usize>,
+    /// Where the server's data are; on SQLite if nowhere else.
+    pub postgres: Option<Arc<Postgres>>,
 }
 
 /// A schedule that found a defect.
@@ -114,7 +118,7 @@ pub fn run_schedule(schedule: &Schedule) -> Result<Trace, Box<Failure>> {
     IS_SIMULATING.set(true);
     let shared = SharedTrace::default();
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::open(schedule.seed, SharedTrace::clone(&shared));
+        let mut world = World::open(schedule, SharedTrace::clone(&shared));
         world.lives(&schedule.without);
         world.comes_to_rest();
         world.checks_rest();

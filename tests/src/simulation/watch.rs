@@ -7,8 +7,8 @@ use farmtally_core::decisions::Order;
 use farmtally_core::units::ChangeHash;
 use rusqlite::Connection;
 
-use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside, reader};
-use super::house::House;
+use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside};
+use super::house::{House, ServerVersion};
 use super::world::World;
 
 impl World {
@@ -150,11 +150,9 @@ impl World {
 }
 
 /// The server's database, as it is now.
-pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
-    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
-        *kept = None;
-    }
-    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
+pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(ServerVersion, Connection)>) -> &'a Connection {
+    let read = house.reads(kept.take());
+    &kept.insert(read).1
 }
 
 /// How far a phone says a record is; nothing if it does not show it.

@@ -17,15 +17,15 @@ use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::MOST_STEPS;
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
 use super::decided::Decisions;
 use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
 use super::fate::ServerCopy;
-use super::house::{House, Wire, WireFault};
+use super::house::{House, ServerImage, ServerVersion, Wire, WireFault};
 use super::morning::{Morning, PEOPLE};
 use super::phone::Phone;
+use super::{MOST_STEPS, Schedule};
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 use crate::market::folder;
 
@@ -93,8 +93,8 @@ pub struct World {
     disk_faults: u32,
     /// How many requests in a hundred meet a failing network.
     wire_faults: u32,
-    /// A look into the server's database, and which of the server's lives it is from.
-    pub(super) server_reader: Option<(u64, Connection)>,
+    /// A look into the server's database, and of which of its versions.
+    pub(super) server_reader: Option<(ServerVersion, Connection)>,
     root: TempDir,
     trace: SharedTrace,
     step: usize,
@@ -140,10 +140,10 @@ impl World {
         }
     }
 
-    /// The world of a seed, in the morning.
-    pub fn open(seed: u64, trace: SharedTrace) -> Self {
-        let morning = Morning::get();
-        let mut chance = StdRng::seed_from_u64(seed);
+    /// The world of a schedule, in the morning.
+    pub fn open(schedule: &Schedule, trace: SharedTrace) -> Self {
+        let morning = Morning::of(schedule.postgres.as_deref());
+        let mut chance = StdRng::seed_from_u64(schedule.seed);
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let house_folder = root.path().join("server");
@@ -153,9 +153,15 @@ impl World {
             std::fs::write(path, content).expect("a file");
         }
         let machine = Machine::mount(&house_folder);
-        machine.put(&morning.server);
+        let database = match &morning.server {
+            ServerImage::Files(image) => {
+                machine.put(image);
+                None
+            }
+            ServerImage::Database(database) => Some(database.copy()),
+        };
         let clock = SkewedClock::new(&time, chance.random_range(-20..=20));
-        let house = House::open(house_folder, machine, clock, morning.organisation, chance.random());
+        let house = House::open(house_folder, machine, clock, morning.organisation, database, chance.random());
         let mut world = Self::around(root, time, house, chance, trace);
         world.facts.clone_from(&morning.facts);
         world.loads.clone_from(&morning.loads);
