@@ -2,11 +2,11 @@
 
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{
-    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Organisation, RuleSet, Season, User,
+    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season, User,
 };
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
-use farmtally_core::rules::check_text;
+use farmtally_core::rules::{TextError, check_text};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::Named;
@@ -36,6 +36,7 @@ pub struct ReferenceFile {
     seasons: Vec<SeasonEntry>,
     lorries: Vec<LorryEntry>,
     rule_sets: Vec<RuleSetEntry>,
+    notices: Vec<NoticeEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +88,13 @@ struct BagTypeEntry {
     tare_g: i64,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoticeEntry {
+    code: String,
+    text: String,
+}
+
 /// What a [`ReferenceFile`] says.
 #[derive(Default)]
 struct ReferenceData {
@@ -95,6 +103,7 @@ struct ReferenceData {
     seasons: Vec<Season>,
     lorries: Vec<Lorry>,
     rule_sets: Vec<RuleSet>,
+    notices: Vec<Notice>,
 }
 
 impl ReferenceFile {
@@ -141,6 +150,11 @@ impl ReferenceFile {
         }
         for it in &self.rule_sets {
             data.rule_sets.push(it.rule_set()?);
+        }
+        for it in &self.notices {
+            let wrong = |wrong: TextError| Error::Invalid { field: "text", reason: wrong.to_string() };
+            let shown = check_text(&it.text, false).map_err(wrong)?;
+            data.notices.push(Notice { code: text("code", &it.code)?, text: shown });
         }
         Ok(data)
     }
@@ -234,6 +248,7 @@ impl Server {
             decide_each(db, &data.commodities, &by)?;
             decide_each(db, &data.seasons, &by)?;
             decide_each(db, &data.lorries, &by)?;
+            decide_each(db, &data.notices, &by)?;
             for rules in &data.rule_sets {
                 match db.reference()?.rule_set(rules.number) {
                     None => decide_each(db, std::slice::from_ref(rules), &by)?,

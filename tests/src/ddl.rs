@@ -247,6 +247,24 @@ pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: Organisa
     text
 }
 
+/// Copies all rows of a PostgreSQL database of one organisation into the same tables of SQLite, as a role that sees them all.
+pub fn copy_rows(postgres: &mut Client, sqlite: &Connection) {
+    for (name, table) in sqlite_tables(sqlite) {
+        let columns: Vec<&str> = table.columns.iter().map(|(column, ..)| column.as_str()).collect();
+        let (columns, marks) = (columns.join(", "), vec!["?"; columns.len()].join(", "));
+        let mut insert = sqlite.prepare(&format!("INSERT INTO {name} ({columns}) VALUES ({marks})")).expect("a table");
+        for row in postgres.query(&format!("SELECT {columns} FROM {name}"), &[]).expect("a table") {
+            let value = |(at, (_, column_type, _)): (usize, &(String, String, bool))| match column_type.as_str() {
+                "INTEGER" => row.get::<_, Option<i64>>(at).into(),
+                "TEXT" => row.get::<_, Option<String>>(at).into(),
+                _ => row.get::<_, Option<Vec<u8>>>(at).into(),
+            };
+            let values = table.columns.iter().enumerate().map(value).collect::<Vec<rusqlite::types::Value>>();
+            insert.execute(rusqlite::params_from_iter(values)).expect("a row");
+        }
+    }
+}
+
 /// Statements that fill tables with `count` rows each, in scopes and on days of their own. Only the engine can read them: no value means
 /// anything.
 pub fn fill(sqlite: &Connection, dialect: Dialect, tables: &[&str], count: u32) -> Vec<String> {

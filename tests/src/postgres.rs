@@ -132,6 +132,21 @@ impl PostgresServer {
         self.create_database_of(&TABLES)
     }
 
+    /// Copies a database to which nobody is connected, and returns the copy's name.
+    pub fn copy_database(&self, name: &str) -> String {
+        let copy = format!("farmtally_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.connect(SUPERUSER, "postgres")
+            .batch_execute(&format!("CREATE DATABASE {copy} OWNER {OWNER} TEMPLATE {name}"))
+            .expect("a copy");
+        copy
+    }
+
+    /// Drops a database and ends the connections to it.
+    pub fn drop_database(&self, name: &str) {
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        self.connect(SUPERUSER, "postgres").batch_execute(&drop).expect("dropped");
+    }
+
     fn create_database_of(&self, tables: &[&str]) -> String {
         let name = format!("farmtally_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.connect(SUPERUSER, "postgres")

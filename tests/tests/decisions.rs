@@ -2,14 +2,31 @@
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Lifecycle, SyncOutcome};
-use farmtally_core::decisions::Order;
+use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::protocol::RefusalCode;
 use farmtally_core::rules::Check;
+use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
 
 fn contains(all: &[u8], word: &str) -> bool {
     all.windows(word.len()).any(|window| window == word.as_bytes())
+}
+
+#[test]
+fn a_notice_is_on_every_phone_until_the_next_of_its_code() {
+    let mut market = Market::open(29);
+    let asha = market.hires("Asha", "clerk");
+    let publish = |text: &str| {
+        let file = ReferenceFile::parse(&format!(r#"{{"notices": [{{"code": "hours", "text": "{text}"}}]}}"#));
+        market.server.update_reference(market.organisation, &file.expect("a notice")).expect("published");
+        asha.syncs_wholly();
+        asha.client.reference().latest::<Notice>("hours").map(|notice| notice.text.clone())
+    };
+    assert_eq!(publish("The yard opens at seven").as_deref(), Some("The yard opens at seven"));
+    assert_eq!(publish(" ").as_deref(), Some(""));
+    let refused = ReferenceFile::parse(r#"{"notices": [{"code": " ", "text": "The yard is closed"}]}"#);
+    assert_eq!(refused.expect_err("no code").to_string(), "code: must not be empty");
 }
 
 #[test]

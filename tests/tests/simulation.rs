@@ -1,6 +1,11 @@
 //! The seeded simulation, a short run of it. A long one: `cargo run --release -p farmtally-tests --bin simulate -- --seeds 20000`.
 
-use farmtally_tests::simulation::{Trace, run};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use farmtally_tests::simulation::postgres::Postgres;
+use farmtally_tests::simulation::shrink::shrink;
+use farmtally_tests::simulation::{Failure, MOST_STEPS, Schedule, Trace, run, run_schedule};
 
 fn holds(seed: u64) -> Trace {
     run(seed).unwrap_or_else(|failure| panic!("{failure}"))
@@ -19,6 +24,7 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "action: is cloned",
         "action: revokes",
         "action: suspends",
+        "action: publishes",
         "action: server is backed up",
         "fault: phone died",
         "fault: server died",
@@ -34,10 +40,18 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a phone that read after an upgrade what it had set aside",
         "met: a file that was taken",
         "met: a series of codes that was read to its end",
+        "met: a decision that was lost and came back",
+        "checked: a decision on a phone",
     ];
     for what in most {
         assert!(seen.get(what).is_some_and(|count| *count > 0), "{what} never happened: {seen:?}");
     }
+    let count = |what: &str| seen.get(what).copied().unwrap_or_default();
+    let (checked, skipped) = (
+        count("checked: a receipt number"),
+        count("skipped: a receipt number of a device that was cloned or set back"),
+    );
+    assert!(checked > 2 * skipped, "of {skipped} receipt numbers nothing is known, of {checked} it is");
 }
 
 #[test]
@@ -51,10 +65,47 @@ fn nothing_is_lost_and_replicas_are_equal_whatever_fails_elsewhere() {
 }
 
 #[test]
+fn nothing_is_lost_with_a_server_on_postgresql() {
+    let Some(postgres) = Postgres::start() else { return };
+    let mut went_back = 0;
+    for seed in [1, 2, 3, 29, 31, 43] {
+        let schedule = Schedule { seed, postgres: Some(Arc::clone(&postgres)), ..Schedule::default() };
+        let trace = run_schedule(&schedule).unwrap_or_else(|failure| panic!("{failure}"));
+        went_back += trace.coverage.keys().filter(|what| what.starts_with("met: a server that went back")).count();
+    }
+    assert!(went_back > 0, "the server never went back");
+}
+
+#[test]
 fn a_seed_replays_to_the_byte() {
     for seed in 1..12 {
         let (once, again) = (holds(seed), holds(seed));
         assert_eq!(once.lines, again.lines, "seed {seed}");
         assert_eq!(once.coverage, again.coverage, "seed {seed}");
     }
+}
+
+#[test]
+fn a_schedule_that_fails_is_shrunk_to_the_steps_that_matter() {
+    // A defect that takes two steps: somebody registers and, later, another step opens a load.
+    let planted = |without: &BTreeSet<usize>| {
+        let trace = run_schedule(&Schedule { seed: 29, without: without.clone(), ..Schedule::default() })?;
+        let first = |what: &str| trace.lines.iter().position(|line| line.contains(what));
+        let steps_of = |what: &str| first(what).map(|at| trace.lines[at].split_whitespace().next().map(str::to_owned));
+        match (steps_of("registers farmer"), steps_of("opens load")) {
+            (Some(registers), Some(opens)) if registers != opens => {
+                Err(Box::new(Failure { seed: 29, without: without.clone(), reason: "planted".to_owned(), trace }))
+            }
+            _ => Ok(()),
+        }
+    };
+    let failure = shrink(planted).expect("it fails");
+    let kept: Vec<usize> = (1..=MOST_STEPS).filter(|step| !failure.without.contains(step)).collect();
+    let help = format!("{failure}");
+    assert_eq!(kept.len(), 2, "{help}");
+    assert!(help.contains("--replay 29 --without "), "{help}");
+    let replayed = run_schedule(&Schedule { seed: 29, without: failure.without.clone(), ..Schedule::default() })
+        .expect("it holds");
+    assert_eq!(replayed.lines, failure.trace.lines);
+    assert!(shrink(|_| Ok(())).is_none(), "what holds is not shrunk");
 }

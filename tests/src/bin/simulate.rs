@@ -1,47 +1,78 @@
 //! Runs seeded schedules and says what they found.
 //!
 //! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
-//! `simulate --all …` runs them all and names each that fails.
-//! `simulate --replay SEED` runs one and prints what everybody did.
+//! `simulate --all …` runs them all and names each that fails; `simulate --postgres …` with the server's data on PostgreSQL.
+//! `simulate --replay SEED [--without STEP,…]` runs one, without some of its steps, and prints what everybody did.
+//! `simulate --shrink SEED` finds the smallest part of one that fails, prints it, and says how to replay it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use farmtally_tests::simulation::{self, Failure};
+use farmtally_tests::simulation::postgres::Postgres;
+use farmtally_tests::simulation::shrink::shrink;
+use farmtally_tests::simulation::{self, Failure, Schedule};
 
 fn main() -> ExitCode {
-    let (mut seeds, mut from, mut replay, mut all) = (1_000, 1, None, false);
+    let (mut seeds, mut from, mut all, mut postgres) = (1_000, 1, false, None);
+    let (mut replay, mut shrunk, mut without) = (None, None, BTreeSet::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--all" {
             all = true;
             continue;
         }
-        let number = arguments.next().and_then(|number| number.parse().ok());
-        match (argument.as_str(), number) {
+        if argument == "--postgres" {
+            postgres = Postgres::start();
+            if postgres.is_none() {
+                return ExitCode::from(2);
+            }
+            continue;
+        }
+        let value = arguments.next().unwrap_or_default();
+        if argument == "--without" {
+            without = value.split(',').filter_map(|step| step.parse().ok()).collect();
+            continue;
+        }
+        match (argument.as_str(), value.parse().ok()) {
             ("--seeds", Some(number)) => seeds = number,
             ("--from", Some(number)) => from = number,
             ("--replay", Some(number)) => replay = Some(number),
+            ("--shrink", Some(number)) => shrunk = Some(number),
             _ => {
-                eprintln!("usage: simulate [--all] [--seeds N] [--from S] | simulate --replay SEED");
+                eprintln!(
+                    "usage: simulate [--postgres] [--all] [--seeds N] [--from S] | --replay SEED [--without STEP,…] | --shrink SEED"
+                );
                 return ExitCode::from(2);
             }
         }
     }
-    match replay {
-        Some(seed) => replays(seed),
-        None => runs(from, seeds, all),
+    match (replay, shrunk) {
+        (Some(seed), _) => replays(&Schedule { seed, without, postgres }),
+        (None, Some(seed)) => shrinks(&Schedule { seed, without, postgres }),
+        (None, None) => runs(from, seeds, all, postgres.as_ref()),
     }
 }
 
-fn replays(seed: u64) -> ExitCode {
-    match simulation::run(seed) {
+fn shrinks(schedule: &Schedule) -> ExitCode {
+    let run = |without: &BTreeSet<usize>| {
+        simulation::run_schedule(&Schedule { without: without.clone(), ..schedule.clone() })
+    };
+    let Some(failure) = shrink(run) else {
+        println!("seed {}: everything holds", schedule.seed);
+        return ExitCode::SUCCESS;
+    };
+    println!("{failure}");
+    ExitCode::FAILURE
+}
+
+fn replays(schedule: &Schedule) -> ExitCode {
+    match simulation::run_schedule(schedule) {
         Ok(trace) => {
             trace.lines.iter().for_each(|line| println!("{line}"));
-            println!("seed {seed}: everything holds");
+            println!("seed {}: everything holds", schedule.seed);
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -51,7 +82,7 @@ fn replays(seed: u64) -> ExitCode {
     }
 }
 
-fn runs(from: u64, seeds: u64, all: bool) -> ExitCode {
+fn runs(from: u64, seeds: u64, all: bool, postgres: Option<&Arc<Postgres>>) -> ExitCode {
     let begun = Instant::now();
     let next = AtomicU64::new(from);
     let coverage = Mutex::new(BTreeMap::<String, u64>::new());
@@ -66,7 +97,8 @@ fn runs(from: u64, seeds: u64, all: bool) -> ExitCode {
                     if seed >= from + seeds {
                         return;
                     }
-                    match simulation::run(seed) {
+                    let schedule = Schedule { seed, postgres: postgres.cloned(), ..Schedule::default() };
+                    match simulation::run_schedule(&schedule) {
                         Ok(trace) => {
                             let mut coverage = coverage.lock().expect("a lock");
                             for (what, count) in trace.coverage {

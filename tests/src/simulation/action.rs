@@ -75,6 +75,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "wipes", weight: 2, act: office::wipes },
     Action { name: "decides", weight: 4, act: office::decides },
     Action { name: "erases", weight: 3, act: office::erases },
+    Action { name: "publishes", weight: 6, act: office::publishes },
     Action { name: "changes hands", weight: 7, act: office::changes_hands },
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];

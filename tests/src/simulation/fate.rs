@@ -14,8 +14,9 @@ use rusqlite::OptionalExtension;
 
 use super::action::{adds_bag_to, any_delivery};
 use super::clock::FAR;
-use super::house::Wire;
+use super::house::{ServerImage, Wire};
 use super::morning::code;
+use super::office::publishes_again;
 use super::phone::Copy;
 use super::world::{Said, World};
 use crate::disk::Image;
@@ -25,7 +26,7 @@ use crate::market::ADDRESS;
 #[derive(Clone)]
 pub struct ServerCopy {
     /// The databases.
-    image: Image,
+    image: ServerImage,
     /// The journal as it was then.
     journal: Vec<(PathBuf, Vec<u8>)>,
     /// Whether the server has verified it, or died over that.
@@ -156,8 +157,9 @@ pub(super) fn server_restarts(world: &mut World, _who: usize) {
 }
 
 pub(super) fn server_folds_back(world: &mut World, _who: usize) {
+    let Some(database) = world.house.database() else { return };
     world.tells(None, "the server folds its log back");
-    fold_back(&world.house.database(), &mut world.chance);
+    fold_back(&database, &mut world.chance);
 }
 
 pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
@@ -229,12 +231,12 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     let copies = world.phones[who].copies.clone();
     let Some(copy) = world.picks(&copies) else { return };
     world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
+    world.notes_set_back(who);
     let phone = &mut world.phones[who];
     phone.ends();
     phone.machine.revive();
     phone.machine.put(&copy.image);
     phone.drafts = copy.drafts;
-    phone.is_doubled = true;
     // An older copy knows nothing of newer ones.
     phone.copies.retain(|other| other.facts <= copy.facts);
     for fact in world.facts.iter_mut().skip(copy.facts).filter(|fact| fact.phone == who) {
@@ -244,6 +246,8 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
     world.starts_back(who);
+    world.notes_set_back(who);
+    world.forgets_decisions(who);
     world.takes_stock();
 }
 
@@ -256,11 +260,11 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let centre = world.centre(who).to_string();
     let role = world.phones[who].role.clone();
     let clone = world.adds_phone(&role, &centre, &image);
-    world.phones[who].is_doubled = true;
-    world.phones[clone].is_doubled = true;
     world.phones[clone].wipe = world.phones[who].wipe;
     world.tells(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
+    world.notes_code(who);
+    world.notes_code(clone);
     if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {
         adds_bag_to(world, who, delivery);
         adds_bag_to(world, clone, delivery);
@@ -270,7 +274,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
 /// Somebody copies the server's files, as they are on its disk.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.tells(None, "the server is copied");
-    let (image, journal) = (world.house.machine.image(), world.house.journal());
+    let (image, journal) = (world.house.copies(), world.house.journal());
     world.server_copies.push(ServerCopy {
         image,
         journal,
@@ -280,8 +284,11 @@ pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     });
 }
 
-/// The office makes a copy of the server's data and has it verified.
+/// The office makes a copy of the server's data and has it verified; on PostgreSQL that is not the server's matter.
 pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
+    if world.house.is_on_postgres() {
+        return;
+    }
     let folders = (0..).map(|number| world.root().join(format!("copy-{number}")));
     let folder = folders.into_iter().find(|folder| !folder.exists()).expect("a name");
     let (server, journal) = (world.house.server(), world.house.journal());
@@ -289,7 +296,8 @@ pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     drop(server);
     let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
     if is_verified && folder.exists() {
-        let (image, codes, erased) = (Image::of(&folder, "data"), world.codes.len(), world.erased.clone());
+        let (image, codes, erased) =
+            (ServerImage::Files(Image::of(&folder, "data")), world.codes.len(), world.erased.clone());
         world.server_copies.push(ServerCopy { image, journal, is_verified, codes, erased });
     }
 }
@@ -315,5 +323,9 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
         }
     }
     world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
+    world.notes_lost_decisions();
+    if world.once_in(2) {
+        publishes_again(world);
+    }
     world.takes_stock();
 }

@@ -3,16 +3,20 @@
 //! Owns the server's restarts and the faults of requests. A server that dies while it answers has not answered.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use farmtally_core::environment::Environment;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::OrganisationId;
-use farmtally_sync_server::Server;
+use farmtally_sync_server::{Error, Server};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
 
 use super::clock::SkewedClock;
+use super::facts::reader;
+use super::postgres::Database;
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 
 /// What happens to one request. To add one: a name here and in `ALL`, a line in `send`.
@@ -75,6 +79,27 @@ impl WireFault {
     }
 }
 
+/// A copy of the server's data.
+#[derive(Clone)]
+pub enum ServerImage {
+    /// Files.
+    Files(Image),
+    /// A database on PostgreSQL.
+    Database(Arc<Database>),
+}
+
+/// Opens a server on a database of PostgreSQL, or on files in its folder.
+pub(super) fn open_server(
+    folder: &Path,
+    database: Option<&Database>,
+    environment: Environment,
+) -> Result<Server, Error> {
+    match database {
+        None => Server::open(folder, environment),
+        Some(database) => Server::with_storage(database.storage(), folder, environment),
+    }
+}
+
 /// A server, wherever it stands after its crashes.
 pub struct House {
     /// Its folder: `data` on the machine, `keys` beside.
@@ -86,6 +111,8 @@ pub struct House {
     /// Whose data it is.
     pub organisation: OrganisationId,
     server: Mutex<Option<Arc<Server>>>,
+    /// Where its data are, if they are on PostgreSQL.
+    database: Mutex<Option<Database>>,
     stalled: Mutex<Vec<WireRequest>>,
     before: Mutex<Option<WireResponse>>,
     chance: Mutex<StdRng>,
@@ -98,12 +125,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl House {
-    /// A server on the files that are there.
+    /// A server on this database, or on the files that are there.
     pub fn open(
         folder: PathBuf,
         machine: Arc<Machine>,
         clock: Arc<SkewedClock>,
         organisation: OrganisationId,
+        database: Option<Database>,
         seed: u64,
     ) -> Self {
         let house = Self {
@@ -112,6 +140,7 @@ impl House {
             clock,
             organisation,
             server: Mutex::default(),
+            database: Mutex::new(database),
             stalled: Mutex::default(),
             before: Mutex::default(),
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -130,7 +159,8 @@ impl House {
     fn starts(&self) {
         *lock(&self.lives) += 1;
         let seed = lock(&self.chance).random();
-        let server = Server::open(&self.folder, self.clock.environment(seed));
+        let environment = self.clock.environment(seed);
+        let server = open_server(&self.folder, lock(&self.database).as_ref(), environment);
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
     }
 
@@ -139,9 +169,41 @@ impl House {
         Arc::clone(lock(&self.server).as_ref().expect("a server that runs"))
     }
 
-    /// The server's database of the organisation.
-    pub fn database(&self) -> PathBuf {
+    /// The server's database of the organisation, if it is a file.
+    pub fn database(&self) -> Option<PathBuf> {
+        (!self.is_on_postgres()).then(|| self.file())
+    }
+
+    fn file(&self) -> PathBuf {
         self.folder.join("data").join(format!("{}.db", self.organisation))
+    }
+
+    /// Whether the server's data are on PostgreSQL.
+    pub fn is_on_postgres(&self) -> bool {
+        lock(&self.database).is_some()
+    }
+
+    /// Looks into the server's database; what was read before may be used again for as long as the version is the same.
+    pub(super) fn reads(&self, kept: Option<(ServerVersion, Connection)>) -> (ServerVersion, Connection) {
+        let database = lock(&self.database);
+        let version = (self.lives(), database.as_ref().map(Database::version));
+        if let Some((_, db)) = kept.filter(|(kept, _)| *kept == version) {
+            return (version, db);
+        }
+        let db = database.as_ref().map_or_else(|| reader(&self.file()), Database::mirror);
+        (version, db)
+    }
+
+    /// Copies the server's data as they are.
+    pub fn copies(&self) -> ServerImage {
+        if !self.is_on_postgres() {
+            return ServerImage::Files(self.machine.image());
+        }
+        // PostgreSQL copies a database only while nobody is connected to it.
+        drop(lock(&self.server).take());
+        let copy = lock(&self.database).as_ref().expect("a database").copy();
+        self.starts();
+        ServerImage::Database(Arc::new(copy))
     }
 
     /// How often the server died.
@@ -168,10 +230,13 @@ impl House {
     }
 
     /// The server stops, and starts again on older data, and on an older journal if one is given.
-    pub fn goes_back(&self, image: &Image, journal: Option<&[(PathBuf, Vec<u8>)]>) {
+    pub fn goes_back(&self, image: &ServerImage, journal: Option<&[(PathBuf, Vec<u8>)]>) {
         drop(lock(&self.server).take());
         self.machine.revive();
-        self.machine.put(image);
+        match image {
+            ServerImage::Files(image) => self.machine.put(image),
+            ServerImage::Database(image) => *lock(&self.database) = Some(image.copy()),
+        }
         if let Some(journal) = journal {
             for (path, _) in self.journal() {
                 std::fs::remove_file(path).expect("removed");
@@ -234,6 +299,9 @@ impl House {
         }
     }
 }
+
+/// Which of the server's lives it is, and which of its database's states.
+pub(super) type ServerVersion = (u64, Option<String>);
 
 /// A phone's way to the server, with faults as planned.
 pub struct Wire<'a> {

@@ -13,7 +13,8 @@ use rand::rngs::StdRng;
 use super::action;
 use super::clock::{START, SkewedClock, TrueTime};
 use super::facts::Fact;
-use super::house::{House, Wire};
+use super::house::{House, ServerImage, Wire, open_server};
+use super::postgres::{Database, Postgres};
 use super::world::{SharedTrace, World};
 use crate::disk::{Image, Machine};
 use crate::market::{ADDRESS, REFERENCE, folder};
@@ -31,7 +32,7 @@ pub(super) const PEOPLE: [(&str, &str); 6] = [
 /// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
 pub(super) struct Morning {
     pub(super) organisation: OrganisationId,
-    pub(super) server: Image,
+    pub(super) server: ServerImage,
     /// What stands beside the data: keys, journal.
     pub(super) beside: Vec<(PathBuf, Vec<u8>)>,
     pub(super) phones: Vec<Image>,
@@ -44,19 +45,22 @@ pub(super) struct Morning {
 const NOBODY: usize = usize::MAX;
 
 impl Morning {
-    /// The morning, made at the first call.
-    pub(super) fn get() -> &'static Self {
+    /// The morning of a server on files or on PostgreSQL, made at the first call.
+    pub(super) fn of(postgres: Option<&Postgres>) -> &Self {
         static MORNING: OnceLock<Morning> = OnceLock::new();
-        MORNING.get_or_init(Self::prepare)
+        match postgres {
+            None => MORNING.get_or_init(|| Self::prepare(None)),
+            Some(postgres) => postgres.morning.get_or_init(|| Self::prepare(Some(postgres.create_database()))),
+        }
     }
 
-    fn prepare() -> Self {
+    fn prepare(database: Option<Database>) -> Self {
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let clock = SkewedClock::new(&time, 0);
         let house_folder = root.path().join("server");
         let machine = Machine::mount(&house_folder);
-        let server = Server::open(&house_folder, clock.environment(1)).expect("a server");
+        let server = open_server(&house_folder, database.as_ref(), clock.environment(1)).expect("a server");
         // Whatever the clocks say, there is a season and there are rules.
         let ever =
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
@@ -65,7 +69,7 @@ impl Morning {
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
         drop(server);
-        let house = House::open(house_folder.clone(), machine, clock, organisation, 2);
+        let house = House::open(house_folder.clone(), machine, clock, organisation, database, 2);
         let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
         for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
             let who = world.adds_phone(role, centre, &Image::default());
@@ -100,7 +104,7 @@ impl Morning {
         }
         Self {
             organisation,
-            server: world.house.machine.image(),
+            server: world.house.copies(),
             beside,
             phones,
             facts: std::mem::take(&mut world.facts),

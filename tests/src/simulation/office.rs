@@ -1,10 +1,16 @@
 //! What the office does by command.
 
 use farmtally_core::client::{InboxKind, PhoneUser};
-use farmtally_core::decisions::Order;
-use farmtally_core::units::{DocumentId, FarmerId, GrantId};
-use farmtally_sync_server::{Error, Server};
+use farmtally_core::decisions::{
+    Centre, Commodity, DeviceOrder, Erasure, Grant, Lorry, Notice, Order, Revocation, RuleSet, Ruling, Season,
+    Suspension,
+};
+use farmtally_core::permission::Role;
+use farmtally_core::units::{DocumentId, FarmerId, Grams, GrantId};
+use farmtally_sync_server::{Error, ReferenceFile, Server};
+use rand::RngExt;
 
+use super::decided::Promised;
 use super::facts::{What, short};
 use super::phone::Wipe;
 use super::world::{Said, World};
@@ -48,7 +54,12 @@ impl World {
     fn orders(&mut self, who: usize, order: Order) -> bool {
         let Some(session) = self.phones[who].client().session() else { return false };
         let result = self.house.server().order(self.house.organisation, session.device_code, order);
-        self.hears_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some()
+        let is_ordered =
+            self.hears_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some();
+        if is_ordered {
+            self.is_promised(Promised::exactly(DeviceOrder { device: session.device_id, order }));
+        }
+        is_ordered
     }
 
     /// Lets the phone's user work there.
@@ -60,16 +71,23 @@ impl World {
     /// Lets a user work there, whose name is that of the role.
     fn grants_to(&mut self, who: usize, role: &str) -> Option<GrantId> {
         let session = self.phones[who].client().session()?;
-        let (may, centre) = (role.parse().expect("a role"), self.centre(who));
-        let result = self.house.server().grant(self.house.organisation, session.device_code, role, may, &[centre]);
-        self.hears_office(&format!("grants to the {role} of {}", self.phones[who].name), result)
+        let (may, centre) = (role.parse::<Role>().expect("a role"), self.centre(who));
+        let centres = vec![centre];
+        let result = self.house.server().grant(self.house.organisation, session.device_code, role, may, &centres);
+        let grant = self.hears_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
+        let device = session.device_id;
+        let is = move |it: &Grant| (it.grant, it.device, it.role, &it.centres) == (grant, device, may, &centres);
+        self.is_promised(Promised::some(may.name(), is));
+        Some(grant)
     }
 
     /// Suspends a user or lifts it.
     fn suspends(&mut self, user: &str, is_suspended: bool) {
         let result = self.house.server().suspend(self.house.organisation, user, is_suspended);
         let what = if is_suspended { "suspends" } else { "lifts the suspension of" };
-        self.hears_office(&format!("{what} every {user}"), result);
+        if self.hears_office(&format!("{what} every {user}"), result).is_some() {
+            self.is_promised(Promised::some(what, move |it: &Suspension| it.is_suspended == is_suspended));
+        }
     }
 
     /// Decides about what is held of a document: takes it in, or sends it back. What can't be taken in goes back.
@@ -77,12 +95,16 @@ impl World {
         let (server, organisation) = (self.house.server(), self.house.organisation);
         let approve = |server: &Server| server.approve(organisation, document, None);
         if !self.once_in(3) && self.hears_office("takes in what is held", approve(&server)).is_some() {
+            let is = move |it: &Ruling| it.is_approved && it.document == document;
+            self.is_promised(Promised::some("taken in", is));
             return self.counts("met: held work that was taken in");
         }
         // A server that dies may have done it all the same.
         self.given_back.insert(document);
         let result = server.give_back(organisation, document, None, "weigh it again");
         if self.hears_office("sends back what is held", result).is_some() {
+            let is = move |it: &Ruling| !it.is_approved && it.document == document;
+            self.is_promised(Promised::some("sent back", is));
             self.counts("met: held work that was sent back");
         }
     }
@@ -165,7 +187,9 @@ impl World {
 pub(super) fn revokes(world: &mut World, who: usize) {
     let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
     let result = world.house.server().revoke(world.house.organisation, grant);
-    world.hears_office(&format!("revokes the grant of {}", world.phones[who].name), result);
+    if world.hears_office(&format!("revokes the grant of {}", world.phones[who].name), result).is_some() {
+        world.is_promised(Promised::exactly(Revocation { grant }));
+    }
 }
 
 /// The office lets a phone's user work again who may not.
@@ -232,6 +256,7 @@ pub(super) fn erases(world: &mut World, _who: usize) {
     let is_erased = world.hears_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
     *world.erased.entry(farmer).or_default() |= is_erased;
     if is_erased {
+        world.is_promised(Promised::some(&short(farmer), |_: &Erasure| true));
         world.counts("met: a farmer who was forgotten");
     }
 }
@@ -260,5 +285,70 @@ pub(super) fn changes_hands(world: &mut World, who: usize) {
 pub(super) fn recovery_ends(world: &mut World, _who: usize) {
     if world.ends_recovery() {
         world.counts("met: a recovery that the office ended");
+    }
+}
+
+/// The office publishes something new, or another version of what there is.
+pub(super) fn publishes(world: &mut World, _who: usize) {
+    let (kind, which) = (world.chance.random_range(0..6), world.chance.random_range(0..3));
+    world.last_published = Some((kind, which));
+    publishes_version(world, kind, which);
+}
+
+/// The office sees that what it published last is gone, and publishes another version of it.
+pub(super) fn publishes_again(world: &mut World) {
+    if let Some((kind, which)) = world.last_published {
+        publishes_version(world, kind, which);
+    }
+}
+
+/// A version of something that is like no other.
+fn publishes_version(world: &mut World, kind: u32, which: usize) {
+    let unique = world.weights(1)[0];
+    let name = format!("{which} {unique}");
+    let (list, entry, promised) = match kind {
+        0 => {
+            let centre = ["KOLAR", "MALUR", "HOSUR"][which];
+            let entry = format!(r#""centre": "{centre}", "name": "{name}""#);
+            ("centres", entry, Promised::exactly(Centre { centre: centre.parse().expect("a code"), name }))
+        }
+        1 => {
+            let commodity = ["TOMATO", "ONION", "OKRA"][which];
+            let entry = format!(r#""commodity": "{commodity}", "name": "{name}""#);
+            ("commodities", entry, Promised::exactly(Commodity { commodity: commodity.parse().expect("a code"), name }))
+        }
+        2 => {
+            // Not of tomatoes: their season names the scope of what is recorded.
+            let (season, from) = (["2018", "2020", "2021"][which], format!("{}-06-01", 1900 + unique % 100));
+            let entry = format!(r#""season": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
+            let (from, to) = (from.parse().expect("a date"), "2199-12-31".parse().expect("a date"));
+            let (season, commodity) = (season.parse().expect("a code"), "ONION".parse().expect("a code"));
+            ("seasons", entry, Promised::exactly(Season { season, commodity, from, to }))
+        }
+        3 => {
+            let (lorry, payload) = (["KA07A1111", "KA07A2222", "KA07A4444"][which], 9_000_000 + unique);
+            let entry = format!(r#""lorry": "{lorry}", "payload_g": {payload}"#);
+            let lorry = lorry.parse().expect("a plate");
+            ("lorries", entry, Promised::exactly(Lorry { lorry, payload: Grams(payload) }))
+        }
+        4 => {
+            // A number of its own: a rule set never changes.
+            let number = u32::try_from(unique).expect("a number");
+            let entry = format!(
+                r#""number": {number}, "commodity": "TOMATO", "valid_from": "1900-01-01", "bag_types": [{{"number": 0, "name": "crate", "tare_g": {unique}}}]"#
+            );
+            let is = move |it: &RuleSet| it.number == number && it.bag_types[0].tare == Grams(unique);
+            ("rule_sets", entry, Promised::some(&name, is))
+        }
+        _ => {
+            let (code, text) = (["hours", "rain", "price"][which], if unique % 4 == 0 { String::new() } else { name });
+            let entry = format!(r#""code": "{code}", "text": "{text}""#);
+            ("notices", entry, Promised::exactly(Notice { code: code.to_owned(), text }))
+        }
+    };
+    let file = ReferenceFile::parse(&format!(r#"{{"{list}": [{{{entry}}}]}}"#)).expect("reference data");
+    let result = world.house.server().update_reference(world.house.organisation, &file);
+    if world.hears_office(&format!("publishes {list}: {entry}"), result).is_some() {
+        world.is_promised(promised);
     }
 }

@@ -33,13 +33,11 @@ pub struct Phone {
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
     /// Older copies of its files.
     pub copies: Vec<Copy>,
-    /// Whether another phone has the same key, or this one went back in time: receipt numbers may come twice.
-    pub is_doubled: bool,
     /// Whether the office ordered it to destroy what it has.
     pub wipe: Wipe,
     /// Whether it ever was somebody's.
     pub is_enrolled: bool,
-    client: Option<FieldClient>,
+    pub(super) client: Option<FieldClient>,
     /// A look into the database, for as long as the app runs.
     reader: OnceCell<Connection>,
     chance: u64,
@@ -87,7 +85,6 @@ impl Phone {
             clock,
             drafts: BTreeMap::new(),
             copies: Vec::new(),
-            is_doubled: false,
             wipe: Wipe::Never,
             is_enrolled: false,
             client: None,

@@ -7,8 +7,8 @@ use farmtally_core::decisions::Order;
 use farmtally_core::units::ChangeHash;
 use rusqlite::Connection;
 
-use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside, reader};
-use super::house::House;
+use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside};
+use super::house::{House, ServerVersion};
 use super::world::World;
 
 impl World {
@@ -139,15 +139,20 @@ impl World {
         self.phones[who].is_enrolled = true;
         let first = *self.codes.entry(session.device_code).or_insert(session.device_id);
         assert_eq!(first, session.device_id, "two devices have the code {}", session.device_code);
+        self.phones_of_codes.entry(session.device_code).or_default().insert(who);
+    }
+
+    /// Notes that a phone goes back in time: under its code, receipt numbers may come twice.
+    pub(super) fn notes_set_back(&mut self, who: usize) {
+        let session = self.phones[who].client.as_ref().and_then(FieldClient::session);
+        self.codes_set_back.extend(session.map(|session| session.device_code));
     }
 }
 
 /// The server's database, as it is now.
-pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(u64, Connection)>) -> &'a Connection {
-    if kept.as_ref().is_none_or(|(life, _)| *life != house.lives()) {
-        *kept = None;
-    }
-    &kept.get_or_insert_with(|| (house.lives(), reader(&house.database()))).1
+pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(ServerVersion, Connection)>) -> &'a Connection {
+    let read = house.reads(kept.take());
+    &kept.insert(read).1
 }
 
 /// How far a phone says a record is; nothing if it does not show it.

@@ -19,11 +19,13 @@ use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
+use super::decided::Decisions;
 use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
 use super::fate::ServerCopy;
-use super::house::{House, Wire, WireFault};
+use super::house::{House, ServerImage, ServerVersion, Wire, WireFault};
 use super::morning::{Morning, PEOPLE};
 use super::phone::Phone;
+use super::{MOST_STEPS, Schedule};
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 use crate::market::folder;
 
@@ -61,12 +63,18 @@ pub struct World {
     pub phones: Vec<Phone>,
     /// The books.
     pub facts: Vec<Fact>,
+    /// The decisions in the books.
+    pub(super) decisions: Decisions,
     /// Join codes of loads, with their centre.
     pub loads: Vec<(LoadId, String)>,
     /// Copies of the server's data, the oldest first.
     pub(super) server_copies: Vec<ServerCopy>,
     /// Which device was seen to have which code.
     pub(super) codes: BTreeMap<DeviceCode, DeviceId>,
+    /// On which phones a code was seen: several after a clone.
+    pub(super) phones_of_codes: BTreeMap<DeviceCode, BTreeSet<usize>>,
+    /// The codes of phones that went back in time.
+    pub(super) codes_set_back: BTreeSet<DeviceCode>,
     /// Whether the server ever went back.
     pub(super) was_set_back: bool,
     /// Users whom the office has suspended.
@@ -75,6 +83,8 @@ pub struct World {
     pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has sent something back.
     pub(super) given_back: BTreeSet<DocumentId>,
+    /// What the office published last: which kind, and which of it.
+    pub(super) last_published: Option<(u32, usize)>,
     /// The weight of the next bag.
     pub(super) next_grams: i64,
     /// How often an action wrote to its phone's disk and to the server's, at most, so far.
@@ -83,8 +93,8 @@ pub struct World {
     disk_faults: u32,
     /// How many requests in a hundred meet a failing network.
     wire_faults: u32,
-    /// A look into the server's database, and which of the server's lives it is from.
-    pub(super) server_reader: Option<(u64, Connection)>,
+    /// A look into the server's database, and of which of its versions.
+    pub(super) server_reader: Option<(ServerVersion, Connection)>,
     root: TempDir,
     trace: SharedTrace,
     step: usize,
@@ -108,13 +118,17 @@ impl World {
             house,
             phones: Vec::new(),
             facts: Vec::new(),
+            decisions: Decisions::default(),
             loads: Vec::new(),
             server_copies: Vec::new(),
             codes: BTreeMap::new(),
+            phones_of_codes: BTreeMap::new(),
+            codes_set_back: BTreeSet::new(),
             was_set_back: false,
             suspended: BTreeSet::new(),
             erased: BTreeMap::new(),
             given_back: BTreeSet::new(),
+            last_published: None,
             next_grams: 10_000,
             reach: BTreeMap::new(),
             disk_faults: 0,
@@ -126,10 +140,10 @@ impl World {
         }
     }
 
-    /// The world of a seed, in the morning.
-    pub fn open(seed: u64, trace: SharedTrace) -> Self {
-        let morning = Morning::get();
-        let mut chance = StdRng::seed_from_u64(seed);
+    /// The world of a schedule, in the morning.
+    pub fn open(schedule: &Schedule, trace: SharedTrace) -> Self {
+        let morning = Morning::of(schedule.postgres.as_deref());
+        let mut chance = StdRng::seed_from_u64(schedule.seed);
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let house_folder = root.path().join("server");
@@ -139,9 +153,15 @@ impl World {
             std::fs::write(path, content).expect("a file");
         }
         let machine = Machine::mount(&house_folder);
-        machine.put(&morning.server);
+        let database = match &morning.server {
+            ServerImage::Files(image) => {
+                machine.put(image);
+                None
+            }
+            ServerImage::Database(database) => Some(database.copy()),
+        };
         let clock = SkewedClock::new(&time, chance.random_range(-20..=20));
-        let house = House::open(house_folder, machine, clock, morning.organisation, chance.random());
+        let house = House::open(house_folder, machine, clock, morning.organisation, database, chance.random());
         let mut world = Self::around(root, time, house, chance, trace);
         world.facts.clone_from(&morning.facts);
         world.loads.clone_from(&morning.loads);
@@ -154,6 +174,7 @@ impl World {
             let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
             world.phones[who].starts().expect("a phone");
         }
+        world.notes_decisions();
         world
     }
 
@@ -179,8 +200,13 @@ impl World {
 
     /// Counts something.
     pub fn counts(&self, what: &str) {
+        self.counts_times(what, 1);
+    }
+
+    /// Counts something that happened several times.
+    pub fn counts_times(&self, what: &str, times: u64) {
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
-        *trace.coverage.entry(what.to_owned()).or_default() += 1;
+        *trace.coverage.entry(what.to_owned()).or_default() += times;
     }
 
     /// One of several, if there is any.
@@ -200,11 +226,13 @@ impl World {
         (first..self.next_grams).collect()
     }
 
-    /// Lives a whole schedule, up to the rest at its end.
-    pub fn lives(&mut self) {
-        let steps = self.chance.random_range(8..=45);
-        for step in 1..=steps {
+    /// Lives a schedule up to the rest at its end, without these steps.
+    pub fn lives(&mut self, without: &BTreeSet<usize>) {
+        let steps = self.chance.random_range(8..=MOST_STEPS);
+        let seeds: Vec<u64> = (0..=steps).map(|_| self.chance.random()).collect();
+        for step in (1..=steps).filter(|step| !without.contains(step)) {
             self.step = step;
+            self.chance = StdRng::seed_from_u64(seeds[step]);
             let seconds = match self.chance.random_range(0..20_u32) {
                 0 => 50 * 3_600,
                 1 => self.chance.random_range(0..8 * 3_600),
@@ -224,8 +252,10 @@ impl World {
             *reach = (reach.0.max(after.0 - before.0), reach.1.max(after.1 - before.1));
             self.accident(who);
             self.aftermath();
+            self.notes_decisions();
         }
-        self.step += 1;
+        self.step = steps + 1;
+        self.chance = StdRng::seed_from_u64(seeds[0]);
     }
 
     fn disk_plan(&mut self, reach: u64) -> DiskPlan {
@@ -341,6 +371,7 @@ impl World {
     }
 
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
+    #[track_caller]
     pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
         let machine = &self.phones[who].machine;
         let reason = result.as_ref().err().map(ToString::to_string).unwrap_or_default();

@@ -1,0 +1,86 @@
+//! A sync server whose data are on PostgreSQL, for schedules whose disk faults are the phones'.
+//!
+//! Owns the databases: each schedule has one of its own, made from that of the morning; what looks into it gets a copy on SQLite.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use farmtally_core::environment::Environment;
+use farmtally_core::store::RECORDS;
+use farmtally_sync_server::storage::postgres::Options;
+use farmtally_sync_server::storage::{PostgresStorage, Storage};
+use postgres::Client;
+use rusqlite::Connection;
+
+use super::morning::Morning;
+use crate::ddl;
+use crate::postgres::{PostgresServer, SERVER, SUPERUSER};
+
+/// A PostgreSQL server, and the morning of the schedules on it.
+pub struct Postgres {
+    server: Arc<PostgresServer>,
+    pub(super) morning: OnceLock<Morning>,
+}
+
+impl Postgres {
+    /// Starts a server; `None`, and a line that says why, if none can be had.
+    pub fn start() -> Option<Arc<Self>> {
+        Some(Arc::new(Self { server: PostgresServer::shared()?, morning: OnceLock::new() }))
+    }
+
+    /// A database with the server's tables, without rows.
+    pub(super) fn create_database(&self) -> Database {
+        Database::new(&self.server, self.server.create_server_database())
+    }
+}
+
+/// A database, dropped with this.
+pub struct Database {
+    server: Arc<PostgresServer>,
+    name: String,
+    /// A connection that reads; it would be in the way of a copy.
+    reader: Mutex<Option<Client>>,
+}
+
+impl Database {
+    fn new(server: &Arc<PostgresServer>, name: String) -> Self {
+        Self { server: Arc::clone(server), name, reader: Mutex::default() }
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&mut Client) -> T) -> T {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(reader.get_or_insert_with(|| self.server.connect(SUPERUSER, &self.name)))
+    }
+
+    /// The storage of a sync server.
+    pub(super) fn storage(&self) -> Box<dyn Storage> {
+        let url = PostgresServer::url(SERVER, self.server.address(), &self.name);
+        Box::new(PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens"))
+    }
+
+    /// Copies it. No sync server may run on it.
+    pub(super) fn copy(&self) -> Self {
+        drop(self.reader.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Self::new(&self.server, self.server.copy_database(&self.name))
+    }
+
+    /// Another text after each transaction that wrote.
+    pub(super) fn version(&self) -> String {
+        self.read(|client| client.query_one("SELECT pg_current_snapshot()::text", &[])).expect("a snapshot").get(0)
+    }
+
+    /// Its rows, in tables of SQLite.
+    pub(super) fn mirror(&self) -> Connection {
+        let db = Connection::open_in_memory().expect("it opens");
+        for tables in [RECORDS, include_str!("../../../sync-server/src/storage/schema.sql")] {
+            db.execute_batch(tables).expect("tables");
+        }
+        self.read(|client| ddl::copy_rows(client, &db));
+        db
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.server.drop_database(&self.name);
+    }
+}
