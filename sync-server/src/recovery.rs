@@ -316,7 +316,10 @@ fn align(
     if at_end == Some(end.chain) && !any_stands_elsewhere(db, scope, rest)? {
         return Ok(Alignment { follows: true, known: known.unwrap_or(0), common: end.sequence });
     }
-    Ok(Alignment { follows: false, known: 0, common: common_place(db, from, places)? })
+    // What both have is not logged once more: a decision would overtake what came after it.
+    let common = common_place(db, from, places)?;
+    let known = usize::try_from(common.saturating_sub(from.sequence)).unwrap_or(usize::MAX);
+    Ok(Alignment { follows: false, known, common })
 }
 
 /// An entry's decision, if it has the form of one.

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{InboxKind, SyncOutcome};
+use farmtally_core::client::{Backlog, InboxKind, Lifecycle, SyncOutcome};
 use farmtally_core::codec::{decode, encode};
-use farmtally_core::decisions::Order;
+use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::CursorName;
 use farmtally_core::protocol::message::{self, FrameEntry, News, Problem, SyncResponse};
 use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::Change;
+use farmtally_core::store::decisions::Reference;
+use farmtally_core::store::sql::sqlite::SqliteReader;
 use farmtally_core::units::FarmerId;
+use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
@@ -549,4 +552,76 @@ fn a_decision_that_comes_back_counts_more_than_an_older_one() {
     story.asha.syncs_wholly();
     story.asha.syncs_wholly();
     assert_eq!(story.asha.client.session().expect("a session").grant_id, None, "she is suspended");
+}
+
+fn posts(market: &Market, code: &str, text: &str) {
+    let file = format!(r#"{{"notices": [{{"code": "{code}", "text": "{text}"}}]}}"#);
+    let file = ReferenceFile::parse(&file).expect("reference data");
+    market.server.update_reference(market.organisation, &file).expect("published");
+}
+
+fn notice(path: &std::path::Path, code: &str) -> String {
+    let db = rusqlite::Connection::open(path).expect("it opens");
+    let reference = Reference::load(&mut SqliteReader::new(&db)).expect("reference data");
+    reference.latest::<Notice>(code).expect("a notice").text.clone()
+}
+
+#[test]
+fn a_decision_that_both_logs_have_does_not_come_again_behind_a_newer_one() {
+    let mut market = Market::open(31);
+    let (asha, ravi) = (market.hires("Asha", "clerk"), market.hires("Ravi", "dispatcher"));
+    posts(&market, "hours", "until five");
+    let copy = market.backs_up("backup");
+    posts(&market, "hours", "until six");
+    asha.syncs_wholly();
+    posts(&market, "gate", "the north gate is closed");
+    ravi.syncs_wholly();
+    market.sets_back(&copy, true);
+    posts(&market, "gate", "the south gate is closed");
+    for _ in 0..2 {
+        asha.syncs_wholly();
+        ravi.syncs_wholly();
+    }
+    for path in [market.server_database(), asha.database(), ravi.database()] {
+        assert_eq!(notice(&path, "hours"), "until six", "{}", path.display());
+        assert_eq!(notice(&path, "gate"), "the south gate is closed", "{}", path.display());
+    }
+}
+
+#[test]
+fn a_held_change_that_is_approved_before_its_author_has_what_it_builds_on_counts_for_the_author_too() {
+    let mut market = Market::open(32);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let copy = market.backs_up("backup");
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Lost).expect("ordered");
+    let delivery = asha.weighs(farmer, None, &[20_000, 21_000]).delivery_id;
+    ravi.carries(&asha.exports());
+    asha.voids(delivery).expect("voided");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.sync_status().expect("a status").backlog.held, 2);
+    // The server forgets the order, and logs what Ravi brings.
+    market.sets_back(&copy, true);
+    ravi.syncs_wholly();
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let server = &market.server;
+    server.end_recovery(market.organisation).expect("ended");
+    server.order(market.organisation, device, Order::Work).expect("ordered");
+    let held = server.held(market.organisation).expect("a list");
+    assert_eq!(held.len(), 1, "the void");
+    server.approve(market.organisation, delivery.into(), None).expect("approved");
+    for _ in 0..2 {
+        asha.syncs_wholly();
+        ravi.syncs_wholly();
+    }
+    for person in [&asha, &ravi] {
+        let lifecycle = person.client.delivery(delivery).expect("a delivery").lifecycle;
+        assert_eq!(lifecycle, Lifecycle::Voided, "{}", person.name);
+        assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()), "{}", person.name);
+    }
+    assert_eq!(asha.client.sync_status().expect("a status").backlog, Backlog::default());
 }

@@ -366,8 +366,7 @@ fn take_verdict(
     match verdict {
         Verdict::Logged { .. } => {
             settled.logged += 1;
-            take_back(db, own)?;
-            leave(db, own)
+            if take_back(db, own)? { leave(db, own) } else { Ok(()) }
         }
         Verdict::Held { code, reason } => {
             settled.held += 1;
@@ -395,8 +394,9 @@ fn take_verdict(
 pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
     let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
     let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
-    if let Some(own) = own(db, sequence, entry)? {
-        take_back(db, &own)?;
+    if let Some(own) = own(db, sequence, entry)?
+        && take_back(db, &own)?
+    {
         leave(db, &own)?;
         answered(db, sequence)?;
     }
@@ -407,9 +407,10 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
 /// them back.
 pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
-        take_back(db, &own)?;
-        leave(db, &own)?;
-        answered(db, bundle)?;
+        if take_back(db, &own)? {
+            leave(db, &own)?;
+            answered(db, bundle)?;
+        }
     }
     Ok(())
 }
@@ -418,7 +419,9 @@ pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[C
 /// know that it approved something that it has lost.
 pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
-        take_back(db, &own)?;
+        if !take_back(db, &own)? {
+            continue;
+        }
         let mut waits =
             db.prepare_cached("UPDATE outbox SET held_code = NULL, held_reason = NULL WHERE outbox = ?1")?;
         waits.execute([own.outbox])?;
@@ -427,16 +430,19 @@ pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeH
     Ok(())
 }
 
-/// Puts a change that was held back into its document.
-fn take_back(db: &Connection, own: &Own) -> Result<(), Error> {
+/// Puts a change that was held back into its document. Returns `false` if it builds on a change that is held here too: it stays held until the
+/// log, which names both in their order, comes to it.
+fn take_back(db: &Connection, own: &Own) -> Result<bool, Error> {
     if !own.is_held {
-        return Ok(());
+        return Ok(true);
     }
-    let Some(kind) = Kind::from_number(own.kind) else { return Ok(()) };
+    let Some(kind) = Kind::from_number(own.kind) else { return Ok(true) };
     match records::apply(&mut seam(db), &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
-        // The document was forgotten meanwhile: it comes back by its log, and this change with it.
-        Err(Error::Record(crate::records::Error::Missing { .. })) => Ok(()),
-        applied => applied.map(drop),
+        // A document that was forgotten meanwhile comes back by its log, and this change with it.
+        Err(Error::Record(crate::records::Error::Missing { hashes })) => {
+            Ok(sealed(db, own.document, &hashes)?.iter().all(|(_, other)| !other.is_held))
+        }
+        applied => applied.map(|_merged| true),
     }
 }
 
