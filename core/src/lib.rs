@@ -16,7 +16,7 @@
 //! | [`permission`] | roles, capabilities, visibility |
 //! | [`records`] | Automerge documents, one for each record, and their kinds; drafts |
 //! | [`decisions`] | what only the server writes: reference data, grants, reviews |
-//! | [`rules`] | arithmetic, checks, what makes a review |
+//! | [`rules`] | arithmetic and checks |
 //! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their coding |
 //! | [`store`] | SQLite: connections, migrations, documents and their rows |
 //! | [`sync`] | the exchange, its driver over a store, the network seam |

@@ -41,7 +41,9 @@ pub enum Error {
     #[error(transparent)]
     Parcel(#[from] HandoverError),
     /// The server has lost data, and nobody has said yet that all of it came back.
-    #[error("a recovery lasts: nothing is decided until it is ended (`farmtally-server recovery`)")]
+    #[error(
+        "a recovery lasts: held work is not decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
+    )]
     Recovering,
     /// More ask at the same time than may.
     #[error("{reason}")]

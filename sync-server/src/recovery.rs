@@ -2,7 +2,8 @@
 //!
 //! Owns how a server notices that it has lost data, and how it takes back what it lost. Only its own signature counts: a statement that its
 //! logs cannot reproduce, or its journal. What phones say otherwise starts nothing.
-//! While a recovery lasts, nothing is decided about records and no code is handed out; phones hand in and fetch as ever.
+//! While a recovery lasts, nothing is decided about held changes and no enrolment code is handed out; grants, orders, reference data and
+//! erasures are decided as usual, and phones hand over and fetch as usual.
 
 use std::collections::{BTreeMap, BTreeSet};
 

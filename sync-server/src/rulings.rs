@@ -75,21 +75,21 @@ impl Server {
                 contacts
             })
         })?;
+        self.erase(organisation, &contacts, &self.operator())?;
         if contacts.is_empty() {
-            return Err(Error::NotFound { what: "farmer with contact details" });
+            Err(Error::NotFound { what: "farmer with contact details" })
+        } else {
+            Ok(contacts.len())
         }
-        let by = self.operator();
-        for document in &contacts {
-            self.erase(organisation, *document, &by)?;
-        }
-        Ok(contacts.len())
     }
 
-    /// Drops the bytes of a document for good, wherever they are. The list of what was erased stands outside of the data's backup, so
-    /// that a restored server forgets again before it answers.
-    fn erase(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<(), Error> {
-        self.journal.erased(organisation, document)?;
-        self.forget(organisation, document, by)?;
+    /// Drops the bytes of documents for good, wherever they are. The list of what was erased stands outside of the data's backup, so
+    /// that a restored server forgets again before it answers. Repeated without documents, it scrubs what an earlier try left.
+    fn erase(&self, organisation: OrganisationId, documents: &[DocumentId], by: &DecidedBy) -> Result<(), Error> {
+        for document in documents {
+            self.journal.erased(organisation, *document)?;
+            self.forget(organisation, *document, by)?;
+        }
         self.storage.scrub(organisation)
     }
 
@@ -99,8 +99,11 @@ impl Server {
         organisation: OrganisationId,
         documents: &BTreeSet<DocumentId>,
     ) -> Result<(), Error> {
-        let by = DecidedBy::server(self.environment.clock.now());
-        documents.iter().try_for_each(|document| self.erase(organisation, *document, &by))
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let documents: Vec<DocumentId> = documents.iter().copied().collect();
+        self.erase(organisation, &documents, &DecidedBy::server(self.environment.clock.now()))
     }
 
     /// Erases again what a restored database still holds.

@@ -1,7 +1,7 @@
 //! Decisions about documents and devices: forgotten, copied, ordered.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{Lifecycle, SyncOutcome};
+use farmtally_core::client::{InboxKind, Lifecycle, SyncOutcome};
 use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::protocol::RefusalCode;
 use farmtally_core::rules::Check;
@@ -247,4 +247,40 @@ fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
     let drafts = copy.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day").drafts;
     assert_eq!(drafts.len(), 1);
     assert_eq!(drafts[0].bags.len(), 1);
+}
+
+#[test]
+fn contact_details_that_cannot_be_read_are_erased_as_well() {
+    let mut market = Market::open(31);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Zipporah Quill", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    for path in [market.server_database(), asha.database()] {
+        let db = rusqlite::Connection::open(path).expect("it opens");
+        let sql = "UPDATE documents SET saved = x'00' WHERE document_id IN (SELECT contact_id FROM contacts)";
+        assert_eq!(db.execute(sql, []).expect("damaged"), 1);
+    }
+    assert_eq!(market.server.erase_farmer(market.organisation, farmer).expect("erased"), 1);
+    market.restarts_server();
+    asha.syncs_wholly();
+    assert_eq!(asha.client.sync_status().expect("a status").set_aside, 0);
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+    for path in [market.server_database(), asha.database()] {
+        let db = rusqlite::Connection::open(path).expect("it opens");
+        let words: i64 = db.query_row("SELECT count(*) FROM words", [], |row| row.get(0)).expect("a count");
+        assert_eq!(words, 0);
+    }
+}
+
+#[test]
+fn many_who_share_a_telephone_number_raise_few_reviews() {
+    const FARMERS: usize = 12;
+    let mut market = Market::open(33);
+    let asha = market.hires("Asha", "field_manager");
+    for number in 0..FARMERS {
+        asha.registers(&format!("Farmer {number}"), "Vemagal", "9999999999");
+    }
+    asha.syncs_wholly();
+    let reviews = asha.inbox().into_iter().filter(|item| matches!(item.kind, InboxKind::Review { .. })).count();
+    assert!((FARMERS - 1..=3 * FARMERS).contains(&reviews), "{reviews} reviews");
 }

@@ -1,6 +1,6 @@
 //! [`FieldClient`]: the one handle that an app holds; joins records, rules, store and sync.
 //!
-//! Owns the session and the order of one action: validate, encode and build first, then one transaction, then return.
+//! Owns the session and the order of one action: look, check, build and write in one transaction, then return.
 //! Has no rule, no SQL and no format of its own. Calls block on the disk (and [`FieldClient::sync`] on the network); whoever must
 //! not wait runs them on a thread. Read next: `action.rs` for how anything is written.
 
@@ -215,15 +215,18 @@ impl FieldClient {
             Some(keys) => Store::open_encrypted(&path, StoreKey::of(&path, keys, &environment)?, PHONE)?,
             None => Store::open(&path, PHONE)?,
         };
-        let counters = store.write(|db| {
-            crate::store::inbox::retry_all(db)?;
+        let (counters, has_erased) = store.write(|db| {
+            let has_erased = crate::store::inbox::retry_all(db)?;
             let mut counters = Counters::load(db)?;
             let now = environment.clock.now();
             counters.idle_ms = counters.idle_ms.saturating_add(access::counted_gap_ms(counters.seen_at, now));
             counters.seen_at = now;
             counters.save(db)?;
-            Ok::<_, crate::store::Error>(counters)
+            Ok::<_, crate::store::Error>((counters, has_erased))
         })?;
+        if has_erased {
+            store.scrub()?;
+        }
         let counted_to = AtomicU64::new(environment.clock.monotonic_ms());
         let client = Self {
             actor: Actor::new(environment.random()),

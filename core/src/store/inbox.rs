@@ -44,7 +44,8 @@ pub(crate) fn caught_up(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as nothing of them waits in the outbox.
+/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as the
+/// server has judged all that was recorded there; documents with held changes stay.
 /// Returns how many scopes were forgotten.
 pub(crate) fn purge(
     db: &Connection,
@@ -53,7 +54,7 @@ pub(crate) fn purge(
 ) -> Result<usize, Error> {
     let mut statement = db.prepare(
         "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents UNION SELECT DISTINCT scope FROM decisions
-         EXCEPT SELECT scope FROM outbox",
+         EXCEPT SELECT scope FROM outbox WHERE held_code IS NULL",
     )?;
     let scopes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<Scope>, _>>()?;
     let lost: Vec<_> = scopes.into_iter().filter(|scope| !may_read(scope)).collect();
@@ -338,26 +339,30 @@ pub(crate) fn erase(db: &Connection, document: DocumentId, at: Timestamp) -> Res
 
 /// Tries a document's set-aside entries again.
 fn retry_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    retry(db, "document_id = ?1", [document])
+    retry(db, "document_id = ?1", [document]).map(drop)
 }
 
-fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
+/// Returns whether anything was erased.
+fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<bool, Error> {
     let mut statement =
         db.prepare_cached(&format!("SELECT scope, seq, entry FROM inbox_held WHERE {which} ORDER BY scope, seq"))?;
     let held = statement
         .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
+    let mut has_erased = false;
     for (scope, sequence, entry) in held {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
-        if apply_entry(db, &scope, sequence, &entry)?.is_ok() {
+        if let Ok(applied) = apply_entry(db, &scope, sequence, &entry)? {
+            has_erased |= applied.has_erased;
             db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
         }
     }
-    Ok(())
+    Ok(has_erased)
 }
 
 /// Tries every set-aside entry again, in the order in which they came: this version may know what an older one did not.
-pub(crate) fn retry_all(db: &Connection) -> Result<(), Error> {
+/// Returns whether anything was erased.
+pub(crate) fn retry_all(db: &Connection) -> Result<bool, Error> {
     retry(db, "true", [])
 }
 

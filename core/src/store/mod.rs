@@ -18,7 +18,7 @@ pub(crate) mod tail;
 mod values;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -118,6 +118,10 @@ pub(crate) fn seam(db: &Connection) -> sql::sqlite::SqliteWriter<'_> {
 /// Commits after which the write-ahead log is folded back, outside of anybody's call.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
 const READERS_KEPT: usize = 2;
+/// How long a statement waits for another connection.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// How long the emptying of the log waits for readers.
+const SCRUB_WAIT: Duration = Duration::from_millis(100);
 
 /// An open database file.
 #[derive(Debug)]
@@ -127,6 +131,8 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     commits: AtomicU32,
+    /// Whether bytes that were deleted are still in the write-ahead log, because somebody read when it was to be emptied.
+    scrub_due: AtomicBool,
 }
 
 impl Store {
@@ -181,6 +187,7 @@ impl Store {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             commits: AtomicU32::new(0),
+            scrub_due: AtomicBool::new(false),
         })
     }
 
@@ -218,6 +225,10 @@ impl Store {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let result = f(&transaction)?;
         transaction.commit().map_err(Error::from)?;
+        if self.scrub_due.load(Ordering::Acquire) {
+            // The commit stands, whatever comes of this; the next one tries again.
+            drop(self.empty_log(&writer));
+        }
         drop(writer);
         if self.commits.fetch_add(1, Ordering::Relaxed) % COMMITS_PER_CHECKPOINT == COMMITS_PER_CHECKPOINT - 1 {
             self.checkpoint_aside();
@@ -239,14 +250,24 @@ impl Store {
     }
 
     /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.
-    /// Returns whether it did: whoever reads for long keeps the log in use, and the next one to close the database empties it.
+    /// Returns whether it did: a reader keeps the log in use. Then each later write tries again, and so does the next opening.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn scrub(&self) -> Result<bool, Error> {
         lock(&self.readers).clear();
-        let writer = lock(&self.writer);
-        Ok(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
+        self.empty_log(&lock(&self.writer))
+    }
+
+    /// Does not wait for readers for long: nobody can write meanwhile.
+    fn empty_log(&self, writer: &Connection) -> Result<bool, Error> {
+        self.scrub_due.store(true, Ordering::Release);
+        writer.busy_timeout(SCRUB_WAIT)?;
+        let is_busy = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? != 0));
+        writer.busy_timeout(BUSY_WAIT)?;
+        let is_busy = is_busy?;
+        self.scrub_due.store(is_busy, Ordering::Release);
+        Ok(!is_busy)
     }
 
     /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.
@@ -274,7 +295,7 @@ fn connect(path: &Path, key: Option<&StoreKey>, flags: OpenFlags) -> Result<Conn
     if let Some(key) = key {
         key.unlock(&connection)?;
     }
-    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without this a statement on a table with a partial index is prepared again for each value bound (recording: 3.1 times the floor).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -301,6 +322,25 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_deleted_leaves_the_log_with_the_next_write_if_somebody_reads_now() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("field.db");
+        let store = Store::open(&path, &["CREATE TABLE t (a BLOB)"]).expect("a store");
+        let write = |sql: &str| store.write(|db| Ok::<_, Error>(db.execute(sql, [])?)).expect("written");
+        let log = || std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len());
+        write("INSERT INTO t VALUES (x'01')");
+        let reader = connect(&path, None, OpenFlags::default()).expect("a reader");
+        reader.execute_batch("BEGIN; SELECT count(*) FROM t").expect("a snapshot");
+        write("DELETE FROM t");
+        assert!(!store.scrub().expect("a try"), "the reader needs the log");
+        write("INSERT INTO t VALUES (x'02')");
+        assert!(log() > 0);
+        reader.execute_batch("ROLLBACK").expect("ended");
+        write("INSERT INTO t VALUES (x'03')");
+        assert_eq!(log(), 0);
+    }
 
     #[test]
     fn a_newer_file_is_refused_and_left_as_it_is() {

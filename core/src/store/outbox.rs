@@ -514,7 +514,7 @@ pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
 /// rise above those that stay sealed.
 pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     db.execute_batch(
-        "UPDATE outbox SET outbox = newest + place, bundle_seq = NULL, entry = NULL, missing = 0
+        "UPDATE outbox SET outbox = newest + place, bundle_seq = NULL, entry = NULL, missing = NULL
          FROM (SELECT outbox AS old, (SELECT max(outbox) FROM outbox) AS newest,
                    row_number() OVER (ORDER BY bundle_seq IS NULL, bundle_seq, entry, outbox) AS place
                FROM outbox WHERE held_code IS NULL)
@@ -612,9 +612,9 @@ pub struct Backlog {
 
 pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT count(*) FILTER (WHERE held_code IS NULL AND NOT coalesce(was_sent, 0) AND missing = 0),
-                count(*) FILTER (WHERE held_code IS NULL AND was_sent AND missing = 0),
-                count(*) FILTER (WHERE held_code IS NULL AND missing > 0),
+        "SELECT count(*) FILTER (WHERE held_code IS NULL AND NOT coalesce(was_sent, 0) AND missing IS NULL),
+                count(*) FILTER (WHERE held_code IS NULL AND was_sent AND missing IS NULL),
+                count(*) FILTER (WHERE held_code IS NULL AND missing IS NOT NULL),
                 coalesce(sum(missing) FILTER (WHERE held_code IS NULL), 0),
                 count(*) FILTER (WHERE held_code IS NOT NULL),
                 min(created_at_ms) FILTER (WHERE held_code IS NULL),

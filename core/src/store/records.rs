@@ -231,16 +231,19 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
     Ok(())
 }
 
-/// Removes a document, its row and its words; its changes may come again.
+/// Removes a document, its row and its words, whether or not they can be read; its changes may come again.
 ///
 /// # Errors
-/// Those of the database, and [`Error::Record`] if its words cannot be read.
+/// Those of the database.
 pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
-    let Some(stored) = find(db, id)? else { return Ok(()) };
-    let before = words_of(&stored, id)?;
-    search::replace(db, &[(&stored.scope, id, before, Vec::new())])?;
+    let kind =
+        db.query_one("SELECT kind FROM documents WHERE document_id = ?1", &values![id], |row| row.get::<u8>(0))?;
+    let Some(kind) = kind else { return Ok(()) };
+    search::remove(db, id)?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
-    db.execute(&sql_of(stored.kind)?.delete, &values![id])?;
+    if let Some(kind) = Kind::from_number(kind) {
+        db.execute(&sql_of(kind)?.delete, &values![id])?;
+    }
     Ok(())
 }
 

@@ -37,6 +37,12 @@ pub(super) fn replace(
     Ok(())
 }
 
+/// Deletes a document's words.
+pub(super) fn remove(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
+    db.execute("DELETE FROM words WHERE document_id = ?1", &values![document])?;
+    Ok(())
+}
+
 /// Deletes all words.
 pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     db.execute("DELETE FROM words", &[])?;

@@ -200,6 +200,7 @@ impl<'a> Exchange<'a> {
         if self.is_done {
             return Ok(None);
         }
+        self.repair.sent = 0;
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
         }

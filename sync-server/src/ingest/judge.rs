@@ -15,7 +15,7 @@ use farmtally_core::units::{ChangeHash, DocumentId};
 use super::state::{Entry, Source, State};
 use crate::Error;
 use crate::reviews::Finding;
-use crate::storage::{DeferredEntry, HeldEntry, ReturnedEntry};
+use crate::storage::{DeferredEntry, HeldEntry, PendingEntry, ReturnedEntry};
 
 /// The kind of an entry that is no record: a draft of a phone that was wiped.
 const DRAFT: u8 = 0;
@@ -62,6 +62,7 @@ impl State {
     pub(super) fn judge(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         let verdict = self.verdict(entry)?;
         if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
+            self.no_longer_waits(&entry.pending);
             self.judge_waiting(entry.document(), entry.pending.change)?;
         }
         Ok(verdict)
@@ -71,17 +72,27 @@ impl State {
     pub(super) fn judge_waiting(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         let mut settled = vec![change];
         while let Some(change) = settled.pop() {
-            self.document(document).deferred.remove(|it| it.entry.change == change);
+            let found = self.document(document);
+            if found.logged.contains_key(&change) {
+                found.deferred.remove(|it| it.entry.change == change);
+            }
             let waiting = self.document(document).deferred.iter();
             let due: Vec<_> = waiting.filter(|it| it.missing.contains(&change)).map(|it| it.entry.clone()).collect();
             for entry in due {
                 let entry = Entry::from(entry);
                 if !matches!(self.verdict(&entry)?, Verdict::Deferred { .. }) {
+                    self.no_longer_waits(&entry.pending);
                     settled.push(entry.pending.change);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The same change under another envelope waits on: whoever handed that over may do what this one may not.
+    fn no_longer_waits(&mut self, entry: &PendingEntry) {
+        let is_it = |it: &DeferredEntry| it.entry.change == entry.change && it.entry.envelope == entry.envelope;
+        self.document(entry.document()).deferred.remove(is_it);
     }
 
     /// What was said before, if that was final, or a judgement.
@@ -223,6 +234,7 @@ impl State {
     pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, Stop> {
         let envelope = &entry.pending.envelope;
         let (id, scope) = (envelope.document, &envelope.scope);
+        require_home(kind, scope)?;
         let current = self.document(id).current();
         if let Some((at, known, _)) = current {
             if known != kind {
@@ -269,14 +281,19 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
             return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()).into());
         }
     }
-    if !kind.home().is_of(&envelope.scope) {
-        let reason = format!("a {kind:?} does not belong to {}", envelope.scope);
-        return Err(Stop::Unreadable(Hold::new(HoldCode::OutOfScope, reason)));
-    }
+    require_home(kind, &envelope.scope)?;
     match envelope.scope.centre() {
         Some(centre) if grant.centres.contains(centre) => Ok(()),
         _ => Err(Hold::new(HoldCode::OutOfScope, format!("{} was not granted", envelope.scope)).into()),
     }
+}
+
+/// Requires a scope of the form in which the kind lives. No person can approve another.
+fn require_home(kind: Kind, scope: &Scope) -> Result<(), Stop> {
+    if kind.home().is_of(scope) {
+        return Ok(());
+    }
+    Err(Stop::Unreadable(Hold::new(HoldCode::OutOfScope, format!("a {kind:?} does not belong to {scope}"))))
 }
 
 /// Whether all values name the author and device that the bundle's signature vouches for.

@@ -223,3 +223,14 @@ fn a_logged_change_of_another_bundle_is_the_same_change() {
     entry.pending.change = ChangeHash([7; 32]);
     assert_ne!(state.judge(&entry).expect("judged"), verdict, "another change");
 }
+
+#[test]
+fn a_change_that_waits_still_does_when_another_who_may_not_make_it_hands_it_over() {
+    let (mut state, entries) = fresh();
+    let (_, next) = delivery(&entries);
+    assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1");
+    let mut stolen = entries[next].pending.clone();
+    stolen.envelope.grant = GrantId::from([9; 16]);
+    assert_eq!(word(&state.judge(&Entry::from(stolen)).expect("judged")), "held not_allowed");
+    assert_eq!(state.document(entries[next].document()).deferred.iter().count(), 1, "its author's waits on");
+}

@@ -1,4 +1,7 @@
 //! Two farmers who may be one.
+//!
+//! A farmer is compared with the first ones registered of those who look alike: with all of them, a telephone number that many were given
+//! would raise a review for each pair.
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Contact;
@@ -8,17 +11,21 @@ use super::{Finding, Touched, of_kind};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
+/// How many others a farmer is compared with.
+const MOST_COMPARED: usize = 3;
+
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let contacts: Vec<_> = of_kind::<Contact>(touched).collect();
     let alike = db.look_alikes(contacts.iter().map(|(scope, contact)| (*scope, &contact.details)))?;
+    let mut compared = vec![0; contacts.len()];
     let finding = |(n, farmer): (usize, _)| {
-        let (scope, contact) = *contacts.get(n)?;
+        let ((scope, contact), compared) = (*contacts.get(n)?, compared.get_mut(n)?);
+        if farmer == contact.farmer_id || *compared == MOST_COMPARED {
+            return None;
+        }
+        *compared += 1;
         let documents = vec![contact.farmer_id.into(), DocumentId::from(farmer)];
-        (farmer != contact.farmer_id).then(|| Finding {
-            scope: scope.clone(),
-            code: ReviewCode::FarmerLookAlike,
-            documents,
-        })
+        Some(Finding { scope: scope.clone(), code: ReviewCode::FarmerLookAlike, documents })
     };
     Ok(alike.into_iter().filter_map(finding).collect())
 }

@@ -7,14 +7,18 @@ use super::{Finding, Touched, of_kind};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
+/// How many other loads a review names, the first opened ones.
+const MOST_RIVALS: usize = 3;
+
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let loads: Vec<_> = of_kind::<Load>(touched).collect();
     let rivals = db.loads_of_lorries(loads.iter().map(|(scope, load)| (*scope, load.header.date, &load.lorry)))?;
-    let findings =
-        loads.iter().zip(&rivals).filter(|(_, rivals)| rivals.len() > 1).map(|((scope, _), rivals)| Finding {
-            scope: (*scope).clone(),
-            code: ReviewCode::LoadContention,
-            documents: rivals.iter().map(|load| (*load).into()).collect(),
-        });
+    let findings = loads.iter().zip(rivals).filter_map(|((scope, load), mut rivals)| {
+        rivals.retain(|rival| *rival != load.load_id);
+        rivals.sort_unstable();
+        rivals.truncate(MOST_RIVALS);
+        let documents = rivals.iter().chain([&load.load_id]).map(|load| (*load).into()).collect();
+        (!rivals.is_empty()).then(|| Finding { scope: (*scope).clone(), code: ReviewCode::LoadContention, documents })
+    });
     Ok(findings.collect())
 }

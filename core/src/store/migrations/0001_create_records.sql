@@ -99,6 +99,7 @@ CREATE TABLE words (
     document_id BLOB NOT NULL,
     PRIMARY KEY (scope, token, document_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX words_by_document ON words (document_id);
 
 -- What decisions project to.
 

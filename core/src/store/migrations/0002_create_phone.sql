@@ -56,7 +56,7 @@ CREATE TABLE outbox (
     entry         INTEGER,                     -- its number in the bundle
     held_code     TEXT,                        -- null: not held by the server
     held_reason   TEXT,
-    missing       INTEGER NOT NULL DEFAULT 0   -- changes that the server waits for before it can judge this one
+    missing       INTEGER                      -- changes that the server waits for before it judges this one, 0 if for an upgrade; null: it does not wait
 ) STRICT;
 CREATE INDEX outbox_by_document ON outbox (document_id);
 CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS NOT NULL;

@@ -145,6 +145,7 @@ ALTER TABLE words ENABLE ROW LEVEL SECURITY;
 ALTER TABLE words FORCE ROW LEVEL SECURITY;
 CREATE POLICY words_of_organisation ON words
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
+CREATE INDEX words_by_document ON words (organisation, document_id);
 
 -- What decisions project to.
 
