@@ -224,7 +224,7 @@ class Person {
       ];
 
   /// The codes of the reviews in the inbox, sorted.
-  Future<List<String>> reviews() async => [for (final it in await inbox<InboxKindReview>()) it.code]..sort();
+  Future<List<String>> reviews() async => [for (final it in await inbox<InboxKindReview>()) it.code.value]..sort();
 
   /// Field, hardness and number of values of the conflicts in the inbox.
   Future<List<(String, bool, int)>> conflicts() async => [
