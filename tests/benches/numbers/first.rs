@@ -48,12 +48,8 @@ impl Season {
 }
 
 /// The table of each record kind, by its number: name, key, columns.
-const TABLES: [(&str, &str, usize); 4] = [
-    ("deliveries", "delivery_id", 16),
-    ("loads", "load_id", 10),
-    ("farmers", "farmer_id", 6),
-    ("contacts", "contact_id", 8),
-];
+const TABLES: [(&str, &str); 4] =
+    [("deliveries", "delivery_id"), ("loads", "load_id"), ("farmers", "farmer_id"), ("contacts", "contact_id")];
 
 /// A document with its row.
 struct Written {
@@ -68,7 +64,7 @@ fn written(peek: &Connection, frames: &[Frame]) -> Vec<Vec<Written>> {
     let mut of = |entry: &FrameEntry| match entry {
         FrameEntry::Change { envelope, .. } if seen.insert(envelope.document) => {
             let kind = usize::from(envelope.kind) - 1;
-            let (table, key, _) = TABLES[kind];
+            let (table, key) = TABLES[kind];
             let row = floor::row(peek, &format!("SELECT * FROM {table} WHERE {key} = ?1"), [envelope.document]);
             Some(Written { kind, document: floor::row(peek, floor::SELECT_DOCUMENT, [envelope.document]), row })
         }
@@ -78,10 +74,12 @@ fn written(peek: &Connection, frames: &[Frame]) -> Vec<Vec<Written>> {
 }
 
 fn write(floor: &mut Floor, frames: &[Vec<Written>]) -> Duration {
-    let insert = |(table, _, columns): (&str, &str, usize)| {
-        format!("INSERT INTO {table} VALUES ({})", vec!["?"; columns].join(", "))
+    let all = || frames.iter().flatten();
+    let columns = |kind| all().find(|it| it.kind == kind).map_or(0, |it| it.row.len());
+    let insert = |(kind, (table, _)): (usize, &(&str, &str))| {
+        format!("INSERT INTO {table} VALUES ({})", vec!["?"; columns(kind)].join(", "))
     };
-    let inserts = TABLES.map(insert);
+    let inserts: Vec<String> = TABLES.iter().enumerate().map(insert).collect();
     let begun = Instant::now();
     for frame in frames {
         floor.write(|db| {

@@ -34,7 +34,7 @@ pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
     for (number, phone) in phones.iter().enumerate() {
         let mut floor = Floor::copy_of(&phone.database(), &world.path(&format!("late-{number}-floor.db")));
         let peek = floor::open(&phone.database());
-        let known = floor::row(&peek, "SELECT coalesce(max(delivery), 0) FROM deliveries", []);
+        let known = floor::row(&peek, "SELECT coalesce(max(arrival), 0) FROM deliveries", []);
         settle();
         let begun = Instant::now();
         let (_, exchanged) = phone.syncs();
@@ -58,7 +58,7 @@ fn frames(exchanged: &[Exchanged]) -> Vec<usize> {
 }
 
 fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[usize]) -> Duration {
-    let ids = floor::rows(peek, "SELECT delivery_id FROM deliveries WHERE delivery > ?1 ORDER BY delivery", [known]);
+    let ids = floor::rows(peek, "SELECT delivery_id FROM deliveries WHERE arrival > ?1 ORDER BY arrival", [known]);
     let row = |id: &Values| {
         let document = floor::row(peek, floor::SELECT_DOCUMENT, [&id[0]]);
         (document, floor::row(peek, floor::SELECT_DELIVERY, [&id[0]]))
