@@ -3,12 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use farmtally_core::client::{Backlog, Choice, InboxKind, Lifecycle, SyncOutcome, Topic};
+use farmtally_core::client::{Choice, InboxKind, Lifecycle, SyncOutcome, Topic};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle;
 use farmtally_core::records::Delivery;
-use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
 use farmtally_core::{Error, ErrorCode};
@@ -382,38 +381,4 @@ fn what_waits_for_an_upgrade_of_the_server_is_told_as_waiting() {
     assert_eq!(report.outcome, SyncOutcome::Partial);
     let backlog = asha.client.sync_status().expect("a status").backlog;
     assert_eq!((backlog.unsent, backlog.sent, backlog.deferred, backlog.missing), (0, 0, 2, 0));
-}
-
-#[test]
-fn a_centre_is_forgotten_though_work_of_it_is_held() {
-    let mut market = Market::open(33);
-    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
-    ravi.registers("Lakshmi Devi", "Vemagal", "");
-    let farmer = ravi.registers("Muniyappa", "Hudukula", "").farmer_id;
-    ravi.syncs_wholly();
-    asha.syncs_wholly();
-    let view = asha.client.farmer(farmer).expect("a farmer");
-    let moved = ContactDetails { village: "Vemagal".into(), ..view.contact };
-    asha.client.edit_farmer(farmer, view.basis, &moved).expect("edited");
-    asha.disowns();
-    asha.syncs_wholly();
-    let grant = asha.client.session().expect("a session").grant_id.expect("a grant");
-    market.server.revoke(market.organisation, grant).expect("revoked");
-    for _ in 0..2 {
-        asha.syncs_wholly();
-    }
-    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
-    let names = "SELECT group_concat(name) FROM contacts";
-    assert_eq!(db.query_row(names, [], |row| row.get::<_, String>(0)).expect("names"), "Muniyappa");
-    let item = asha.inbox().remove(0);
-    assert!(matches!(item.kind, InboxKind::Held { .. }), "its author still sees it");
-    market.server.approve(market.organisation, item.basis.document, None).expect("approved");
-    for _ in 0..2 {
-        asha.syncs_wholly();
-    }
-    assert_eq!(asha.client.sync_status().expect("a status").backlog, Backlog::default());
-    let left = "SELECT count(*) FROM contacts";
-    assert_eq!(db.query_row(left, [], |row| row.get::<_, u64>(0)).expect("a count"), 0);
-    ravi.syncs_wholly();
-    assert_eq!(ravi.client.farmer(farmer).expect("a farmer").contact.village, "Vemagal");
 }

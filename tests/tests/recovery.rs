@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{Backlog, InboxKind, Lifecycle, SyncOutcome};
+use farmtally_core::client::{Backlog, Choice, InboxKind, Lifecycle, SyncOutcome};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
@@ -624,4 +624,38 @@ fn a_held_change_that_is_approved_before_its_author_has_what_it_builds_on_counts
         assert_eq!(fingerprint(&person.database()), fingerprint(&market.server_database()), "{}", person.name);
     }
     assert_eq!(asha.client.sync_status().expect("a status").backlog, Backlog::default());
+}
+
+#[test]
+fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent_back() {
+    let mut market = Market::open(33);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Lost).expect("ordered");
+    let delivery = asha.weighs(farmer, None, &[20_000, 21_000]).delivery_id;
+    for imported in market.server.import(None, asha.exports().as_slice()) {
+        assert_eq!(imported.expect("taken").held, 1);
+    }
+    let copy = market.backs_up("backup");
+    market.server.approve(market.organisation, delivery.into(), None).expect("approved");
+    asha.syncs_wholly();
+    assert_eq!(asha.client.sync_status().expect("a status").backlog, Backlog::default(), "it is logged");
+    market.sets_back(&copy, true);
+    asha.syncs_wholly();
+    let server = &market.server;
+    server.end_recovery(market.organisation).expect("ended");
+    server.order(market.organisation, device, Order::Work).expect("ordered");
+    server.give_back(market.organisation, delivery.into(), None, "weigh again").expect("sent back");
+    for _ in 0..2 {
+        asha.syncs_wholly();
+    }
+    let drafts = asha.client.drafts().expect("drafts");
+    assert_eq!(drafts.iter().map(|draft| draft.totals.gross_g.0).collect::<Vec<_>>(), [41_000]);
+    let item = asha.inbox().remove(0);
+    let InboxKind::Returned { number, .. } = item.kind else { panic!("{item:?}") };
+    asha.client.resolve(item.basis, &Choice::PutAway { number }).expect("put away");
+    assert!(asha.inbox().is_empty());
+    assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }

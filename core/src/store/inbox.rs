@@ -44,8 +44,8 @@ pub(crate) fn caught_up(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as the
-/// server has judged all that was recorded there; documents with held changes stay.
+/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as nothing of them waits in the outbox.
+/// Held work counts as waiting: without the log of its scope, a phone whose work a server has logged and lost could not give it back.
 /// Returns how many scopes were forgotten.
 pub(crate) fn purge(
     db: &Connection,
@@ -54,7 +54,7 @@ pub(crate) fn purge(
 ) -> Result<usize, Error> {
     let mut statement = db.prepare(
         "SELECT scope FROM log_cursors WHERE seq > 0 UNION SELECT DISTINCT scope FROM documents UNION SELECT DISTINCT scope FROM decisions
-         EXCEPT SELECT scope FROM outbox WHERE held_code IS NULL",
+         EXCEPT SELECT scope FROM outbox",
     )?;
     let scopes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<Scope>, _>>()?;
     let lost: Vec<_> = scopes.into_iter().filter(|scope| !may_read(scope)).collect();

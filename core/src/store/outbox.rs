@@ -454,11 +454,40 @@ pub(crate) fn returned(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    for (bundle, own) in sealed(db, document, changes)? {
+    let waiting = sealed(db, document, changes)?;
+    for (bundle, own) in &waiting {
+        give_back(db, own, reason, now)?;
+        answered(db, *bundle)?;
+    }
+    let hash = |own: &Own| Change::hash_of_stripped(&own.change);
+    let mut others = changes.to_vec();
+    others.retain(|change| !waiting.iter().any(|(_, own)| hash(own) == *change));
+    for own in kept(db, document, &others)? {
         give_back(db, &own, reason, now)?;
-        answered(db, bundle)?;
     }
     Ok(())
+}
+
+/// Own changes that no longer wait, because a server that has lost them since had logged them, and that have not come back before.
+fn kept(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<Own>, Error> {
+    let mut found = Vec::new();
+    if changes.is_empty() {
+        return Ok(found);
+    }
+    let mut bundles = db.prepare_cached("SELECT bytes FROM bundles ORDER BY bundle_seq")?;
+    let bundles = bundles.query_map([], |row| row.get(0))?.collect::<Result<Vec<Vec<u8>>, _>>()?;
+    let mut came_back = db.prepare_cached("SELECT 1 FROM returned WHERE document_id = ?1 AND change = ?2")?;
+    for bytes in bundles {
+        let bundle = parse(&bytes)?;
+        for (transaction, entry) in bundle.entries().filter(|(_, entry)| entry.document == document) {
+            let (author, scope, change) = (transaction.author, entry.scope.clone(), entry.change.clone());
+            let is_named = entry.erased.is_none() && changes.contains(&entry.change_hash());
+            if is_named && !came_back.exists((document, &change))? {
+                found.push(Own { outbox: 0, author, document, kind: entry.kind, scope, change, is_held: false });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result<(), Error> {
@@ -683,7 +712,8 @@ pub(crate) struct GivenBack {
 /// What the office sent back and nobody has put away yet, the oldest first.
 pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT returned, document_id, draft_id, reason, returned_at_ms, author_id, scope FROM returned ORDER BY returned",
+        "SELECT returned, document_id, draft_id, reason, returned_at_ms, author_id, scope FROM returned WHERE is_put_away = 0
+         ORDER BY returned",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(GivenBack {
@@ -699,8 +729,8 @@ pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether something that the office sent back was not put away yet.
+/// Notes that a person has seen what the office sent back.
 pub(crate) fn put_away(db: &Connection, number: i64) -> Result<(), Error> {
-    db.execute("DELETE FROM returned WHERE returned = ?1", [number])?;
+    db.execute("UPDATE returned SET is_put_away = 1 WHERE returned = ?1", [number])?;
     Ok(())
 }

@@ -125,7 +125,8 @@ CREATE TABLE returned (
     change         BLOB NOT NULL,              -- stripped, as it was sent
     draft_id       BLOB,                       -- the draft that was made of it
     reason         TEXT NOT NULL,
-    returned_at_ms INTEGER NOT NULL
+    returned_at_ms INTEGER NOT NULL,
+    is_put_away    INTEGER NOT NULL DEFAULT 0  -- seen by a person; kept, so that the same decision read again does nothing
 ) STRICT;
 
 -- Parcels of other phones that this one carries to the server.
