@@ -26,9 +26,12 @@ impl Server {
         if to.exists() {
             return Err(Error::unusable(&to.display(), "it is there already: name a new folder"));
         }
-        self.storage.copy_to(to)?;
         let id: DeviceId = self.environment.new_id();
-        std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()))
+        let named = |()| std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()));
+        self.storage.copy_to(to).and_then(named).inspect_err(|_failed| {
+            // Half a copy is none, and would be in the way of the next try.
+            drop(std::fs::remove_dir_all(to));
+        })
     }
 
     /// Verifies a copy and notes what it contains, organisation by organisation.

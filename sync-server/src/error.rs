@@ -123,12 +123,16 @@ impl Error {
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
-            Self::Recovering => ErrorCode::Interrupted,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,
             Self::Unsupported { .. } => ErrorCode::NotAllowed,
+            // The same request can succeed later: the recovery ends, the database can be reached again, others ask it less.
+            Self::Recovering
+            | Self::Storage(store::Error::Sql(
+                sql::Error::Unavailable { .. } | sql::Error::Conflict { .. } | sql::Error::OutcomeUnknown { .. },
+            )) => ErrorCode::Interrupted,
             // Among them what is said of encrypted stores: a server has none.
             Self::Storage(_)
             | Self::Io { .. }

@@ -10,9 +10,7 @@ use farmtally_core::rules::{TextError, check_text};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::Named;
-use farmtally_core::units::{
-    BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId, folded_text,
-};
+use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -165,6 +163,11 @@ impl RuleSetEntry {
         if !(1..=MAX_RULE_SET).contains(&self.number) {
             let reason = format!("number {}: it must be 1 to {MAX_RULE_SET}", self.number);
             return Err(Error::Invalid { field: "rule_sets", reason });
+        }
+        if self.bag_types.is_empty() {
+            // Without any no bag has a tare, and every net weight is the gross weight.
+            let reason = format!("rule set {} has no bag type: name at least one", self.number);
+            return Err(Error::Invalid { field: "bag_types", reason });
         }
         let mut bag_types = Vec::new();
         for it in &self.bag_types {
@@ -329,9 +332,9 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
 
 /// The user of this name, whatever its case and spaces.
 pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
-    let wanted = folded_text(name);
-    let is_it = |user: &&User| user.name == name || !wanted.is_empty() && folded_text(&user.name) == wanted;
-    reference.all::<User>().find(is_it).map(|user| user.user)
+    let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let wanted = folded(name);
+    reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user)
 }
 
 /// The user of this name, who is made known under a fresh id if nobody has it.

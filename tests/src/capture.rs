@@ -11,6 +11,7 @@ use farmtally_core::records::{Delivery, Kind, Note, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, DocumentId, GrantId, Position};
+use farmtally_sync_server::ReferenceFile;
 
 use crate::{ADDRESS, Forger, Market, Person, reason};
 
@@ -53,6 +54,9 @@ impl Capture {
     /// Plays the day: every kind of record, decision, verdict, frame entry, request and refusal occurs.
     pub fn of_a_day(seed: u64) -> Self {
         let mut market = Market::open(seed);
+        let notices =
+            ReferenceFile::parse(r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}]}"#);
+        market.server.update_reference(market.organisation, &notices.expect("a notice")).expect("published");
         let heard = Mutex::default();
         let syncs = |person: &Person| {
             person.client.sync(&Tap { network: &person.network, heard: &heard }, &|_| ()).expect("a sync")

@@ -1,8 +1,9 @@
 //! The documents say what the code says.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::decisions::{DECISIONS, StoredInfo};
+use farmtally_core::decisions::{DECISIONS, ReviewCode, StoredInfo};
 use farmtally_core::permission::Role;
+use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::Kind;
 use farmtally_core::rules::Check;
 use farmtally_core::scope::ScopeForm;
@@ -71,6 +72,20 @@ fn every_check_and_role_is_described() {
     for name in Check::ALL.map(Check::code).into_iter().chain(Role::ALL.map(Role::name)) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/records.md");
     }
+}
+
+#[test]
+fn every_code_of_a_hold_refusal_or_review_is_described() {
+    let names = |page: &str, codes: Vec<&str>| {
+        let text = document(page);
+        for code in codes {
+            assert!(text.contains(&format!("`{code}`")), "{code} is not in docs/{page}");
+        }
+    };
+    names("errors.md", HoldCode::KNOWN.iter().map(HoldCode::as_str).collect());
+    names("protocol.md", HoldCode::KNOWN.iter().map(HoldCode::as_str).collect());
+    names("errors.md", RefusalCode::KNOWN.iter().map(RefusalCode::as_str).collect());
+    names("records.md", ReviewCode::KNOWN.iter().map(ReviewCode::as_str).collect());
 }
 
 #[test]

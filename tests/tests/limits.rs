@@ -152,16 +152,20 @@ fn refused_field(json: &str) -> Option<&'static str> {
 
 #[test]
 fn payloads_and_numbers_of_rule_sets_are_bounded() {
+    const CRATE: &str = r#"{"number": 0, "name": "crate", "tare_g": 1500}"#;
     let lorry = |payload: i64| format!(r#"{{"lorries": [{{"lorry": "KA07A1111", "payload_g": {payload}}}]}}"#);
     for (payload, fits) in [(0, false), (1, true), (MAX_PAYLOAD.0, true), (MAX_PAYLOAD.0 + 1, false)] {
         assert_eq!(refused_field(&lorry(payload)), (!fits).then_some("payload_g"), "{payload}");
     }
+    let rules = |number: u32, types: &str| {
+        format!(
+            r#"{{"rule_sets": [{{"number": {number}, "commodity": "T", "valid_from": "2019-01-01", "bag_types": [{types}]}}]}}"#
+        )
+    };
     for (number, fits) in [(0, false), (1, true), (MAX_RULE_SET, true), (MAX_RULE_SET + 1, false)] {
-        let rules = format!(
-            r#"{{"rule_sets": [{{"number": {number}, "commodity": "T", "valid_from": "2019-01-01", "bag_types": []}}]}}"#
-        );
-        assert_eq!(refused_field(&rules), (!fits).then_some("rule_sets"), "{number}");
+        assert_eq!(refused_field(&rules(number, CRATE)), (!fits).then_some("rule_sets"), "{number}");
     }
+    assert_eq!(refused_field(&rules(1, "")), Some("bag_types"), "no bag would have a tare");
 }
 
 #[test]

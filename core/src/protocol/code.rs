@@ -19,7 +19,7 @@ open_codes! {
 }
 
 open_codes! {
-    /// Why the server refused a bundle or a parcel as a whole (`docs/protocol.md`, "Refusals").
+    /// Why the server refused a bundle or a parcel as a whole (`docs/errors.md`).
     pub RefusalCode {
         /// [`Refusal::Unreadable`](super::bundle::Refusal::Unreadable).
         BundleUnreadable = "bundle_unreadable",

@@ -78,8 +78,30 @@ fn main() -> ExitCode {
     match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format_args!("{error:#}"));
+            complain(&causes(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error and its causes in one line, each text once: many errors already contain the text of their source.
+fn causes(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = if line.is_empty() { cause } else { format!("{line}: {cause}") };
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let full = anyhow::anyhow!("no room").context("cannot write: no room").context("cannot open DIR");
+        assert_eq!(causes(&full), "cannot open DIR: cannot write: no room");
     }
 }
