@@ -245,14 +245,16 @@ impl Server {
         data: &ReferenceData,
     ) -> Result<(), Error> {
         let by = self.operator();
+        // All by name: a list that is read and not published is a warning.
+        let ReferenceData { centres, commodities, seasons, lorries, rule_sets, notices } = data;
         self.write(organisation, |db| {
             decide_each(db, organisations, &by)?;
-            decide_each(db, &data.centres, &by)?;
-            decide_each(db, &data.commodities, &by)?;
-            decide_each(db, &data.seasons, &by)?;
-            decide_each(db, &data.lorries, &by)?;
-            decide_each(db, &data.notices, &by)?;
-            for rules in &data.rule_sets {
+            decide_each(db, centres, &by)?;
+            decide_each(db, commodities, &by)?;
+            decide_each(db, seasons, &by)?;
+            decide_each(db, lorries, &by)?;
+            decide_each(db, notices, &by)?;
+            for rules in rule_sets {
                 match db.reference()?.rule_set(rules.number) {
                     None => decide_each(db, std::slice::from_ref(rules), &by)?,
                     Some(published) if published == rules => {}

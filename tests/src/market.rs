@@ -300,7 +300,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
             .map(|it| format!("coalesce(iif(typeof({it}) = 'blob', hex({it}), {it}), '')"))
             .collect();
         let sql = format!("SELECT concat_ws('|', {}) FROM {table} ORDER BY {order}", columns.join(", "));
-        let mut statement = db.prepare(&sql).expect("a table");
+        let mut statement = db.prepare(&sql).expect("a table; a frozen database may lack it: just accept-databases");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         for row in rows {
             text.push_str(table.split(' ').next().unwrap_or_default());
