@@ -154,6 +154,7 @@ mod tests {
             assert!(scope.is_unknown() && scope.centre().is_none(), "{text}");
             assert_eq!(scope.to_string(), text);
         }
-        assert!("x".repeat(MAX_SCOPE + 1).parse::<Scope>().is_err());
+        let long = "x".repeat(MAX_SCOPE + 1).parse::<Scope>().expect_err("too long");
+        assert_eq!(long.reason, "not a scope");
     }
 }

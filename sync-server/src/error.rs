@@ -57,15 +57,15 @@ pub enum Error {
     /// A file, folder or address could not be used.
     #[error("{what}: {source}")]
     Io {
-        /// Which.
+        /// The path or address, as text.
         what: String,
-        /// What the system said.
+        /// What the system reports.
         source: std::io::Error,
     },
     /// A file or folder is not what it must be: missing, damaged, in the way, or of another server.
     #[error("{what}: {reason}")]
     Unusable {
-        /// Which.
+        /// The path, as text.
         what: String,
         /// What is wrong, and what an operator does about it.
         reason: String,
@@ -73,7 +73,7 @@ pub enum Error {
     /// This storage does not do it.
     #[error("{reason}")]
     Unsupported {
-        /// What does.
+        /// What the operator uses instead.
         reason: &'static str,
     },
     /// The page could not be rendered.

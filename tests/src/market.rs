@@ -65,7 +65,7 @@ impl Market {
         Self::open_with(Some(Box::new(open_storage)), seed)
     }
 
-    /// The market of a server whose files are in a folder: it goes on with a copy of them.
+    /// The market of a server whose files are in a folder, on a copy of them.
     pub fn on_files(files: &Path, seed: u64) -> Self {
         let mut market = Self::open(seed);
         let folder = market.phone("server of the files");

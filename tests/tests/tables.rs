@@ -1,4 +1,4 @@
-//! Every table of a phone: compared between replicas or excused, and free of whoever was forgotten. That a wipe empties it, a test of core's
+//! Every table of a phone: compared between replicas or excused, and free of people who were forgotten. That a wipe empties it, a test of core's
 //! `store::installation` says.
 
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ fn reference_data_are_the_same_on_every_phone_and_on_the_server() {
     }
 }
 
-/// The tables in which a name stands in some row.
+/// The tables with a row that contains a name.
 fn tables_with(path: &Path, name: &str) -> Vec<String> {
     let db = Connection::open(path).expect("it opens");
     let mut found = tables(&db);
@@ -111,7 +111,7 @@ const WITH_NAMES: [&str; 8] =
 
 /// Ravi's phone has the name wherever it can: registered and edited here, read from others, sent back, set aside.
 #[test]
-fn whoever_is_forgotten_is_in_no_table_of_a_phone() {
+fn a_person_who_is_forgotten_is_in_no_table_of_a_phone() {
     let mut market = Market::open(33);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = ravi.registers("Zipporah Quill", "Vemagal", "").farmer_id;

@@ -21,29 +21,29 @@ open_codes! {
 open_codes! {
     /// Why the server refused a bundle or a parcel as a whole (`docs/errors.md`).
     pub RefusalCode {
-        /// [`Refusal::Unreadable`](super::bundle::Refusal::Unreadable).
+        /// Not a bundle, or cut.
         BundleUnreadable = "bundle_unreadable",
-        /// [`Refusal::UnknownVersion`](super::bundle::Refusal::UnknownVersion).
+        /// A form of bundle that this server does not read.
         BundleVersionUnknown = "bundle_version_unknown",
-        /// [`Refusal::ForeignOrganisation`](super::bundle::Refusal::ForeignOrganisation).
+        /// Made for another organisation.
         BundleForeignOrganisation = "bundle_foreign_organisation",
-        /// [`Refusal::UnknownDevice`](super::bundle::Refusal::UnknownDevice).
+        /// Made by a device that was never enrolled here.
         BundleDeviceUnknown = "bundle_device_unknown",
-        /// [`Refusal::BadSignature`](super::bundle::Refusal::BadSignature).
+        /// Not signed by the device's key, or changed after signing.
         BundleSignatureWrong = "bundle_signature_wrong",
-        /// [`Refusal::TooLarge`](super::bundle::Refusal::TooLarge).
+        /// Larger than a bundle may be.
         BundleTooLarge = "bundle_too_large",
-        /// [`HandoverError::Unreadable`](super::parcel::HandoverError::Unreadable).
+        /// Not a parcel, or a part is missing.
         ParcelUnreadable = "parcel_unreadable",
-        /// [`HandoverError::UnknownVersion`](super::parcel::HandoverError::UnknownVersion).
+        /// A form of parcel that this server does not read.
         ParcelVersionUnknown = "parcel_version_unknown",
-        /// [`HandoverError::TooLarge`](super::parcel::HandoverError::TooLarge).
+        /// Larger than a parcel may be.
         ParcelTooLarge = "parcel_too_large",
-        /// [`HandoverError::ForeignOrganisation`](super::parcel::HandoverError::ForeignOrganisation).
+        /// Sealed for another organisation.
         ParcelForeignOrganisation = "parcel_foreign_organisation",
-        /// [`HandoverError::ForeignServer`](super::parcel::HandoverError::ForeignServer).
+        /// Encrypted to another server's key.
         ParcelForeignServer = "parcel_foreign_server",
-        /// [`HandoverError::Damaged`](super::parcel::HandoverError::Damaged).
+        /// Changed after it was sealed: it does not open.
         ParcelDamaged = "parcel_damaged",
     }
 }

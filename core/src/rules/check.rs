@@ -103,7 +103,7 @@ pub enum TextError {
 /// Trims a person's text and checks that it is one line of at most [`MAX_TEXT`] characters.
 ///
 /// # Errors
-/// [`TextError`].
+/// [`TextError::Empty`] if `required`, [`TextError::TooLong`], [`TextError::ControlCharacter`].
 pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
     let text = text.trim();
     if required && text.is_empty() {

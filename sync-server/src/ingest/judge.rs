@@ -89,7 +89,8 @@ impl State {
         Ok(())
     }
 
-    /// The same change under another envelope waits on: whoever handed that over may do what this one may not.
+    /// Removes an entry that has its verdict from those that wait. The same change under another envelope stays: its author may have a
+    /// permission that this one lacks.
     fn no_longer_waits(&mut self, entry: &PendingEntry) {
         let is_it = |it: &DeferredEntry| it.entry.change == entry.change && it.entry.envelope == entry.envelope;
         self.document(entry.document()).deferred.remove(is_it);

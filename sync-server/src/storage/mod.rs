@@ -82,7 +82,7 @@ pub trait Storage: Database {
     /// Overwrites what was deleted wherever the database still keeps bytes of it, as far as the engine lets its clients.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Busy`] if something stands in the way for long.
+    /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
     /// Copies all data into a folder that it makes, each organisation as of one moment.

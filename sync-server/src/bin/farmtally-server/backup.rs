@@ -24,7 +24,7 @@ impl Backup {
     }
 }
 
-/// Prove that a copy holds what was acknowledged; what two verified copies hold, phones may let go of
+/// Prove that a copy contains what was acknowledged; phones may delete what two verified copies contain
 #[derive(Args)]
 pub(crate) struct Verify {
     #[command(flatten)]

@@ -25,7 +25,7 @@ enum Command {
     Approve {
         #[command(flatten)]
         place: Place,
-        /// The document
+        /// The id of the document, as `held list` prints it
         document: DocumentId,
         /// Only this change and what builds on it; otherwise all that is held of the document
         #[arg(long)]
@@ -35,7 +35,7 @@ enum Command {
     Return {
         #[command(flatten)]
         place: Place,
-        /// The document
+        /// The id of the document, as `held list` prints it
         document: DocumentId,
         /// Only this change and what builds on it; otherwise all that is held of the document
         #[arg(long)]
