@@ -2,6 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
+/// What most envelopes and values fit into, in bytes: growing would cost more than writing.
+const COMMON_BYTES: usize = 128;
+
 /// Writes a value as CBOR.
 #[expect(
     clippy::expect_used,
@@ -9,7 +12,9 @@ use minicbor::{Decode, Encode};
     reason = "writing into memory cannot fail, and no type of ours refuses to be written"
 )]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    minicbor::to_vec(value).expect("memory takes all bytes")
+    let mut bytes = Vec::with_capacity(COMMON_BYTES);
+    minicbor::encode(value, &mut bytes).expect("memory takes all bytes");
+    bytes
 }
 
 /// Reads a value that fills `bytes` exactly.

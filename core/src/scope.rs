@@ -61,8 +61,10 @@ impl fmt::Display for Scope {
         match self {
             Self::Device(device) => write!(f, "d/{device}"),
             Self::Organisation => f.write_str("org"),
-            Self::Centre(centre) => write!(f, "c/{centre}"),
-            Self::Season(centre, season) => write!(f, "c/{centre}/{season}"),
+            Self::Centre(centre) => ["c/", centre.as_str()].iter().try_for_each(|part| f.write_str(part)),
+            Self::Season(centre, season) => {
+                ["c/", centre.as_str(), "/", season.as_str()].iter().try_for_each(|part| f.write_str(part))
+            }
             Self::Unknown(scope) => f.write_str(&scope.0),
         }
     }
@@ -71,12 +73,13 @@ impl fmt::Display for Scope {
 impl FromStr for Scope {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let scope = match text.split('/').collect::<Vec<_>>().as_slice() {
-            ["org"] => Self::Organisation,
-            ["d", device] => Self::Device(device.parse()?),
-            ["c", centre] => Self::Centre(centre.parse()?),
-            ["c", centre, season] => Self::Season(centre.parse()?, season.parse()?),
-            ["d" | "c"] => return Err(UnitError::new("not a scope")),
+        let mut parts = text.splitn(4, '/');
+        let scope = match [(); 4].map(|()| parts.next()) {
+            [Some("org"), None, ..] => Self::Organisation,
+            [Some("d"), Some(device), None, _] => Self::Device(device.parse()?),
+            [Some("c"), Some(centre), None, _] => Self::Centre(centre.parse()?),
+            [Some("c"), Some(centre), Some(season), None] => Self::Season(centre.parse()?, season.parse()?),
+            [Some("d" | "c"), None, ..] => return Err(UnitError::new("not a scope")),
             _ => return UnknownScope::parse(text).map(Self::Unknown),
         };
         // One spelling only: two texts for one scope would be two logs.

@@ -26,6 +26,8 @@ use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
 const REVIEWED: usize = 500;
+/// The origin of entries that came back from phones: no bundle has this hash.
+const ELSEWHERE: (BundleHash, u32) = (BundleHash([0; 32]), 0);
 /// Decisions that are read at a time.
 const BATCH: u32 = 500;
 
@@ -440,18 +442,18 @@ fn take_entry(
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::Invalid { field: "offers", reason };
     match entry {
-        FrameEntry::Change { envelope, change } => {
-            let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
-            let document = envelope.document;
+        FrameEntry::Change { envelope, change: bytes } => {
+            let change = Change::parse_stripped(bytes).map_err(|error| wrong(error.to_string()))?;
+            let (document, hash) = (envelope.document, change.hash());
             let is_erased = db.is_erased(document)?;
             if is_erased && !taking.erased.contains(&document) {
                 taking.forgotten.insert(document);
             }
-            if db.position_of(document, change.hash())?.is_some() || is_erased && taking.is_later {
+            if db.position_of(document, hash)?.is_some() || is_erased && taking.is_later {
                 return Ok(false);
             }
             if is_erased {
-                db.append(scope, work, NewEntry::Erased { envelope, change: change.hash() })?;
+                db.append(scope, work, NewEntry::Change { envelope, hash, change: None, origin: ELSEWHERE })?;
             } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
@@ -470,10 +472,9 @@ fn take_entry(
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 db.save_documents(&[(scope, kind, document, &merged)])?;
-                let origin = (BundleHash([0; 32]), 0);
-                db.append(scope, work, NewEntry::Change { envelope, change: &change, origin })?;
+                db.append(scope, work, NewEntry::Change { envelope, hash, change: Some(bytes), origin: ELSEWHERE })?;
                 // Its author may have handed it over again before.
-                db.remove_pending(document, change.hash())?;
+                db.remove_pending(document, hash)?;
             }
         }
         FrameEntry::Decision { decision } => {
@@ -494,7 +495,7 @@ fn take_entry(
             if db.position_of(envelope.document, *change)?.is_some() {
                 return Ok(false);
             }
-            db.append(scope, work, NewEntry::Erased { envelope, change: *change })?;
+            db.append(scope, work, NewEntry::Change { envelope, hash: *change, change: None, origin: ELSEWHERE })?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }

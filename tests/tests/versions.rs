@@ -485,7 +485,11 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
         };
         let work = db.next_work()?;
         let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
-        db.append(&scope, work, NewEntry::Change { envelope: &envelope, change, origin })?;
+        db.append(
+            &scope,
+            work,
+            NewEntry::Change { envelope: &envelope, hash: change.hash(), change: Some(change.stripped()), origin },
+        )?;
         let decision = encode(&(200, [("of a newer version", 1)]));
         let work = db.next_work()?;
         db.append(&Scope::Organisation, work, NewEntry::Decision(&decision)).map(drop)

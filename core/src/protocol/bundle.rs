@@ -246,13 +246,14 @@ impl Bundle {
         encode(self)
     }
 
-    /// Checks the signature.
+    /// Checks the signature and returns the bundle's hash.
     ///
     /// # Errors
     /// [`Refusal::BadSignature`].
-    pub fn verify(&self, key: &VerifyingKey) -> Result<(), Refusal> {
-        let signature = Signature::from_bytes(&self.signature);
-        key.verify(&self.message(), &signature).map_err(|_mismatch| Refusal::BadSignature)
+    pub fn verify(&self, key: &VerifyingKey) -> Result<BundleHash, Refusal> {
+        let (message, signature) = (self.message(), Signature::from_bytes(&self.signature));
+        key.verify(&message, &signature).map_err(|_mismatch| Refusal::BadSignature)?;
+        Ok(BundleHash(Sha256::digest(message).into()))
     }
 
     /// The bundle's name.

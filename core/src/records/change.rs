@@ -35,14 +35,19 @@ impl Change {
         if claimed > MAX_OPERATIONS {
             return Err(Error::malformed(format!("more than {MAX_OPERATIONS} operations")));
         }
-        let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
-        let change = Self::from_inner(inner)?;
+        let change = Self::load(raw)?;
         // Automerge takes a change that is written in another way than its own, but cannot load the document that it saves then (0.12.0).
         let rewritten = guarded(|| automerge::Change::from(change.expanded.clone()))?;
         if rewritten.hash() != change.inner.hash() {
             return Err(Error::malformed("not written as Automerge writes it"));
         }
         Ok(change)
+    }
+
+    /// Reads the raw form of a change that has parsed before.
+    pub(super) fn load(raw: &[u8]) -> Result<Self, Error> {
+        let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
+        Self::from_inner(inner)
     }
 
     pub(super) fn from_inner(inner: automerge::Change) -> Result<Self, Error> {

@@ -147,7 +147,7 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
 pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
-    let change = Change::parse(saved).ok().filter(|change| change.raw() == saved && kind.shape().check(change).is_ok());
+    let change = Change::load(saved).ok().filter(|change| change.raw() == saved && kind.shape().check(change).is_ok());
     if let Some(change) = change
         && let Some(created) = created(kind, id, &change)?
     {

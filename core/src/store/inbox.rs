@@ -3,16 +3,19 @@
 //! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effects`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{AppliedAt, Decision, Effects, Ruling};
+use crate::protocol::bundle::Envelope;
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
+use crate::units::{ChainHash, DeliveryId, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -146,7 +149,9 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
     }
     let wants_own = wants_own(db, &frame.scope)?;
     let mut received = Received::default();
-    for entry in &frame.entries {
+    let is_change = |entry: &FrameEntry| matches!(entry, FrameEntry::Change { .. });
+    for run in frame.entries.chunk_by(|a, b| is_change(a) && is_change(b)) {
+        let Some(entry) = run.first() else { continue };
         match entry {
             FrameEntry::Own { .. } if wants_own => return Err(FrameError::OwnBytesNeeded),
             FrameEntry::Own { bundle, first, count } => {
@@ -158,14 +163,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                     outbox::logged(db, *bundle, number)?;
                 }
             }
-            FrameEntry::Change { envelope, change } => {
-                cursor.advance(EntryHash::of_change(envelope, Change::hash_of_stripped(change)));
-                tail::keep(db, &cursor, entry)?;
-                received.entries += 1;
-                received.add(take(db, &cursor.scope, cursor.sequence, entry, Some(envelope.document))?);
-                retry_held(db, envelope.document)?;
-                outbox::logged_changes(db, envelope.document, &[Change::hash_of_stripped(change)])?;
-            }
+            FrameEntry::Change { .. } => take_changes(db, &mut cursor, run, &mut received)?,
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
                 tail::keep(db, &cursor, entry)?;
@@ -176,7 +174,10 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
                 keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
-                received.add(take(db, &cursor.scope, cursor.sequence, entry, None)?);
+                match apply_entry(db, &cursor.scope, cursor.sequence, entry)? {
+                    Ok(applied) => received.add(applied),
+                    Err(reason) => set_aside(db, &cursor, entry, None, &reason)?,
+                }
             }
         }
     }
@@ -204,23 +205,103 @@ fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8])
     Ok(())
 }
 
-/// Applies one entry, or sets it aside with the reason.
-fn take(
+/// Takes changes in a row over: merges all, then writes all.
+fn take_changes(
     db: &Connection,
-    scope: &Scope,
-    sequence: u64,
+    cursor: &mut Cursor,
+    run: &[FrameEntry],
+    received: &mut Received,
+) -> Result<(), Error> {
+    let mut changes = Changes::load(db)?;
+    let mut has_set_aside = db.prepare_cached("SELECT 1 FROM inbox_held LIMIT 1")?.exists([])?;
+    let mut logged = Vec::with_capacity(run.len());
+    for entry in run {
+        let FrameEntry::Change { envelope, change } = entry else { continue };
+        let hash = Change::hash_of_stripped(change);
+        cursor.advance(EntryHash::of_change(envelope, hash));
+        tail::keep(db, cursor, entry)?;
+        received.entries += 1;
+        match changes.merge(&cursor.scope, envelope, change)? {
+            Ok(applied) => received.add(applied),
+            Err(reason) => {
+                has_set_aside = true;
+                set_aside(db, cursor, entry, Some(envelope.document), &reason)?;
+            }
+        }
+        if has_set_aside {
+            std::mem::take(&mut changes.merged).write(&mut seam(db))?;
+            retry_held(db, envelope.document)?;
+        }
+        logged.push((envelope.document, hash));
+    }
+    changes.merged.write(&mut seam(db))?;
+    if outbox::has_sealed(db)? {
+        for (document, hash) in logged {
+            outbox::logged_changes(db, document, &[hash])?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps an entry that this version cannot apply, with the reason.
+fn set_aside(
+    db: &Connection,
+    at: &Cursor,
     entry: &FrameEntry,
     document: Option<DocumentId>,
-) -> Result<Applied, Error> {
-    let reason = match apply_entry(db, scope, sequence, entry)? {
-        Ok(applied) => return Ok(applied),
-        Err(reason) => reason,
-    };
+    reason: &Unreadable,
+) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    statement.execute((scope, sequence, document, encode(entry), reason.to_string()))?;
-    Ok(Applied::default())
+    statement.execute((&at.scope, at.sequence, document, encode(entry), reason.to_string()))?;
+    Ok(())
+}
+
+/// Changes that are merged and not written yet.
+struct Changes<'a> {
+    db: &'a Connection,
+    merged: records::Batch,
+    /// Drafts that are here.
+    drafts: BTreeSet<DeliveryId>,
+    /// Whether any document was erased here.
+    has_erased: bool,
+}
+
+impl<'a> Changes<'a> {
+    fn load(db: &'a Connection) -> Result<Self, Error> {
+        let has_erased = db.prepare_cached("SELECT 1 FROM erased LIMIT 1")?.exists([])?;
+        Ok(Self { db, merged: records::Batch::default(), drafts: drafts::ids(db)?, has_erased })
+    }
+
+    /// The inner result says why the change cannot be merged here; the outer one that nothing can.
+    fn merge(
+        &mut self,
+        scope: &Scope,
+        envelope: &Envelope,
+        change: &[u8],
+    ) -> Result<Result<Applied, Unreadable>, Error> {
+        let document = envelope.document;
+        if scope.is_unknown() {
+            return Ok(Err(Unreadable::Scope(scope.clone())));
+        }
+        if self.has_erased && records::is_erased(&mut seam(self.db), document)? {
+            return Ok(Ok(Applied::default()));
+        }
+        let Some(kind) = Kind::from_number(envelope.kind) else { return Ok(Err(Unreadable::Kind(envelope.kind))) };
+        let change = match Change::parse_stripped(change) {
+            Ok(change) => change,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if self.drafts.contains(&DeliveryId::from(document)) {
+            drafts::step_aside(self.db, document)?;
+        }
+        match self.merged.merge(&mut seam(self.db), scope, kind, document, &change) {
+            Ok(newest) => Ok(Ok(Applied { newest: newest.unwrap_or_default(), ..Applied::default() })),
+            Err(Error::Record(error)) => Ok(Err(error.into())),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Why this version cannot apply an entry. It is set aside for one that can.
@@ -246,30 +327,13 @@ fn apply_entry(
     entry: &FrameEntry,
 ) -> Result<Result<Applied, Unreadable>, Error> {
     match entry {
-        FrameEntry::Change { .. } | FrameEntry::Decision { .. } if scope.is_unknown() => {
-            Ok(Err(Unreadable::Scope(scope.clone())))
-        }
-        FrameEntry::Change { envelope, .. } if records::is_erased(&mut seam(db), envelope.document)? => {
-            Ok(Ok(Applied::default()))
-        }
         FrameEntry::Change { envelope, change } => {
-            let Some(kind) = Kind::from_number(envelope.kind) else {
-                return Ok(Err(Unreadable::Kind(envelope.kind)));
-            };
-            let change = match Change::parse_stripped(change) {
-                Ok(change) => change,
-                Err(error) => return Ok(Err(error.into())),
-            };
-            drafts::step_aside(db, envelope.document)?;
-            match records::apply(&mut seam(db), scope, kind, envelope.document, &change) {
-                Ok(merged) => {
-                    let newest = merged.record.map_or(HybridTime::default(), |record| record.newest_time());
-                    Ok(Ok(Applied { newest, ..Applied::default() }))
-                }
-                Err(Error::Record(error)) => Ok(Err(error.into())),
-                Err(error) => Err(error),
-            }
+            let mut changes = Changes::load(db)?;
+            let applied = changes.merge(scope, envelope, change)?;
+            changes.merged.write(&mut seam(db))?;
+            Ok(applied)
         }
+        FrameEntry::Decision { .. } if scope.is_unknown() => Ok(Err(Unreadable::Scope(scope.clone()))),
         FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
             Ok(decision) => apply_decision(db, scope, sequence, &decision),
             Err(error) => Ok(Err(error.into())),

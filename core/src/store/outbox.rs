@@ -403,6 +403,11 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
+/// Whether anything that was sealed waits here.
+pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
+    Ok(db.prepare_cached("SELECT 1 FROM outbox WHERE bundle_seq IS NOT NULL LIMIT 1")?.exists([])?)
+}
+
 /// The log names changes that may be the phone's own, otherwise than by their bundle: another device handed them over, or the server got
 /// them back.
 pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
@@ -442,7 +447,7 @@ fn take_back(db: &Connection, own: &Own) -> Result<bool, Error> {
         Err(Error::Record(crate::records::Error::Missing { hashes })) => {
             Ok(sealed(db, own.document, &hashes)?.iter().all(|(_, other)| !other.is_held))
         }
-        applied => applied.map(|_merged| true),
+        applied => applied.map(|()| true),
     }
 }
 

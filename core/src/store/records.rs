@@ -10,7 +10,7 @@ use super::sql::{Column, Insert, Reader, Value, Writer, values};
 use super::{Error, search};
 use crate::records::{self, Change, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
-use crate::units::{ChangeHash, DocumentId, Timestamp, ToValue};
+use crate::units::{ChangeHash, DocumentId, HybridTime, Timestamp, ToValue};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,20 +134,57 @@ pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found
 ///
 /// # Errors
 /// [`Error::Record`] says why the change must be held or must wait; nothing was written then.
-pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<Merged, Error> {
-    let stored = find(db, id)?;
-    if let Some(stored) = &stored
-        && stored.kind != kind
-    {
-        let reason = format!("the document is a {:?}, not a {kind:?}", stored.kind);
-        return Err(records::Error::Shape { key: String::new(), reason }.into());
+pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<(), Error> {
+    let mut batch = Batch::default();
+    batch.merge(db, scope, kind, id, change)?;
+    batch.write(db)
+}
+
+/// Documents into which changes were merged, to be written together.
+#[derive(Debug, Default)]
+pub(super) struct Batch(BTreeMap<DocumentId, (Scope, Kind, Merged)>);
+
+impl Batch {
+    /// Merges a change into its document, and returns the newest time in the record if that changed.
+    ///
+    /// # Errors
+    /// As [`apply`]; the batch is as before then.
+    pub(super) fn merge(
+        &mut self,
+        db: &mut dyn Reader,
+        scope: &Scope,
+        kind: Kind,
+        id: DocumentId,
+        change: &Change,
+    ) -> Result<Option<HybridTime>, Error> {
+        let stored = if self.0.contains_key(&id) { None } else { find(db, id)? };
+        let merged = self.0.get(&id).map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
+        let before = merged.or_else(|| stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())));
+        if let Some((_, other, _)) = before
+            && other != kind
+        {
+            let reason = format!("the document is a {other:?}, not a {kind:?}");
+            return Err(records::Error::Shape { key: String::new(), reason }.into());
+        }
+        let merged = records::merge(kind, id, before.map(|(.., saved)| saved), change)?;
+        if merged.was_known {
+            return Ok(None);
+        }
+        let newest = merged.record.as_ref().map(Record::newest_time);
+        let scope = before.map_or(scope, |(scope, ..)| scope).clone();
+        self.0.insert(id, (scope, kind, merged));
+        Ok(newest)
     }
-    let merged = records::merge(kind, id, stored.as_ref().map(|stored| stored.saved.as_slice()), change)?;
-    if !merged.was_known {
-        let scope = stored.as_ref().map_or(scope, |stored| &stored.scope);
-        save(db, scope, kind, id, &merged)?;
+
+    /// Writes the documents, their rows and their words.
+    ///
+    /// # Errors
+    /// As [`save`].
+    pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
+        let documents: Vec<Saved<'_>> =
+            self.0.iter().map(|(id, (scope, kind, merged))| (scope, *kind, *id, merged)).collect();
+        save_all(db, &documents)
     }
-    Ok(merged)
 }
 
 /// A document to be written: where it belongs, its kind, its id, and what merging gave.

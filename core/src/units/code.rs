@@ -7,31 +7,43 @@ use minicbor::{Decode, Encode};
 
 use super::UnitError;
 
-fn check(text: &str, longest: usize) -> Result<(), UnitError> {
-    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    if (1..=longest).contains(&text.len()) && text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(UnitError::new(format!("a code is 1 to {longest} of the characters A to Z and 0 to 9")))
+/// The characters of a code, with zeroes after them: a code is copied with every row and message, and has no memory of its own.
+fn pack<const LONGEST: usize>(characters: impl Iterator<Item = char>) -> Result<[u8; LONGEST], UnitError> {
+    let wrong = || UnitError::new(format!("a code is 1 to {LONGEST} of the characters A to Z and 0 to 9"));
+    let mut code = [0; LONGEST];
+    let mut free = code.iter_mut();
+    for character in characters {
+        if !character.is_ascii_uppercase() && !character.is_ascii_digit() {
+            return Err(wrong());
+        }
+        *free.next().ok_or_else(wrong)? = u8::try_from(character).map_err(|_not_ascii| wrong())?;
     }
+    if free.len() == LONGEST { Err(wrong()) } else { Ok(code) }
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $longest:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $longest]);
 
         impl $name {
             /// The code as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                let length = self.0.iter().take_while(|byte| **byte != 0).count();
+                self.0.get(..length).and_then(|code| std::str::from_utf8(code).ok()).unwrap_or_default()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
@@ -39,13 +51,7 @@ macro_rules! codes {
         impl FromStr for $name {
             type Err = UnitError;
             fn from_str(text: &str) -> Result<Self, UnitError> {
-                let code: String = text
-                    .chars()
-                    .filter(|c| *c != ' ' && *c != '-')
-                    .map(|c| c.to_ascii_uppercase())
-                    .collect();
-                check(&code, $longest)?;
-                Ok(Self(code))
+                pack(text.chars().filter(|c| *c != ' ' && *c != '-').map(|c| c.to_ascii_uppercase())).map(Self)
             }
         }
 
@@ -55,16 +61,14 @@ macro_rules! codes {
                 e: &mut minicbor::Encoder<W>,
                 _: &mut C,
             ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(&self.0)?;
+                e.str(self.as_str())?;
                 Ok(())
             }
         }
 
         impl<'b, C> Decode<'b, C> for $name {
             fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                let text = d.str()?;
-                check(text, $longest).map_err(minicbor::decode::Error::custom)?;
-                Ok(Self(text.to_owned()))
+                pack(d.str()?.chars()).map(Self).map_err(minicbor::decode::Error::custom)
             }
         }
 

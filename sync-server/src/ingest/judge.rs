@@ -260,7 +260,7 @@ impl State {
         }
         let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         require_stamps(source, kind, envelope, change)?;
-        Ok(self.log(&entry.pending, kind, change, merged))
+        Ok(self.log(&entry.pending, kind, merged))
     }
 }
 

@@ -32,14 +32,13 @@ pub(crate) fn ingest(
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<BundleVerdict, Error> {
-    let (bundle, device) = match open(db, bytes)? {
+    let Opened { bundle, hash, device } = match open(db, bytes)? {
         Ok(opened) => opened,
         Err(refusal) => {
             return Ok(BundleVerdict { index, refused: Some(refusal.code()), runs: Vec::new() });
         }
     };
-    let is_fork = keep(db, &bundle, &device, now)?;
-    let hash = bundle.hash();
+    let is_fork = keep(db, &bundle, hash, &device, now)?;
     let entries: Vec<Entry> =
         (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
     let mut state = State::load(db, entries.iter().map(|entry| &entry.pending), [], now)?;
@@ -58,8 +57,15 @@ pub(crate) fn ingest(
     Ok(BundleVerdict { index, refused: None, runs: Verdict::runs(verdicts) })
 }
 
-/// Returns a bundle and the device that sealed it. The inner error refuses the bundle without a trace.
-fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, Device), Refusal>, Error> {
+/// A bundle with a valid signature, and the device that sealed it.
+struct Opened {
+    bundle: Bundle,
+    hash: BundleHash,
+    device: Device,
+}
+
+/// Reads a bundle and checks its signature. The inner error refuses the bundle without a trace.
+fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, Refusal>, Error> {
     let bundle = match Bundle::parse(bytes) {
         Ok(bundle) if bundle.header.organisation != db.organisation() => return Ok(Err(Refusal::ForeignOrganisation)),
         Ok(bundle) => bundle,
@@ -67,15 +73,18 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, D
     };
     let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(Refusal::UnknownDevice)) };
     let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else { return Ok(Err(Refusal::UnknownDevice)) };
-    if let Err(refusal) = bundle.verify(&key) {
-        return Ok(Err(refusal));
-    }
-    Ok(Ok((bundle, device)))
+    Ok(bundle.verify(&key).map(|hash| Opened { bundle, hash, device }))
 }
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
-fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timestamp) -> Result<bool, Error> {
-    let (hash, Header { device, sequence, previous, .. }) = (bundle.hash(), &bundle.header);
+fn keep(
+    db: &mut WriteTransaction<'_>,
+    bundle: &Bundle,
+    hash: BundleHash,
+    by: &Device,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Header { device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
         return Ok(false);
     }

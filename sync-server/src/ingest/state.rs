@@ -34,16 +34,17 @@ impl Entry {
         number: u32,
         (transaction, entry): (&bundle::Transaction, &bundle::Entry),
     ) -> Self {
+        let change = Change::parse_stripped(&entry.change);
         let pending = PendingEntry {
             bundle: hash,
             entry: number,
             envelope: bundle.envelope(transaction, entry),
             device_cursor: transaction.device_cursor,
             schema: bundle.header.schema,
-            change: entry.change_hash(),
+            change: change.as_ref().map_or_else(|_no_change| entry.change_hash(), Change::hash),
             bytes: entry.change.clone(),
         };
-        Self { is_missing: entry.erased.is_some(), ..Self::from(pending) }
+        Self { pending, change, is_missing: entry.erased.is_some() }
     }
 
     pub(super) fn document(&self) -> DocumentId {
@@ -130,13 +131,12 @@ impl Source {
 struct Logged {
     work: u64,
     entry: PendingEntry,
-    change: Change,
 }
 
 impl Logged {
     fn entry(&self) -> NewEntry<'_> {
-        let origin = (self.entry.bundle, self.entry.entry);
-        NewEntry::Change { envelope: &self.entry.envelope, change: &self.change, origin }
+        let PendingEntry { envelope, change, bytes, bundle, entry, .. } = &self.entry;
+        NewEntry::Change { envelope, hash: *change, change: Some(bytes), origin: (*bundle, *entry) }
     }
 }
 
@@ -259,12 +259,12 @@ impl State {
     }
 
     /// Puts a change into its document and at the end of its scope's log; returns its number there.
-    pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, change: &Change, merged: Merged) -> u64 {
+    pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, merged: Merged) -> u64 {
         let (scope, document) = (&entry.envelope.scope, entry.document());
         let sequence = self.heads.entry(scope.clone()).or_default();
         *sequence += 1;
         let sequence = *sequence;
-        self.logged.push(Logged { work: self.work, entry: entry.clone(), change: change.clone() });
+        self.logged.push(Logged { work: self.work, entry: entry.clone() });
         let document = self.document(document);
         document.merged = Some((scope.clone(), kind, merged));
         document.logged.insert(entry.change, (scope.clone(), sequence));

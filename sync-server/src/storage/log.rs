@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::permission::Visibility;
+use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
@@ -183,17 +184,12 @@ impl WriteTransaction<'_> {
     fn insert_changes(&mut self, entries: &[(&Scope, NewEntry<'_>)], cursors: &[Cursor]) -> Result<(), Error> {
         let columns =
             [Column::blob("document_id"), Column::blob("change_hash"), Column::text("scope"), Column::int("seq")];
-        let changes: Vec<(DocumentId, ChangeHash, &Cursor)> = entries
-            .iter()
-            .zip(cursors)
-            .filter_map(|((_, entry), cursor)| entry.change().map(|(document, hash)| (document, hash, cursor)))
-            .collect();
-        let rows: Vec<Value<'_>> = changes
-            .iter()
-            .flat_map(|(document, hash, cursor)| {
-                [document.to_value(), hash.to_value(), cursor.scope.to_value(), cursor.sequence.to_value()]
-            })
-            .collect();
+        let mut rows: Vec<Value<'_>> = Vec::with_capacity(entries.len() * columns.len());
+        for ((_, entry), cursor) in entries.iter().zip(cursors) {
+            if let NewEntry::Change { envelope, hash, .. } = entry {
+                rows.extend(values![envelope.document, *hash, cursor.scope, cursor.sequence]);
+            }
+        }
         self.connection.insert(&Insert { table: "logged_changes", columns: &columns, on_conflict: "" }, &rows)?;
         Ok(())
     }
@@ -215,54 +211,21 @@ impl WriteTransaction<'_> {
             Column::blob("change_hash"),
             Column::blob("body"),
         ];
-        let kept: Vec<KeptEntry> = entries.iter().map(|(_, entry)| KeptEntry::of(entry)).collect();
-        let rows: Vec<Value<'_>> = kept
-            .iter()
-            .zip(entries)
-            .zip(cursors)
-            .flat_map(|((kept, (_, entry)), cursor)| {
-                let (bundle, number) = kept
-                    .origin
-                    .as_ref()
-                    .map_or((Value::Null, Value::Null), |(bundle, number)| (bundle.to_value(), number.to_value()));
-                [
-                    cursor.scope.to_value(),
-                    cursor.sequence.to_value(),
-                    cursor.chain.to_value(),
-                    Value::int(work),
-                    bundle,
-                    number,
-                    kept.envelope.to_value(),
-                    kept.change.to_value(),
-                    entry.body().map_or(Value::Null, Value::Blob),
-                ]
-            })
-            .collect();
+        let envelopes: Vec<Option<Vec<u8>>> = entries.iter().map(|(_, entry)| entry.envelope().map(encode)).collect();
+        let mut rows: Vec<Value<'_>> = Vec::with_capacity(entries.len() * columns.len());
+        for (((_, entry), cursor), envelope) in entries.iter().zip(cursors).zip(&envelopes) {
+            rows.extend(values![cursor.scope, cursor.sequence, cursor.chain, work]);
+            match entry {
+                NewEntry::Change { hash, change, origin: (bundle, number), .. } => {
+                    rows.extend(values![*bundle, *number, *envelope, *hash, *change]);
+                }
+                NewEntry::Decision(decision) => {
+                    rows.extend([Value::Null, Value::Null, Value::Null, Value::Null, Value::Blob(decision)]);
+                }
+            }
+        }
         self.connection.insert(&Insert { table: "log", columns: &columns, on_conflict: "" }, &rows)?;
         Ok(())
-    }
-}
-
-/// What of an entry is printed for its row.
-struct KeptEntry {
-    origin: Option<(BundleHash, u32)>,
-    envelope: Option<Vec<u8>>,
-    change: Option<ChangeHash>,
-}
-
-impl KeptEntry {
-    fn of(entry: &NewEntry<'_>) -> Self {
-        match entry {
-            NewEntry::Change { envelope, change, origin } => {
-                Self { origin: Some(*origin), envelope: Some(encode(*envelope)), change: Some(change.hash()) }
-            }
-            NewEntry::Erased { envelope, change } => Self {
-                origin: Some((BundleHash([0; 32]), 0)),
-                envelope: Some(encode(*envelope)),
-                change: Some(*change),
-            },
-            NewEntry::Decision(_) => Self { origin: None, envelope: None, change: None },
-        }
     }
 }
 
@@ -270,26 +233,15 @@ impl NewEntry<'_> {
     /// What the entry adds to its chain.
     fn hash(&self) -> EntryHash {
         match self {
-            Self::Change { envelope, change, .. } => EntryHash::of_change(envelope, change.hash()),
-            Self::Erased { envelope, change } => EntryHash::of_change(envelope, *change),
+            Self::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
             Self::Decision(decision) => EntryHash::of_decision(decision),
         }
     }
 
-    /// The change it is, if it is one.
-    fn change(&self) -> Option<(DocumentId, ChangeHash)> {
+    fn envelope(&self) -> Option<&Envelope> {
         match self {
-            Self::Change { envelope, change, .. } => Some((envelope.document, change.hash())),
-            Self::Erased { envelope, change } => Some((envelope.document, *change)),
+            Self::Change { envelope, .. } => Some(envelope),
             Self::Decision(_) => None,
-        }
-    }
-
-    fn body(&self) -> Option<&[u8]> {
-        match self {
-            Self::Change { change, .. } => Some(change.stripped()),
-            Self::Erased { .. } => None,
-            Self::Decision(decision) => Some(decision),
         }
     }
 }

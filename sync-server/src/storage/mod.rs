@@ -20,7 +20,6 @@ use farmtally_core::protocol::HoldCode;
 use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::DeviceHead;
-use farmtally_core::records::Change;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Database, Reader, Writer};
 use farmtally_core::units::{
@@ -275,17 +274,12 @@ pub enum NewEntry<'a> {
     Change {
         /// What is logged about it.
         envelope: &'a Envelope,
-        /// The change.
-        change: &'a Change,
+        /// The hash of the change.
+        hash: ChangeHash,
+        /// The stripped change; `None` once it is erased.
+        change: Option<&'a [u8]>,
         /// The bundle it came in first, and its number there.
         origin: (BundleHash, u32),
-    },
-    /// A device's change whose bytes are gone for good.
-    Erased {
-        /// What is logged about it.
-        envelope: &'a Envelope,
-        /// The hash of the change.
-        change: ChangeHash,
     },
     /// A decision.
     Decision(&'a [u8]),

@@ -30,7 +30,8 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
-CREATE INDEX deliveries_by_load ON deliveries (load_id);
+-- What a load sums up to is read from the index alone.
+CREATE INDEX deliveries_by_load ON deliveries (load_id, arrival, is_voided, bag_count, gross_g);
 
 CREATE TABLE loads (
     arrival        INTEGER PRIMARY KEY,

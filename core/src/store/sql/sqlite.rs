@@ -133,7 +133,8 @@ fn query(mut statement: CachedStatement<'_>, params: &[Value<'_>], visit: RowVis
     Ok(())
 }
 
-/// Passes all keys as one parameter, a JSON array of rows: a statement about all of them sorts and counts as it does on PostgreSQL.
+/// Passes all keys as one parameter, a JSON array: a statement about all of them sorts and counts as it does on PostgreSQL. Keys of one
+/// column are its elements; of more, each is an array, which SQLite parses again for each of its columns.
 fn query_keys(
     connection: &Connection,
     keys: &[Column<'_>],
@@ -147,7 +148,7 @@ fn query_keys(
     }
     let mut text = String::from("WITH keys AS (SELECT key AS n");
     for (number, column) in keys.iter().enumerate() {
-        let value = format!("value ->> {number}");
+        let value = if keys.len() == 1 { "value".to_owned() } else { format!("value ->> {number}") };
         let value = if column.column_type == ColumnType::Blob { format!("unhex({value})") } else { value };
         text.push_str(", ");
         text.push_str(&value);
@@ -163,18 +164,17 @@ fn query_keys(
     query(statement, &[Value::Text(Cow::Owned(json(rows)))], visit)
 }
 
-/// Prints rows as a JSON array of arrays; bytes as hex.
+/// Prints rows as a JSON array of their values, or of their arrays if they are longer; bytes as hex.
 fn json<'v>(rows: impl Iterator<Item = &'v [Value<'v>]>) -> String {
     let mut json = String::from("[");
     for (number, row) in rows.enumerate() {
-        json.push_str(if number == 0 { "[" } else { ",[" });
-        for (number, value) in row.iter().enumerate() {
-            if number > 0 {
-                json.push(',');
-            }
-            push_json(&mut json, value);
+        if number > 0 {
+            json.push(',');
         }
-        json.push(']');
+        match row {
+            [value] => push_json(&mut json, value),
+            row => json.push_str(&self::json(row.chunks(1))),
+        }
     }
     json.push(']');
     json

@@ -43,7 +43,8 @@ CREATE POLICY deliveries_of_organisation ON deliveries
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX deliveries_by_day ON deliveries (organisation, scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (organisation, farmer_id, business_day);
-CREATE INDEX deliveries_by_load ON deliveries (organisation, load_id);
+-- What a load sums up to is read from the index alone.
+CREATE INDEX deliveries_by_load ON deliveries (organisation, load_id, arrival, is_voided, bag_count, gross_g);
 
 CREATE TABLE loads (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
