@@ -72,7 +72,8 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
     let envelopes: Vec<Envelope> = copies.iter().map(envelope).collect();
     let mut entries = Vec::with_capacity(copies.len());
     for (envelope, (_, it)) in envelopes.iter().zip(copies) {
-        entries.push((scope, NewEntry::Change { envelope, change: &it.change, origin: it.origin }));
+        let (hash, change) = (it.change.hash(), Some(it.change.stripped()));
+        entries.push((scope, NewEntry::Change { envelope, hash, change, origin: it.origin }));
     }
     let work = db.next_work()?;
     let cursors = db.append_all(work, &entries)?;

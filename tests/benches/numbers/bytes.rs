@@ -182,3 +182,17 @@ pub(crate) fn working_day(world: &mut World, table: &mut Table) {
     let what = format!("a working day: {up} changes up, {down} down, {} request(s)", exchanged.len());
     table.line(what, [format!("{bytes} B"), none(), none(), "≤ 16384 B".to_owned()], 1);
 }
+
+/// Fifty deliveries on each of two phones, and three syncs after which both have all.
+pub(crate) fn two_phones(world: &mut World, table: &mut Table) {
+    let mut phones = ["kiran", "lata"].map(|name| world.phone(name, Loads::Others, Place::Memory));
+    for phone in &mut phones {
+        phone.weighs(50);
+    }
+    let [first, second] = &phones;
+    let syncs = [first, second, first].map(Phone::syncs);
+    let received: u64 = syncs.iter().map(|(report, _)| report.progress.received).sum();
+    let bytes: usize = syncs.iter().flat_map(|(_, exchanged)| exchanged).map(Exchanged::bytes).sum();
+    let what = format!("two phones record 50 each; three syncs, {received} changes received");
+    table.line(what, [format!("{bytes} B"), none(), none(), "≤ 30000 B".to_owned()], 1);
+}

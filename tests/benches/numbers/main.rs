@@ -4,6 +4,7 @@
 //! Measured and floor take turns, sample by sample, in one process: machines differ and are never quiet, so the ratios and the bytes count,
 //! not the microseconds. Read next: `record.rs` for how two things are compared, `world.rs` for the data.
 //!
+//! Names of parts measure only these: `cargo bench -p farmtally-tests -- phone server season`.
 //! Without `--bench` (as under `cargo test --all-targets`) the same code runs on little data, to show that it still works.
 
 mod behind;
@@ -32,6 +33,8 @@ struct Sizes {
     backlog_rounds: usize,
     /// Working days that the server takes in, a bundle each.
     days: usize,
+    /// Requests with many working days at once.
+    late_days: usize,
     /// Phones that fetch the large push.
     pulls: usize,
     /// Syncs with nothing to say.
@@ -51,6 +54,7 @@ impl Sizes {
         push: 5_000,
         backlog_rounds: 2,
         days: 40,
+        late_days: 10,
         pulls: 3,
         idle_syncs: 500,
         season: 25_000,
@@ -63,6 +67,7 @@ impl Sizes {
         push: 130,
         backlog_rounds: 1,
         days: 2,
+        late_days: 1,
         pulls: 1,
         idle_syncs: 2,
         season: 50,
@@ -88,21 +93,39 @@ fn main() {
     }
     let is_whole = arguments.iter().any(|argument| argument == "--bench");
     let sizes = if is_whole { Sizes::FULL } else { Sizes::SMALL }.or_as_asked();
-    let mut world = World::open(Place::Disk);
+    let asked: Vec<&str> = arguments.iter().map(String::as_str).filter(|it| !it.starts_with("--")).collect();
+    let is_asked = |part: &str| asked.is_empty() || asked.contains(&part);
     let mut table = Table::default();
-    record::bags_and_deliveries(&mut world, &sizes, &mut table);
-    let early = server::early_phones(&mut world, &sizes);
-    let (pushed, backlog) = record::behind_a_backlog(&mut world, &sizes);
-    backlog.rows(&mut table, sizes.push);
-    bytes::push(&mut world, pushed, &mut table);
-    server::pull(&world, &early, &mut table);
-    server::ingest(&mut world, &sizes, &mut table);
-    bytes::working_day(&mut world, &mut table);
-    drop((world, early));
-    let mut season = Season::weighed(&sizes);
-    first::alone(&mut season, &sizes, &mut table);
-    first::in_a_process(&season, &mut table);
-    first::together(&season, &sizes, &mut table);
-    behind::nothing_to_say(&mut season.world, &sizes, &mut table);
+    if is_asked("phone") {
+        phone(&sizes, &mut table);
+    }
+    if is_asked("server") {
+        server::ingest(&sizes, &mut table);
+    }
+    if is_asked("season") {
+        season(&sizes, &mut table);
+    }
     table.print();
+}
+
+/// A phone that records, sends and fetches.
+fn phone(sizes: &Sizes, table: &mut Table) {
+    let mut world = World::open(Place::Disk);
+    record::bags_and_deliveries(&mut world, sizes, table);
+    let early = server::early_phones(&mut world, sizes);
+    let (pushed, backlog) = record::behind_a_backlog(&mut world, sizes);
+    backlog.rows(table, sizes.push);
+    bytes::push(&mut world, pushed, table);
+    server::pull(&world, &early, table);
+    bytes::working_day(&mut world, table);
+    bytes::two_phones(&mut world, table);
+}
+
+/// What a whole season costs those who come to it.
+fn season(sizes: &Sizes, table: &mut Table) {
+    let mut season = Season::weighed(sizes);
+    first::alone(&mut season, sizes, table);
+    first::in_a_process(&season, table);
+    first::together(&season, sizes, table);
+    behind::nothing_to_say(&mut season.world, sizes, table);
 }

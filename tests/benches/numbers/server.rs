@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use farmtally_core::codec::decode;
 use farmtally_core::protocol::message::{self, News, SyncResponse};
+use farmtally_tests::simulation::postgres::Postgres;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -87,9 +88,12 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
     begun.elapsed()
 }
 
-/// What one bundle left on the server's disk.
+/// Days that a phone hands over in one request: it puts at most eight bundles into it.
+const LATE_DAYS: usize = 8;
+
+/// What bundles of one request left on the server's disk.
 struct Ingested {
-    bundle: Values,
+    bundles: Vec<Values>,
     log: Vec<Values>,
     changes: Vec<Values>,
     documents: Vec<Values>,
@@ -99,30 +103,27 @@ struct Ingested {
 }
 
 impl Ingested {
-    /// The device's newest bundle with all that came of it.
-    fn newest(peek: &Connection, device: &Value) -> Self {
-        let bundle = floor::row(
-            peek,
-            "SELECT hash, device_id, bundle_seq, bytes, received_at_ms FROM bundles WHERE device_id = ?1
-             ORDER BY bundle_seq DESC LIMIT 1",
-            [device],
+    /// The device's newest bundles with all that came of them.
+    fn newest(peek: &Connection, device: &Value, count: usize) -> Self {
+        let bundles = "SELECT hash, device_id, bundle_seq, bytes, received_at_ms FROM bundles WHERE device_id = ?1
+             ORDER BY bundle_seq DESC LIMIT ?2";
+        let bundles = floor::rows(peek, bundles, (device, count));
+        let of_bundles = |query: &str| bundles.iter().rev().flat_map(|it| floor::rows(peek, query, [&it[0]])).collect();
+        let log: Vec<Values> = of_bundles(
+            "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log WHERE bundle_hash = ?1",
         );
-        let hash = &bundle[0];
-        let log = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log WHERE bundle_hash = ?1";
-        let log = floor::rows(peek, log, [hash]);
-        let changes = floor::rows(
-            peek,
+        let changes: Vec<Values> = of_bundles(
             "SELECT document_id, change_hash, scope, seq FROM logged_changes
              WHERE (scope, seq) IN (SELECT scope, seq FROM log WHERE bundle_hash = ?1)",
-            [hash],
         );
         let of = |query: &'static str| changes.iter().map(|change| floor::row(peek, query, [&change[0]])).collect();
+        let newest = &bundles[0];
         Self {
             documents: of(floor::SELECT_DOCUMENT),
             deliveries: of(floor::SELECT_DELIVERY),
             scope: floor::row(peek, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&log[0][0]]),
-            device: vec![device.clone(), bundle[2].clone(), hash.clone(), bundle[4].clone()],
-            bundle,
+            device: vec![device.clone(), newest[2].clone(), newest[0].clone(), newest[4].clone()],
+            bundles,
             log,
             changes,
         }
@@ -149,11 +150,11 @@ impl Ingested {
                     "INSERT INTO logged_changes (document_id, change_hash, scope, seq) VALUES (?1, ?2, ?3, ?4)";
                 floor::run(db, insert, change)?;
             }
-            floor::run(
-                db,
-                "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                &self.bundle,
-            )?;
+            for bundle in &self.bundles {
+                let insert =
+                    "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+                floor::run(db, insert, bundle)?;
+            }
             floor::run(db, "UPDATE scopes SET seq = ?2, chain = ?3 WHERE scope = ?1", &self.scope)?;
             let update = "UPDATE devices SET head_seq = ?2, head_hash = ?3, seen_at_ms = ?4 WHERE device_id = ?1";
             floor::run(db, update, &self.device)
@@ -161,52 +162,101 @@ impl Ingested {
     }
 }
 
-/// Whole requests with one bundle of a day, beside the same rows by plain rusqlite in one transaction; then the same with all files in memory,
-/// where a durable commit costs nothing.
-pub(crate) fn ingest(world: &mut World, sizes: &Sizes, table: &mut Table) {
-    let [on_disk, disk_floor] = ingest_days(world, sizes);
-    let [in_memory, memory_floor] = ingest_days(&mut World::open(Place::Memory), sizes);
-    let what = format!("server: changes a second, requests of one bundle of {PER_DAY}");
-    rates(table, what, PER_DAY, &on_disk, &disk_floor, "≥ 20000/s");
-    rates(table, "  the same with its files in memory".to_owned(), PER_DAY, &in_memory, &memory_floor, "–");
+/// Whole requests with one bundle of a day, and with as many as a phone puts into one, beside the same rows by plain rusqlite in one
+/// transaction; the same with all files in memory, where a durable commit costs nothing; the same on PostgreSQL.
+pub(crate) fn ingest(sizes: &Sizes, table: &mut Table) {
+    let [disk, disk_late] = on_sqlite(Place::Disk, sizes);
+    let [memory, memory_late] = on_sqlite(Place::Memory, sizes);
+    let one = |place: &str| format!("server{place}: changes a second, requests of one bundle of {PER_DAY}");
+    let many = || format!("  requests of {LATE_DAYS} bundles");
+    let many_changes = LATE_DAYS * PER_DAY;
+    rates(table, one(""), PER_DAY, &disk.measured, &disk.floor, "≤ 1.6×");
+    rates(table, many(), many_changes, &disk_late.measured, &disk_late.floor, "≤ 1.3×");
+    rates(table, one(" with its files in memory"), PER_DAY, &memory.measured, &memory.floor, "≥ 20000/s");
+    rates(table, many(), many_changes, &memory_late.measured, &memory_late.floor, "–");
     let waited =
         |disk: &Samples, memory: &Samples| format!("{:.0} %", 100.0 * (1.0 - memory.median_us() / disk.median_us()));
-    let cells = [waited(&on_disk, &in_memory), waited(&disk_floor, &memory_floor), none(), none()];
-    table.line("  so much of its time goes to durable commits", cells, on_disk.len());
+    let cells = [waited(&disk.measured, &memory.measured), waited(&disk.floor, &memory.floor), none(), none()];
+    table.line("  so much of the time for one bundle goes to durable commits", cells, disk.measured.len());
+    let Some(postgres) = Postgres::start() else { return };
+    let database = postgres.create_database();
+    let mut world = World::on(database.storage());
+    let [day, late] = [(sizes.days, 1), (sizes.late_days, LATE_DAYS)]
+        .map(|(requests, bundles)| hand_over(&mut world, requests, bundles, &mut None));
+    rates(table, one(" on PostgreSQL without fsync, beside SQLite in memory"), PER_DAY, &day, &memory.measured, "–");
+    rates(table, many(), many_changes, &late, &memory_late.measured, "–");
 }
 
-/// Times of requests, and of the floor.
-fn ingest_days(world: &mut World, sizes: &Sizes) -> [Samples; 2] {
-    let mut phone = world.phone("esha", Loads::Others, Place::Memory);
+/// Times of requests and of the floor.
+struct Times {
+    measured: Samples,
+    floor: Samples,
+}
+
+/// Requests of one bundle, and of many.
+fn on_sqlite(place: Place, sizes: &Sizes) -> [Times; 2] {
+    let mut world = World::open(place);
+    [(sizes.days, 1), (sizes.late_days, LATE_DAYS)].map(|(requests, bundles)| {
+        let database = world.server_database();
+        let copy = world.path(&format!("server-floor-{bundles}.db"));
+        let mut replay = Some(Replay {
+            floor: Floor::copy_of(&database, &copy),
+            peek: floor::open(&database),
+            before: None,
+            times: Samples::default(),
+        });
+        let measured = hand_over(&mut world, requests, bundles, &mut replay);
+        Times { measured, floor: replay.map(|it| it.times).unwrap_or_default() }
+    })
+}
+
+/// Writes what the request before left, by plain rusqlite.
+struct Replay {
+    floor: Floor,
+    peek: Connection,
+    before: Option<Ingested>,
+    times: Samples,
+}
+
+impl Replay {
+    fn write(&mut self) {
+        if let Some(before) = &self.before {
+            let begun = Instant::now();
+            before.write(&mut self.floor);
+            self.times.push(begun.elapsed());
+            self.floor.rest();
+        }
+    }
+}
+
+/// Times of a phone's requests, each with so many bundles of a day; the first is not counted.
+fn hand_over(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
+    let mut phone = world.phone(&format!("hands over {bundles}"), Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());
-    let mut floor = Floor::copy_of(&world.server_database(), &world.path("server-floor.db"));
-    let peek = floor::open(&world.server_database());
-    let (mut measured, mut floors) = (Samples::default(), Samples::default());
-    let mut before: Option<Ingested> = None;
-    for day in 0..=sizes.days {
-        phone.weighs(PER_DAY);
-        settle();
-        let floor_first = day.is_multiple_of(2);
-        let mut replay = |before: &Option<Ingested>| {
-            if let Some(before) = before {
-                let begun = Instant::now();
-                before.write(&mut floor);
-                floors.push(begun.elapsed());
-                floor.rest();
+    let mut measured = Samples::default();
+    for number in 0..=requests {
+        for day in 1..=bundles {
+            phone.weighs(PER_DAY);
+            if day < bundles {
+                phone.seals();
             }
-        };
+        }
+        settle();
+        let floor_first = number.is_multiple_of(2);
         if floor_first {
-            replay(&before);
+            replay.iter_mut().for_each(Replay::write);
         }
         let (_, exchanged) = phone.syncs();
         settle();
-        if before.is_some() {
+        if number > 0 {
             measured.push(exchanged.iter().map(|it| it.took).sum());
         }
         if !floor_first {
-            replay(&before);
+            replay.iter_mut().for_each(Replay::write);
         }
-        before = Some(Ingested::newest(&peek, &device));
+        if let Some(replay) = replay {
+            replay.before = Some(Ingested::newest(&replay.peek, &device, bundles));
+        }
     }
-    [measured, floors]
+    measured
 }

@@ -17,6 +17,7 @@ use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse}
 use farmtally_core::units::{
     BagType, DeliveryId, FarmerId, Grams, LoadId, OrganisationId, Percent, Position, Timestamp,
 };
+use farmtally_sync_server::storage::Storage;
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
 use farmtally_tests::SeededEntropy;
 use rand::rngs::StdRng;
@@ -143,6 +144,18 @@ pub(crate) fn season_scope() -> Scope {
 impl World {
     /// A server whose files are there; those of phones are wherever each is.
     pub(crate) fn open(place: Place) -> Self {
+        Self::with(place, Server::open)
+    }
+
+    /// A server whose data are elsewhere.
+    pub(crate) fn on(storage: Box<dyn Storage>) -> Self {
+        Self::with(Place::Memory, |folder, environment| Server::with_storage(storage, folder, environment))
+    }
+
+    fn with(
+        place: Place,
+        open: impl FnOnce(&Path, Environment) -> Result<Server, farmtally_sync_server::Error>,
+    ) -> Self {
         let disk = || TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let memory = || TempDir::new_in("/dev/shm").or_else(|_none| TempDir::new()).expect("a folder");
         let folder = match place {
@@ -151,7 +164,7 @@ impl World {
         };
         let memory = memory();
         let clock = Arc::new(MovedClock(AtomicI64::new(FIRST_MORNING_MS - 730 * DAY_MS)));
-        let server = Server::open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
+        let server = open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
         let (farmers, loads) = (Arc::default(), Arc::default());
@@ -398,6 +411,11 @@ impl Phone {
         let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
         assert_eq!(report.outcome, SyncOutcome::Complete, "{report:?}");
         (report, self.exchanged())
+    }
+
+    /// Seals what is recorded, and reaches no server.
+    pub(crate) fn seals(&self) {
+        drop(self.client.sync(&Enrolling(&self.wire), &|_| ()));
     }
 
     /// Time passes.

@@ -28,7 +28,7 @@ impl Postgres {
     }
 
     /// A database with the server's tables, without rows.
-    pub(super) fn create_database(&self) -> Database {
+    pub fn create_database(&self) -> Database {
         Database::new(&self.server, self.server.create_server_database())
     }
 }
@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// The storage of a sync server.
-    pub(super) fn storage(&self) -> Box<dyn Storage> {
+    pub fn storage(&self) -> Box<dyn Storage> {
         let url = PostgresServer::url(SERVER, self.server.address(), &self.name);
         Box::new(PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens"))
     }
