@@ -647,7 +647,17 @@ fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent
     let server = &market.server;
     server.end_recovery(market.organisation).expect("ended");
     server.order(market.organisation, device, Order::Work).expect("ordered");
+    let copy = market.backs_up("before it is sent back");
+    let server = &market.server;
     server.give_back(market.organisation, delivery.into(), None, "weigh again").expect("sent back");
+    for _ in 0..2 {
+        asha.syncs_wholly();
+    }
+    // The server loses that it sent the work back, and sends it back again: the phone reads a second decision about the same change.
+    market.sets_back(&copy, true);
+    let server = &market.server;
+    server.end_recovery(market.organisation).expect("ended");
+    server.give_back(market.organisation, delivery.into(), None, "weigh again, please").expect("sent back");
     for _ in 0..2 {
         asha.syncs_wholly();
     }

@@ -1,6 +1,7 @@
 //! The first sync of a new phone behind a whole season: read from the logs, beside the same rows by plain rusqlite.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(crate) struct Season {
     weighers: Vec<Phone>,
     /// Deliveries.
     deliveries: usize,
+    /// Bytes that these made the server's files grow by.
+    grown: u64,
 }
 
 impl Season {
@@ -33,11 +36,20 @@ impl Season {
         let mut world = World::open(Place::Disk);
         let weigher = |number| world.phone(&format!("weigher-{number}"), Loads::Others, Place::Memory);
         let mut weighers: Vec<Phone> = (0..WEIGHERS).map(weigher).collect();
+        let before = bytes_of_server(&world, "before");
         for weigher in &mut weighers {
             weigher.weighs(sizes.season / WEIGHERS);
             weigher.syncs();
         }
-        Self { world, weighers, deliveries: sizes.season }
+        let grown = bytes_of_server(&world, "after") - before;
+        Self { world, weighers, deliveries: sizes.season, grown }
+    }
+
+    /// What a delivery takes on the server's disk.
+    pub(crate) fn on_disk(&self, table: &mut Table) {
+        let each = format!("{:.0} B", self.grown as f64 / self.deliveries as f64);
+        let what = format!("all files of the server, a delivery of {}", self.deliveries);
+        table.line(what, [each, none(), none(), "≤ 1200 B".to_owned()], 1);
     }
 
     /// The same deliveries as JSON lines.
@@ -45,6 +57,18 @@ impl Season {
         let lines: String = self.weighers.iter().map(|weigher| json_lines(weigher, Bags::Arrays)).collect();
         packed(lines.as_bytes())
     }
+}
+
+/// Bytes of all files of the server, its database folded and without free pages.
+fn bytes_of_server(world: &World, name: &str) -> u64 {
+    let copy = world.path(&format!("{name}.db"));
+    let path = copy.to_str().expect("a path in UTF-8");
+    floor::open(&world.server_database()).execute("VACUUM INTO ?1", [path]).expect("a copy");
+    let bytes = |path: &Path| std::fs::metadata(path).expect("a file").len();
+    let journal = std::fs::read_dir(world.server_folder().join("journal")).expect("a folder");
+    let journal: u64 = journal.map(|file| bytes(&file.expect("a file").path())).sum();
+    let control = bytes(&world.server_folder().join("data").join("control.db"));
+    bytes(&copy) + control + journal
 }
 
 /// The table of each record kind, by its number: name, key, columns.

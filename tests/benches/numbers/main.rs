@@ -124,6 +124,7 @@ fn phone(sizes: &Sizes, table: &mut Table) {
 /// What a whole season costs those who come to it.
 fn season(sizes: &Sizes, table: &mut Table) {
     let mut season = Season::weighed(sizes);
+    season.on_disk(table);
     first::alone(&mut season, sizes, table);
     first::in_a_process(&season, table);
     first::together(&season, sizes, table);
