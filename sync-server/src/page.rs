@@ -277,7 +277,7 @@ fn device_lines<C: Access + ?Sized>(
 ) -> Result<Vec<DeviceLine>, Error> {
     let mut lines = Vec::new();
     for device in db.devices()? {
-        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order.name()));
+        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order));
         let suspended = db.suspended_on(device.device)?.into_iter();
         let suspended = suspended.map(|user| format!("suspended: {}", user_name(reference, user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));

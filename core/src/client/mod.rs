@@ -156,7 +156,7 @@ impl Author {
         if self.grant.role.may(capability) {
             Ok(())
         } else {
-            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role.name())))
+            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role)))
         }
     }
 

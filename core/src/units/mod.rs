@@ -10,6 +10,7 @@ mod fixed_bytes;
 mod grams;
 mod hash;
 mod id;
+mod named;
 mod number;
 mod open_code;
 mod percent;
@@ -26,6 +27,7 @@ pub use id::{
     ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
     UserId, derived,
 };
+pub(crate) use named::named;
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub(crate) use open_code::open_codes;
 pub use percent::Percent;

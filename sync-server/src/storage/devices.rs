@@ -132,7 +132,7 @@ impl WriteTransaction<'_> {
             "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (code_hash) DO UPDATE SET device_id = excluded.device_id",
-            &values![code.hash, code.user, code.role.name(), centres.join(" "), code.expires_at, code.device],
+            &values![code.hash, code.user, code.role.as_str(), centres.join(" "), code.expires_at, code.device],
         )?;
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Grant {
                 let (server, organisation) = place.open()?;
                 for line in server.grants(organisation)? {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
-                    let (grant, role) = (line.grant.grant, line.grant.role.name());
+                    let (grant, role) = (line.grant.grant, line.grant.role);
                     say(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
                 }
                 Ok(())
