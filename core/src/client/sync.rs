@@ -115,7 +115,7 @@ struct Run<'a> {
     on_progress: &'a dyn Fn(&Progress),
     asked: Asked,
     budget: SyncBudget,
-    /// What its earlier rounds did.
+    /// What its rounds have done.
     done: Progress,
 }
 
@@ -238,19 +238,20 @@ impl FieldClient {
 
     fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         let installation = self.installation()?;
-        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation));
+        let before = run.done;
+        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), before);
         if self.has_expired_challenge(&installation) {
             exchange.ask_first();
         }
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
-        run.done = run.done + progress;
-        if progress.received + progress.sent + progress.read > 0 || exchange.has_rewound() {
+        run.done = progress;
+        let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
+        if has_grown || progress.received != before.received || exchange.has_rewound() {
             self.is_purged.store(false, Ordering::Release);
         }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
-            let has_grown = progress.sent + progress.read > 0;
             self.store.write(|db| {
                 // Without copies nothing is ever safe, and a phone's disk is not endless.
                 if has_grown {
@@ -298,7 +299,7 @@ impl FieldClient {
                 }
                 handled => handled?,
             }
-            let now = run.done + exchange.progress;
+            let now = exchange.progress;
             // Verdicts change records, drafts and the inbox as much as what was read.
             let is_news = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
             self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
@@ -375,8 +376,7 @@ impl FieldClient {
 
 impl Run<'_> {
     /// Whether the budget is used up; the first request is always sent.
-    fn has_spent(&self, round: &Progress, now_ms: u64) -> bool {
-        let spent = self.done + *round;
+    fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
         let time_ms = now_ms.saturating_sub(self.asked.at_ms);
         spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
