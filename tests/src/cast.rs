@@ -201,7 +201,7 @@ impl Person {
 
     /// What the phone's deliveries of a day add up to.
     pub fn sum_on(&self, date: BusinessDate) -> Sum {
-        self.client.day_sum(&self.centre, &"2019".parse().expect("a code"), date).expect("a sum")
+        self.client.today(&self.centre, Some(date)).expect("a day").sum
     }
 
     /// What waits for a person.

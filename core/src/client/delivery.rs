@@ -16,7 +16,7 @@ use crate::rules::{Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
 use crate::store::seam;
 use crate::store::{decisions, drafts, records as stored};
 use crate::units::{
@@ -367,16 +367,6 @@ impl FieldClient {
             rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
                 .collect::<Result<_, _>>()
         })?)
-    }
-
-    /// What a centre's recorded deliveries of a day add up to.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn day_sum(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Sum, Error> {
-        self.author()?.require_centre(centre)?;
-        let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::day_sum(&mut seam(db), &scope, date))?)
     }
 
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {

@@ -16,7 +16,7 @@ use crate::rules::{Check, check_text};
 use crate::scope::Scope;
 use crate::store::decisions::{self, Reference};
 use crate::store::outbox::{self, SyncState};
-use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
+use crate::store::rows::{self, DeliveryFilter, Sum};
 use crate::store::seam;
 use crate::store::{drafts, records as stored};
 use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
@@ -247,16 +247,6 @@ impl FieldClient {
     pub fn load(&self, load_id: LoadId) -> Result<LoadView, Error> {
         let author = self.author()?;
         self.store.read(|db| load_view(db, &author, load_id))
-    }
-
-    /// The loads of a centre's season and day.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn loads(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
-        self.author()?.require_centre(centre)?;
-        let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::loads(&mut seam(db), &scope, date))?)
     }
 }
 

@@ -174,41 +174,6 @@ pub struct Envelope {
     pub scope: Scope,
 }
 
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedPart {
-    #[n(0)]
-    header: Header,
-    #[n(1)]
-    transactions: Vec<SignedTransaction>,
-}
-
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedTransaction {
-    #[n(0)]
-    author: UserId,
-    #[n(1)]
-    grant: GrantId,
-    #[n(2)]
-    device_cursor: u64,
-    #[n(3)]
-    entries: Vec<SignedEntry>,
-}
-
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedEntry {
-    #[n(0)]
-    document: DocumentId,
-    #[n(1)]
-    kind: u8,
-    #[n(2)]
-    scope: Scope,
-    #[n(3)]
-    change: ChangeHash,
-}
-
 impl Bundle {
     /// Seals what a device hands over.
     pub fn seal(header: Header, transactions: Vec<Transaction>, key: &SigningKey) -> Self {
@@ -298,21 +263,13 @@ impl Bundle {
     }
 
     fn message(&self) -> Vec<u8> {
-        let entry = |entry: &Entry| SignedEntry {
-            document: entry.document,
-            kind: entry.kind,
-            scope: entry.scope.clone(),
-            change: entry.change_hash(),
+        // As arrays, like header, transactions and entries themselves.
+        let entry = |it: &Entry| (it.document, it.kind, it.scope.clone(), it.change_hash());
+        let transaction = |it: &Transaction| {
+            let entries: Vec<_> = it.entries.iter().map(entry).collect();
+            (it.author, it.grant, it.device_cursor, entries)
         };
-        let transaction = |transaction: &Transaction| SignedTransaction {
-            author: transaction.author,
-            grant: transaction.grant,
-            device_cursor: transaction.device_cursor,
-            entries: transaction.entries.iter().map(entry).collect(),
-        };
-        let transactions = self.transactions.iter().map(transaction).collect();
-        let mut message = SIGNED_AS.to_vec();
-        message.extend(encode(&SignedPart { header: self.header.clone(), transactions }));
-        message
+        let transactions: Vec<_> = self.transactions.iter().map(transaction).collect();
+        [SIGNED_AS, &encode(&(self.header.clone(), transactions))].concat()
     }
 }
