@@ -9,6 +9,7 @@ use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, Organisat
 
 use crate::ingest::decide;
 use crate::office::{known_user, require_centres, user_named};
+use crate::page::user_name;
 use crate::storage::Device;
 use crate::{Error, Server};
 
@@ -34,8 +35,7 @@ impl Server {
             let mut lines = Vec::new();
             for device in db.devices()? {
                 for grant in db.grants_of(device.device)? {
-                    let user = reference.user(grant.user);
-                    let user = user.map_or_else(|| grant.user.to_string(), |user| user.name.clone());
+                    let user = user_name(&reference, grant.user);
                     lines.push(GrantLine { grant, device: device.code, user });
                 }
             }
@@ -62,8 +62,7 @@ impl Server {
             let device = device_of(&db.devices()?, device)?.device;
             let user = user_named(db, user, &by, fresh)?;
             let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
-            let work = db.next_work()?;
-            decide(db, &Scope::Device(device), work, &grant, &by)
+            decide(db, &Scope::Device(device), &grant, &by)
         })?;
         Ok(grant)
     }
@@ -79,8 +78,7 @@ impl Server {
             if db.ended_at(&known)?.is_some() {
                 return Err(Error::NotFound { what: "grant that holds" });
             }
-            let work = db.next_work()?;
-            decide(db, &Scope::Device(known.device), work, &Revocation { grant }, &by)
+            decide(db, &Scope::Device(known.device), &Revocation { grant }, &by)
         })
     }
 
@@ -101,8 +99,7 @@ impl Server {
                 }
                 concerned += 1;
                 let suspension = Suspension { user, device, is_suspended };
-                let work = db.next_work()?;
-                decide(db, &Scope::Device(device), work, &suspension, &by)?;
+                decide(db, &Scope::Device(device), &suspension, &by)?;
             }
             if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
         })
@@ -119,8 +116,7 @@ impl Server {
             let first = device_of(&devices, device)?.device;
             let concerned = if order == Order::Rekey { vec![first] } else { with_heirs(&devices, first) };
             for device in concerned {
-                let work = db.next_work()?;
-                decide(db, &Scope::Device(device), work, &DeviceOrder { device, order }, &by)?;
+                decide(db, &Scope::Device(device), &DeviceOrder { device, order }, &by)?;
             }
             Ok(())
         })

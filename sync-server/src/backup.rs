@@ -9,7 +9,7 @@ use farmtally_core::protocol::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::storage::{Access, Copied, Transaction, check_control, check_copy};
+use crate::storage::{Copied, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
 /// Verified copies that must contain something before phones may let go of it.
@@ -77,7 +77,7 @@ impl Server {
 }
 
 /// What both of the newest two verified copies contain, under the time of the older.
-pub(crate) fn safe_copy<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Copied>, Error> {
+pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, Error> {
     let copies = db.backups(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older: a copy that was brought back under another time may contain less than an older one.
@@ -99,8 +99,8 @@ pub(crate) fn safe_copy<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Resu
 }
 
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
-pub(crate) fn safe_for<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+pub(crate) fn safe_for(
+    db: &mut ReadTransaction<'_>,
     device: DeviceId,
     asked: &SyncRequest,
 ) -> Result<Option<Safe>, Error> {

@@ -16,7 +16,7 @@ use crate::{Error, Server};
 impl Server {
     /// Redeems an enrolment code.
     pub(crate) fn redeem(&self, request: &EnrolRequest) -> Result<Enrolment, Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "code", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("code", reason);
         let key = request.verified_key().ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let hash = code_hash(&request.code);
         let unknown = "the code is not known: ask the office for a new one";
@@ -71,8 +71,7 @@ impl Server {
     ) -> Result<(), Error> {
         db.save_enrolment_code(&EnrolmentCode { device: Some(device), ..code.clone() })?;
         let grant = Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone() };
-        let work = db.next_work()?;
-        decide(db, &Scope::Device(device), work, &grant, &DecidedBy::server(now))
+        decide(db, &Scope::Device(device), &grant, &DecidedBy::server(now))
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
@@ -115,7 +114,7 @@ impl Server {
         old: DeviceId,
         request: &RekeyRequest,
     ) -> Result<Enrolment, Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "public_key", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("public_key", reason);
         let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
@@ -152,9 +151,8 @@ impl Server {
             device.code = self.add_device(db, organisation, &device)?;
             let grants = if is_first { db.grants_of(old)? } else { Vec::new() };
             for grant in grants {
-                let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
-                decide(db, &Scope::Device(fresh), work, &grant, &DecidedBy::server(now))?;
+                decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
             }
             Ok(device)
         })?;

@@ -106,6 +106,10 @@ impl Error {
         move |source| Self::Io { what: what.clone(), source }
     }
 
+    pub(crate) fn invalid(field: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Invalid { field, reason: reason.to_string() }
+    }
+
     pub(crate) fn unusable(what: &impl ToString, reason: impl Into<String>) -> Self {
         Self::Unusable { what: what.to_string(), reason: reason.into() }
     }

@@ -165,10 +165,8 @@ impl Listener {
         let looked = tokio::task::spawn_blocking(move || {
             server.read(organisation, |db| {
                 let visible = db.visibility(device)?;
-                let mut heads = Vec::new();
-                for scope in db.scopes()?.iter().filter(|scope| visible.can_read(scope)) {
-                    heads.extend(db.head(scope)?);
-                }
+                let mut heads = db.heads_within(&visible)?;
+                heads.sort_by(|a, b| a.scope.cmp(&b.scope));
                 Ok((visible, heads))
             })
         });

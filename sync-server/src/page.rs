@@ -12,7 +12,8 @@ use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp,
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
-use crate::storage::{Access, DeferredEntry, Device, HeldEntry, Recovery, Transaction};
+use crate::recovery::lasting;
+use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
 /// Deliveries on the page at most; the sums are over all.
@@ -160,7 +161,7 @@ impl Server {
     }
 
     pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {
-        let read = |field, text: &str| Error::Invalid { field, reason: format!("{text:?} cannot be read") };
+        let read = |field, text: &str| Error::invalid(field, format_args!("{text:?} cannot be read"));
         let date = query.date.as_deref().filter(|text| !text.is_empty());
         let date = date.map(|text| text.parse().map_err(|_wrong| read("date", text))).transpose()?;
         let asked = query.organisation.as_deref();
@@ -180,11 +181,7 @@ impl Server {
     }
 }
 
-fn read_day<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    date: Option<BusinessDate>,
-    now: Timestamp,
-) -> Result<Day, Error> {
+fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Timestamp) -> Result<Day, Error> {
     let reference = db.reference()?;
     let organisation = reference.organisation().cloned().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
@@ -221,17 +218,13 @@ fn read_day<C: Access + ?Sized>(
     }
     let devices = device_lines(db, &reference, zone_minutes)?;
     let reviews = counts.into_iter().collect();
-    let recovery = db.recovery()?.filter(|recovery| recovery.ended_at.is_none());
+    let recovery = lasting(db)?;
     let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
     let (held, deferred) = (lanes(db, &reference, zone_minutes)?, waiting(db, zone_minutes, now)?);
     Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })
 }
 
-fn lanes<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    reference: &Reference,
-    zone_minutes: i16,
-) -> Result<Vec<Lane>, Error> {
+fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
     for entry in db.held(None)? {
         let (author, since) =
@@ -241,11 +234,7 @@ fn lanes<C: Access + ?Sized>(
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
 }
 
-fn waiting<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    zone_minutes: i16,
-    now: Timestamp,
-) -> Result<Vec<Waiting>, Error> {
+fn waiting(db: &mut ReadTransaction<'_>, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
     let mut deferred = db.deferred(None)?;
     deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
@@ -256,8 +245,8 @@ fn waiting<C: Access + ?Sized>(
     Ok(deferred.into_iter().map(line).collect())
 }
 
-fn delivery_line<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn delivery_line(
+    db: &mut ReadTransaction<'_>,
     scope: &Scope,
     row: DeliveryRow,
     zone_minutes: i16,
@@ -270,8 +259,8 @@ fn delivery_line<C: Access + ?Sized>(
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
 }
 
-fn device_lines<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn device_lines(
+    db: &mut ReadTransaction<'_>,
     reference: &Reference,
     zone_minutes: i16,
 ) -> Result<Vec<DeviceLine>, Error> {
@@ -288,7 +277,7 @@ fn device_lines<C: Access + ?Sized>(
     Ok(lines)
 }
 
-fn user_name(reference: &Reference, user: UserId) -> String {
+pub(crate) fn user_name(reference: &Reference, user: UserId) -> String {
     reference.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
 }
 

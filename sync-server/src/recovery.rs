@@ -21,7 +21,9 @@ use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, Organis
 
 use crate::ingest::{decide, judge_waiting};
 use crate::pull::place;
-use crate::storage::{Access, Device, LogContent, NewEntry, Recovery, ReturnedEntry, Transaction, WriteTransaction};
+use crate::storage::{
+    Access, Device, LogContent, NewEntry, ReadTransaction, Recovery, ReturnedEntry, Transaction, WriteTransaction,
+};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
@@ -44,19 +46,15 @@ impl Server {
     /// [`Error::NotFound`] without one, [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
-        self.read(organisation, |db| match db.recovery()? {
-            Some(recovery) if recovery.ended_at.is_none() => Ok(()),
-            _ => Err(Error::NotFound { what: "recovery that lasts" }),
-        })?;
+        let none = || Error::NotFound { what: "recovery that lasts" };
+        self.read(organisation, |db| lasting(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost: it must not begin another recovery at the next start.
         let heads = self.read(organisation, |db| db.heads())?;
         self.journal.went_back(organisation, &heads)?;
-        self.write(organisation, |db| match db.recovery()? {
-            Some(recovery) if recovery.ended_at.is_none() => {
-                db.clear_stages()?;
-                db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
-            }
-            _ => Err(Error::NotFound { what: "recovery that lasts" }),
+        self.write(organisation, |db| {
+            let recovery = lasting(db)?.ok_or_else(none)?;
+            db.clear_stages()?;
+            db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
         })
     }
 
@@ -93,7 +91,7 @@ impl Server {
 
     /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "certificate", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("certificate", reason);
         let organisation = certificate.organisation;
         if !certificate.fits(&self.keys.signing().verifying_key()) {
             return Err(wrong("it is not signed by this server"));
@@ -130,9 +128,9 @@ impl Server {
             }
             // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
             self.add_device(db, organisation, &device)?;
-            let (scope, work) = (Scope::Device(device.device), db.next_work()?);
+            let scope = Scope::Device(device.device);
             let order = DeviceOrder { device: device.device, order: Order::Rekey };
-            decide(db, &scope, work, &order, &DecidedBy::server(now))
+            decide(db, &scope, &order, &DecidedBy::server(now))
         })?;
         self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
@@ -145,24 +143,15 @@ impl Server {
         device: DeviceId,
         offers: &[Offer],
     ) -> Result<(), Error> {
+        let wrong = |reason: &str| Error::invalid("offers", reason);
         let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         for offer in offers {
-            let Some(statement) = offer.evidence.open(&self.keys.signing().verifying_key()) else {
-                return Err(Error::Invalid {
-                    field: "offers",
-                    reason: "the evidence is not signed by this server".into(),
-                });
-            };
-            let Some(head) = statement.heads.iter().find(|head| head.scope == offer.scope).cloned() else {
-                return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
-            };
+            let statement = offer.evidence.open(&self.keys.signing().verifying_key());
+            let statement = statement.ok_or_else(|| wrong("the evidence is not signed by this server"))?;
+            let head = statement.heads.iter().find(|head| head.scope == offer.scope);
+            let head = head.ok_or_else(|| wrong("the evidence is about another scope"))?;
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
-            let Some(end) = end else {
-                return Err(Error::Invalid {
-                    field: "offers",
-                    reason: "the entries reach beyond what was signed".into(),
-                });
-            };
+            let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
             let taken = self.write(organisation, |db| {
                 if place(db, Some(&head.name()), &head.scope)?.is_some() {
                     // Nothing was lost: there is nothing to keep.
@@ -170,15 +159,12 @@ impl Server {
                 }
                 db.stage(device, offer)?;
                 if db.staged_bytes(device)? > MAX_STAGED_BYTES {
-                    return Err(Error::Invalid {
-                        field: "offers",
-                        reason: "more than can be taken back at once".into(),
-                    });
+                    return Err(wrong("more than can be taken back at once"));
                 }
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
-                    let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
+                    let signed = Signed { head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
                     erased = take_back(db, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
@@ -194,8 +180,8 @@ impl Server {
 }
 
 /// The first scope whose log lacks an entry that was acknowledged.
-fn first_lost<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn first_lost(
+    db: &mut ReadTransaction<'_>,
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
     for (scope, named) in acknowledged {
@@ -236,7 +222,7 @@ fn take_back(
     now: Timestamp,
 ) -> Result<BTreeSet<DocumentId>, Error> {
     let (head, scope) = (signed.head, &signed.head.scope);
-    let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
+    let wrong = || Error::invalid("offers", "the entries do not lead to what was signed");
     let from = match after {
         0 => Cursor::start(db.organisation(), scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
@@ -274,14 +260,13 @@ fn take_back(
     }
     let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in taking.forgotten.difference(&told).copied() {
-        let work = db.next_work()?;
-        decide(db, scope, work, &Erasure { document }, &DecidedBy::server(now))?;
+        decide(db, scope, &Erasure { document }, &DecidedBy::server(now))?;
     }
     judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
-        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec()), db.next_work()?);
-        decide(db, scope, work, &review, &DecidedBy::server(now))?;
+        let review = ReviewCode::LateEvidence.review(documents.to_vec());
+        decide(db, scope, &review, &DecidedBy::server(now))?;
     }
     Ok(taking.erased)
 }
@@ -330,11 +315,7 @@ fn decision_of(entry: &FrameEntry) -> Option<Decision> {
 }
 
 /// Whether any of these changes is in a log already, or its document in another scope.
-fn any_stands_elsewhere<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    scope: &Scope,
-    entries: &[FrameEntry],
-) -> Result<bool, Error> {
+fn any_stands_elsewhere(db: &mut WriteTransaction<'_>, scope: &Scope, entries: &[FrameEntry]) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
             FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
@@ -350,11 +331,7 @@ fn any_stands_elsewhere<C: Access + ?Sized>(
 }
 
 /// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
-fn common_place<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    from: &Cursor,
-    places: &[ChainHash],
-) -> Result<u64, Error> {
+fn common_place(db: &mut WriteTransaction<'_>, from: &Cursor, places: &[ChainHash]) -> Result<u64, Error> {
     for (sequence, chain) in (from.sequence + 1..).zip(places) {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
             return Ok(sequence - 1);
@@ -364,7 +341,7 @@ fn common_place<C: Access + ?Sized>(
 }
 
 /// The documents that a log says are forgotten.
-fn erased_in<C: Access + ?Sized>(db: &mut Transaction<'_, C>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
+fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
         if let Some(decision) = decision {
@@ -375,8 +352,8 @@ fn erased_in<C: Access + ?Sized>(db: &mut Transaction<'_, C>, scope: &Scope) -> 
 }
 
 /// Reads all decisions of a log behind a place, each as its bytes and, if it has the form of one, as a decision.
-fn each_decision<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn each_decision(
+    db: &mut WriteTransaction<'_>,
     scope: &Scope,
     mut after: u64,
     mut take: impl FnMut(Vec<u8>, Option<Decision>),
@@ -438,7 +415,7 @@ fn take_entry(
     entry: &FrameEntry,
     taking: &mut Taking,
 ) -> Result<bool, Error> {
-    let wrong = |reason: String| Error::Invalid { field: "offers", reason };
+    let wrong = |reason: String| Error::invalid("offers", reason);
     match entry {
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
@@ -609,10 +586,12 @@ pub(crate) fn divergences<C: Access + ?Sized>(
     Ok(diverged)
 }
 
+/// The recovery that lasts.
+pub(crate) fn lasting<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
+    Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
+}
+
 /// Requires that no recovery lasts: until then nobody knows all that was decided.
 pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
-    match db.recovery()? {
-        Some(recovery) if recovery.ended_at.is_none() => Err(Error::Recovering),
-        _ => Ok(()),
-    }
+    lasting(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

@@ -50,8 +50,7 @@ impl Server {
         change: Option<ChangeHash>,
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
-        let reason =
-            check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong.to_string() })?;
+        let reason = check_text(reason, false).map_err(|wrong| Error::invalid("reason", wrong))?;
         let by = self.operator().because(reason);
         self.write(organisation, |db| {
             require_whole(db)?;
@@ -136,8 +135,7 @@ impl Server {
                 db.erase(document, by.decided_at)?;
             }
             if let Some(scope) = scope {
-                let work = db.next_work()?;
-                decide(db, &scope, work, &Erasure { document }, by)?;
+                decide(db, &scope, &Erasure { document }, by)?;
             }
             Ok(is_new)
         })

@@ -5,7 +5,7 @@ use farmtally_core::records::Kind;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DeviceId, DocumentId};
 
-use super::decide;
+use super::decide_all;
 use super::judge::{Hold, Stop};
 use super::state::{Entry, State};
 use crate::Error;
@@ -52,7 +52,7 @@ fn rule(
         let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
-            decide(db, &Scope::Device(device.device), work, &ruling(changes), by)?;
+            decide_all(db, work, &[(&Scope::Device(device.device), &ruling(changes))], by)?;
         }
     }
     Ok(())

@@ -97,7 +97,7 @@ fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: T
         return Ok(());
     }
     let order = DeviceOrder { device, order: Order::Rekey };
-    decide(db, &Scope::Device(device), work, &order, &DecidedBy::server(now))
+    decide_all(db, work, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
 /// Judges again what waited for a newer server.
@@ -126,14 +126,14 @@ pub(crate) fn judge_waiting(
     Ok(())
 }
 
-/// Logs a decision and projects it. What it does beyond that, the caller has done already.
+/// Logs a decision that belongs to nothing else in the log, and projects it. What it does beyond that, the caller has done already.
 pub(crate) fn decide<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
-    work: u64,
     content: &D,
     by: &DecidedBy,
 ) -> Result<(), Error> {
+    let work = db.next_work()?;
     decide_all(db, work, &[(scope, content)], by)
 }
 
