@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::decode;
 use farmtally_core::decisions::{
-    AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, ReviewCode, Ruling,
+    DecidedBy, Decision, DecisionEnvelope, DeviceOrder, Effect, Erasure, Order, ReviewCode, Ruling,
 };
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
@@ -239,9 +239,7 @@ fn take_back(
     let here = align(db, &from, &entries, &places)?;
     let mut taking = Taking { is_later: !here.follows, ..Taking::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
-    for decision in &decisions {
-        taking.erased.extend(erased_by(scope, decision));
-    }
+    taking.erased.extend(decisions.iter().filter_map(erased_by));
     if !here.follows {
         taking.note_what_went_on(db, scope, here.common, &decisions)?;
     }
@@ -344,9 +342,7 @@ fn common_place(db: &mut WriteTransaction<'_>, from: &Cursor, places: &[ChainHas
 fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
-        if let Some(decision) = decision {
-            erased.extend(erased_by(scope, &decision));
-        }
+        erased.extend(decision.as_ref().and_then(erased_by));
     })?;
     Ok(erased)
 }
@@ -487,7 +483,7 @@ pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<
         };
         if let Ok(decision) = decode(&bytes) {
             apply_logged(db, &scope, sequence, &decision)?;
-            erased.extend(erased_by(&scope, &decision));
+            erased.extend(erased_by(&decision));
         }
     }
     Ok(erased)
@@ -497,64 +493,38 @@ pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<
 fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
     db.apply_decision(scope, sequence, decision)?;
     let Ok((envelope, content)) = decision.read() else { return Ok(()) };
-    let mut effects = ServerEffects { db, done: Ok(()) };
-    content.apply(&AppliedAt { scope, sequence, envelope: &envelope }, &mut effects);
-    effects.done
-}
-
-/// What decisions do on a server that did not conclude them just now.
-struct ServerEffects<'a, 'd> {
-    db: &'a mut WriteTransaction<'d>,
-    done: Result<(), Error>,
-}
-
-impl Effects for ServerEffects<'_, '_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
-        if self.done.is_ok() {
-            self.done = self.db.erase(document, at);
-        }
-    }
-
-    /// What was approved is in the log as a change.
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
-        if self.done.is_ok() && !ruling.is_approved {
-            self.done = return_again(self.db, at, ruling);
-        }
+    match content.effect() {
+        Some(Effect::EraseDocument(document)) => db.erase(document, envelope.decided_at),
+        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => return_again(db, scope, &envelope, ruling),
+        // What was approved is in the log as a change.
+        Some(Effect::ApplyRuling(_)) | None => Ok(()),
     }
 }
 
-/// Collects the documents that a decision erases.
-#[derive(Default)]
-struct ErasedDocuments(BTreeSet<DocumentId>);
-
-impl Effects for ErasedDocuments {
-    fn erase_document(&mut self, document: DocumentId, _: Timestamp) {
-        self.0.insert(document);
+/// Returns the document that a decision erases, if this version can read it.
+fn erased_by(decision: &Decision) -> Option<DocumentId> {
+    match decision.read().ok()?.1.effect() {
+        Some(Effect::EraseDocument(document)) => Some(document),
+        Some(Effect::ApplyRuling(_)) | None => None,
     }
-
-    fn apply_ruling(&mut self, _: &AppliedAt<'_>, _: &Ruling) {}
-}
-
-/// Returns the documents that a decision erases, as far as this version can read it.
-fn erased_by(scope: &Scope, decision: &Decision) -> BTreeSet<DocumentId> {
-    let mut erased = ErasedDocuments::default();
-    if let Ok((envelope, content)) = decision.read() {
-        content.apply(&AppliedAt { scope, sequence: 0, envelope: &envelope }, &mut erased);
-    }
-    erased.0
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruling) -> Result<(), Error> {
-    let (document, returned_at) = (ruling.document, at.envelope.decided_at);
-    let Scope::Device(device) = *at.scope else { return Ok(()) };
+fn return_again(
+    db: &mut WriteTransaction<'_>,
+    scope: &Scope,
+    envelope: &DecisionEnvelope,
+    ruling: &Ruling,
+) -> Result<(), Error> {
+    let (document, returned_at) = (ruling.document, envelope.decided_at);
+    let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
     }
     let mut returned = Vec::new();
     for Device { device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
-            let (change, reason) = (*change, at.envelope.reason.clone());
+            let (change, reason) = (*change, envelope.reason.clone());
             returned.push(ReturnedEntry { document, change, device, reason, returned_at });
         }
     }

@@ -15,7 +15,7 @@ use super::{DECISIONS, DecidedBy, DecisionEnvelope, Error, Ruling};
 use crate::codec::{decode, encode};
 use crate::records::{Table, TableInfo};
 use crate::scope::Scope;
-use crate::units::{DocumentId, Timestamp, Value};
+use crate::units::{DocumentId, Value};
 
 /// Whom a kind concerns, and so in which scopes its decisions are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,14 +88,13 @@ pub struct AppliedAt<'a> {
     pub envelope: &'a DecisionEnvelope,
 }
 
-/// What decisions can do beyond being stored. Implemented by a phone's store and by the server's.
-///
-/// An implementation keeps its first error, does nothing after it, and reports it when the decision has been applied.
-pub trait Effects {
-    /// Drops the bytes of a document for good.
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp);
-    /// Carries out what a person decided about held changes.
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling);
+/// What a decision does beyond being stored. The same decision may be applied again.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect<'a> {
+    /// The bytes of a document are dropped for good.
+    EraseDocument(DocumentId),
+    /// What a person decided about held changes is carried out.
+    ApplyRuling(&'a Ruling),
 }
 
 /// A kind of decision. Everything generic about decisions follows from these constants and functions.
@@ -118,8 +117,10 @@ pub trait DecisionKind:
         Vec::new()
     }
 
-    /// Does what it does beyond being stored. The same decision may be applied again.
-    fn apply(&self, _at: &AppliedAt<'_>, _effects: &mut dyn Effects) {}
+    /// Returns what it does beyond being stored, if anything.
+    fn effect(&self) -> Option<Effect<'_>> {
+        None
+    }
 }
 
 /// A kind without its type. Implemented for every [`DecisionKind`] by [`Is`].
@@ -188,7 +189,7 @@ trait AnyContent: fmt::Debug + Send + Sync {
     fn key(&self) -> Option<String>;
     fn cells(&self) -> Vec<Value<'_>>;
     fn documents(&self) -> Vec<DocumentId>;
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects);
+    fn effect(&self) -> Option<Effect<'_>>;
     fn as_any(&self) -> &dyn Any;
     fn boxed(&self) -> Box<dyn AnyContent>;
 }
@@ -216,8 +217,8 @@ impl<D: DecisionKind> AnyContent for D {
         D::documents(self)
     }
 
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        D::apply(self, at, effects);
+    fn effect(&self) -> Option<Effect<'_>> {
+        D::effect(self)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -256,9 +257,9 @@ impl Content {
         documents
     }
 
-    /// Does what the decision does beyond being stored.
-    pub fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        self.0.apply(at, effects);
+    /// Returns what the decision does beyond being stored, if anything.
+    pub fn effect(&self) -> Option<Effect<'_>> {
+        self.0.effect()
     }
 
     /// Returns the decision, if it is of this kind.
@@ -398,7 +399,7 @@ mod tests {
 
     use super::*;
     use crate::decisions::{Centre, Lorry};
-    use crate::units::{DecisionKey, Grams};
+    use crate::units::{DecisionKey, Grams, Timestamp};
 
     #[test]
     fn each_kind_is_listed_once_under_its_own_number_name_and_table() {

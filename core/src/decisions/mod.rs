@@ -27,7 +27,7 @@ pub use envelope::{DecidedBy, DecisionAuthor, DecisionBasis, DecisionEnvelope};
 pub use erasure::Erasure;
 pub use grant::Grant;
 pub use kind::{
-    AnyDecisionKind, AppliedAt, Audience, Content, Decision, DecisionKind, Effects, Is, Stored, StoredInfo, kind_of,
+    AnyDecisionKind, AppliedAt, Audience, Content, Decision, DecisionKind, Effect, Is, Stored, StoredInfo, kind_of,
 };
 pub use lorry::Lorry;
 pub use notice::Notice;

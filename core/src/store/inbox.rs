@@ -1,13 +1,13 @@
 //! What came from the server: how far each scope was read, decisions as they came, entries that could not be applied.
 //!
-//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effects`]).
+//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
-use crate::decisions::{AppliedAt, Decision, Effects, Ruling};
+use crate::decisions::{AppliedAt, Decision, Effect};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
@@ -291,41 +291,25 @@ fn apply_decision(
     };
     let at = AppliedAt { scope, sequence, envelope: &envelope };
     decisions::project(&mut seam(db), &at, decision, &content)?;
-    let mut effects = PhoneEffects { db, applied: Applied::default(), done: Ok(()) };
-    content.apply(&at, &mut effects);
-    match effects.done {
-        Ok(()) => Ok(Ok(effects.applied)),
+    let mut applied = Applied::default();
+    let done = match content.effect() {
+        None => Ok(()),
+        Some(Effect::EraseDocument(document)) => {
+            applied.has_erased = true;
+            erase(db, document, envelope.decided_at)
+        }
+        Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
+            applied.has_approved = true;
+            outbox::approved(db, ruling.document, &ruling.changes)
+        }
+        Some(Effect::ApplyRuling(ruling)) => {
+            outbox::returned(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)
+        }
+    };
+    match done {
+        Ok(()) => Ok(Ok(applied)),
         Err(Error::Record(error)) => Ok(Err(error.into())),
         Err(error) => Err(error),
-    }
-}
-
-/// What decisions do on a phone.
-struct PhoneEffects<'a> {
-    db: &'a Connection,
-    applied: Applied,
-    done: Result<(), Error>,
-}
-
-impl Effects for PhoneEffects<'_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
-        self.applied.has_erased = true;
-        if self.done.is_ok() {
-            self.done = erase(self.db, document, at);
-        }
-    }
-
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
-        self.applied.has_approved |= ruling.is_approved;
-        if self.done.is_err() {
-            return;
-        }
-        let (document, changes) = (ruling.document, &ruling.changes);
-        self.done = if ruling.is_approved {
-            outbox::approved(self.db, document, changes)
-        } else {
-            outbox::returned(self.db, document, changes, &at.envelope.reason, at.envelope.decided_at)
-        };
     }
 }
 
