@@ -12,8 +12,9 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::Decision;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES};
+use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::authorization::Authorization;
-use farmtally_core::protocol::bundle::{Bundle, Refusal};
+use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
@@ -102,7 +103,7 @@ pub fn bundle(bytes: &[u8]) {
     let again = Bundle::parse(&written).expect("what was written reads");
     assert_eq!((again.to_bytes(), again.hash()), (written, bundle.hash()));
     let verified = bundle.verify(&SigningKey::from_bytes(&[3; 32]).verifying_key());
-    assert_eq!(verified, Err(Refusal::BadSignature));
+    assert_eq!(verified, Err(RefusalCode::BundleSignatureWrong));
     for (_, entry) in bundle.entries().filter(|(_, entry)| entry.erased.is_none()) {
         if let Ok(change) = Change::parse_stripped(&entry.change) {
             assert_eq!(change.hash(), entry.change_hash(), "the signature covers what is read");

@@ -11,8 +11,9 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::Decision;
 use farmtally_core::limits::MAX_BODY_BYTES;
+use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{BUNDLE_VERSION, Bundle, Header, Refusal};
+use farmtally_core::protocol::bundle::{BUNDLE_VERSION, Bundle, Header};
 use farmtally_core::protocol::message::{
     self, EnrolRequest, Enrolment, FrameEntry, News, Statement, SyncRequest, SyncResponse,
 };
@@ -101,7 +102,7 @@ fn a_bundle_of_another_version_is_refused() {
     for version in [0, BUNDLE_VERSION + 1] {
         let header = Header { version, ..bundle.header.clone() };
         let other = Bundle::seal(header, bundle.transactions.clone(), &server_key()).to_bytes();
-        assert_eq!(Bundle::parse(&other).expect_err("refused"), Refusal::UnknownVersion);
+        assert_eq!(Bundle::parse(&other).expect_err("refused"), RefusalCode::BundleVersionUnknown);
     }
 }
 

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Error, drafts, inbox, records, seam};
-use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
+use crate::protocol::bundle::{Bundle, Entry, Transaction};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use crate::protocol::{HoldCode, RefusalCode};
 use crate::records::draft::Draft;
@@ -250,8 +250,7 @@ pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, 
 }
 
 fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
-    Bundle::parse(bytes)
-        .map_err(|refusal: Refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
+    Bundle::parse(bytes).map_err(|refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
 }
 
 /// How many entries got which fate.

@@ -14,7 +14,8 @@ mod tests;
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
-use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
+use farmtally_core::protocol::RefusalCode;
+use farmtally_core::protocol::bundle::{Bundle, Header};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
@@ -35,7 +36,7 @@ pub(crate) fn ingest(
     let (bundle, device) = match open(db, bytes)? {
         Ok(opened) => opened,
         Err(refusal) => {
-            return Ok(BundleVerdict { index, refused: Some(refusal.code()), runs: Vec::new() });
+            return Ok(BundleVerdict { index, refused: Some(refusal), runs: Vec::new() });
         }
     };
     let is_fork = keep(db, &bundle, &device, now)?;
@@ -59,14 +60,18 @@ pub(crate) fn ingest(
 }
 
 /// Returns a bundle and the device that sealed it. The inner error refuses the bundle without a trace.
-fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, Device), Refusal>, Error> {
+fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, Device), RefusalCode>, Error> {
     let bundle = match Bundle::parse(bytes) {
-        Ok(bundle) if bundle.header.organisation != db.organisation() => return Ok(Err(Refusal::ForeignOrganisation)),
+        Ok(bundle) if bundle.header.organisation != db.organisation() => {
+            return Ok(Err(RefusalCode::BundleForeignOrganisation));
+        }
         Ok(bundle) => bundle,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(Refusal::UnknownDevice)) };
-    let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else { return Ok(Err(Refusal::UnknownDevice)) };
+    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(RefusalCode::BundleDeviceUnknown)) };
+    let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else {
+        return Ok(Err(RefusalCode::BundleDeviceUnknown));
+    };
     if let Err(refusal) = bundle.verify(&key) {
         return Ok(Err(refusal));
     }
