@@ -17,7 +17,7 @@ use farmtally_core::sync::HttpTransport;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, LorryPlate, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::error::{Check, FieldError};
@@ -85,15 +85,6 @@ impl Drop for FieldClient {
         if let Ok(threads) = threads() {
             threads.spawn_blocking(move || drop(engine));
         }
-    }
-}
-
-/// A task that ends when nobody waits for it.
-struct GivenUp<T>(JoinHandle<T>);
-
-impl<T> Drop for GivenUp<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -196,7 +187,9 @@ impl FieldClient {
     /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
-        let waiting = threads()?.spawn(async move {
+        // Whoever gives up the call gives up the wait.
+        let mut waiting = JoinSet::new();
+        let wait = async move {
             let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(told_at) = due
                 && after > 0
@@ -206,10 +199,10 @@ impl FieldClient {
             let event = next_event(&events, &engine, after).await?;
             *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             Some(event)
-        });
-        // Whoever gives up the call gives up the wait.
-        let mut waiting = GivenUp(waiting);
-        (&mut waiting.0).await.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))
+        };
+        waiting.spawn_on(wait, threads()?.handle());
+        let ended = waiting.join_next().await.transpose();
+        Ok(ended.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))?.flatten())
     }
 
     /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it

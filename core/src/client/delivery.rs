@@ -7,7 +7,7 @@ use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
-use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
+use crate::records::delivery::{self, Amendment, Reason, Snapshot, Standing};
 use crate::records::draft::Draft;
 use crate::records::{
     Act, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Record, Stamp, encode, pack_bags,
@@ -58,12 +58,6 @@ impl BagView {
     fn new(bag_id: String, bag: Bag, voids: Vec<Act>) -> Self {
         let Bag { number, gross, bag_type, source, weighed_at } = bag;
         Self { bag_id, number, gross_g: gross.grams(), bag_type, source, weighed_at, voids }
-    }
-}
-
-impl From<DeliveryBag> for BagView {
-    fn from(DeliveryBag { key, bag, voids }: DeliveryBag) -> Self {
-        Self::new(key, bag, voids)
     }
 }
 
@@ -345,7 +339,7 @@ impl FieldClient {
             farmer_id: Some(delivery.farmer_id),
             load_id: delivery.load_id,
             declared_bags: delivery.declared_bags,
-            bags: delivery.bags.into_iter().map(BagView::from).collect(),
+            bags: delivery.bags.into_iter().map(|it| BagView::new(it.key, it.bag, it.voids)).collect(),
             readings: delivery.readings,
             position: delivery.position,
             replaces: delivery.replaces,
@@ -375,7 +369,7 @@ impl FieldClient {
         let bags: Vec<Bag> = draft.bags.iter().filter_map(crate::records::draft::DraftBag::bag).collect();
         DeliveryView {
             delivery_id: id,
-            basis: Self::draft_basis(id, version),
+            basis: Basis { document: id.into(), version: version.to_be_bytes() },
             lifecycle: Lifecycle::Draft,
             sync: SyncState::Unsent,
             receipt_number: None,

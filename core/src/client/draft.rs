@@ -10,8 +10,8 @@ use crate::scope::Scope;
 use crate::store::drafts;
 use crate::store::seam;
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
-    Position, Timestamp,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
+    Timestamp,
 };
 
 /// What a new draft begins with.
@@ -160,10 +160,6 @@ impl FieldClient {
     ) -> Result<Vec<DeliveryView>, crate::store::Error> {
         let seen = drafts::all(db)?.into_iter().filter(|(_, _, draft)| may_see(author, draft));
         Ok(seen.map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
-    }
-
-    pub(super) fn draft_basis(id: DeliveryId, version: u64) -> Basis {
-        Basis { document: DocumentId::from(id), version: version.to_be_bytes() }
     }
 }
 

@@ -284,7 +284,7 @@ impl FieldClient {
             if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.asked.cancellations {
                 return Ok((SyncOutcome::Cancelled, None));
             }
-            if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
+            if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
                 return Ok((SyncOutcome::Partial, Some(Ended::Slice)));
             }
             let before = exchange.progress;

@@ -125,7 +125,8 @@ pub(crate) struct Exchange<'a> {
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
-    is_done: bool,
+    /// Whether there is nothing more either way.
+    pub(crate) is_done: bool,
     freshness: Freshness,
     repair: Repair,
     idle_answers: u32,
@@ -174,11 +175,6 @@ impl<'a> Exchange<'a> {
     /// Whether this run went back in a log: what it took from there may hold no more.
     pub(crate) fn has_rewound(&self) -> bool {
         !self.repair.rewound.is_empty()
-    }
-
-    /// Whether there is nothing more either way.
-    pub(crate) fn is_done(&self) -> bool {
-        self.is_done
     }
 
     /// What to ask next; `None` when there is nothing more either way.
