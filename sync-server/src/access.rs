@@ -9,7 +9,6 @@ use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, Organisat
 
 use crate::ingest::decide;
 use crate::office::{known_user, require_centres, user_named};
-use crate::page::user_name;
 use crate::storage::Device;
 use crate::{Error, Server};
 
@@ -35,7 +34,7 @@ impl Server {
             let mut lines = Vec::new();
             for device in db.devices()? {
                 for grant in db.grants_of(device.device)? {
-                    let user = user_name(&reference, grant.user);
+                    let user = reference.user_name(grant.user);
                     lines.push(GrantLine { grant, device: device.code, user });
                 }
             }

@@ -7,7 +7,7 @@ use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, Re
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
-use crate::ingest::decide;
+use crate::ingest::{decide, lineage};
 use crate::office::code_hash;
 use crate::recovery::require_whole;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
@@ -54,24 +54,14 @@ impl Server {
                         wiped_at: None,
                     };
                     device.code = self.add_device(db, organisation, &device)?;
-                    Self::redeemed(db, &code, (fresh, grant), now)?;
+                    db.save_enrolment_code(&EnrolmentCode { device: Some(fresh), ..code.clone() })?;
+                    let grant = Grant { grant, user: code.user, device: fresh, role: code.role, centres: code.centres };
+                    decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
                     Ok(device)
                 }
             }
         })?;
         Ok(self.enrolment(organisation, &device, now))
-    }
-
-    /// The grant goes into the device's own scope.
-    fn redeemed(
-        db: &mut WriteTransaction<'_>,
-        code: &EnrolmentCode,
-        (device, grant): (DeviceId, GrantId),
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        db.save_enrolment_code(&EnrolmentCode { device: Some(device), ..code.clone() })?;
-        let grant = Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone() };
-        decide(db, &Scope::Device(device), &grant, &DecidedBy::server(now))
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
@@ -136,8 +126,9 @@ impl Server {
                 return Err(wrong("nobody asked this device to take a new key"));
             }
             let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
-            let origin = root(&devices, &before);
-            let is_first = !devices.iter().any(|it| it.ancestor.is_some() && root(&devices, it) == origin);
+            let origin = lineage(&devices, old).last();
+            let is_first =
+                !devices.iter().any(|it| it.ancestor.is_some() && lineage(&devices, it.device).last() == origin);
             let mut device = Device {
                 device: fresh,
                 public_key: key,
@@ -158,13 +149,4 @@ impl Server {
         })?;
         Ok(self.enrolment(organisation, &device, now))
     }
-}
-
-/// The installation that a device began as.
-fn root(devices: &[Device], device: &Device) -> DeviceId {
-    let mut at = device;
-    while let Some(before) = at.ancestor.and_then(|id| devices.iter().find(|device| device.device == id)) {
-        at = before;
-    }
-    at.device
 }

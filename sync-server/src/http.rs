@@ -53,7 +53,7 @@ const STOP_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    stop: oneshot::Sender<()>,
     finished: tokio::task::JoinHandle<()>,
 }
 
@@ -67,13 +67,11 @@ impl Running {
     ///
     /// # Errors
     /// [`Error::Ended`] if the server had failed.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        if let Some(stop) = self.stop.take() {
-            // A server that has ended by itself hears nothing; its result is below.
-            let _ended_already = stop.send(());
-        }
-        match tokio::time::timeout(STOP_TIME, self.wait()).await {
-            Ok(ended) => ended,
+    pub async fn stop(self) -> Result<(), Error> {
+        // A server that has ended by itself hears nothing; its result is below.
+        let _ended_already = self.stop.send(());
+        match tokio::time::timeout(STOP_TIME, self.finished).await {
+            Ok(ended) => Ok(ended?),
             // Whoever still holds a connection has sent nothing for that long: nothing is lost with it.
             Err(_elapsed) => Ok(()),
         }
@@ -108,7 +106,7 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
         };
         answer_until(stopped, listener, router).await;
     });
-    Ok(Running { address, stop: Some(stop), finished })
+    Ok(Running { address, stop, finished })
 }
 
 /// As `axum::serve` does, but nobody may hold a connection by sending no head, or one without end.

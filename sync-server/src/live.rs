@@ -166,7 +166,7 @@ impl Listener {
             server.read(organisation, |db| {
                 let visible = db.visibility(device)?;
                 let mut heads = db.heads_within(&visible)?;
-                heads.sort_by(|a, b| a.scope.cmp(&b.scope));
+                heads.sort_by_cached_key(|head| head.scope.to_string());
                 Ok((visible, heads))
             })
         });

@@ -8,7 +8,7 @@ use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
-use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
@@ -228,7 +228,7 @@ fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16)
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
     for entry in db.held(None)? {
         let (author, since) =
-            (user_name(reference, entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
+            (reference.user_name(entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
     }
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
@@ -268,17 +268,13 @@ fn device_lines(
     for device in db.devices()? {
         let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order));
         let suspended = db.suspended_on(device.device)?.into_iter();
-        let suspended = suspended.map(|user| format!("suspended: {}", user_name(reference, user)));
+        let suspended = suspended.map(|user| format!("suspended: {}", reference.user_name(user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
-        let (user, seen) = (user_name(reference, device.user), local_time(device.seen_at, zone_minutes));
+        let (user, seen) = (reference.user_name(device.user), local_time(device.seen_at, zone_minutes));
         lines.push(DeviceLine { device, user, seen, state });
     }
     Ok(lines)
-}
-
-pub(crate) fn user_name(reference: &Reference, user: UserId) -> String {
-    reference.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
 }
 
 /// `2019-05-09 14:30`, by the organisation's clock.

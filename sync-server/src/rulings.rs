@@ -142,11 +142,6 @@ impl Server {
     }
 }
 
-/// Whether a kind of this number is about a person.
-fn is_personal(kind: u8) -> bool {
-    Kind::from_number(kind).is_some_and(|kind| kind.privacy() == Privacy::Personal)
-}
-
 /// Where contact details of this id belong that are only held, or wait.
 fn scope_of_waiting_contact<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
@@ -154,5 +149,7 @@ fn scope_of_waiting_contact<C: Access + ?Sized>(
 ) -> Result<Option<Scope>, Error> {
     let held = db.held(Some(document))?.into_iter().map(|it| it.entry.envelope);
     let deferred = db.deferred(Some(document))?.into_iter().map(|it| it.entry.envelope);
-    Ok(held.chain(deferred).find(|envelope| is_personal(envelope.kind)).map(|envelope| envelope.scope))
+    let is_personal = |kind: Kind| kind.privacy() == Privacy::Personal;
+    let mut waiting = held.chain(deferred);
+    Ok(waiting.find(|it| Kind::from_number(it.kind).is_some_and(is_personal)).map(|it| it.scope))
 }

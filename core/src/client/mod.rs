@@ -255,7 +255,6 @@ impl FieldClient {
         let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
         let user_id = installation.user;
-        let user = reference.user(user_id);
         let grant = newest_grant(&device, &installation);
         Some(Session {
             organisation_id: installation.organisation,
@@ -263,7 +262,7 @@ impl FieldClient {
             device_id: installation.device,
             device_code: installation.device_code,
             user_id,
-            user_name: user.map_or_else(|| user_id.to_string(), |user| user.name.clone()),
+            user_name: reference.user_name(user_id),
             grant_id: grant.as_ref().map(|grant| grant.grant),
             role: grant.as_ref().map(|grant| grant.role),
             centres: grant.map_or_else(Vec::new, |grant| grant.centres),

@@ -355,21 +355,16 @@ impl FieldClient {
     pub(super) fn sync_status_in(&self, db: &rusqlite::Connection) -> Result<SyncStatus, crate::store::Error> {
         let synced_at = self.session().and_then(|session| session.synced_at);
         let pace = *self.pace();
-        let next_try_ms = pace.wait_ms(self.environment.clock.monotonic_ms());
-        let is_server_failing = pace.is_broken();
-        let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
-        let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
         let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
-        let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
         Ok(SyncStatus {
-            backlog,
-            set_aside,
-            carried,
-            exported_at,
+            backlog: outbox::backlog(db)?,
+            set_aside: inbox::held_count(db)?,
+            carried: carried::load(db)?,
+            exported_at: installation::exported_at(db)?,
             synced_at,
-            copied_at,
-            next_try_ms,
-            is_server_failing,
+            copied_at: i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp),
+            next_try_ms: pace.wait_ms(self.environment.clock.monotonic_ms()),
+            is_server_failing: pace.is_broken(),
         })
     }
 }

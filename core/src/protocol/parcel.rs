@@ -266,11 +266,7 @@ impl Parcel {
 
 /// The first bytes of the SHA-256.
 pub(super) fn short_hash<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut short = [0; N];
-    for (to, from) in short.iter_mut().zip(Sha256::digest(bytes)) {
-        *to = from;
-    }
-    short
+    Sha256::digest(bytes).first_chunk().copied().unwrap_or([0; N])
 }
 
 /// Up to so many bytes; fewer at the end of the file. The buffer grows with what is there, not with what is claimed.

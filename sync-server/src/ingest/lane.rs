@@ -48,7 +48,7 @@ fn rule(
     let work = state.save(db)?;
     let devices = db.devices()?;
     for device in &devices {
-        let lineage = lineage(&devices, device);
+        let lineage: Vec<DeviceId> = lineage(&devices, device.device).collect();
         let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
@@ -58,15 +58,9 @@ fn rule(
     Ok(())
 }
 
-/// A device and those that it was before it took new keys.
-fn lineage(devices: &[Device], device: &Device) -> Vec<DeviceId> {
-    let mut lineage = vec![device.device];
-    let mut next = device.ancestor;
-    while let Some(id) = next {
-        lineage.push(id);
-        next = devices.iter().find(|it| it.device == id).and_then(|it| it.ancestor);
-    }
-    lineage
+/// The id of a device, and those that it had before it took new keys.
+pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Item = DeviceId> {
+    std::iter::successors(Some(device), |id| devices.iter().find(|it| it.device == *id).and_then(|it| it.ancestor))
 }
 
 impl State {

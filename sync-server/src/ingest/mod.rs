@@ -23,7 +23,7 @@ use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 use crate::Error;
 use crate::reviews::Finding;
 use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransaction};
-pub(crate) use lane::{approve, give_back};
+pub(crate) use lane::{approve, give_back, lineage};
 use state::{Entry, State};
 
 /// Judges a bundle as a whole, then each of its entries.

@@ -57,6 +57,11 @@ impl Reference {
         self.latest(&user.to_string())
     }
 
+    /// Returns a user's name; the id for somebody who is not known.
+    pub fn user_name(&self, user: UserId) -> String {
+        self.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
+    }
+
     /// Returns the rule set of a number.
     pub fn rule_set(&self, number: u32) -> Option<&RuleSet> {
         self.latest(&number.to_string())
