@@ -13,7 +13,7 @@ use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
 use farmtally_core::store::rows::FarmerRow;
-use farmtally_core::sync::HttpTransport;
+use farmtally_core::sync::{self, HttpTransport};
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, LorryPlate, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::error::{Check, FieldError};
 use crate::input::{ClientConfig, DeliveryQuery, MAX_PAGE};
 use crate::key_store::{AppKeys, KeyStore};
-use crate::transport::{Carriage, Transport};
+use crate::transport::{AppTransport, Transport};
 use crate::view::{DeliveryPage, InboxPage, Reference};
 
 /// Calls that work at the same time; more wait their turn.
@@ -52,16 +52,17 @@ pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
 
 pub(crate) struct Engine {
     core: Core,
-    transport: OnceLock<Carriage>,
+    /// The app's way to the server; the library's own from its first use on, if the app named none.
+    transport: OnceLock<Box<dyn sync::Transport>>,
 }
 
 impl Engine {
-    fn transport(&self) -> Result<&Carriage, FieldError> {
+    fn transport(&self) -> Result<&dyn sync::Transport, FieldError> {
         if let Some(transport) = self.transport.get() {
-            return Ok(transport);
+            return Ok(&**transport);
         }
         let opened = HttpTransport::open().map_err(FieldError::internal)?;
-        Ok(self.transport.get_or_init(|| Carriage::Own(opened)))
+        Ok(&**self.transport.get_or_init(|| Box::new(opened)))
     }
 }
 
@@ -176,7 +177,8 @@ impl FieldClient {
                 None => Core::open(&data_dir, Environment::system())?,
             };
             let events = core.events();
-            let transport = transport.map_or_else(OnceLock::new, |app| OnceLock::from(Carriage::App(app)));
+            let app = |app| OnceLock::from(Box::new(AppTransport(app)) as Box<dyn sync::Transport>);
+            let transport = transport.map_or_else(OnceLock::new, app);
             let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
             Ok(Arc::new(Self { engine, events, told_at: Arc::default() }))
         })

@@ -2,7 +2,7 @@
 
 use super::draft::find_draft;
 use super::load::check_load;
-use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_record};
+use super::{Author, Basis, FieldClient, not_found, require_current, require_record, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::limits::MAX_BAGS;
@@ -18,7 +18,7 @@ use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
 use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
 use crate::store::seam;
-use crate::store::{decisions, drafts, records as stored};
+use crate::store::{decisions, drafts};
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Percent,
     Position, ReceiptNumber, SeasonCode, Timestamp,
@@ -283,7 +283,7 @@ impl FieldClient {
         author.require_contact()?;
         let id = DeliveryId::from(basis.document);
         self.act(&author, |action| {
-            let found = recorded(action.db, &author, id)?;
+            let found = require_visible::<Delivery>(action.db, &author, id, "delivery")?;
             require_current(basis, id, found.version())?;
             let Found { stored, record: delivery } = found;
             require_changeable(&author, &delivery, action.stamp)?;
@@ -303,7 +303,7 @@ impl FieldClient {
             if let Some((version, draft)) = find_draft(db, &author, id)? {
                 return Ok(self.draft_view(id, version, &draft));
             }
-            let found = recorded(db, &author, id)?;
+            let found = require_visible::<Delivery>(db, &author, id, "delivery")?;
             let version = found.version();
             self.delivery_view(db, version, found.record)
         })
@@ -406,12 +406,6 @@ pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: St
     }
     let subject = delivery.recorded.subject_of(&stamp);
     author.grant.role.check(Capability::AmendDelivery, subject).map_err(|denied| Error::not_allowed(denied.to_string()))
-}
-
-/// The recorded delivery, if this user may see it.
-fn recorded(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<Found<Delivery>, Error> {
-    let found = stored::get(&mut seam(db), id)?.filter(|found| is_within(&author.grant, &found.stored.scope));
-    found.ok_or_else(|| not_found("delivery"))
 }
 
 fn checked(reason: &Reason) -> Result<Reason, Error> {

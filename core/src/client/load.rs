@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::codec::decode;
 use crate::decisions::{Lorry, ReviewCode};
@@ -256,8 +256,7 @@ fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Res
 
 /// A load as a screen shows it, and the deliveries on it that count.
 fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
-    let found = stored::get::<Load>(&mut seam(db), load_id)?;
-    let found = found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found("load"))?;
+    let found = require_visible::<Load>(db, author, load_id, "load")?;
     let basis = Basis { document: load_id.into(), version: found.version() };
     let manifest = manifest(db, load_id)?;
     let state = found.record.state();

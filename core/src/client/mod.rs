@@ -28,10 +28,11 @@ use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
 use crate::permission::{Capability, Role};
 use crate::protocol::qr::FrameCollector;
-use crate::records::{Actor, Kind};
+use crate::records::{Actor, Kind, RecordKind};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
 use crate::store::installation::{self, Counters, Installation};
+use crate::store::records::Found;
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::pace::Pace;
@@ -382,6 +383,17 @@ fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Gr
 /// Whether a document belongs to a scope that this grant reaches.
 fn is_within(grant: &Grant, scope: &Scope) -> bool {
     scope.centre().is_none_or(|centre| grant.centres.contains(centre))
+}
+
+/// A record that this user may see.
+fn require_visible<K: RecordKind>(
+    db: &rusqlite::Connection,
+    author: &Author,
+    id: K::Id,
+    what: &'static str,
+) -> Result<Found<K>, Error> {
+    let found = crate::store::records::get::<K>(&mut seam(db), id)?;
+    found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found(what))
 }
 
 fn not_found(what: &'static str) -> Error {

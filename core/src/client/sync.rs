@@ -9,13 +9,14 @@ use url::Url;
 use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::protocol::message::EnrolRequest;
+use crate::protocol::path;
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::store::tail;
-use crate::sync::exchange::{Exchange, enrol_request, enrolment};
+use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
 use crate::sync::pace::{Ended, Pace};
 use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
@@ -144,7 +145,7 @@ impl FieldClient {
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
-        let request = enrol_request(&server_url, &EnrolRequest::new(&code, &key, &model))?;
+        let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         self.store.write(|db| {
@@ -393,6 +394,6 @@ fn check_address(text: &str) -> Result<String, Error> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn offline(error: &crate::sync::TransportError) -> Error {
+pub(super) fn offline(error: &crate::sync::TransportError) -> Error {
     Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() }
 }

@@ -16,8 +16,8 @@ use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTE
 use crate::protocol::authorization::{Authorization, Signed};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, Challenge, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem,
-    RekeyRequest, Statement, SyncRequest, SyncResponse, WireError,
+    self, Challenge, ChallengeResponse, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem, RekeyRequest,
+    Statement, SyncRequest, SyncResponse, WireError,
 };
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
@@ -508,25 +508,10 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The request that redeems an enrolment code.
-pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<WireRequest, Error> {
-    unsigned_request(server_url, path::ENROL, request)
-}
-
 /// The request of a device to go on under a new key, signed with the old one.
 pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
     let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
     Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
-}
-
-/// The receipt of a device that is about to destroy what it holds.
-pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
-    signed_request("POST", installation, installation.challenge, path::WIPED, Vec::new())
-}
-
-/// The request that listens for news.
-pub(crate) fn live_request(installation: &Installation, challenge: message::Challenge) -> WireRequest {
-    signed_request("GET", installation, challenge, path::LIVE, Vec::new())
 }
 
 /// The challenge in an answer of status 401; `None` if somebody else answered.
@@ -538,7 +523,8 @@ pub(crate) fn unknown_device() -> Error {
     Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
 }
 
-fn unsigned_request(
+/// A request of a device that the server does not know.
+pub(crate) fn unsigned_request(
     server_url: &str,
     path: &'static str,
     message: &impl minicbor::Encode<()>,
@@ -547,7 +533,8 @@ fn unsigned_request(
     Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path, authorization: None, body })
 }
 
-fn signed_request(
+/// A request under the device's signature.
+pub(crate) fn signed_request(
     method: &'static str,
     installation: &Installation,
     challenge: message::Challenge,
