@@ -90,9 +90,8 @@ impl Server {
         self.write(organisation, |db| {
             let reference = db.reference()?;
             let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
-            let devices: Vec<DeviceId> = db.devices()?.into_iter().map(|device| device.device).collect();
             let mut concerned = 0;
-            for device in devices {
+            for Device { device, .. } in db.devices()? {
                 if !db.has_grant(user, device)? {
                     continue;
                 }

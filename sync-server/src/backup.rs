@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
@@ -81,21 +82,17 @@ pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, 
     let copies = db.backups(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older: a copy that was brought back under another time may contain less than an older one.
-    let mut safe = older.clone();
-    safe.places.retain_mut(|place| {
-        let other = newer.places.iter().find(|other| other.scope == place.scope);
-        other.is_some_and(|other| {
-            if other.sequence < place.sequence {
-                place.clone_from(other);
-            }
-            true
-        })
-    });
-    for (device, sequence) in &mut safe.devices {
-        let other = newer.devices.iter().find(|(id, _)| id == device);
-        *sequence = (*sequence).min(other.map_or(0, |(_, other)| *other));
-    }
-    Ok(Some(safe))
+    let both = |place: &Cursor| {
+        let other = newer.places.iter().find(|other| other.scope == place.scope)?;
+        Some(if other.sequence < place.sequence { other } else { place }.clone())
+    };
+    let of_device = |(device, sequence): &(DeviceId, u64)| {
+        let other = newer.devices.iter().find(|(id, _)| id == device).map_or(0, |(_, other)| *other);
+        (*device, other.min(*sequence))
+    };
+    let places = older.places.iter().filter_map(both).collect();
+    let devices = older.devices.iter().map(of_device).collect();
+    Ok(Some(Copied { made_at: older.made_at, places, devices }))
 }
 
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
