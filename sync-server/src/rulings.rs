@@ -146,7 +146,7 @@ impl Server {
 
 /// Whether a kind of this number is about a person.
 fn is_personal(kind: u8) -> bool {
-    Kind::from_number(kind).is_some_and(|kind| kind.privacy() == Privacy::Personal)
+    Kind::from_number(kind).is_some_and(|kind| kind.privacy == Privacy::Personal)
 }
 
 /// Where contact details of this id belong that are only held, or wait.

@@ -533,7 +533,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     let logged = storage::read(&storage, market.organisation, |db| db.entries_after(&scope, 0, 10));
     let [entry] = logged.expect("read").try_into().expect("one delivery");
     let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
-    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number()));
+    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number));
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
     let by = DecidedBy::server(Timestamp(7));

@@ -39,7 +39,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
         ":grant": outgoing.grant,
         ":device_cursor": outgoing.device_cursor,
         ":document": outgoing.document,
-        ":kind": outgoing.kind.number(),
+        ":kind": outgoing.kind.number,
         ":scope": outgoing.scope,
         ":change": outgoing.change,
         ":created_at": outgoing.created_at.0,

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::sql::{Column, Insert, Reader, Value, Writer, values};
 use super::{Error, search};
-use crate::records::{self, Change, Kind, Merged, Record, RecordKind};
+use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
 use crate::units::{ChangeHash, DocumentId, Timestamp, ToValue};
 
@@ -39,15 +39,14 @@ impl TableSql {
     /// The statements of a kind, made once.
     fn of(kind: Kind) -> Option<&'static Self> {
         static ALL: OnceLock<Vec<(Kind, TableSql)>> = OnceLock::new();
-        let all = ALL.get_or_init(|| Kind::all().map(|kind| (kind, Self::new(kind))).collect());
+        let all = ALL.get_or_init(|| KINDS.into_iter().map(|kind| (kind, Self::new(kind))).collect());
         all.iter().find(|(it, _)| *it == kind).map(|(_, sql)| sql)
     }
 
     fn new(kind: Kind) -> Self {
-        let info = kind.table();
-        let own = info.columns.iter().map(|(name, column_type)| Column { name, column_type: *column_type });
-        let columns: Vec<Column<'static>> =
-            [Column::blob(info.key), Column::text("scope"), Column::int("conflicts")].into_iter().chain(own).collect();
+        let info = (kind.table)();
+        let common = [Column::blob(info.key), Column::text("scope"), Column::int("conflicts")];
+        let columns = [&common, info.columns.as_slice()].concat();
         let updates = columns.iter().skip(1).map(|column| format!("{0} = excluded.{0}", column.name));
         let on_conflict =
             format!("ON CONFLICT ({}) DO UPDATE SET {}", info.key, updates.collect::<Vec<_>>().join(", "));
@@ -200,7 +199,7 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
 /// The words by which documents are found now; none for a kind that is not searched by words.
 fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap<DocumentId, Vec<String>>, Error> {
     let searched: Vec<DocumentId> =
-        documents.iter().filter(|(_, kind, ..)| kind.is_searched()).map(|(_, _, id, _)| *id).collect();
+        documents.iter().filter(|(_, kind, ..)| kind.is_searched).map(|(_, _, id, _)| *id).collect();
     let keys: Vec<Value<'_>> = searched.iter().map(ToValue::to_value).collect();
     let mut before = BTreeMap::new();
     for (id, stored) in find_all(db, &keys)? {
@@ -210,7 +209,7 @@ fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap
 }
 
 fn words_of(stored: &Stored, id: DocumentId) -> Result<Vec<String>, Error> {
-    if !stored.kind.is_searched() {
+    if !stored.kind.is_searched {
         return Ok(Vec::new());
     }
     Ok(records::read(stored.kind, id, &stored.saved)?.record.map_or_else(Vec::new, |record| record.words()))
@@ -289,7 +288,7 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
 /// Those of the database.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
     let mut documents = Vec::new();
-    for kind in Kind::all() {
+    for kind in KINDS {
         documents.extend(db.query_all(&sql_of(kind)?.in_conflict, &[], |row| row.get::<DocumentId>(0))?);
     }
     documents.sort_unstable();
@@ -301,7 +300,7 @@ pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
 /// # Errors
 /// Those of the database.
 pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
-    for kind in Kind::all() {
+    for kind in KINDS {
         db.execute(&sql_of(kind)?.delete_all, &[])?;
     }
     search::clear(db)
@@ -346,22 +345,22 @@ mod tests {
     fn every_kind_has_the_columns_of_the_schema() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
-        for kind in Kind::all() {
-            let info = kind.table();
+        for kind in KINDS {
+            let info = (kind.table)();
             let found = store.read(|db| {
                 let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
                 let rows = statement.query_map([info.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok::<_, Error>(rows.collect::<Result<BTreeSet<(String, String)>, _>>()?)
             });
-            let common = [("arrival", ColumnType::Int), (info.key, ColumnType::Blob), ("scope", ColumnType::Text)];
-            let common = common.into_iter().chain([("conflicts", ColumnType::Int)]);
-            let expected = info.columns.into_iter().chain(common).map(|(name, column_type)| {
-                let written = match column_type {
+            let common =
+                [Column::int("arrival"), Column::blob(info.key), Column::text("scope"), Column::int("conflicts")];
+            let expected = info.columns.into_iter().chain(common).map(|column| {
+                let written = match column.column_type {
                     ColumnType::Int => "INTEGER",
                     ColumnType::Text => "TEXT",
                     ColumnType::Blob => "BLOB",
                 };
-                (name.to_owned(), written.to_owned())
+                (column.name.to_owned(), written.to_owned())
             });
             assert_eq!(found.expect("columns"), expected.collect(), "{kind:?}");
         }
@@ -371,7 +370,7 @@ mod tests {
     fn rows_in_conflict_are_found_by_an_index() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
-        for kind in Kind::all() {
+        for kind in KINDS {
             let explain = format!("EXPLAIN QUERY PLAN {}", sql_of(kind).expect("a kind").in_conflict);
             let plan = store.read(|db| Ok::<_, Error>(db.query_row(&explain, [], |row| row.get::<_, String>(3))?));
             let plan = plan.expect("a plan");

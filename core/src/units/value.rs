@@ -24,6 +24,32 @@ impl ColumnType {
     }
 }
 
+/// A column's name and type. The type is given because a column of nulls does not tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it holds.
+    pub column_type: ColumnType,
+}
+
+impl<'a> Column<'a> {
+    /// A column of integers.
+    pub const fn int(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Int }
+    }
+
+    /// A column of text.
+    pub const fn text(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Text }
+    }
+
+    /// A column of bytes.
+    pub const fn blob(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Blob }
+    }
+}
+
 /// A value of a parameter or a column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value<'a> {

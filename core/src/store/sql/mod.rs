@@ -39,7 +39,7 @@ mod error;
 pub mod sqlite;
 
 pub use crate::sql_values as values;
-pub use crate::units::{ColumnType, FromValue, ToValue, Value};
+pub use crate::units::{Column, ColumnType, FromValue, ToValue, Value};
 pub use database::{Database, ReadWork, WriteWork, read, write};
 pub use error::{Error, Source};
 
@@ -50,32 +50,6 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
-}
-
-/// A column's name and type. The type is given because a column of nulls does not tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// What it holds.
-    pub column_type: ColumnType,
-}
-
-impl<'a> Column<'a> {
-    /// A column of integers.
-    pub const fn int(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Int }
-    }
-
-    /// A column of text.
-    pub const fn text(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Text }
-    }
-
-    /// A column of bytes.
-    pub const fn blob(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Blob }
-    }
 }
 
 /// The table and columns that [`Writer::insert`] fills.
