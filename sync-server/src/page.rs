@@ -6,8 +6,8 @@ use askama::Template;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
+use farmtally_core::store::decisions::{self, Reference};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, LoadRow, Sum};
 use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 
@@ -153,7 +153,7 @@ impl Server {
     /// [`Error::Storage`].
     pub fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceLine>, Error> {
         self.read(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
             device_lines(db, &reference, zone_minutes)
         })
@@ -185,35 +185,38 @@ fn read_day<C: Access + ?Sized>(
     date: Option<BusinessDate>,
     now: Timestamp,
 ) -> Result<Day, Error> {
-    let reference = db.reference()?;
+    let reference = Reference::load(db.reader())?;
     let organisation = reference.organisation().cloned().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
+    let scopes = db.scopes()?;
     let date = match date {
         Some(date) => date,
-        None => db.latest_day()?.unwrap_or_else(|| now.date(zone_minutes)),
+        None => rows::latest_day(db.reader(), &scopes)?.unwrap_or_else(|| now.date(zone_minutes)),
     };
-    let reviews: Vec<_> = db.reviews()?.into_iter().map(|raised| raised.review).collect();
+    let reviews: Vec<_> = decisions::reviews(db.reader())?.into_iter().map(|raised| raised.review).collect();
     let naming = |code: ReviewCode, document: DocumentId| {
         reviews.iter().filter(|review| review.code == code && review.documents.contains(&document)).count()
     };
     let mut centres = Vec::new();
-    for scope in db.scopes_on(date)? {
+    for scope in rows::scopes_on(db.reader(), &scopes, date)? {
         let mut loads = Vec::new();
-        for row in db.loads(&scope, date)? {
-            let sum = db.load_sum(row.load_id)?;
+        for row in rows::loads(db.reader(), &scope, date)? {
+            let sum = rows::load_sum(db.reader(), row.load_id)?;
             let late = naming(ReviewCode::LateDelivery, row.load_id.into());
             let is_contended = naming(ReviewCode::LoadContention, row.load_id.into()) > 0;
             loads.push(LoadLine { row, sum, late, is_contended });
         }
         let mut deliveries = Vec::new();
-        for row in db.deliveries(&scope, date, DELIVERIES_SHOWN)? {
+        let filter = DeliveryFilter { scope: Some(scope.clone()), date: Some(date), ..DeliveryFilter::default() };
+        for row in rows::deliveries(db.reader(), &filter, DELIVERIES_SHOWN)? {
             deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
         }
         let name = scope.centre().map_or_else(String::new, |code| {
             let centre = reference.latest::<Centre>(code.as_str());
             centre.map_or_else(|| code.to_string(), |centre| centre.name.clone())
         });
-        centres.push(DayCentre { sum: db.day_sum(&scope, date)?, name, loads, deliveries, scope });
+        let sum = rows::day_sum(db.reader(), &scope, date)?;
+        centres.push(DayCentre { scope, sum, name, loads, deliveries });
     }
     let mut counts = std::collections::BTreeMap::new();
     for review in &reviews {
@@ -262,7 +265,8 @@ fn delivery_line<C: Access + ?Sized>(
     row: DeliveryRow,
     zone_minutes: i16,
 ) -> Result<DeliveryLine, Error> {
-    let farmer = db.farmer(row.farmer_id)?.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
+    let farmer = rows::farmer_row(db.reader(), row.farmer_id)?;
+    let farmer = farmer.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
     let receipt = scope.centre().map_or_else(String::new, |centre| {
         let (device, sequence) = (row.device_code, row.receipt_sequence);
         farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
@@ -277,8 +281,9 @@ fn device_lines<C: Access + ?Sized>(
 ) -> Result<Vec<DeviceLine>, Error> {
     let mut lines = Vec::new();
     for device in db.devices()? {
-        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order.name()));
-        let suspended = db.suspended_on(device.device)?.into_iter();
+        let order =
+            decisions::order(db.reader(), device.device)?.map(|order| format!("ordered: {}", order.order.name()));
+        let suspended = decisions::suspended_on(db.reader(), device.device)?.into_iter();
         let suspended = suspended.map(|user| format!("suspended: {}", user_name(reference, user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");

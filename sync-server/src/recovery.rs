@@ -17,6 +17,7 @@ use farmtally_core::protocol::message::{Certificate, FrameEntry};
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::scope::Scope;
+use farmtally_core::store;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, judge_waiting};
@@ -341,7 +342,7 @@ fn any_stands_elsewhere<C: Access + ?Sized>(
             FrameEntry::Erased { envelope, change } => (envelope.document, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
-        let is_elsewhere = db.document(document)?.is_some_and(|stored| stored.scope != *scope);
+        let is_elsewhere = store::records::find(db.reader(), document)?.is_some_and(|stored| stored.scope != *scope);
         if is_elsewhere || db.position_of(document, change)?.is_some() {
             return Ok(true);
         }
@@ -421,7 +422,8 @@ impl Taking {
         })?;
         for decision in decisions {
             // Not what stands before both, nor what came back before.
-            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+            let standing = store::decisions::standing(db.reader(), decision)?;
+            let standing = standing.filter(|(it, place)| *place > common && !decisions.contains(it));
             if standing.is_some() {
                 self.superseded.insert(decision.as_bytes().to_vec());
             }
@@ -443,7 +445,7 @@ fn take_entry(
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
-            let is_erased = db.is_erased(document)?;
+            let is_erased = store::records::is_erased(db.reader(), document)?;
             if is_erased && !taking.erased.contains(&document) {
                 taking.forgotten.insert(document);
             }
@@ -456,7 +458,7 @@ fn take_entry(
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
-                let stored = db.document(document)?;
+                let stored = store::records::find(db.reader(), document)?;
                 if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
                     // Somebody made another document under this id after the loss; the one that was lost stays with its phone.
                     tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
@@ -488,7 +490,9 @@ fn take_entry(
         }
         FrameEntry::Erased { envelope, change } => {
             // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
-            if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
+            if !store::records::is_erased(db.reader(), envelope.document)?
+                && !taking.erased.contains(&envelope.document)
+            {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
             if db.position_of(envelope.document, *change)?.is_some() {

@@ -6,6 +6,7 @@ use farmtally_core::decisions::{DecidedBy, Erasure};
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{approve, decide, give_back};
@@ -67,12 +68,12 @@ impl Server {
     /// [`Error::NotFound`] for a farmer without contact details, [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
         let contacts = self.read(organisation, |db| {
-            let contacts = db.contacts_of(farmer)?;
+            let contacts = rows::contacts_of(db.reader(), farmer)?;
             let document = DocumentId::from(farmer);
             Ok(if contacts.is_empty() && scope_of_waiting_contact(db, document)?.is_some() {
                 vec![document]
             } else {
-                contacts
+                contacts.into_iter().map(DocumentId::from).collect()
             })
         })?;
         self.erase(organisation, &contacts, &self.operator())?;
@@ -125,13 +126,13 @@ impl Server {
     /// Returns whether there was anything to forget.
     fn forget(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<bool, Error> {
         self.write(organisation, |db| {
-            let stored = db.document(document)?;
+            let stored = records::find(db.reader(), document)?;
             let scope = match &stored {
                 Some(stored) => Some(stored.scope.clone()),
                 None => scope_of_waiting_contact(db, document)?,
             };
             // A restored database may not have the document, and must not take it back from a phone either.
-            let is_new = stored.is_some() || !db.is_erased(document)?;
+            let is_new = stored.is_some() || !records::is_erased(db.reader(), document)?;
             if is_new {
                 db.erase(document, by.decided_at)?;
             }

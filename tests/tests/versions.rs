@@ -13,6 +13,7 @@ use farmtally_core::protocol::message::{
 };
 use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions::Reference;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DocumentId, Grams, GrantId, Timestamp};
 use farmtally_core::{Error, ErrorCode};
@@ -613,7 +614,7 @@ fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
 
 fn knows_lorry(market: &Market, plate: &str) -> bool {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
-    let knows = |db: &mut ReadTransaction<'_>| Ok(db.reference()?.latest::<Lorry>(plate).is_some());
+    let knows = |db: &mut ReadTransaction<'_>| Ok(Reference::load(db.reader())?.latest::<Lorry>(plate).is_some());
     storage::read(&storage, market.organisation, knows).expect("read")
 }
 

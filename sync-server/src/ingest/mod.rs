@@ -17,6 +17,7 @@ use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, 
 use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
 use crate::Error;
@@ -93,7 +94,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timest
 /// Two copies of one installation are about: both go on, each under a key of its own.
 fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: Timestamp) -> Result<(), Error> {
     let device = header.device;
-    if db.order(device)?.is_some() {
+    if decisions::order(db.reader(), device)?.is_some() {
         return Ok(());
     }
     let order = DeviceOrder { device, order: Order::Rekey };
@@ -159,7 +160,7 @@ fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: 
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
-    let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
+    let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review))?;
     found.retain(|(review, _)| !known.contains(&review.review));
     let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
     decide_all(db, work, &new, &DecidedBy::server(now))

@@ -135,7 +135,8 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
         Self { connection, organisation, heads: BTreeMap::new() }
     }
 
-    fn reader(&mut self) -> &mut dyn Reader {
+    /// Returns the connection, for what core's store reads.
+    pub fn reader(&mut self) -> &mut dyn Reader {
         self.connection.reader()
     }
 
