@@ -536,9 +536,9 @@ struct ServerEffects<'a, 'd> {
 }
 
 impl Effects for ServerEffects<'_, '_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
+    fn erase_document(&mut self, document: DocumentId) {
         if self.done.is_ok() {
-            self.done = self.db.erase(document, at);
+            self.done = self.db.erase(document);
         }
     }
 
@@ -555,7 +555,7 @@ impl Effects for ServerEffects<'_, '_> {
 struct ErasedDocuments(BTreeSet<DocumentId>);
 
 impl Effects for ErasedDocuments {
-    fn erase_document(&mut self, document: DocumentId, _: Timestamp) {
+    fn erase_document(&mut self, document: DocumentId) {
         self.0.insert(document);
     }
 
@@ -573,7 +573,7 @@ fn erased_by(scope: &Scope, decision: &Decision) -> BTreeSet<DocumentId> {
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
 fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruling) -> Result<(), Error> {
-    let (document, returned_at) = (ruling.document, at.envelope.decided_at);
+    let document = ruling.document;
     let Scope::Device(device) = *at.scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
@@ -582,7 +582,7 @@ fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruli
     for Device { device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
             let (change, reason) = (*change, at.envelope.reason.clone());
-            returned.push(ReturnedEntry { document, change, device, reason, returned_at });
+            returned.push(ReturnedEntry { document, change, device, reason });
         }
     }
     db.add_returned(&returned)

@@ -134,7 +134,7 @@ impl Server {
             // A restored database may not have the document, and must not take it back from a phone either.
             let is_new = stored.is_some() || !records::is_erased(db.reader(), document)?;
             if is_new {
-                db.erase(document, by.decided_at)?;
+                db.erase(document)?;
             }
             if let Some(scope) = scope {
                 let work = db.next_work()?;

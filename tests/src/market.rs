@@ -288,7 +288,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     tables.push(("review_documents".to_owned(), columns.clone(), columns));
     for (table, columns, order) in [
         ("named_decisions WHERE scope NOT LIKE 'd/%'", "scope, seq, decision", "scope, seq"),
-        ("erased", "document_id, erased_at_ms", "document_id"),
+        ("erased", "document_id", "document_id"),
     ] {
         tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
     }

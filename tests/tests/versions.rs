@@ -326,8 +326,8 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let left_behind = storage::write(&storage, market.organisation, |db| {
         let (hash, header) = (left.hash(), &left.header);
         let bytes = &left.without_bytes().to_bytes();
-        let (device, sequence, received_at) = (header.device, header.sequence, header.sealed_at);
-        db.save_bundle(&StoredBundle { hash, device, sequence, bytes, received_at })?;
+        let (device, sequence) = (header.device, header.sequence);
+        db.save_bundle(&StoredBundle { hash, device, sequence, bytes })?;
         db.add_deferred(std::slice::from_ref(&deferred))
     });
     left_behind.expect("left");

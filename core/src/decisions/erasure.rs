@@ -22,7 +22,7 @@ impl DecisionKind for Erasure {
         vec![self.document]
     }
 
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        effects.erase_document(self.document, at.envelope.decided_at);
+    fn apply(&self, _at: &AppliedAt<'_>, effects: &mut dyn Effects) {
+        effects.erase_document(self.document);
     }
 }

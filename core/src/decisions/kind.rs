@@ -15,7 +15,7 @@ use super::{DECISIONS, DecidedBy, DecisionEnvelope, Error, Ruling};
 use crate::codec::{decode, encode};
 use crate::records::{Table, TableInfo};
 use crate::scope::Scope;
-use crate::units::{DocumentId, Timestamp, Value};
+use crate::units::{DocumentId, Value};
 
 /// Whom a kind concerns, and so in which scopes its decisions are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub struct AppliedAt<'a> {
 /// An implementation keeps its first error, does nothing after it, and reports it when the decision has been applied.
 pub trait Effects {
     /// Drops the bytes of a document for good.
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp);
+    fn erase_document(&mut self, document: DocumentId);
     /// Carries out what a person decided about held changes.
     fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling);
 }
@@ -347,7 +347,7 @@ mod tests {
 
     use super::*;
     use crate::decisions::{Centre, Lorry};
-    use crate::units::{DecisionKey, Grams};
+    use crate::units::{DecisionKey, Grams, Timestamp};
 
     #[test]
     fn each_kind_is_listed_once_under_its_own_number_name_and_table() {

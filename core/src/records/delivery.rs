@@ -309,7 +309,6 @@ impl RecordKind for Delivery {
             (Column::blob("user_id"), |it| it.recorded.user.to_value()),
             (Column::int("device_code"), |it| it.recorded.device.to_value()),
             (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
-            (Column::int("rule_set"), |it| it.rule_set.to_value()),
             (Column::int("is_voided"), |it| Value::int(it.is_voided())),
             (Column::int("amendments"), |it| Value::int(it.amendments.len())),
             (Column::int("bag_count"), |it| Value::int(it.standing_bags().count())),

@@ -140,10 +140,7 @@ impl RecordKind for Farmer {
     const TABLE: Table<Self> = Table {
         name: "farmers",
         key: "farmer_id",
-        columns: &[
-            (Column::text("code"), |it| Value::Text(it.code().to_string().into())),
-            (Column::int("registered_at_ms"), |it| it.registered.at.wall_ms.to_value()),
-        ],
+        columns: &[(Column::text("code"), |it| Value::Text(it.code().to_string().into()))],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
 

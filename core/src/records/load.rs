@@ -201,7 +201,6 @@ impl RecordKind for Load {
             (Column::text("number"), |it| Value::Text(it.header.number().to_string().into())),
             (Column::text("lorry"), |it| it.lorry.to_value()),
             (Column::int("business_day"), |it| it.header.date.to_value()),
-            (Column::int("opened_at_ms"), |it| it.opened.map_or(Value::Null, |stamp| Value::Int(stamp.at.wall_ms))),
             (Column::int("state"), |it| Value::int(it.state() as u8)),
             (Column::int("loaders"), |it| Value::int(it.loaders.len())),
         ],

@@ -12,7 +12,7 @@ use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
+use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -308,10 +308,10 @@ struct PhoneEffects<'a> {
 }
 
 impl Effects for PhoneEffects<'_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
+    fn erase_document(&mut self, document: DocumentId) {
         self.applied.has_erased = true;
         if self.done.is_ok() {
-            self.done = erase(self.db, document, at);
+            self.done = erase(self.db, document);
         }
     }
 
@@ -330,11 +330,11 @@ impl Effects for PhoneEffects<'_> {
 }
 
 /// Drops a document's bytes wherever they are on this phone.
-pub(crate) fn erase(db: &Connection, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
     db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
     outbox::erase(db, document)?;
-    records::erase(&mut seam(db), document, at)
+    records::erase(&mut seam(db), document)
 }
 
 /// Tries a document's set-aside entries again.

@@ -10,7 +10,7 @@ use super::sql::{Column, Insert, Reader, Value, Writer, values};
 use super::{Error, search};
 use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
-use crate::units::{ChangeHash, DocumentId, Timestamp, ToValue};
+use crate::units::{ChangeHash, DocumentId, ToValue};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,12 +265,10 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
 ///
 /// # Errors
 /// Those of the database.
-pub fn erase(db: &mut dyn Writer, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     remove(db, document)?;
-    db.execute(
-        "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2) ON CONFLICT (document_id) DO NOTHING",
-        &values![document, at],
-    )?;
+    let insert = "INSERT INTO erased (document_id) VALUES (?1) ON CONFLICT (document_id) DO NOTHING";
+    db.execute(insert, &values![document])?;
     Ok(())
 }
 

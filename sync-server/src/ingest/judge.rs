@@ -178,7 +178,7 @@ impl State {
             let returned = document.returned.iter().find(is_it).cloned();
             if let Some(it) = returned {
                 let reason = it.reason.clone();
-                document.returned.add(ReturnedEntry { change: pending.change, device, returned_at: now, ..it });
+                document.returned.add(ReturnedEntry { change: pending.change, device, ..it });
                 return Verdict::Returned { reason };
             }
             let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);

@@ -39,7 +39,7 @@ pub(crate) fn ingest(
             return Ok(BundleVerdict { index, refused: Some(refusal.code()), runs: Vec::new() });
         }
     };
-    let is_fork = keep(db, &bundle, &device, now)?;
+    let is_fork = keep(db, &bundle, &device)?;
     let hash = bundle.hash();
     let entries: Vec<Entry> =
         (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
@@ -75,14 +75,14 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, D
 }
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
-fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timestamp) -> Result<bool, Error> {
+fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device) -> Result<bool, Error> {
     let (hash, Header { device, sequence, previous, .. }) = (bundle.hash(), &bundle.header);
     if db.has_bundle(hash)? {
         return Ok(false);
     }
     let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
     let bytes = bundle.without_bytes().to_bytes();
-    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes, received_at: now })?;
+    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes })?;
     // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
     let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {

@@ -194,7 +194,6 @@ fn what_builds_on_a_change_that_is_held_or_was_returned_shares_its_lot() {
         change: entries[first].pending.change,
         device: entries[first].pending.envelope.device,
         reason: "twice".into(),
-        returned_at: Timestamp(0),
     };
     state.document(entries[first].document()).returned.add(returned);
     let verdict = state.judge(&entries[next]).expect("judged");

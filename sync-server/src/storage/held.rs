@@ -48,16 +48,10 @@ fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
 }
 
 fn returned(row: &dyn Row) -> Result<ReturnedEntry, sql::Error> {
-    Ok(ReturnedEntry {
-        document: row.get(0)?,
-        change: row.get(1)?,
-        device: row.get(2)?,
-        reason: row.get(3)?,
-        returned_at: row.get(4)?,
-    })
+    Ok(ReturnedEntry { document: row.get(0)?, change: row.get(1)?, device: row.get(2)?, reason: row.get(3)? })
 }
 
-const RETURNED: &str = "SELECT document_id, change_hash, device_id, reason, returned_at_ms FROM returned";
+const RETURNED: &str = "SELECT document_id, change_hash, device_id, reason FROM returned";
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
@@ -108,7 +102,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
     /// Returns the changes of some documents that went back to their authors.
     pub fn returned_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<ReturnedEntry>, Error> {
-        let statement = "SELECT document_id, change_hash, device_id, reason, returned_at_ms
+        let statement = "SELECT document_id, change_hash, device_id, reason
              FROM keys JOIN returned ON returned.document_id = keys.document";
         self.of_documents(documents, statement, returned)
     }
@@ -132,24 +126,14 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 impl WriteTransaction<'_> {
     /// Keeps entries for a person; one that is kept already stays as it is.
     pub fn add_held(&mut self, held: &[HeldEntry]) -> Result<(), Error> {
-        let columns = [
-            &PENDING[..],
-            &[
-                Column::blob("device_id"),
-                Column::blob("author_id"),
-                Column::text("code"),
-                Column::text("reason"),
-                Column::int("held_at_ms"),
-            ],
-        ]
-        .concat();
+        let columns =
+            [&PENDING[..], &[Column::text("code"), Column::text("reason"), Column::int("held_at_ms")]].concat();
         let kept: Vec<Kept> = held.iter().map(|it| Kept::of(&it.entry)).collect();
         let rows: Vec<Value<'_>> = held
             .iter()
             .zip(&kept)
             .flat_map(|(it, kept)| {
-                let envelope = &it.entry.envelope;
-                let own = values![envelope.device, envelope.author, it.code, it.reason, it.held_at];
+                let own = values![it.code, it.reason, it.held_at];
                 kept.values(&it.entry).into_iter().chain(own)
             })
             .collect();
@@ -184,12 +168,9 @@ impl WriteTransaction<'_> {
             Column::blob("change_hash"),
             Column::blob("device_id"),
             Column::text("reason"),
-            Column::int("returned_at_ms"),
         ];
-        let rows: Vec<Value<'_>> = returned
-            .iter()
-            .flat_map(|it| values![it.document, it.change, it.device, it.reason, it.returned_at])
-            .collect();
+        let rows: Vec<Value<'_>> =
+            returned.iter().flat_map(|it| values![it.document, it.change, it.device, it.reason]).collect();
         let on_conflict = "ON CONFLICT (document_id, change_hash, device_id) DO NOTHING";
         self.connection.insert(&Insert { table: "returned", columns: &columns, on_conflict }, &rows)?;
         Ok(())

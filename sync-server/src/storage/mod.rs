@@ -234,8 +234,6 @@ pub struct StoredBundle<'a> {
     pub sequence: u64,
     /// The bundle with the hashes of its changes in place of their bytes.
     pub bytes: &'a [u8],
-    /// When it came first.
-    pub received_at: Timestamp,
 }
 
 /// An entry of a bundle that is not in the log.
@@ -380,6 +378,4 @@ pub struct ReturnedEntry {
     pub device: DeviceId,
     /// Words for the author, may be empty.
     pub reason: String,
-    /// Since when.
-    pub returned_at: Timestamp,
 }

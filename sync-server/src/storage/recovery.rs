@@ -69,13 +69,13 @@ impl WriteTransaction<'_> {
     }
 
     /// Notes a verified copy.
-    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
         self.connection
             .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
         self.connection.execute(
-            "INSERT INTO backups (made_at_ms, copy_id, verified_at_ms, content) VALUES (?1, ?2, ?3, ?4)",
-            &values![copied.made_at, copy, verified_at, encode(&(copied.places.clone(), copied.devices.clone()))],
+            "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
+            &values![copied.made_at, copy, encode(&(copied.places.clone(), copied.devices.clone()))],
         )?;
         Ok(())
     }

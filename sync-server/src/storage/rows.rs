@@ -6,7 +6,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
 use farmtally_core::store::records::{self, Saved};
 use farmtally_core::store::sql::{Value, values};
-use farmtally_core::units::{DeviceId, DocumentId, Timestamp};
+use farmtally_core::units::{DeviceId, DocumentId};
 
 use super::{Access, Position, Transaction, WriteTransaction};
 use crate::Error;
@@ -57,7 +57,7 @@ impl WriteTransaction<'_> {
     }
 
     /// Drops all bytes of a document: rows, log, what waits or is held.
-    pub fn erase(&mut self, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+    pub fn erase(&mut self, document: DocumentId) -> Result<(), Error> {
         let statement = "UPDATE log SET body = NULL
              WHERE (scope, seq) IN (SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";
         self.connection.execute(statement, &values![document])?;
@@ -65,6 +65,6 @@ impl WriteTransaction<'_> {
         self.connection.execute("DELETE FROM deferred WHERE document_id = ?1", &values![document])?;
         // Pieces of an offer may hold it too; the device offers them again.
         self.clear_stages()?;
-        Ok(records::erase(self.connection, document, at)?)
+        Ok(records::erase(self.connection, document)?)
     }
 }

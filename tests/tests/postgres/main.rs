@@ -177,7 +177,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         db.clear_stage(device, &scope)?;
         let copied = |made_at| Copied { made_at, places: heads.clone(), devices: vec![(device, 1)] };
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
-            db.save_backup([copy; 16], &copied(Timestamp(made_at)), Timestamp(9_000))?;
+            db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }
         shown.push(format!("{:?}", db.backups(2)?));
         let ancestor = Device { ancestor: Some(device), ..devices.first().expect("a device").clone() };

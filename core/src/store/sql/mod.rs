@@ -19,18 +19,18 @@
 //!
 //! ```
 //! use farmtally_core::store::sql::{Error, Reader, Writer, values};
-//! use farmtally_core::units::{DocumentId, Timestamp};
+//! use farmtally_core::units::DocumentId;
 //!
 //! fn is_erased(reader: &mut dyn Reader, document: DocumentId) -> Result<bool, Error> {
 //!     reader.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![document])
 //! }
 //!
-//! fn erase(writer: &mut dyn Writer, document: DocumentId, erased_at: Timestamp) -> Result<(), Error> {
+//! fn erase(writer: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
 //!     if is_erased(writer, document)? {
 //!         return Ok(());
 //!     }
-//!     let insert = "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2)";
-//!     writer.execute(insert, &values![document, erased_at]).map(drop)
+//!     let insert = "INSERT INTO erased (document_id) VALUES (?1)";
+//!     writer.execute(insert, &values![document]).map(drop)
 //! }
 //! ```
 
