@@ -236,7 +236,7 @@ fn lanes<C: Access + ?Sized>(
     zone_minutes: i16,
 ) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
-    for entry in db.held(None)? {
+    for entry in db.held()? {
         let (author, since) =
             (user_name(reference, entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
@@ -249,7 +249,7 @@ fn waiting<C: Access + ?Sized>(
     zone_minutes: i16,
     now: Timestamp,
 ) -> Result<Vec<Waiting>, Error> {
-    let mut deferred = db.deferred(None)?;
+    let mut deferred = db.deferred()?;
     deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
         since: local_time(entry.deferred_at, zone_minutes),

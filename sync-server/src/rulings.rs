@@ -6,6 +6,7 @@ use farmtally_core::decisions::{DecidedBy, Erasure};
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::sql::values;
 use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
@@ -19,8 +20,9 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Storage`].
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
     pub fn held(&self, organisation: OrganisationId) -> Result<Vec<HeldEntry>, Error> {
-        self.read(organisation, |db| db.held(None))
+        self.read(organisation, |db| db.held())
     }
 
     /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
@@ -155,7 +157,8 @@ fn scope_of_waiting_contact<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     document: DocumentId,
 ) -> Result<Option<Scope>, Error> {
-    let held = db.held(Some(document))?.into_iter().map(|it| it.entry.envelope);
-    let deferred = db.deferred(Some(document))?.into_iter().map(|it| it.entry.envelope);
+    let key = values![document];
+    let held = db.held_of(&key)?.into_iter().map(|it| it.entry.envelope);
+    let deferred = db.deferred_of(&key)?.into_iter().map(|it| it.entry.envelope);
     Ok(held.chain(deferred).find(|envelope| is_personal(envelope.kind)).map(|envelope| envelope.scope))
 }

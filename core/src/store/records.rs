@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::sql::{Column, Insert, Reader, Value, Writer, values};
+use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
 use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind};
 use crate::scope::Scope;
@@ -23,6 +23,14 @@ pub struct Stored {
     pub saved: Vec<u8>,
     /// The hashes of the changes that no other builds on, in order.
     pub heads: Vec<ChangeHash>,
+}
+
+impl Stored {
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        let heads: Vec<u8> = row.get(3)?;
+        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
+        Ok(Self { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads })
+    }
 }
 
 /// The statements of a kind's table.
@@ -70,11 +78,11 @@ fn sql_of(kind: Kind) -> Result<&'static TableSql, Error> {
 /// # Errors
 /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
 pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error> {
-    Ok(db.query_one("SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1", &values![id], |row| {
-        let heads: Vec<u8> = row.get(3)?;
-        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-        Ok(Stored { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads })
-    })?)
+    Ok(db.query_one(
+        "SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1",
+        &values![id],
+        Stored::read,
+    )?)
 }
 
 /// Returns some documents, given by the values of their ids.
@@ -82,16 +90,11 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
 /// # Errors
 /// As [`find`].
 pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<DocumentId, Stored>, Error> {
-    let statement = "SELECT documents.document_id, kind, scope, saved, heads FROM keys
+    let statement = "SELECT kind, scope, saved, heads, documents.document_id FROM keys
          JOIN documents ON documents.document_id = keys.document";
-    let mut found = BTreeMap::new();
-    db.query_keys(&[Column::blob("document")], ids, statement, &mut |row| {
-        let heads: Vec<u8> = row.get(4)?;
-        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-        found.insert(row.get(0)?, Stored { kind: row.get(1)?, scope: row.get(2)?, saved: row.get(3)?, heads });
-        Ok(())
-    })?;
-    Ok(found)
+    let found =
+        db.query_all_keys(&[Column::blob("document")], ids, statement, |row| Ok((row.get(4)?, Stored::read(row)?)))?;
+    Ok(found.into_iter().collect())
 }
 
 /// Returns a document and what it says.
@@ -166,13 +169,11 @@ pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merg
 /// As [`save`].
 pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
     let before = words_before(db, documents)?;
-    let heads: Vec<Vec<u8>> =
-        documents.iter().map(|(.., merged)| merged.heads.iter().flat_map(|head| head.0).collect()).collect();
     let rows: Vec<Value<'_>> = documents
         .iter()
-        .zip(&heads)
-        .flat_map(|((scope, kind, id, merged), heads)| {
-            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), heads.to_value()]
+        .flat_map(|(scope, kind, id, merged)| {
+            let heads: Vec<u8> = merged.heads.iter().flat_map(|head| head.0).collect();
+            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), Value::Blob(heads.into())]
         })
         .collect();
     let columns = [
@@ -318,17 +319,6 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
         }
     }
     Ok(ids.len())
-}
-
-/// A value of a row as text, for messages and comparison.
-pub fn printed(value: &Value<'_>) -> String {
-    match value.to_value() {
-        Value::Null => String::new(),
-        Value::Int(int) => int.to_string(),
-        Value::Text(text) => text.into_owned(),
-        Value::Blob(blob) => data_encoding::HEXUPPER.encode(blob),
-        Value::OutOfRange => "out of range".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ macro_rules! fixed_bytes {
 
         impl $crate::units::ToValue for $name {
             fn to_value(&self) -> $crate::units::Value<'_> {
-                $crate::units::Value::Blob(&self.0)
+                $crate::units::Value::Blob(self.0.as_slice().into())
             }
         }
 

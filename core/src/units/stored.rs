@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_is_no_unit_is_refused() {
         assert_eq!(CentreCode::from_value(Value::text("kolar")), None);
-        assert_eq!(DeliveryId::from_value(Value::Blob(&[7; 15])), None);
+        assert_eq!(DeliveryId::from_value(Value::Blob([7; 15].to_vec().into())), None);
         assert_eq!(BagType::from_value(Value::Int(16)), None);
         assert_eq!(BagWeight::from_value(Value::Int(0)), None);
         assert_eq!(BusinessDate::from_value(Value::Int(i64::MAX)), None);

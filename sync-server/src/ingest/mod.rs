@@ -104,7 +104,7 @@ fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: T
 /// Judges again what waited for a newer server.
 pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
-        db.deferred(None)?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
+        db.deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
     let mut state = State::load(db, &waiting, [], now)?;
     for entry in waiting {
         state.judge(&Entry::from(entry))?;

@@ -234,7 +234,7 @@ impl WriteTransaction<'_> {
                     number,
                     kept.envelope.to_value(),
                     kept.change.to_value(),
-                    entry.body().map_or(Value::Null, Value::Blob),
+                    entry.body().map_or(Value::Null, |body| Value::Blob(body.into())),
                 ]
             })
             .collect();

@@ -86,11 +86,10 @@ impl WriteTransaction<'_> {
         if !self.reader().exists(follows, &values![device, offer.scope, offer.after])? {
             self.clear_stage(device, &offer.scope)?;
         }
-        let entries: Vec<(u64, Vec<u8>)> = (offer.after + 1..).zip(offer.entries.iter().map(encode)).collect();
-        let rows: Vec<Value<'_>> = entries
-            .iter()
+        let rows: Vec<Value<'_>> = (offer.after + 1..)
+            .zip(&offer.entries)
             .flat_map(|(sequence, entry)| {
-                [device.to_value(), offer.scope.to_value(), sequence.to_value(), entry.to_value()]
+                [device.to_value(), offer.scope.to_value(), Value::int(sequence), Value::Blob(encode(entry).into())]
             })
             .collect();
         let columns = [Column::blob("device_id"), Column::text("scope"), Column::int("seq"), Column::blob("entry")];

@@ -135,6 +135,27 @@ pub trait Writer: Reader {
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error>;
 }
 
+impl dyn Reader + '_ {
+    /// Returns all rows of a query about many keys, as [`Reader::query_keys`] runs it, read by `read`.
+    ///
+    /// # Errors
+    /// Those of [`Reader::query_keys`] and of `read`.
+    pub fn query_all_keys<T>(
+        &mut self,
+        keys: &[Column<'_>],
+        rows: &[Value<'_>],
+        statement: &str,
+        mut read: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        self.query_keys(keys, rows, statement, &mut |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
 macro_rules! queries {
     ($($connection:ident)*) => {$(
         impl dyn $connection + '_ {
