@@ -1,10 +1,10 @@
 //! The documents say what the code says.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::decisions::{DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
+use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
-use farmtally_core::records::{KINDS, Kind};
+use farmtally_core::records::{Class, KINDS, Kind};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::ScopeForm;
 
@@ -31,6 +31,23 @@ fn every_error_code_stands_in_the_list_and_no_other() {
 }
 
 /// A kind's name as a heading.
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Snapshot => "snapshot",
+        Class::Add => "add",
+        Class::AddAbout => "add about",
+        Class::Register => "register",
+    }
+}
+
+fn audience_name(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Organisation => "organisation",
+        Audience::Device => "device",
+        Audience::Scope => "scope",
+    }
+}
+
 fn heading(kind: Kind) -> String {
     let (first, rest) = kind.name.split_at(1);
     first.to_uppercase() + rest
@@ -44,7 +61,7 @@ fn every_key_of_every_record_kind_is_described_with_its_class() {
         let section = text.split("\n## ").find(|part| part.starts_with(&heading));
         let section = section.unwrap_or_else(|| panic!("docs/records.md has no section {heading}"));
         for rule in kind.shape.0 {
-            let row = format!("| `{}` | {} |", rule.key, rule.class.name());
+            let row = format!("| `{}` | {} |", rule.key, class_name(rule.class));
             assert!(section.contains(&row), "{heading}: no row {row}");
         }
     }
@@ -100,7 +117,7 @@ fn every_kind_of_decision_stands_in_the_list_and_no_other() {
             StoredInfo::Rows(_) => "rows",
             StoredInfo::Event => "event",
         };
-        format!("| {} | `{}` | {} | {stored} |", kind.number, kind.name, kind.audience.name())
+        format!("| {} | `{}` | {} | {stored} |", kind.number, kind.name, audience_name(kind.audience))
     };
     assert_eq!(listed, DECISIONS.iter().map(row).collect::<Vec<_>>());
     for kind in DECISIONS {

@@ -37,15 +37,6 @@ impl Audience {
             Self::Scope => *scope != Scope::Organisation,
         }
     }
-
-    /// The audience's name in the documents.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Organisation => "organisation",
-            Self::Device => "device",
-            Self::Scope => "scope",
-        }
-    }
 }
 
 /// How the decisions of a kind are stored beside their bytes.
