@@ -4,11 +4,11 @@
 //! say ([`Kind`]). Invariant: a document, its row and its search words change in one transaction.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
-use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind};
+use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
 use crate::scope::Scope;
 use crate::units::{ChangeHash, DocumentId, ToValue};
 
@@ -33,45 +33,28 @@ impl Stored {
     }
 }
 
-/// The statements of a kind's table.
-struct TableSql {
+/// What the statements about a kind's table are made of.
+struct Projection {
     table: &'static str,
+    key: &'static str,
     columns: Vec<Column<'static>>,
     on_conflict: String,
-    delete: String,
-    delete_all: String,
-    in_conflict: String,
 }
 
-impl TableSql {
-    /// The statements of a kind, made once.
-    fn of(kind: Kind) -> Option<&'static Self> {
-        static ALL: OnceLock<Vec<(Kind, TableSql)>> = OnceLock::new();
-        let all = ALL.get_or_init(|| KINDS.into_iter().map(|kind| (kind, Self::new(kind))).collect());
-        all.iter().find(|(it, _)| *it == kind).map(|(_, sql)| sql)
-    }
-
+impl Projection {
     fn new(kind: Kind) -> Self {
-        let info = (kind.table)();
-        let common = [Column::blob(info.key), Column::text("scope"), Column::int("conflicts")];
-        let columns = [&common, info.columns.as_slice()].concat();
+        let TableInfo { name, key, columns } = (kind.table)();
+        let common = [Column::blob(key), Column::text("scope"), Column::int("conflicts")];
+        let columns = [&common, columns.as_slice()].concat();
         let updates = columns.iter().skip(1).map(|column| format!("{0} = excluded.{0}", column.name));
-        let on_conflict =
-            format!("ON CONFLICT ({}) DO UPDATE SET {}", info.key, updates.collect::<Vec<_>>().join(", "));
-        Self {
-            table: info.name,
-            columns,
-            on_conflict,
-            delete: format!("DELETE FROM {} WHERE {} = ?1", info.name, info.key),
-            delete_all: format!("DELETE FROM {}", info.name),
-            in_conflict: format!("SELECT {} FROM {} WHERE conflicts > 0 ORDER BY 1", info.key, info.name),
-        }
+        let on_conflict = format!("ON CONFLICT ({key}) DO UPDATE SET {}", updates.collect::<Vec<_>>().join(", "));
+        Self { table: name, key, columns, on_conflict }
     }
 }
 
-fn sql_of(kind: Kind) -> Result<&'static TableSql, Error> {
-    TableSql::of(kind).ok_or_else(|| Error::Corrupt { source: format!("{kind:?} is not among the kinds").into() })
-}
+/// The tables of all kinds, made once.
+static PROJECTIONS: LazyLock<BTreeMap<Kind, Projection>> =
+    LazyLock::new(|| KINDS.into_iter().map(|kind| (kind, Projection::new(kind))).collect());
 
 /// Returns a document.
 ///
@@ -225,8 +208,10 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
         cells.extend(record.cells());
     }
     for (kind, cells) in cells {
-        let sql = sql_of(kind)?;
-        db.insert(&Insert { table: sql.table, columns: &sql.columns, on_conflict: &sql.on_conflict }, &cells)?;
+        let source = || format!("{kind:?} is not among the kinds").into();
+        let Projection { table, columns, on_conflict, .. } =
+            PROJECTIONS.get(&kind).ok_or_else(|| Error::Corrupt { source: source() })?;
+        db.insert(&Insert { table, columns, on_conflict }, &cells)?;
     }
     Ok(())
 }
@@ -241,8 +226,8 @@ pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let Some(kind) = kind else { return Ok(()) };
     search::remove(db, id)?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
-    if let Some(kind) = Kind::from_number(kind) {
-        db.execute(&sql_of(kind)?.delete, &values![id])?;
+    if let Some(Projection { table, key, .. }) = Kind::from_number(kind).and_then(|kind| PROJECTIONS.get(&kind)) {
+        db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), &values![id])?;
     }
     Ok(())
 }
@@ -287,11 +272,15 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
 /// Those of the database.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
     let mut documents = Vec::new();
-    for kind in KINDS {
-        documents.extend(db.query_all(&sql_of(kind)?.in_conflict, &[], |row| row.get::<DocumentId>(0))?);
+    for projection in PROJECTIONS.values() {
+        documents.extend(db.query_all(&in_conflict_query(projection), &[], |row| row.get::<DocumentId>(0))?);
     }
     documents.sort_unstable();
     Ok(documents)
+}
+
+fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
+    format!("SELECT {key} FROM {table} WHERE conflicts > 0 ORDER BY 1")
 }
 
 /// Deletes all rows of all kinds, and all search words.
@@ -299,8 +288,8 @@ pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
 /// # Errors
 /// Those of the database.
 pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
-    for kind in KINDS {
-        db.execute(&sql_of(kind)?.delete_all, &[])?;
+    for projection in PROJECTIONS.values() {
+        db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
     }
     search::clear(db)
 }
@@ -358,8 +347,8 @@ mod tests {
     fn rows_in_conflict_are_found_by_an_index() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
-        for kind in KINDS {
-            let explain = format!("EXPLAIN QUERY PLAN {}", sql_of(kind).expect("a kind").in_conflict);
+        for (kind, projection) in &*PROJECTIONS {
+            let explain = format!("EXPLAIN QUERY PLAN {}", in_conflict_query(projection));
             let plan = store.read(|db| Ok::<_, Error>(db.query_row(&explain, [], |row| row.get::<_, String>(3))?));
             let plan = plan.expect("a plan");
             assert!(plan.contains("_in_conflict"), "{kind:?}: {plan}");

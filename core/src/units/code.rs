@@ -19,8 +19,9 @@ fn check(text: &str, longest: usize) -> Result<(), UnitError> {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $longest:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] String);
 
         impl $name {
             /// The code as text.
@@ -46,17 +47,6 @@ macro_rules! codes {
                     .collect();
                 check(&code, $longest)?;
                 Ok(Self(code))
-            }
-        }
-
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(&self.0)?;
-                Ok(())
             }
         }
 
