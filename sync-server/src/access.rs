@@ -5,6 +5,7 @@
 use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension};
 use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
@@ -30,10 +31,10 @@ impl Server {
     /// [`Error::Storage`].
     pub fn grants(&self, organisation: OrganisationId) -> Result<Vec<GrantLine>, Error> {
         self.read(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let mut lines = Vec::new();
             for device in db.devices()? {
-                for grant in db.grants_of(device.device)? {
+                for grant in decisions::grants_of(db.reader(), device.device)? {
                     let user = reference.user_name(grant.user);
                     lines.push(GrantLine { grant, device: device.code, user });
                 }
@@ -73,8 +74,8 @@ impl Server {
     pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            let known = db.grant(grant)?.ok_or(Error::NotFound { what: "grant" })?;
-            if db.ended_at(&known)?.is_some() {
+            let known = decisions::grant(db.reader(), grant)?.ok_or(Error::NotFound { what: "grant" })?;
+            if decisions::ended_at(db.reader(), &known)?.is_some() {
                 return Err(Error::NotFound { what: "grant that holds" });
             }
             decide(db, &Scope::Device(known.device), &Revocation { grant }, &by)
@@ -88,11 +89,11 @@ impl Server {
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
             let mut concerned = 0;
             for Device { device, .. } in db.devices()? {
-                if !db.has_grant(user, device)? {
+                if !decisions::has_grant(db.reader(), user, device)? {
                     continue;
                 }
                 concerned += 1;

@@ -66,7 +66,7 @@ impl Server {
                         return Err(Error::unusable(&path.display(), reason));
                     }
                 }
-                db.save_backup(*id.as_bytes(), &copied, self.environment.clock.now())
+                db.save_backup(*id.as_bytes(), &copied)
             })?;
             verified.push((organisation, copied));
         }

@@ -5,6 +5,7 @@
 use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, lineage};
@@ -109,7 +110,7 @@ impl Server {
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
         let is_due = |db: &mut ReadTransaction<'_>| {
-            Ok(db.order(old)?.is_some_and(|order| order.order == Order::Rekey)
+            Ok(decisions::order(db.reader(), old)?.is_some_and(|order| order.order == Order::Rekey)
                 && !db.devices()?.iter().any(|device| device.public_key == key))
         };
         if self.read(organisation, is_due)? {
@@ -122,7 +123,7 @@ impl Server {
                 let is_same = known.ancestor == Some(old);
                 return if is_same { Ok(known.clone()) } else { Err(wrong("this key belongs to another device")) };
             }
-            if db.order(old)?.is_none_or(|order| order.order != Order::Rekey) {
+            if decisions::order(db.reader(), old)?.is_none_or(|order| order.order != Order::Rekey) {
                 return Err(wrong("nobody asked this device to take a new key"));
             }
             let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
@@ -140,7 +141,7 @@ impl Server {
                 ..before
             };
             device.code = self.add_device(db, organisation, &device)?;
-            let grants = if is_first { db.grants_of(old)? } else { Vec::new() };
+            let grants = if is_first { decisions::grants_of(db.reader(), old)? } else { Vec::new() };
             for grant in grants {
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
                 decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;

@@ -9,7 +9,7 @@ use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::rows::Named;
+use farmtally_core::store::rows::{self, Named};
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -253,7 +253,7 @@ impl Server {
             decide_each(db, lorries, &by)?;
             decide_each(db, notices, &by)?;
             for rules in rule_sets {
-                match db.reference()?.rule_set(rules.number) {
+                match Reference::load(db.reader())?.rule_set(rules.number) {
                     None => decide_each(db, std::slice::from_ref(rules), &by)?,
                     Some(published) if published == rules => {}
                     Some(_) => {
@@ -277,7 +277,10 @@ impl Server {
     /// # Errors
     /// [`Error::Storage`].
     pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Named>, Error> {
-        self.read(organisation, |db| db.find(text.trim(), MOST_FOUND))
+        self.read(organisation, |db| {
+            let scopes = db.scopes()?;
+            Ok(rows::find(db.reader(), &scopes, text.trim(), MOST_FOUND)?)
+        })
     }
 
     /// Makes a code with which one phone can be enrolled, once, within seven days. It cannot be read again.
@@ -317,7 +320,7 @@ fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &D
 /// Requires that the centres exist, and that none is named twice.
 pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCode]) -> Result<(), Error> {
     let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
-    let reference = db.reference()?;
+    let reference = Reference::load(db.reader())?;
     for (at, centre) in centres.iter().enumerate() {
         if reference.latest::<Centre>(centre.as_str()).is_none() {
             return wrong(format!("there is no centre {centre}"));
@@ -344,7 +347,7 @@ pub(crate) fn user_named(
     fresh: UserId,
 ) -> Result<UserId, Error> {
     let name = text("user", name)?;
-    if let Some(known) = known_user(&db.reference()?, &name) {
+    if let Some(known) = known_user(&Reference::load(db.reader())?, &name) {
         return Ok(known);
     }
     decide(db, &Scope::Organisation, &User { user: fresh, name }, by)?;

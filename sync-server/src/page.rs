@@ -6,8 +6,8 @@ use askama::Template;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
+use farmtally_core::store::decisions::{self, Reference};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, LoadRow, Sum};
 use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
 
@@ -154,7 +154,7 @@ impl Server {
     /// [`Error::Storage`].
     pub fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceLine>, Error> {
         self.read(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
             device_lines(db, &reference, zone_minutes)
         })
@@ -182,35 +182,38 @@ impl Server {
 }
 
 fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Timestamp) -> Result<Day, Error> {
-    let reference = db.reference()?;
+    let reference = Reference::load(db.reader())?;
     let organisation = reference.organisation().cloned().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
+    let scopes = db.scopes()?;
     let date = match date {
         Some(date) => date,
-        None => db.latest_day()?.unwrap_or_else(|| now.date(zone_minutes)),
+        None => rows::latest_day(db.reader(), &scopes)?.unwrap_or_else(|| now.date(zone_minutes)),
     };
-    let reviews: Vec<_> = db.reviews()?.into_iter().map(|raised| raised.review).collect();
+    let reviews: Vec<_> = decisions::reviews(db.reader())?.into_iter().map(|raised| raised.review).collect();
     let naming = |code: ReviewCode, document: DocumentId| {
         reviews.iter().filter(|review| review.code == code && review.documents.contains(&document)).count()
     };
     let mut centres = Vec::new();
-    for scope in db.scopes_on(date)? {
+    for scope in rows::scopes_on(db.reader(), &scopes, date)? {
         let mut loads = Vec::new();
-        for row in db.loads(&scope, date)? {
-            let sum = db.load_sum(row.load_id)?;
+        for row in rows::loads(db.reader(), &scope, date)? {
+            let sum = rows::load_sum(db.reader(), row.load_id)?;
             let late = naming(ReviewCode::LateDelivery, row.load_id.into());
             let is_contended = naming(ReviewCode::LoadContention, row.load_id.into()) > 0;
             loads.push(LoadLine { row, sum, late, is_contended });
         }
         let mut deliveries = Vec::new();
-        for row in db.deliveries(&scope, date, DELIVERIES_SHOWN)? {
+        let filter = DeliveryFilter { scope: Some(scope.clone()), date: Some(date), ..DeliveryFilter::default() };
+        for row in rows::deliveries(db.reader(), &filter, DELIVERIES_SHOWN)? {
             deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
         }
         let name = scope.centre().map_or_else(String::new, |code| {
             let centre = reference.latest::<Centre>(code.as_str());
             centre.map_or_else(|| code.to_string(), |centre| centre.name.clone())
         });
-        centres.push(DayCentre { sum: db.day_sum(&scope, date)?, name, loads, deliveries, scope });
+        let sum = rows::day_sum(db.reader(), &scope, date)?;
+        centres.push(DayCentre { scope, sum, name, loads, deliveries });
     }
     let mut counts = std::collections::BTreeMap::new();
     for review in &reviews {
@@ -226,7 +229,7 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
 
 fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
-    for entry in db.held(None)? {
+    for entry in db.held()? {
         let (author, since) =
             (reference.user_name(entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
@@ -235,7 +238,7 @@ fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16)
 }
 
 fn waiting(db: &mut ReadTransaction<'_>, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
-    let mut deferred = db.deferred(None)?;
+    let mut deferred = db.deferred()?;
     deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
         since: local_time(entry.deferred_at, zone_minutes),
@@ -251,7 +254,8 @@ fn delivery_line(
     row: DeliveryRow,
     zone_minutes: i16,
 ) -> Result<DeliveryLine, Error> {
-    let farmer = db.farmer(row.farmer_id)?.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
+    let farmer = rows::farmer_row(db.reader(), row.farmer_id)?;
+    let farmer = farmer.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
     let receipt = scope.centre().map_or_else(String::new, |centre| {
         let (device, sequence) = (row.device_code, row.receipt_sequence);
         farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
@@ -266,8 +270,8 @@ fn device_lines(
 ) -> Result<Vec<DeviceLine>, Error> {
     let mut lines = Vec::new();
     for device in db.devices()? {
-        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order));
-        let suspended = db.suspended_on(device.device)?.into_iter();
+        let order = decisions::order(db.reader(), device.device)?.map(|order| format!("ordered: {}", order.order));
+        let suspended = decisions::suspended_on(db.reader(), device.device)?.into_iter();
         let suspended = suspended.map(|user| format!("suspended: {}", reference.user_name(user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");

@@ -8,15 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::decode;
-use farmtally_core::decisions::{
-    DecidedBy, Decision, DecisionEnvelope, DeviceOrder, Effect, Erasure, Order, ReviewCode, Ruling,
-};
+use farmtally_core::decisions::{DecidedBy, Decision, DeviceOrder, Effect, Erasure, Order, ReviewCode, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::scope::Scope;
+use farmtally_core::store;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, judge_waiting};
@@ -320,7 +319,7 @@ fn any_stands_elsewhere(db: &mut WriteTransaction<'_>, scope: &Scope, entries: &
             FrameEntry::Erased { envelope, change } => (envelope.document, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
-        let is_elsewhere = db.document(document)?.is_some_and(|stored| stored.scope != *scope);
+        let is_elsewhere = store::records::find(db.reader(), document)?.is_some_and(|stored| stored.scope != *scope);
         if is_elsewhere || db.position_of(document, change)?.is_some() {
             return Ok(true);
         }
@@ -394,7 +393,8 @@ impl Taking {
         })?;
         for decision in decisions {
             // Not what stands before both, nor what came back before.
-            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+            let standing = store::decisions::standing(db.reader(), decision)?;
+            let standing = standing.filter(|(it, place)| *place > common && !decisions.contains(it));
             if standing.is_some() {
                 self.superseded.insert(decision.as_bytes().to_vec());
             }
@@ -416,7 +416,7 @@ fn take_entry(
         FrameEntry::Change { envelope, change } => {
             let change = Change::parse_stripped(change).map_err(|error| wrong(error.to_string()))?;
             let document = envelope.document;
-            let is_erased = db.is_erased(document)?;
+            let is_erased = store::records::is_erased(db.reader(), document)?;
             if is_erased && !taking.erased.contains(&document) {
                 taking.forgotten.insert(document);
             }
@@ -429,7 +429,7 @@ fn take_entry(
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
-                let stored = db.document(document)?;
+                let stored = store::records::find(db.reader(), document)?;
                 if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
                     // Somebody made another document under this id after the loss; the one that was lost stays with its phone.
                     tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
@@ -461,7 +461,9 @@ fn take_entry(
         }
         FrameEntry::Erased { envelope, change } => {
             // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
-            if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
+            if !store::records::is_erased(db.reader(), envelope.document)?
+                && !taking.erased.contains(&envelope.document)
+            {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
             if db.position_of(envelope.document, *change)?.is_some() {
@@ -494,8 +496,8 @@ fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, dec
     db.apply_decision(scope, sequence, decision)?;
     let Ok((envelope, content)) = decision.read() else { return Ok(()) };
     match content.effect() {
-        Some(Effect::EraseDocument(document)) => db.erase(document, envelope.decided_at),
-        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => return_again(db, scope, &envelope, ruling),
+        Some(Effect::EraseDocument(document)) => db.erase(document),
+        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => return_again(db, scope, &envelope.reason, ruling),
         // What was approved is in the log as a change.
         Some(Effect::ApplyRuling(_)) | None => Ok(()),
     }
@@ -510,13 +512,8 @@ fn erased_by(decision: &Decision) -> Option<DocumentId> {
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(
-    db: &mut WriteTransaction<'_>,
-    scope: &Scope,
-    envelope: &DecisionEnvelope,
-    ruling: &Ruling,
-) -> Result<(), Error> {
-    let (document, returned_at) = (ruling.document, envelope.decided_at);
+fn return_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
+    let document = ruling.document;
     let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
@@ -524,8 +521,7 @@ fn return_again(
     let mut returned = Vec::new();
     for Device { device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
-            let (change, reason) = (*change, envelope.reason.clone());
-            returned.push(ReturnedEntry { document, change, device, reason, returned_at });
+            returned.push(ReturnedEntry { document, change: *change, device, reason: reason.to_owned() });
         }
     }
     db.add_returned(&returned)

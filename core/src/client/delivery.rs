@@ -151,16 +151,14 @@ impl FieldClient {
             require_current(basis, id, version.to_be_bytes())?;
             author.require_centre(&draft.centre)?;
             let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
-            let corrupt = || Error::Internal { reason: "a bag of the draft is out of bounds".into() };
-            let bags = draft.bags.iter().map(|bag| bag.bag().ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
-            if bags.is_empty() {
+            if draft.bags.is_empty() {
                 return Err(Error::invalid("bags", "weigh at least one bag"));
             }
             let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
             let rules = rules
                 .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?;
             let mut checks = check_delivery(
-                &bags,
+                &draft.bags,
                 draft.declared_bags,
                 &draft.readings,
                 rules.moisture_required,
@@ -168,7 +166,7 @@ impl FieldClient {
                 today,
             );
             if let Some(load) = draft.load_id {
-                let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
+                let gross = draft.bags.iter().map(|bag| bag.gross.grams()).sum();
                 checks.extend(check_load(action.db, &author.reference, load, gross)?);
             }
             Self::confirm(checks, accept)?;
@@ -195,7 +193,7 @@ impl FieldClient {
                 farmer,
                 readings: draft.readings,
                 position: draft.position,
-                bags: pack_bags(&bags, action.stamp.written_at()),
+                bags: pack_bags(&draft.bags, action.stamp.written_at()),
                 declared_bags: draft.declared_bags,
                 replaces: draft.replaces,
             };
@@ -366,14 +364,13 @@ impl FieldClient {
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
         let reference = self.reference();
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
-        let bags: Vec<Bag> = draft.bags.iter().filter_map(crate::records::draft::DraftBag::bag).collect();
         DeliveryView {
             delivery_id: id,
             basis: Basis { document: id.into(), version: version.to_be_bytes() },
             lifecycle: Lifecycle::Draft,
             sync: SyncState::Unsent,
             receipt_number: None,
-            totals: totals(bags.iter(), rules),
+            totals: totals(draft.bags.iter(), rules),
             centre: draft.centre.clone(),
             season: draft.season.clone(),
             commodity: draft.commodity.clone(),
@@ -381,7 +378,7 @@ impl FieldClient {
             farmer_id: draft.farmer_id,
             load_id: draft.load_id,
             declared_bags: draft.declared_bags,
-            bags: bags.into_iter().map(|bag| BagView::new(bag.number.to_string(), bag, Vec::new())).collect(),
+            bags: draft.bags.iter().map(|bag| BagView::new(bag.number.to_string(), *bag, Vec::new())).collect(),
             readings: draft.readings.clone(),
             position: draft.position,
             replaces: draft.replaces,

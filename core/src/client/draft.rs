@@ -4,7 +4,8 @@ use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_
 use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
-use crate::records::draft::{Draft, DraftBag};
+use crate::records::Bag;
+use crate::records::draft::Draft;
 use crate::records::{BagSource, Delivery, Farmer, Kind, Load};
 use crate::scope::Scope;
 use crate::store::drafts;
@@ -195,7 +196,8 @@ impl Draft {
                 return Err(Error::TooLarge { field: "bags", reason });
             }
             DraftEdit::AddBag { gross, bag_type, source } => {
-                self.bags.push(DraftBag::new(self.next_number, *gross, *bag_type, source.unwrap_or_default(), now));
+                let (gross, bag_type, source) = (*gross, *bag_type, source.unwrap_or_default());
+                self.bags.push(Bag { number: self.next_number, gross, bag_type, source, weighed_at: now });
                 self.next_number += 1;
             }
             DraftEdit::RemoveBag { number } => {

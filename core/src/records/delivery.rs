@@ -8,15 +8,15 @@ use minicbor::{Decode, Encode};
 use super::bags::{self, Bag};
 use super::stamp::Register;
 use super::{
-    Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
-    TableColumn, Topic, encode,
+    Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic,
+    encode,
 };
 use crate::limits::MAX_DELIVERY_BAGS;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
-    Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
+    BusinessDate, CentreCode, Column, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId,
+    Percent, Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
 };
 
 /// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
@@ -302,18 +302,17 @@ impl RecordKind for Delivery {
         name: "deliveries",
         key: "delivery_id",
         columns: &[
-            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
-            TableColumn::blob("load_id", |it| it.load_id.to_value()),
-            TableColumn::int("business_day", |it| it.business_date.to_value()),
-            TableColumn::int("recorded_at_ms", |it| it.recorded.at.wall_ms.to_value()),
-            TableColumn::blob("user_id", |it| it.recorded.user.to_value()),
-            TableColumn::int("device_code", |it| it.recorded.device.to_value()),
-            TableColumn::int("receipt_seq", |it| it.receipt_sequence.to_value()),
-            TableColumn::int("rule_set", |it| it.rule_set.to_value()),
-            TableColumn::int("is_voided", |it| Value::int(it.is_voided())),
-            TableColumn::int("amendments", |it| Value::int(it.amendments.len())),
-            TableColumn::int("bag_count", |it| Value::int(it.standing_bags().count())),
-            TableColumn::int("gross_g", |it| Value::int(it.gross().0)),
+            (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
+            (Column::blob("load_id"), |it| it.load_id.to_value()),
+            (Column::int("business_day"), |it| it.business_date.to_value()),
+            (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
+            (Column::blob("user_id"), |it| it.recorded.user.to_value()),
+            (Column::int("device_code"), |it| it.recorded.device.to_value()),
+            (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
+            (Column::int("is_voided"), |it| Value::int(it.is_voided())),
+            (Column::int("amendments"), |it| Value::int(it.amendments.len())),
+            (Column::int("bag_count"), |it| Value::int(it.standing_bags().count())),
+            (Column::int("gross_g"), |it| Value::int(it.gross().0)),
         ],
     };
     // What deliveries add up to is shown with their loads.

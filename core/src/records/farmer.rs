@@ -8,12 +8,10 @@ use minicbor::{Decode, Encode};
 
 use super::shape::leading_stamp;
 use super::stamp::Register;
-use super::{
-    Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
-};
+use super::{Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{CentreCode, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
+use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
 
 /// The identity's value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -142,10 +140,7 @@ impl RecordKind for Farmer {
     const TABLE: Table<Self> = Table {
         name: "farmers",
         key: "farmer_id",
-        columns: &[
-            TableColumn::text("code", |it| Value::Text(it.code().to_string().into())),
-            TableColumn::int("registered_at_ms", |it| it.registered.at.wall_ms.to_value()),
-        ],
+        columns: &[(Column::text("code"), |it| Value::Text(it.code().to_string().into()))],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
 
@@ -196,14 +191,12 @@ impl RecordKind for Contact {
         name: "contacts",
         key: "contact_id",
         columns: &[
-            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
-            TableColumn::text("name", |it| it.details.name.to_value()),
-            TableColumn::text("village", |it| it.details.village.to_value()),
-            TableColumn::text("phone", |it| it.details.phone.to_value()),
-            TableColumn::text("name_key", |it| Value::Text(it.details.name_key().into())),
-            TableColumn::text("phone_key", |it| {
-                it.details.phone_key().map_or(Value::Null, |it| Value::Text(it.into()))
-            }),
+            (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
+            (Column::text("name"), |it| it.details.name.to_value()),
+            (Column::text("village"), |it| it.details.village.to_value()),
+            (Column::text("phone"), |it| it.details.phone.to_value()),
+            (Column::text("name_key"), |it| Value::Text(it.details.name_key().into())),
+            (Column::text("phone_key"), |it| it.details.phone_key().map_or(Value::Null, |it| Value::Text(it.into()))),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];

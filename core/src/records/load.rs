@@ -6,15 +6,13 @@
 use minicbor::{Decode, Encode};
 
 use super::stamp::Register;
-use super::{
-    Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
-};
+use super::{Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
-    BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
-    ToValue, UserId, Value,
+    BusinessDate, CentreCode, Column, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate,
+    SeasonCode, ToValue, UserId, Value,
 };
 
 /// The value under `v1`.
@@ -200,12 +198,11 @@ impl RecordKind for Load {
         name: "loads",
         key: "load_id",
         columns: &[
-            TableColumn::text("number", |it| Value::Text(it.header.number().to_string().into())),
-            TableColumn::text("lorry", |it| it.lorry.to_value()),
-            TableColumn::int("business_day", |it| it.header.date.to_value()),
-            TableColumn::int("opened_at_ms", |it| it.opened.map_or(Value::Null, |stamp| Value::Int(stamp.at.wall_ms))),
-            TableColumn::int("state", |it| Value::int(it.state() as u8)),
-            TableColumn::int("loaders", |it| Value::int(it.loaders.len())),
+            (Column::text("number"), |it| Value::Text(it.header.number().to_string().into())),
+            (Column::text("lorry"), |it| it.lorry.to_value()),
+            (Column::int("business_day"), |it| it.header.date.to_value()),
+            (Column::int("state"), |it| Value::int(it.state() as u8)),
+            (Column::int("loaders"), |it| Value::int(it.loaders.len())),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Loads];

@@ -28,7 +28,7 @@ pub use delivery::{Act, Delivery};
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
-pub use kind::{AnyKind, KINDS, Kind, Of, Privacy, Record, RecordKind, Table, TableColumn, TableInfo, Topic};
+pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf};
 pub use load::Load;
 pub use note::Note;
 pub use shape::{Class, KeyRule, Shape};
@@ -114,7 +114,7 @@ pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
 /// # Errors
 /// [`Error::Shape`] and [`Error::Malformed`] for changes that must be held, [`Error::Missing`] for one that came too early.
 pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
-    kind.shape().check(change)?;
+    kind.shape.check(change)?;
     if saved.is_none()
         && let Some(created) = created(kind, id, change)?
     {
@@ -147,7 +147,7 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
 pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
-    let change = Change::parse(saved).ok().filter(|change| change.raw() == saved && kind.shape().check(change).is_ok());
+    let change = Change::parse(saved).ok().filter(|change| change.raw() == saved && kind.shape.check(change).is_ok());
     if let Some(change) = change
         && let Some(created) = created(kind, id, &change)?
     {
@@ -160,7 +160,7 @@ pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
 fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
     let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
     Ok(Some(Merged {
-        record: kind.project(id, &fields)?,
+        record: (kind.project)(id, &fields)?,
         saved: change.raw().to_vec(),
         heads: vec![change.hash()],
         was_known: false,
@@ -192,7 +192,7 @@ pub(crate) fn edit(
     if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
         return Err(Error::TooLarge { bytes: change.raw().len(), limit: crate::limits::MAX_CHANGE_BYTES });
     }
-    kind.shape().check(&change)?;
+    kind.shape.check(&change)?;
     Ok((change, merged(kind, id, &document, false)?))
 }
 
@@ -207,7 +207,7 @@ pub(crate) fn choose(
     choice: ChangeHash,
     stamp: Stamp,
 ) -> Result<Option<(&'static KeyRule, Put)>, Error> {
-    let Some(rule) = kind.shape().0.iter().find(|rule| rule.class == Class::Register && rule.key == field) else {
+    let Some(rule) = kind.shape.0.iter().find(|rule| rule.class == Class::Register && rule.key == field) else {
         return Ok(None);
     };
     let chosen = Document::load(saved)?.values(rule.key)?.into_iter().find(|written| written.change == choice);
@@ -217,7 +217,7 @@ pub(crate) fn choose(
 
 fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
     Ok(Merged {
-        record: kind.project(id, &Fields::of(document)?)?,
+        record: (kind.project)(id, &Fields::of(document)?)?,
         saved: document.save(),
         heads: document.heads(),
         was_known,

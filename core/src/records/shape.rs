@@ -26,18 +26,6 @@ pub enum Class {
     Register,
 }
 
-impl Class {
-    /// The class's name in documents.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Add => "add",
-            Self::AddAbout => "add about",
-            Self::Register => "register",
-        }
-    }
-}
-
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRule {

@@ -12,7 +12,7 @@ use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
+use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -106,7 +106,7 @@ impl From<rusqlite::Error> for FrameError {
     }
 }
 
-/// What a frame brought.
+/// What a frame brought, or one entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
     /// Changes of others and decisions.
@@ -120,22 +120,12 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    fn add(&mut self, applied: Applied) {
+    fn add(&mut self, applied: Self) {
+        self.entries += applied.entries;
         self.newest = self.newest.max(applied.newest);
         self.has_erased |= applied.has_erased;
         self.has_approved |= applied.has_approved;
     }
-}
-
-/// What one entry changed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Applied {
-    /// The newest hybrid time of the record that changed.
-    newest: HybridTime,
-    /// As [`Received::has_erased`].
-    has_erased: bool,
-    /// As [`Received::has_approved`].
-    has_approved: bool,
 }
 
 /// Takes a frame over, with its cursor. Must run inside one transaction.
@@ -211,21 +201,22 @@ fn take(
     sequence: u64,
     entry: &FrameEntry,
     document: Option<DocumentId>,
-) -> Result<Applied, Error> {
-    let reason = match apply_entry(db, scope, sequence, entry)? {
+) -> Result<Received, Error> {
+    let reason = match apply_entry(db, scope, sequence, entry) {
         Ok(applied) => return Ok(applied),
+        Err(Unapplied::Store(error)) => return Err(error),
         Err(reason) => reason,
     };
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     statement.execute((scope, sequence, document, encode(entry), reason.to_string()))?;
-    Ok(Applied::default())
+    Ok(Received::default())
 }
 
-/// Why this version cannot apply an entry. It is set aside for one that can.
+/// Why an entry was not applied. But for [`Self::Store`] this version cannot apply it: it is set aside for one that can.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+enum Unapplied {
     #[error("the form of {0} is not known to this version")]
     Scope(Scope),
     #[error("record kind {0} is not known to this version")]
@@ -236,89 +227,69 @@ enum Unreadable {
     Decision(#[from] crate::decisions::Error),
     #[error("the decision cannot be read: {0}")]
     Form(#[from] minicbor::decode::Error),
+    #[error(transparent)]
+    Store(Error),
 }
 
-/// The inner result says why the entry cannot be applied here; the outer one that nothing can.
-fn apply_entry(
-    db: &Connection,
-    scope: &Scope,
-    sequence: u64,
-    entry: &FrameEntry,
-) -> Result<Result<Applied, Unreadable>, Error> {
+impl From<Error> for Unapplied {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Record(error) => Self::Record(error),
+            error => Self::Store(error),
+        }
+    }
+}
+
+fn apply_entry(db: &Connection, scope: &Scope, sequence: u64, entry: &FrameEntry) -> Result<Received, Unapplied> {
     match entry {
         FrameEntry::Change { .. } | FrameEntry::Decision { .. } if scope.is_unknown() => {
-            Ok(Err(Unreadable::Scope(scope.clone())))
+            Err(Unapplied::Scope(scope.clone()))
         }
         FrameEntry::Change { envelope, .. } if records::is_erased(&mut seam(db), envelope.document)? => {
-            Ok(Ok(Applied::default()))
+            Ok(Received::default())
         }
         FrameEntry::Change { envelope, change } => {
-            let Some(kind) = Kind::from_number(envelope.kind) else {
-                return Ok(Err(Unreadable::Kind(envelope.kind)));
-            };
-            let change = match Change::parse_stripped(change) {
-                Ok(change) => change,
-                Err(error) => return Ok(Err(error.into())),
-            };
+            let kind = Kind::from_number(envelope.kind).ok_or(Unapplied::Kind(envelope.kind))?;
+            let change = Change::parse_stripped(change)?;
             drafts::step_aside(db, envelope.document)?;
-            match records::apply(&mut seam(db), scope, kind, envelope.document, &change) {
-                Ok(merged) => {
-                    let newest = merged.record.map_or(HybridTime::default(), |record| record.newest_time());
-                    Ok(Ok(Applied { newest, ..Applied::default() }))
-                }
-                Err(Error::Record(error)) => Ok(Err(error.into())),
-                Err(error) => Err(error),
-            }
+            let merged = records::apply(&mut seam(db), scope, kind, envelope.document, &change)?;
+            let newest = merged.record.map_or(HybridTime::default(), |record| record.newest_time());
+            Ok(Received { newest, ..Received::default() })
         }
-        FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
-            Ok(decision) => apply_decision(db, scope, sequence, &decision),
-            Err(error) => Ok(Err(error.into())),
-        },
-        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(Applied::default())),
+        FrameEntry::Decision { decision } => apply_decision(db, scope, sequence, &decode(decision)?),
+        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Received::default()),
     }
 }
 
 /// Projects a decision and does what it does on this phone.
-fn apply_decision(
-    db: &Connection,
-    scope: &Scope,
-    sequence: u64,
-    decision: &Decision,
-) -> Result<Result<Applied, Unreadable>, Error> {
-    let (envelope, content) = match decision.read() {
-        Ok(read) => read,
-        Err(error) => return Ok(Err(error.into())),
-    };
+fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Decision) -> Result<Received, Unapplied> {
+    let (envelope, content) = decision.read()?;
     let at = AppliedAt { scope, sequence, envelope: &envelope };
     decisions::project(&mut seam(db), &at, decision, &content)?;
-    let mut applied = Applied::default();
-    let done = match content.effect() {
-        None => Ok(()),
+    let mut applied = Received::default();
+    match content.effect() {
+        None => {}
         Some(Effect::EraseDocument(document)) => {
             applied.has_erased = true;
-            erase(db, document, envelope.decided_at)
+            erase(db, document)?;
         }
         Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
             applied.has_approved = true;
-            outbox::approved(db, ruling.document, &ruling.changes)
+            outbox::approved(db, ruling.document, &ruling.changes)?;
         }
         Some(Effect::ApplyRuling(ruling)) => {
-            outbox::returned(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)
+            outbox::returned(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
         }
-    };
-    match done {
-        Ok(()) => Ok(Ok(applied)),
-        Err(Error::Record(error)) => Ok(Err(error.into())),
-        Err(error) => Err(error),
     }
+    Ok(applied)
 }
 
 /// Drops a document's bytes wherever they are on this phone.
-pub(crate) fn erase(db: &Connection, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
     db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
     outbox::erase(db, document)?;
-    records::erase(&mut seam(db), document, at)
+    records::erase(&mut seam(db), document)
 }
 
 /// Tries a document's set-aside entries again.
@@ -336,9 +307,13 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
     let mut has_erased = false;
     for (scope, sequence, entry) in held {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
-        if let Ok(applied) = apply_entry(db, &scope, sequence, &entry)? {
-            has_erased |= applied.has_erased;
-            db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
+        match apply_entry(db, &scope, sequence, &entry) {
+            Ok(applied) => {
+                has_erased |= applied.has_erased;
+                db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
+            }
+            Err(Unapplied::Store(error)) => return Err(error),
+            Err(_still_unreadable) => {}
         }
     }
     Ok(has_erased)

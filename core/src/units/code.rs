@@ -19,8 +19,9 @@ fn check(text: &str, longest: usize) -> Result<(), UnitError> {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $longest:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] String);
 
         impl $name {
             /// The code as text.
@@ -49,17 +50,6 @@ macro_rules! codes {
             }
         }
 
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(&self.0)?;
-                Ok(())
-            }
-        }
-
         impl<'b, C> Decode<'b, C> for $name {
             fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
                 let text = d.str()?;
@@ -83,8 +73,9 @@ codes! {
 }
 
 /// A type of bag or crate by its number in the rule set, 0 to 15.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BagType(u8);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+#[cbor(transparent)]
+pub struct BagType(#[n(0)] u8);
 
 impl BagType {
     /// The number in the rule set.

@@ -34,7 +34,7 @@ pub use percent::Percent;
 pub use position::Position;
 pub(crate) use stored::as_printed;
 pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
-pub use value::{ColumnType, FromValue, ToValue, Value};
+pub use value::{Column, ColumnType, FromValue, ToValue, Value};
 pub use words::{folded_text, words};
 
 /// Why a text or number is not a value of a unit.

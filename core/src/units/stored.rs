@@ -1,7 +1,9 @@
-//! How units are stored in columns: codes as text, quantities as integers.
+//! How units are stored in columns: codes as text, quantities as integers; and how quantities with bounds are read from CBOR.
 
 use std::fmt::Display;
 use std::str::FromStr;
+
+use minicbor::{Decode, Decoder, decode};
 
 use super::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeviceCode, FromValue, Grams, LorryPlate, Percent,
@@ -36,6 +38,19 @@ stored!([BagType] as |bag| Value::Int(bag.number().into()), |value| u8::from_val
 stored!([BagWeight] as |bag| Value::Int(bag.grams().0), |value| Grams::from_value(value)?.try_into().ok());
 stored!([Percent] as |share| Value::Int(share.hundredths().into()), |value| value.as_int()?.try_into().ok());
 
+/// Implements the reading of units that not every number is.
+macro_rules! decoded_within_bounds {
+    ($($unit:ident: $number:ty),*) => {$(
+        impl<'b, C> Decode<'b, C> for $unit {
+            fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, decode::Error> {
+                Self::try_from(<$number>::decode(d, context)?).map_err(decode::Error::custom)
+            }
+        }
+    )*};
+}
+
+decoded_within_bounds!(BagType: u8, BagWeight: Grams, Percent: i64);
+
 /// Reads a text that must be exactly as its value prints: parsing alone would also take `kolar` for `KOLAR`.
 pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
     let text = value.as_text()?;
@@ -68,7 +83,7 @@ mod tests {
     #[test]
     fn what_is_no_unit_is_refused() {
         assert_eq!(CentreCode::from_value(Value::text("kolar")), None);
-        assert_eq!(DeliveryId::from_value(Value::Blob(&[7; 15])), None);
+        assert_eq!(DeliveryId::from_value(Value::Blob([7; 15].to_vec().into())), None);
         assert_eq!(BagType::from_value(Value::Int(16)), None);
         assert_eq!(BagWeight::from_value(Value::Int(0)), None);
         assert_eq!(BusinessDate::from_value(Value::Int(i64::MAX)), None);

@@ -146,13 +146,13 @@ impl State {
     }
 
     fn give_back_one(&mut self, held: &HeldEntry, reason: &str) {
-        let (change, device, returned_at) = (held.entry.change, held.entry.envelope.device, self.now);
+        let (change, device) = (held.entry.change, held.entry.envelope.device);
         let document = self.document(held.entry.document());
         document.held.remove(|it| it.entry.change == change && it.entry.envelope == held.entry.envelope);
         if !document.returned.iter().any(|it| it.change == change && it.device == device) {
             let document_id = held.entry.document();
             let reason = reason.to_owned();
-            document.returned.add(ReturnedEntry { document: document_id, change, device, reason, returned_at });
+            document.returned.add(ReturnedEntry { document: document_id, change, device, reason });
         }
     }
 }

@@ -18,6 +18,7 @@ use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::bundle::{Bundle, Header};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
 use crate::Error;
@@ -39,7 +40,7 @@ pub(crate) fn ingest(
             return Ok(BundleVerdict { index, refused: Some(refusal), runs: Vec::new() });
         }
     };
-    let is_fork = keep(db, &bundle, &device, now)?;
+    let is_fork = keep(db, &bundle, &device)?;
     let hash = bundle.hash();
     let entries: Vec<Entry> =
         (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
@@ -79,14 +80,14 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<(Bundle, D
 }
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
-fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timestamp) -> Result<bool, Error> {
+fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device) -> Result<bool, Error> {
     let (hash, Header { device, sequence, previous, .. }) = (bundle.hash(), &bundle.header);
     if db.has_bundle(hash)? {
         return Ok(false);
     }
     let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
     let bytes = bundle.without_bytes().to_bytes();
-    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes, received_at: now })?;
+    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes })?;
     // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
     let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {
@@ -98,7 +99,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, by: &Device, now: Timest
 /// Two copies of one installation are about: both go on, each under a key of its own.
 fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: Timestamp) -> Result<(), Error> {
     let device = header.device;
-    if db.order(device)?.is_some() {
+    if decisions::order(db.reader(), device)?.is_some() {
         return Ok(());
     }
     let order = DeviceOrder { device, order: Order::Rekey };
@@ -108,7 +109,7 @@ fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: T
 /// Judges again what waited for a newer server.
 pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
-        db.deferred(None)?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
+        db.deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
     let mut state = State::load(db, &waiting, [], now)?;
     for entry in waiting {
         state.judge(&Entry::from(entry))?;
@@ -164,7 +165,7 @@ fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: 
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
-    let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
+    let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review))?;
     found.retain(|(review, _)| !known.contains(&review.review));
     let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
     decide_all(db, work, &new, &DecidedBy::server(now))

@@ -12,8 +12,8 @@ use crate::Error;
 const CODES_PER_RECOVERY: u32 = 10_000;
 
 const DEVICE: &str =
-    "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
-    ancestor_id, wiped_at_ms FROM devices";
+    "devices.device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
+    ancestor_id, wiped_at_ms";
 
 fn device(row: &dyn Row) -> Result<Device, sql::Error> {
     let hash: Option<BundleHash> = row.get(8)?;
@@ -36,25 +36,29 @@ fn device(row: &dyn Row) -> Result<Device, sql::Error> {
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns a device by its id.
     pub fn device(&mut self, id: DeviceId) -> Result<Option<Device>, Error> {
-        Ok(self.reader().query_one(&format!("{DEVICE} WHERE device_id = ?1"), &values![id], device)?)
+        Ok(self.reader().query_one(
+            &format!("SELECT {DEVICE} FROM devices WHERE device_id = ?1"),
+            &values![id],
+            device,
+        )?)
     }
 
     /// Returns all devices, by code.
     pub fn devices(&mut self) -> Result<Vec<Device>, Error> {
-        Ok(self.reader().query_all(&format!("{DEVICE} ORDER BY device_code"), &[], device)?)
+        Ok(self.reader().query_all(&format!("SELECT {DEVICE} FROM devices ORDER BY device_code"), &[], device)?)
     }
 
     /// Returns a device and those that it was before it took new keys, the newest first.
     pub fn lineage(&mut self, id: DeviceId) -> Result<Vec<Device>, Error> {
-        let statement = "WITH RECURSIVE lineage (device_id, generation) AS (
+        let statement = format!(
+            "WITH RECURSIVE lineage (device_id, generation) AS (
                  SELECT device_id, 0 FROM devices WHERE device_id = ?1
                  UNION ALL
                  SELECT devices.ancestor_id, generation + 1 FROM lineage
                  JOIN devices ON devices.device_id = lineage.device_id WHERE devices.ancestor_id IS NOT NULL)
-             SELECT devices.device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
-                 ancestor_id, wiped_at_ms
-             FROM lineage JOIN devices ON devices.device_id = lineage.device_id ORDER BY generation";
-        Ok(self.reader().query_all(statement, &values![id], device)?)
+             SELECT {DEVICE} FROM lineage JOIN devices ON devices.device_id = lineage.device_id ORDER BY generation"
+        );
+        Ok(self.reader().query_all(&statement, &values![id], device)?)
     }
 
     /// Returns an enrolment code by its hash.

@@ -139,9 +139,9 @@ impl WriteTransaction<'_> {
     /// Keeps what was signed of a bundle; one that is here already stays as it is.
     pub fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
         self.connection.execute(
-            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (hash) DO NOTHING",
-            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes, bundle.received_at],
+            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes],
         )?;
         Ok(())
     }
@@ -234,7 +234,7 @@ impl WriteTransaction<'_> {
                     number,
                     kept.envelope.to_value(),
                     kept.change.to_value(),
-                    entry.body().map_or(Value::Null, Value::Blob),
+                    entry.body().map_or(Value::Null, |body| Value::Blob(body.into())),
                 ]
             })
             .collect();

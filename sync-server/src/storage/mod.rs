@@ -135,7 +135,8 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
         Self { connection, organisation, heads: BTreeMap::new() }
     }
 
-    fn reader(&mut self) -> &mut dyn Reader {
+    /// Returns the connection, for what core's store reads.
+    pub fn reader(&mut self) -> &mut dyn Reader {
         self.connection.reader()
     }
 
@@ -233,8 +234,6 @@ pub struct StoredBundle<'a> {
     pub sequence: u64,
     /// The bundle with the hashes of its changes in place of their bytes.
     pub bytes: &'a [u8],
-    /// When it came first.
-    pub received_at: Timestamp,
 }
 
 /// An entry of a bundle that is not in the log.
@@ -379,6 +378,4 @@ pub struct ReturnedEntry {
     pub device: DeviceId,
     /// Words for the author, may be empty.
     pub reason: String,
-    /// Since when.
-    pub returned_at: Timestamp,
 }

@@ -193,7 +193,9 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
                     {
                         return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
                     }
-                    LogContent::Change { envelope, change: None, .. } if !tx.is_erased(envelope.document)? => {
+                    LogContent::Change { envelope, change: None, .. }
+                        if !store::records::is_erased(tx.reader(), envelope.document)? =>
+                    {
                         return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
                     }
                     LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),

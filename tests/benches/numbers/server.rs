@@ -103,7 +103,7 @@ impl Ingested {
     fn newest(peek: &Connection, device: &Value) -> Self {
         let bundle = floor::row(
             peek,
-            "SELECT hash, device_id, bundle_seq, bytes, received_at_ms FROM bundles WHERE device_id = ?1
+            "SELECT hash, device_id, bundle_seq, bytes FROM bundles WHERE device_id = ?1
              ORDER BY bundle_seq DESC LIMIT 1",
             [device],
         );
@@ -151,7 +151,7 @@ impl Ingested {
             }
             floor::run(
                 db,
-                "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)",
                 &self.bundle,
             )?;
             floor::run(db, "UPDATE scopes SET seq = ?2, chain = ?3 WHERE scope = ?1", &self.scope)?;

@@ -286,6 +286,7 @@ fn within(fingerprint: &str, scope: &str) -> String {
             "documents" => is_within(&line[3]),
             "reviews" => reviews.contains(&line[1]),
             "review_documents" => reviews.contains(&line[2]),
+            "erased" => false,
             _ => is_within(&line[2]),
         }
     });

@@ -233,7 +233,7 @@ mod tests {
         with_grants(|db| {
             for statement in [&grants_query(), HAS_GRANT, SUSPENSIONS] {
                 let explain = format!("EXPLAIN QUERY PLAN {statement}");
-                let params = values![Value::Blob(&[7; 16]), "a", "b"];
+                let params = values![[7; 16], "a", "b"];
                 let params = params.get(..statement.matches('?').count().min(3)).expect("parameters");
                 let plan: Vec<String> = db.query_all(&explain, params, |row| row.get(3)).expect("a plan");
                 let searches = plan.iter().filter(|step| step.starts_with("SEARCH"));
