@@ -6,6 +6,7 @@
 use minicbor::{Decode, Encode};
 
 use super::bags::{self, Bag};
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
 use super::{
     Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic,
@@ -75,7 +76,7 @@ pub(crate) struct Standing {
 impl Snapshot {
     /// What a change recorded, if it is the creating change of a delivery.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
-        let (_, value) = change.values().find(|(key, _)| *key == super::shape::SNAPSHOT)?;
+        let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
         super::decode(value).ok()
     }
 
@@ -326,7 +327,8 @@ impl RecordKind for Delivery {
 
     fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.snapshot(
+        let snapshot = fields.effective(
+            SNAPSHOT,
             Snapshot::stamp,
             |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
             &mut conflicts,

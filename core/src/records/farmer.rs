@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::shape::leading_stamp;
+use super::shape::{SNAPSHOT, leading_stamp};
 use super::stamp::Register;
 use super::{Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::permission::Capability;
@@ -153,7 +153,7 @@ impl RecordKind for Farmer {
     fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
         Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
             farmer_id,
             registered: stamp,
@@ -212,7 +212,7 @@ impl RecordKind for Contact {
     fn project(contact_id: ContactId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
-        let snapshot = fields.snapshot(|snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
         let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
         let mut latest = |key, first: String| -> Result<String, Error> {
             let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
@@ -224,7 +224,7 @@ impl RecordKind for Contact {
             phone: latest("phone", details.phone)?,
         };
         for conflict in &mut conflicts {
-            conflict.is_hard = conflict.field == super::shape::SNAPSHOT;
+            conflict.is_hard = conflict.field == SNAPSHOT;
         }
         Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
     }

@@ -5,6 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
 use super::{Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::limits::MAX_MANIFEST;
@@ -217,7 +218,7 @@ impl RecordKind for Load {
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
         let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
         let mut close_requests: Vec<CloseRequest> =
             fields.added('c')?.into_iter().map(|(_, request)| request).collect();
