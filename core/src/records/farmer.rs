@@ -8,7 +8,9 @@ use minicbor::{Decode, Encode};
 
 use super::shape::{SNAPSHOT, leading_stamp};
 use super::stamp::Register;
-use super::{Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
+use super::{
+    Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
+};
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
@@ -183,9 +185,9 @@ impl RecordKind for Contact {
     const PRIVACY: Privacy = Privacy::Personal;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RegisterFarmer, "the details at registration", leading_stamp),
-        KeyRule::register("name", Capability::RegisterFarmer, "the name"),
-        KeyRule::register("village", Capability::RegisterFarmer, "the village"),
-        KeyRule::register("phone", Capability::RegisterFarmer, "the telephone number"),
+        KeyRule::of(Class::Register, "name", Capability::RegisterFarmer, "the name"),
+        KeyRule::of(Class::Register, "village", Capability::RegisterFarmer, "the village"),
+        KeyRule::of(Class::Register, "phone", Capability::RegisterFarmer, "the telephone number"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "contacts",

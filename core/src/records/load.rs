@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::shape::SNAPSHOT;
 use super::stamp::Register;
-use super::{Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
+use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -191,9 +191,9 @@ impl RecordKind for Load {
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| Ok(super::decode::<Snapshot>(value)?.stamp)),
-        KeyRule::add("j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
-        KeyRule::add("c", Capability::OpenLoad, "a request to close, with its manifest"),
-        KeyRule::register("lorry", Capability::OpenLoad, "the lorry"),
+        KeyRule::of(Class::Add, "j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
+        KeyRule::of(Class::Add, "c", Capability::OpenLoad, "a request to close, with its manifest"),
+        KeyRule::of(Class::Register, "lorry", Capability::OpenLoad, "the lorry"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "loads",
