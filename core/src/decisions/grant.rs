@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, Revocation, Stored, Suspension};
@@ -40,14 +38,9 @@ impl DecisionKind for Grant {
             (Column::blob("user_id"), |it| it.user.to_value()),
             (Column::blob("device_id"), |it| it.device.to_value()),
             (Column::text("role"), |it| it.role.to_value()),
-            (Column::text("centres"), |it| Value::Text(Cow::Owned(joined(&it.centres)))),
-            (Column::text("revocation_code"), |it| Value::Text(Cow::Owned(Revocation::code_of(it.grant)))),
-            (Column::text("suspension_code"), |it| Value::Text(Cow::Owned(Suspension::code_of(it.device, it.user)))),
+            (Column::text("centres"), |it| it.centres.to_value()),
+            (Column::text("revocation_code"), |it| Value::Text(Revocation::code_of(it.grant).into())),
+            (Column::text("suspension_code"), |it| Value::Text(Suspension::code_of(it.device, it.user).into())),
         ],
     });
-}
-
-/// Centres as the table has them: their codes, separated by blanks.
-fn joined(centres: &[CentreCode]) -> String {
-    centres.iter().map(CentreCode::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -6,10 +6,11 @@
 use minicbor::{Decode, Encode};
 
 use super::bags::{self, Bag};
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
 use super::{
-    Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic,
-    encode,
+    Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
+    Topic, encode,
 };
 use crate::limits::MAX_DELIVERY_BAGS;
 use crate::permission::Capability;
@@ -75,7 +76,7 @@ pub(crate) struct Standing {
 impl Snapshot {
     /// What a change recorded, if it is the creating change of a delivery.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
-        let (_, value) = change.values().find(|(key, _)| *key == super::shape::SNAPSHOT)?;
+        let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
         super::decode(value).ok()
     }
 
@@ -291,12 +292,12 @@ impl RecordKind for Delivery {
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RecordDelivery, "what was recorded", Snapshot::stamp_of),
-        KeyRule::add("p", Capability::AmendDelivery, "more bags"),
-        KeyRule::add_about("x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
-        KeyRule::add("e", Capability::AmendDelivery, "amended or voided"),
-        KeyRule::register("load", Capability::AmendDelivery, "the load it lies on"),
-        KeyRule::register("date", Capability::AmendDelivery, "the business date"),
-        KeyRule::register("count", Capability::AmendDelivery, "the declared number of bags"),
+        KeyRule::of(Class::Add, "p", Capability::AmendDelivery, "more bags"),
+        KeyRule::of(Class::AddAbout, "x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
+        KeyRule::of(Class::Add, "e", Capability::AmendDelivery, "amended or voided"),
+        KeyRule::of(Class::Register, "load", Capability::AmendDelivery, "the load it lies on"),
+        KeyRule::of(Class::Register, "date", Capability::AmendDelivery, "the business date"),
+        KeyRule::of(Class::Register, "count", Capability::AmendDelivery, "the declared number of bags"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "deliveries",
@@ -326,7 +327,8 @@ impl RecordKind for Delivery {
 
     fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.snapshot(
+        let snapshot = fields.effective(
+            SNAPSHOT,
             Snapshot::stamp,
             |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
             &mut conflicts,

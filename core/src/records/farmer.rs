@@ -6,9 +6,11 @@
 
 use minicbor::{Decode, Encode};
 
-use super::shape::leading_stamp;
+use super::shape::{SNAPSHOT, leading_stamp};
 use super::stamp::Register;
-use super::{Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
+use super::{
+    Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
+};
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
@@ -153,7 +155,7 @@ impl RecordKind for Farmer {
     fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
         Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
             farmer_id,
             registered: stamp,
@@ -183,9 +185,9 @@ impl RecordKind for Contact {
     const PRIVACY: Privacy = Privacy::Personal;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RegisterFarmer, "the details at registration", leading_stamp),
-        KeyRule::register("name", Capability::RegisterFarmer, "the name"),
-        KeyRule::register("village", Capability::RegisterFarmer, "the village"),
-        KeyRule::register("phone", Capability::RegisterFarmer, "the telephone number"),
+        KeyRule::of(Class::Register, "name", Capability::RegisterFarmer, "the name"),
+        KeyRule::of(Class::Register, "village", Capability::RegisterFarmer, "the village"),
+        KeyRule::of(Class::Register, "phone", Capability::RegisterFarmer, "the telephone number"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "contacts",
@@ -212,7 +214,7 @@ impl RecordKind for Contact {
     fn project(contact_id: ContactId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
-        let snapshot = fields.snapshot(|snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
         let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
         let mut latest = |key, first: String| -> Result<String, Error> {
             let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
@@ -224,7 +226,7 @@ impl RecordKind for Contact {
             phone: latest("phone", details.phone)?,
         };
         for conflict in &mut conflicts {
-            conflict.is_hard = conflict.field == super::shape::SNAPSHOT;
+            conflict.is_hard = conflict.field == SNAPSHOT;
         }
         Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
     }

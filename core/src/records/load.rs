@@ -5,8 +5,9 @@
 
 use minicbor::{Decode, Encode};
 
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
-use super::{Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
+use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -190,9 +191,9 @@ impl RecordKind for Load {
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| Ok(super::decode::<Snapshot>(value)?.stamp)),
-        KeyRule::add("j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
-        KeyRule::add("c", Capability::OpenLoad, "a request to close, with its manifest"),
-        KeyRule::register("lorry", Capability::OpenLoad, "the lorry"),
+        KeyRule::of(Class::Add, "j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
+        KeyRule::of(Class::Add, "c", Capability::OpenLoad, "a request to close, with its manifest"),
+        KeyRule::of(Class::Register, "lorry", Capability::OpenLoad, "the lorry"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "loads",
@@ -217,7 +218,7 @@ impl RecordKind for Load {
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
         let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
         let mut close_requests: Vec<CloseRequest> =
             fields.added('c')?.into_iter().map(|(_, request)| request).collect();

@@ -99,12 +99,9 @@ impl Merged {
 
 /// The first eight bytes of the SHA-256 over a document's heads.
 pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
-    let mut hash = Sha256::new();
-    for head in heads {
-        hash.update(head.0);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0))
+    let heads: Vec<u8> = heads.iter().flat_map(|head| head.0).collect();
+    let digest: [u8; 32] = Sha256::digest(heads).into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Merges a change into a stored document, or begins one.
@@ -120,10 +117,7 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
     {
         return Ok(created);
     }
-    let mut document = match saved {
-        Some(saved) => Document::load(saved)?,
-        None => Document::new(),
-    };
+    let mut document = saved.map_or_else(|| Ok(Document::new()), Document::load)?;
     let was_known = document.contains(change.hash());
     if !was_known {
         let hashes = document.missing(change);
@@ -184,10 +178,7 @@ pub(crate) fn edit(
     actor: &Actor,
     puts: Vec<Put>,
 ) -> Result<(Change, Merged), Error> {
-    let mut document = match saved {
-        Some(saved) => Document::load(saved)?,
-        None => Document::new(),
-    };
+    let mut document = saved.map_or_else(|| Ok(Document::new()), Document::load)?;
     let change = document.commit(actor, puts)?;
     if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
         return Err(Error::TooLarge { bytes: change.raw().len(), limit: crate::limits::MAX_CHANGE_BYTES });
@@ -246,16 +237,6 @@ impl Fields {
         }
     }
 
-    /// The creating value that counts. Two phones that created the same document are a hard conflict.
-    fn snapshot<T: for<'b> Decode<'b, ()>>(
-        &self,
-        stamp: impl Fn(&T) -> Stamp,
-        text: impl Fn(&T) -> String,
-        conflicts: &mut Vec<Conflict>,
-    ) -> Result<Option<T>, Error> {
-        self.effective(shape::SNAPSHOT, stamp, text, conflicts)
-    }
-
     /// The value of a register that counts; concurrent others become a hard conflict.
     fn register<T: for<'b> Decode<'b, ()> + Encode<()>>(
         &self,
@@ -268,6 +249,7 @@ impl Fields {
         Ok(value.map(|register| register.value))
     }
 
+    /// The value of a key that counts; others, as of two phones that created the same document, become a hard conflict.
     fn effective<T: for<'b> Decode<'b, ()>>(
         &self,
         key: &'static str,

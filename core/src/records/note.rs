@@ -7,7 +7,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::shape::leading_stamp;
+use super::shape::{SNAPSHOT, leading_stamp};
 use super::{Conflict, Contact, Error, Farmer, Fields, KeyRule, Kind, Privacy, RecordKind, Shape, Stamp, Table, Topic};
 use crate::limits::MAX_TEXT;
 use crate::permission::Capability;
@@ -86,7 +86,7 @@ impl RecordKind for Note {
 
     fn project(note_id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.snapshot(|it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         snapshot.check()?;
         let Snapshot { stamp, record_kind, record, text } = snapshot;

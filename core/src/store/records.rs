@@ -27,9 +27,7 @@ pub struct Stored {
 
 impl Stored {
     fn read(row: &dyn Row) -> Result<Self, sql::Error> {
-        let heads: Vec<u8> = row.get(3)?;
-        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-        Ok(Self { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads })
+        Ok(Self { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads: row.get(3)? })
     }
 }
 
@@ -155,8 +153,7 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
     let rows: Vec<Value<'_>> = documents
         .iter()
         .flat_map(|(scope, kind, id, merged)| {
-            let heads: Vec<u8> = merged.heads.iter().flat_map(|head| head.0).collect();
-            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), Value::Blob(heads.into())]
+            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), merged.heads.to_value()]
         })
         .collect();
     let columns = [

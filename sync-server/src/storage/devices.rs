@@ -4,7 +4,6 @@ use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::store::sql::{self, Row, values};
 use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
 
-use super::sqlite::corrupt;
 use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
 use crate::Error;
 
@@ -65,13 +64,10 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     pub fn enrolment_code(&mut self, hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, Error> {
         let statement =
             "SELECT user_id, role, centres, expires_at_ms, device_id FROM enrolment_codes WHERE code_hash = ?1";
-        let row = self.reader().query_one(statement, &values![hash], |row| {
-            Ok((row.get(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get(3)?, row.get(4)?))
-        })?;
-        let Some((user, role, centres, expires_at, device)) = row else { return Ok(None) };
-        let centres = centres.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(corrupt)?;
-        let role = role.parse().map_err(corrupt)?;
-        Ok(Some(EnrolmentCode { hash: *hash, user, role, centres, expires_at, device }))
+        Ok(self.reader().query_one(statement, &values![hash], |row| {
+            let (user, role, centres) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(EnrolmentCode { hash: *hash, user, role, centres, expires_at: row.get(3)?, device: row.get(4)? })
+        })?)
     }
 }
 
@@ -131,12 +127,11 @@ impl WriteTransaction<'_> {
 
     /// Adds an enrolment code, or notes who redeemed it.
     pub fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error> {
-        let centres: Vec<String> = code.centres.iter().map(ToString::to_string).collect();
         self.connection.execute(
             "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (code_hash) DO UPDATE SET device_id = excluded.device_id",
-            &values![code.hash, code.user, code.role.as_str(), centres.join(" "), code.expires_at, code.device],
+            &values![code.hash, code.user, code.role, code.centres, code.expires_at, code.device],
         )?;
         Ok(())
     }

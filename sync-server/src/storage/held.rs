@@ -41,12 +41,7 @@ fn held(row: &dyn Row) -> Result<HeldEntry, sql::Error> {
 }
 
 fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
-    let missing: Vec<u8> = row.get(7)?;
-    Ok(DeferredEntry {
-        entry: pending(row)?,
-        missing: missing.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect(),
-        deferred_at: row.get(8)?,
-    })
+    Ok(DeferredEntry { entry: pending(row)?, missing: row.get(7)?, deferred_at: row.get(8)? })
 }
 
 fn returned(row: &dyn Row) -> Result<ReturnedEntry, sql::Error> {
@@ -121,10 +116,7 @@ impl WriteTransaction<'_> {
         let columns = [&PENDING[..], &[Column::blob("missing"), Column::int("deferred_at_ms")]].concat();
         let rows: Vec<Value<'_>> = deferred
             .iter()
-            .flat_map(|it| {
-                let missing: Vec<u8> = it.missing.iter().flat_map(|hash| hash.0).collect();
-                pending_values(&it.entry).into_iter().chain([Value::Blob(missing.into()), it.deferred_at.to_value()])
-            })
+            .flat_map(|it| pending_values(&it.entry).into_iter().chain(values![it.missing, it.deferred_at]))
             .collect();
         let on_conflict = "ON CONFLICT (entry_hash) DO UPDATE SET missing = excluded.missing";
         self.connection.insert(&Insert { table: "deferred", columns: &columns, on_conflict }, &rows)?;
