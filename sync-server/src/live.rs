@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::storage::Appended;
+use crate::watchers::Appended;
 use crate::{Error, Server};
 
 /// How often a phone hears from the server though nothing is new: proxies commonly cut what is silent for a minute.
@@ -107,7 +107,7 @@ impl Server {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
         let device = device.device;
         // Watched before the heads are read: what is written in between is heard twice, not missed.
-        let appended = self.storage.watch(organisation)?;
+        let appended = self.watchers.watch(organisation);
         let visible = self.read(organisation, |db| db.visibility(device))?;
         let (place, ended) = self.listeners.join(device)?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);

@@ -11,9 +11,8 @@ use farmtally_core::store::sql::{self, Database, ReadWork, Reader, WriteWork};
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use tokio::sync::broadcast;
 
-use super::{Appended, Copied, LogContent, LogEntry, Storage, Transaction, Watchers};
+use super::{Copied, LogContent, LogEntry, Storage, Transaction};
 use crate::Error;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
@@ -25,7 +24,6 @@ pub struct SqliteStorage {
     folder: PathBuf,
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
-    watchers: Watchers,
 }
 
 impl SqliteStorage {
@@ -41,7 +39,7 @@ impl SqliteStorage {
             return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
         }
         let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default(), watchers: Watchers::default() })
+        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
     fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
@@ -125,15 +123,6 @@ impl Storage for SqliteStorage {
             let mut statement = checked(db.prepare_cached("SELECT organisation_id FROM routes WHERE key = ?1"))?;
             checked(statement.query_row([key], |row| row.get(0)).optional())
         })
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.watchers.announce(organisation, heads);
-        Ok(())
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        Ok(self.watchers.watch(organisation))
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {

@@ -31,8 +31,6 @@ use retry::Retries;
 use session::{Committed, Session};
 use transaction::PostgresTransaction;
 
-use super::Watchers;
-
 /// The tables that the driver itself needs, as the owner of the tables creates them.
 pub const CONTROL: &str = include_str!("control.sql");
 
@@ -72,7 +70,6 @@ impl Default for Options {
 /// Calls block, and panic in async code: they belong on threads for blocking calls.
 pub struct PostgresStorage {
     pool: Pool,
-    watchers: Watchers,
     environment: Environment,
     retry_for: Duration,
     /// Numbers that were looked up; they never change.
@@ -113,7 +110,6 @@ impl PostgresStorage {
         config.keepalives_interval(options.idle_timeout / 3).keepalives_retries(3);
         let database = Self {
             pool: Pool::new(config, options),
-            watchers: Watchers::default(),
             environment,
             retry_for: options.retry_for,
             numbers: Mutex::default(),

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use farmtally_core::units::OrganisationId;
-use tokio::sync::broadcast;
 
-use super::super::{Appended, Storage};
+use super::super::Storage;
 use super::PostgresStorage;
 use super::session::Session;
 use crate::Error;
@@ -30,15 +29,6 @@ impl Storage for PostgresStorage {
 
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
         Ok(self.on_session(|session| session.route(key))?)
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.watchers.announce(organisation, heads);
-        Ok(())
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        Ok(self.watchers.watch(organisation))
     }
 
     /// Does nothing: what was deleted is in rows that only the owner of the tables can have removed, by `VACUUM`, and in a log that is the
