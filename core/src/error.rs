@@ -5,141 +5,62 @@ use std::fmt;
 use crate::protocol::parcel::HandoverError;
 use crate::rules::Check;
 use crate::store;
-use crate::units::UnitError;
+use crate::units::named;
 
-/// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ErrorCode {
-    /// There is no such record here.
-    NotFound,
-    /// A field holds what it cannot hold.
-    InvalidInput,
-    /// Larger than can be recorded at once.
-    TooLarge,
-    /// Something is unusual; repeat with the checks accepted.
-    ConfirmNeeded,
-    /// The record has changed since it was read.
-    Stale,
-    /// The user's role or the record's state does not allow it.
-    NotAllowed,
-    /// The user's grant does not reach there.
-    OutOfScope,
-    /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
-    Locked,
-    /// The key store gives no key now.
-    KeyUnavailable,
-    /// The key does not open the store.
-    WrongKey,
-    /// The device is not enrolled, or its server does not know it.
-    Unauthorized,
-    /// No connection to the server.
-    Offline,
-    /// The server asks to wait.
-    RateLimited,
-    /// The call was cancelled, or the server was stopping.
-    Interrupted,
-    /// The server or the phone is too old for the other.
-    IncompatibleVersion,
-    /// The storage is full.
-    StorageFull,
-    /// The database is damaged.
-    StorageCorrupt,
-    /// The database was written by a newer version.
-    StorageTooNew,
-    /// A defect of this program.
-    Internal,
-}
-
-impl ErrorCode {
-    /// All codes.
-    pub const ALL: [Self; 19] = [
-        Self::NotFound,
-        Self::InvalidInput,
-        Self::TooLarge,
-        Self::ConfirmNeeded,
-        Self::Stale,
-        Self::NotAllowed,
-        Self::OutOfScope,
-        Self::Locked,
-        Self::KeyUnavailable,
-        Self::WrongKey,
-        Self::Unauthorized,
-        Self::Offline,
-        Self::RateLimited,
-        Self::Interrupted,
-        Self::IncompatibleVersion,
-        Self::StorageFull,
-        Self::StorageCorrupt,
-        Self::StorageTooNew,
-        Self::Internal,
-    ];
-
-    /// The code as text.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::InvalidInput => "invalid_input",
-            Self::TooLarge => "too_large",
-            Self::ConfirmNeeded => "confirm_needed",
-            Self::Stale => "stale",
-            Self::NotAllowed => "not_allowed",
-            Self::OutOfScope => "out_of_scope",
-            Self::Locked => "locked",
-            Self::KeyUnavailable => "key_unavailable",
-            Self::WrongKey => "wrong_key",
-            Self::Unauthorized => "unauthorized",
-            Self::Offline => "offline",
-            Self::RateLimited => "rate_limited",
-            Self::Interrupted => "interrupted",
-            Self::IncompatibleVersion => "incompatible_version",
-            Self::StorageFull => "storage_full",
-            Self::StorageCorrupt => "storage_corrupt",
-            Self::StorageTooNew => "storage_too_new",
-            Self::Internal => "internal",
-        }
+named! {
+    /// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
+    pub ErrorCode, "an error code" {
+        /// There is no such record here.
+        NotFound = "not_found",
+        /// A field holds what it cannot hold.
+        InvalidInput = "invalid_input",
+        /// Larger than can be recorded at once.
+        TooLarge = "too_large",
+        /// Something is unusual; repeat with the checks accepted.
+        ConfirmNeeded = "confirm_needed",
+        /// The record has changed since it was read.
+        Stale = "stale",
+        /// The user's role or the record's state does not allow it.
+        NotAllowed = "not_allowed",
+        /// The user's grant does not reach there.
+        OutOfScope = "out_of_scope",
+        /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
+        Locked = "locked",
+        /// The key store gives no key now.
+        KeyUnavailable = "key_unavailable",
+        /// The key does not open the store.
+        WrongKey = "wrong_key",
+        /// The device is not enrolled, or its server does not know it.
+        Unauthorized = "unauthorized",
+        /// No connection to the server.
+        Offline = "offline",
+        /// The server asks to wait.
+        RateLimited = "rate_limited",
+        /// The call was cancelled, or the server was stopping.
+        Interrupted = "interrupted",
+        /// The server or the phone is too old for the other.
+        IncompatibleVersion = "incompatible_version",
+        /// The storage is full.
+        StorageFull = "storage_full",
+        /// The database is damaged.
+        StorageCorrupt = "storage_corrupt",
+        /// The database was written by a newer version.
+        StorageTooNew = "storage_too_new",
+        /// A defect of this program.
+        Internal = "internal",
     }
 }
 
 impl ErrorCode {
     /// Whether the same call can succeed later without anybody changing anything.
     pub fn is_retryable(self) -> bool {
-        match self {
-            Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted => true,
-            Self::NotFound
-            | Self::InvalidInput
-            | Self::TooLarge
-            | Self::ConfirmNeeded
-            | Self::Stale
-            | Self::NotAllowed
-            | Self::OutOfScope
-            | Self::Locked
-            | Self::WrongKey
-            | Self::Unauthorized
-            | Self::IncompatibleVersion
-            | Self::StorageFull
-            | Self::StorageCorrupt
-            | Self::StorageTooNew
-            | Self::Internal => false,
-        }
-    }
-}
-
-impl std::str::FromStr for ErrorCode {
-    type Err = UnitError;
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let code = Self::ALL.into_iter().find(|code| code.as_str() == text);
-        code.ok_or_else(|| UnitError::new("not an error code of this version"))
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        matches!(self, Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted)
     }
 }
 
 /// Why a call did nothing. One variant for each thing that a caller can do about it.
 #[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub enum Error {
     /// Mark the field and let the person correct it.
     #[error("{field}: {reason}")]
@@ -167,7 +88,6 @@ pub enum Error {
     #[error("the record has changed since it was read")]
     Stale,
     /// Say why it cannot be done.
-    #[error("{reason}")]
     Refused {
         /// [`ErrorCode::NotAllowed`], [`ErrorCode::OutOfScope`] or [`ErrorCode::Locked`].
         code: ErrorCode,
@@ -181,13 +101,11 @@ pub enum Error {
         what: &'static str,
     },
     /// Enrol the device; recording goes on meanwhile if it was enrolled before.
-    #[error("{reason}")]
     SignIn {
         /// Why.
         reason: String,
     },
     /// Work on and try again later.
-    #[error("{reason}")]
     Unavailable {
         /// [`ErrorCode::Offline`], [`ErrorCode::RateLimited`] or [`ErrorCode::Interrupted`].
         code: ErrorCode,
@@ -195,7 +113,6 @@ pub enum Error {
         reason: String,
     },
     /// Update this program or the server.
-    #[error("{reason}")]
     UpdateNeeded {
         /// Which of the two is too old.
         reason: String,
@@ -204,7 +121,6 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A defect of this program or of the server.
-    #[error("{reason}")]
     Internal {
         /// What was not as it must be.
         reason: String,
@@ -273,7 +189,7 @@ impl From<HandoverError> for Error {
 }
 
 fn list(checks: &[Check]) -> String {
-    checks.iter().map(|check| check.code()).collect::<Vec<_>>().join(", ")
+    checks.iter().map(|check| check.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ mod tests {
     fn a_small_day_agrees_to_the_gram_and_shows_what_a_person_must_decide() {
         let outcome = play_small_day(20);
         let totals: Vec<_> =
-            outcome.totals.iter().map(|total| (total.gross_g, total.deliveries, total.voided)).collect();
+            outcome.totals.iter().map(|total| (total.sum.gross_g.0, total.sum.deliveries, total.sum.voided)).collect();
         assert_eq!(totals, [(3_700_001, 20, 1); 3]);
         assert_eq!(outcome.published_g, 3_700_001);
         assert_eq!(outcome.held, 0);

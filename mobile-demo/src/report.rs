@@ -2,20 +2,18 @@
 
 use anyhow::{Context, ensure};
 use farmtally_core::client::{InboxKind, RecordRef};
+use farmtally_core::store::rows::Sum;
 
 use crate::market::Market;
 use crate::office::Office;
 use crate::phone::Phone;
 use crate::{grouped, say};
 
-/// What somebody's deliveries of the day add up to; voided ones are in no other number.
+/// What somebody's deliveries of the day add up to.
 #[derive(Debug)]
 pub(crate) struct Total {
     whose: String,
-    pub(crate) gross_g: i64,
-    pub(crate) deliveries: u64,
-    pub(crate) voided: u64,
-    crates: u64,
+    pub(crate) sum: Sum,
 }
 
 /// The outcome of the day.
@@ -36,18 +34,10 @@ impl Outcome {
     /// Asks the server and the phones; conflicts and reviews are read on the first phone.
     pub(crate) fn read(published_g: i64, office: &Office, phones: [&Phone; 2]) -> anyhow::Result<Self> {
         let day = office.day()?;
-        let mut server = Total { whose: "server".to_owned(), gross_g: 0, deliveries: 0, voided: 0, crates: 0 };
-        for centre in &day.centres {
-            server.gross_g += centre.sum.gross_g.0;
-            server.deliveries += centre.sum.deliveries;
-            server.voided += centre.sum.voided;
-            server.crates += centre.sum.bags;
-        }
-        let mut totals = vec![server];
+        let server = day.centres.iter().fold(Sum::default(), |sum, centre| sum + centre.sum);
+        let mut totals = vec![Total { whose: "server".to_owned(), sum: server }];
         for phone in phones {
-            let sum = phone.today()?.sum;
-            let (gross_g, deliveries, voided, crates) = (sum.gross_g.0, sum.deliveries, sum.voided, sum.bags);
-            totals.push(Total { whose: format!("{}'s phone", phone.name), gross_g, deliveries, voided, crates });
+            totals.push(Total { whose: format!("{}'s phone", phone.name), sum: phone.today()?.sum });
         }
 
         let (mut conflicts, mut reviews, mut held) = (Vec::new(), Vec::new(), day.held_entries());
@@ -77,8 +67,8 @@ impl Outcome {
     /// Prints everything, the comparison last.
     pub(crate) fn show(&self, market: &Market) {
         say("\nMerged");
-        for Total { whose, deliveries, voided, crates, .. } in &self.totals {
-            say(format_args!("  {whose:<14}{deliveries} deliveries with {crates} crates, and {voided} voided"));
+        for Total { whose, sum: Sum { deliveries, voided, bags, .. } } in &self.totals {
+            say(format_args!("  {whose:<14}{deliveries} deliveries with {bags} crates, and {voided} voided"));
         }
         say("\nIn conflict: both values are kept, the first one counts until a person decides");
         self.conflicts.iter().for_each(|line| say(format_args!("  {line}")));
@@ -92,12 +82,12 @@ impl Outcome {
             say(format_args!("  {whose:<26}{:>18} g   {mark}", grouped(grams)));
         };
         line("market's published total", self.published_g);
-        self.totals.iter().for_each(|total| line(&total.whose, total.gross_g));
+        self.totals.iter().for_each(|total| line(&total.whose, total.sum.gross_g.0));
     }
 
     /// Requires that all totals are equal and that the server holds nothing.
     pub(crate) fn require_equal(&self) -> anyhow::Result<()> {
-        let is_equal = self.totals.iter().all(|total| total.gross_g == self.published_g);
+        let is_equal = self.totals.iter().all(|total| total.sum.gross_g.0 == self.published_g);
         ensure!(is_equal, "the totals differ: published, server and phones must agree to the gram");
         ensure!(self.held == 0, "the server holds changes that it should have accepted");
         Ok(())

@@ -5,6 +5,7 @@
 use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension};
 use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
@@ -30,12 +31,11 @@ impl Server {
     /// [`Error::Storage`].
     pub fn grants(&self, organisation: OrganisationId) -> Result<Vec<GrantLine>, Error> {
         self.read(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let mut lines = Vec::new();
             for device in db.devices()? {
-                for grant in db.grants_of(device.device)? {
-                    let user = reference.user(grant.user);
-                    let user = user.map_or_else(|| grant.user.to_string(), |user| user.name.clone());
+                for grant in decisions::grants_of(db.reader(), device.device)? {
+                    let user = reference.user_name(grant.user);
                     lines.push(GrantLine { grant, device: device.code, user });
                 }
             }
@@ -62,8 +62,7 @@ impl Server {
             let device = device_of(&db.devices()?, device)?.device;
             let user = user_named(db, user, &by, fresh)?;
             let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
-            let work = db.next_work()?;
-            decide(db, &Scope::Device(device), work, &grant, &by)
+            decide(db, &Scope::Device(device), &grant, &by)
         })?;
         Ok(grant)
     }
@@ -75,12 +74,11 @@ impl Server {
     pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            let known = db.grant(grant)?.ok_or(Error::NotFound { what: "grant" })?;
-            if db.ended_at(&known)?.is_some() {
+            let known = decisions::grant(db.reader(), grant)?.ok_or(Error::NotFound { what: "grant" })?;
+            if decisions::ended_at(db.reader(), &known)?.is_some() {
                 return Err(Error::NotFound { what: "grant that holds" });
             }
-            let work = db.next_work()?;
-            decide(db, &Scope::Device(known.device), work, &Revocation { grant }, &by)
+            decide(db, &Scope::Device(known.device), &Revocation { grant }, &by)
         })
     }
 
@@ -91,18 +89,16 @@ impl Server {
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
-            let devices: Vec<DeviceId> = db.devices()?.into_iter().map(|device| device.device).collect();
             let mut concerned = 0;
-            for device in devices {
-                if !db.has_grant(user, device)? {
+            for Device { device, .. } in db.devices()? {
+                if !decisions::has_grant(db.reader(), user, device)? {
                     continue;
                 }
                 concerned += 1;
                 let suspension = Suspension { user, device, is_suspended };
-                let work = db.next_work()?;
-                decide(db, &Scope::Device(device), work, &suspension, &by)?;
+                decide(db, &Scope::Device(device), &suspension, &by)?;
             }
             if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
         })
@@ -119,8 +115,7 @@ impl Server {
             let first = device_of(&devices, device)?.device;
             let concerned = if order == Order::Rekey { vec![first] } else { with_heirs(&devices, first) };
             for device in concerned {
-                let work = db.next_work()?;
-                decide(db, &Scope::Device(device), work, &DeviceOrder { device, order }, &by)?;
+                decide(db, &Scope::Device(device), &DeviceOrder { device, order }, &by)?;
             }
             Ok(())
         })

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{Safe, SafePlace, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::storage::{Access, Copied, Transaction, check_control, check_copy};
+use crate::storage::{Copied, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
 /// Verified copies that must contain something before phones may let go of it.
@@ -65,7 +66,7 @@ impl Server {
                         return Err(Error::unusable(&path.display(), reason));
                     }
                 }
-                db.save_backup(*id.as_bytes(), &copied, self.environment.clock.now())
+                db.save_backup(*id.as_bytes(), &copied)
             })?;
             verified.push((organisation, copied));
         }
@@ -77,30 +78,26 @@ impl Server {
 }
 
 /// What both of the newest two verified copies contain, under the time of the older.
-pub(crate) fn safe_copy<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Copied>, Error> {
+pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, Error> {
     let copies = db.backups(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older: a copy that was brought back under another time may contain less than an older one.
-    let mut safe = older.clone();
-    safe.places.retain_mut(|place| {
-        let other = newer.places.iter().find(|other| other.scope == place.scope);
-        other.is_some_and(|other| {
-            if other.sequence < place.sequence {
-                place.clone_from(other);
-            }
-            true
-        })
-    });
-    for (device, sequence) in &mut safe.devices {
-        let other = newer.devices.iter().find(|(id, _)| id == device);
-        *sequence = (*sequence).min(other.map_or(0, |(_, other)| *other));
-    }
-    Ok(Some(safe))
+    let both = |place: &Cursor| {
+        let other = newer.places.iter().find(|other| other.scope == place.scope)?;
+        Some(if other.sequence < place.sequence { other } else { place }.clone())
+    };
+    let of_device = |(device, sequence): &(DeviceId, u64)| {
+        let other = newer.devices.iter().find(|(id, _)| id == device).map_or(0, |(_, other)| *other);
+        (*device, other.min(*sequence))
+    };
+    let places = older.places.iter().filter_map(both).collect();
+    let devices = older.devices.iter().map(of_device).collect();
+    Ok(Some(Copied { made_at: older.made_at, places, devices }))
 }
 
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
-pub(crate) fn safe_for<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+pub(crate) fn safe_for(
+    db: &mut ReadTransaction<'_>,
     device: DeviceId,
     asked: &SyncRequest,
 ) -> Result<Option<Safe>, Error> {

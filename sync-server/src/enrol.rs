@@ -5,9 +5,10 @@
 use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
-use crate::ingest::decide;
+use crate::ingest::{decide, lineage};
 use crate::office::code_hash;
 use crate::recovery::require_whole;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
@@ -16,7 +17,7 @@ use crate::{Error, Server};
 impl Server {
     /// Redeems an enrolment code.
     pub(crate) fn redeem(&self, request: &EnrolRequest) -> Result<Enrolment, Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "code", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("code", reason);
         let key = request.verified_key().ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let hash = code_hash(&request.code);
         let unknown = "the code is not known: ask the office for a new one";
@@ -54,25 +55,14 @@ impl Server {
                         wiped_at: None,
                     };
                     device.code = self.add_device(db, organisation, &device)?;
-                    Self::redeemed(db, &code, (fresh, grant), now)?;
+                    db.save_enrolment_code(&EnrolmentCode { device: Some(fresh), ..code.clone() })?;
+                    let grant = Grant { grant, user: code.user, device: fresh, role: code.role, centres: code.centres };
+                    decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
                     Ok(device)
                 }
             }
         })?;
         Ok(self.enrolment(organisation, &device, now))
-    }
-
-    /// The grant goes into the device's own scope.
-    fn redeemed(
-        db: &mut WriteTransaction<'_>,
-        code: &EnrolmentCode,
-        (device, grant): (DeviceId, GrantId),
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        db.save_enrolment_code(&EnrolmentCode { device: Some(device), ..code.clone() })?;
-        let grant = Grant { grant, user: code.user, device, role: code.role, centres: code.centres.clone() };
-        let work = db.next_work()?;
-        decide(db, &Scope::Device(device), work, &grant, &DecidedBy::server(now))
     }
 
     /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
@@ -115,12 +105,12 @@ impl Server {
         old: DeviceId,
         request: &RekeyRequest,
     ) -> Result<Enrolment, Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "public_key", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("public_key", reason);
         let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
         let is_due = |db: &mut ReadTransaction<'_>| {
-            Ok(db.order(old)?.is_some_and(|order| order.order == Order::Rekey)
+            Ok(decisions::order(db.reader(), old)?.is_some_and(|order| order.order == Order::Rekey)
                 && !db.devices()?.iter().any(|device| device.public_key == key))
         };
         if self.read(organisation, is_due)? {
@@ -133,12 +123,13 @@ impl Server {
                 let is_same = known.ancestor == Some(old);
                 return if is_same { Ok(known.clone()) } else { Err(wrong("this key belongs to another device")) };
             }
-            if db.order(old)?.is_none_or(|order| order.order != Order::Rekey) {
+            if decisions::order(db.reader(), old)?.is_none_or(|order| order.order != Order::Rekey) {
                 return Err(wrong("nobody asked this device to take a new key"));
             }
             let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
-            let origin = root(&devices, &before);
-            let is_first = !devices.iter().any(|it| it.ancestor.is_some() && root(&devices, it) == origin);
+            let origin = lineage(&devices, old).last();
+            let is_first =
+                !devices.iter().any(|it| it.ancestor.is_some() && lineage(&devices, it.device).last() == origin);
             let mut device = Device {
                 device: fresh,
                 public_key: key,
@@ -150,23 +141,13 @@ impl Server {
                 ..before
             };
             device.code = self.add_device(db, organisation, &device)?;
-            let grants = if is_first { db.grants_of(old)? } else { Vec::new() };
+            let grants = if is_first { decisions::grants_of(db.reader(), old)? } else { Vec::new() };
             for grant in grants {
-                let work = db.next_work()?;
                 let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
-                decide(db, &Scope::Device(fresh), work, &grant, &DecidedBy::server(now))?;
+                decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
             }
             Ok(device)
         })?;
         Ok(self.enrolment(organisation, &device, now))
     }
-}
-
-/// The installation that a device began as.
-fn root(devices: &[Device], device: &Device) -> DeviceId {
-    let mut at = device;
-    while let Some(before) = at.ancestor.and_then(|id| devices.iter().find(|device| device.device == id)) {
-        at = before;
-    }
-    at.device
 }

@@ -7,6 +7,7 @@ use farmtally_core::store::sql;
 
 /// Why a request or command did nothing.
 #[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub enum Error {
     /// A field of the request or command holds what it cannot hold.
     #[error("{field}: {reason}")]
@@ -26,13 +27,11 @@ pub enum Error {
         what: &'static str,
     },
     /// The request is larger than any may be.
-    #[error("{reason}")]
     TooLarge {
         /// What is allowed.
         reason: String,
     },
     /// The phone speaks a version that this server does not.
-    #[error("{reason}")]
     Incompatible {
         /// Which of the two is too old.
         reason: String,
@@ -46,7 +45,6 @@ pub enum Error {
     )]
     Recovering,
     /// More ask at the same time than may.
-    #[error("{reason}")]
     Busy {
         /// What is full.
         reason: String,
@@ -71,7 +69,6 @@ pub enum Error {
         reason: String,
     },
     /// This storage does not do it.
-    #[error("{reason}")]
     Unsupported {
         /// What the operator uses instead.
         reason: &'static str,
@@ -83,7 +80,6 @@ pub enum Error {
     #[error("the server ended: {0}")]
     Ended(#[from] tokio::task::JoinError),
     /// A defect of this program.
-    #[error("{reason}")]
     Internal {
         /// What was not as it must be.
         reason: String,
@@ -108,6 +104,10 @@ impl Error {
     pub(crate) fn io<W: ToString>(what: &W) -> impl Fn(std::io::Error) -> Self + use<W> {
         let what = what.to_string();
         move |source| Self::Io { what: what.clone(), source }
+    }
+
+    pub(crate) fn invalid(field: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Invalid { field, reason: reason.to_string() }
     }
 
     pub(crate) fn unusable(what: &impl ToString, reason: impl Into<String>) -> Self {

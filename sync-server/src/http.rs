@@ -53,7 +53,7 @@ const STOP_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    stop: oneshot::Sender<()>,
     finished: tokio::task::JoinHandle<()>,
 }
 
@@ -67,13 +67,11 @@ impl Running {
     ///
     /// # Errors
     /// [`Error::Ended`] if the server had failed.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        if let Some(stop) = self.stop.take() {
-            // A server that has ended by itself hears nothing; its result is below.
-            let _ended_already = stop.send(());
-        }
-        match tokio::time::timeout(STOP_TIME, self.wait()).await {
-            Ok(ended) => ended,
+    pub async fn stop(self) -> Result<(), Error> {
+        // A server that has ended by itself hears nothing; its result is below.
+        let _ended_already = self.stop.send(());
+        match tokio::time::timeout(STOP_TIME, self.finished).await {
+            Ok(ended) => Ok(ended?),
             // Whoever still holds a connection has sent nothing for that long: nothing is lost with it.
             Err(_elapsed) => Ok(()),
         }
@@ -108,7 +106,7 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
         };
         answer_until(stopped, listener, router).await;
     });
-    Ok(Running { address, stop: Some(stop), finished })
+    Ok(Running { address, stop, finished })
 }
 
 /// As `axum::serve` does, but nobody may hold a connection by sending no head, or one without end.
@@ -144,15 +142,16 @@ async fn answer_until(stopped: impl Future<Output = ()>, mut listener: TcpListen
 }
 
 fn router(server: Arc<Server>) -> Router {
+    let answered = |path| post(move |server, headers, body| answer(server, path, headers, body));
     Router::new()
         .route("/", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route(path::ENROL, post(enrol))
-        .route(path::SYNC, post(sync))
+        .route(path::ENROL, answered(path::ENROL))
+        .route(path::SYNC, answered(path::SYNC))
         .route(path::LIVE, get(live))
-        .route(path::REKEY, post(rekey))
-        .route(path::WIPED, post(wiped))
-        .route(path::READMIT, post(readmit))
+        .route(path::REKEY, answered(path::REKEY))
+        .route(path::WIPED, answered(path::WIPED))
+        .route(path::READMIT, answered(path::READMIT))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
         .layer(map_response(explain_too_large))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
@@ -166,26 +165,6 @@ async fn explain_too_large(response: Response) -> Response {
         return response;
     }
     refused(&Error::TooLarge { reason: format!("the request is larger than {MAX_WIRE_BYTES} bytes") })
-}
-
-async fn enrol(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::ENROL, &headers, &body).await
-}
-
-async fn sync(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::SYNC, &headers, &body).await
-}
-
-async fn rekey(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::REKEY, &headers, &body).await
-}
-
-async fn wiped(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::WIPED, &headers, &body).await
-}
-
-async fn readmit(State(server): State<Arc<Server>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(server, path::READMIT, &headers, &body).await
 }
 
 async fn live(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade, headers: HeaderMap) -> Response {
@@ -226,8 +205,8 @@ fn wire(method: &'static str, path: &'static str, headers: &HeaderMap, body: &[u
     WireRequest { method, server_url: String::new(), path, authorization, body: body.to_vec() }
 }
 
-async fn answer(server: Arc<Server>, path: &'static str, headers: &HeaderMap, body: &[u8]) -> Response {
-    let request = wire("POST", path, headers, body);
+async fn answer(State(server): State<Arc<Server>>, path: &'static str, headers: HeaderMap, body: Bytes) -> Response {
+    let request = wire("POST", path, &headers, &body);
     let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
     answered.map_or_else(|_panicked| panicked(), carry)
 }

@@ -69,11 +69,7 @@ impl Keys {
     pub(crate) fn challenge(&self, now: Timestamp) -> Challenge {
         let time = now.0.to_be_bytes();
         let mac: [u8; 32] = self.mac(time).finalize().into_bytes().into();
-        let mut challenge = [0; 24];
-        for (to, from) in challenge.iter_mut().zip(time.iter().chain(&mac)) {
-            *to = *from;
-        }
-        Challenge(challenge)
+        Challenge([time.as_slice(), &mac].concat().first_chunk().copied().unwrap_or([0; 24]))
     }
 
     /// Whether a challenge is ours and recent.

@@ -23,6 +23,7 @@ mod reviews;
 mod rulings;
 pub mod storage;
 mod sync;
+mod watchers;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub use live::MOST_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
+use watchers::Watchers;
 use wire::{pack, problem, require_protocol, unpack};
 
 /// A server over its storage; [`serve`] puts it on the network.
@@ -58,6 +60,7 @@ pub struct Server {
     journal: Journal,
     environment: Environment,
     listeners: Listeners,
+    watchers: Watchers,
     /// Heads that are in the database, and could not be noted in the journal.
     unnoted: Mutex<BTreeMap<OrganisationId, Vec<Cursor>>>,
 }
@@ -80,8 +83,8 @@ impl Server {
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let server =
-            Self { storage, keys, journal, environment, listeners: Listeners::default(), unnoted: Mutex::default() };
+        let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
+        let server = Self { storage, keys, journal, environment, listeners, watchers, unnoted };
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
@@ -115,7 +118,7 @@ impl Server {
         let (result, heads) = storage::write(&*self.storage, organisation, work)?;
         self.note(organisation, &heads)?;
         if !heads.is_empty() {
-            self.storage.announce(organisation, heads.into())?;
+            self.watchers.announce(organisation, heads.into());
         }
         Ok(result)
     }

@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::storage::Appended;
+use crate::watchers::Appended;
 use crate::{Error, Server};
 
 /// How often a phone hears from the server though nothing is new: proxies commonly cut what is silent for a minute.
@@ -26,58 +26,36 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Phones that may listen unless the operator says otherwise: each holds a socket, and a process commonly has 1,024.
 pub const MOST_LISTENERS: usize = 500;
 
-/// Who listens; dropping an entry ends that connection.
+/// Who listens.
 pub(crate) struct Listeners {
     most: AtomicUsize,
-    places: Arc<Mutex<Places>>,
-}
-
-#[derive(Default)]
-struct Places {
-    taken: BTreeMap<DeviceId, (u64, oneshot::Sender<()>)>,
-    /// Rises with every connection, so that one that ends late does not take away the place of its successor.
-    newest: u64,
+    /// Dropping an entry ends that connection; the entry of a connection that has ended is closed.
+    taken: Mutex<BTreeMap<DeviceId, oneshot::Sender<()>>>,
 }
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { most: AtomicUsize::new(MOST_LISTENERS), places: Arc::default() }
+        Self { most: AtomicUsize::new(MOST_LISTENERS), taken: Mutex::default() }
     }
 }
 
 impl Listeners {
-    fn join(&self, device: DeviceId) -> Result<(Place, oneshot::Receiver<()>), Error> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes the device's place. What is returned ends when another connection takes it over, and frees the place when it is dropped.
+    fn join(&self, device: DeviceId) -> Result<oneshot::Receiver<()>, Error> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.retain(|_, end| !end.is_closed());
         let most = self.most.load(Ordering::Relaxed);
-        if places.taken.len() >= most && !places.taken.contains_key(&device) {
+        if taken.len() >= most && !taken.contains_key(&device) {
             return Err(Error::Busy { reason: format!("{most} phones listen already, sync without") });
         }
-        places.newest += 1;
-        let number = places.newest;
         let (end, ended) = oneshot::channel();
-        places.taken.insert(device, (number, end));
-        Ok((Place { places: Arc::clone(&self.places), device, number }, ended))
+        taken.insert(device, end);
+        Ok(ended)
     }
 
     /// Ends every connection; new ones may come.
     pub(crate) fn end(&self) {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).taken.clear();
-    }
-}
-
-/// A place among the listeners, free again when this is dropped.
-struct Place {
-    places: Arc<Mutex<Places>>,
-    device: DeviceId,
-    number: u64,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.taken.get(&self.device).is_some_and(|(number, _)| *number == self.number) {
-            places.taken.remove(&self.device);
-        }
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -93,7 +71,6 @@ pub(crate) struct Listener {
     heartbeat: Interval,
     /// Whether visibility and heads must be read before anything more is said.
     is_stale: bool,
-    _place: Place,
 }
 
 impl Server {
@@ -107,25 +84,14 @@ impl Server {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
         let device = device.device;
         // Watched before the heads are read: what is written in between is heard twice, not missed.
-        let appended = self.storage.watch(organisation)?;
+        let appended = self.watchers.watch(organisation);
         let visible = self.read(organisation, |db| db.visibility(device))?;
-        let (place, ended) = self.listeners.join(device)?;
+        let ended = self.listeners.join(device)?;
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         let (server, told) = (Arc::clone(self), BTreeMap::new());
-        Ok(Listener {
-            server,
-            organisation,
-            device,
-            visible,
-            told,
-            appended,
-            ended,
-            heartbeat,
-            is_stale: true,
-            _place: place,
-        })
+        Ok(Listener { server, organisation, device, visible, told, appended, ended, heartbeat, is_stale: true })
     }
 }
 
@@ -165,10 +131,8 @@ impl Listener {
         let looked = tokio::task::spawn_blocking(move || {
             server.read(organisation, |db| {
                 let visible = db.visibility(device)?;
-                let mut heads = Vec::new();
-                for scope in db.scopes()?.iter().filter(|scope| visible.can_read(scope)) {
-                    heads.extend(db.head(scope)?);
-                }
+                let mut heads = db.heads_within(&visible)?;
+                heads.sort_by_cached_key(|head| head.scope.to_string());
                 Ok((visible, heads))
             })
         });
@@ -196,5 +160,25 @@ impl Listener {
             }
         }
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farmtally_core::ErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_again_once_its_connection_has_gone() {
+        let listeners = Listeners::default();
+        listeners.most.store(1, Ordering::Relaxed);
+        let [first, second] = [1, 2].map(|number| DeviceId::from([number; 16]));
+        let mut replaced = listeners.join(first).expect("a place");
+        assert_eq!(listeners.join(second).expect_err("full").code(), ErrorCode::RateLimited);
+        let newest = listeners.join(first).expect("its own place");
+        assert_eq!(replaced.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        drop(newest);
+        listeners.join(second).expect("the place is free");
     }
 }

@@ -6,10 +6,10 @@ use farmtally_core::decisions::{
 };
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
-use farmtally_core::rules::{TextError, check_text};
+use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::rows::Named;
+use farmtally_core::store::rows::{self, Named};
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -150,8 +150,7 @@ impl ReferenceFile {
             data.rule_sets.push(it.rule_set()?);
         }
         for it in &self.notices {
-            let wrong = |wrong: TextError| Error::Invalid { field: "text", reason: wrong.to_string() };
-            let shown = check_text(&it.text, false).map_err(wrong)?;
+            let shown = check_text(&it.text, false).map_err(|wrong| Error::invalid("text", wrong))?;
             data.notices.push(Notice { code: text("code", &it.code)?, text: shown });
         }
         Ok(data)
@@ -161,8 +160,7 @@ impl ReferenceFile {
 impl RuleSetEntry {
     fn rule_set(&self) -> Result<RuleSet, Error> {
         if !(1..=MAX_RULE_SET).contains(&self.number) {
-            let reason = format!("number {}: it must be 1 to {MAX_RULE_SET}", self.number);
-            return Err(Error::Invalid { field: "rule_sets", reason });
+            return Err(Error::invalid("rule_sets", format!("number {}: it must be 1 to {MAX_RULE_SET}", self.number)));
         }
         if self.bag_types.is_empty() {
             // Without any no bag has a tare, and every net weight is the gross weight.
@@ -190,11 +188,11 @@ impl RuleSetEntry {
 
 /// A name: trimmed, not empty, of bounded length.
 fn text(field: &'static str, text: &str) -> Result<String, Error> {
-    check_text(text, true).map_err(|wrong| Error::Invalid { field, reason: wrong.to_string() })
+    check_text(text, true).map_err(|wrong| Error::invalid(field, wrong))
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Error> {
-    text.parse().map_err(|error| Error::Invalid { field, reason: format!("{text:?}: {error}") })
+    text.parse().map_err(|error| Error::invalid(field, format_args!("{text:?}: {error}")))
 }
 
 /// What an enrolment code is made for.
@@ -255,7 +253,7 @@ impl Server {
             decide_each(db, lorries, &by)?;
             decide_each(db, notices, &by)?;
             for rules in rule_sets {
-                match db.reference()?.rule_set(rules.number) {
+                match Reference::load(db.reader())?.rule_set(rules.number) {
                     None => decide_each(db, std::slice::from_ref(rules), &by)?,
                     Some(published) if published == rules => {}
                     Some(_) => {
@@ -279,7 +277,10 @@ impl Server {
     /// # Errors
     /// [`Error::Storage`].
     pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Named>, Error> {
-        self.read(organisation, |db| db.find(text.trim(), MOST_FOUND))
+        self.read(organisation, |db| {
+            let scopes = db.scopes()?;
+            Ok(rows::find(db.reader(), &scopes, text.trim(), MOST_FOUND)?)
+        })
     }
 
     /// Makes a code with which one phone can be enrolled, once, within seven days. It cannot be read again.
@@ -311,8 +312,7 @@ impl Server {
 /// Logs reference data of one kind, each by itself: a frame may be cut between.
 fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
     for it in all {
-        let work = db.next_work()?;
-        decide(db, &Scope::Organisation, work, it, by)?;
+        decide(db, &Scope::Organisation, it, by)?;
     }
     Ok(())
 }
@@ -320,7 +320,7 @@ fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &D
 /// Requires that the centres exist, and that none is named twice.
 pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCode]) -> Result<(), Error> {
     let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
-    let reference = db.reference()?;
+    let reference = Reference::load(db.reader())?;
     for (at, centre) in centres.iter().enumerate() {
         if reference.latest::<Centre>(centre.as_str()).is_none() {
             return wrong(format!("there is no centre {centre}"));
@@ -347,11 +347,10 @@ pub(crate) fn user_named(
     fresh: UserId,
 ) -> Result<UserId, Error> {
     let name = text("user", name)?;
-    if let Some(known) = known_user(&db.reference()?, &name) {
+    if let Some(known) = known_user(&Reference::load(db.reader())?, &name) {
         return Ok(known);
     }
-    let work = db.next_work()?;
-    decide(db, &Scope::Organisation, work, &User { user: fresh, name }, by)?;
+    decide(db, &Scope::Organisation, &User { user: fresh, name }, by)?;
     Ok(fresh)
 }
 

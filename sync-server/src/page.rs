@@ -6,13 +6,14 @@ use askama::Template;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
-use farmtally_core::store::rows::{DeliveryRow, LoadRow, Sum};
-use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp, UserId};
+use farmtally_core::store::decisions::{self, Reference};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, LoadRow, Sum};
+use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
-use crate::storage::{Access, DeferredEntry, Device, HeldEntry, Recovery, Transaction};
+use crate::recovery::lasting;
+use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
 /// Deliveries on the page at most; the sums are over all.
@@ -153,14 +154,14 @@ impl Server {
     /// [`Error::Storage`].
     pub fn devices(&self, organisation: OrganisationId) -> Result<Vec<DeviceLine>, Error> {
         self.read(organisation, |db| {
-            let reference = db.reference()?;
+            let reference = Reference::load(db.reader())?;
             let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
             device_lines(db, &reference, zone_minutes)
         })
     }
 
     pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {
-        let read = |field, text: &str| Error::Invalid { field, reason: format!("{text:?} cannot be read") };
+        let read = |field, text: &str| Error::invalid(field, format_args!("{text:?} cannot be read"));
         let date = query.date.as_deref().filter(|text| !text.is_empty());
         let date = date.map(|text| text.parse().map_err(|_wrong| read("date", text))).transpose()?;
         let asked = query.organisation.as_deref();
@@ -180,40 +181,39 @@ impl Server {
     }
 }
 
-fn read_day<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    date: Option<BusinessDate>,
-    now: Timestamp,
-) -> Result<Day, Error> {
-    let reference = db.reference()?;
+fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Timestamp) -> Result<Day, Error> {
+    let reference = Reference::load(db.reader())?;
     let organisation = reference.organisation().cloned().ok_or(Error::NotFound { what: "organisation" })?;
     let zone_minutes = organisation.zone_minutes;
+    let scopes = db.scopes()?;
     let date = match date {
         Some(date) => date,
-        None => db.latest_day()?.unwrap_or_else(|| now.date(zone_minutes)),
+        None => rows::latest_day(db.reader(), &scopes)?.unwrap_or_else(|| now.date(zone_minutes)),
     };
-    let reviews: Vec<_> = db.reviews()?.into_iter().map(|raised| raised.review).collect();
+    let reviews: Vec<_> = decisions::reviews(db.reader())?.into_iter().map(|raised| raised.review).collect();
     let naming = |code: ReviewCode, document: DocumentId| {
         reviews.iter().filter(|review| review.code == code && review.documents.contains(&document)).count()
     };
     let mut centres = Vec::new();
-    for scope in db.scopes_on(date)? {
+    for scope in rows::scopes_on(db.reader(), &scopes, date)? {
         let mut loads = Vec::new();
-        for row in db.loads(&scope, date)? {
-            let sum = db.load_sum(row.load_id)?;
+        for row in rows::loads(db.reader(), &scope, date)? {
+            let sum = rows::load_sum(db.reader(), row.load_id)?;
             let late = naming(ReviewCode::LateDelivery, row.load_id.into());
             let is_contended = naming(ReviewCode::LoadContention, row.load_id.into()) > 0;
             loads.push(LoadLine { row, sum, late, is_contended });
         }
         let mut deliveries = Vec::new();
-        for row in db.deliveries(&scope, date, DELIVERIES_SHOWN)? {
+        let filter = DeliveryFilter { scope: Some(scope.clone()), date: Some(date), ..DeliveryFilter::default() };
+        for row in rows::deliveries(db.reader(), &filter, DELIVERIES_SHOWN)? {
             deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
         }
         let name = scope.centre().map_or_else(String::new, |code| {
             let centre = reference.latest::<Centre>(code.as_str());
             centre.map_or_else(|| code.to_string(), |centre| centre.name.clone())
         });
-        centres.push(DayCentre { sum: db.day_sum(&scope, date)?, name, loads, deliveries, scope });
+        let sum = rows::day_sum(db.reader(), &scope, date)?;
+        centres.push(DayCentre { scope, sum, name, loads, deliveries });
     }
     let mut counts = std::collections::BTreeMap::new();
     for review in &reviews {
@@ -221,32 +221,24 @@ fn read_day<C: Access + ?Sized>(
     }
     let devices = device_lines(db, &reference, zone_minutes)?;
     let reviews = counts.into_iter().collect();
-    let recovery = db.recovery()?.filter(|recovery| recovery.ended_at.is_none());
+    let recovery = lasting(db)?;
     let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
     let (held, deferred) = (lanes(db, &reference, zone_minutes)?, waiting(db, zone_minutes, now)?);
     Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })
 }
 
-fn lanes<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    reference: &Reference,
-    zone_minutes: i16,
-) -> Result<Vec<Lane>, Error> {
+fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
-    for entry in db.held(None)? {
+    for entry in db.held()? {
         let (author, since) =
-            (user_name(reference, entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
+            (reference.user_name(entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
     }
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
 }
 
-fn waiting<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    zone_minutes: i16,
-    now: Timestamp,
-) -> Result<Vec<Waiting>, Error> {
-    let mut deferred = db.deferred(None)?;
+fn waiting(db: &mut ReadTransaction<'_>, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
+    let mut deferred = db.deferred()?;
     deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
         since: local_time(entry.deferred_at, zone_minutes),
@@ -256,13 +248,14 @@ fn waiting<C: Access + ?Sized>(
     Ok(deferred.into_iter().map(line).collect())
 }
 
-fn delivery_line<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn delivery_line(
+    db: &mut ReadTransaction<'_>,
     scope: &Scope,
     row: DeliveryRow,
     zone_minutes: i16,
 ) -> Result<DeliveryLine, Error> {
-    let farmer = db.farmer(row.farmer_id)?.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
+    let farmer = rows::farmer_row(db.reader(), row.farmer_id)?;
+    let farmer = farmer.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
     let receipt = scope.centre().map_or_else(String::new, |centre| {
         let (device, sequence) = (row.device_code, row.receipt_sequence);
         farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
@@ -270,26 +263,22 @@ fn delivery_line<C: Access + ?Sized>(
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
 }
 
-fn device_lines<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn device_lines(
+    db: &mut ReadTransaction<'_>,
     reference: &Reference,
     zone_minutes: i16,
 ) -> Result<Vec<DeviceLine>, Error> {
     let mut lines = Vec::new();
     for device in db.devices()? {
-        let order = db.order(device.device)?.map(|order| format!("ordered: {}", order.order.name()));
-        let suspended = db.suspended_on(device.device)?.into_iter();
-        let suspended = suspended.map(|user| format!("suspended: {}", user_name(reference, user)));
+        let order = decisions::order(db.reader(), device.device)?.map(|order| format!("ordered: {}", order.order));
+        let suspended = decisions::suspended_on(db.reader(), device.device)?.into_iter();
+        let suspended = suspended.map(|user| format!("suspended: {}", reference.user_name(user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
-        let (user, seen) = (user_name(reference, device.user), local_time(device.seen_at, zone_minutes));
+        let (user, seen) = (reference.user_name(device.user), local_time(device.seen_at, zone_minutes));
         lines.push(DeviceLine { device, user, seen, state });
     }
     Ok(lines)
-}
-
-fn user_name(reference: &Reference, user: UserId) -> String {
-    reference.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
 }
 
 /// `2019-05-09 14:30`, by the organisation's clock.

@@ -8,20 +8,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::decode;
-use farmtally_core::decisions::{
-    AppliedAt, DecidedBy, Decision, DeviceOrder, Effects, Erasure, Order, ReviewCode, Ruling,
-};
+use farmtally_core::decisions::{DecidedBy, Decision, DeviceOrder, Effect, Erasure, Order, ReviewCode, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::scope::Scope;
+use farmtally_core::store;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, judge_waiting};
 use crate::pull::place;
-use crate::storage::{Access, Device, LogContent, NewEntry, Recovery, ReturnedEntry, Transaction, WriteTransaction};
+use crate::storage::{
+    Access, Device, LogContent, NewEntry, ReadTransaction, Recovery, ReturnedEntry, Transaction, WriteTransaction,
+};
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
@@ -46,19 +47,15 @@ impl Server {
     /// [`Error::NotFound`] without one, [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
-        self.read(organisation, |db| match db.recovery()? {
-            Some(recovery) if recovery.ended_at.is_none() => Ok(()),
-            _ => Err(Error::NotFound { what: "recovery that lasts" }),
-        })?;
+        let none = || Error::NotFound { what: "recovery that lasts" };
+        self.read(organisation, |db| lasting(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost: it must not begin another recovery at the next start.
         let heads = self.read(organisation, |db| db.heads())?;
         self.journal.went_back(organisation, &heads)?;
-        self.write(organisation, |db| match db.recovery()? {
-            Some(recovery) if recovery.ended_at.is_none() => {
-                db.clear_stages()?;
-                db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
-            }
-            _ => Err(Error::NotFound { what: "recovery that lasts" }),
+        self.write(organisation, |db| {
+            let recovery = lasting(db)?.ok_or_else(none)?;
+            db.clear_stages()?;
+            db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
         })
     }
 
@@ -95,7 +92,7 @@ impl Server {
 
     /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
-        let wrong = |reason: &str| Error::Invalid { field: "certificate", reason: reason.to_owned() };
+        let wrong = |reason: &str| Error::invalid("certificate", reason);
         let organisation = certificate.organisation;
         if !certificate.fits(&self.keys.signing().verifying_key()) {
             return Err(wrong("it is not signed by this server"));
@@ -132,9 +129,9 @@ impl Server {
             }
             // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
             self.add_device(db, organisation, &device)?;
-            let (scope, work) = (Scope::Device(device.device), db.next_work()?);
+            let scope = Scope::Device(device.device);
             let order = DeviceOrder { device: device.device, order: Order::Rekey };
-            decide(db, &scope, work, &order, &DecidedBy::server(now))
+            decide(db, &scope, &order, &DecidedBy::server(now))
         })?;
         self.note_epoch(organisation)?;
         self.storage.add_route(certificate.device.as_bytes(), organisation)
@@ -147,24 +144,15 @@ impl Server {
         device: DeviceId,
         offers: &[Offer],
     ) -> Result<(), Error> {
+        let wrong = |reason: &str| Error::invalid("offers", reason);
         let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         for offer in offers {
-            let Some(statement) = offer.evidence.open(&self.keys.signing().verifying_key()) else {
-                return Err(Error::Invalid {
-                    field: "offers",
-                    reason: "the evidence is not signed by this server".into(),
-                });
-            };
-            let Some(head) = statement.heads.iter().find(|head| head.scope == offer.scope).cloned() else {
-                return Err(Error::Invalid { field: "offers", reason: "the evidence is about another scope".into() });
-            };
+            let statement = offer.evidence.open(&self.keys.signing().verifying_key());
+            let statement = statement.ok_or_else(|| wrong("the evidence is not signed by this server"))?;
+            let head = statement.heads.iter().find(|head| head.scope == offer.scope);
+            let head = head.ok_or_else(|| wrong("the evidence is about another scope"))?;
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
-            let Some(end) = end else {
-                return Err(Error::Invalid {
-                    field: "offers",
-                    reason: "the entries reach beyond what was signed".into(),
-                });
-            };
+            let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
             let taken = self.write(organisation, |db| {
                 if place(db, Some(&head.name()), &head.scope)?.is_some() {
                     // Nothing was lost: there is nothing to keep.
@@ -172,15 +160,12 @@ impl Server {
                 }
                 db.stage(device, offer)?;
                 if db.staged_bytes(device)? > MAX_STAGED_BYTES {
-                    return Err(Error::Invalid {
-                        field: "offers",
-                        reason: "more than can be taken back at once".into(),
-                    });
+                    return Err(wrong("more than can be taken back at once"));
                 }
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
-                    let signed = Signed { head: &head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
+                    let signed = Signed { head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
                     erased = take_back(db, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
@@ -196,8 +181,8 @@ impl Server {
 }
 
 /// The first scope whose log lacks an entry that was acknowledged.
-fn first_lost<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn first_lost(
+    db: &mut ReadTransaction<'_>,
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
     for (scope, named) in acknowledged {
@@ -238,7 +223,7 @@ fn take_back(
     now: Timestamp,
 ) -> Result<BTreeSet<DocumentId>, Error> {
     let (head, scope) = (signed.head, &signed.head.scope);
-    let wrong = || Error::Invalid { field: "offers", reason: "the entries do not lead to what was signed".into() };
+    let wrong = || Error::invalid("offers", "the entries do not lead to what was signed");
     let from = match after {
         0 => Cursor::start(db.organisation(), scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
@@ -255,9 +240,7 @@ fn take_back(
     let here = align(db, &from, &entries, &places)?;
     let mut taking = Taking { is_later: !here.follows, ..Taking::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
-    for decision in &decisions {
-        taking.erased.extend(erased_by(scope, decision));
-    }
+    taking.erased.extend(decisions.iter().filter_map(erased_by));
     if !here.follows {
         taking.note_what_went_on(db, scope, here.common, &decisions)?;
     }
@@ -276,14 +259,13 @@ fn take_back(
     }
     let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in taking.forgotten.difference(&told).copied() {
-        let work = db.next_work()?;
-        decide(db, scope, work, &Erasure { document }, &DecidedBy::server(now))?;
+        decide(db, scope, &Erasure { document }, &DecidedBy::server(now))?;
     }
     judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
     for documents in late.chunks(REVIEWED).filter(|_| is_late) {
-        let (review, work) = (ReviewCode::LateEvidence.review(documents.to_vec()), db.next_work()?);
-        decide(db, scope, work, &review, &DecidedBy::server(now))?;
+        let review = ReviewCode::LateEvidence.review(documents.to_vec());
+        decide(db, scope, &review, &DecidedBy::server(now))?;
     }
     Ok(taking.erased)
 }
@@ -332,18 +314,14 @@ fn decision_of(entry: &FrameEntry) -> Option<Decision> {
 }
 
 /// Whether any of these changes is in a log already, or its document in another scope.
-fn any_stands_elsewhere<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    scope: &Scope,
-    entries: &[FrameEntry],
-) -> Result<bool, Error> {
+fn any_stands_elsewhere(db: &mut WriteTransaction<'_>, scope: &Scope, entries: &[FrameEntry]) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
             FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
             FrameEntry::Erased { envelope, change } => (envelope.document, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
-        let is_elsewhere = db.document(document)?.is_some_and(|stored| stored.scope != *scope);
+        let is_elsewhere = store::records::find(db.reader(), document)?.is_some_and(|stored| stored.scope != *scope);
         if is_elsewhere || db.position_of(document, change)?.is_some() {
             return Ok(true);
         }
@@ -352,11 +330,7 @@ fn any_stands_elsewhere<C: Access + ?Sized>(
 }
 
 /// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
-fn common_place<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
-    from: &Cursor,
-    places: &[ChainHash],
-) -> Result<u64, Error> {
+fn common_place(db: &mut WriteTransaction<'_>, from: &Cursor, places: &[ChainHash]) -> Result<u64, Error> {
     for (sequence, chain) in (from.sequence + 1..).zip(places) {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
             return Ok(sequence - 1);
@@ -366,19 +340,17 @@ fn common_place<C: Access + ?Sized>(
 }
 
 /// The documents that a log says are forgotten.
-fn erased_in<C: Access + ?Sized>(db: &mut Transaction<'_, C>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
+fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
-        if let Some(decision) = decision {
-            erased.extend(erased_by(scope, &decision));
-        }
+        erased.extend(decision.as_ref().and_then(erased_by));
     })?;
     Ok(erased)
 }
 
 /// Reads all decisions of a log behind a place, each as its bytes and, if it has the form of one, as a decision.
-fn each_decision<C: Access + ?Sized>(
-    db: &mut Transaction<'_, C>,
+fn each_decision(
+    db: &mut WriteTransaction<'_>,
     scope: &Scope,
     mut after: u64,
     mut take: impl FnMut(Vec<u8>, Option<Decision>),
@@ -423,7 +395,8 @@ impl Taking {
         })?;
         for decision in decisions {
             // Not what stands before both, nor what came back before.
-            let standing = db.standing(decision)?.filter(|(it, place)| *place > common && !decisions.contains(it));
+            let standing = store::decisions::standing(db.reader(), decision)?;
+            let standing = standing.filter(|(it, place)| *place > common && !decisions.contains(it));
             if standing.is_some() {
                 self.superseded.insert(decision.as_bytes().to_vec());
             }
@@ -440,12 +413,12 @@ fn take_entry(
     entry: &FrameEntry,
     taking: &mut Taking,
 ) -> Result<bool, Error> {
-    let wrong = |reason: String| Error::Invalid { field: "offers", reason };
+    let wrong = |reason: String| Error::invalid("offers", reason);
     match entry {
         FrameEntry::Change { envelope, change: bytes } => {
             let change = Change::parse_stripped(bytes).map_err(|error| wrong(error.to_string()))?;
             let (document, hash) = (envelope.document, change.hash());
-            let is_erased = db.is_erased(document)?;
+            let is_erased = store::records::is_erased(db.reader(), document)?;
             if is_erased && !taking.erased.contains(&document) {
                 taking.forgotten.insert(document);
             }
@@ -458,7 +431,7 @@ fn take_entry(
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
                 };
-                let stored = db.document(document)?;
+                let stored = store::records::find(db.reader(), document)?;
                 if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
                     // Somebody made another document under this id after the loss; the one that was lost stays with its phone.
                     tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
@@ -489,7 +462,9 @@ fn take_entry(
         }
         FrameEntry::Erased { envelope, change } => {
             // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
-            if !db.is_erased(envelope.document)? && !taking.erased.contains(&envelope.document) {
+            if !store::records::is_erased(db.reader(), envelope.document)?
+                && !taking.erased.contains(&envelope.document)
+            {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
             if db.position_of(envelope.document, *change)?.is_some() {
@@ -511,7 +486,7 @@ pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<
         };
         if let Ok(decision) = decode(&bytes) {
             apply_logged(db, &scope, sequence, &decision)?;
-            erased.extend(erased_by(&scope, &decision));
+            erased.extend(erased_by(&decision));
         }
     }
     Ok(erased)
@@ -521,65 +496,33 @@ pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<
 fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
     db.apply_decision(scope, sequence, decision)?;
     let Ok((envelope, content)) = decision.read() else { return Ok(()) };
-    let mut effects = ServerEffects { db, done: Ok(()) };
-    content.apply(&AppliedAt { scope, sequence, envelope: &envelope }, &mut effects);
-    effects.done
-}
-
-/// What decisions do on a server that did not conclude them just now.
-struct ServerEffects<'a, 'd> {
-    db: &'a mut WriteTransaction<'d>,
-    done: Result<(), Error>,
-}
-
-impl Effects for ServerEffects<'_, '_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
-        if self.done.is_ok() {
-            self.done = self.db.erase(document, at);
-        }
-    }
-
-    /// What was approved is in the log as a change.
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
-        if self.done.is_ok() && !ruling.is_approved {
-            self.done = return_again(self.db, at, ruling);
-        }
+    match content.effect() {
+        Some(Effect::EraseDocument(document)) => db.erase(document),
+        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => return_again(db, scope, &envelope.reason, ruling),
+        // What was approved is in the log as a change.
+        Some(Effect::ApplyRuling(_)) | None => Ok(()),
     }
 }
 
-/// Collects the documents that a decision erases.
-#[derive(Default)]
-struct ErasedDocuments(BTreeSet<DocumentId>);
-
-impl Effects for ErasedDocuments {
-    fn erase_document(&mut self, document: DocumentId, _: Timestamp) {
-        self.0.insert(document);
+/// Returns the document that a decision erases, if this version can read it.
+fn erased_by(decision: &Decision) -> Option<DocumentId> {
+    match decision.read().ok()?.1.effect() {
+        Some(Effect::EraseDocument(document)) => Some(document),
+        Some(Effect::ApplyRuling(_)) | None => None,
     }
-
-    fn apply_ruling(&mut self, _: &AppliedAt<'_>, _: &Ruling) {}
-}
-
-/// Returns the documents that a decision erases, as far as this version can read it.
-fn erased_by(scope: &Scope, decision: &Decision) -> BTreeSet<DocumentId> {
-    let mut erased = ErasedDocuments::default();
-    if let Ok((envelope, content)) = decision.read() {
-        content.apply(&AppliedAt { scope, sequence: 0, envelope: &envelope }, &mut erased);
-    }
-    erased.0
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(db: &mut WriteTransaction<'_>, at: &AppliedAt<'_>, ruling: &Ruling) -> Result<(), Error> {
-    let (document, returned_at) = (ruling.document, at.envelope.decided_at);
-    let Scope::Device(device) = *at.scope else { return Ok(()) };
+fn return_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
+    let document = ruling.document;
+    let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
     }
     let mut returned = Vec::new();
     for Device { device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
-            let (change, reason) = (*change, at.envelope.reason.clone());
-            returned.push(ReturnedEntry { document, change, device, reason, returned_at });
+            returned.push(ReturnedEntry { document, change: *change, device, reason: reason.to_owned() });
         }
     }
     db.add_returned(&returned)
@@ -610,10 +553,12 @@ pub(crate) fn divergences<C: Access + ?Sized>(
     Ok(diverged)
 }
 
+/// The recovery that lasts.
+pub(crate) fn lasting<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
+    Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
+}
+
 /// Requires that no recovery lasts: until then nobody knows all that was decided.
 pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
-    match db.recovery()? {
-        Some(recovery) if recovery.ended_at.is_none() => Err(Error::Recovering),
-        _ => Ok(()),
-    }
+    lasting(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

@@ -6,6 +6,8 @@ use farmtally_core::decisions::{DecidedBy, Erasure};
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
+use farmtally_core::store::sql::values;
+use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{approve, decide, give_back};
@@ -18,8 +20,9 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Storage`].
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
     pub fn held(&self, organisation: OrganisationId) -> Result<Vec<HeldEntry>, Error> {
-        self.read(organisation, |db| db.held(None))
+        self.read(organisation, |db| db.held())
     }
 
     /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
@@ -50,8 +53,7 @@ impl Server {
         change: Option<ChangeHash>,
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
-        let reason =
-            check_text(reason, false).map_err(|wrong| Error::Invalid { field: "reason", reason: wrong.to_string() })?;
+        let reason = check_text(reason, false).map_err(|wrong| Error::invalid("reason", wrong))?;
         let by = self.operator().because(reason);
         self.write(organisation, |db| {
             require_whole(db)?;
@@ -67,12 +69,12 @@ impl Server {
     /// [`Error::NotFound`] for a farmer without contact details, [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
         let contacts = self.read(organisation, |db| {
-            let contacts = db.contacts_of(farmer)?;
+            let contacts = rows::contacts_of(db.reader(), farmer)?;
             let document = DocumentId::from(farmer);
             Ok(if contacts.is_empty() && scope_of_waiting_contact(db, document)?.is_some() {
                 vec![document]
             } else {
-                contacts
+                contacts.into_iter().map(DocumentId::from).collect()
             })
         })?;
         self.erase(organisation, &contacts, &self.operator())?;
@@ -125,28 +127,22 @@ impl Server {
     /// Returns whether there was anything to forget.
     fn forget(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<bool, Error> {
         self.write(organisation, |db| {
-            let stored = db.document(document)?;
+            let stored = records::find(db.reader(), document)?;
             let scope = match &stored {
                 Some(stored) => Some(stored.scope.clone()),
                 None => scope_of_waiting_contact(db, document)?,
             };
             // A restored database may not have the document, and must not take it back from a phone either.
-            let is_new = stored.is_some() || !db.is_erased(document)?;
+            let is_new = stored.is_some() || !records::is_erased(db.reader(), document)?;
             if is_new {
-                db.erase(document, by.decided_at)?;
+                db.erase(document)?;
             }
             if let Some(scope) = scope {
-                let work = db.next_work()?;
-                decide(db, &scope, work, &Erasure { document }, by)?;
+                decide(db, &scope, &Erasure { document }, by)?;
             }
             Ok(is_new)
         })
     }
-}
-
-/// Whether a kind of this number is about a person.
-fn is_personal(kind: u8) -> bool {
-    Kind::from_number(kind).is_some_and(|kind| kind.privacy() == Privacy::Personal)
 }
 
 /// Where contact details of this id belong that are only held, or wait.
@@ -154,7 +150,10 @@ fn scope_of_waiting_contact<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     document: DocumentId,
 ) -> Result<Option<Scope>, Error> {
-    let held = db.held(Some(document))?.into_iter().map(|it| it.entry.envelope);
-    let deferred = db.deferred(Some(document))?.into_iter().map(|it| it.entry.envelope);
-    Ok(held.chain(deferred).find(|envelope| is_personal(envelope.kind)).map(|envelope| envelope.scope))
+    let key = values![document];
+    let held = db.held_of(&key)?.into_iter().map(|it| it.entry.envelope);
+    let deferred = db.deferred_of(&key)?.into_iter().map(|it| it.entry.envelope);
+    let is_personal = |kind: Kind| kind.privacy == Privacy::Personal;
+    let mut waiting = held.chain(deferred);
+    Ok(waiting.find(|it| Kind::from_number(it.kind).is_some_and(is_personal)).map(|it| it.scope))
 }

@@ -7,7 +7,7 @@ use crate::Error;
 /// Requires a protocol that this server speaks.
 pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     match protocol {
-        0 => Err(Error::Invalid { field: "protocol", reason: "begins at 1".into() }),
+        0 => Err(Error::invalid("protocol", "begins at 1")),
         // However old the phone is: what it recorded must come in.
         1..=PROTOCOL_VERSION => Ok(()),
         newer => Err(Error::Incompatible {
@@ -32,8 +32,6 @@ pub(crate) fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Erro
 pub(crate) fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
     message::unpack(body).map_err(|error| match error {
         WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
-        WireError::Unreadable { .. } | WireError::Unsigned => {
-            Error::Invalid { field: "body", reason: error.to_string() }
-        }
+        WireError::Unreadable { .. } | WireError::Unsigned => Error::invalid("body", error),
     })
 }

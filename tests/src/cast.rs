@@ -165,7 +165,7 @@ impl Person {
         db.execute(
             "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
              VALUES (0, ?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)",
-            (session.user_id, session.grant_id.expect("a grant"), document, kind.number(), scope, change, now.0),
+            (session.user_id, session.grant_id.expect("a grant"), document, kind.number, scope, change, now.0),
         )
         .expect("in the outbox");
         db.commit().expect("committed");
@@ -201,7 +201,7 @@ impl Person {
 
     /// What the phone's deliveries of a day add up to.
     pub fn sum_on(&self, date: BusinessDate) -> Sum {
-        self.client.day_sum(&self.centre, &"2019".parse().expect("a code"), date).expect("a sum")
+        self.client.today(&self.centre, Some(date)).expect("a day").sum
     }
 
     /// What waits for a person.

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use farmtally_core::store::RECORDS;
-use farmtally_core::store::records::printed;
-use farmtally_core::store::sql::{self, Database, Dialect, Error};
+use farmtally_core::store::sql::{self, Database, Dialect, Error, Value};
 use farmtally_core::units::OrganisationId;
 use postgres::Client;
 use rusqlite::Connection;
@@ -224,6 +223,17 @@ pub fn server_tables() -> Connection {
         db.execute_batch(tables).expect("tables");
     }
     db
+}
+
+/// A value of a row as text.
+fn printed(value: &Value<'_>) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Int(int) => int.to_string(),
+        Value::Text(text) => text.to_string(),
+        Value::Blob(blob) => data_encoding::HEXUPPER.encode(blob),
+        Value::OutOfRange => "out of range".to_owned(),
+    }
 }
 
 /// All rows of an organisation as text, a line each: those of the tables that a SQLite file has, in the order of arrival where there is one and

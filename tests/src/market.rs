@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use farmtally_core::decisions::{Audience, DECISIONS, StoredInfo};
 use farmtally_core::environment::Environment;
-use farmtally_core::records::Kind;
+use farmtally_core::records::KINDS;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
 use farmtally_sync_server::storage::Storage;
@@ -269,16 +269,15 @@ const REVIEW_DOCUMENTS: &str = "CREATE TEMP VIEW IF NOT EXISTS review_documents 
 pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     let mut tables =
         vec![("documents".to_owned(), "document_id, kind, scope, heads".to_owned(), "document_id".to_owned())];
-    for kind in Kind::all() {
-        let info = kind.table();
-        let columns =
-            [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|(name, _)| name));
+    for kind in KINDS {
+        let info = (kind.table)();
+        let columns = [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|it| it.name));
         tables.push((info.name.to_owned(), columns.collect::<Vec<_>>().join(", "), info.key.to_owned()));
     }
     tables.push(("words".to_owned(), "document_id, scope, token".to_owned(), "document_id, token".to_owned()));
     for kind in DECISIONS {
-        if let (Audience::Scope, StoredInfo::Rows(table)) = (kind.audience(), kind.stored()) {
-            let columns = table.columns.into_iter().map(|(name, _)| name).chain(["decided_at_ms"]);
+        if let (Audience::Scope, StoredInfo::Rows(table)) = (kind.audience, (kind.stored)()) {
+            let columns = table.columns.into_iter().map(|it| it.name).chain(["decided_at_ms"]);
             // What is in a device's scope, no other replica has, and a phone only until it takes a new key.
             let rows = format!("{} WHERE scope NOT LIKE 'd/%'", table.name);
             tables.push((rows, columns.collect::<Vec<_>>().join(", "), table.key.to_owned()));
@@ -289,7 +288,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     tables.push(("review_documents".to_owned(), columns.clone(), columns));
     for (table, columns, order) in [
         ("named_decisions WHERE scope NOT LIKE 'd/%'", "scope, seq, decision", "scope, seq"),
-        ("erased", "document_id, erased_at_ms", "document_id"),
+        ("erased", "document_id", "document_id"),
     ] {
         tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
     }

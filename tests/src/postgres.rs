@@ -122,9 +122,9 @@ impl PostgresServer {
         connect(role, self.port, database).expect("the server takes connections")
     }
 
-    /// Creates a database with the tables of a SQLite schema and those of the driver, and returns its name.
+    /// Creates a database with the tables of a SQLite schema, those of the driver and the routes, and returns its name.
     pub fn create_database(&self, sqlite_schema: &str) -> String {
-        self.create_database_of(&[&ddl::to_postgres(sqlite_schema)])
+        self.create_database_of(&[TABLES[0], &ddl::to_postgres(sqlite_schema)])
     }
 
     /// Creates a database with the shipped tables of the server, and returns its name.

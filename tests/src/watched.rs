@@ -7,8 +7,7 @@ use farmtally_core::store::sql::{
 };
 use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::Error;
-use farmtally_sync_server::storage::{Appended, Storage};
-use tokio::sync::broadcast;
+use farmtally_sync_server::storage::Storage;
 
 /// A call through the seam.
 #[derive(Clone, Copy)]
@@ -125,14 +124,6 @@ impl<W: Watch> Storage for Watched<W> {
 
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
         self.storage.route(key)
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.storage.announce(organisation, heads)
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        self.storage.watch(organisation)
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! The documents say what the code says.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::decisions::{DECISIONS, ReviewCode, StoredInfo};
+use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
-use farmtally_core::records::Kind;
+use farmtally_core::records::{Class, KINDS, Kind};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::ScopeForm;
 
@@ -31,20 +31,37 @@ fn every_error_code_stands_in_the_list_and_no_other() {
 }
 
 /// A kind's name as a heading.
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Snapshot => "snapshot",
+        Class::Add => "add",
+        Class::AddAbout => "add about",
+        Class::Register => "register",
+    }
+}
+
+fn audience_name(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Organisation => "organisation",
+        Audience::Device => "device",
+        Audience::Scope => "scope",
+    }
+}
+
 fn heading(kind: Kind) -> String {
-    let (first, rest) = kind.name().split_at(1);
+    let (first, rest) = kind.name.split_at(1);
     first.to_uppercase() + rest
 }
 
 #[test]
 fn every_key_of_every_record_kind_is_described_with_its_class() {
     let text = document("records.md");
-    for kind in Kind::all() {
+    for kind in KINDS {
         let heading = heading(kind);
         let section = text.split("\n## ").find(|part| part.starts_with(&heading));
         let section = section.unwrap_or_else(|| panic!("docs/records.md has no section {heading}"));
-        for rule in kind.shape().0 {
-            let row = format!("| `{}` | {} |", rule.key, rule.class.name());
+        for rule in kind.shape.0 {
+            let row = format!("| `{}` | {} |", rule.key, class_name(rule.class));
             assert!(section.contains(&row), "{heading}: no row {row}");
         }
     }
@@ -56,20 +73,20 @@ fn every_record_kind_stands_in_the_list_and_no_other() {
     let section = text.split("\n## ").find(|part| part.starts_with("Kinds")).expect("a section of kinds");
     let listed = section.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
     let listed: Vec<Vec<&str>> = listed.map(|line| line.split('|').map(str::trim).collect()).collect();
-    assert_eq!(listed.len(), Kind::all().len());
-    for (kind, row) in Kind::all().zip(listed) {
-        let scope = match kind.home() {
+    assert_eq!(listed.len(), KINDS.len());
+    for (kind, row) in KINDS.into_iter().zip(listed) {
+        let scope = match kind.home {
             ScopeForm::Centre => "`c/<centre>`",
             ScopeForm::Season => "`c/<centre>/<season>`",
         };
-        assert_eq!((row[1], row[2], row[4]), (kind.number().to_string().as_str(), kind.name(), scope));
+        assert_eq!((row[1], row[2], row[4]), (kind.number.to_string().as_str(), kind.name, scope));
     }
 }
 
 #[test]
 fn every_check_and_role_is_described() {
     let text = document("records.md");
-    for name in Check::ALL.map(Check::code).into_iter().chain(Role::ALL.map(Role::name)) {
+    for name in Check::ALL.map(Check::as_str).into_iter().chain(Role::ALL.map(Role::as_str)) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/records.md");
     }
 }
@@ -93,18 +110,18 @@ fn every_kind_of_decision_stands_in_the_list_and_no_other() {
     let text = document("protocol.md");
     let section = text.split("\n### ").find(|part| part.starts_with("Decisions")).expect("a section of decisions");
     let listed: Vec<&str> = section.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
-    let row = |kind: &&dyn farmtally_core::decisions::AnyDecisionKind| {
-        let stored = match kind.stored() {
+    let row = |kind: &&DecisionKindInfo| {
+        let stored = match (kind.stored)() {
             StoredInfo::Latest { is_cached: true } => "latest, cached",
             StoredInfo::Latest { is_cached: false } => "latest",
             StoredInfo::Rows(_) => "rows",
             StoredInfo::Event => "event",
         };
-        format!("| {} | `{}` | {} | {stored} |", kind.number(), kind.name(), kind.audience().name())
+        format!("| {} | `{}` | {} | {stored} |", kind.number, kind.name, audience_name(kind.audience))
     };
     assert_eq!(listed, DECISIONS.iter().map(row).collect::<Vec<_>>());
     for kind in DECISIONS {
-        let begins = format!("[{}, decision-envelope,", kind.number());
+        let begins = format!("[{}, decision-envelope,", kind.number);
         assert!(section.contains(&begins), "no form {begins}");
     }
 }

@@ -89,7 +89,7 @@ fn bundle(key: &SigningKey) -> Bundle {
     };
     let entry = Entry {
         document: DocumentId::from(FARMER),
-        kind: Kind::of::<Farmer>().number(),
+        kind: Kind::of::<Farmer>().number,
         scope: scope(),
         change: change().stripped().to_vec(),
         erased: None,
@@ -128,7 +128,7 @@ fn examples() -> String {
     let header = ((it.version, it.organisation, it.device, it.sequence, it.previous), (it.sealed_at, it.schema));
     let (older, newer) = (encode(&header.0), encode(&header.1));
     let header = [&[0x87], &older[1..], &newer[1..]].concat();
-    let entry = (DocumentId::from(FARMER), Kind::of::<Farmer>().number(), "c/KOLAR", change.hash());
+    let entry = (DocumentId::from(FARMER), Kind::of::<Farmer>().number, "c/KOLAR", change.hash());
     let transactions = encode(&[(UserId::from(USER), GrantId::from(GRANT), 1_u8, [entry])]);
     let signed = [b"farmtally bundle 1\0", [0x82].as_slice(), &header, &transactions].concat();
     let bytes = bundle.to_bytes();
@@ -146,7 +146,7 @@ fn examples() -> String {
         author: UserId::from(USER),
         grant: GrantId::from(GRANT),
         document: DocumentId::from(FARMER),
-        kind: Kind::of::<Farmer>().number(),
+        kind: Kind::of::<Farmer>().number,
         scope: scope(),
     };
     let farmers = vec![DocumentId::from(FARMER), DocumentId::from([0x1f; 16])];

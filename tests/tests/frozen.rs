@@ -63,7 +63,7 @@ fn unpack(from: &Path, to: &Path) {
 
 /// What a phone shows of its records.
 fn shown(person: &Person) -> String {
-    let (kolar, season) = ("KOLAR".parse().expect("a code"), "2019".parse().expect("a code"));
+    let kolar = "KOLAR".parse().expect("a code");
     let mut text = String::new();
     for date in ["2019-05-08", "2019-05-09"] {
         let date = date.parse().expect("a date");
@@ -74,7 +74,7 @@ fn shown(person: &Person) -> String {
             sum.deliveries, sum.voided, sum.bags, sum.gross_g
         )
         .expect("written");
-        for load in person.client.loads(&kolar, &season, date).expect("loads") {
+        for load in person.client.today(&kolar, Some(date)).expect("a day").loads {
             writeln!(text, "{date}: load {} {}", load.number, load.lorry).expect("written");
         }
     }

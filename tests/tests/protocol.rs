@@ -18,7 +18,7 @@ use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::message::{FrameEntry, News, Statement, SyncRequest, SyncResponse};
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::repair::{Divergence, Offer};
-use farmtally_core::records::Kind;
+use farmtally_core::records::{KINDS, Kind};
 use farmtally_sync_server::serve;
 use farmtally_tests::{Capture, Forger, Market};
 use hpke::aead::ChaCha20Poly1305;
@@ -65,8 +65,8 @@ impl Cddl {
 /// Kind, key and form of each value in the tables of docs/records.md.
 fn values(records: &str) -> Vec<(String, String, String)> {
     let mut values = Vec::new();
-    for kind in Kind::all() {
-        let is_of_kind = |section: &&str| section.lines().next().is_some_and(|it| it.to_lowercase() == kind.name());
+    for kind in KINDS {
+        let is_of_kind = |section: &&str| section.lines().next().is_some_and(|it| it.to_lowercase() == kind.name);
         let section = records.split("\n## ").find(is_of_kind).expect("a section");
         for row in section.lines().filter(|line| line.starts_with("| `")) {
             let code: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
@@ -167,7 +167,7 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
     assert_eq!(Vec::from_iter(repairs), ["a common place", "a divergence", "an offer", "checkpoints"]);
     assert!(offered.is_superset(&[0, 1].into()), "{offered:?}");
     assert!(safe > 0 && known_copies > 0, "{safe} {known_copies}");
-    let kinds = DECISIONS.iter().map(|kind| u64::from(kind.number())).collect();
+    let kinds = DECISIONS.iter().map(|kind| u64::from(kind.number)).collect();
     assert!(decisions.is_superset(&kinds), "the day decides each kind once: {decisions:?}");
     assert_eq!(verdicts, (0..=4).collect());
     assert_eq!(entries, (0..=3).collect());
@@ -187,7 +187,7 @@ fn every_value_of_every_record_is_as_the_page_says() {
     let mut seen = BTreeSet::new();
     for (kind, saved) in documents {
         let document = Automerge::load(&saved).expect("a document");
-        let kind = Kind::from_number(kind).expect("a kind").name().to_owned();
+        let kind = Kind::from_number(kind).expect("a kind").name.to_owned();
         for key in document.keys(ROOT) {
             // An added key begins with its family's letter; all others are the key itself.
             let family = known.iter().find(|(of, name)| {

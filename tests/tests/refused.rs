@@ -146,7 +146,7 @@ fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
 fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
     let story = Intercepted::new(5);
     let mut bundle = Bundle::parse(&story.bytes).expect("a bundle");
-    let is_contact = |entry: &&Entry| entry.kind == Kind::of::<Contact>().number();
+    let is_contact = |entry: &&Entry| entry.kind == Kind::of::<Contact>().number;
     let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document;
     assert!(bundle.erase(contact));
     for _ in 0..2 {
@@ -292,7 +292,7 @@ impl Hostile {
 
     fn entry(&self, change: Vec<u8>) -> Entry {
         let scope = "c/KOLAR/2019".parse().expect("a scope");
-        Entry { document: self.target.into(), kind: Kind::of::<Delivery>().number(), scope, change, erased: None }
+        Entry { document: self.target.into(), kind: Kind::of::<Delivery>().number, scope, change, erased: None }
     }
 
     /// An edit of the target.
@@ -394,7 +394,7 @@ fn a_change_of_another_kind_than_its_document_is_held() {
     let mut story = Hostile::new(11);
     let load = story.edit(ACTOR, |it| put(it, "lorry", bytes()));
     for (what, bad, expected) in [
-        ("a load's change for a delivery", Entry { kind: Kind::of::<Load>().number(), ..load.clone() }, "shape"),
+        ("a load's change for a delivery", Entry { kind: Kind::of::<Load>().number, ..load.clone() }, "shape"),
         ("a kind of the future", Entry { kind: 99, ..load }, "deferred"),
     ] {
         let verdict = story.fate_of(bad);

@@ -13,6 +13,7 @@ use farmtally_core::protocol::message::{
 };
 use farmtally_core::records::{Change, Delivery, Kind};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions::Reference;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DocumentId, Grams, GrantId, Timestamp};
 use farmtally_core::{Error, ErrorCode};
@@ -325,8 +326,8 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let left_behind = storage::write(&storage, market.organisation, |db| {
         let (hash, header) = (left.hash(), &left.header);
         let bytes = &left.without_bytes().to_bytes();
-        let (device, sequence, received_at) = (header.device, header.sequence, header.sealed_at);
-        db.save_bundle(&StoredBundle { hash, device, sequence, bytes, received_at })?;
+        let (device, sequence) = (header.device, header.sequence);
+        db.save_bundle(&StoredBundle { hash, device, sequence, bytes })?;
         db.add_deferred(std::slice::from_ref(&deferred))
     });
     left_behind.expect("left");
@@ -537,7 +538,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     let logged = storage::read(&storage, market.organisation, |db| db.entries_after(&scope, 0, 10));
     let [entry] = logged.expect("read").try_into().expect("one delivery");
     let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
-    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number()));
+    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number));
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
     let by = DecidedBy::server(Timestamp(7));
@@ -617,7 +618,7 @@ fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
 
 fn knows_lorry(market: &Market, plate: &str) -> bool {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
-    let knows = |db: &mut ReadTransaction<'_>| Ok(db.reference()?.latest::<Lorry>(plate).is_some());
+    let knows = |db: &mut ReadTransaction<'_>| Ok(Reference::load(db.reader())?.latest::<Lorry>(plate).is_some());
     storage::read(&storage, market.organisation, knows).expect("read")
 }
 

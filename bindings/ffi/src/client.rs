@@ -13,17 +13,17 @@ use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
 use farmtally_core::store::rows::FarmerRow;
-use farmtally_core::sync::HttpTransport;
+use farmtally_core::sync::{self, HttpTransport};
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, LorryPlate, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::error::{Check, FieldError};
 use crate::input::{ClientConfig, DeliveryQuery, MAX_PAGE};
 use crate::key_store::{AppKeys, KeyStore};
-use crate::transport::{Carriage, Transport};
+use crate::transport::{AppTransport, Transport};
 use crate::view::{DeliveryPage, InboxPage, Reference};
 
 /// Calls that work at the same time; more wait their turn.
@@ -52,16 +52,17 @@ pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
 
 pub(crate) struct Engine {
     core: Core,
-    transport: OnceLock<Carriage>,
+    /// The app's way to the server; the library's own from its first use on, if the app named none.
+    transport: OnceLock<Box<dyn sync::Transport>>,
 }
 
 impl Engine {
-    fn transport(&self) -> Result<&Carriage, FieldError> {
+    fn transport(&self) -> Result<&dyn sync::Transport, FieldError> {
         if let Some(transport) = self.transport.get() {
-            return Ok(transport);
+            return Ok(&**transport);
         }
         let opened = HttpTransport::open().map_err(FieldError::internal)?;
-        Ok(self.transport.get_or_init(|| Carriage::Own(opened)))
+        Ok(&**self.transport.get_or_init(|| Box::new(opened)))
     }
 }
 
@@ -85,15 +86,6 @@ impl Drop for FieldClient {
         if let Ok(threads) = threads() {
             threads.spawn_blocking(move || drop(engine));
         }
-    }
-}
-
-/// A task that ends when nobody waits for it.
-struct GivenUp<T>(JoinHandle<T>);
-
-impl<T> Drop for GivenUp<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -185,7 +177,8 @@ impl FieldClient {
                 None => Core::open(&data_dir, Environment::system())?,
             };
             let events = core.events();
-            let transport = transport.map_or_else(OnceLock::new, |app| OnceLock::from(Carriage::App(app)));
+            let app = |app| OnceLock::from(Box::new(AppTransport(app)) as Box<dyn sync::Transport>);
+            let transport = transport.map_or_else(OnceLock::new, app);
             let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
             Ok(Arc::new(Self { engine, events, told_at: Arc::default() }))
         })
@@ -196,7 +189,9 @@ impl FieldClient {
     /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
-        let waiting = threads()?.spawn(async move {
+        // Whoever gives up the call gives up the wait.
+        let mut waiting = JoinSet::new();
+        let wait = async move {
             let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(told_at) = due
                 && after > 0
@@ -206,10 +201,10 @@ impl FieldClient {
             let event = next_event(&events, &engine, after).await?;
             *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             Some(event)
-        });
-        // Whoever gives up the call gives up the wait.
-        let mut waiting = GivenUp(waiting);
-        (&mut waiting.0).await.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))
+        };
+        waiting.spawn_on(wait, threads()?.handle());
+        let ended = waiting.join_next().await.transpose();
+        Ok(ended.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))?.flatten())
     }
 
     /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it

@@ -10,21 +10,21 @@ pub struct Check {
 
 impl From<rules::Check> for Check {
     fn from(check: rules::Check) -> Self {
-        Self { code: check.code().to_owned() }
+        Self { code: check.to_string() }
     }
 }
 
 impl TryFrom<Check> for rules::Check {
     type Error = FieldError;
     fn try_from(Check { code }: Check) -> Result<Self, FieldError> {
-        let known = Self::ALL.into_iter().find(|check| check.code() == code);
-        known.ok_or_else(|| FieldError::invalid("accept", format!("no check is called {code}")))
+        code.parse().map_err(|error| FieldError::invalid("accept", error))
     }
 }
 
 /// Why a call gives no result; it changed nothing then, unless what it changed could not be read back. `code` is stable and listed in
 /// docs/errors.md; `reason` is for logs, not for people.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
+#[error("{reason}")]
 pub enum FieldError {
     /// Mark the input `field` and let the person correct it.
     #[error("{field}: {reason}")]
@@ -47,7 +47,6 @@ pub enum FieldError {
         field: String,
     },
     /// Something is unusual: ask the person, then repeat the call with these checks in `accept`.
-    #[error("{reason}")]
     Confirm {
         /// confirm_needed
         code: String,
@@ -57,7 +56,6 @@ pub enum FieldError {
         checks: Vec<Check>,
     },
     /// The record has changed since it was read: read it again and show it.
-    #[error("{reason}")]
     Stale {
         /// stale
         code: String,
@@ -65,7 +63,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The user's role, the granted centres or the record's state do not allow it: say why.
-    #[error("{reason}")]
     Refused {
         /// not_allowed, out_of_scope or locked
         code: String,
@@ -73,7 +70,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The key store gave no key, or not the key of this store.
-    #[error("{reason}")]
     KeyNeeded {
         /// key_unavailable or wrong_key
         code: String,
@@ -81,7 +77,6 @@ pub enum FieldError {
         reason: String,
     },
     /// There is no such record on this phone.
-    #[error("{reason}")]
     NotFound {
         /// not_found
         code: String,
@@ -89,7 +84,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The device is not enrolled, or its server does not know it: enrol it.
-    #[error("{reason}")]
     SignIn {
         /// unauthorized
         code: String,
@@ -97,7 +91,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The network or the server is not there: work on and try again later.
-    #[error("{reason}")]
     Unavailable {
         /// offline, rate_limited or interrupted
         code: String,
@@ -105,7 +98,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The app or the server must be updated.
-    #[error("{reason}")]
     UpdateNeeded {
         /// incompatible_version or storage_too_new
         code: String,
@@ -113,7 +105,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The phone's storage is full: ask for space.
-    #[error("{reason}")]
     StorageFull {
         /// storage_full
         code: String,
@@ -121,7 +112,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The database is damaged.
-    #[error("{reason}")]
     StorageDamaged {
         /// storage_corrupt
         code: String,
@@ -129,7 +119,6 @@ pub enum FieldError {
         reason: String,
     },
     /// The client was shut down.
-    #[error("{reason}")]
     ShutDown {
         /// shut_down
         code: String,
@@ -137,7 +126,6 @@ pub enum FieldError {
         reason: String,
     },
     /// A defect of the library; the client stays usable.
-    #[error("{reason}")]
     Internal {
         /// internal
         code: String,
@@ -166,7 +154,7 @@ impl FieldError {
             | Self::ShutDown { code, .. }
             | Self::Internal { code, .. } => code,
         };
-        ErrorCode::ALL.into_iter().any(|known| known.as_str() == code && known.is_retryable())
+        code.parse().is_ok_and(ErrorCode::is_retryable)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farmtally_core::sync::{self, CONTENT_TYPE, HttpTransport};
+use farmtally_core::sync::{self, CONTENT_TYPE};
 
 use crate::client::threads;
 
@@ -59,22 +59,15 @@ pub trait Transport: Send + Sync {
     async fn send(&self, request: WireRequest) -> Result<WireResponse, TransportError>;
 }
 
-/// The way to the server: the app's, or the library's own.
-pub(crate) enum Carriage {
-    App(Arc<dyn Transport>),
-    Own(HttpTransport),
-}
+/// The app's way to the server, as core uses it.
+pub(crate) struct AppTransport(pub(crate) Arc<dyn Transport>);
 
-impl sync::Transport for Carriage {
+impl sync::Transport for AppTransport {
     fn send(&self, request: &sync::WireRequest) -> Result<sync::WireResponse, sync::TransportError> {
-        let app = match self {
-            Self::App(app) => app,
-            Self::Own(own) => return own.send(request),
-        };
         let failed = |reason: String| sync::TransportError { reason };
         let authorization = request.authorization.clone().map(|it| ("authorization".to_owned(), it));
         let content = ("content-type".to_owned(), CONTENT_TYPE.to_owned());
-        let sent = app.send(WireRequest {
+        let sent = self.0.send(WireRequest {
             method: request.method.to_owned(),
             url: format!("{}{}", request.server_url, request.path),
             headers: authorization.into_iter().chain([content]).collect(),

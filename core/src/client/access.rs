@@ -8,14 +8,16 @@ use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
 
+use super::sync::offline;
 use super::{Author, FieldClient, Identity, Session, Topic, newest_grant};
 use crate::decisions::{Grant, Order};
 use crate::permission::{Role, Visibility};
+use crate::protocol::path;
 use crate::store::decisions::DeviceAccess;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::{drafts, inbox, outbox};
 use crate::sync::Transport;
-use crate::sync::exchange::{challenge, enrolment, rekey_request, wiped_request};
+use crate::sync::exchange::{challenge, enrolment, rekey_request, signed_request};
 use crate::units::{BusinessDate, Timestamp, UserId};
 use crate::{Error, ErrorCode};
 
@@ -167,9 +169,7 @@ impl FieldClient {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         // Kept before anything is sent: a repeated request must show the same key.
         let key = self.store.write(|db| installation::enrolling_key(db, &installation.device.to_string(), fresh))?;
-        let response = transport
-            .send(&rekey_request(installation, &key)?)
-            .map_err(|error| Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() })?;
+        let response = transport.send(&rekey_request(installation, &key)?).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         if enrolment.server_key != installation.server_key {
             return Err(Error::Unavailable { code: ErrorCode::Interrupted, reason: "another server answered".into() });
@@ -196,7 +196,8 @@ impl FieldClient {
             return Ok(true);
         }
         // Without the server's word on the receipt nothing is destroyed yet: the next sync tries again.
-        let answer = transport.send(&wiped_request(installation));
+        let receipt = signed_request("POST", installation, installation.challenge, path::WIPED, Vec::new());
+        let answer = transport.send(&receipt);
         if answer.is_ok_and(|answer| answer.status == 200 && challenge(&answer).is_some()) {
             let is_wiped = self.store.write(|db| {
                 // Somebody may have recorded something meanwhile.

@@ -123,7 +123,7 @@ impl Action<'_> {
             },
         )?;
         self.has_written = true;
-        self.topics.extend(kind.topics());
+        self.topics.extend(kind.topics);
         Ok(())
     }
 }

@@ -2,12 +2,12 @@
 
 use super::draft::find_draft;
 use super::load::check_load;
-use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_record};
+use super::{Author, Basis, FieldClient, not_found, require_current, require_record, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
-use crate::records::delivery::{self, Amendment, DeliveryBag, Reason, Snapshot, Standing};
+use crate::records::delivery::{self, Amendment, Reason, Snapshot, Standing};
 use crate::records::draft::Draft;
 use crate::records::{
     Act, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Record, Stamp, encode, pack_bags,
@@ -16,9 +16,9 @@ use crate::rules::{Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::rows::{self, DeliveryFilter, DeliveryRow, Sum};
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
 use crate::store::seam;
-use crate::store::{decisions, drafts, records as stored};
+use crate::store::{decisions, drafts};
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Percent,
     Position, ReceiptNumber, SeasonCode, Timestamp,
@@ -58,12 +58,6 @@ impl BagView {
     fn new(bag_id: String, bag: Bag, voids: Vec<Act>) -> Self {
         let Bag { number, gross, bag_type, source, weighed_at } = bag;
         Self { bag_id, number, gross_g: gross.grams(), bag_type, source, weighed_at, voids }
-    }
-}
-
-impl From<DeliveryBag> for BagView {
-    fn from(DeliveryBag { key, bag, voids }: DeliveryBag) -> Self {
-        Self::new(key, bag, voids)
     }
 }
 
@@ -157,16 +151,14 @@ impl FieldClient {
             require_current(basis, id, version.to_be_bytes())?;
             author.require_centre(&draft.centre)?;
             let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
-            let corrupt = || Error::Internal { reason: "a bag of the draft is out of bounds".into() };
-            let bags = draft.bags.iter().map(|bag| bag.bag().ok_or_else(corrupt)).collect::<Result<Vec<_>, _>>()?;
-            if bags.is_empty() {
+            if draft.bags.is_empty() {
                 return Err(Error::invalid("bags", "weigh at least one bag"));
             }
             let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
             let rules = rules
                 .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?;
             let mut checks = check_delivery(
-                &bags,
+                &draft.bags,
                 draft.declared_bags,
                 &draft.readings,
                 rules.moisture_required,
@@ -174,7 +166,7 @@ impl FieldClient {
                 today,
             );
             if let Some(load) = draft.load_id {
-                let gross = bags.iter().map(|bag| bag.gross.grams()).sum();
+                let gross = draft.bags.iter().map(|bag| bag.gross.grams()).sum();
                 checks.extend(check_load(action.db, &author.reference, load, gross)?);
             }
             Self::confirm(checks, accept)?;
@@ -201,7 +193,7 @@ impl FieldClient {
                 farmer,
                 readings: draft.readings,
                 position: draft.position,
-                bags: pack_bags(&bags, action.stamp.written_at()),
+                bags: pack_bags(&draft.bags, action.stamp.written_at()),
                 declared_bags: draft.declared_bags,
                 replaces: draft.replaces,
             };
@@ -289,7 +281,7 @@ impl FieldClient {
         author.require_contact()?;
         let id = DeliveryId::from(basis.document);
         self.act(&author, |action| {
-            let found = recorded(action.db, &author, id)?;
+            let found = require_visible::<Delivery>(action.db, &author, id, "delivery")?;
             require_current(basis, id, found.version())?;
             let Found { stored, record: delivery } = found;
             require_changeable(&author, &delivery, action.stamp)?;
@@ -309,7 +301,7 @@ impl FieldClient {
             if let Some((version, draft)) = find_draft(db, &author, id)? {
                 return Ok(self.draft_view(id, version, &draft));
             }
-            let found = recorded(db, &author, id)?;
+            let found = require_visible::<Delivery>(db, &author, id, "delivery")?;
             let version = found.version();
             self.delivery_view(db, version, found.record)
         })
@@ -345,7 +337,7 @@ impl FieldClient {
             farmer_id: Some(delivery.farmer_id),
             load_id: delivery.load_id,
             declared_bags: delivery.declared_bags,
-            bags: delivery.bags.into_iter().map(BagView::from).collect(),
+            bags: delivery.bags.into_iter().map(|it| BagView::new(it.key, it.bag, it.voids)).collect(),
             readings: delivery.readings,
             position: delivery.position,
             replaces: delivery.replaces,
@@ -369,27 +361,16 @@ impl FieldClient {
         })?)
     }
 
-    /// What a centre's recorded deliveries of a day add up to.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn day_sum(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Sum, Error> {
-        self.author()?.require_centre(centre)?;
-        let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::day_sum(&mut seam(db), &scope, date))?)
-    }
-
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
         let reference = self.reference();
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
-        let bags: Vec<Bag> = draft.bags.iter().filter_map(crate::records::draft::DraftBag::bag).collect();
         DeliveryView {
             delivery_id: id,
-            basis: Self::draft_basis(id, version),
+            basis: Basis { document: id.into(), version: version.to_be_bytes() },
             lifecycle: Lifecycle::Draft,
             sync: SyncState::Unsent,
             receipt_number: None,
-            totals: totals(bags.iter(), rules),
+            totals: totals(draft.bags.iter(), rules),
             centre: draft.centre.clone(),
             season: draft.season.clone(),
             commodity: draft.commodity.clone(),
@@ -397,7 +378,7 @@ impl FieldClient {
             farmer_id: draft.farmer_id,
             load_id: draft.load_id,
             declared_bags: draft.declared_bags,
-            bags: bags.into_iter().map(|bag| BagView::new(bag.number.to_string(), bag, Vec::new())).collect(),
+            bags: draft.bags.iter().map(|bag| BagView::new(bag.number.to_string(), *bag, Vec::new())).collect(),
             readings: draft.readings.clone(),
             position: draft.position,
             replaces: draft.replaces,
@@ -422,12 +403,6 @@ pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: St
     }
     let subject = delivery.recorded.subject_of(&stamp);
     author.grant.role.check(Capability::AmendDelivery, subject).map_err(|denied| Error::not_allowed(denied.to_string()))
-}
-
-/// The recorded delivery, if this user may see it.
-fn recorded(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<Found<Delivery>, Error> {
-    let found = stored::get(&mut seam(db), id)?.filter(|found| is_within(&author.grant, &found.stored.scope));
-    found.ok_or_else(|| not_found("delivery"))
 }
 
 fn checked(reason: &Reason) -> Result<Reason, Error> {

@@ -4,14 +4,15 @@ use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_
 use crate::Error;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
-use crate::records::draft::{Draft, DraftBag};
+use crate::records::Bag;
+use crate::records::draft::Draft;
 use crate::records::{BagSource, Delivery, Farmer, Kind, Load};
 use crate::scope::Scope;
 use crate::store::drafts;
 use crate::store::seam;
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent,
-    Position, Timestamp,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
+    Timestamp,
 };
 
 /// What a new draft begins with.
@@ -161,10 +162,6 @@ impl FieldClient {
         let seen = drafts::all(db)?.into_iter().filter(|(_, _, draft)| may_see(author, draft));
         Ok(seen.map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
     }
-
-    pub(super) fn draft_basis(id: DeliveryId, version: u64) -> Basis {
-        Basis { document: DocumentId::from(id), version: version.to_be_bytes() }
-    }
 }
 
 impl Draft {
@@ -199,7 +196,8 @@ impl Draft {
                 return Err(Error::TooLarge { field: "bags", reason });
             }
             DraftEdit::AddBag { gross, bag_type, source } => {
-                self.bags.push(DraftBag::new(self.next_number, *gross, *bag_type, source.unwrap_or_default(), now));
+                let (gross, bag_type, source) = (*gross, *bag_type, source.unwrap_or_default());
+                self.bags.push(Bag { number: self.next_number, gross, bag_type, source, weighed_at: now });
                 self.next_number += 1;
             }
             DraftEdit::RemoveBag { number } => {

@@ -1,6 +1,6 @@
 //! Farmers: registering, correcting contact details, searching.
 
-use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::permission::Capability;
@@ -85,9 +85,7 @@ impl FieldClient {
         author.require(Capability::RegisterFarmer)?;
         let details = checked(details)?;
         self.act(&author, |action| {
-            let found = stored::get::<Contact>(&mut seam(action.db), basis.document.into())?;
-            let found = found.filter(|found| is_within(&author.grant, &found.stored.scope));
-            let found = found.ok_or_else(|| not_found("farmer"))?;
+            let found = require_visible::<Contact>(action.db, &author, basis.document.into(), "farmer")?;
             require_current(basis, basis.document, found.version())?;
             let Found { stored, record: contact } = found;
             if contact.farmer_id != farmer_id {
@@ -124,9 +122,7 @@ impl FieldClient {
 }
 
 fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) -> Result<FarmerView, Error> {
-    let identity = stored::get::<Farmer>(&mut seam(db), farmer_id)?;
-    let identity = identity.filter(|found| is_within(&author.grant, &found.stored.scope));
-    let farmer = identity.ok_or_else(|| not_found("farmer"))?.record;
+    let farmer = require_visible::<Farmer>(db, author, farmer_id, "farmer")?.record;
     let contact_id: ContactId = rows::contact_of(&mut seam(db), farmer_id)?.ok_or_else(|| not_found("farmer"))?;
     let contact = stored::get::<Contact>(&mut seam(db), contact_id)?.ok_or_else(|| not_found("farmer"))?;
     let (version, contact) = (contact.version(), contact.record);

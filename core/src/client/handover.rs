@@ -84,10 +84,9 @@ impl FieldClient {
             }
             parcels.push(parcel);
         }
-        let now = self.environment.clock.now();
         self.write(&[Topic::Sync], |db| {
             for parcel in &parcels {
-                carried::add(db, parcel, now)?;
+                carried::add(db, parcel)?;
             }
             if carried::load(db)?.bytes > MAX_CARRIED_BYTES as u64 { Err(too_much()) } else { Ok(()) }
         })

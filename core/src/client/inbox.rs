@@ -1,17 +1,17 @@
 //! What waits for a person: conflicts, reviews, held changes.
 
 use super::delivery::require_changeable;
-use super::{Basis, FieldClient, Topic, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::protocol::HoldCode;
 use crate::records::{self, Change, Conflict, Delivery, Farmer, Kind, Load, Record, merge};
 use crate::scope::Scope;
 use crate::store::decisions::Raised;
-use crate::store::outbox::{self, GivenBack, HeldChange};
+use crate::store::outbox::{self, HeldChange};
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
-use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
+use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UserId};
 
 /// A matter that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,13 +148,11 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn inbox(&self) -> Result<Vec<InboxItem>, Error> {
-        let author = self.author().ok();
-        let may_see = |scope: &Scope| author.as_ref().is_some_and(|author| is_within(&author.grant, scope));
-        let user = self.identity().installation.map(|installation| installation.user);
+        let viewer = self.viewer();
         Ok(self.store.read(|db| {
             let held = outbox::held(db)?;
             let mut items = Vec::new();
-            for it in held.iter().filter(|it| Some(it.author) == user || may_see(&it.scope)) {
+            for it in held.iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
                 let lane = held.iter().filter(|other| other.document == it.document);
                 let record = with_held(db, it.document, lane)?;
                 let about = match &record {
@@ -164,17 +162,14 @@ impl FieldClient {
                 let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone() };
                 items.push(InboxItem::new(vec![about], seen(db, it.document)?, kind));
             }
-            for it in outbox::all_returned(db)? {
-                if Some(it.author) != user && !may_see(&it.scope) {
-                    continue;
-                }
+            for it in outbox::all_returned(db)?.into_iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
                 let (number, reason, draft_id, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
                 let kind = InboxKind::Returned { number, reason, draft_id, returned_at };
                 let records = vec![referred(db, it.document)?.1];
                 items.push(InboxItem::new(records, seen(db, it.document)?, kind));
             }
             for document in stored::in_conflict(&mut seam(db))? {
-                let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| may_see(&it.scope));
+                let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| viewer.sees(&it.scope));
                 let Some(record) = found.and_then(|(_, merged)| merged.record) else { continue };
                 let basis = seen(db, document)?;
                 for conflict in record.conflicts() {
@@ -187,7 +182,7 @@ impl FieldClient {
                 let basis = seen(db, *first)?;
                 let named = review.documents.iter().map(|document| referred(db, *document));
                 let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-                if author.is_some() && scopes.iter().flatten().all(may_see) {
+                if viewer.author.is_some() && scopes.iter().flatten().all(|scope| viewer.sees(scope)) {
                     let kind = InboxKind::Review { code: review.code, raised_at };
                     items.push(InboxItem::new(records, basis, kind));
                 }
@@ -201,15 +196,12 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn held_record(&self, document: DocumentId) -> Result<Option<Record>, Error> {
-        let author = self.author().ok();
-        let user = self.identity().installation.map(|installation| installation.user);
+        let viewer = self.viewer();
         Ok(self.store.read(|db| {
             let mut held = outbox::held(db)?;
             held.retain(|it| it.document == document);
-            let may_see = |it: &HeldChange| {
-                Some(it.author) == user || author.as_ref().is_some_and(|author| is_within(&author.grant, &it.scope))
-            };
-            if held.iter().any(may_see) { with_held(db, document, held.iter()) } else { Ok(None) }
+            let may_see = held.iter().any(|it| viewer.sees_work_of(it.author, &it.scope));
+            if may_see { with_held(db, document, held.iter()) } else { Ok(None) }
         })?)
     }
 
@@ -241,18 +233,39 @@ impl FieldClient {
         })
     }
 
+    fn viewer(&self) -> Viewer {
+        let user = self.identity().installation.map(|installation| installation.user);
+        Viewer { user, author: self.author().ok() }
+    }
+
     /// Puts away something that the office sent back, once somebody has seen it. Putting away twice is putting away once.
     fn put_away(&self, basis: Basis, number: i64) -> Result<(), Error> {
-        let author = self.author().ok();
-        let user = self.identity().installation.map(|installation| installation.user);
-        let may_see = |it: &GivenBack| {
-            Some(it.author) == user || author.as_ref().is_some_and(|author| is_within(&author.grant, &it.scope))
-        };
+        let viewer = self.viewer();
         self.write(&[Topic::Inbox], |db| match outbox::all_returned(db)?.into_iter().find(|it| it.number == number) {
             None => Ok(()),
-            Some(it) if it.document == basis.document && may_see(&it) => Ok(outbox::put_away(db, number)?),
+            Some(it) if it.document == basis.document && viewer.sees_work_of(it.author, &it.scope) => {
+                Ok(outbox::put_away(db, number)?)
+            }
             Some(_) => Err(Error::Stale),
         })
+    }
+}
+
+/// Who looks at the inbox.
+struct Viewer {
+    user: Option<UserId>,
+    /// Who they are as an author; `None` while the phone is locked.
+    author: Option<Author>,
+}
+
+impl Viewer {
+    fn sees(&self, scope: &Scope) -> bool {
+        self.author.as_ref().is_some_and(|author| is_within(&author.grant, scope))
+    }
+
+    /// Whether they see work that is held or came back: their own in any case.
+    fn sees_work_of(&self, author: UserId, scope: &Scope) -> bool {
+        self.user == Some(author) || self.sees(scope)
     }
 }
 

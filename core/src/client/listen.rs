@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::FieldClient;
 use crate::Error;
+use crate::protocol::path;
 use crate::store::inbox;
 use crate::sync::Live;
-use crate::sync::exchange::{challenge, live_request};
+use crate::sync::exchange::{challenge, signed_request};
 use crate::sync::live;
 use crate::sync::pace::{Ended, Pace};
 
@@ -53,7 +54,8 @@ impl FieldClient {
         let (mut pace, mut fresh) = (Pace::default(), None);
         while self.listening.count() == begun_at {
             let installation = self.installation()?;
-            let request = live_request(&installation, fresh.unwrap_or(installation.challenge));
+            let challenge_now = fresh.unwrap_or(installation.challenge);
+            let request = signed_request("GET", &installation, challenge_now, path::LIVE, Vec::new());
             let (mut has_heard, mut failed) = (false, None);
             let answered = server.listen(&request, &mut |heard| {
                 if self.listening.count() != begun_at {

@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::{Author, Basis, FieldClient, is_within, not_found, require_current};
+use super::{Author, Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::codec::decode;
 use crate::decisions::{Lorry, ReviewCode};
@@ -16,7 +16,7 @@ use crate::rules::{Check, check_text};
 use crate::scope::Scope;
 use crate::store::decisions::{self, Reference};
 use crate::store::outbox::{self, SyncState};
-use crate::store::rows::{self, DeliveryFilter, LoadRow, Sum};
+use crate::store::rows::{self, DeliveryFilter, Sum};
 use crate::store::seam;
 use crate::store::{drafts, records as stored};
 use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
@@ -248,16 +248,6 @@ impl FieldClient {
         let author = self.author()?;
         self.store.read(|db| load_view(db, &author, load_id))
     }
-
-    /// The loads of a centre's season and day.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub fn loads(&self, centre: &CentreCode, season: &SeasonCode, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
-        self.author()?.require_centre(centre)?;
-        let scope = Scope::Season(centre.clone(), season.clone());
-        Ok(self.store.read(|db| rows::loads(&mut seam(db), &scope, date))?)
-    }
 }
 
 fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
@@ -266,8 +256,7 @@ fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Res
 
 /// A load as a screen shows it, and the deliveries on it that count.
 fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
-    let found = stored::get::<Load>(&mut seam(db), load_id)?;
-    let found = found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found("load"))?;
+    let found = require_visible::<Load>(db, author, load_id, "load")?;
     let basis = Basis { document: load_id.into(), version: found.version() };
     let manifest = manifest(db, load_id)?;
     let state = found.record.state();

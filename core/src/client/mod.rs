@@ -28,10 +28,11 @@ use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
 use crate::permission::{Capability, Role};
 use crate::protocol::qr::FrameCollector;
-use crate::records::{Actor, Kind};
+use crate::records::{Actor, Kind, RecordKind};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
 use crate::store::installation::{self, Counters, Installation};
+use crate::store::records::Found;
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::pace::Pace;
@@ -156,7 +157,7 @@ impl Author {
         if self.grant.role.may(capability) {
             Ok(())
         } else {
-            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role.name())))
+            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role)))
         }
     }
 
@@ -255,7 +256,6 @@ impl FieldClient {
         let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
         let user_id = installation.user;
-        let user = reference.user(user_id);
         let grant = newest_grant(&device, &installation);
         Some(Session {
             organisation_id: installation.organisation,
@@ -263,7 +263,7 @@ impl FieldClient {
             device_id: installation.device,
             device_code: installation.device_code,
             user_id,
-            user_name: user.map_or_else(|| user_id.to_string(), |user| user.name.clone()),
+            user_name: reference.user_name(user_id),
             grant_id: grant.as_ref().map(|grant| grant.grant),
             role: grant.as_ref().map(|grant| grant.role),
             centres: grant.map_or_else(Vec::new, |grant| grant.centres),
@@ -383,6 +383,17 @@ fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Gr
 /// Whether a document belongs to a scope that this grant reaches.
 fn is_within(grant: &Grant, scope: &Scope) -> bool {
     scope.centre().is_none_or(|centre| grant.centres.contains(centre))
+}
+
+/// A record that this user may see.
+fn require_visible<K: RecordKind>(
+    db: &rusqlite::Connection,
+    author: &Author,
+    id: K::Id,
+    what: &'static str,
+) -> Result<Found<K>, Error> {
+    let found = crate::store::records::get::<K>(&mut seam(db), id)?;
+    found.filter(|found| is_within(&author.grant, &found.stored.scope)).ok_or_else(|| not_found(what))
 }
 
 fn not_found(what: &'static str) -> Error {

@@ -9,13 +9,14 @@ use url::Url;
 use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::protocol::message::EnrolRequest;
+use crate::protocol::path;
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::inbox;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::store::tail;
-use crate::sync::exchange::{Exchange, enrol_request, enrolment};
+use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
 use crate::sync::pace::{Ended, Pace};
 use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
@@ -115,7 +116,7 @@ struct Run<'a> {
     on_progress: &'a dyn Fn(&Progress),
     asked: Asked,
     budget: SyncBudget,
-    /// What its earlier rounds did.
+    /// What its rounds have done.
     done: Progress,
 }
 
@@ -144,7 +145,7 @@ impl FieldClient {
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
-        let request = enrol_request(&server_url, &EnrolRequest::new(&code, &key, &model))?;
+        let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         self.store.write(|db| {
@@ -238,19 +239,20 @@ impl FieldClient {
 
     fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
         let installation = self.installation()?;
-        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation));
+        let before = run.done;
+        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), before);
         if self.has_expired_challenge(&installation) {
             exchange.ask_first();
         }
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
-        run.done = run.done + progress;
-        if progress.received + progress.sent + progress.read > 0 || exchange.has_rewound() {
+        run.done = progress;
+        let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
+        if has_grown || progress.received != before.received || exchange.has_rewound() {
             self.is_purged.store(false, Ordering::Release);
         }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
-            let has_grown = progress.sent + progress.read > 0;
             self.store.write(|db| {
                 // Without copies nothing is ever safe, and a phone's disk is not endless.
                 if has_grown {
@@ -283,7 +285,7 @@ impl FieldClient {
             if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.asked.cancellations {
                 return Ok((SyncOutcome::Cancelled, None));
             }
-            if !exchange.is_done() && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
+            if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
                 return Ok((SyncOutcome::Partial, Some(Ended::Slice)));
             }
             let before = exchange.progress;
@@ -298,7 +300,7 @@ impl FieldClient {
                 }
                 handled => handled?,
             }
-            let now = run.done + exchange.progress;
+            let now = exchange.progress;
             // Verdicts change records, drafts and the inbox as much as what was read.
             let is_news = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
             self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
@@ -354,29 +356,23 @@ impl FieldClient {
     pub(super) fn sync_status_in(&self, db: &rusqlite::Connection) -> Result<SyncStatus, crate::store::Error> {
         let synced_at = self.session().and_then(|session| session.synced_at);
         let pace = *self.pace();
-        let next_try_ms = pace.wait_ms(self.environment.clock.monotonic_ms());
-        let is_server_failing = pace.is_broken();
-        let (backlog, set_aside) = (outbox::backlog(db)?, inbox::held_count(db)?);
-        let (carried, exported_at) = (carried::load(db)?, installation::exported_at(db)?);
         let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
-        let copied_at = i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp);
         Ok(SyncStatus {
-            backlog,
-            set_aside,
-            carried,
-            exported_at,
+            backlog: outbox::backlog(db)?,
+            set_aside: inbox::held_count(db)?,
+            carried: carried::load(db)?,
+            exported_at: installation::exported_at(db)?,
             synced_at,
-            copied_at,
-            next_try_ms,
-            is_server_failing,
+            copied_at: i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp),
+            next_try_ms: pace.wait_ms(self.environment.clock.monotonic_ms()),
+            is_server_failing: pace.is_broken(),
         })
     }
 }
 
 impl Run<'_> {
     /// Whether the budget is used up; the first request is always sent.
-    fn has_spent(&self, round: &Progress, now_ms: u64) -> bool {
-        let spent = self.done + *round;
+    fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
         let time_ms = now_ms.saturating_sub(self.asked.at_ms);
         spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
@@ -398,6 +394,6 @@ fn check_address(text: &str) -> Result<String, Error> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn offline(error: &crate::sync::TransportError) -> Error {
+pub(super) fn offline(error: &crate::sync::TransportError) -> Error {
     Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() }
 }

@@ -60,12 +60,8 @@ pub struct DecisionEnvelope {
 pub struct DecidedBy {
     /// Who decides.
     pub author: DecisionAuthor,
-    /// The name of the author's role; empty for the server and the operator.
-    pub role: String,
     /// When, by the server's clock.
     pub decided_at: Timestamp,
-    /// The records that it is based on; may be empty.
-    pub basis: Vec<DecisionBasis>,
     /// The request's own key; `None` for a conclusion of the server, whose key follows from what it concludes.
     pub request: Option<DecisionKey>,
     /// The author's words; may be empty.
@@ -75,14 +71,7 @@ pub struct DecidedBy {
 impl DecidedBy {
     /// A conclusion of the server.
     pub fn server(decided_at: Timestamp) -> Self {
-        Self {
-            author: DecisionAuthor::Server,
-            role: String::new(),
-            decided_at,
-            basis: Vec::new(),
-            request: None,
-            reason: String::new(),
-        }
+        Self { author: DecisionAuthor::Server, decided_at, request: None, reason: String::new() }
     }
 
     /// A command of the operator; `request` is drawn anew for each command.
@@ -103,9 +92,9 @@ impl DecidedBy {
         let request = self.request.as_ref().map_or(&[][..], |request| request.as_bytes());
         DecisionEnvelope {
             author: self.author,
-            role: self.role.clone(),
+            role: String::new(),
             decided_at: self.decided_at,
-            basis: self.basis.clone(),
+            basis: Vec::new(),
             key: derived([request, scope.to_string().as_bytes(), b"\0", &[number], body]),
             reason: self.reason.clone(),
         }

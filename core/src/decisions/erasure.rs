@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{AppliedAt, Audience, DecisionKind, Effects, Stored};
+use super::{Audience, DecisionKind, Effect, Stored};
 use crate::units::DocumentId;
 
 /// The end of a document's bytes, because a person is forgotten. Hashes stay, so chains and signatures still hold.
@@ -22,7 +22,7 @@ impl DecisionKind for Erasure {
         vec![self.document]
     }
 
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        effects.erase_document(self.document, at.envelope.decided_at);
+    fn effect(&self) -> Option<Effect<'_>> {
+        Some(Effect::EraseDocument(self.document))
     }
 }

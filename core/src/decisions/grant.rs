@@ -1,11 +1,9 @@
-use std::borrow::Cow;
-
 use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, Revocation, Stored, Suspension};
 use crate::permission::Role;
-use crate::records::{Table, TableColumn};
-use crate::units::{CentreCode, DeviceId, GrantId, ToValue, UserId, Value};
+use crate::records::Table;
+use crate::units::{CentreCode, Column, DeviceId, GrantId, ToValue, UserId, Value};
 
 /// What a user may do on a device, checked offline by core and for each entry by the server.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -36,18 +34,13 @@ impl DecisionKind for Grant {
         name: "grants",
         key: "grant_id",
         columns: &[
-            TableColumn::blob("grant_id", |it| it.grant.to_value()),
-            TableColumn::blob("user_id", |it| it.user.to_value()),
-            TableColumn::blob("device_id", |it| it.device.to_value()),
-            TableColumn::text("role", |it| it.role.to_value()),
-            TableColumn::text("centres", |it| Value::Text(Cow::Owned(joined(&it.centres)))),
-            TableColumn::text("revocation_code", |it| Value::Text(Cow::Owned(Revocation::code_of(it.grant)))),
-            TableColumn::text("suspension_code", |it| Value::Text(Cow::Owned(Suspension::code_of(it.device, it.user)))),
+            (Column::blob("grant_id"), |it| it.grant.to_value()),
+            (Column::blob("user_id"), |it| it.user.to_value()),
+            (Column::blob("device_id"), |it| it.device.to_value()),
+            (Column::text("role"), |it| it.role.to_value()),
+            (Column::text("centres"), |it| it.centres.to_value()),
+            (Column::text("revocation_code"), |it| Value::Text(Revocation::code_of(it.grant).into())),
+            (Column::text("suspension_code"), |it| Value::Text(Suspension::code_of(it.device, it.user).into())),
         ],
     });
-}
-
-/// Centres as the table has them: their codes, separated by blanks.
-fn joined(centres: &[CentreCode]) -> String {
-    centres.iter().map(CentreCode::as_str).collect::<Vec<_>>().join(" ")
 }

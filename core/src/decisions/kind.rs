@@ -7,7 +7,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
@@ -15,7 +15,7 @@ use super::{DECISIONS, DecidedBy, DecisionEnvelope, Error, Ruling};
 use crate::codec::{decode, encode};
 use crate::records::{Table, TableInfo};
 use crate::scope::Scope;
-use crate::units::{DocumentId, Timestamp, Value};
+use crate::units::{DocumentId, Value};
 
 /// Whom a kind concerns, and so in which scopes its decisions are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +35,6 @@ impl Audience {
             Self::Organisation => *scope == Scope::Organisation,
             Self::Device => matches!(scope, Scope::Device(_)),
             Self::Scope => *scope != Scope::Organisation,
-        }
-    }
-
-    /// The audience's name in the documents.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Organisation => "organisation",
-            Self::Device => "device",
-            Self::Scope => "scope",
         }
     }
 }
@@ -88,14 +79,13 @@ pub struct AppliedAt<'a> {
     pub envelope: &'a DecisionEnvelope,
 }
 
-/// What decisions can do beyond being stored. Implemented by a phone's store and by the server's.
-///
-/// An implementation keeps its first error, does nothing after it, and reports it when the decision has been applied.
-pub trait Effects {
-    /// Drops the bytes of a document for good.
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp);
-    /// Carries out what a person decided about held changes.
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling);
+/// What a decision does beyond being stored. The same decision may be applied again.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect<'a> {
+    /// The bytes of a document are dropped for good.
+    EraseDocument(DocumentId),
+    /// What a person decided about held changes is carried out.
+    ApplyRuling(&'a Ruling),
 }
 
 /// A kind of decision. Everything generic about decisions follows from these constants and functions.
@@ -118,84 +108,71 @@ pub trait DecisionKind:
         Vec::new()
     }
 
-    /// Does what it does beyond being stored. The same decision may be applied again.
-    fn apply(&self, _at: &AppliedAt<'_>, _effects: &mut dyn Effects) {}
+    /// Returns what it does beyond being stored, if anything.
+    fn effect(&self) -> Option<Effect<'_>> {
+        None
+    }
 }
 
-/// A kind without its type. Implemented for every [`DecisionKind`] by [`Is`].
-pub trait AnyDecisionKind: Sync {
+/// What a kind declares, without its type.
+pub struct DecisionKindInfo {
     /// [`DecisionKind::NUMBER`].
-    fn number(&self) -> u8;
+    pub number: u8,
     /// [`DecisionKind::NAME`].
-    fn name(&self) -> &'static str;
+    pub name: &'static str,
     /// [`DecisionKind::AUDIENCE`].
-    fn audience(&self) -> Audience;
+    pub audience: Audience,
     /// [`DecisionKind::STORED`], names and types.
-    fn stored(&self) -> StoredInfo;
-    /// Reads the body of a decision.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] for what this version cannot read.
-    fn read(&self, body: &[u8]) -> Result<Content, Error>;
+    pub stored: fn() -> StoredInfo,
+    /// Reads the body of a decision, or fails with [`Error::Malformed`] for what this version cannot read.
+    pub read: fn(&[u8]) -> Result<Content, Error>,
 }
 
-/// A kind as a value of its own; [`DECISIONS`] lists them.
-pub struct Is<D>(PhantomData<fn() -> D>);
-
-impl<D> Is<D> {
-    /// The kind.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<D: DecisionKind> AnyDecisionKind for Is<D> {
-    fn number(&self) -> u8 {
-        D::NUMBER
-    }
-
-    fn name(&self) -> &'static str {
-        D::NAME
-    }
-
-    fn audience(&self) -> Audience {
-        D::AUDIENCE
-    }
-
-    fn stored(&self) -> StoredInfo {
-        match D::STORED {
-            Stored::Latest { is_cached, .. } => StoredInfo::Latest { is_cached },
-            Stored::Rows(table) => StoredInfo::Rows(table.info()),
-            Stored::Event => StoredInfo::Event,
+impl DecisionKindInfo {
+    /// The kind of a type.
+    pub const fn of<D: DecisionKind>() -> &'static Self {
+        const {
+            &Self {
+                number: D::NUMBER,
+                name: D::NAME,
+                audience: D::AUDIENCE,
+                stored: || match D::STORED {
+                    Stored::Latest { is_cached, .. } => StoredInfo::Latest { is_cached },
+                    Stored::Rows(table) => StoredInfo::Rows(table.info()),
+                    Stored::Event => StoredInfo::Event,
+                },
+                read: |body| Ok(Content(Arc::new(read::<D>(body)?))),
+            }
         }
-    }
-
-    fn read(&self, body: &[u8]) -> Result<Content, Error> {
-        Ok(Content(Box::new(read::<D>(body)?)))
     }
 }
 
 /// Returns the kind of a number; `None` for one that a newer version made.
-pub fn kind_of(number: u8) -> Option<&'static dyn AnyDecisionKind> {
-    DECISIONS.iter().copied().find(|kind| kind.number() == number)
+pub fn kind_of(number: u8) -> Option<&'static DecisionKindInfo> {
+    DECISIONS.iter().copied().find(|kind| kind.number == number)
 }
 
 fn read<D: DecisionKind>(body: &[u8]) -> Result<D, Error> {
     decode(body).map_err(|error| Error::Malformed { kind: D::NAME, reason: error.to_string() })
 }
 
-/// What a decision says, without its type.
-trait AnyContent: fmt::Debug + Send + Sync {
-    fn kind(&self) -> &'static dyn AnyDecisionKind;
+/// What a decision of any known kind says. Implemented for every [`DecisionKind`].
+pub trait AnyContent: Any + fmt::Debug + Send + Sync {
+    /// Returns its kind.
+    fn kind(&self) -> &'static DecisionKindInfo;
+    /// Returns the matter of which the last decision counts; `None` for a kind that is stored otherwise.
     fn key(&self) -> Option<String>;
+    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; none for a kind without a table.
     fn cells(&self) -> Vec<Value<'_>>;
+    /// Returns the records that it names, each once, in order.
     fn documents(&self) -> Vec<DocumentId>;
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects);
-    fn as_any(&self) -> &dyn Any;
-    fn boxed(&self) -> Box<dyn AnyContent>;
+    /// Returns what the decision does beyond being stored, if anything.
+    fn effect(&self) -> Option<Effect<'_>>;
 }
 
 impl<D: DecisionKind> AnyContent for D {
-    fn kind(&self) -> &'static dyn AnyDecisionKind {
-        &Is::<D>::NEW
+    fn kind(&self) -> &'static DecisionKindInfo {
+        DecisionKindInfo::of::<D>()
     }
 
     fn key(&self) -> Option<String> {
@@ -207,76 +184,39 @@ impl<D: DecisionKind> AnyContent for D {
 
     fn cells(&self) -> Vec<Value<'_>> {
         match D::STORED {
-            Stored::Rows(table) => table.columns.iter().map(|column| (column.value)(self)).collect(),
+            Stored::Rows(table) => table.cells(self),
             Stored::Latest { .. } | Stored::Event => Vec::new(),
         }
     }
 
     fn documents(&self) -> Vec<DocumentId> {
-        D::documents(self)
-    }
-
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        D::apply(self, at, effects);
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn boxed(&self) -> Box<dyn AnyContent> {
-        Box::new(self.clone())
-    }
-}
-
-/// What a decision of any known kind says.
-pub struct Content(Box<dyn AnyContent>);
-
-impl Content {
-    /// Returns its kind.
-    pub fn kind(&self) -> &'static dyn AnyDecisionKind {
-        self.0.kind()
-    }
-
-    /// Returns the matter of which the last decision counts; `None` for a kind that is stored otherwise.
-    pub fn key(&self) -> Option<String> {
-        self.0.key()
-    }
-
-    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; none for a kind without a table.
-    pub fn cells(&self) -> Vec<Value<'_>> {
-        self.0.cells()
-    }
-
-    /// Returns the records that it names, each once, in order.
-    pub fn documents(&self) -> Vec<DocumentId> {
-        let mut documents = self.0.documents();
+        let mut documents = D::documents(self);
         documents.sort_unstable();
         documents.dedup();
         documents
     }
 
-    /// Does what the decision does beyond being stored.
-    pub fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        self.0.apply(at, effects);
+    fn effect(&self) -> Option<Effect<'_>> {
+        D::effect(self)
     }
+}
 
+/// What a decision of any known kind says.
+#[derive(Clone, Debug)]
+pub struct Content(Arc<dyn AnyContent>);
+
+impl Content {
     /// Returns the decision, if it is of this kind.
     pub fn downcast_ref<D: DecisionKind>(&self) -> Option<&D> {
-        self.0.as_any().downcast_ref()
+        let any: &dyn Any = &*self.0;
+        any.downcast_ref()
     }
 }
 
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Clone for Content {
-    fn clone(&self) -> Self {
-        // `self.boxed()` would be that of the content itself.
-        Self(AnyContent::boxed(&*self.0))
+impl std::ops::Deref for Content {
+    type Target = dyn AnyContent;
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }
 
@@ -323,7 +263,8 @@ impl Decision {
     /// # Errors
     /// [`Error::Unknown`] for a kind of a newer version, [`Error::Malformed`] for a body that this version cannot read.
     pub fn content(&self) -> Result<Content, Error> {
-        kind_of(self.number).ok_or(Error::Unknown { number: self.number })?.read(self.body())
+        let kind = kind_of(self.number).ok_or(Error::Unknown { number: self.number })?;
+        (kind.read)(self.body())
     }
 
     /// Returns who decided, when and why.
@@ -398,24 +339,24 @@ mod tests {
 
     use super::*;
     use crate::decisions::{Centre, Lorry};
-    use crate::units::{DecisionKey, Grams};
+    use crate::units::{DecisionKey, Grams, Timestamp};
 
     #[test]
     fn each_kind_is_listed_once_under_its_own_number_name_and_table() {
-        let numbers: BTreeSet<u8> = DECISIONS.iter().map(|kind| kind.number()).collect();
-        let names: BTreeSet<&str> = DECISIONS.iter().map(|kind| kind.name()).collect();
+        let numbers: BTreeSet<u8> = DECISIONS.iter().map(|kind| kind.number).collect();
+        let names: BTreeSet<&str> = DECISIONS.iter().map(|kind| kind.name).collect();
         assert_eq!((numbers.len(), names.len()), (DECISIONS.len(), DECISIONS.len()));
         assert!(!numbers.contains(&12), "12 was used by a kind that is gone");
         let mut tables = BTreeSet::new();
         for kind in DECISIONS {
-            assert_eq!(kind_of(kind.number()).map(AnyDecisionKind::name), Some(kind.name()));
-            match kind.stored() {
+            assert_eq!(kind_of(kind.number).map(|it| it.name), Some(kind.name));
+            match (kind.stored)() {
                 StoredInfo::Rows(table) => {
                     assert!(tables.insert(table.name), "{} has its table twice", table.name);
-                    assert!(table.columns.iter().any(|(name, _)| *name == table.key), "{} is no column", table.key);
+                    assert!(table.columns.iter().any(|column| column.name == table.key), "{} is no column", table.key);
                 }
                 StoredInfo::Latest { is_cached: true } => {
-                    assert_eq!(kind.audience(), Audience::Organisation, "{} is not small everywhere", kind.name());
+                    assert_eq!(kind.audience, Audience::Organisation, "{} is not small everywhere", kind.name);
                 }
                 StoredInfo::Latest { .. } | StoredInfo::Event => {}
             }

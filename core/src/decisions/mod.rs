@@ -27,7 +27,8 @@ pub use envelope::{DecidedBy, DecisionAuthor, DecisionBasis, DecisionEnvelope};
 pub use erasure::Erasure;
 pub use grant::Grant;
 pub use kind::{
-    AnyDecisionKind, AppliedAt, Audience, Content, Decision, DecisionKind, Effects, Is, Stored, StoredInfo, kind_of,
+    AnyContent, AppliedAt, Audience, Content, Decision, DecisionKind, DecisionKindInfo, Effect, Stored, StoredInfo,
+    kind_of,
 };
 pub use lorry::Lorry;
 pub use notice::Notice;
@@ -42,22 +43,22 @@ pub use suspension::Suspension;
 pub use user::User;
 
 /// All kinds, by number. A new kind adds its line here.
-pub static DECISIONS: &[&dyn AnyDecisionKind] = &[
-    &Is::<Organisation>::NEW,
-    &Is::<Centre>::NEW,
-    &Is::<Season>::NEW,
-    &Is::<Commodity>::NEW,
-    &Is::<Lorry>::NEW,
-    &Is::<RuleSet>::NEW,
-    &Is::<User>::NEW,
-    &Is::<Grant>::NEW,
-    &Is::<Review>::NEW,
-    &Is::<Revocation>::NEW,
-    &Is::<Suspension>::NEW,
-    &Is::<DeviceOrder>::NEW,
-    &Is::<Erasure>::NEW,
-    &Is::<Ruling>::NEW,
-    &Is::<Notice>::NEW,
+pub static DECISIONS: &[&DecisionKindInfo] = &[
+    DecisionKindInfo::of::<Organisation>(),
+    DecisionKindInfo::of::<Centre>(),
+    DecisionKindInfo::of::<Season>(),
+    DecisionKindInfo::of::<Commodity>(),
+    DecisionKindInfo::of::<Lorry>(),
+    DecisionKindInfo::of::<RuleSet>(),
+    DecisionKindInfo::of::<User>(),
+    DecisionKindInfo::of::<Grant>(),
+    DecisionKindInfo::of::<Review>(),
+    DecisionKindInfo::of::<Revocation>(),
+    DecisionKindInfo::of::<Suspension>(),
+    DecisionKindInfo::of::<DeviceOrder>(),
+    DecisionKindInfo::of::<Erasure>(),
+    DecisionKindInfo::of::<Ruling>(),
+    DecisionKindInfo::of::<Notice>(),
 ];
 
 /// Why a decision was not read. It is kept, and read by a version that can.

@@ -1,8 +1,8 @@
 use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, Stored};
-use crate::records::{Table, TableColumn};
-use crate::units::{DocumentId, ReviewId, ToValue, derived, open_codes};
+use crate::records::Table;
+use crate::units::{Column, DocumentId, ReviewId, ToValue, derived, open_codes};
 
 open_codes! {
     /// The kinds of matter that the server raises.
@@ -61,8 +61,8 @@ impl DecisionKind for Review {
         name: "reviews",
         key: "review_id",
         columns: &[
-            TableColumn::blob("review_id", |it| it.review.to_value()),
-            TableColumn::text("code", |it| it.code.to_value()),
+            (Column::blob("review_id"), |it| it.review.to_value()),
+            (Column::text("code"), |it| it.code.to_value()),
         ],
     });
 

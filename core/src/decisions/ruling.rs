@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{AppliedAt, Audience, DecisionKind, Effects, Stored};
+use super::{Audience, DecisionKind, Effect, Stored};
 use crate::units::{ChangeHash, DocumentId};
 
 /// What a person decided about held changes of a device; logged in the device's scope. The envelope has the words for their author.
@@ -28,7 +28,7 @@ impl DecisionKind for Ruling {
         vec![self.document]
     }
 
-    fn apply(&self, at: &AppliedAt<'_>, effects: &mut dyn Effects) {
-        effects.apply_ruling(at, self);
+    fn effect(&self) -> Option<Effect<'_>> {
+        Some(Effect::ApplyRuling(self))
     }
 }

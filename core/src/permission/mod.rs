@@ -8,21 +8,23 @@ pub use visibility::Visibility;
 
 use minicbor::{Decode, Encode};
 
-use crate::units::{FromValue, ToValue, Value};
+use crate::units::{FromValue, ToValue, Value, named};
 
-/// What a person is in the organisation. The numbers are in every grant: never reuse one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Role {
-    /// Records deliveries; may not open loads or edit what others recorded.
-    #[n(0)]
-    Clerk,
-    /// Runs the field work of a centre.
-    #[n(1)]
-    FieldManager,
-    /// Heads a centre and its lorries.
-    #[n(2)]
-    Dispatcher,
+named! {
+    /// What a person is in the organisation. The numbers are in every grant: never reuse one.
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    pub Role, "a role" {
+        /// Records deliveries; may not open loads or edit what others recorded.
+        #[n(0)]
+        Clerk = "clerk",
+        /// Runs the field work of a centre.
+        #[n(1)]
+        FieldManager = "field_manager",
+        /// Heads a centre and its lorries.
+        #[n(2)]
+        Dispatcher = "dispatcher",
+    }
 }
 
 /// Something that a role may or may not do without network.
@@ -57,18 +59,6 @@ pub enum Subject {
 const HOUR_MS: i64 = 3_600_000;
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 3] = [Self::Clerk, Self::FieldManager, Self::Dispatcher];
-
-    /// The role's name in JSON, SQL and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Clerk => "clerk",
-            Self::FieldManager => "field_manager",
-            Self::Dispatcher => "dispatcher",
-        }
-    }
-
     /// Whether the role may do this: the table in `docs/records.md`, "Who may do what".
     pub fn may(self, capability: Capability) -> bool {
         match capability {
@@ -112,13 +102,13 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The role does not do this at all.
-    #[error("a {} may not do this", .0.name())]
+    #[error("a {0} may not do this")]
     Role(Role),
     /// Not to what others recorded.
-    #[error("a {} may not change what others recorded", .0.name())]
+    #[error("a {0} may not change what others recorded")]
     Others(Role),
     /// Not any more.
-    #[error("a {} may change it until {hours} h after recording", .role.name())]
+    #[error("a {role} may change it until {hours} h after recording")]
     Late {
         /// Whose role.
         role: Role,
@@ -127,19 +117,10 @@ pub enum Denied {
     },
 }
 
-impl std::str::FromStr for Role {
-    type Err = crate::units::UnitError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = || Self::ALL.map(Self::name).join(", ");
-        let role = Self::ALL.into_iter().find(|role| role.name() == text);
-        role.ok_or_else(|| crate::units::UnitError::new(format!("not a role: use one of {}", known())))
-    }
-}
-
 /// Stored as its name.
 impl ToValue for Role {
     fn to_value(&self) -> Value<'_> {
-        Value::text(self.name())
+        Value::text(self.as_str())
     }
 }
 

@@ -21,43 +21,6 @@ pub const SCHEMA_VERSION: u16 = 1;
 
 const SIGNED_AS: &[u8] = b"farmtally bundle 1\0";
 
-/// Why a bundle was refused as a whole. It leaves no trace, and loses nothing: the device keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Bytes are missing at the end or anywhere else, or are no bundle at all.
-    #[error("the bundle cannot be read")]
-    Unreadable,
-    /// A version from the future, or none.
-    #[error("the bundle's version is not known here")]
-    UnknownVersion,
-    /// Made for another organisation.
-    #[error("the bundle belongs to another organisation")]
-    ForeignOrganisation,
-    /// Made by a device that was never enrolled here.
-    #[error("the bundle's device is not known here")]
-    UnknownDevice,
-    /// Not signed by the device's key, or changed after signing.
-    #[error("the bundle's signature does not fit")]
-    BadSignature,
-    /// Larger than a bundle may be.
-    #[error("the bundle is too large")]
-    TooLarge,
-}
-
-impl Refusal {
-    /// The refusal's stable name.
-    pub fn code(self) -> RefusalCode {
-        match self {
-            Self::Unreadable => RefusalCode::BundleUnreadable,
-            Self::UnknownVersion => RefusalCode::BundleVersionUnknown,
-            Self::ForeignOrganisation => RefusalCode::BundleForeignOrganisation,
-            Self::UnknownDevice => RefusalCode::BundleDeviceUnknown,
-            Self::BadSignature => RefusalCode::BundleSignatureWrong,
-            Self::TooLarge => RefusalCode::BundleTooLarge,
-        }
-    }
-}
-
 /// Who sealed a bundle, as what number of theirs, and when by their clock.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -174,41 +137,6 @@ pub struct Envelope {
     pub scope: Scope,
 }
 
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedPart {
-    #[n(0)]
-    header: Header,
-    #[n(1)]
-    transactions: Vec<SignedTransaction>,
-}
-
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedTransaction {
-    #[n(0)]
-    author: UserId,
-    #[n(1)]
-    grant: GrantId,
-    #[n(2)]
-    device_cursor: u64,
-    #[n(3)]
-    entries: Vec<SignedEntry>,
-}
-
-#[derive(Encode)]
-#[cbor(array)]
-struct SignedEntry {
-    #[n(0)]
-    document: DocumentId,
-    #[n(1)]
-    kind: u8,
-    #[n(2)]
-    scope: Scope,
-    #[n(3)]
-    change: ChangeHash,
-}
-
 impl Bundle {
     /// Seals what a device hands over.
     pub fn seal(header: Header, transactions: Vec<Transaction>, key: &SigningKey) -> Self {
@@ -220,23 +148,23 @@ impl Bundle {
     /// Reads a bundle's bytes without judging them.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`], [`Refusal::Unreadable`], [`Refusal::UnknownVersion`].
-    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+    /// [`RefusalCode::BundleTooLarge`], [`RefusalCode::BundleUnreadable`], [`RefusalCode::BundleVersionUnknown`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, RefusalCode> {
         // Changes are cut at the limit; envelopes come on top, half as much for the smallest changes. Whoever pulls must get a frame and
         // a whole bundle's entries into one answer.
         if bytes.len() > 2 * crate::limits::MAX_BUNDLE_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(RefusalCode::BundleTooLarge);
         }
-        let bundle: Self = decode(bytes).map_err(|_form| Refusal::Unreadable)?;
+        let bundle: Self = decode(bytes).map_err(|_form| RefusalCode::BundleUnreadable)?;
         if bundle.header.version != BUNDLE_VERSION {
-            return Err(Refusal::UnknownVersion);
+            return Err(RefusalCode::BundleVersionUnknown);
         }
         if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
-            return Err(Refusal::Unreadable);
+            return Err(RefusalCode::BundleUnreadable);
         }
         // The signature covers the hash that stands for erased bytes, so it says nothing about bytes beside it.
         if bundle.entries().any(|(_, entry)| entry.erased.is_some() && !entry.change.is_empty()) {
-            return Err(Refusal::Unreadable);
+            return Err(RefusalCode::BundleUnreadable);
         }
         Ok(bundle)
     }
@@ -249,10 +177,10 @@ impl Bundle {
     /// Checks the signature and returns the bundle's hash.
     ///
     /// # Errors
-    /// [`Refusal::BadSignature`].
-    pub fn verify(&self, key: &VerifyingKey) -> Result<BundleHash, Refusal> {
+    /// [`RefusalCode::BundleSignatureWrong`].
+    pub fn verify(&self, key: &VerifyingKey) -> Result<BundleHash, RefusalCode> {
         let (message, signature) = (self.message(), Signature::from_bytes(&self.signature));
-        key.verify(&message, &signature).map_err(|_mismatch| Refusal::BadSignature)?;
+        key.verify(&message, &signature).map_err(|_mismatch| RefusalCode::BundleSignatureWrong)?;
         Ok(BundleHash(Sha256::digest(message).into()))
     }
 
@@ -299,21 +227,13 @@ impl Bundle {
     }
 
     fn message(&self) -> Vec<u8> {
-        let entry = |entry: &Entry| SignedEntry {
-            document: entry.document,
-            kind: entry.kind,
-            scope: entry.scope.clone(),
-            change: entry.change_hash(),
+        // As arrays, like header, transactions and entries themselves.
+        let entry = |it: &Entry| (it.document, it.kind, it.scope.clone(), it.change_hash());
+        let transaction = |it: &Transaction| {
+            let entries: Vec<_> = it.entries.iter().map(entry).collect();
+            (it.author, it.grant, it.device_cursor, entries)
         };
-        let transaction = |transaction: &Transaction| SignedTransaction {
-            author: transaction.author,
-            grant: transaction.grant,
-            device_cursor: transaction.device_cursor,
-            entries: transaction.entries.iter().map(entry).collect(),
-        };
-        let transactions = self.transactions.iter().map(transaction).collect();
-        let mut message = SIGNED_AS.to_vec();
-        message.extend(encode(&SignedPart { header: self.header.clone(), transactions }));
-        message
+        let transactions: Vec<_> = self.transactions.iter().map(transaction).collect();
+        [SIGNED_AS, &encode(&(self.header.clone(), transactions))].concat()
     }
 }

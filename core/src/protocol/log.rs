@@ -13,39 +13,27 @@ use crate::units::{ChainHash, ChangeHash, EntryHash, OrganisationId};
 impl ChainHash {
     /// The chain before the first entry of a scope.
     pub fn start(organisation: OrganisationId, scope: &Scope) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"farmtally scope 1\0");
-        hash.update(organisation.as_bytes());
-        hash.update(scope.to_string());
-        Self(hash.finalize().into())
+        let hash = Sha256::new().chain_update(b"farmtally scope 1\0").chain_update(organisation.as_bytes());
+        Self(hash.chain_update(scope.to_string()).finalize().into())
     }
 
     /// The chain after one more entry.
     #[must_use]
     pub fn then(self, entry: EntryHash) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        hash.update(entry.0);
-        Self(hash.finalize().into())
+        Self(Sha256::new().chain_update(self.0).chain_update(entry.0).finalize().into())
     }
 }
 
 impl EntryHash {
     /// Of a change: its envelope and its hash, so that its bytes can be erased and the chain still holds.
     pub fn of_change(envelope: &Envelope, change: ChangeHash) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"change\0");
-        hash.update(Sha256::digest(encode(envelope)));
-        hash.update(change.0);
-        Self(hash.finalize().into())
+        let hash = Sha256::new().chain_update(b"change\0").chain_update(Sha256::digest(encode(envelope)));
+        Self(hash.chain_update(change.0).finalize().into())
     }
 
     /// Of a decision: its bytes.
     pub fn of_decision(decision: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"decision\0");
-        hash.update(Sha256::digest(decision));
-        Self(hash.finalize().into())
+        Self(Sha256::new().chain_update(b"decision\0").chain_update(Sha256::digest(decision)).finalize().into())
     }
 }
 

@@ -244,7 +244,7 @@ impl Certificate {
 pub struct Challenge(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 24]);
 
 /// `POST /v1/sync`, up.
-#[derive(Clone, Debug, Encode, Decode)]
+#[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncRequest {
     /// The version spoken.

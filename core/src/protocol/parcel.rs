@@ -13,10 +13,12 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
+use minicbor::bytes::ByteSlice;
 use sha2::{Digest, Sha256};
 
 use super::RefusalCode;
+use crate::codec::encode;
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_PARCEL_BYTES};
 use crate::units::{OrganisationId, ParcelId};
@@ -264,11 +266,7 @@ impl Parcel {
 
 /// The first bytes of the SHA-256.
 pub(super) fn short_hash<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut short = [0; N];
-    for (to, from) in short.iter_mut().zip(Sha256::digest(bytes)) {
-        *to = from;
-    }
-    short
+    Sha256::digest(bytes).first_chunk().copied().unwrap_or([0; N])
 }
 
 /// Up to so many bytes; fewer at the end of the file. The buffer grows with what is there, not with what is claimed.
@@ -278,14 +276,8 @@ fn take(file: &mut impl Read, count: usize) -> Result<Vec<u8>, HandoverError> {
     Ok(bytes)
 }
 
-#[expect(clippy::expect_used, reason = "writing into memory cannot fail")]
 fn encode_content<B: AsRef<[u8]>>(bundles: &[B]) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new());
-    encoder.array(bundles.len() as u64).expect("memory takes all bytes");
-    for bundle in bundles {
-        encoder.bytes(bundle.as_ref()).expect("memory takes all bytes");
-    }
-    encoder.into_writer()
+    encode(&bundles.iter().map(|bundle| bundle.as_ref().into()).collect::<Vec<&ByteSlice>>())
 }
 
 /// By hand, because the count must be known before anything is kept.

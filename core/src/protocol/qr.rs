@@ -30,7 +30,7 @@ pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
         return Err(HandoverError::TooLarge);
     }
     let count = u16::try_from(slices.len()).map_err(|_over| HandoverError::TooLarge)?;
-    let name = name(bytes);
+    let name: [u8; 8] = short_hash(bytes);
     let frame = |(index, slice): (u16, &[u8])| {
         let mut frame = MAGIC.to_vec();
         frame.push(QR_FRAME_VERSION);
@@ -98,7 +98,7 @@ impl FrameCollector {
         let slices: Option<Vec<&[u8]>> = self.slices.iter().map(Option::as_deref).collect();
         let Some(slices) = slices.filter(|slices| !slices.is_empty() && !self.is_handed_out) else { return Ok(None) };
         let bytes = slices.concat();
-        if name(&bytes) != self.name {
+        if short_hash(&bytes) != self.name {
             *self = Self::default();
             return Err(HandoverError::Damaged);
         }
@@ -141,11 +141,6 @@ impl<'a> Frame<'a> {
         }
         Ok(Self { name, index, count, slice })
     }
-}
-
-/// Names a series by all that it carries.
-fn name(bytes: &[u8]) -> [u8; 8] {
-    short_hash(bytes)
 }
 
 /// Finds codes that were read wrongly.

@@ -14,21 +14,28 @@
 
 use std::collections::BTreeMap;
 
+use minicbor::{Decode, Encode};
+
 use super::Error;
 use crate::limits::MAX_BAGS;
 use crate::units::{BagType, BagWeight, Grams, Timestamp};
 
 /// How a weight came into the phone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
 pub enum BagSource {
     /// Typed by a person.
     #[default]
+    #[n(0)]
     Manual = 0,
     /// Read from a scale.
+    #[n(1)]
     Scale = 1,
     /// The previous weight again.
+    #[n(2)]
     Repeat = 2,
     /// Spoken.
+    #[n(3)]
     Voice = 3,
 }
 
@@ -45,18 +52,24 @@ impl TryFrom<u8> for BagSource {
     }
 }
 
-/// One bag as it was weighed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One bag as it was weighed. Its CBOR form is that of drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct Bag {
     /// The label on the bag; never changes, not even when others are voided.
+    #[n(0)]
     pub number: u32,
     /// Its weight, bag included.
+    #[n(1)]
     pub gross: BagWeight,
     /// What it is made of, for the tare.
+    #[n(2)]
     pub bag_type: BagType,
     /// How the weight came in.
+    #[n(3)]
     pub source: BagSource,
     /// When, to the second.
+    #[n(4)]
     pub weighed_at: Timestamp,
 }
 
@@ -173,12 +186,9 @@ fn most_frequent(kinds: &[u8]) -> u8 {
 }
 
 /// Writes a number as LEB128.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value % 0x80) as u8 | 0x80);
-        value /= 0x80;
-    }
-    out.push((value % 0x80) as u8);
+pub(super) fn put_varint(out: &mut Vec<u8>, value: u64) {
+    // Writing to a Vec cannot fail.
+    drop(leb128::write::unsigned(out, value));
 }
 
 fn put_bits(out: &mut Vec<u8>, values: impl Iterator<Item = u64> + Clone) {
@@ -214,15 +224,10 @@ impl Input<'_> {
     }
 
     fn varint(&mut self) -> Result<u64, Error> {
-        let mut value = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte % 0x80) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(broken("too large a number"))
+        leb128::read::unsigned(&mut self.0).map_err(|error| match error {
+            leb128::read::Error::IoError(_) => broken("the bags end early"),
+            leb128::read::Error::Overflow => broken("too large a number"),
+        })
     }
 
     /// Small enough that even the most bags with the most left out stay within 32 bits.

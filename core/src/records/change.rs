@@ -185,28 +185,11 @@ impl Leb<'_> {
     }
 
     fn unsigned(&mut self) -> Option<u64> {
-        u64::try_from(self.number()?.0).ok()
+        leb128::read::unsigned(&mut self.0).ok()
     }
 
     fn signed(&mut self) -> Option<i64> {
-        let (value, bits) = self.number()?;
-        let is_negative = value >> (bits - 1) & 1 == 1;
-        i64::try_from(if is_negative { value - (1_i128 << bits) } else { value }).ok()
-    }
-
-    /// The bits as they stand, and how many there are.
-    fn number(&mut self) -> Option<(i128, u32)> {
-        let (mut value, mut bits) = (0_i128, 0);
-        while bits < 70 {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            value |= i128::from(byte % 0x80) << bits;
-            bits += 7;
-            if *byte < 0x80 {
-                return Some((value, bits));
-            }
-        }
-        None
+        leb128::read::signed(&mut self.0).ok()
     }
 }
 

@@ -6,17 +6,18 @@
 use minicbor::{Decode, Encode};
 
 use super::bags::{self, Bag};
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
 use super::{
-    Change, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
-    TableColumn, Topic, encode,
+    Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
+    Topic, encode,
 };
 use crate::limits::MAX_DELIVERY_BAGS;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId, Percent,
-    Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
+    BusinessDate, CentreCode, Column, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId,
+    Percent, Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
 };
 
 /// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
@@ -75,7 +76,7 @@ pub(crate) struct Standing {
 impl Snapshot {
     /// What a change recorded, if it is the creating change of a delivery.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
-        let (_, value) = change.values().find(|(key, _)| *key == super::shape::SNAPSHOT)?;
+        let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
         super::decode(value).ok()
     }
 
@@ -291,29 +292,28 @@ impl RecordKind for Delivery {
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RecordDelivery, "what was recorded", Snapshot::stamp_of),
-        KeyRule::add("p", Capability::AmendDelivery, "more bags"),
-        KeyRule::add_about("x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
-        KeyRule::add("e", Capability::AmendDelivery, "amended or voided"),
-        KeyRule::register("load", Capability::AmendDelivery, "the load it lies on"),
-        KeyRule::register("date", Capability::AmendDelivery, "the business date"),
-        KeyRule::register("count", Capability::AmendDelivery, "the declared number of bags"),
+        KeyRule::of(Class::Add, "p", Capability::AmendDelivery, "more bags"),
+        KeyRule::of(Class::AddAbout, "x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
+        KeyRule::of(Class::Add, "e", Capability::AmendDelivery, "amended or voided"),
+        KeyRule::of(Class::Register, "load", Capability::AmendDelivery, "the load it lies on"),
+        KeyRule::of(Class::Register, "date", Capability::AmendDelivery, "the business date"),
+        KeyRule::of(Class::Register, "count", Capability::AmendDelivery, "the declared number of bags"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "deliveries",
         key: "delivery_id",
         columns: &[
-            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
-            TableColumn::blob("load_id", |it| it.load_id.to_value()),
-            TableColumn::int("business_day", |it| it.business_date.to_value()),
-            TableColumn::int("recorded_at_ms", |it| it.recorded.at.wall_ms.to_value()),
-            TableColumn::blob("user_id", |it| it.recorded.user.to_value()),
-            TableColumn::int("device_code", |it| it.recorded.device.to_value()),
-            TableColumn::int("receipt_seq", |it| it.receipt_sequence.to_value()),
-            TableColumn::int("rule_set", |it| it.rule_set.to_value()),
-            TableColumn::int("is_voided", |it| Value::int(it.is_voided())),
-            TableColumn::int("amendments", |it| Value::int(it.amendments.len())),
-            TableColumn::int("bag_count", |it| Value::int(it.standing_bags().count())),
-            TableColumn::int("gross_g", |it| Value::int(it.gross().0)),
+            (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
+            (Column::blob("load_id"), |it| it.load_id.to_value()),
+            (Column::int("business_day"), |it| it.business_date.to_value()),
+            (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
+            (Column::blob("user_id"), |it| it.recorded.user.to_value()),
+            (Column::int("device_code"), |it| it.recorded.device.to_value()),
+            (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
+            (Column::int("is_voided"), |it| Value::int(it.is_voided())),
+            (Column::int("amendments"), |it| Value::int(it.amendments.len())),
+            (Column::int("bag_count"), |it| Value::int(it.standing_bags().count())),
+            (Column::int("gross_g"), |it| Value::int(it.gross().0)),
         ],
     };
     // What deliveries add up to is shown with their loads.
@@ -327,7 +327,8 @@ impl RecordKind for Delivery {
 
     fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.snapshot(
+        let snapshot = fields.effective(
+            SNAPSHOT,
             Snapshot::stamp,
             |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
             &mut conflicts,

@@ -3,10 +3,10 @@
 use minicbor::{Decode, Encode};
 
 use super::delivery::Snapshot;
-use super::{Bag, BagSource, Change, unpack_bags};
+use super::{Bag, Change, unpack_bags};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId,
-    Percent, Position, SeasonCode, Timestamp, UserId,
+    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent, Position, SeasonCode,
+    Timestamp, UserId,
 };
 
 /// A delivery that is not recorded yet. It lives on one phone, survives a crash, and counts nowhere.
@@ -39,7 +39,7 @@ pub struct Draft {
     pub declared_bags: Option<u32>,
     /// The bags so far.
     #[n(8)]
-    pub bags: Vec<DraftBag>,
+    pub bags: Vec<Bag>,
     /// The label for the next bag.
     #[n(9)]
     pub next_number: u32,
@@ -57,53 +57,12 @@ pub struct Draft {
     pub receipt_sequence: Option<u32>,
 }
 
-/// A bag of a draft.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct DraftBag {
-    /// The label.
-    #[n(0)]
-    pub(crate) number: u32,
-    #[n(1)]
-    gross: Grams,
-    #[n(2)]
-    bag_type: u8,
-    #[n(3)]
-    source: u8,
-    #[n(4)]
-    weighed_at: Timestamp,
-}
-
-impl DraftBag {
-    pub(crate) fn new(
-        number: u32,
-        gross: BagWeight,
-        bag_type: BagType,
-        source: BagSource,
-        weighed_at: Timestamp,
-    ) -> Self {
-        Self { number, gross: gross.grams(), bag_type: bag_type.number(), source: source as u8, weighed_at }
-    }
-
-    /// The bag, if the stored numbers are within bounds.
-    pub(crate) fn bag(&self) -> Option<Bag> {
-        Some(Bag {
-            number: self.number,
-            gross: self.gross.try_into().ok()?,
-            bag_type: self.bag_type.try_into().ok()?,
-            source: self.source.try_into().ok()?,
-            weighed_at: self.weighed_at,
-        })
-    }
-}
-
 impl Draft {
     /// What was recorded, to be weighed or corrected again; `None` for anything but the creation of a delivery.
     pub(crate) fn of_returned(document: DocumentId, change: &Change) -> Option<Self> {
         let Snapshot { standing, farmer, readings, position, declared_bags, receipt_sequence, bags, wall_ms, .. } =
             Snapshot::of_change(change)?;
         let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
-        let bag = |bag: &Bag| DraftBag::new(bag.number, bag.gross, bag.bag_type, bag.source, bag.weighed_at);
         Some(Self {
             user: standing.user,
             centre: standing.centre,
@@ -114,7 +73,7 @@ impl Draft {
             load_id: standing.load,
             declared_bags,
             next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
-            bags: bags.iter().map(bag).collect(),
+            bags,
             readings,
             position,
             replaces: Some(document.into()),

@@ -6,14 +6,14 @@
 
 use minicbor::{Decode, Encode};
 
-use super::shape::leading_stamp;
+use super::shape::{SNAPSHOT, leading_stamp};
 use super::stamp::Register;
 use super::{
-    Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
+    Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{CentreCode, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
+use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
 
 /// The identity's value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -142,10 +142,7 @@ impl RecordKind for Farmer {
     const TABLE: Table<Self> = Table {
         name: "farmers",
         key: "farmer_id",
-        columns: &[
-            TableColumn::text("code", |it| Value::Text(it.code().to_string().into())),
-            TableColumn::int("registered_at_ms", |it| it.registered.at.wall_ms.to_value()),
-        ],
+        columns: &[(Column::text("code"), |it| Value::Text(it.code().to_string().into()))],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
 
@@ -158,7 +155,7 @@ impl RecordKind for Farmer {
     fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
         Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
             farmer_id,
             registered: stamp,
@@ -188,22 +185,20 @@ impl RecordKind for Contact {
     const PRIVACY: Privacy = Privacy::Personal;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RegisterFarmer, "the details at registration", leading_stamp),
-        KeyRule::register("name", Capability::RegisterFarmer, "the name"),
-        KeyRule::register("village", Capability::RegisterFarmer, "the village"),
-        KeyRule::register("phone", Capability::RegisterFarmer, "the telephone number"),
+        KeyRule::of(Class::Register, "name", Capability::RegisterFarmer, "the name"),
+        KeyRule::of(Class::Register, "village", Capability::RegisterFarmer, "the village"),
+        KeyRule::of(Class::Register, "phone", Capability::RegisterFarmer, "the telephone number"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "contacts",
         key: "contact_id",
         columns: &[
-            TableColumn::blob("farmer_id", |it| it.farmer_id.to_value()),
-            TableColumn::text("name", |it| it.details.name.to_value()),
-            TableColumn::text("village", |it| it.details.village.to_value()),
-            TableColumn::text("phone", |it| it.details.phone.to_value()),
-            TableColumn::text("name_key", |it| Value::Text(it.details.name_key().into())),
-            TableColumn::text("phone_key", |it| {
-                it.details.phone_key().map_or(Value::Null, |it| Value::Text(it.into()))
-            }),
+            (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
+            (Column::text("name"), |it| it.details.name.to_value()),
+            (Column::text("village"), |it| it.details.village.to_value()),
+            (Column::text("phone"), |it| it.details.phone.to_value()),
+            (Column::text("name_key"), |it| Value::Text(it.details.name_key().into())),
+            (Column::text("phone_key"), |it| it.details.phone_key().map_or(Value::Null, |it| Value::Text(it.into()))),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
@@ -219,7 +214,7 @@ impl RecordKind for Contact {
     fn project(contact_id: ContactId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
-        let snapshot = fields.snapshot(|snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
         let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
         let mut latest = |key, first: String| -> Result<String, Error> {
             let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
@@ -231,7 +226,7 @@ impl RecordKind for Contact {
             phone: latest("phone", details.phone)?,
         };
         for conflict in &mut conflicts {
-            conflict.is_hard = conflict.field == super::shape::SNAPSHOT;
+            conflict.is_hard = conflict.field == SNAPSHOT;
         }
         Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
     }

@@ -7,15 +7,15 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Stamp};
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{ColumnType, DocumentId, FromValue, HybridTime, ToValue, Value, words};
+use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value, words};
 
-/// All kinds. A new kind adds its line here.
-pub static KINDS: &[&dyn AnyKind] =
-    &[&Of::<Delivery>::NEW, &Of::<Load>::NEW, &Of::<Farmer>::NEW, &Of::<Contact>::NEW, &Of::<Note>::NEW];
+/// All kinds, by number. A new kind adds its line here.
+pub const KINDS: [Kind; 5] =
+    [Kind::of::<Delivery>(), Kind::of::<Load>(), Kind::of::<Farmer>(), Kind::of::<Contact>(), Kind::of::<Note>()];
 
 /// Whether records of a kind are about a person, and are erased when the person is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,42 +111,22 @@ pub struct Table<K: 'static> {
     pub name: &'static str,
     /// The column of the id. A record's id is no column of its own, a decision's is.
     pub key: &'static str,
-    /// The kind's own columns.
-    pub columns: &'static [TableColumn<K>],
+    /// The kind's own columns, and how each is filled.
+    pub columns: &'static [(Column<'static>, ValueOf<K>)],
 }
+
+/// Returns the value of a column.
+pub type ValueOf<K> = for<'a> fn(&'a K) -> Value<'a>;
 
 impl<K> Table<K> {
     /// Returns the names and types.
     pub fn info(&self) -> TableInfo {
-        let columns = self.columns.iter().map(|column| (column.name, column.column_type)).collect();
-        TableInfo { name: self.name, key: self.key, columns }
-    }
-}
-
-/// A column of a kind's table, and how it is filled.
-pub struct TableColumn<K: 'static> {
-    /// Its name.
-    pub name: &'static str,
-    /// What it holds.
-    pub column_type: ColumnType,
-    /// Its value.
-    pub value: for<'a> fn(&'a K) -> Value<'a>,
-}
-
-impl<K> TableColumn<K> {
-    /// A column of integers.
-    pub const fn int(name: &'static str, value: for<'a> fn(&'a K) -> Value<'a>) -> Self {
-        Self { name, column_type: ColumnType::Int, value }
+        TableInfo { name: self.name, key: self.key, columns: self.columns.iter().map(|(column, _)| *column).collect() }
     }
 
-    /// A column of text.
-    pub const fn text(name: &'static str, value: for<'a> fn(&'a K) -> Value<'a>) -> Self {
-        Self { name, column_type: ColumnType::Text, value }
-    }
-
-    /// A column of bytes.
-    pub const fn blob(name: &'static str, value: for<'a> fn(&'a K) -> Value<'a>) -> Self {
-        Self { name, column_type: ColumnType::Blob, value }
+    /// Returns the values of the kind's own columns, in their order.
+    pub fn cells<'a>(&self, of: &'a K) -> Vec<Value<'a>> {
+        self.columns.iter().map(|(_, value)| value(of)).collect()
     }
 }
 
@@ -158,117 +138,77 @@ pub struct TableInfo {
     /// The column of the id.
     pub key: &'static str,
     /// The kind's own columns.
-    pub columns: Vec<(&'static str, ColumnType)>,
+    pub columns: Vec<Column<'static>>,
 }
 
-/// A kind without its type. Implemented for every [`RecordKind`] by [`Of`].
-pub trait AnyKind: Sync {
+/// What a kind declares, without its type.
+pub struct KindInfo {
     /// [`RecordKind::NUMBER`].
-    fn number(&self) -> u8;
+    pub number: u8,
     /// [`RecordKind::NAME`].
-    fn name(&self) -> &'static str;
+    pub name: &'static str,
     /// [`RecordKind::HOME`].
-    fn home(&self) -> ScopeForm;
+    pub home: ScopeForm,
     /// [`RecordKind::PRIVACY`].
-    fn privacy(&self) -> Privacy;
+    pub privacy: Privacy,
     /// [`RecordKind::SHAPE`].
-    fn shape(&self) -> Shape;
+    pub shape: Shape,
     /// [`RecordKind::TABLE`], names and types.
-    fn table(&self) -> TableInfo;
+    pub table: fn() -> TableInfo,
     /// [`RecordKind::TOPICS`].
-    fn topics(&self) -> &'static [Topic];
+    pub topics: &'static [Topic],
     /// Whether there is [`RecordKind::SEARCHED`].
-    fn is_searched(&self) -> bool;
+    pub is_searched: bool,
     /// [`RecordKind::project`].
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] for a value that cannot be read.
-    fn project(&self, id: DocumentId, fields: &Fields) -> Result<Option<Record>, Error>;
-}
-
-/// A kind as a value of its own; [`KINDS`] lists them.
-pub struct Of<K>(PhantomData<fn() -> K>);
-
-impl<K> Of<K> {
-    /// The kind.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<K: RecordKind> AnyKind for Of<K> {
-    fn number(&self) -> u8 {
-        K::NUMBER
-    }
-
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn home(&self) -> ScopeForm {
-        K::HOME
-    }
-
-    fn privacy(&self) -> Privacy {
-        K::PRIVACY
-    }
-
-    fn shape(&self) -> Shape {
-        K::SHAPE
-    }
-
-    fn table(&self) -> TableInfo {
-        K::TABLE.info()
-    }
-
-    fn topics(&self) -> &'static [Topic] {
-        K::TOPICS
-    }
-
-    fn is_searched(&self) -> bool {
-        K::SEARCHED.is_some()
-    }
-
-    fn project(&self, id: DocumentId, fields: &Fields) -> Result<Option<Record>, Error> {
-        Ok(K::project(id.into(), fields)?.map(Record::new))
-    }
+    pub project: fn(DocumentId, &Fields) -> Result<Option<Record>, Error>,
 }
 
 /// A kind of record; the same kind has the same number.
 #[derive(Clone, Copy)]
-pub struct Kind(&'static dyn AnyKind);
+pub struct Kind(&'static KindInfo);
 
 impl Kind {
     /// The kind of a type.
-    pub fn of<K: RecordKind>() -> Self {
-        Self(&Of::<K>::NEW)
-    }
-
-    /// All kinds, by number.
-    pub fn all() -> impl ExactSizeIterator<Item = Self> {
-        KINDS.iter().map(|kind| Self(*kind))
+    pub const fn of<K: RecordKind>() -> Self {
+        Self(
+            const {
+                &KindInfo {
+                    number: K::NUMBER,
+                    name: K::NAME,
+                    home: K::HOME,
+                    privacy: K::PRIVACY,
+                    shape: K::SHAPE,
+                    table: || K::TABLE.info(),
+                    topics: K::TOPICS,
+                    is_searched: K::SEARCHED.is_some(),
+                    project: |id, fields| Ok(K::project(id.into(), fields)?.map(Record::new)),
+                }
+            },
+        )
     }
 
     /// The kind of a number; `None` for one that a newer version made.
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::all().find(|kind| kind.number() == number)
+        KINDS.into_iter().find(|kind| kind.number == number)
     }
 }
 
 impl std::ops::Deref for Kind {
-    type Target = dyn AnyKind;
-    fn deref(&self) -> &Self::Target {
+    type Target = KindInfo;
+    fn deref(&self) -> &KindInfo {
         self.0
     }
 }
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.name)
     }
 }
 
 impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {
-        self.number() == other.number()
+        self.number == other.number
     }
 }
 
@@ -282,13 +222,13 @@ impl PartialOrd for Kind {
 
 impl Ord for Kind {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number().cmp(&other.number())
+        self.number.cmp(&other.number)
     }
 }
 
 impl ToValue for Kind {
     fn to_value(&self) -> Value<'_> {
-        Value::Int(self.number().into())
+        Value::Int(self.number.into())
     }
 }
 
@@ -298,21 +238,26 @@ impl FromValue for Kind {
     }
 }
 
-/// A record without its type.
-trait AnyRecord: fmt::Debug + Send + Sync {
+/// What a record of any kind tells. Implemented for every [`RecordKind`].
+pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
+    /// Returns its kind.
     fn kind(&self) -> Kind;
+    /// Returns its document.
     fn document(&self) -> DocumentId;
+    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`].
     fn cells(&self) -> Vec<Value<'_>>;
+    /// Returns the words by which people find it, folded, each once, in order.
     fn words(&self) -> Vec<String>;
+    /// [`RecordKind::conflicts`].
     fn conflicts(&self) -> &[Conflict];
+    /// [`RecordKind::created`].
     fn created(&self) -> Option<Stamp>;
+    /// [`RecordKind::newest_time`].
     fn newest_time(&self) -> HybridTime;
+    /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
+    /// [`RecordKind::subject`].
     fn subject(&self) -> (Kind, DocumentId);
-    fn boxed(&self) -> Box<dyn AnyRecord>;
-    fn as_any(&self) -> &dyn Any;
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-    fn equals(&self, other: &dyn Any) -> bool;
 }
 
 impl<K: RecordKind> AnyRecord for K {
@@ -325,7 +270,7 @@ impl<K: RecordKind> AnyRecord for K {
     }
 
     fn cells(&self) -> Vec<Value<'_>> {
-        K::TABLE.columns.iter().map(|column| (column.value)(self)).collect()
+        K::TABLE.cells(self)
     }
 
     fn words(&self) -> Vec<String> {
@@ -352,108 +297,37 @@ impl<K: RecordKind> AnyRecord for K {
     fn subject(&self) -> (Kind, DocumentId) {
         K::subject(self)
     }
-
-    fn boxed(&self) -> Box<dyn AnyRecord> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
-    fn equals(&self, other: &dyn Any) -> bool {
-        other.downcast_ref::<K>() == Some(self)
-    }
 }
 
 /// A record of any kind.
-pub struct Record(Box<dyn AnyRecord>);
+#[derive(Clone, Debug)]
+pub struct Record(Arc<dyn AnyRecord>);
 
 impl Record {
     /// A record without its type.
     pub fn new<K: RecordKind>(record: K) -> Self {
-        Self(Box::new(record))
+        Self(Arc::new(record))
     }
 
     /// The record, if it is of this kind.
     pub fn downcast_ref<K: RecordKind>(&self) -> Option<&K> {
-        self.0.as_any().downcast_ref()
+        let any: &dyn Any = &*self.0;
+        any.downcast_ref()
     }
 
     /// The record, if it is of this kind.
     pub fn downcast<K: RecordKind>(self) -> Option<K> {
-        self.0.into_any().downcast().ok().map(|record| *record)
-    }
-
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        self.0.kind()
-    }
-
-    /// Its document.
-    pub fn document(&self) -> DocumentId {
-        self.0.document()
-    }
-
-    /// The values of the kind's own columns, in the order of [`TableInfo::columns`].
-    pub fn cells(&self) -> Vec<Value<'_>> {
-        self.0.cells()
-    }
-
-    /// The words by which people find it, folded, each once, in order.
-    pub fn words(&self) -> Vec<String> {
-        self.0.words()
-    }
-
-    /// [`RecordKind::conflicts`].
-    pub fn conflicts(&self) -> &[Conflict] {
-        self.0.conflicts()
-    }
-
-    /// [`RecordKind::created`].
-    pub fn created(&self) -> Option<Stamp> {
-        self.0.created()
-    }
-
-    /// [`RecordKind::newest_time`].
-    pub fn newest_time(&self) -> HybridTime {
-        self.0.newest_time()
-    }
-
-    /// [`RecordKind::own_scope`].
-    pub fn own_scope(&self) -> Option<Scope> {
-        self.0.own_scope()
-    }
-
-    /// [`RecordKind::subject`].
-    pub fn subject(&self) -> (Kind, DocumentId) {
-        self.0.subject()
+        let any: Arc<dyn Any + Send + Sync> = self.0;
+        any.downcast().ok().map(Arc::unwrap_or_clone)
     }
 }
 
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl std::ops::Deref for Record {
+    type Target = dyn AnyRecord;
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }
-
-impl Clone for Record {
-    fn clone(&self) -> Self {
-        Self(self.0.boxed())
-    }
-}
-
-impl PartialEq for Record {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.equals(other.0.as_any())
-    }
-}
-
-impl Eq for Record {}
 
 #[cfg(test)]
 mod tests {
@@ -461,21 +335,21 @@ mod tests {
 
     #[test]
     fn each_kind_is_listed_once_under_its_own_number_and_name() {
-        let numbers: BTreeSet<u8> = Kind::all().map(|kind| kind.number()).collect();
-        let names: BTreeSet<&str> = Kind::all().map(|kind| kind.name()).collect();
-        let tables: BTreeSet<&str> = Kind::all().map(|kind| kind.table().name).collect();
+        let numbers: BTreeSet<u8> = KINDS.into_iter().map(|kind| kind.number).collect();
+        let names: BTreeSet<&str> = KINDS.into_iter().map(|kind| kind.name).collect();
+        let tables: BTreeSet<&str> = KINDS.into_iter().map(|kind| (kind.table)().name).collect();
         assert_eq!((numbers.len(), names.len(), tables.len()), (KINDS.len(), KINDS.len(), KINDS.len()));
         assert!(!numbers.contains(&0), "0 is a draft of a wiped phone");
-        for kind in Kind::all() {
-            assert_eq!(Kind::from_number(kind.number()), Some(kind));
+        for kind in KINDS {
+            assert_eq!(Kind::from_number(kind.number), Some(kind));
         }
         assert_eq!(Kind::from_number(200), None);
     }
 
     #[test]
     fn no_key_begins_like_a_family_of_its_kind() {
-        for kind in Kind::all() {
-            for (rule, other) in kind.shape().0.iter().flat_map(|a| kind.shape().0.iter().map(move |b| (a, b))) {
+        for kind in KINDS {
+            for (rule, other) in kind.shape.0.iter().flat_map(|a| kind.shape.0.iter().map(move |b| (a, b))) {
                 let is_hidden = rule.is_family() && rule.key != other.key && other.key.starts_with(rule.key);
                 assert!(!is_hidden, "{kind:?}: {} begins {}", rule.key, other.key);
             }

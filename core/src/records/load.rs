@@ -5,16 +5,15 @@
 
 use minicbor::{Decode, Encode};
 
+use super::shape::SNAPSHOT;
 use super::stamp::Register;
-use super::{
-    Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, TableColumn, Topic, encode,
-};
+use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
-    BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate, SeasonCode,
-    ToValue, UserId, Value,
+    BusinessDate, CentreCode, Column, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate,
+    SeasonCode, ToValue, UserId, Value,
 };
 
 /// The value under `v1`.
@@ -192,20 +191,19 @@ impl RecordKind for Load {
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| Ok(super::decode::<Snapshot>(value)?.stamp)),
-        KeyRule::add("j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
-        KeyRule::add("c", Capability::OpenLoad, "a request to close, with its manifest"),
-        KeyRule::register("lorry", Capability::OpenLoad, "the lorry"),
+        KeyRule::of(Class::Add, "j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
+        KeyRule::of(Class::Add, "c", Capability::OpenLoad, "a request to close, with its manifest"),
+        KeyRule::of(Class::Register, "lorry", Capability::OpenLoad, "the lorry"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "loads",
         key: "load_id",
         columns: &[
-            TableColumn::text("number", |it| Value::Text(it.header.number().to_string().into())),
-            TableColumn::text("lorry", |it| it.lorry.to_value()),
-            TableColumn::int("business_day", |it| it.header.date.to_value()),
-            TableColumn::int("opened_at_ms", |it| it.opened.map_or(Value::Null, |stamp| Value::Int(stamp.at.wall_ms))),
-            TableColumn::int("state", |it| Value::int(it.state() as u8)),
-            TableColumn::int("loaders", |it| Value::int(it.loaders.len())),
+            (Column::text("number"), |it| Value::Text(it.header.number().to_string().into())),
+            (Column::text("lorry"), |it| it.lorry.to_value()),
+            (Column::int("business_day"), |it| it.header.date.to_value()),
+            (Column::int("state"), |it| Value::int(it.state() as u8)),
+            (Column::int("loaders"), |it| Value::int(it.loaders.len())),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Loads];
@@ -220,7 +218,7 @@ impl RecordKind for Load {
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
-        let snapshot = fields.snapshot(|snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
         let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
         let mut close_requests: Vec<CloseRequest> =
             fields.added('c')?.into_iter().map(|(_, request)| request).collect();

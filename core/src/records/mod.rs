@@ -28,7 +28,7 @@ pub use delivery::{Act, Delivery};
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
-pub use kind::{AnyKind, KINDS, Kind, Of, Privacy, Record, RecordKind, Table, TableColumn, TableInfo, Topic};
+pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf};
 pub use load::Load;
 pub use note::Note;
 pub use shape::{Class, KeyRule, Shape};
@@ -99,12 +99,9 @@ impl Merged {
 
 /// The first eight bytes of the SHA-256 over a document's heads.
 pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
-    let mut hash = Sha256::new();
-    for head in heads {
-        hash.update(head.0);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    std::array::from_fn(|index| digest.get(index).copied().unwrap_or(0))
+    let heads: Vec<u8> = heads.iter().flat_map(|head| head.0).collect();
+    let digest: [u8; 32] = Sha256::digest(heads).into();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Merges a change into a stored document, or begins one.
@@ -114,16 +111,13 @@ pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
 /// # Errors
 /// [`Error::Shape`] and [`Error::Malformed`] for changes that must be held, [`Error::Missing`] for one that came too early.
 pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
-    kind.shape().check(change)?;
+    kind.shape.check(change)?;
     if saved.is_none()
         && let Some(created) = created(kind, id, change)?
     {
         return Ok(created);
     }
-    let mut document = match saved {
-        Some(saved) => Document::load(saved)?,
-        None => Document::new(),
-    };
+    let mut document = saved.map_or_else(|| Ok(Document::new()), Document::load)?;
     let was_known = document.contains(change.hash());
     if !was_known {
         let hashes = document.missing(change);
@@ -147,7 +141,7 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
 pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
-    let change = Change::load(saved).ok().filter(|change| change.raw() == saved && kind.shape().check(change).is_ok());
+    let change = Change::load(saved).ok().filter(|change| change.raw() == saved && kind.shape.check(change).is_ok());
     if let Some(change) = change
         && let Some(created) = created(kind, id, &change)?
     {
@@ -160,7 +154,7 @@ pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
 fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
     let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
     Ok(Some(Merged {
-        record: kind.project(id, &fields)?,
+        record: (kind.project)(id, &fields)?,
         saved: change.raw().to_vec(),
         heads: vec![change.hash()],
         was_known: false,
@@ -184,15 +178,12 @@ pub(crate) fn edit(
     actor: &Actor,
     puts: Vec<Put>,
 ) -> Result<(Change, Merged), Error> {
-    let mut document = match saved {
-        Some(saved) => Document::load(saved)?,
-        None => Document::new(),
-    };
+    let mut document = saved.map_or_else(|| Ok(Document::new()), Document::load)?;
     let change = document.commit(actor, puts)?;
     if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
         return Err(Error::TooLarge { bytes: change.raw().len(), limit: crate::limits::MAX_CHANGE_BYTES });
     }
-    kind.shape().check(&change)?;
+    kind.shape.check(&change)?;
     Ok((change, merged(kind, id, &document, false)?))
 }
 
@@ -207,7 +198,7 @@ pub(crate) fn choose(
     choice: ChangeHash,
     stamp: Stamp,
 ) -> Result<Option<(&'static KeyRule, Put)>, Error> {
-    let Some(rule) = kind.shape().0.iter().find(|rule| rule.class == Class::Register && rule.key == field) else {
+    let Some(rule) = kind.shape.0.iter().find(|rule| rule.class == Class::Register && rule.key == field) else {
         return Ok(None);
     };
     let chosen = Document::load(saved)?.values(rule.key)?.into_iter().find(|written| written.change == choice);
@@ -217,7 +208,7 @@ pub(crate) fn choose(
 
 fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
     Ok(Merged {
-        record: kind.project(id, &Fields::of(document)?)?,
+        record: (kind.project)(id, &Fields::of(document)?)?,
         saved: document.save(),
         heads: document.heads(),
         was_known,
@@ -246,16 +237,6 @@ impl Fields {
         }
     }
 
-    /// The creating value that counts. Two phones that created the same document are a hard conflict.
-    fn snapshot<T: for<'b> Decode<'b, ()>>(
-        &self,
-        stamp: impl Fn(&T) -> Stamp,
-        text: impl Fn(&T) -> String,
-        conflicts: &mut Vec<Conflict>,
-    ) -> Result<Option<T>, Error> {
-        self.effective(shape::SNAPSHOT, stamp, text, conflicts)
-    }
-
     /// The value of a register that counts; concurrent others become a hard conflict.
     fn register<T: for<'b> Decode<'b, ()> + Encode<()>>(
         &self,
@@ -268,6 +249,7 @@ impl Fields {
         Ok(value.map(|register| register.value))
     }
 
+    /// The value of a key that counts; others, as of two phones that created the same document, become a hard conflict.
     fn effective<T: for<'b> Decode<'b, ()>>(
         &self,
         key: &'static str,

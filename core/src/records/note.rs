@@ -7,15 +7,12 @@
 
 use minicbor::{Decode, Encode};
 
-use super::shape::leading_stamp;
-use super::{
-    Conflict, Contact, Error, Farmer, Fields, KeyRule, Kind, Privacy, RecordKind, Shape, Stamp, Table, TableColumn,
-    Topic,
-};
+use super::shape::{SNAPSHOT, leading_stamp};
+use super::{Conflict, Contact, Error, Farmer, Fields, KeyRule, Kind, Privacy, RecordKind, Shape, Stamp, Table, Topic};
 use crate::limits::MAX_TEXT;
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{DocumentId, ToValue, Value};
+use crate::units::{Column, DocumentId, ToValue, Value};
 
 /// The value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -72,11 +69,11 @@ impl RecordKind for Note {
         name: "notes",
         key: "note_id",
         columns: &[
-            TableColumn::int("record_kind", |it| Value::int(it.record_kind)),
-            TableColumn::blob("record_id", |it| it.record.to_value()),
-            TableColumn::blob("user_id", |it| it.made.user.to_value()),
-            TableColumn::int("made_at_ms", |it| it.made.at.wall_ms.to_value()),
-            TableColumn::text("text", |it| it.text.to_value()),
+            (Column::int("record_kind"), |it| Value::int(it.record_kind)),
+            (Column::blob("record_id"), |it| it.record.to_value()),
+            (Column::blob("user_id"), |it| it.made.user.to_value()),
+            (Column::int("made_at_ms"), |it| it.made.at.wall_ms.to_value()),
+            (Column::text("text"), |it| it.text.to_value()),
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
@@ -89,7 +86,7 @@ impl RecordKind for Note {
 
     fn project(note_id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.snapshot(|it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
+        let snapshot = fields.effective(SNAPSHOT, |it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         snapshot.check()?;
         let Snapshot { stamp, record_kind, record, text } = snapshot;

@@ -26,18 +26,6 @@ pub enum Class {
     Register,
 }
 
-impl Class {
-    /// The class's name in documents.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Add => "add",
-            Self::AddAbout => "add about",
-            Self::Register => "register",
-        }
-    }
-}
-
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRule {
@@ -63,19 +51,9 @@ impl KeyRule {
         Self { key: SNAPSHOT, class: Class::Snapshot, capability, describes, stamp }
     }
 
-    /// A family of added keys.
-    pub(crate) const fn add(key: &'static str, capability: Capability, describes: &'static str) -> Self {
-        Self { key, class: Class::Add, capability, describes, stamp: leading_stamp }
-    }
-
-    /// A family of added keys, each about another one.
-    pub(crate) const fn add_about(key: &'static str, capability: Capability, describes: &'static str) -> Self {
-        Self { key, class: Class::AddAbout, capability, describes, stamp: leading_stamp }
-    }
-
-    /// A register.
-    pub(crate) const fn register(key: &'static str, capability: Capability, describes: &'static str) -> Self {
-        Self { key, class: Class::Register, capability, describes, stamp: leading_stamp }
+    /// A register or a family of added keys: their values begin with the stamp.
+    pub(crate) const fn of(class: Class, key: &'static str, capability: Capability, describes: &'static str) -> Self {
+        Self { key, class, capability, describes, stamp: leading_stamp }
     }
 
     /// Whether the rule is about a family of keys.

@@ -1,65 +1,28 @@
-use std::fmt;
-
 use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
 use crate::records::Bag;
-use crate::units::{BusinessDate, Percent};
+use crate::units::{BusinessDate, Percent, named};
 
-/// Something unusual that a person must say yes to before it is recorded. The names are stable: apps carry texts for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Check {
-    /// A bag outside of 10 to 100 kg.
-    UncommonBagWeight,
-    /// More than 1,000 bags.
-    UncommonBagCount,
-    /// Other than the declared number of bags.
-    DeclaredBagsDiffer,
-    /// Moisture outside of 10 to 30 %.
-    UncommonMoisture,
-    /// The rule set asks for a moisture reading.
-    MoistureMissing,
-    /// More than 60 days back or more than one ahead.
-    UncommonDate,
-    /// A farmer with the same telephone number, or the same name and village, is registered.
-    FarmerLooksAlike,
-    /// The load was asked to be closed: the delivery will count as late.
-    LoadClosing,
-    /// With this delivery, what is known to be on the load exceeds the lorry's payload.
-    OverCapacity,
-}
-
-impl Check {
-    /// All checks.
-    pub const ALL: [Self; 9] = [
-        Self::UncommonBagWeight,
-        Self::UncommonBagCount,
-        Self::DeclaredBagsDiffer,
-        Self::UncommonMoisture,
-        Self::MoistureMissing,
-        Self::UncommonDate,
-        Self::FarmerLooksAlike,
-        Self::LoadClosing,
-        Self::OverCapacity,
-    ];
-
-    /// The check's stable name.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::UncommonBagWeight => "uncommon_bag_weight",
-            Self::UncommonBagCount => "uncommon_bag_count",
-            Self::DeclaredBagsDiffer => "declared_bags_differ",
-            Self::UncommonMoisture => "uncommon_moisture",
-            Self::MoistureMissing => "moisture_missing",
-            Self::UncommonDate => "uncommon_date",
-            Self::FarmerLooksAlike => "farmer_looks_alike",
-            Self::LoadClosing => "load_closing",
-            Self::OverCapacity => "over_capacity",
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
+named! {
+    /// Something unusual that a person must say yes to before it is recorded. The names are stable: apps carry texts for them.
+    pub Check, "a check" {
+        /// A bag outside of 10 to 100 kg.
+        UncommonBagWeight = "uncommon_bag_weight",
+        /// More than 1,000 bags.
+        UncommonBagCount = "uncommon_bag_count",
+        /// Other than the declared number of bags.
+        DeclaredBagsDiffer = "declared_bags_differ",
+        /// Moisture outside of 10 to 30 %.
+        UncommonMoisture = "uncommon_moisture",
+        /// The rule set asks for a moisture reading.
+        MoistureMissing = "moisture_missing",
+        /// More than 60 days back or more than one ahead.
+        UncommonDate = "uncommon_date",
+        /// A farmer with the same telephone number, or the same name and village, is registered.
+        FarmerLooksAlike = "farmer_looks_alike",
+        /// The load was asked to be closed: the delivery will count as late.
+        LoadClosing = "load_closing",
+        /// With this delivery, what is known to be on the load exceeds the lorry's payload.
+        OverCapacity = "over_capacity",
     }
 }
 

@@ -8,7 +8,7 @@ use super::Error;
 use crate::protocol::RefusalCode;
 use crate::protocol::message::ParcelVerdict;
 use crate::protocol::parcel::Parcel;
-use crate::units::{ParcelId, Timestamp};
+use crate::units::ParcelId;
 
 /// What this phone carries for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub(crate) fn load(db: &Connection) -> Result<Carried, Error> {
 }
 
 /// Keeps a parcel; one that is there already stays where it is, one that was refused is tried again.
-pub(crate) fn add(db: &Connection, parcel: &Parcel, at: Timestamp) -> Result<(), Error> {
+pub(crate) fn add(db: &Connection, parcel: &Parcel) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
-        "INSERT INTO carried (parcel_id, bytes, carried_at_ms) VALUES (?1, ?2, ?3)
+        "INSERT INTO carried (parcel_id, bytes) VALUES (?1, ?2)
          ON CONFLICT (parcel_id) DO UPDATE SET bytes = excluded.bytes, refused = NULL",
     )?;
-    statement.execute((parcel.id().0, parcel.as_bytes(), at.0))?;
+    statement.execute((parcel.id().0, parcel.as_bytes()))?;
     Ok(())
 }
 

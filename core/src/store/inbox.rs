@@ -1,6 +1,6 @@
 //! What came from the server: how far each scope was read, decisions as they came, entries that could not be applied.
 //!
-//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effects`]).
+//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
 use std::collections::BTreeSet;
@@ -9,13 +9,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
-use crate::decisions::{AppliedAt, Decision, Effects, Ruling};
+use crate::decisions::{AppliedAt, Decision, Effect};
 use crate::protocol::bundle::Envelope;
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DeliveryId, DocumentId, EntryHash, HybridTime, OrganisationId, Timestamp};
+use crate::units::{ChainHash, DeliveryId, DocumentId, EntryHash, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -109,7 +109,7 @@ impl From<rusqlite::Error> for FrameError {
     }
 }
 
-/// What a frame brought.
+/// What a frame brought, or one entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
     /// Changes of others and decisions.
@@ -123,22 +123,12 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    fn add(&mut self, applied: Applied) {
+    fn add(&mut self, applied: Self) {
+        self.entries += applied.entries;
         self.newest = self.newest.max(applied.newest);
         self.has_erased |= applied.has_erased;
         self.has_approved |= applied.has_approved;
     }
-}
-
-/// What one entry changed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Applied {
-    /// The newest hybrid time of the record that changed.
-    newest: HybridTime,
-    /// As [`Received::has_erased`].
-    has_erased: bool,
-    /// As [`Received::has_approved`].
-    has_approved: bool,
 }
 
 /// Takes a frame over, with its cursor. Must run inside one transaction.
@@ -174,10 +164,8 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                 tail::keep(db, &cursor, entry)?;
                 received.entries += 1;
                 keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
-                match apply_entry(db, &cursor.scope, cursor.sequence, entry)? {
-                    Ok(applied) => received.add(applied),
-                    Err(reason) => set_aside(db, &cursor, entry, None, &reason)?,
-                }
+                let applied = apply_entry(db, &cursor.scope, cursor.sequence, entry);
+                received.add(or_set_aside(db, &cursor, entry, None, applied)?.unwrap_or_default());
             }
         }
     }
@@ -221,12 +209,10 @@ fn take_changes(
         cursor.advance(EntryHash::of_change(envelope, hash));
         tail::keep(db, cursor, entry)?;
         received.entries += 1;
-        match changes.merge(&cursor.scope, envelope, change)? {
-            Ok(applied) => received.add(applied),
-            Err(reason) => {
-                has_set_aside = true;
-                set_aside(db, cursor, entry, Some(envelope.document), &reason)?;
-            }
+        let merged = changes.merge(&cursor.scope, envelope, change);
+        match or_set_aside(db, cursor, entry, Some(envelope.document), merged)? {
+            Some(merged) => received.add(merged),
+            None => has_set_aside = true,
         }
         if has_set_aside {
             std::mem::take(&mut changes.merged).write(&mut seam(db))?;
@@ -243,19 +229,24 @@ fn take_changes(
     Ok(())
 }
 
-/// Keeps an entry that this version cannot apply, with the reason.
-fn set_aside(
+/// What an entry changed; `None` if this version cannot apply it, and it was set aside with the reason.
+fn or_set_aside(
     db: &Connection,
     at: &Cursor,
     entry: &FrameEntry,
     document: Option<DocumentId>,
-    reason: &Unreadable,
-) -> Result<(), Error> {
+    applied: Result<Received, Unapplied>,
+) -> Result<Option<Received>, Error> {
+    let reason = match applied {
+        Ok(received) => return Ok(Some(received)),
+        Err(Unapplied::Store(error)) => return Err(error),
+        Err(reason) => reason,
+    };
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     statement.execute((&at.scope, at.sequence, document, encode(entry), reason.to_string()))?;
-    Ok(())
+    Ok(None)
 }
 
 /// Changes that are merged and not written yet.
@@ -274,39 +265,27 @@ impl<'a> Changes<'a> {
         Ok(Self { db, merged: records::Batch::default(), drafts: drafts::ids(db)?, has_erased })
     }
 
-    /// The inner result says why the change cannot be merged here; the outer one that nothing can.
-    fn merge(
-        &mut self,
-        scope: &Scope,
-        envelope: &Envelope,
-        change: &[u8],
-    ) -> Result<Result<Applied, Unreadable>, Error> {
+    fn merge(&mut self, scope: &Scope, envelope: &Envelope, change: &[u8]) -> Result<Received, Unapplied> {
         let document = envelope.document;
         if scope.is_unknown() {
-            return Ok(Err(Unreadable::Scope(scope.clone())));
+            return Err(Unapplied::Scope(scope.clone()));
         }
         if self.has_erased && records::is_erased(&mut seam(self.db), document)? {
-            return Ok(Ok(Applied::default()));
+            return Ok(Received::default());
         }
-        let Some(kind) = Kind::from_number(envelope.kind) else { return Ok(Err(Unreadable::Kind(envelope.kind))) };
-        let change = match Change::parse_stripped(change) {
-            Ok(change) => change,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let kind = Kind::from_number(envelope.kind).ok_or(Unapplied::Kind(envelope.kind))?;
+        let change = Change::parse_stripped(change)?;
         if self.drafts.contains(&DeliveryId::from(document)) {
             drafts::step_aside(self.db, document)?;
         }
-        match self.merged.merge(&mut seam(self.db), scope, kind, document, &change) {
-            Ok(newest) => Ok(Ok(Applied { newest: newest.unwrap_or_default(), ..Applied::default() })),
-            Err(Error::Record(error)) => Ok(Err(error.into())),
-            Err(error) => Err(error),
-        }
+        let newest = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;
+        Ok(Received { newest: newest.unwrap_or_default(), ..Received::default() })
     }
 }
 
-/// Why this version cannot apply an entry. It is set aside for one that can.
+/// Why an entry was not applied. But for [`Self::Store`] this version cannot apply it: it is set aside for one that can.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+enum Unapplied {
     #[error("the form of {0} is not known to this version")]
     Scope(Scope),
     #[error("record kind {0} is not known to this version")]
@@ -317,88 +296,62 @@ enum Unreadable {
     Decision(#[from] crate::decisions::Error),
     #[error("the decision cannot be read: {0}")]
     Form(#[from] minicbor::decode::Error),
+    #[error(transparent)]
+    Store(Error),
 }
 
-/// The inner result says why the entry cannot be applied here; the outer one that nothing can.
-fn apply_entry(
-    db: &Connection,
-    scope: &Scope,
-    sequence: u64,
-    entry: &FrameEntry,
-) -> Result<Result<Applied, Unreadable>, Error> {
+impl From<Error> for Unapplied {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Record(error) => Self::Record(error),
+            error => Self::Store(error),
+        }
+    }
+}
+
+fn apply_entry(db: &Connection, scope: &Scope, sequence: u64, entry: &FrameEntry) -> Result<Received, Unapplied> {
     match entry {
         FrameEntry::Change { envelope, change } => {
             let mut changes = Changes::load(db)?;
-            let applied = changes.merge(scope, envelope, change)?;
+            let received = changes.merge(scope, envelope, change)?;
             changes.merged.write(&mut seam(db))?;
-            Ok(applied)
+            Ok(received)
         }
-        FrameEntry::Decision { .. } if scope.is_unknown() => Ok(Err(Unreadable::Scope(scope.clone()))),
-        FrameEntry::Decision { decision } => match decode::<Decision>(decision) {
-            Ok(decision) => apply_decision(db, scope, sequence, &decision),
-            Err(error) => Ok(Err(error.into())),
-        },
-        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Ok(Applied::default())),
+        FrameEntry::Decision { .. } if scope.is_unknown() => Err(Unapplied::Scope(scope.clone())),
+        FrameEntry::Decision { decision } => apply_decision(db, scope, sequence, &decode(decision)?),
+        FrameEntry::Own { .. } | FrameEntry::Erased { .. } => Ok(Received::default()),
     }
 }
 
 /// Projects a decision and does what it does on this phone.
-fn apply_decision(
-    db: &Connection,
-    scope: &Scope,
-    sequence: u64,
-    decision: &Decision,
-) -> Result<Result<Applied, Unreadable>, Error> {
-    let (envelope, content) = match decision.read() {
-        Ok(read) => read,
-        Err(error) => return Ok(Err(error.into())),
-    };
+fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Decision) -> Result<Received, Unapplied> {
+    let (envelope, content) = decision.read()?;
     let at = AppliedAt { scope, sequence, envelope: &envelope };
     decisions::project(&mut seam(db), &at, decision, &content)?;
-    let mut effects = PhoneEffects { db, applied: Applied::default(), done: Ok(()) };
-    content.apply(&at, &mut effects);
-    match effects.done {
-        Ok(()) => Ok(Ok(effects.applied)),
-        Err(Error::Record(error)) => Ok(Err(error.into())),
-        Err(error) => Err(error),
-    }
-}
-
-/// What decisions do on a phone.
-struct PhoneEffects<'a> {
-    db: &'a Connection,
-    applied: Applied,
-    done: Result<(), Error>,
-}
-
-impl Effects for PhoneEffects<'_> {
-    fn erase_document(&mut self, document: DocumentId, at: Timestamp) {
-        self.applied.has_erased = true;
-        if self.done.is_ok() {
-            self.done = erase(self.db, document, at);
+    let mut applied = Received::default();
+    match content.effect() {
+        None => {}
+        Some(Effect::EraseDocument(document)) => {
+            applied.has_erased = true;
+            erase(db, document)?;
+        }
+        Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
+            applied.has_approved = true;
+            outbox::approved(db, ruling.document, &ruling.changes)?;
+        }
+        Some(Effect::ApplyRuling(ruling)) => {
+            outbox::returned(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
         }
     }
-
-    fn apply_ruling(&mut self, at: &AppliedAt<'_>, ruling: &Ruling) {
-        self.applied.has_approved |= ruling.is_approved;
-        if self.done.is_err() {
-            return;
-        }
-        let (document, changes) = (ruling.document, &ruling.changes);
-        self.done = if ruling.is_approved {
-            outbox::approved(self.db, document, changes)
-        } else {
-            outbox::returned(self.db, document, changes, &at.envelope.reason, at.envelope.decided_at)
-        };
-    }
+    Ok(applied)
 }
 
 /// Drops a document's bytes wherever they are on this phone.
-pub(crate) fn erase(db: &Connection, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
     db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
     outbox::erase(db, document)?;
-    records::erase(&mut seam(db), document, at)
+    records::erase(&mut seam(db), document)
 }
 
 /// Tries a document's set-aside entries again.
@@ -416,9 +369,13 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
     let mut has_erased = false;
     for (scope, sequence, entry) in held {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
-        if let Ok(applied) = apply_entry(db, &scope, sequence, &entry)? {
-            has_erased |= applied.has_erased;
-            db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
+        match apply_entry(db, &scope, sequence, &entry) {
+            Ok(applied) => {
+                has_erased |= applied.has_erased;
+                db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
+            }
+            Err(Unapplied::Store(error)) => return Err(error),
+            Err(_still_unreadable) => {}
         }
     }
     Ok(has_erased)

@@ -31,25 +31,25 @@ pub(crate) struct Installation {
 
 pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key, challenge, server_time_ms,
-             synced_at_ms, certificate, safe_copy
+        "SELECT user_id, secret_key, server_url, server_key, challenge, server_time_ms, synced_at_ms, certificate, safe_copy
          FROM installation",
     )?;
     let installation = statement.query_row([], |row| {
+        let certificate: Certificate = decode(&row.get::<_, Vec<u8>>(7)?)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Blob, error.into()))?;
         Ok(Installation {
-            organisation: row.get(0)?,
-            device: row.get(1)?,
-            device_code: DeviceCode(row.get(2)?),
-            user: row.get(3)?,
-            key: SigningKey::from_bytes(&row.get::<_, [u8; 32]>(4)?),
-            server_url: row.get(5)?,
-            server_key: row.get(6)?,
-            challenge: Challenge(row.get(7)?),
-            server_time: Timestamp(row.get(8)?),
-            synced_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
-            safe_copy: row.get(11)?,
-            certificate: decode(&row.get::<_, Vec<u8>>(10)?)
-                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(10, Type::Blob, error.into()))?,
+            organisation: certificate.organisation,
+            device: certificate.device,
+            device_code: certificate.device_code,
+            user: row.get(0)?,
+            key: SigningKey::from_bytes(&row.get::<_, [u8; 32]>(1)?),
+            server_url: row.get(2)?,
+            server_key: row.get(3)?,
+            challenge: Challenge(row.get(4)?),
+            server_time: Timestamp(row.get(5)?),
+            synced_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
+            safe_copy: row.get(8)?,
+            certificate,
         })
     });
     Ok(installation.optional()?)
@@ -70,18 +70,13 @@ pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> R
 pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolment: &Enrolment) -> Result<(), Error> {
     let certificate = &enrolment.certificate;
     db.execute(
-        "INSERT INTO installation (id, organisation_id, device_id, device_code, user_id, secret_key, server_url, server_key,
-             successor_key, challenge, server_time_ms, certificate)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO installation (id, user_id, secret_key, server_url, server_key, challenge, server_time_ms, certificate)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
-            certificate.organisation,
-            certificate.device,
-            certificate.device_code.0,
             certificate.user,
             key.as_bytes(),
             server_url,
             enrolment.server_key,
-            certificate.successor_key,
             enrolment.challenge.0,
             enrolment.server_time.0,
             encode(certificate),
@@ -93,19 +88,9 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
 
 /// Goes on as another device: a new id, code and key.
 pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
-    let certificate = &enrolment.certificate;
-    db.execute(
-        "UPDATE installation SET device_id = ?1, device_code = ?2, secret_key = ?3, challenge = ?4, server_time_ms = ?5,
-             certificate = ?6, server_head = 0",
-        (
-            certificate.device,
-            certificate.device_code.0,
-            key.as_bytes(),
-            enrolment.challenge.0,
-            enrolment.server_time.0,
-            encode(certificate),
-        ),
-    )?;
+    let update = "UPDATE installation SET secret_key = ?1, challenge = ?2, server_time_ms = ?3, certificate = ?4, server_head = 0";
+    let certificate = encode(&enrolment.certificate);
+    db.execute(update, (key.as_bytes(), enrolment.challenge.0, enrolment.server_time.0, certificate))?;
     db.execute("DELETE FROM enrolling", [])?;
     Ok(())
 }
@@ -223,7 +208,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::records::Kind;
+    use crate::records::KINDS;
     use crate::store::{PHONE, Store};
 
     #[test]
@@ -238,7 +223,7 @@ mod tests {
                 Ok::<_, Error>(names.collect::<Result<_, _>>()?)
             })
             .expect("tables");
-        let of_kinds = Kind::all().map(|kind| kind.table().name).chain(["words"]);
+        let of_kinds = KINDS.into_iter().map(|kind| (kind.table)().name).chain(["words"]);
         let of_kinds = of_kinds.chain(crate::store::decisions::tables());
         let known = WIPED.into_iter().chain(of_kinds).chain(KEPT_BY_WIPE.map(|(table, _)| table));
         assert_eq!(tables, known.map(str::to_owned).collect());

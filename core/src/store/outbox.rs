@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Error, drafts, inbox, records, seam};
-use crate::protocol::bundle::{Bundle, Entry, Refusal, Transaction};
+use crate::protocol::bundle::{Bundle, Entry, Transaction};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use crate::protocol::{HoldCode, RefusalCode};
 use crate::records::draft::Draft;
@@ -39,7 +39,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
         ":grant": outgoing.grant,
         ":device_cursor": outgoing.device_cursor,
         ":document": outgoing.document,
-        ":kind": outgoing.kind.number(),
+        ":kind": outgoing.kind.number,
         ":scope": outgoing.scope,
         ":change": outgoing.change,
         ":created_at": outgoing.created_at.0,
@@ -250,8 +250,7 @@ pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, 
 }
 
 fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
-    Bundle::parse(bytes)
-        .map_err(|refusal: Refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
+    Bundle::parse(bytes).map_err(|refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
 }
 
 /// How many entries got which fate.
@@ -385,7 +384,7 @@ fn take_verdict(
         Verdict::Erased => {
             // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
             settled.has_erased = true;
-            inbox::erase(db, own.document, now)
+            inbox::erase(db, own.document)
         }
     }
 }
@@ -507,10 +506,10 @@ fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result
         drafts::save(db, id, 1, draft)?;
     }
     db.prepare_cached(
-        "INSERT INTO returned (document_id, kind, change, draft_id, reason, returned_at_ms, author_id, scope)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO returned (document_id, change, draft_id, reason, returned_at_ms, author_id, scope)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((own.document, own.kind, &own.change, draft_id, reason, now.0, own.author, &own.scope))?;
+    .execute((own.document, &own.change, draft_id, reason, now.0, own.author, &own.scope))?;
     leave(db, own)
 }
 

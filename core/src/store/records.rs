@@ -4,13 +4,13 @@
 //! say ([`Kind`]). Invariant: a document, its row and its search words change in one transaction.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use super::sql::{Column, Insert, Reader, Value, Writer, values};
+use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
-use crate::records::{self, Change, Kind, Merged, Record, RecordKind};
+use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
 use crate::scope::Scope;
-use crate::units::{ChangeHash, DocumentId, HybridTime, Timestamp, ToValue};
+use crate::units::{ChangeHash, DocumentId, HybridTime, ToValue};
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,57 +25,45 @@ pub struct Stored {
     pub heads: Vec<ChangeHash>,
 }
 
-/// The statements of a kind's table.
-struct TableSql {
+impl Stored {
+    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+        Ok(Self { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads: row.get(3)? })
+    }
+}
+
+/// What the statements about a kind's table are made of.
+struct Projection {
     table: &'static str,
+    key: &'static str,
     columns: Vec<Column<'static>>,
     on_conflict: String,
-    delete: String,
-    delete_all: String,
-    in_conflict: String,
 }
 
-impl TableSql {
-    /// The statements of a kind, made once.
-    fn of(kind: Kind) -> Option<&'static Self> {
-        static ALL: OnceLock<Vec<(Kind, TableSql)>> = OnceLock::new();
-        let all = ALL.get_or_init(|| Kind::all().map(|kind| (kind, Self::new(kind))).collect());
-        all.iter().find(|(it, _)| *it == kind).map(|(_, sql)| sql)
-    }
-
+impl Projection {
     fn new(kind: Kind) -> Self {
-        let info = kind.table();
-        let own = info.columns.iter().map(|(name, column_type)| Column { name, column_type: *column_type });
-        let columns: Vec<Column<'static>> =
-            [Column::blob(info.key), Column::text("scope"), Column::int("conflicts")].into_iter().chain(own).collect();
+        let TableInfo { name, key, columns } = (kind.table)();
+        let common = [Column::blob(key), Column::text("scope"), Column::int("conflicts")];
+        let columns = [&common, columns.as_slice()].concat();
         let updates = columns.iter().skip(1).map(|column| format!("{0} = excluded.{0}", column.name));
-        let on_conflict =
-            format!("ON CONFLICT ({}) DO UPDATE SET {}", info.key, updates.collect::<Vec<_>>().join(", "));
-        Self {
-            table: info.name,
-            columns,
-            on_conflict,
-            delete: format!("DELETE FROM {} WHERE {} = ?1", info.name, info.key),
-            delete_all: format!("DELETE FROM {}", info.name),
-            in_conflict: format!("SELECT {} FROM {} WHERE conflicts > 0 ORDER BY 1", info.key, info.name),
-        }
+        let on_conflict = format!("ON CONFLICT ({key}) DO UPDATE SET {}", updates.collect::<Vec<_>>().join(", "));
+        Self { table: name, key, columns, on_conflict }
     }
 }
 
-fn sql_of(kind: Kind) -> Result<&'static TableSql, Error> {
-    TableSql::of(kind).ok_or_else(|| Error::Corrupt { source: format!("{kind:?} is not among the kinds").into() })
-}
+/// The tables of all kinds, made once.
+static PROJECTIONS: LazyLock<BTreeMap<Kind, Projection>> =
+    LazyLock::new(|| KINDS.into_iter().map(|kind| (kind, Projection::new(kind))).collect());
 
 /// Returns a document.
 ///
 /// # Errors
 /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
 pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error> {
-    Ok(db.query_one("SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1", &values![id], |row| {
-        let heads: Vec<u8> = row.get(3)?;
-        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-        Ok(Stored { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads })
-    })?)
+    Ok(db.query_one(
+        "SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1",
+        &values![id],
+        Stored::read,
+    )?)
 }
 
 /// Returns some documents, given by the values of their ids.
@@ -83,16 +71,11 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
 /// # Errors
 /// As [`find`].
 pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<DocumentId, Stored>, Error> {
-    let statement = "SELECT documents.document_id, kind, scope, saved, heads FROM keys
+    let statement = "SELECT kind, scope, saved, heads, documents.document_id FROM keys
          JOIN documents ON documents.document_id = keys.document";
-    let mut found = BTreeMap::new();
-    db.query_keys(&[Column::blob("document")], ids, statement, &mut |row| {
-        let heads: Vec<u8> = row.get(4)?;
-        let heads = heads.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect();
-        found.insert(row.get(0)?, Stored { kind: row.get(1)?, scope: row.get(2)?, saved: row.get(3)?, heads });
-        Ok(())
-    })?;
-    Ok(found)
+    let found =
+        db.query_all_keys(&[Column::blob("document")], ids, statement, |row| Ok((row.get(4)?, Stored::read(row)?)))?;
+    Ok(found.into_iter().collect())
 }
 
 /// Returns a document and what it says.
@@ -170,7 +153,7 @@ impl Batch {
         if merged.was_known {
             return Ok(None);
         }
-        let newest = merged.record.as_ref().map(Record::newest_time);
+        let newest = merged.record.as_ref().map(|record| record.newest_time());
         let scope = before.map_or(scope, |(scope, ..)| scope).clone();
         self.0.insert(id, (scope, kind, merged));
         Ok(newest)
@@ -204,13 +187,10 @@ pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merg
 /// As [`save`].
 pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
     let before = words_before(db, documents)?;
-    let heads: Vec<Vec<u8>> =
-        documents.iter().map(|(.., merged)| merged.heads.iter().flat_map(|head| head.0).collect()).collect();
     let rows: Vec<Value<'_>> = documents
         .iter()
-        .zip(&heads)
-        .flat_map(|((scope, kind, id, merged), heads)| {
-            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), heads.to_value()]
+        .flat_map(|(scope, kind, id, merged)| {
+            [id.to_value(), kind.to_value(), scope.to_value(), merged.saved.to_value(), merged.heads.to_value()]
         })
         .collect();
     let columns = [
@@ -237,7 +217,7 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
 /// The words by which documents are found now; none for a kind that is not searched by words.
 fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap<DocumentId, Vec<String>>, Error> {
     let searched: Vec<DocumentId> =
-        documents.iter().filter(|(_, kind, ..)| kind.is_searched()).map(|(_, _, id, _)| *id).collect();
+        documents.iter().filter(|(_, kind, ..)| kind.is_searched).map(|(_, _, id, _)| *id).collect();
     let keys: Vec<Value<'_>> = searched.iter().map(ToValue::to_value).collect();
     let mut before = BTreeMap::new();
     for (id, stored) in find_all(db, &keys)? {
@@ -247,7 +227,7 @@ fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap
 }
 
 fn words_of(stored: &Stored, id: DocumentId) -> Result<Vec<String>, Error> {
-    if !stored.kind.is_searched() {
+    if !stored.kind.is_searched {
         return Ok(Vec::new());
     }
     Ok(records::read(stored.kind, id, &stored.saved)?.record.map_or_else(Vec::new, |record| record.words()))
@@ -262,8 +242,10 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
         cells.extend(record.cells());
     }
     for (kind, cells) in cells {
-        let sql = sql_of(kind)?;
-        db.insert(&Insert { table: sql.table, columns: &sql.columns, on_conflict: &sql.on_conflict }, &cells)?;
+        let source = || format!("{kind:?} is not among the kinds").into();
+        let Projection { table, columns, on_conflict, .. } =
+            PROJECTIONS.get(&kind).ok_or_else(|| Error::Corrupt { source: source() })?;
+        db.insert(&Insert { table, columns, on_conflict }, &cells)?;
     }
     Ok(())
 }
@@ -278,8 +260,8 @@ pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let Some(kind) = kind else { return Ok(()) };
     search::remove(db, id)?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
-    if let Some(kind) = Kind::from_number(kind) {
-        db.execute(&sql_of(kind)?.delete, &values![id])?;
+    if let Some(Projection { table, key, .. }) = Kind::from_number(kind).and_then(|kind| PROJECTIONS.get(&kind)) {
+        db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), &values![id])?;
     }
     Ok(())
 }
@@ -303,12 +285,10 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
 ///
 /// # Errors
 /// Those of the database.
-pub fn erase(db: &mut dyn Writer, document: DocumentId, at: Timestamp) -> Result<(), Error> {
+pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     remove(db, document)?;
-    db.execute(
-        "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2) ON CONFLICT (document_id) DO NOTHING",
-        &values![document, at],
-    )?;
+    let insert = "INSERT INTO erased (document_id) VALUES (?1) ON CONFLICT (document_id) DO NOTHING";
+    db.execute(insert, &values![document])?;
     Ok(())
 }
 
@@ -326,11 +306,15 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
 /// Those of the database.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
     let mut documents = Vec::new();
-    for kind in Kind::all() {
-        documents.extend(db.query_all(&sql_of(kind)?.in_conflict, &[], |row| row.get::<DocumentId>(0))?);
+    for projection in PROJECTIONS.values() {
+        documents.extend(db.query_all(&in_conflict_query(projection), &[], |row| row.get::<DocumentId>(0))?);
     }
     documents.sort_unstable();
     Ok(documents)
+}
+
+fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
+    format!("SELECT {key} FROM {table} WHERE conflicts > 0 ORDER BY 1")
 }
 
 /// Deletes all rows of all kinds, and all search words.
@@ -338,8 +322,8 @@ pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
 /// # Errors
 /// Those of the database.
 pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
-    for kind in Kind::all() {
-        db.execute(&sql_of(kind)?.delete_all, &[])?;
+    for projection in PROJECTIONS.values() {
+        db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
     }
     search::clear(db)
 }
@@ -360,17 +344,6 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
     Ok(ids.len())
 }
 
-/// A value of a row as text, for messages and comparison.
-pub fn printed(value: &Value<'_>) -> String {
-    match value.to_value() {
-        Value::Null => String::new(),
-        Value::Int(int) => int.to_string(),
-        Value::Text(text) => text.into_owned(),
-        Value::Blob(blob) => data_encoding::HEXUPPER.encode(blob),
-        Value::OutOfRange => "out of range".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -383,22 +356,22 @@ mod tests {
     fn every_kind_has_the_columns_of_the_schema() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
-        for kind in Kind::all() {
-            let info = kind.table();
+        for kind in KINDS {
+            let info = (kind.table)();
             let found = store.read(|db| {
                 let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
                 let rows = statement.query_map([info.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok::<_, Error>(rows.collect::<Result<BTreeSet<(String, String)>, _>>()?)
             });
-            let common = [("arrival", ColumnType::Int), (info.key, ColumnType::Blob), ("scope", ColumnType::Text)];
-            let common = common.into_iter().chain([("conflicts", ColumnType::Int)]);
-            let expected = info.columns.into_iter().chain(common).map(|(name, column_type)| {
-                let written = match column_type {
+            let common =
+                [Column::int("arrival"), Column::blob(info.key), Column::text("scope"), Column::int("conflicts")];
+            let expected = info.columns.into_iter().chain(common).map(|column| {
+                let written = match column.column_type {
                     ColumnType::Int => "INTEGER",
                     ColumnType::Text => "TEXT",
                     ColumnType::Blob => "BLOB",
                 };
-                (name.to_owned(), written.to_owned())
+                (column.name.to_owned(), written.to_owned())
             });
             assert_eq!(found.expect("columns"), expected.collect(), "{kind:?}");
         }
@@ -408,8 +381,8 @@ mod tests {
     fn rows_in_conflict_are_found_by_an_index() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
-        for kind in Kind::all() {
-            let explain = format!("EXPLAIN QUERY PLAN {}", sql_of(kind).expect("a kind").in_conflict);
+        for (kind, projection) in &*PROJECTIONS {
+            let explain = format!("EXPLAIN QUERY PLAN {}", in_conflict_query(projection));
             let plan = store.read(|db| Ok::<_, Error>(db.query_row(&explain, [], |row| row.get::<_, String>(3))?));
             let plan = plan.expect("a plan");
             assert!(plan.contains("_in_conflict"), "{kind:?}: {plan}");

@@ -196,13 +196,9 @@ fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum
 pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
     let statement =
         "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
-    let mut latest = None;
     let keys: Vec<Value<'_>> = scopes.iter().map(ToValue::to_value).collect();
-    db.query_keys(&[Column::text("scope")], &keys, statement, &mut |row| {
-        latest = latest.max(row.get(0)?);
-        Ok(())
-    })?;
-    Ok(latest)
+    let latest = db.query_all_keys(&[Column::text("scope")], &keys, statement, |row| row.get(0))?;
+    Ok(latest.into_iter().max().flatten())
 }
 
 /// Returns those of these scopes that have deliveries or loads on a day, in order.
@@ -214,11 +210,8 @@ pub fn scopes_on(db: &mut dyn Reader, scopes: &[Scope], date: BusinessDate) -> R
     let statement = "SELECT scope FROM keys
          WHERE EXISTS (SELECT 1 FROM deliveries WHERE deliveries.scope = keys.scope AND deliveries.business_day = keys.day)
              OR EXISTS (SELECT 1 FROM loads WHERE loads.scope = keys.scope AND loads.business_day = keys.day)";
-    let mut found = Vec::new();
-    db.query_keys(&[Column::text("scope"), Column::int("day")], &keys, statement, &mut |row| {
-        found.push(row.get(0)?);
-        Ok(())
-    })?;
+    let columns = [Column::text("scope"), Column::int("day")];
+    let mut found = db.query_all_keys(&columns, &keys, statement, |row| row.get(0))?;
     found.sort_unstable();
     Ok(found)
 }
@@ -340,27 +333,16 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
     }
     let contacts = search::beginning_with(db, scope, text, limit)?;
     let statement = format!(
-        "SELECT n, {} FROM keys JOIN contacts ON contacts.contact_id = keys.contact
+        "SELECT {}, n FROM keys JOIN contacts ON contacts.contact_id = keys.contact
          JOIN farmers ON farmers.farmer_id = contacts.farmer_id WHERE farmers.scope = contacts.scope",
         FarmerRow::COLUMNS
     );
     let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
-    let mut found: Vec<(u32, FarmerRow)> = Vec::new();
-    db.query_keys(&[Column::blob("contact")], &keys, &statement, &mut |row| {
-        found.push((row.get(0)?, FarmerRow::read(&Skipped(row))?));
-        Ok(())
+    let mut found = db.query_all_keys(&[Column::blob("contact")], &keys, &statement, |row| {
+        Ok((row.get::<u32>(6)?, FarmerRow::read(row)?))
     })?;
     found.sort_by_key(|(number, _)| *number);
     Ok(found.into_iter().map(|(_, row)| row).collect())
-}
-
-/// A row without its first column.
-struct Skipped<'a>(&'a dyn Row);
-
-impl Row for Skipped<'_> {
-    fn value(&self, column: usize) -> Result<Value<'_>, sql::Error> {
-        self.0.value(column + 1)
-    }
 }
 
 /// A document, and by what people know it.
@@ -428,12 +410,7 @@ pub fn standing_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let statement = "SELECT deliveries.load_id, delivery_id FROM keys
          JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0";
-    let mut found = Vec::new();
-    db.query_keys(&[Column::blob("on_load")], &keys, statement, &mut |row| {
-        found.push((row.get(0)?, row.get(1)?));
-        Ok(())
-    })?;
-    Ok(found)
+    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 /// Returns the loads of some lorries on a day, for each of the lorries asked for.
@@ -493,10 +470,9 @@ pub fn look_alikes<'c>(
              JOIN contacts ON contacts.scope = keys.scope AND contacts.{column} = keys.compared"
         );
         let columns = [Column::int("number"), Column::text("scope"), Column::text("compared")];
-        db.query_keys(&columns, &keys, &statement, &mut |row| {
-            alike.push((row.get::<u32>(0)? as usize, row.get(1)?));
-            Ok(())
-        })?;
+        alike.extend(
+            db.query_all_keys(&columns, &keys, &statement, |row| Ok((row.get::<u32>(0)? as usize, row.get(1)?)))?,
+        );
     }
     alike.sort_unstable();
     alike.dedup();

@@ -88,12 +88,37 @@ fn candidates(
     limit: u32,
 ) -> Result<Vec<DocumentId>, Error> {
     let Some((longest, others)) = wanted.split_first() else { return Ok(Vec::new()) };
-    let mut query = Search::new(scope, before.as_ref(), limit);
-    query.driver = if is_row(longest) { query.key("w", longest) } else { query.range(longest) };
-    for word in others {
-        query.also(&beginning(word, LONGEST_BEGINNING));
+    let mut params = values![scope, limit].to_vec();
+    let mut number_of = |text: String| {
+        params.push(Value::Text(text.into()));
+        params.len()
+    };
+    // One word drives the query, in the order of documents; others are looked up for each.
+    let driver = if is_row(longest) {
+        format!("w.token = ?{}", number_of(longest.clone()))
+    } else {
+        // No character is greater than the last, so this is above every word that begins so.
+        let (from, to) = (number_of(longest.clone()), number_of(format!("{longest}\u{10ffff}")));
+        format!("w.token >= ?{from} AND w.token < ?{to}")
+    };
+    let other = |word: &String| {
+        let token = number_of(beginning(word, LONGEST_BEGINNING));
+        format!(
+            " AND EXISTS (SELECT 1 FROM words o WHERE o.scope = w.scope AND o.token = ?{token} AND o.document_id = w.document_id)"
+        )
+    };
+    let mut conditions: Vec<String> = others.iter().map(other).collect();
+    if let Some(before) = &before {
+        params.push(before.to_value());
+        conditions.push(format!(" AND w.document_id < ?{}", params.len()));
     }
-    query.run(db)
+    // One document may have several words in a range.
+    let distinct = if is_row(longest) { "" } else { "DISTINCT " };
+    let statement = format!(
+        "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {driver}{} ORDER BY w.document_id DESC LIMIT ?2",
+        conditions.concat()
+    );
+    Ok(db.query_all(&statement, &params, |row| row.get(0))?)
 }
 
 /// Whether each of the wanted words begins one of a document's. Beginnings that are rows have been compared by the search.
@@ -105,59 +130,6 @@ fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> R
     let record = records::load(db, document)?.and_then(|(_, merged)| merged.record);
     let has = record.map_or_else(Vec::new, |record| record.words());
     Ok(open.into_iter().all(|word| has.iter().any(|it| it.starts_with(word.as_str()))))
-}
-
-/// A query of the table `words`. One word drives it, in the order of documents; others are looked up for each.
-struct Search<'a> {
-    params: Vec<Value<'a>>,
-    driver: String,
-    others: String,
-    /// Whether one document may come more than once.
-    is_range: bool,
-}
-
-impl<'a> Search<'a> {
-    fn new(scope: &Scope, before: Option<&'a DocumentId>, limit: u32) -> Self {
-        let mut params = vec![Value::Text(scope.to_string().into()), Value::Int(limit.into())];
-        let mut others = String::new();
-        if let Some(before) = before {
-            params.push(before.to_value());
-            others.push_str(" AND w.document_id < ?3");
-        }
-        Self { params, driver: String::new(), others, is_range: false }
-    }
-
-    fn param(&mut self, text: String) -> usize {
-        self.params.push(Value::Text(text.into()));
-        self.params.len()
-    }
-
-    fn key(&mut self, table: &str, word: &str) -> String {
-        format!("{table}.token = ?{}", self.param(word.to_owned()))
-    }
-
-    fn range(&mut self, word: &str) -> String {
-        self.is_range = true;
-        // No character is greater than the last, so this is above every word that begins so.
-        let (from, to) = (self.param(word.to_owned()), self.param(format!("{word}\u{10ffff}")));
-        format!("w.token >= ?{from} AND w.token < ?{to}")
-    }
-
-    fn also(&mut self, word: &str) {
-        let condition = self.key("o", word);
-        self.others.push_str(" AND EXISTS (SELECT 1 FROM words o WHERE o.scope = w.scope AND ");
-        self.others.push_str(&condition);
-        self.others.push_str(" AND o.document_id = w.document_id)");
-    }
-
-    fn run(&self, db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
-        let distinct = if self.is_range { "DISTINCT " } else { "" };
-        let statement = format!(
-            "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {}{} ORDER BY w.document_id DESC LIMIT ?2",
-            self.driver, self.others
-        );
-        Ok(db.query_all(&statement, &self.params, |row| row.get(0))?)
-    }
 }
 
 /// Whether a beginning is a row of its own.

@@ -16,8 +16,8 @@ use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTE
 use crate::protocol::authorization::{Authorization, Signed};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, Challenge, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem,
-    RekeyRequest, Statement, SyncRequest, SyncResponse, WireError,
+    self, Challenge, ChallengeResponse, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem, RekeyRequest,
+    Statement, SyncRequest, SyncResponse, WireError,
 };
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
@@ -31,7 +31,7 @@ use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
 
-/// What a run has done so far.
+/// What a run has done so far, in all its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Changes that the server took into its log in this run.
@@ -97,26 +97,6 @@ struct Offering {
     evidence: Evidence,
 }
 
-impl std::ops::Add for Progress {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self {
-            logged: self.logged + other.logged,
-            held: self.held + other.held,
-            received: self.received + other.received,
-            sent: self.sent + other.sent,
-            to_send: self.to_send + other.to_send,
-            read: self.read + other.read,
-            to_read: self.to_read + other.to_read,
-            requests: self.requests + other.requests,
-            bytes_up: self.bytes_up + other.bytes_up,
-            bytes_down: self.bytes_down + other.bytes_down,
-            parcels_taken: self.parcels_taken + other.parcels_taken,
-            parcels_refused: self.parcels_refused + other.parcels_refused,
-        }
-    }
-}
-
 /// What is known about the challenge of the next request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Freshness {
@@ -145,7 +125,8 @@ pub(crate) struct Exchange<'a> {
     /// The body of the last request; an answer to any other is not believed.
     asked: Vec<u8>,
     own_bytes: bool,
-    is_done: bool,
+    /// Whether there is nothing more either way.
+    pub(crate) is_done: bool,
     freshness: Freshness,
     repair: Repair,
     idle_answers: u32,
@@ -157,7 +138,13 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(store: &'a Store, environment: &'a Environment, installation: Arc<Installation>) -> Self {
+    /// An exchange that goes on from what earlier rounds of the run have done.
+    pub(crate) fn new(
+        store: &'a Store,
+        environment: &'a Environment,
+        installation: Arc<Installation>,
+        progress: Progress,
+    ) -> Self {
         Self {
             challenge: installation.challenge,
             store,
@@ -175,7 +162,7 @@ impl<'a> Exchange<'a> {
             repair: Repair::default(),
             idle_answers: 0,
             answers: 0,
-            progress: Progress::default(),
+            progress,
             newest: HybridTime::default(),
         }
     }
@@ -188,11 +175,6 @@ impl<'a> Exchange<'a> {
     /// Whether this run went back in a log: what it took from there may hold no more.
     pub(crate) fn has_rewound(&self) -> bool {
         !self.repair.rewound.is_empty()
-    }
-
-    /// Whether there is nothing more either way.
-    pub(crate) fn is_done(&self) -> bool {
-        self.is_done
     }
 
     /// What to ask next; `None` when there is nothing more either way.
@@ -221,15 +203,13 @@ impl<'a> Exchange<'a> {
         })?;
         let body = loop {
             let request = SyncRequest {
-                protocol: PROTOCOL_VERSION,
                 cursors: cursors.clone(),
                 bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
-                own_bytes: self.own_bytes,
                 parcels: parcels.iter().map(|parcel: &Waiting| parcel.bytes.clone().into()).collect(),
                 checkpoints: checkpoints.clone(),
-                offers: Vec::new(),
                 safe_copy: self.installation.safe_copy,
+                ..self.bare_request()
             };
             match message::pack(&request) {
                 Ok(body) => break body,
@@ -254,7 +234,7 @@ impl<'a> Exchange<'a> {
 
     fn signed(&mut self, body: Vec<u8>) -> WireRequest {
         self.asked.clone_from(&body);
-        let request = signed_request(&self.installation, self.challenge, path::SYNC, body);
+        let request = signed_request("POST", &self.installation, self.challenge, path::SYNC, body);
         self.progress.requests += 1;
         self.progress.bytes_up += request.bytes();
         request
@@ -263,15 +243,9 @@ impl<'a> Exchange<'a> {
     /// The next piece of what the server has lost, or the paper that makes it know this device again.
     fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.repair.shows_certificate {
-            let body = message::pack(&self.installation.certificate).map_err(|error| internal(&error))?;
-            let server_url = self.installation.server_url.clone();
-            return Ok(Some(WireRequest {
-                method: "POST",
-                server_url,
-                path: path::READMIT,
-                authorization: None,
-                body,
-            }));
+            let request =
+                unsigned_request(&self.installation.server_url, path::READMIT, &self.installation.certificate);
+            return request.map(Some);
         }
         let Some(Offering { scope, after, up_to, evidence }) = self.repair.offering.last().cloned() else {
             return Ok(None);
@@ -299,17 +273,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn bare_request(&self) -> SyncRequest {
-        SyncRequest {
-            protocol: PROTOCOL_VERSION,
-            cursors: Vec::new(),
-            bundles: Vec::new(),
-            budget_bytes: 0,
-            own_bytes: self.own_bytes,
-            parcels: Vec::new(),
-            checkpoints: Vec::new(),
-            offers: Vec::new(),
-            safe_copy: 0,
-        }
+        SyncRequest { protocol: PROTOCOL_VERSION, own_bytes: self.own_bytes, ..SyncRequest::default() }
     }
 
     /// Where the logs differ: first asks where they agreed, then gives back what the server had signed, then reads again from there.
@@ -335,9 +299,8 @@ impl<'a> Exchange<'a> {
                     self.store.write(|db| tail::rewind(db, self.installation.organisation, scope, *common))?;
                 }
                 _ => {
-                    return Err(Error::Internal {
-                        reason: format!("the server's log of {scope} does not stand still"),
-                    });
+                    let reason = format!("the server's log of {scope} does not stand still");
+                    return Err(Error::Internal { reason });
                 }
             }
         }
@@ -545,26 +508,10 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The request that redeems an enrolment code.
-pub(crate) fn enrol_request(server_url: &str, request: &EnrolRequest) -> Result<WireRequest, Error> {
-    let body = message::pack(request).map_err(|error| internal(&error))?;
-    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path: path::ENROL, authorization: None, body })
-}
-
 /// The request of a device to go on under a new key, signed with the old one.
 pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
     let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
-    Ok(signed_request(installation, installation.challenge, path::REKEY, body))
-}
-
-/// The receipt of a device that is about to destroy what it holds.
-pub(crate) fn wiped_request(installation: &Installation) -> WireRequest {
-    signed_request(installation, installation.challenge, path::WIPED, Vec::new())
-}
-
-/// The request that listens for news.
-pub(crate) fn live_request(installation: &Installation, challenge: message::Challenge) -> WireRequest {
-    sign("GET", installation, challenge, path::LIVE, Vec::new())
+    Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
 }
 
 /// The challenge in an answer of status 401; `None` if somebody else answered.
@@ -576,16 +523,18 @@ pub(crate) fn unknown_device() -> Error {
     Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
 }
 
-fn signed_request(
-    installation: &Installation,
-    challenge: message::Challenge,
+/// A request of a device that the server does not know.
+pub(crate) fn unsigned_request(
+    server_url: &str,
     path: &'static str,
-    body: Vec<u8>,
-) -> WireRequest {
-    sign("POST", installation, challenge, path, body)
+    message: &impl minicbor::Encode<()>,
+) -> Result<WireRequest, Error> {
+    let body = message::pack(message).map_err(|error| internal(&error))?;
+    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path, authorization: None, body })
 }
 
-fn sign(
+/// A request under the device's signature.
+pub(crate) fn signed_request(
     method: &'static str,
     installation: &Installation,
     challenge: message::Challenge,

@@ -87,8 +87,9 @@ codes! {
 }
 
 /// A type of bag or crate by its number in the rule set, 0 to 15.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BagType(u8);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+#[cbor(transparent)]
+pub struct BagType(#[n(0)] u8);
 
 impl BagType {
     /// The number in the rule set.

@@ -14,27 +14,9 @@ macro_rules! fixed_bytes {
             }
         }
 
-        impl<C> minicbor::Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.bytes(&self.0)?;
-                Ok(())
-            }
-        }
-
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                let wrong = concat!(stringify!($name), " has ", $length, " bytes");
-                d.bytes()?.try_into().map(Self).map_err(|_length| minicbor::decode::Error::message(wrong))
-            }
-        }
-
         impl $crate::units::ToValue for $name {
             fn to_value(&self) -> $crate::units::Value<'_> {
-                $crate::units::Value::Blob(&self.0)
+                $crate::units::Value::Blob(self.0.as_slice().into())
             }
         }
 

@@ -64,8 +64,9 @@ impl FromStr for Grams {
 }
 
 /// The gross weight of one bag: 1 g to 1,000 kg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BagWeight(i64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+#[cbor(transparent)]
+pub struct BagWeight(#[n(0)] i64);
 
 impl BagWeight {
     /// The lightest bag that can be recorded.

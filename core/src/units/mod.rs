@@ -10,6 +10,7 @@ mod fixed_bytes;
 mod grams;
 mod hash;
 mod id;
+mod named;
 mod number;
 mod open_code;
 mod percent;
@@ -26,13 +27,14 @@ pub use id::{
     ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
     UserId, derived,
 };
+pub(crate) use named::named;
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub(crate) use open_code::open_codes;
 pub use percent::Percent;
 pub use position::Position;
 pub(crate) use stored::as_printed;
 pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
-pub use value::{ColumnType, FromValue, ToValue, Value};
+pub use value::{Column, ColumnType, FromValue, ToValue, Value};
 pub use words::{folded_text, words};
 
 /// Why a text or number is not a value of a unit.

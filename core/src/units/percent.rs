@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 
 use super::{UnitError, parse_decimal};
 
@@ -37,12 +37,6 @@ impl FromStr for Percent {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
         parse_decimal(text.trim().trim_end_matches('%').trim_end(), 2)?.try_into()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Percent {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        Self::try_from(d.i64()?).map_err(minicbor::decode::Error::custom)
     }
 }
 

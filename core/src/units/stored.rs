@@ -1,16 +1,18 @@
-//! How units are stored in columns: codes as text, quantities as integers.
+//! How units are stored in columns: codes as text, several separated by blanks, quantities as integers, hashes one after another; and how quantities with bounds are read from CBOR.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
+use minicbor::{Decode, Decoder, decode};
+
 use super::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeviceCode, FromValue, Grams, LorryPlate, Percent,
-    SeasonCode, Timestamp, ToValue, Value,
+    BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeviceCode, FromValue, Grams, LorryPlate,
+    Percent, SeasonCode, Timestamp, ToValue, Value,
 };
 
 /// Implements both conversions: the value of a unit, and the unit of a value.
 macro_rules! stored {
-    ([$($unit:ident)*] as |$of:ident| $value:expr, |$read:ident| $unit_of:expr) => {$(
+    ([$($unit:ty)*] as |$of:ident| $value:expr, |$read:ident| $unit_of:expr) => {$(
         impl ToValue for $unit {
             fn to_value(&self) -> Value<'_> {
                 let $of = self;
@@ -36,6 +38,28 @@ stored!([BagType] as |bag| Value::Int(bag.number().into()), |value| u8::from_val
 stored!([BagWeight] as |bag| Value::Int(bag.grams().0), |value| Grams::from_value(value)?.try_into().ok());
 stored!([Percent] as |share| Value::Int(share.hundredths().into()), |value| value.as_int()?.try_into().ok());
 
+stored!([Vec<ChangeHash>] as |hashes| Value::Blob(hashes.iter().flat_map(|hash| hash.0).collect()), |value| {
+    let blob = value.as_blob()?;
+    let (hashes, rest) = blob.as_chunks::<32>();
+    rest.is_empty().then(|| hashes.iter().copied().map(ChangeHash).collect())
+});
+stored!([Vec<CentreCode>]
+    as |codes| Value::Text(codes.iter().map(CentreCode::as_str).collect::<Vec<_>>().join(" ").into()),
+    |value| value.as_text()?.split_whitespace().map(|code| code.parse().ok()).collect());
+
+/// Implements the reading of units that not every number is.
+macro_rules! decoded_within_bounds {
+    ($($unit:ident: $number:ty),*) => {$(
+        impl<'b, C> Decode<'b, C> for $unit {
+            fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, decode::Error> {
+                Self::try_from(<$number>::decode(d, context)?).map_err(decode::Error::custom)
+            }
+        }
+    )*};
+}
+
+decoded_within_bounds!(BagType: u8, BagWeight: Grams, Percent: i64);
+
 /// Reads a text that must be exactly as its value prints: parsing alone would also take `kolar` for `KOLAR`.
 pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
     let text = value.as_text()?;
@@ -45,7 +69,7 @@ pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{ChangeHash, DeliveryId};
+    use crate::units::DeliveryId;
 
     fn reads_back<T: ToValue + FromValue + PartialEq + std::fmt::Debug>(unit: &T) {
         assert_eq!(T::from_value(unit.to_value()).as_ref(), Some(unit));
@@ -56,6 +80,8 @@ mod tests {
         reads_back(&DeliveryId::from([7; 16]));
         reads_back(&ChangeHash([7; 32]));
         reads_back(&"KOLAR".parse::<CentreCode>().expect("a code"));
+        reads_back(&vec![ChangeHash([7; 32]), ChangeHash([8; 32])]);
+        reads_back(&["KOLAR", "MALUR"].map(|code| code.parse::<CentreCode>().expect("a code")).to_vec());
         reads_back(&Grams(-1));
         reads_back(&Timestamp(i64::MAX));
         reads_back(&BusinessDate(-1));
@@ -68,7 +94,8 @@ mod tests {
     #[test]
     fn what_is_no_unit_is_refused() {
         assert_eq!(CentreCode::from_value(Value::text("kolar")), None);
-        assert_eq!(DeliveryId::from_value(Value::Blob(&[7; 15])), None);
+        assert_eq!(DeliveryId::from_value(Value::Blob([7; 15].to_vec().into())), None);
+        assert_eq!(Vec::<ChangeHash>::from_value(Value::Blob([7; 33].to_vec().into())), None);
         assert_eq!(BagType::from_value(Value::Int(16)), None);
         assert_eq!(BagWeight::from_value(Value::Int(0)), None);
         assert_eq!(BusinessDate::from_value(Value::Int(i64::MAX)), None);

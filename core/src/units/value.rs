@@ -24,6 +24,32 @@ impl ColumnType {
     }
 }
 
+/// A column's name and type. The type is given because a column of nulls does not tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it holds.
+    pub column_type: ColumnType,
+}
+
+impl<'a> Column<'a> {
+    /// A column of integers.
+    pub const fn int(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Int }
+    }
+
+    /// A column of text.
+    pub const fn text(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Text }
+    }
+
+    /// A column of bytes.
+    pub const fn blob(name: &'a str) -> Self {
+        Self { name, column_type: ColumnType::Blob }
+    }
+}
+
 /// A value of a parameter or a column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value<'a> {
@@ -33,8 +59,8 @@ pub enum Value<'a> {
     Int(i64),
     /// Text without NUL; owned only if it was printed for the purpose.
     Text(Cow<'a, str>),
-    /// Bytes.
-    Blob(&'a [u8]),
+    /// Bytes; owned only if they were written for the purpose.
+    Blob(Cow<'a, [u8]>),
     /// A number beyond [`i64`]. No column holds it: a statement with it fails.
     OutOfRange,
 }
@@ -67,7 +93,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns the bytes, if it is a blob.
-    pub fn as_blob(&self) -> Option<&'a [u8]> {
+    pub fn as_blob(&self) -> Option<&[u8]> {
         match self {
             Self::Blob(blob) => Some(blob),
             _ => None,
@@ -164,19 +190,22 @@ impl ToValue for String {
 
 impl FromValue for Vec<u8> {
     fn from_value(value: Value<'_>) -> Option<Self> {
-        value.as_blob().map(<[u8]>::to_vec)
+        match value {
+            Value::Blob(blob) => Some(blob.into_owned()),
+            _ => None,
+        }
     }
 }
 
 impl ToValue for [u8] {
     fn to_value(&self) -> Value<'_> {
-        Value::Blob(self)
+        Value::Blob(self.into())
     }
 }
 
 impl ToValue for Vec<u8> {
     fn to_value(&self) -> Value<'_> {
-        Value::Blob(self)
+        Value::Blob(self.into())
     }
 }
 
@@ -188,7 +217,7 @@ impl<const N: usize> FromValue for [u8; N] {
 
 impl<const N: usize> ToValue for [u8; N] {
     fn to_value(&self) -> Value<'_> {
-        Value::Blob(self)
+        Value::Blob(self.into())
     }
 }
 
@@ -218,6 +247,7 @@ impl ToValue for Value<'_> {
     fn to_value(&self) -> Value<'_> {
         match self {
             Self::Text(text) => Value::text(text),
+            Self::Blob(blob) => Value::Blob(Cow::Borrowed(blob)),
             other => other.clone(),
         }
     }
@@ -240,7 +270,7 @@ mod tests {
     fn a_value_is_read_only_as_its_own_type() {
         assert_eq!(String::from_value(Value::Int(7)), None);
         assert_eq!(Vec::<u8>::from_value(Value::text("x")), None);
-        assert_eq!(<[u8; 2]>::from_value(Value::Blob(b"xyz")), None);
+        assert_eq!(<[u8; 2]>::from_value(Value::Blob(b"xyz".into())), None);
         assert_eq!(i64::from_value(Value::Null), None);
         assert_eq!(Option::<i64>::from_value(Value::Null), Some(None));
         assert_eq!(Option::<i64>::from_value(Value::text("7")), None);
@@ -251,7 +281,7 @@ mod tests {
         let name = String::from("Asha");
         assert_eq!(
             values![7, name, None::<i64>, b"x", &name],
-            [Value::Int(7), Value::text("Asha"), Value::Null, Value::Blob(b"x"), Value::text("Asha")]
+            [Value::Int(7), Value::text("Asha"), Value::Null, Value::Blob(b"x".into()), Value::text("Asha")]
         );
     }
 

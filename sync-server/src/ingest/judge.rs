@@ -8,7 +8,7 @@ use farmtally_core::permission::Denied;
 use farmtally_core::protocol::HoldCode;
 use farmtally_core::protocol::bundle::{Envelope, SCHEMA_VERSION};
 use farmtally_core::protocol::message::Verdict;
-use farmtally_core::records::{self, Change, Kind, Record, Stamp, merge};
+use farmtally_core::records::{self, Change, Kind, Stamp, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DocumentId};
 
@@ -178,7 +178,7 @@ impl State {
             let returned = document.returned.iter().find(is_it).cloned();
             if let Some(it) = returned {
                 let reason = it.reason.clone();
-                document.returned.add(ReturnedEntry { change: pending.change, device, returned_at: now, ..it });
+                document.returned.add(ReturnedEntry { change: pending.change, device, ..it });
                 return Verdict::Returned { reason };
             }
             let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);
@@ -221,10 +221,10 @@ impl State {
         };
         let record = records::read(kind, envelope.document, saved).map_err(storage)?.record;
         // A value that cannot be read is found where it is merged.
-        let stamps = kind.shape().stamps(change).unwrap_or_default();
+        let stamps = kind.shape.stamps(change).unwrap_or_default();
         let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
         let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
-        for capability in kind.shape().capabilities(change) {
+        for capability in kind.shape.capabilities(change) {
             let allowed = role.check(capability, created.subject_of(&newest));
             allowed.map_err(|denied| Hold::not_allowed(denied.to_string()))?;
         }
@@ -253,7 +253,7 @@ impl State {
             error @ records::Error::Shape { .. } => unreadable(HoldCode::Shape)(&error),
             error => unreadable(HoldCode::Malformed)(&error),
         })?;
-        if let Some(own) = merged.record.as_ref().and_then(Record::own_scope)
+        if let Some(own) = merged.record.as_ref().and_then(|record| record.own_scope())
             && own != *scope
         {
             return Err(Hold::new(HoldCode::OutOfScope, format!("the record says {own}, the entry {scope}")).into());
@@ -277,7 +277,7 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
     if grant.user != envelope.author || !source.is(grant.device) {
         return Err(Hold::not_allowed("the grant was given to somebody else").into());
     }
-    for capability in kind.shape().capabilities(change) {
+    for capability in kind.shape.capabilities(change) {
         if !grant.role.may(capability) {
             return Err(Hold::not_allowed(Denied::Role(grant.role).to_string()).into());
         }
@@ -291,7 +291,7 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
 
 /// Requires a scope of the form in which the kind lives. No person can approve another.
 fn require_home(kind: Kind, scope: &Scope) -> Result<(), Stop> {
-    if kind.home().is_of(scope) {
+    if kind.home.is_of(scope) {
         return Ok(());
     }
     Err(Stop::Unreadable(Hold::new(HoldCode::OutOfScope, format!("a {kind:?} does not belong to {scope}"))))
@@ -299,7 +299,7 @@ fn require_home(kind: Kind, scope: &Scope) -> Result<(), Stop> {
 
 /// Whether all values name the author and device that the bundle's signature vouches for.
 fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
-    let stamps = kind.shape().stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
+    let stamps = kind.shape.stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
     let is_own = |stamp: &Stamp| {
         stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
     };

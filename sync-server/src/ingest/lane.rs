@@ -5,7 +5,7 @@ use farmtally_core::records::Kind;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DeviceId, DocumentId};
 
-use super::decide;
+use super::decide_all;
 use super::judge::{Hold, Stop};
 use super::state::{Entry, State};
 use crate::Error;
@@ -48,25 +48,19 @@ fn rule(
     let work = state.save(db)?;
     let devices = db.devices()?;
     for device in &devices {
-        let lineage = lineage(&devices, device);
+        let lineage: Vec<DeviceId> = lineage(&devices, device.device).collect();
         let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
-            decide(db, &Scope::Device(device.device), work, &ruling(changes), by)?;
+            decide_all(db, work, &[(&Scope::Device(device.device), &ruling(changes))], by)?;
         }
     }
     Ok(())
 }
 
-/// A device and those that it was before it took new keys.
-fn lineage(devices: &[Device], device: &Device) -> Vec<DeviceId> {
-    let mut lineage = vec![device.device];
-    let mut next = device.ancestor;
-    while let Some(id) = next {
-        lineage.push(id);
-        next = devices.iter().find(|it| it.device == id).and_then(|it| it.ancestor);
-    }
-    lineage
+/// The id of a device, and those that it had before it took new keys.
+pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Item = DeviceId> {
+    std::iter::successors(Some(device), |id| devices.iter().find(|it| it.device == *id).and_then(|it| it.ancestor))
 }
 
 impl State {
@@ -152,13 +146,13 @@ impl State {
     }
 
     fn give_back_one(&mut self, held: &HeldEntry, reason: &str) {
-        let (change, device, returned_at) = (held.entry.change, held.entry.envelope.device, self.now);
+        let (change, device) = (held.entry.change, held.entry.envelope.device);
         let document = self.document(held.entry.document());
         document.held.remove(|it| it.entry.change == change && it.entry.envelope == held.entry.envelope);
         if !document.returned.iter().any(|it| it.change == change && it.device == device) {
             let document_id = held.entry.document();
             let reason = reason.to_owned();
-            document.returned.add(ReturnedEntry { document: document_id, change, device, reason, returned_at });
+            document.returned.add(ReturnedEntry { document: document_id, change, device, reason });
         }
     }
 }

@@ -14,15 +14,17 @@ mod tests;
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
-use farmtally_core::protocol::bundle::{Bundle, Header, Refusal};
+use farmtally_core::protocol::RefusalCode;
+use farmtally_core::protocol::bundle::{Bundle, Header};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
 use crate::Error;
 use crate::reviews::Finding;
 use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransaction};
-pub(crate) use lane::{approve, give_back};
+pub(crate) use lane::{approve, give_back, lineage};
 use state::{Entry, State};
 
 /// Judges a bundle as a whole, then each of its entries.
@@ -35,10 +37,10 @@ pub(crate) fn ingest(
     let Opened { bundle, hash, device } = match open(db, bytes)? {
         Ok(opened) => opened,
         Err(refusal) => {
-            return Ok(BundleVerdict { index, refused: Some(refusal.code()), runs: Vec::new() });
+            return Ok(BundleVerdict { index, refused: Some(refusal), runs: Vec::new() });
         }
     };
-    let is_fork = keep(db, &bundle, hash, &device, now)?;
+    let is_fork = keep(db, &bundle, hash, &device)?;
     let entries: Vec<Entry> =
         (0..).zip(bundle.entries()).map(|(number, entry)| Entry::of(&bundle, hash, number, entry)).collect();
     let mut state = State::load(db, entries.iter().map(|entry| &entry.pending), [], now)?;
@@ -65,32 +67,30 @@ struct Opened {
 }
 
 /// Reads a bundle and checks its signature. The inner error refuses the bundle without a trace.
-fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, Refusal>, Error> {
+fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, RefusalCode>, Error> {
     let bundle = match Bundle::parse(bytes) {
-        Ok(bundle) if bundle.header.organisation != db.organisation() => return Ok(Err(Refusal::ForeignOrganisation)),
+        Ok(bundle) if bundle.header.organisation != db.organisation() => {
+            return Ok(Err(RefusalCode::BundleForeignOrganisation));
+        }
         Ok(bundle) => bundle,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(Refusal::UnknownDevice)) };
-    let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else { return Ok(Err(Refusal::UnknownDevice)) };
+    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(RefusalCode::BundleDeviceUnknown)) };
+    let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else {
+        return Ok(Err(RefusalCode::BundleDeviceUnknown));
+    };
     Ok(bundle.verify(&key).map(|hash| Opened { bundle, hash, device }))
 }
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
-fn keep(
-    db: &mut WriteTransaction<'_>,
-    bundle: &Bundle,
-    hash: BundleHash,
-    by: &Device,
-    now: Timestamp,
-) -> Result<bool, Error> {
+fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &Device) -> Result<bool, Error> {
     let Header { device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
         return Ok(false);
     }
     let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
     let bytes = bundle.without_bytes().to_bytes();
-    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes, received_at: now })?;
+    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes })?;
     // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
     let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {
@@ -102,17 +102,17 @@ fn keep(
 /// Two copies of one installation are about: both go on, each under a key of its own.
 fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: Timestamp) -> Result<(), Error> {
     let device = header.device;
-    if db.order(device)?.is_some() {
+    if decisions::order(db.reader(), device)?.is_some() {
         return Ok(());
     }
     let order = DeviceOrder { device, order: Order::Rekey };
-    decide(db, &Scope::Device(device), work, &order, &DecidedBy::server(now))
+    decide_all(db, work, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
 /// Judges again what waited for a newer server.
 pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
-        db.deferred(None)?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
+        db.deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
     let mut state = State::load(db, &waiting, [], now)?;
     for entry in waiting {
         state.judge(&Entry::from(entry))?;
@@ -135,14 +135,14 @@ pub(crate) fn judge_waiting(
     Ok(())
 }
 
-/// Logs a decision and projects it. What it does beyond that, the caller has done already.
+/// Logs a decision that belongs to nothing else in the log, and projects it. What it does beyond that, the caller has done already.
 pub(crate) fn decide<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
-    work: u64,
     content: &D,
     by: &DecidedBy,
 ) -> Result<(), Error> {
+    let work = db.next_work()?;
     decide_all(db, work, &[(scope, content)], by)
 }
 
@@ -168,7 +168,7 @@ fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: 
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
-    let known = db.reviews_of(found.iter().map(|(review, _)| review.review))?;
+    let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review))?;
     found.retain(|(review, _)| !known.contains(&review.review));
     let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
     decide_all(db, work, &new, &DecidedBy::server(now))

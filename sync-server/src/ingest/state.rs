@@ -9,6 +9,7 @@ use farmtally_core::protocol::bundle::{self, Bundle};
 use farmtally_core::records::{self, Change, Kind, Merged};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records::{Saved, Stored};
+use farmtally_core::store::{self, decisions};
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, Timestamp, ToValue, Value};
 
 use crate::Error;
@@ -191,11 +192,11 @@ impl State {
         state.load_documents(db, &mut grants)?;
         for (id, source) in &mut state.sources {
             source.lineage = db.lineage(*id)?;
-            source.is_lost = db.order(*id)?.is_some_and(|order| order.order == Order::Lost);
+            source.is_lost = decisions::order(db.reader(), *id)?.is_some_and(|order| order.order == Order::Lost);
         }
         for id in grants {
-            if let Some(grant) = db.grant(id)? {
-                let ended_at = db.ended_at(&grant)?;
+            if let Some(grant) = decisions::grant(db.reader(), id)? {
+                let ended_at = decisions::ended_at(db.reader(), &grant)?;
                 state.grants.insert(id, (grant, ended_at));
             }
         }
@@ -217,7 +218,7 @@ impl State {
     fn load_documents(&mut self, db: &mut WriteTransaction<'_>, grants: &mut BTreeSet<GrantId>) -> Result<(), Error> {
         let ids: Vec<DocumentId> = self.documents.keys().copied().collect();
         let keys: Vec<Value<'_>> = ids.iter().map(ToValue::to_value).collect();
-        for (id, stored) in db.documents_of(&keys)? {
+        for (id, stored) in store::records::find_all(db.reader(), &keys)? {
             self.document(id).stored = Some(stored);
         }
         for id in db.erased_of(&keys)? {

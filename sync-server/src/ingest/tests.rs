@@ -50,7 +50,7 @@ fn fresh() -> (State, Vec<Entry>) {
 /// The device's code as its values are stamped.
 fn code_of(entry: &Entry) -> DeviceCode {
     let kind = Kind::from_number(entry.pending.envelope.kind).expect("a kind");
-    let stamps = kind.shape().stamps(change(entry)).expect("stamps");
+    let stamps = kind.shape.stamps(change(entry)).expect("stamps");
     stamps.first().expect("a stamp").device
 }
 
@@ -60,7 +60,7 @@ fn change(entry: &Entry) -> &Change {
 
 /// The creating change of a delivery that has further changes, and the first of these.
 fn delivery(entries: &[Entry]) -> (usize, usize) {
-    let is_delivery = |entry: &Entry| entry.pending.envelope.kind == Kind::of::<Delivery>().number();
+    let is_delivery = |entry: &Entry| entry.pending.envelope.kind == Kind::of::<Delivery>().number;
     let builds = |entry: &&Entry| is_delivery(entry) && !change(entry).dependencies().is_empty();
     let next = entries.iter().position(|entry| builds(&entry)).expect("an amendment");
     let first = entries.iter().position(|it| it.document() == entries[next].document()).expect("the delivery");
@@ -194,7 +194,6 @@ fn what_builds_on_a_change_that_is_held_or_was_returned_shares_its_lot() {
         change: entries[first].pending.change,
         device: entries[first].pending.envelope.device,
         reason: "twice".into(),
-        returned_at: Timestamp(0),
     };
     state.document(entries[first].document()).returned.add(returned);
     let verdict = state.judge(&entries[next]).expect("judged");

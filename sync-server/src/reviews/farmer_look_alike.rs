@@ -5,6 +5,7 @@
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Contact;
+use farmtally_core::store::rows;
 use farmtally_core::units::DocumentId;
 
 use super::{Finding, Touched, of_kind};
@@ -16,7 +17,7 @@ const MOST_COMPARED: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let contacts: Vec<_> = of_kind::<Contact>(touched).collect();
-    let alike = db.look_alikes(contacts.iter().map(|(scope, contact)| (*scope, &contact.details)))?;
+    let alike = rows::look_alikes(db.reader(), contacts.iter().map(|(scope, contact)| (*scope, &contact.details)))?;
     let mut compared = vec![0; contacts.len()];
     let finding = |(n, farmer): (usize, _)| {
         let ((scope, contact), compared) = (*contacts.get(n)?, compared.get_mut(n)?);

@@ -6,6 +6,7 @@ use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{self, Delivery, Load};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::{self, rows};
 use farmtally_core::units::{DeliveryId, LoadId, ToValue, Value};
 
 use super::{Finding, Touched, of_kind};
@@ -21,7 +22,8 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     }
     let touched_loads: BTreeMap<LoadId, &Scope> =
         of_kind::<Load>(touched).map(|(scope, load)| (load.load_id, scope)).collect();
-    for (load, delivery) in db.standing_deliveries_on(&touched_loads.keys().copied().collect::<Vec<_>>())? {
+    let loads: Vec<LoadId> = touched_loads.keys().copied().collect();
+    for (load, delivery) in rows::standing_deliveries_on(db.reader(), &loads)? {
         if let Some(scope) = touched_loads.get(&load) {
             loaded.entry(load).or_insert((scope, BTreeSet::new())).1.insert(delivery);
         }
@@ -29,7 +31,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let loads: Vec<LoadId> = loaded.keys().copied().collect();
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let mut findings = Vec::new();
-    for (id, stored) in db.documents_of(&keys)? {
+    for (id, stored) in store::records::find_all(db.reader(), &keys)? {
         let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
         let Some(load) = merged.record.and_then(records::Record::downcast::<Load>) else { continue };
         let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {

@@ -2,6 +2,7 @@
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Load;
+use farmtally_core::store::rows;
 
 use super::{Finding, Touched, of_kind};
 use crate::Error;
@@ -12,7 +13,8 @@ const MOST_RIVALS: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let loads: Vec<_> = of_kind::<Load>(touched).collect();
-    let rivals = db.loads_of_lorries(loads.iter().map(|(scope, load)| (*scope, load.header.date, &load.lorry)))?;
+    let rivals =
+        rows::loads_of_lorries(db.reader(), loads.iter().map(|(scope, load)| (*scope, load.header.date, &load.lorry)))?;
     let findings = loads.iter().zip(rivals).filter_map(|((scope, load), mut rivals)| {
         rivals.retain(|rival| *rival != load.load_id);
         rivals.sort_unstable();

@@ -4,7 +4,6 @@ use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::store::sql::{self, Row, values};
 use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
 
-use super::sqlite::corrupt;
 use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
 use crate::Error;
 
@@ -12,8 +11,8 @@ use crate::Error;
 const CODES_PER_RECOVERY: u32 = 10_000;
 
 const DEVICE: &str =
-    "SELECT device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
-    ancestor_id, wiped_at_ms FROM devices";
+    "devices.device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
+    ancestor_id, wiped_at_ms";
 
 fn device(row: &dyn Row) -> Result<Device, sql::Error> {
     let hash: Option<BundleHash> = row.get(8)?;
@@ -36,38 +35,39 @@ fn device(row: &dyn Row) -> Result<Device, sql::Error> {
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns a device by its id.
     pub fn device(&mut self, id: DeviceId) -> Result<Option<Device>, Error> {
-        Ok(self.reader().query_one(&format!("{DEVICE} WHERE device_id = ?1"), &values![id], device)?)
+        Ok(self.reader().query_one(
+            &format!("SELECT {DEVICE} FROM devices WHERE device_id = ?1"),
+            &values![id],
+            device,
+        )?)
     }
 
     /// Returns all devices, by code.
     pub fn devices(&mut self) -> Result<Vec<Device>, Error> {
-        Ok(self.reader().query_all(&format!("{DEVICE} ORDER BY device_code"), &[], device)?)
+        Ok(self.reader().query_all(&format!("SELECT {DEVICE} FROM devices ORDER BY device_code"), &[], device)?)
     }
 
     /// Returns a device and those that it was before it took new keys, the newest first.
     pub fn lineage(&mut self, id: DeviceId) -> Result<Vec<Device>, Error> {
-        let statement = "WITH RECURSIVE lineage (device_id, generation) AS (
+        let statement = format!(
+            "WITH RECURSIVE lineage (device_id, generation) AS (
                  SELECT device_id, 0 FROM devices WHERE device_id = ?1
                  UNION ALL
                  SELECT devices.ancestor_id, generation + 1 FROM lineage
                  JOIN devices ON devices.device_id = lineage.device_id WHERE devices.ancestor_id IS NOT NULL)
-             SELECT devices.device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq, head_hash,
-                 ancestor_id, wiped_at_ms
-             FROM lineage JOIN devices ON devices.device_id = lineage.device_id ORDER BY generation";
-        Ok(self.reader().query_all(statement, &values![id], device)?)
+             SELECT {DEVICE} FROM lineage JOIN devices ON devices.device_id = lineage.device_id ORDER BY generation"
+        );
+        Ok(self.reader().query_all(&statement, &values![id], device)?)
     }
 
     /// Returns an enrolment code by its hash.
     pub fn enrolment_code(&mut self, hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, Error> {
         let statement =
             "SELECT user_id, role, centres, expires_at_ms, device_id FROM enrolment_codes WHERE code_hash = ?1";
-        let row = self.reader().query_one(statement, &values![hash], |row| {
-            Ok((row.get(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get(3)?, row.get(4)?))
-        })?;
-        let Some((user, role, centres, expires_at, device)) = row else { return Ok(None) };
-        let centres = centres.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(corrupt)?;
-        let role = role.parse().map_err(corrupt)?;
-        Ok(Some(EnrolmentCode { hash: *hash, user, role, centres, expires_at, device }))
+        Ok(self.reader().query_one(statement, &values![hash], |row| {
+            let (user, role, centres) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(EnrolmentCode { hash: *hash, user, role, centres, expires_at: row.get(3)?, device: row.get(4)? })
+        })?)
     }
 }
 
@@ -127,12 +127,11 @@ impl WriteTransaction<'_> {
 
     /// Adds an enrolment code, or notes who redeemed it.
     pub fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error> {
-        let centres: Vec<String> = code.centres.iter().map(ToString::to_string).collect();
         self.connection.execute(
             "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (code_hash) DO UPDATE SET device_id = excluded.device_id",
-            &values![code.hash, code.user, code.role.name(), centres.join(" "), code.expires_at, code.device],
+            &values![code.hash, code.user, code.role, code.centres, code.expires_at, code.device],
         )?;
         Ok(())
     }

@@ -7,8 +7,10 @@ use farmtally_core::units::{ChangeHash, DocumentId, EntryHash, ToValue};
 use super::{Access, DeferredEntry, HeldEntry, PendingEntry, ReturnedEntry, Transaction, WriteTransaction};
 use crate::Error;
 
-const HELD: &str = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, code, reason, held_at_ms FROM held";
-const DEFERRED: &str = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, missing, deferred_at_ms FROM deferred";
+const HELD: &str =
+    "bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, code, reason, held_at_ms";
+const DEFERRED: &str =
+    "bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, missing, deferred_at_ms";
 const PENDING: [Column<'static>; 9] = [
     Column::blob("bundle_hash"),
     Column::int("entry"),
@@ -39,76 +41,47 @@ fn held(row: &dyn Row) -> Result<HeldEntry, sql::Error> {
 }
 
 fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
-    let missing: Vec<u8> = row.get(7)?;
-    Ok(DeferredEntry {
-        entry: pending(row)?,
-        missing: missing.as_chunks::<32>().0.iter().map(|hash| ChangeHash(*hash)).collect(),
-        deferred_at: row.get(8)?,
-    })
+    Ok(DeferredEntry { entry: pending(row)?, missing: row.get(7)?, deferred_at: row.get(8)? })
 }
 
 fn returned(row: &dyn Row) -> Result<ReturnedEntry, sql::Error> {
-    Ok(ReturnedEntry {
-        document: row.get(0)?,
-        change: row.get(1)?,
-        device: row.get(2)?,
-        reason: row.get(3)?,
-        returned_at: row.get(4)?,
-    })
+    Ok(ReturnedEntry { document: row.get(0)?, change: row.get(1)?, device: row.get(2)?, reason: row.get(3)? })
 }
-
-const RETURNED: &str = "SELECT document_id, change_hash, device_id, reason, returned_at_ms FROM returned";
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns all held entries, or those of a document, the oldest first.
-    pub fn held(&mut self, document: Option<DocumentId>) -> Result<Vec<HeldEntry>, Error> {
-        let order = "ORDER BY held_at_ms, bundle_hash, entry";
-        Ok(match document {
-            Some(document) => {
-                let statement = format!("{HELD} WHERE document_id = ?1 {order}");
-                self.reader().query_all(&statement, &values![document], held)?
-            }
-            None => self.reader().query_all(&format!("{HELD} {order}"), &[], held)?,
-        })
+    /// Returns all held entries, the oldest first.
+    pub fn held(&mut self) -> Result<Vec<HeldEntry>, Error> {
+        let statement = format!("SELECT {HELD} FROM held ORDER BY held_at_ms, bundle_hash, entry");
+        Ok(self.reader().query_all(&statement, &[], held)?)
     }
 
     /// Returns the held entries of some documents, the oldest first.
     pub fn held_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<HeldEntry>, Error> {
-        let statement =
-            "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, code, reason, held_at_ms
-             FROM keys JOIN held ON held.document_id = keys.document ORDER BY held_at_ms, bundle_hash, entry";
-        self.of_documents(documents, statement, held)
+        let statement = format!(
+            "SELECT {HELD} FROM keys JOIN held ON held.document_id = keys.document ORDER BY held_at_ms, bundle_hash, entry"
+        );
+        self.of_documents(documents, &statement, held)
     }
 
-    /// Returns all entries that wait, or those of a document, the oldest first.
-    pub fn deferred(&mut self, document: Option<DocumentId>) -> Result<Vec<DeferredEntry>, Error> {
-        let order = "ORDER BY deferred_at_ms, bundle_hash, entry";
-        Ok(match document {
-            Some(document) => {
-                let statement = format!("{DEFERRED} WHERE document_id = ?1 {order}");
-                self.reader().query_all(&statement, &values![document], deferred)?
-            }
-            None => self.reader().query_all(&format!("{DEFERRED} {order}"), &[], deferred)?,
-        })
+    /// Returns all entries that wait, the oldest first.
+    pub fn deferred(&mut self) -> Result<Vec<DeferredEntry>, Error> {
+        let statement = format!("SELECT {DEFERRED} FROM deferred ORDER BY deferred_at_ms, bundle_hash, entry");
+        Ok(self.reader().query_all(&statement, &[], deferred)?)
     }
 
     /// Returns the entries of some documents that wait, the oldest first.
     pub fn deferred_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DeferredEntry>, Error> {
-        let statement = "SELECT bundle_hash, entry, envelope, device_cursor, schema_version, change_hash, change, missing, deferred_at_ms
-             FROM keys JOIN deferred ON deferred.document_id = keys.document ORDER BY deferred_at_ms, bundle_hash, entry";
-        self.of_documents(documents, statement, deferred)
-    }
-
-    /// Returns a change that went back to its author, for each device that had handed it over.
-    pub fn returned(&mut self, document: DocumentId, change: ChangeHash) -> Result<Vec<ReturnedEntry>, Error> {
-        let statement = format!("{RETURNED} WHERE document_id = ?1 AND change_hash = ?2");
-        Ok(self.reader().query_all(&statement, &values![document, change], returned)?)
+        let statement = format!(
+            "SELECT {DEFERRED} FROM keys JOIN deferred ON deferred.document_id = keys.document
+             ORDER BY deferred_at_ms, bundle_hash, entry"
+        );
+        self.of_documents(documents, &statement, deferred)
     }
 
     /// Returns the changes of some documents that went back to their authors.
     pub fn returned_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<ReturnedEntry>, Error> {
-        let statement = "SELECT document_id, change_hash, device_id, reason, returned_at_ms
+        let statement = "SELECT document_id, change_hash, device_id, reason
              FROM keys JOIN returned ON returned.document_id = keys.document";
         self.of_documents(documents, statement, returned)
     }
@@ -119,12 +92,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         statement: &str,
         read: fn(&dyn Row) -> Result<T, sql::Error>,
     ) -> Result<Vec<T>, Error> {
-        let mut found = Vec::new();
-        self.reader().query_keys(&[Column::blob("document")], documents, statement, &mut |row| {
-            found.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(found)
+        Ok(self.reader().query_all_keys(&[Column::blob("document")], documents, statement, read)?)
     }
 }
 
@@ -132,26 +100,11 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 impl WriteTransaction<'_> {
     /// Keeps entries for a person; one that is kept already stays as it is.
     pub fn add_held(&mut self, held: &[HeldEntry]) -> Result<(), Error> {
-        let columns = [
-            &PENDING[..],
-            &[
-                Column::blob("device_id"),
-                Column::blob("author_id"),
-                Column::text("code"),
-                Column::text("reason"),
-                Column::int("held_at_ms"),
-            ],
-        ]
-        .concat();
-        let kept: Vec<Kept> = held.iter().map(|it| Kept::of(&it.entry)).collect();
+        let columns =
+            [&PENDING[..], &[Column::text("code"), Column::text("reason"), Column::int("held_at_ms")]].concat();
         let rows: Vec<Value<'_>> = held
             .iter()
-            .zip(&kept)
-            .flat_map(|(it, kept)| {
-                let envelope = &it.entry.envelope;
-                let own = values![envelope.device, envelope.author, it.code, it.reason, it.held_at];
-                kept.values(&it.entry).into_iter().chain(own)
-            })
+            .flat_map(|it| pending_values(&it.entry).into_iter().chain(values![it.code, it.reason, it.held_at]))
             .collect();
         let into = Insert { table: "held", columns: &columns, on_conflict: "ON CONFLICT (entry_hash) DO NOTHING" };
         self.connection.insert(&into, &rows)?;
@@ -161,16 +114,9 @@ impl WriteTransaction<'_> {
     /// Keeps entries that wait, or what they wait for now.
     pub fn add_deferred(&mut self, deferred: &[DeferredEntry]) -> Result<(), Error> {
         let columns = [&PENDING[..], &[Column::blob("missing"), Column::int("deferred_at_ms")]].concat();
-        let kept: Vec<Kept> = deferred.iter().map(|it| Kept::of(&it.entry)).collect();
-        let missing: Vec<Vec<u8>> =
-            deferred.iter().map(|it| it.missing.iter().flat_map(|hash| hash.0).collect()).collect();
         let rows: Vec<Value<'_>> = deferred
             .iter()
-            .zip(&kept)
-            .zip(&missing)
-            .flat_map(|((it, kept), missing)| {
-                kept.values(&it.entry).into_iter().chain([missing.to_value(), it.deferred_at.to_value()])
-            })
+            .flat_map(|it| pending_values(&it.entry).into_iter().chain(values![it.missing, it.deferred_at]))
             .collect();
         let on_conflict = "ON CONFLICT (entry_hash) DO UPDATE SET missing = excluded.missing";
         self.connection.insert(&Insert { table: "deferred", columns: &columns, on_conflict }, &rows)?;
@@ -184,12 +130,9 @@ impl WriteTransaction<'_> {
             Column::blob("change_hash"),
             Column::blob("device_id"),
             Column::text("reason"),
-            Column::int("returned_at_ms"),
         ];
-        let rows: Vec<Value<'_>> = returned
-            .iter()
-            .flat_map(|it| values![it.document, it.change, it.device, it.reason, it.returned_at])
-            .collect();
+        let rows: Vec<Value<'_>> =
+            returned.iter().flat_map(|it| values![it.document, it.change, it.device, it.reason]).collect();
         let on_conflict = "ON CONFLICT (document_id, change_hash, device_id) DO NOTHING";
         self.connection.insert(&Insert { table: "returned", columns: &columns, on_conflict }, &rows)?;
         Ok(())
@@ -221,29 +164,17 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// What of a pending entry is printed for its row.
-struct Kept {
-    hash: EntryHash,
-    envelope: Vec<u8>,
-}
-
-impl Kept {
-    fn of(entry: &PendingEntry) -> Self {
-        Self { hash: entry.hash(), envelope: encode(&entry.envelope) }
-    }
-
-    /// The values of [`PENDING`].
-    fn values<'v>(&'v self, entry: &'v PendingEntry) -> [Value<'v>; 9] {
-        [
-            entry.bundle.to_value(),
-            entry.entry.to_value(),
-            entry.envelope.document.to_value(),
-            entry.change.to_value(),
-            self.hash.to_value(),
-            self.envelope.to_value(),
-            entry.device_cursor.to_value(),
-            entry.schema.to_value(),
-            entry.bytes.to_value(),
-        ]
-    }
+/// The values of [`PENDING`].
+fn pending_values(entry: &PendingEntry) -> [Value<'_>; 9] {
+    [
+        entry.bundle.to_value(),
+        entry.entry.to_value(),
+        entry.envelope.document.to_value(),
+        entry.change.to_value(),
+        Value::Blob(entry.hash().0.to_vec().into()),
+        Value::Blob(encode(&entry.envelope).into()),
+        entry.device_cursor.to_value(),
+        entry.schema.to_value(),
+        entry.bytes.to_value(),
+    ]
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::permission::Visibility;
-use farmtally_core::protocol::bundle::Envelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
@@ -140,9 +139,9 @@ impl WriteTransaction<'_> {
     /// Keeps what was signed of a bundle; one that is here already stays as it is.
     pub fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
         self.connection.execute(
-            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (hash) DO NOTHING",
-            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes, bundle.received_at],
+            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes],
         )?;
         Ok(())
     }
@@ -211,16 +210,17 @@ impl WriteTransaction<'_> {
             Column::blob("change_hash"),
             Column::blob("body"),
         ];
-        let envelopes: Vec<Option<Vec<u8>>> = entries.iter().map(|(_, entry)| entry.envelope().map(encode)).collect();
         let mut rows: Vec<Value<'_>> = Vec::with_capacity(entries.len() * columns.len());
-        for (((_, entry), cursor), envelope) in entries.iter().zip(cursors).zip(&envelopes) {
+        for ((_, entry), cursor) in entries.iter().zip(cursors) {
             rows.extend(values![cursor.scope, cursor.sequence, cursor.chain, work]);
             match entry {
-                NewEntry::Change { hash, change, origin: (bundle, number), .. } => {
-                    rows.extend(values![*bundle, *number, *envelope, *hash, *change]);
+                NewEntry::Change { envelope, hash, change, origin: (bundle, number) } => {
+                    rows.extend(values![*bundle, *number]);
+                    rows.push(Value::Blob(encode(*envelope).into()));
+                    rows.extend(values![*hash, *change]);
                 }
                 NewEntry::Decision(decision) => {
-                    rows.extend([Value::Null, Value::Null, Value::Null, Value::Null, Value::Blob(decision)]);
+                    rows.extend([Value::Null, Value::Null, Value::Null, Value::Null, decision.to_value()]);
                 }
             }
         }
@@ -235,13 +235,6 @@ impl NewEntry<'_> {
         match self {
             Self::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
             Self::Decision(decision) => EntryHash::of_decision(decision),
-        }
-    }
-
-    fn envelope(&self) -> Option<&Envelope> {
-        match self {
-            Self::Change { envelope, .. } => Some(envelope),
-            Self::Decision(_) => None,
         }
     }
 }

@@ -9,11 +9,9 @@ pub mod postgres;
 mod recovery;
 mod rows;
 mod sqlite;
-mod watchers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::HoldCode;
@@ -28,12 +26,10 @@ use farmtally_core::units::{
 
 pub use postgres::PostgresStorage;
 pub use sqlite::{SqliteStorage, check_control, check_copy};
-use tokio::sync::broadcast;
-use watchers::Watchers;
 
 use crate::Error;
 
-/// A database for all organisations of a server: open, snapshot, retried write, watch, copy. What is in it, the modules here say, as
+/// A database for all organisations of a server: open, snapshot, retried write, copy. What is in it, the modules here say, as
 /// functions of a [`Transaction`].
 pub trait Storage: Database {
     /// All organisations, in the order of their ids.
@@ -66,18 +62,6 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error>;
 
-    /// Announces how far logs are that a commit appended to, to all that [`Self::watch`].
-    ///
-    /// # Errors
-    /// [`Error::Storage`].
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error>;
-
-    /// Receives what is announced from now on. What other processes write may be missing.
-    ///
-    /// # Errors
-    /// [`Error::Storage`].
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error>;
-
     /// Overwrites what was deleted wherever the database still keeps bytes of it, as far as the engine lets its clients.
     ///
     /// # Errors
@@ -93,9 +77,6 @@ pub trait Storage: Database {
 
 /// Where an entry stands: in which scope's log, under which number.
 pub type Position = (Scope, u64);
-
-/// The heads of the logs that one transaction appended to.
-pub type Appended = Arc<[Cursor]>;
 
 /// A connection of the seam that can at least read.
 pub trait Access {
@@ -134,7 +115,8 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
         Self { connection, organisation, heads: BTreeMap::new() }
     }
 
-    fn reader(&mut self) -> &mut dyn Reader {
+    /// Returns the connection, for what core's store reads.
+    pub fn reader(&mut self) -> &mut dyn Reader {
         self.connection.reader()
     }
 
@@ -232,8 +214,6 @@ pub struct StoredBundle<'a> {
     pub sequence: u64,
     /// The bundle with the hashes of its changes in place of their bytes.
     pub bytes: &'a [u8],
-    /// When it came first.
-    pub received_at: Timestamp,
 }
 
 /// An entry of a bundle that is not in the log.
@@ -373,6 +353,4 @@ pub struct ReturnedEntry {
     pub device: DeviceId,
     /// Words for the author, may be empty.
     pub reason: String,
-    /// Since when.
-    pub returned_at: Timestamp,
 }

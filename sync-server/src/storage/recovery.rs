@@ -69,13 +69,13 @@ impl WriteTransaction<'_> {
     }
 
     /// Notes a verified copy.
-    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied, verified_at: Timestamp) -> Result<(), Error> {
+    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
         self.connection
             .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
         self.connection.execute(
-            "INSERT INTO backups (made_at_ms, copy_id, verified_at_ms, content) VALUES (?1, ?2, ?3, ?4)",
-            &values![copied.made_at, copy, verified_at, encode(&(copied.places.clone(), copied.devices.clone()))],
+            "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
+            &values![copied.made_at, copy, encode(&(copied.places.clone(), copied.devices.clone()))],
         )?;
         Ok(())
     }
@@ -86,11 +86,10 @@ impl WriteTransaction<'_> {
         if !self.reader().exists(follows, &values![device, offer.scope, offer.after])? {
             self.clear_stage(device, &offer.scope)?;
         }
-        let entries: Vec<(u64, Vec<u8>)> = (offer.after + 1..).zip(offer.entries.iter().map(encode)).collect();
-        let rows: Vec<Value<'_>> = entries
-            .iter()
+        let rows: Vec<Value<'_>> = (offer.after + 1..)
+            .zip(&offer.entries)
             .flat_map(|(sequence, entry)| {
-                [device.to_value(), offer.scope.to_value(), sequence.to_value(), entry.to_value()]
+                [device.to_value(), offer.scope.to_value(), Value::int(sequence), Value::Blob(encode(entry).into())]
             })
             .collect();
         let columns = [Column::blob("device_id"), Column::text("scope"), Column::int("seq"), Column::blob("entry")];

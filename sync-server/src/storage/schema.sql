@@ -28,8 +28,7 @@ CREATE TABLE bundles (
     hash           BLOB NOT NULL PRIMARY KEY,
     device_id      BLOB NOT NULL,
     bundle_seq     INTEGER NOT NULL,
-    bytes          BLOB NOT NULL,
-    received_at_ms INTEGER NOT NULL
+    bytes          BLOB NOT NULL
 ) STRICT;
 CREATE INDEX bundles_by_device ON bundles (device_id, bundle_seq);
 
@@ -75,8 +74,6 @@ CREATE TABLE held (
     device_cursor INTEGER NOT NULL,              -- how far the author had read the device's scope
     schema_version INTEGER NOT NULL,             -- of the version that sealed the bundle
     change      BLOB NOT NULL,                   -- stripped; a draft's bytes for kind 0
-    device_id   BLOB NOT NULL,
-    author_id   BLOB NOT NULL,
     code        TEXT NOT NULL,
     reason      TEXT NOT NULL,
     held_at_ms  INTEGER NOT NULL,
@@ -90,7 +87,6 @@ CREATE TABLE returned (
     change_hash    BLOB NOT NULL,
     device_id      BLOB NOT NULL,                -- that handed it over
     reason         TEXT NOT NULL,
-    returned_at_ms INTEGER NOT NULL,
     PRIMARY KEY (document_id, change_hash, device_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -106,7 +102,6 @@ CREATE TABLE recoveries (
 CREATE TABLE backups (
     made_at_ms     INTEGER NOT NULL PRIMARY KEY,
     copy_id        BLOB NOT NULL UNIQUE,         -- what `backup` called it: a copy of a copy is the same one
-    verified_at_ms INTEGER NOT NULL,
     content        BLOB NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
 ) STRICT;
 

@@ -11,9 +11,8 @@ use farmtally_core::store::sql::{self, Database, ReadWork, Reader, WriteWork};
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use tokio::sync::broadcast;
 
-use super::{Appended, Copied, LogContent, LogEntry, Storage, Transaction, Watchers};
+use super::{Copied, LogContent, LogEntry, Storage, Transaction};
 use crate::Error;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
@@ -25,7 +24,6 @@ pub struct SqliteStorage {
     folder: PathBuf,
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
-    watchers: Watchers,
 }
 
 impl SqliteStorage {
@@ -41,7 +39,7 @@ impl SqliteStorage {
             return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
         }
         let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default(), watchers: Watchers::default() })
+        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
     fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
@@ -127,15 +125,6 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.watchers.announce(organisation, heads);
-        Ok(())
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        Ok(self.watchers.watch(organisation))
-    }
-
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
         let folder = &std::path::absolute(folder).map_err(Error::io(&folder.display()))?;
         if folder.starts_with(std::path::absolute(&self.folder).map_err(Error::io(&self.folder.display()))?) {
@@ -193,7 +182,9 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
                     {
                         return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
                     }
-                    LogContent::Change { envelope, change: None, .. } if !tx.is_erased(envelope.document)? => {
+                    LogContent::Change { envelope, change: None, .. }
+                        if !store::records::is_erased(tx.reader(), envelope.document)? =>
+                    {
                         return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
                     }
                     LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),

@@ -38,7 +38,7 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     let mut originals = Vec::new();
     for entry in logged {
         if let LogContent::Change { envelope, change: Some(change), origin, .. } = entry.content
-            && envelope.kind == Kind::of::<Delivery>().number()
+            && envelope.kind == Kind::of::<Delivery>().number
         {
             let change = Change::parse_stripped(&change).expect("a change");
             originals.push(Original { envelope, change, origin });

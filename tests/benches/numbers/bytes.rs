@@ -99,7 +99,7 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
     let mut lines = String::new();
     for id in &phone.recorded {
         let view = phone.client.delivery(*id).expect("a delivery");
-        let query = "SELECT recorded_at_ms, receipt_seq, rule_set FROM deliveries WHERE delivery_id = ?1";
+        let query = "SELECT recorded_at_ms, receipt_seq FROM deliveries WHERE delivery_id = ?1";
         let integer = |value: &rusqlite::types::Value| match value {
             rusqlite::types::Value::Integer(value) => *value,
             other => panic!("not a number: {other:?}"),
@@ -114,7 +114,7 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
             "centre": view.centre.to_string(),
             "season": view.season.to_string(),
             "commodity": view.commodity.to_string(),
-            "rule_set": row[2],
+            "rule_set": 1,
             "load_id": text(view.load_id.map(|id| id.to_string())),
             "business_date": view.business_date.to_string(),
             "delivery_id": id.to_string(),

@@ -105,7 +105,7 @@ struct Ingested {
 impl Ingested {
     /// The device's newest bundles with all that came of them.
     fn newest(peek: &Connection, device: &Value, count: usize) -> Self {
-        let bundles = "SELECT hash, device_id, bundle_seq, bytes, received_at_ms FROM bundles WHERE device_id = ?1
+        let bundles = "SELECT hash, device_id, bundle_seq, bytes FROM bundles WHERE device_id = ?1
              ORDER BY bundle_seq DESC LIMIT ?2";
         let bundles = floor::rows(peek, bundles, (device, count));
         let of_bundles = |query: &str| bundles.iter().rev().flat_map(|it| floor::rows(peek, query, [&it[0]])).collect();
@@ -118,11 +118,12 @@ impl Ingested {
         );
         let of = |query: &'static str| changes.iter().map(|change| floor::row(peek, query, [&change[0]])).collect();
         let newest = &bundles[0];
+        let seen_at = floor::row(peek, "SELECT seen_at_ms FROM devices WHERE device_id = ?1", [device]);
         Self {
             documents: of(floor::SELECT_DOCUMENT),
             deliveries: of(floor::SELECT_DELIVERY),
             scope: floor::row(peek, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&log[0][0]]),
-            device: vec![device.clone(), newest[2].clone(), newest[0].clone(), newest[4].clone()],
+            device: vec![device.clone(), newest[2].clone(), newest[0].clone(), seen_at[0].clone()],
             bundles,
             log,
             changes,
@@ -151,8 +152,7 @@ impl Ingested {
                 floor::run(db, insert, change)?;
             }
             for bundle in &self.bundles {
-                let insert =
-                    "INSERT INTO bundles (hash, device_id, bundle_seq, bytes, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+                let insert = "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)";
                 floor::run(db, insert, bundle)?;
             }
             floor::run(db, "UPDATE scopes SET seq = ?2, chain = ?3 WHERE scope = ?1", &self.scope)?;

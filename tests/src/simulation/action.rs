@@ -12,7 +12,7 @@ use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{BagType, DeliveryId, DeviceId, Grams, LoadId};
+use farmtally_core::units::{BagType, DeliveryId, Grams, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -337,13 +337,11 @@ fn carries(world: &mut World, who: usize) {
     let living = world.living();
     let Some(carrier) = world.picks(&living) else { return };
     world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
-    let (device, key, server_key): (DeviceId, [u8; 32], [u8; 32]) = {
-        let sql = "SELECT device_id, secret_key, server_key FROM installation";
-        world.phones[carrier]
-            .looks()
-            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .expect("an installation")
+    let (key, server_key): ([u8; 32], [u8; 32]) = {
+        let sql = "SELECT secret_key, server_key FROM installation";
+        world.phones[carrier].looks().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("an installation")
     };
+    let device = world.phones[carrier].client().session().expect("an enrolled phone").device_id;
     let request = |authorization, body| WireRequest {
         method: "POST",
         server_url: ADDRESS.to_owned(),

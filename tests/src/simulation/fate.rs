@@ -117,7 +117,7 @@ fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
     while let Some(row) = rows.next()? {
         let entry: Vec<u8> = row.get(2)?;
         if let Ok(FrameEntry::Change { envelope, .. }) = decode(&entry)
-            && envelope.kind == Kind::of::<Load>().number()
+            && envelope.kind == Kind::of::<Load>().number
         {
             read.entry(envelope.document).or_default().push((row.get(0)?, row.get(1)?, entry));
         }

@@ -117,5 +117,5 @@ impl Morning {
 /// A code from the office.
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
     let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
-    server.create_code(organisation, &NewCode { user: role.name().to_owned(), role, centres }).expect("a code")
+    server.create_code(organisation, &NewCode { user: role.to_string(), role, centres }).expect("a code")
 }

@@ -77,7 +77,7 @@ impl World {
         let grant = self.hears_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
         let device = session.device_id;
         let is = move |it: &Grant| (it.grant, it.device, it.role, &it.centres) == (grant, device, may, &centres);
-        self.is_promised(Promised::some(may.name(), is));
+        self.is_promised(Promised::some(may.as_str(), is));
         Some(grant)
     }
 

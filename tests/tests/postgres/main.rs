@@ -11,6 +11,7 @@ use farmtally_core::environment::Environment;
 use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::store::decisions;
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
@@ -176,7 +177,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         db.clear_stage(device, &scope)?;
         let copied = |made_at| Copied { made_at, places: heads.clone(), devices: vec![(device, 1)] };
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
-            db.save_backup([copy; 16], &copied(Timestamp(made_at)), Timestamp(9_000))?;
+            db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }
         shown.push(format!("{:?}", db.backups(2)?));
         let ancestor = Device { ancestor: Some(device), ..devices.first().expect("a device").clone() };
@@ -186,8 +187,12 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         shown.push(format!("{:?}", db.lineage(successor.device)?));
         shown.push(format!("{:?}", db.entries_after(&scope, 2, 3)?));
         shown.push(format!("{:?}", db.decisions_after(&scope, 0, 100)?));
-        for grant in db.grants_of(device)? {
-            shown.push(format!("{:?} {}", db.ended_at(&grant)?, db.has_grant(grant.user, device)?));
+        for grant in decisions::grants_of(db.reader(), device)? {
+            shown.push(format!(
+                "{:?} {}",
+                decisions::ended_at(db.reader(), &grant)?,
+                decisions::has_grant(db.reader(), grant.user, device)?
+            ));
         }
         Ok(shown.join("\n"))
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use farmtally_core::environment::{Entropy, Environment};
 use farmtally_core::store::sql::{self, Database, Error, Writer};
-use farmtally_sync_server::storage::postgres::{Options, PostgresDatabase};
+use farmtally_sync_server::storage::postgres::{Options, PostgresStorage};
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER, SUPERUSER};
 use farmtally_tests::{Cut, Proxy};
 use postgres::Client;
@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_secs(1);
 
 /// A database behind a proxy that can lose its connections.
 struct World {
-    database: PostgresDatabase,
+    database: PostgresStorage,
     proxy: Proxy,
     name: String,
     server: Arc<PostgresServer>,
@@ -328,7 +328,7 @@ fn a_work_whose_id_is_there_counts_as_done_and_is_not_done_again() {
     let Some(world) = World::new(Options { connections: 1, ..Options::default() }) else { return };
     let environment = Environment { entropy: Arc::new(SameId), ..Environment::system() };
     let url = PostgresServer::url(SERVER, world.server.address(), &world.name);
-    let database = PostgresDatabase::open(&url, Options { connections: 1, ..Options::default() }, environment);
+    let database = PostgresStorage::open(&url, Options { connections: 1, ..Options::default() }, environment);
     let database = database.expect("it opens");
     for expected in [1, 2, 2] {
         assert_eq!(sql::write(&database, kolar(), count_up).expect("written"), expected);

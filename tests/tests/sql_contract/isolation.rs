@@ -3,7 +3,7 @@
 use farmtally_core::environment::Environment;
 use farmtally_core::store::Store;
 use farmtally_core::store::sql::{self, Error, values};
-use farmtally_sync_server::storage::postgres::{Options, PostgresDatabase};
+use farmtally_sync_server::storage::postgres::{Options, PostgresStorage};
 use farmtally_tests::ddl;
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER, SUPERUSER};
 use postgres::Client;
@@ -11,10 +11,10 @@ use postgres::error::SqlState;
 
 use super::{SCHEMA, count_up, kolar, mandya, open};
 
-/// Tables without an organisation: the driver's list of them.
-const COMMON: &[&str] = &["organisations"];
+/// Tables without an organisation: the driver's list of them, and what leads to one.
+const COMMON: &[&str] = &["listed", "organisations", "routes"];
 /// Tables that only PostgreSQL has.
-const DRIVERS: &[&str] = &["organisations", "works"];
+const DRIVERS: &[&str] = &["listed", "organisations", "routes", "works"];
 
 /// A role in a transaction of one organisation, or of none.
 fn begin(client: &mut Client, organisation: Option<i64>) {
@@ -106,7 +106,7 @@ fn a_role_that_row_level_security_does_not_bind_is_refused() {
     let Some(server) = PostgresServer::shared() else { return };
     let name = server.create_database(SCHEMA);
     let url = PostgresServer::url(SUPERUSER, server.address(), &name);
-    let opened = PostgresDatabase::open(&url, Options::default(), Environment::system());
+    let opened = PostgresStorage::open(&url, Options::default(), Environment::system());
     assert!(matches!(opened, Err(Error::Engine { .. })), "{:?}", opened.err());
 }
 

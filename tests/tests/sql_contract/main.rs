@@ -14,7 +14,8 @@ use std::time::Duration;
 use farmtally_core::environment::Environment;
 use farmtally_core::store::sql::{self, Database, Error, Reader, Writer};
 use farmtally_core::units::OrganisationId;
-use farmtally_sync_server::storage::postgres::{Options, PostgresDatabase};
+use farmtally_sync_server::storage::Storage as _;
+use farmtally_sync_server::storage::postgres::{Options, PostgresStorage};
 use farmtally_tests::SqliteDatabase;
 use farmtally_tests::postgres::{PostgresServer, SERVER};
 use tempfile::TempDir;
@@ -69,10 +70,10 @@ impl Engine {
 }
 
 /// Opens a database with both organisations.
-fn open(url: &str, options: Options) -> PostgresDatabase {
-    let database = PostgresDatabase::open(url, options, Environment::system()).expect("it opens");
+fn open(url: &str, options: Options) -> PostgresStorage {
+    let database = PostgresStorage::open(url, options, Environment::system()).expect("it opens");
     for organisation in [kolar(), mandya()] {
-        database.add_organisation(organisation).expect("added");
+        database.prepare(organisation).expect("added");
     }
     database
 }

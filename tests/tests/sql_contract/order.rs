@@ -16,8 +16,11 @@ fn ordered<T: FromValue>(engine: &Engine, rows: &[[Value<'_>; 3]], column: &str)
 pub(crate) fn text_is_ordered_by_its_bytes(engine: &Engine) {
     let sorted =
         ["", " ", "-a", "A", "Aa", "B", "a", "a b", "a-b", "aB", "ab", "z", "É", "é", "लक्ष्मण", "लक्ष्मी", "ಲ", "ﬁ", "😀"];
-    let rows: Vec<_> =
-        sorted.iter().rev().map(|name| [Value::Blob(name.as_bytes()), Value::text(name), Value::Blob(b"")]).collect();
+    let rows: Vec<_> = sorted
+        .iter()
+        .rev()
+        .map(|name| [Value::Blob(name.as_bytes().into()), Value::text(name), Value::Blob(b"".into())])
+        .collect();
     assert_eq!(ordered::<String>(engine, &rows, "name"), sorted);
     let between = "SELECT count(*) FROM samples WHERE name >= ?1 AND name < ?2";
     let count = engine.read(|reader| reader.query_one(between, &values!["a", "b"], |row| row.get::<usize>(0)));
@@ -26,8 +29,11 @@ pub(crate) fn text_is_ordered_by_its_bytes(engine: &Engine) {
 
 pub(crate) fn blobs_are_ordered_by_their_bytes(engine: &Engine) {
     let sorted: [&[u8]; 7] = [b"", b"\0", b"\0\0", b"\0\x01", b"\x7f", b"\x80", b"\xff"];
-    let rows: Vec<_> =
-        sorted.iter().rev().map(|body| [Value::Blob(body), Value::text(""), Value::Blob(body)]).collect();
+    let rows: Vec<_> = sorted
+        .iter()
+        .rev()
+        .map(|body| [Value::Blob((*body).into()), Value::text(""), Value::Blob((*body).into())])
+        .collect();
     assert_eq!(ordered::<Vec<u8>>(engine, &rows, "body"), sorted);
 }
 

@@ -18,13 +18,13 @@ const UPSERT: Insert<'_> = Insert {
 fn sample(id: &[u8; 4]) -> [Value<'_>; 4] {
     let number = u32::from_be_bytes(*id);
     match number % 3 {
-        0 => [Value::Blob(id), Value::Null, Value::Null, Value::Null],
+        0 => [Value::Blob(id.into()), Value::Null, Value::Null, Value::Null],
         _ => values_of(id, i64::from(number)),
     }
 }
 
 fn values_of(id: &[u8; 4], number: i64) -> [Value<'_>; 4] {
-    [Value::Blob(id), Value::Int(number), Value::text("ನಾರಾಯಣ \"d'Souza\" \\ \u{7}"), Value::Blob(id)]
+    [Value::Blob(id.into()), Value::Int(number), Value::text("ನಾರಾಯಣ \"d'Souza\" \\ \u{7}"), Value::Blob(id.into())]
 }
 
 fn ids(count: u32) -> Vec<[u8; 4]> {

@@ -53,7 +53,7 @@ pub(crate) fn a_parameter_is_null_first_and_a_value_later(engine: &Engine) {
             count(&[Value::Null, Value::Null, Value::Null])?,
             count(&values![7, "x", b"x"])?,
             count(&[Value::Null, Value::text("seven"), Value::Null])?,
-            count(&[Value::Int(8), Value::Null, Value::Blob(b"7")])?,
+            count(&[Value::Int(8), Value::Null, Value::Blob(b"7".into())])?,
             count(&[Value::Null, Value::Null, Value::Null])?,
         ])
     });

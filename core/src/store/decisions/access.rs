@@ -4,7 +4,7 @@ use super::{latest, read, require};
 use crate::decisions::{DecisionKind, DeviceOrder, Grant, Order, Revocation, Suspension};
 use crate::store::Error;
 use crate::store::sql::{self, Reader, Row, values};
-use crate::units::{CentreCode, DeviceId, GrantId, UserId};
+use crate::units::{DeviceId, GrantId, UserId};
 
 /// Grants, each with what ends it: its revocation, and the suspension of its user, which may be lifted. ?1 is left to the condition.
 const GRANTS: &str = "SELECT grants.grant_id, grants.user_id, grants.device_id, grants.role, grants.centres,
@@ -23,14 +23,12 @@ struct GrantRow {
 
 impl GrantRow {
     fn read(row: &dyn Row) -> Result<Self, sql::Error> {
-        let centres: String = row.get(4)?;
-        let centres = centres.split_whitespace().map(|code| code.parse::<CentreCode>().ok()).collect::<Option<_>>();
         let grant = Grant {
             grant: row.get(0)?,
             user: row.get(1)?,
             device: row.get(2)?,
             role: row.get(3)?,
-            centres: centres.ok_or(sql::Error::Type { column: 4, expected: "codes of centres" })?,
+            centres: row.get(4)?,
         };
         let suspension = row.get::<Option<u64>>(6)?.zip(row.get::<Option<Vec<u8>>>(7)?);
         Ok(Self { grant, revoked_at: row.get(5)?, suspension })
@@ -233,7 +231,7 @@ mod tests {
         with_grants(|db| {
             for statement in [&grants_query(), HAS_GRANT, SUSPENSIONS] {
                 let explain = format!("EXPLAIN QUERY PLAN {statement}");
-                let params = values![Value::Blob(&[7; 16]), "a", "b"];
+                let params = values![[7; 16], "a", "b"];
                 let params = params.get(..statement.matches('?').count().min(3)).expect("parameters");
                 let plan: Vec<String> = db.query_all(&explain, params, |row| row.get(3)).expect("a plan");
                 let searches = plan.iter().filter(|step| step.starts_with("SEARCH"));

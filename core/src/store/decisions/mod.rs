@@ -23,7 +23,7 @@ use crate::units::DocumentId;
 
 /// Returns the tables that decisions are projected to; each has a column `scope`.
 pub fn tables() -> impl Iterator<Item = &'static str> {
-    let of_kinds = DECISIONS.iter().filter_map(|kind| match kind.stored() {
+    let of_kinds = DECISIONS.iter().filter_map(|kind| match (kind.stored)() {
         StoredInfo::Rows(table) => Some(table.name),
         StoredInfo::Latest { .. } | StoredInfo::Event => None,
     });
@@ -43,7 +43,7 @@ pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, con
             &values![decision.number(), code, at.scope, at.sequence, decision.as_bytes()],
         )?;
     }
-    if let StoredInfo::Rows(table) = content.kind().stored() {
+    if let StoredInfo::Rows(table) = (content.kind().stored)() {
         insert_row(db, at, &table, content)?;
     }
     let documents = content.documents();
@@ -65,9 +65,8 @@ pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, con
 }
 
 fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, content: &Content) -> Result<(), Error> {
-    let own = table.columns.iter().map(|(name, column_type)| Column { name, column_type: *column_type });
     let common = [Column::text("scope"), Column::int("seq"), Column::int("decided_at_ms")];
-    let columns: Vec<Column<'_>> = common.into_iter().chain(own).collect();
+    let columns = [&common, table.columns.as_slice()].concat();
     let (name, key) = (table.name, table.key);
     let updates = columns.iter().map(|column| format!("{0} = excluded.{0}", column.name)).collect::<Vec<_>>();
     // The first of a scope counts, also if an older version set it aside and this one reads it after those that follow.
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
     use crate::codec::encode;
     use crate::decisions::{Centre, DecidedBy, Erasure, Review};
-    use crate::records::Kind;
+    use crate::records::KINDS;
     use crate::store::{RECORDS, Store, seam};
     use crate::units::{ColumnType, ReviewId, Timestamp};
 
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn every_table_that_decisions_project_to_is_dropped_with_its_scope_or_kept_for_a_reason() {
         with_store(|db| {
-            let of_records = Kind::all().map(|kind| kind.table().name).chain(["documents", "words"]);
+            let of_records = KINDS.into_iter().map(|kind| (kind.table)().name).chain(["documents", "words"]);
             let known = of_records.chain(tables()).chain(KEPT_WITHOUT_SCOPE.map(|(table, _)| table));
             let mut statement = db
                 .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -278,16 +277,15 @@ mod tests {
     fn every_kind_with_a_table_has_the_columns_of_the_schema() {
         with_store(|db| {
             for kind in DECISIONS {
-                let StoredInfo::Rows(table) = kind.stored() else { continue };
-                let common =
-                    [("scope", ColumnType::Text), ("seq", ColumnType::Int), ("decided_at_ms", ColumnType::Int)];
+                let StoredInfo::Rows(table) = (kind.stored)() else { continue };
+                let common = [Column::text("scope"), Column::int("seq"), Column::int("decided_at_ms")];
                 let written = |column_type| match column_type {
                     ColumnType::Int => "INTEGER",
                     ColumnType::Text => "TEXT",
                     ColumnType::Blob => "BLOB",
                 };
                 let expected = table.columns.into_iter().chain(common);
-                let expected = expected.map(|(name, column_type)| (name.to_owned(), written(column_type).to_owned()));
+                let expected = expected.map(|it| (it.name.to_owned(), written(it.column_type).to_owned()));
                 let found: BTreeSet<_> = columns(db, table.name).into_iter().collect();
                 assert_eq!(found, expected.collect(), "{}", table.name);
             }

@@ -18,8 +18,8 @@ impl Reference {
     /// # Errors
     /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
     pub fn load(db: &mut dyn Reader) -> Result<Self, Error> {
-        let cached = DECISIONS.iter().filter(|kind| kind.stored() == StoredInfo::Latest { is_cached: true });
-        let numbers: Vec<String> = cached.map(|kind| kind.number().to_string()).collect();
+        let cached = DECISIONS.iter().filter(|kind| (kind.stored)() == StoredInfo::Latest { is_cached: true });
+        let numbers: Vec<String> = cached.map(|kind| kind.number.to_string()).collect();
         let statement = format!("SELECT kind, code, body FROM reference WHERE kind IN ({})", numbers.join(", "));
         let rows: Vec<(u8, String, Vec<u8>)> =
             db.query_all(&statement, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -55,6 +55,11 @@ impl Reference {
     /// Returns a user.
     pub fn user(&self, user: UserId) -> Option<&User> {
         self.latest(&user.to_string())
+    }
+
+    /// Returns a user's name; the id for somebody who is not known.
+    pub fn user_name(&self, user: UserId) -> String {
+        self.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
     }
 
     /// Returns the rule set of a number.

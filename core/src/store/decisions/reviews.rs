@@ -26,12 +26,8 @@ pub fn reviews_of(
     let reviews: Vec<ReviewId> = reviews.into_iter().collect();
     let keys: Vec<Value<'_>> = reviews.iter().map(ToValue::to_value).collect();
     let statement = "SELECT review_id FROM keys JOIN reviews ON reviews.review_id = keys.review";
-    let mut known = BTreeSet::new();
-    db.query_keys(&[Column::blob("review")], &keys, statement, &mut |row| {
-        known.insert(row.get(0)?);
-        Ok(())
-    })?;
-    Ok(known)
+    let known = db.query_all_keys(&[Column::blob("review")], &keys, statement, |row| row.get(0))?;
+    Ok(known.into_iter().collect())
 }
 
 /// Returns all reviews that name a record, the oldest first.

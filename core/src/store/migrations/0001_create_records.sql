@@ -21,7 +21,6 @@ CREATE TABLE deliveries (
     user_id        BLOB NOT NULL,
     device_code    INTEGER NOT NULL,
     receipt_seq    INTEGER NOT NULL,
-    rule_set       INTEGER NOT NULL,
     is_voided      INTEGER NOT NULL,
     amendments     INTEGER NOT NULL,
     conflicts      INTEGER NOT NULL,
@@ -40,7 +39,6 @@ CREATE TABLE loads (
     number         TEXT NOT NULL,
     lorry          TEXT NOT NULL,
     business_day   INTEGER NOT NULL,
-    opened_at_ms   INTEGER,                    -- null: joined by code, the opening not yet received
     state          INTEGER NOT NULL,           -- records::load::LoadState
     loaders        INTEGER NOT NULL,
     conflicts      INTEGER NOT NULL
@@ -52,7 +50,6 @@ CREATE TABLE farmers (
     farmer_id      BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     code           TEXT NOT NULL,
-    registered_at_ms INTEGER NOT NULL,
     conflicts      INTEGER NOT NULL
 ) STRICT;
 
@@ -157,6 +154,5 @@ CREATE INDEX reviews_by_scope ON reviews (scope);
 
 -- Documents whose bytes are gone for good.
 CREATE TABLE erased (
-    document_id  BLOB NOT NULL PRIMARY KEY,
-    erased_at_ms INTEGER NOT NULL
+    document_id BLOB NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

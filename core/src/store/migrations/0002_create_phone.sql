@@ -2,14 +2,10 @@
 
 CREATE TABLE installation (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
-    organisation_id  BLOB NOT NULL,
-    device_id        BLOB NOT NULL,
-    device_code      INTEGER NOT NULL,
-    user_id          BLOB NOT NULL,
+    user_id          BLOB NOT NULL,            -- who is using the phone
     secret_key       BLOB NOT NULL,
     server_url       TEXT NOT NULL,
     server_key       BLOB NOT NULL,
-    successor_key    BLOB NOT NULL,
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
     synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
@@ -120,7 +116,6 @@ CREATE TABLE returned (
     returned       INTEGER PRIMARY KEY,
     author_id      BLOB NOT NULL,
     document_id    BLOB NOT NULL,
-    kind           INTEGER NOT NULL,
     scope          TEXT NOT NULL,
     change         BLOB NOT NULL,              -- stripped, as it was sent
     draft_id       BLOB,                       -- the draft that was made of it
@@ -134,7 +129,6 @@ CREATE TABLE carried (
     carried       INTEGER PRIMARY KEY,
     parcel_id     BLOB NOT NULL UNIQUE,        -- SHA-256 of the bytes
     bytes         BLOB,                        -- null: the server refused it; the note is left until the next such one
-    carried_at_ms INTEGER NOT NULL,
     refused       TEXT                         -- why
 ) STRICT;
 

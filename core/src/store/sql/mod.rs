@@ -19,18 +19,18 @@
 //!
 //! ```
 //! use farmtally_core::store::sql::{Error, Reader, Writer, values};
-//! use farmtally_core::units::{DocumentId, Timestamp};
+//! use farmtally_core::units::DocumentId;
 //!
 //! fn is_erased(reader: &mut dyn Reader, document: DocumentId) -> Result<bool, Error> {
 //!     reader.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![document])
 //! }
 //!
-//! fn erase(writer: &mut dyn Writer, document: DocumentId, erased_at: Timestamp) -> Result<(), Error> {
+//! fn erase(writer: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
 //!     if is_erased(writer, document)? {
 //!         return Ok(());
 //!     }
-//!     let insert = "INSERT INTO erased (document_id, erased_at_ms) VALUES (?1, ?2)";
-//!     writer.execute(insert, &values![document, erased_at]).map(drop)
+//!     let insert = "INSERT INTO erased (document_id) VALUES (?1)";
+//!     writer.execute(insert, &values![document]).map(drop)
 //! }
 //! ```
 
@@ -39,7 +39,7 @@ mod error;
 pub mod sqlite;
 
 pub use crate::sql_values as values;
-pub use crate::units::{ColumnType, FromValue, ToValue, Value};
+pub use crate::units::{Column, ColumnType, FromValue, ToValue, Value};
 pub use database::{Database, ReadWork, WriteWork, read, write};
 pub use error::{Error, Source};
 
@@ -50,32 +50,6 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
-}
-
-/// A column's name and type. The type is given because a column of nulls does not tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// What it holds.
-    pub column_type: ColumnType,
-}
-
-impl<'a> Column<'a> {
-    /// A column of integers.
-    pub const fn int(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Int }
-    }
-
-    /// A column of text.
-    pub const fn text(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Text }
-    }
-
-    /// A column of bytes.
-    pub const fn blob(name: &'a str) -> Self {
-        Self { name, column_type: ColumnType::Blob }
-    }
 }
 
 /// The table and columns that [`Writer::insert`] fills.
@@ -159,6 +133,27 @@ pub trait Writer: Reader {
     /// [`Error::DuplicateKey`], also if two of the rows would update the same one; [`Error::Type`] for a value that is not of its column's
     /// type, or a row that is not complete; what else the engine reports.
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error>;
+}
+
+impl dyn Reader + '_ {
+    /// Returns all rows of a query about many keys, as [`Reader::query_keys`] runs it, read by `read`.
+    ///
+    /// # Errors
+    /// Those of [`Reader::query_keys`] and of `read`.
+    pub fn query_all_keys<T>(
+        &mut self,
+        keys: &[Column<'_>],
+        rows: &[Value<'_>],
+        statement: &str,
+        mut read: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        self.query_keys(keys, rows, statement, &mut |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
 macro_rules! queries {

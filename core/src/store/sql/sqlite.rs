@@ -249,7 +249,7 @@ impl Row for SqliteRow<'_> {
                 Ok(text) => Ok(Value::text(text)),
                 Err(source) => Err(Error::Corrupt { source: source.into() }),
             },
-            Ok(ValueRef::Blob(blob)) => Ok(Value::Blob(blob)),
+            Ok(ValueRef::Blob(blob)) => Ok(Value::Blob(blob.into())),
             Ok(ValueRef::Real(_)) => Err(Error::Type { column, expected: "an integer, text or bytes" }),
             Err(_no_such_column) => Err(Error::Type { column, expected: "in the result" }),
         }

@@ -1,11 +1,12 @@
-//! The arguments that name a server's data and an organisation in it.
+//! The arguments that commands share: a server's data, an organisation in it, a person who works there.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use farmtally_core::environment::Environment;
-use farmtally_core::units::OrganisationId;
+use farmtally_core::permission::Role;
+use farmtally_core::units::{CentreCode, OrganisationId};
 use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
@@ -66,6 +67,20 @@ impl Place {
         let organisation = choose(&server, self.org)?;
         Ok((server, organisation))
     }
+}
+
+/// A person and what they may do.
+#[derive(Args)]
+pub(crate) struct Person {
+    /// The person's name
+    #[arg(long)]
+    pub(crate) user: String,
+    /// clerk, `field_manager` or dispatcher
+    #[arg(long)]
+    pub(crate) role: Role,
+    /// A centre they work at; may be given several times
+    #[arg(long = "centre", required = true)]
+    pub(crate) centres: Vec<CentreCode>,
 }
 
 /// Returns the organisation that was asked for, or the only one there is.

@@ -21,7 +21,7 @@ impl Find {
         let text = self.text.join(" ");
         let found = server.find(organisation, &text)?;
         for it in &found {
-            say(&format_args!("{}  {}  {}  {}", it.kind.name(), it.document, it.scope, it.number))?;
+            say(&format_args!("{}  {}  {}  {}", it.kind.name, it.document, it.scope, it.number))?;
         }
         anyhow::ensure!(!found.is_empty(), "nothing here is called {text}");
         Ok(())

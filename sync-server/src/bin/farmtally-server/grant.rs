@@ -1,10 +1,9 @@
 //! Grants: who may do what on which phone.
 
 use clap::{Args, Subcommand};
-use farmtally_core::permission::Role;
-use farmtally_core::units::{CentreCode, DeviceCode, GrantId};
+use farmtally_core::units::{DeviceCode, GrantId};
 
-use crate::data::Place;
+use crate::data::{Person, Place};
 use crate::output::say;
 
 /// Say who may do what on which phone
@@ -23,15 +22,8 @@ enum Command {
         /// The phone's code, as on its receipts
         #[arg(long)]
         device: DeviceCode,
-        /// The person's name
-        #[arg(long)]
-        user: String,
-        /// clerk, `field_manager` or dispatcher
-        #[arg(long)]
-        role: Role,
-        /// A centre they work at; may be given several times
-        #[arg(long = "centre", required = true)]
-        centres: Vec<CentreCode>,
+        #[command(flatten)]
+        person: Person,
     },
     /// List the grants that hold
     List {
@@ -50,7 +42,7 @@ enum Command {
 impl Grant {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Add { place, device, user, role, centres } => {
+            Command::Add { place, device, person: Person { user, role, centres } } => {
                 let (server, organisation) = place.open()?;
                 say(&server.grant(organisation, device, &user, role, &centres)?)
             }
@@ -58,7 +50,7 @@ impl Grant {
                 let (server, organisation) = place.open()?;
                 for line in server.grants(organisation)? {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
-                    let (grant, role) = (line.grant.grant, line.grant.role.name());
+                    let (grant, role) = (line.grant.grant, line.grant.role);
                     say(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
                 }
                 Ok(())

@@ -22,6 +22,6 @@ impl GiveOrder {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.place.open()?;
         server.order(organisation, self.device, self.order)?;
-        say(&format_args!("{}: {}", self.device, self.order.name()))
+        say(&format_args!("{}: {}", self.device, self.order))
     }
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use farmtally_core::rules::check_text;
-use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::ReferenceFile;
 
-use crate::data::{Data, choose};
+use crate::data::{Data, Place};
 use crate::output::say;
 
 /// Create and update organisations
@@ -37,10 +36,7 @@ enum Command {
     /// Add reference data, or replace records of the same codes
     Update {
         #[command(flatten)]
-        data: Data,
-        /// The organisation; may be left out while there is only one
-        #[arg(long)]
-        org: Option<OrganisationId>,
+        place: Place,
         /// As for `create`
         #[arg(long, value_name = "FILE")]
         reference: PathBuf,
@@ -59,10 +55,9 @@ impl Org {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
                 say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
             }
-            Command::Update { data, org, reference } => {
-                let server = data.open_existing()?;
-                let file = read(&reference)?;
-                Ok(server.update_reference(choose(&server, org)?, &file)?)
+            Command::Update { place, reference } => {
+                let (server, organisation) = place.open()?;
+                Ok(server.update_reference(organisation, &read(&reference)?)?)
             }
             Command::List { data } => {
                 let server = data.open_existing()?;

@@ -29,7 +29,6 @@ use error::failure;
 use pool::Pool;
 use retry::Retries;
 use session::{Committed, Session};
-pub use storage::PostgresStorage;
 use transaction::PostgresTransaction;
 
 /// The tables that the driver itself needs, as the owner of the tables creates them.
@@ -39,7 +38,7 @@ pub const CONTROL: &str = include_str!("control.sql");
 /// in `schema.sql`. The last two are written by `cargo run -p farmtally-tests --bin ddl`.
 pub const TABLES: [&str; 3] = [include_str!("routes.sql"), include_str!("records.sql"), include_str!("schema.sql")];
 
-/// Limits of a [`PostgresDatabase`].
+/// Limits of a [`PostgresStorage`].
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Connections at most; further calls wait for one.
@@ -66,10 +65,10 @@ impl Default for Options {
     }
 }
 
-/// A database of many organisations on a PostgreSQL server.
+/// Storage in a database on a PostgreSQL server, which has the tables already ([`CONTROL`], [`TABLES`]).
 ///
-/// Calls block, and panic in async code: they belong on a thread for blocking calls.
-pub struct PostgresDatabase {
+/// Calls block, and panic in async code: they belong on threads for blocking calls.
+pub struct PostgresStorage {
     pool: Pool,
     environment: Environment,
     retry_for: Duration,
@@ -97,11 +96,12 @@ impl From<Error> for Failure {
     }
 }
 
-impl PostgresDatabase {
+impl PostgresStorage {
     /// Connects to a server by a connection string or URL of libpq's form.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Engine`] if the string cannot be read, or if row level security does not bind the role.
+    /// [`Error::Unavailable`]; [`Error::Engine`] if the string cannot be read, if row level security does not bind the role, or if tables are
+    /// missing.
     pub fn open(url: &str, options: Options, environment: Environment) -> Result<Self, Error> {
         let mut config: postgres::Config = url.parse().map_err(failure)?;
         config.application_name("farmtally-server").connect_timeout(options.retry_for);
@@ -121,15 +121,8 @@ impl PostgresDatabase {
             ));
         }
         lease.keep();
+        database.on_session(Session::organisations)?;
         Ok(database)
-    }
-
-    /// Adds an organisation; one that exists stays as it is.
-    ///
-    /// # Errors
-    /// Those of [`Database::write`].
-    pub fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.on_session(|session| session.add_organisation(organisation))
     }
 
     /// Runs a statement outside of organisations that may run twice, and returns its result.
@@ -231,7 +224,7 @@ impl PostgresDatabase {
     }
 }
 
-impl Database for PostgresDatabase {
+impl Database for PostgresStorage {
     fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Error> {
         self.repeat(|| self.read_once(organisation, work))
     }

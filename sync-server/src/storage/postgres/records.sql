@@ -30,7 +30,6 @@ CREATE TABLE deliveries (
     user_id        BYTEA NOT NULL,
     device_code    BIGINT NOT NULL,
     receipt_seq    BIGINT NOT NULL,
-    rule_set       BIGINT NOT NULL,
     is_voided      BIGINT NOT NULL,
     amendments     BIGINT NOT NULL,
     conflicts      BIGINT NOT NULL,
@@ -56,7 +55,6 @@ CREATE TABLE loads (
     number         TEXT COLLATE "C" NOT NULL,
     lorry          TEXT COLLATE "C" NOT NULL,
     business_day   BIGINT NOT NULL,
-    opened_at_ms   BIGINT,                    -- null: joined by code, the opening not yet received
     state          BIGINT NOT NULL,           -- records::load::LoadState
     loaders        BIGINT NOT NULL,
     conflicts      BIGINT NOT NULL
@@ -75,7 +73,6 @@ CREATE TABLE farmers (
     farmer_id      BYTEA NOT NULL,
     scope          TEXT COLLATE "C" NOT NULL,
     code           TEXT COLLATE "C" NOT NULL,
-    registered_at_ms BIGINT NOT NULL,
     conflicts      BIGINT NOT NULL
 );
 ALTER TABLE farmers ENABLE ROW LEVEL SECURITY;
@@ -232,8 +229,7 @@ CREATE INDEX reviews_by_scope ON reviews (organisation, scope);
 CREATE TABLE erased (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, document_id),
-    document_id  BYTEA NOT NULL,
-    erased_at_ms BIGINT NOT NULL
+    document_id BYTEA NOT NULL
 );
 ALTER TABLE erased ENABLE ROW LEVEL SECURITY;
 ALTER TABLE erased FORCE ROW LEVEL SECURITY;

@@ -44,8 +44,7 @@ CREATE TABLE bundles (
     hash           BYTEA NOT NULL,
     device_id      BYTEA NOT NULL,
     bundle_seq     BIGINT NOT NULL,
-    bytes          BYTEA NOT NULL,
-    received_at_ms BIGINT NOT NULL
+    bytes          BYTEA NOT NULL
 );
 ALTER TABLE bundles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE bundles FORCE ROW LEVEL SECURITY;
@@ -112,8 +111,6 @@ CREATE TABLE held (
     device_cursor BIGINT NOT NULL,              -- how far the author had read the device's scope
     schema_version BIGINT NOT NULL,             -- of the version that sealed the bundle
     change      BYTEA NOT NULL,                   -- stripped; a draft's bytes for kind 0
-    device_id   BYTEA NOT NULL,
-    author_id   BYTEA NOT NULL,
     code        TEXT COLLATE "C" NOT NULL,
     reason      TEXT COLLATE "C" NOT NULL,
     held_at_ms  BIGINT NOT NULL,
@@ -132,7 +129,6 @@ CREATE TABLE returned (
     change_hash    BYTEA NOT NULL,
     device_id      BYTEA NOT NULL,                -- that handed it over
     reason         TEXT COLLATE "C" NOT NULL,
-    returned_at_ms BIGINT NOT NULL,
     PRIMARY KEY (organisation, document_id, change_hash, device_id)
 );
 ALTER TABLE returned ENABLE ROW LEVEL SECURITY;
@@ -161,7 +157,6 @@ CREATE TABLE backups (
     UNIQUE (organisation, copy_id),
     made_at_ms     BIGINT NOT NULL,
     copy_id        BYTEA NOT NULL,         -- what `backup` called it: a copy of a copy is the same one
-    verified_at_ms BIGINT NOT NULL,
     content        BYTEA NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
 );
 ALTER TABLE backups ENABLE ROW LEVEL SECURITY;

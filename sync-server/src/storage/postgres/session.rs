@@ -146,5 +146,6 @@ impl Session {
 
 fn organisation_of(row: &postgres::Row) -> Result<OrganisationId, Error> {
     let id: &[u8] = row.try_get(0).map_err(failure)?;
-    OrganisationId::from_value(Value::Blob(id)).ok_or(Error::Type { column: 0, expected: "the id of an organisation" })
+    OrganisationId::from_value(Value::Blob(id.into()))
+        .ok_or(Error::Type { column: 0, expected: "the id of an organisation" })
 }

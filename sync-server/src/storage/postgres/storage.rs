@@ -2,76 +2,33 @@
 
 use std::path::Path;
 
-use farmtally_core::environment::Environment;
-use farmtally_core::store::sql::{self, Database, ReadWork, WriteWork};
 use farmtally_core::units::OrganisationId;
-use tokio::sync::broadcast;
 
-use super::super::{Appended, Storage, Watchers};
+use super::super::Storage;
+use super::PostgresStorage;
 use super::session::Session;
-use super::{Options, PostgresDatabase};
 use crate::Error;
-
-/// Storage in a database on a PostgreSQL server.
-///
-/// Calls block, and panic in async code: they belong on threads for blocking calls.
-pub struct PostgresStorage {
-    database: PostgresDatabase,
-    watchers: Watchers,
-}
-
-impl PostgresStorage {
-    /// Connects to a database that has the tables already ([`super::CONTROL`], [`super::TABLES`]).
-    ///
-    /// # Errors
-    /// Those of [`PostgresDatabase::open`]; [`Error::Storage`] if the tables are missing.
-    pub fn open(url: &str, options: Options, environment: Environment) -> Result<Self, Error> {
-        let storage =
-            Self { database: PostgresDatabase::open(url, options, environment)?, watchers: Watchers::default() };
-        storage.organisations()?;
-        Ok(storage)
-    }
-}
-
-impl Database for PostgresStorage {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), sql::Error> {
-        self.database.read(organisation, work)
-    }
-
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), sql::Error> {
-        self.database.write(organisation, work)
-    }
-}
 
 impl Storage for PostgresStorage {
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        Ok(self.database.on_session(Session::organisations)?)
+        Ok(self.on_session(Session::organisations)?)
     }
 
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
-        Ok(self.database.add_organisation(organisation)?)
+        Ok(self.on_session(|session| session.add_organisation(organisation))?)
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
         self.prepare(organisation)?;
-        Ok(self.database.on_session(|session| session.list(organisation))?)
+        Ok(self.on_session(|session| session.list(organisation))?)
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
-        Ok(self.database.on_session(|session| session.add_route(key, organisation))?)
+        Ok(self.on_session(|session| session.add_route(key, organisation))?)
     }
 
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
-        Ok(self.database.on_session(|session| session.route(key))?)
-    }
-
-    fn announce(&self, organisation: OrganisationId, heads: Appended) -> Result<(), Error> {
-        self.watchers.announce(organisation, heads);
-        Ok(())
-    }
-
-    fn watch(&self, organisation: OrganisationId) -> Result<broadcast::Receiver<Appended>, Error> {
-        Ok(self.watchers.watch(organisation))
+        Ok(self.on_session(|session| session.route(key))?)
     }
 
     /// Does nothing: what was deleted is in rows that only the owner of the tables can have removed, by `VACUUM`, and in a log that is the

@@ -112,7 +112,7 @@ impl<'a> FromSql<'a> for Field<'a> {
             Type::INT4 => Value::Int(i32::from_sql(column, raw)?.into()),
             Type::INT2 => Value::Int(i16::from_sql(column, raw)?.into()),
             Type::BOOL => Value::Int(bool::from_sql(column, raw)?.into()),
-            Type::BYTEA => Value::Blob(raw),
+            Type::BYTEA => Value::Blob(raw.into()),
             _ => Value::text(<&str>::from_sql(column, raw)?),
         }))
     }

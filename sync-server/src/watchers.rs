@@ -1,28 +1,30 @@
 //! Who is told how far logs are, within this process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use farmtally_core::protocol::log::Cursor;
 use farmtally_core::units::OrganisationId;
 use tokio::sync::broadcast;
 
-use super::Appended;
+/// The heads of the logs that one transaction appended to.
+pub(crate) type Appended = Arc<[Cursor]>;
 
 /// How many commits a listener may lag behind before it is told only the newest heads.
 const WATCHED_COMMITS: usize = 256;
 
 /// Who watches which organisation.
 #[derive(Debug, Default)]
-pub(super) struct Watchers(Mutex<BTreeMap<OrganisationId, broadcast::Sender<Appended>>>);
+pub(crate) struct Watchers(Mutex<BTreeMap<OrganisationId, broadcast::Sender<Appended>>>);
 
 impl Watchers {
     /// Receives what is announced from now on.
-    pub(super) fn watch(&self, organisation: OrganisationId) -> broadcast::Receiver<Appended> {
+    pub(crate) fn watch(&self, organisation: OrganisationId) -> broadcast::Receiver<Appended> {
         self.sender(organisation).subscribe()
     }
 
     /// Announces how far logs are that a commit appended to.
-    pub(super) fn announce(&self, organisation: OrganisationId, heads: Appended) {
+    pub(crate) fn announce(&self, organisation: OrganisationId, heads: Appended) {
         // It fails only if nobody listens.
         drop(self.sender(organisation).send(heads));
     }
