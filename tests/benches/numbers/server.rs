@@ -181,6 +181,8 @@ pub(crate) fn ingest(sizes: &Sizes, table: &mut Table) {
     let Some(postgres) = Postgres::start() else { return };
     let database = postgres.create_database();
     let mut world = World::on(database.storage());
+    hand_over(&mut world, 1, 1, &mut None);
+    database.analyze();
     let [day, late] = [(sizes.days, 1), (sizes.late_days, LATE_DAYS)]
         .map(|(requests, bundles)| hand_over(&mut world, requests, bundles, &mut None));
     rates(table, one(" on PostgreSQL without fsync, beside SQLite in memory"), PER_DAY, &day, &memory.measured, "–");
@@ -231,7 +233,7 @@ impl Replay {
 
 /// Times of a phone's requests, each with so many bundles of a day; the first is not counted.
 fn hand_over(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
-    let mut phone = world.phone(&format!("hands over {bundles}"), Loads::Others, Place::Memory);
+    let mut phone = world.phone(&format!("hands over {requests} of {bundles}"), Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());
     let mut measured = Samples::default();
     for number in 0..=requests {

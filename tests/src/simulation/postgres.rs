@@ -57,6 +57,11 @@ impl Database {
         Box::new(PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens"))
     }
 
+    /// Brings the planner's statistics up to date, as autovacuum does a minute after a table has grown.
+    pub fn analyze(&self) {
+        self.read(|client| client.batch_execute("ANALYZE")).expect("analyzed");
+    }
+
     /// Copies it. No sync server may run on it.
     pub(super) fn copy(&self) -> Self {
         drop(self.reader.lock().unwrap_or_else(PoisonError::into_inner).take());
