@@ -669,3 +669,25 @@ fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent
     assert!(asha.inbox().is_empty());
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
+
+#[test]
+fn work_of_an_earlier_key_goes_again_though_the_answer_to_the_certificate_was_lost() {
+    let mut market = Market::open(34);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let session = asha.client.session().expect("a session");
+    asha.weighs(farmer, None, &[20_000]);
+    market.server.revoke(market.organisation, session.grant_id.expect("a grant")).expect("revoked");
+    let copy = market.backs_up("backup");
+    market.server.order(market.organisation, session.device_code, Order::Rekey).expect("ordered");
+    asha.syncs_wholly();
+    assert_ne!(asha.client.session().expect("a session").device_code, session.device_code);
+    // She may not read the log any more, so that only her bundle has the delivery.
+    market.sets_back(&copy, true);
+    asha.network.plan(&[Through, Through, ResponseLost]);
+    assert_eq!(asha.syncs().expect("a report").outcome, SyncOutcome::Offline);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    assert_eq!(ravi.sum().gross_g.0, 20_000);
+}

@@ -319,7 +319,7 @@ impl<'a> Exchange<'a> {
             self.challenge = answer.challenge;
             self.repair.was_readmitted = true;
             self.sent_up_to = 0;
-            return Ok(self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?);
+            return Ok(());
         }
         match response.status {
             200 => {
@@ -339,7 +339,9 @@ impl<'a> Exchange<'a> {
                 if self.repair.was_readmitted {
                     return Err(unknown_device());
                 }
-                // The server that once enrolled this device may have been set back to before that.
+                // The server that once enrolled this device may have been set back to before that. What it lost with the device is offered
+                // again whether or not its answer to the certificate arrives: afterwards it knows the device as if nothing had happened.
+                self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?;
                 self.repair.shows_certificate = true;
                 self.send_again();
                 Ok(())

@@ -69,7 +69,7 @@ impl Recorded {
     fn rows_in_step(&self, table: &mut Table) {
         let [bag, bag_floor] = &self.bag;
         let [record, record_floor] = &self.record;
-        table.times("record a delivery", record, record_floor, ["≤ 1.15×", "≤ 1.5×"]);
+        table.times("record a delivery", record, record_floor, ["≤ 1.35×", "≤ 1.5×"]);
         let cells = [micros(self.view.median_us()), none(), none(), none()];
         table.line("  reading its view again", cells, self.view.len());
         table.times("add a bag to a draft", bag, bag_floor, ["≤ 1.3×", "–"]);
