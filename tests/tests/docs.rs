@@ -30,7 +30,7 @@ fn every_error_code_stands_in_the_list_and_no_other() {
     assert_eq!(listed, known);
 }
 
-/// A kind's name as a heading.
+/// What the page calls a class of keys.
 fn class_name(class: Class) -> &'static str {
     match class {
         Class::Snapshot => "snapshot",

@@ -50,7 +50,7 @@ pub enum Stored<D: 'static> {
     },
     /// Each is a row of a table of its own, for good: of several with the same key the first one counts.
     Rows(Table<D>),
-    /// It has no row; it only names records, or does what [`DecisionKind::apply`] says.
+    /// It has no row; it only names records, or does what [`DecisionKind::effect`] says.
     Event,
 }
 

@@ -19,7 +19,7 @@ open_codes! {
 }
 
 open_codes! {
-    /// Why the server refused a bundle or a parcel as a whole (`docs/errors.md`). It leaves no trace, and loses nothing: the device keeps it.
+    /// Why the server refused a bundle or a parcel as a whole (`docs/errors.md`). A refused bundle leaves no trace on the server; the device keeps it.
     pub RefusalCode {
         /// Not a bundle, or cut.
         BundleUnreadable = "bundle_unreadable",

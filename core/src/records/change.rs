@@ -47,6 +47,9 @@ impl Change {
     /// Reads the raw form of a change that has parsed before.
     pub(super) fn load(raw: &[u8]) -> Result<Self, Error> {
         let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
+        if raw.get(4..8) != inner.hash().0.get(..4) {
+            return Err(Error::malformed("the checksum does not fit"));
+        }
         Self::from_inner(inner)
     }
 

@@ -2,8 +2,6 @@
 //!
 //! Owns the table `drafts`. Invariant: each bag that was called out is on the disk before the call returns.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
@@ -42,12 +40,6 @@ pub(crate) fn save(db: &Connection, id: DeliveryId, version: u64, draft: &Draft)
     )?;
     statement.execute((id, version, encode(draft)))?;
     Ok(())
-}
-
-/// The ids of all drafts.
-pub(crate) fn ids(db: &Connection) -> Result<BTreeSet<DeliveryId>, Error> {
-    let mut statement = db.prepare_cached("SELECT delivery_id FROM drafts")?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// A delivery has come whose draft is still here, as this phone was set back to an older copy: the draft goes on under another id, or recording

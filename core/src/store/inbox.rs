@@ -3,8 +3,6 @@
 //! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
@@ -15,7 +13,7 @@ use crate::protocol::log::Cursor;
 use crate::protocol::message::{Frame, FrameEntry};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
-use crate::units::{ChainHash, DeliveryId, DocumentId, EntryHash, HybridTime, OrganisationId};
+use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
 /// How far each scope was read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
@@ -253,8 +251,8 @@ fn or_set_aside(
 struct Changes<'a> {
     db: &'a Connection,
     merged: records::Batch,
-    /// Drafts that are here.
-    drafts: BTreeSet<DeliveryId>,
+    /// Whether any draft is here.
+    has_drafts: bool,
     /// Whether any document was erased here.
     has_erased: bool,
 }
@@ -262,7 +260,8 @@ struct Changes<'a> {
 impl<'a> Changes<'a> {
     fn load(db: &'a Connection) -> Result<Self, Error> {
         let has_erased = db.prepare_cached("SELECT 1 FROM erased LIMIT 1")?.exists([])?;
-        Ok(Self { db, merged: records::Batch::default(), drafts: drafts::ids(db)?, has_erased })
+        let has_drafts = db.prepare_cached("SELECT 1 FROM drafts LIMIT 1")?.exists([])?;
+        Ok(Self { db, merged: records::Batch::default(), has_drafts, has_erased })
     }
 
     fn merge(&mut self, scope: &Scope, envelope: &Envelope, change: &[u8]) -> Result<Received, Unapplied> {
@@ -275,7 +274,7 @@ impl<'a> Changes<'a> {
         }
         let kind = Kind::from_number(envelope.kind).ok_or(Unapplied::Kind(envelope.kind))?;
         let change = Change::parse_stripped(change)?;
-        if self.drafts.contains(&DeliveryId::from(document)) {
+        if self.has_drafts {
             drafts::step_aside(self.db, document)?;
         }
         let newest = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;

@@ -2,7 +2,7 @@
 //!
 //! Owns the tables `reference`, `named_decisions` and `decision_documents`, and the writing of each kind's table. Which kinds there are and
 //! how each is stored, they say themselves ([`DECISIONS`]); phone and server run this same code. What a decision does beyond that
-//! ([`DecisionKind::apply`]) is carried out by the caller.
+//! ([`DecisionKind::effect`]) is carried out by the caller.
 //! Invariant: all that a scope's decisions project to is a function of the decisions of that scope, and is dropped with it.
 
 mod access;
