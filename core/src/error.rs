@@ -54,7 +54,24 @@ named! {
 impl ErrorCode {
     /// Whether the same call can succeed later without anybody changing anything.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted)
+        match self {
+            Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted => true,
+            Self::NotFound
+            | Self::InvalidInput
+            | Self::TooLarge
+            | Self::ConfirmNeeded
+            | Self::Stale
+            | Self::NotAllowed
+            | Self::OutOfScope
+            | Self::Locked
+            | Self::WrongKey
+            | Self::Unauthorized
+            | Self::IncompatibleVersion
+            | Self::StorageFull
+            | Self::StorageCorrupt
+            | Self::StorageTooNew
+            | Self::Internal => false,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Phones that may listen unless the operator says otherwise: each holds a socket, and a process commonly has 1,024.
 pub const MOST_LISTENERS: usize = 500;
 
-/// Who listens.
+/// The phones whose connections wait for news.
 pub(crate) struct Listeners {
     most: AtomicUsize,
     /// Dropping an entry ends that connection; the entry of a connection that has ended is closed.

@@ -189,7 +189,7 @@ impl FieldClient {
     /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
-        // Whoever gives up the call gives up the wait.
+        // A call that is given up ends the wait.
         let mut waiting = JoinSet::new();
         let wait = async move {
             let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -162,7 +162,7 @@ impl Batch {
     /// Writes the documents, their rows and their words.
     ///
     /// # Errors
-    /// As [`save`].
+    /// Those of the database, and [`Error::Record`] if what was there before cannot be read.
     pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
         let documents: Vec<Saved<'_>> =
             self.0.iter().map(|(id, (scope, kind, merged))| (scope, *kind, *id, merged)).collect();

@@ -138,7 +138,7 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// An exchange that goes on from what earlier rounds of the run have done.
+    /// Continues the counts of the earlier rounds of the run.
     pub(crate) fn new(
         store: &'a Store,
         environment: &'a Environment,

@@ -27,7 +27,7 @@ impl ColumnType {
 /// A column's name and type. The type is given because a column of nulls does not tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column<'a> {
-    /// Its name.
+    /// The name in the table or in the list of keys.
     pub name: &'a str,
     /// What it holds.
     pub column_type: ColumnType,
