@@ -250,6 +250,34 @@ fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
 }
 
 #[test]
+fn a_draft_that_stepped_aside_steps_aside_again_for_its_own_delivery() {
+    let mut market = Market::open(38);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 20_000);
+    let copies = ["an older copy", "the same copy again"].map(|name| market.phone(name));
+    copies.iter().for_each(|copy| copy_folder(&asha.folder, copy));
+    asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    asha.syncs_wholly();
+    // The draft of the first copy steps aside for the delivery, and is recorded.
+    let [first, second] = copies;
+    let first = market.revives("Asha again", &first);
+    first.syncs_wholly();
+    let aside = first.client.drafts().expect("drafts").remove(0);
+    first.client.record_delivery(aside.basis, &Check::ALL).expect("recorded");
+    first.syncs_wholly();
+    // The second copy reads both deliveries in one frame.
+    let second = market.revives("Asha once more", &second);
+    second.network.plan(&[Through, Through, RequestLost]);
+    assert_eq!(second.syncs().expect("a report").outcome, SyncOutcome::Offline);
+    for delivery in [draft.delivery_id, aside.delivery_id] {
+        assert_eq!(second.client.delivery(delivery).expect("a delivery").lifecycle, Lifecycle::Recorded);
+    }
+    assert_eq!(second.client.drafts().expect("drafts").len(), 1);
+}
+
+#[test]
 fn contact_details_that_cannot_be_read_are_erased_as_well() {
     let mut market = Market::open(31);
     let asha = market.hires("Asha", "field_manager");
