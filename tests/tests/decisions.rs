@@ -257,7 +257,9 @@ fn a_draft_that_stepped_aside_steps_aside_again_for_its_own_delivery() {
     asha.syncs_wholly();
     let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 20_000);
     let copies = ["an older copy", "the same copy again"].map(|name| market.phone(name));
-    copies.iter().for_each(|copy| copy_folder(&asha.folder, copy));
+    for copy in &copies {
+        copy_folder(&asha.folder, copy);
+    }
     asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
     asha.syncs_wholly();
     // The draft of the first copy steps aside for the delivery, and is recorded.
