@@ -1,6 +1,8 @@
 //! Stories of a market day.
 
 use farmtally_core::client::InboxKind;
+use farmtally_core::rules::Check;
+use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::Grams;
 use farmtally_tests::{Market, fingerprint};
 
@@ -52,4 +54,24 @@ fn two_phones_without_network_agree_after_they_sync() {
         })
         .collect();
     assert_eq!(conflicts, [("lifecycle".to_owned(), false, 2)]);
+}
+
+#[test]
+fn a_list_has_the_order_in_which_deliveries_were_recorded_though_drafts_were_begun_in_another() {
+    let mut market = Market::open(2);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let mut drafts = [20_000, 21_000, 22_000].map(|grams| asha.adds_bag(&asha.starts(Some(farmer), None), grams));
+    drafts.reverse();
+    for draft in &drafts {
+        asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    }
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    drafts.reverse();
+    for person in [&asha, &ravi] {
+        let listed = person.client.deliveries(&DeliveryFilter::default(), 10).expect("a list");
+        let listed: Vec<_> = listed.iter().map(|(row, _)| row.delivery_id).collect();
+        assert_eq!(listed, drafts.iter().map(|draft| draft.delivery_id).collect::<Vec<_>>(), "{}", person.name);
+    }
 }

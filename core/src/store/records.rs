@@ -125,7 +125,11 @@ pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, cha
 
 /// Documents into which changes were merged, to be written together.
 #[derive(Debug, Default)]
-pub(super) struct Batch(BTreeMap<DocumentId, (Scope, Kind, Merged)>);
+pub(super) struct Batch {
+    merged: BTreeMap<DocumentId, (Scope, Kind, Merged)>,
+    /// In the order of their first changes, which is that of their rows' arrival.
+    documents: Vec<DocumentId>,
+}
 
 impl Batch {
     /// Merges a change into its document, and returns the newest time in the record if that changed.
@@ -140,8 +144,8 @@ impl Batch {
         id: DocumentId,
         change: &Change,
     ) -> Result<Option<HybridTime>, Error> {
-        let stored = if self.0.contains_key(&id) { None } else { find(db, id)? };
-        let merged = self.0.get(&id).map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
+        let stored = if self.merged.contains_key(&id) { None } else { find(db, id)? };
+        let merged = self.merged.get(&id).map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
         let before = merged.or_else(|| stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())));
         if let Some((_, other, _)) = before
             && other != kind
@@ -155,7 +159,9 @@ impl Batch {
         }
         let newest = merged.record.as_ref().map(|record| record.newest_time());
         let scope = before.map_or(scope, |(scope, ..)| scope).clone();
-        self.0.insert(id, (scope, kind, merged));
+        if self.merged.insert(id, (scope, kind, merged)).is_none() {
+            self.documents.push(id);
+        }
         Ok(newest)
     }
 
@@ -164,8 +170,8 @@ impl Batch {
     /// # Errors
     /// Those of the database, and [`Error::Record`] if what was there before cannot be read.
     pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
-        let documents: Vec<Saved<'_>> =
-            self.0.iter().map(|(id, (scope, kind, merged))| (scope, *kind, *id, merged)).collect();
+        let saved = |id| self.merged.get(id).map(|(scope, kind, merged)| (scope, *kind, *id, merged));
+        let documents: Vec<Saved<'_>> = self.documents.iter().filter_map(saved).collect();
         save_all(db, &documents)
     }
 }
