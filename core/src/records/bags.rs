@@ -27,28 +27,23 @@ pub enum BagSource {
     /// Typed by a person.
     #[default]
     #[n(0)]
-    Manual = 0,
+    Manual,
     /// Read from a scale.
     #[n(1)]
-    Scale = 1,
+    Scale,
     /// The previous weight again.
     #[n(2)]
-    Repeat = 2,
+    Repeat,
     /// Spoken.
     #[n(3)]
-    Voice = 3,
+    Voice,
 }
 
 impl TryFrom<u8> for BagSource {
     type Error = Error;
     fn try_from(number: u8) -> Result<Self, Error> {
-        match number {
-            0 => Ok(Self::Manual),
-            1 => Ok(Self::Scale),
-            2 => Ok(Self::Repeat),
-            3 => Ok(Self::Voice),
-            _ => Err(broken("an unknown source of a bag's weight")),
-        }
+        let known = [Self::Manual, Self::Scale, Self::Repeat, Self::Voice].into_iter().find(|it| *it as u8 == number);
+        known.ok_or_else(|| broken("an unknown source of a bag's weight"))
     }
 }
 

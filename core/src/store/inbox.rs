@@ -3,6 +3,8 @@
 //! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
@@ -199,7 +201,7 @@ fn take_changes(
     received: &mut Received,
 ) -> Result<(), Error> {
     let mut changes = Changes::load(db)?;
-    let mut has_set_aside = db.prepare_cached("SELECT 1 FROM inbox_held LIMIT 1")?.exists([])?;
+    let mut set_aside = documents_set_aside(db)?;
     let mut logged = Vec::with_capacity(run.len());
     for entry in run {
         let FrameEntry::Change { envelope, change } = entry else { continue };
@@ -210,9 +212,11 @@ fn take_changes(
         let merged = changes.merge(&cursor.scope, envelope, change);
         match or_set_aside(db, cursor, entry, Some(envelope.document), merged)? {
             Some(merged) => received.add(merged),
-            None => has_set_aside = true,
+            None => {
+                set_aside.insert(envelope.document);
+            }
         }
-        if has_set_aside {
+        if set_aside.contains(&envelope.document) {
             std::mem::take(&mut changes.merged).write(&mut seam(db))?;
             retry_held(db, envelope.document)?;
         }
@@ -225,6 +229,13 @@ fn take_changes(
         }
     }
     Ok(())
+}
+
+/// The documents of which entries are set aside.
+fn documents_set_aside(db: &Connection) -> Result<BTreeSet<DocumentId>, Error> {
+    let select = "SELECT DISTINCT document_id FROM inbox_held WHERE document_id IS NOT NULL";
+    let mut statement = db.prepare_cached(select)?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// What an entry changed; `None` if this version cannot apply it, and it was set aside with the reason.

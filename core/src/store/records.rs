@@ -168,7 +168,7 @@ impl Batch {
     /// Writes the documents, their rows and their words.
     ///
     /// # Errors
-    /// Those of the database, and [`Error::Record`] if what was there before cannot be read.
+    /// Those of the database.
     pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
         let saved = |id| self.merged.get(id).map(|(scope, kind, merged)| (scope, *kind, *id, merged));
         let documents: Vec<Saved<'_>> = self.documents.iter().filter_map(saved).collect();
@@ -182,7 +182,7 @@ pub type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
 /// Writes a document, its row and its words.
 ///
 /// # Errors
-/// Those of the database, and [`Error::Record`] if what was there before cannot be read.
+/// Those of the database.
 pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
     save_all(db, &[(scope, kind, id, merged)])
 }
@@ -220,14 +220,18 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
     search::replace(db, &words)
 }
 
-/// The words by which documents are found now; none for a kind that is not searched by words.
+/// The words by which documents are found now; none for a kind that is not searched by words. What cannot be read is found by none from here on.
 fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap<DocumentId, Vec<String>>, Error> {
     let searched: Vec<DocumentId> =
         documents.iter().filter(|(_, kind, ..)| kind.is_searched).map(|(_, _, id, _)| *id).collect();
     let keys: Vec<Value<'_>> = searched.iter().map(ToValue::to_value).collect();
     let mut before = BTreeMap::new();
     for (id, stored) in find_all(db, &keys)? {
-        before.insert(id, words_of(&stored, id)?);
+        match words_of(&stored, id) {
+            Ok(words) => _ = before.insert(id, words),
+            Err(Error::Record(_)) => search::remove(db, id)?,
+            Err(error) => return Err(error),
+        }
     }
     Ok(before)
 }
@@ -355,7 +359,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::store::{RECORDS, Store};
+    use crate::records::Contact;
+    use crate::store::{RECORDS, Store, seam};
     use crate::units::ColumnType;
 
     #[test]
@@ -393,5 +398,23 @@ mod tests {
             let plan = plan.expect("a plan");
             assert!(plan.contains("_in_conflict"), "{kind:?}: {plan}");
         }
+    }
+
+    #[test]
+    fn a_document_that_could_not_be_read_is_replaced_with_its_words() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
+        let (scope, id) = (Scope::Centre("KOLAR".parse().expect("a code")), DocumentId::from([7; 16]));
+        let merged = Merged { saved: b"no document".to_vec(), heads: Vec::new(), record: None, was_known: false };
+        let save = || {
+            store.write(|db| {
+                save(&mut seam(db), &scope, Kind::of::<Contact>(), id, &merged)?;
+                Ok::<_, Error>(db.query_row("SELECT count(*) FROM words", [], |row| row.get::<_, i64>(0))?)
+            })
+        };
+        assert_eq!(save().expect("its first bytes"), 0);
+        let word = "INSERT INTO words (scope, token, document_id) VALUES (?1, 'lakshmi', ?2)";
+        store.write(|db| Ok::<_, Error>(db.execute(word, (&scope, id))?)).expect("a word of another version");
+        assert_eq!(save().expect("bytes that replace what cannot be read"), 0);
     }
 }

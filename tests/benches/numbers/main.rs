@@ -86,6 +86,11 @@ impl Sizes {
     }
 }
 
+/// Part of the measurements: its name, and what measures it.
+type Part = (&'static str, fn(&Sizes, &mut Table));
+
+const PARTS: [Part; 3] = [("phone", phone), ("server", server::ingest), ("season", season)];
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some((process::PHONE, phone)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
@@ -94,16 +99,13 @@ fn main() {
     let is_whole = arguments.iter().any(|argument| argument == "--bench");
     let sizes = if is_whole { Sizes::FULL } else { Sizes::SMALL }.or_as_asked();
     let asked: Vec<&str> = arguments.iter().map(String::as_str).filter(|it| !it.starts_with("--")).collect();
-    let is_asked = |part: &str| asked.is_empty() || asked.contains(&part);
+    let known = PARTS.map(|(name, _)| name);
+    assert!(asked.iter().all(|part| known.contains(part)), "{asked:?}: the parts are {known:?}");
     let mut table = Table::default();
-    if is_asked("phone") {
-        phone(&sizes, &mut table);
-    }
-    if is_asked("server") {
-        server::ingest(&sizes, &mut table);
-    }
-    if is_asked("season") {
-        season(&sizes, &mut table);
+    for (name, part) in PARTS {
+        if asked.is_empty() || asked.contains(&name) {
+            part(&sizes, &mut table);
+        }
     }
     table.print();
 }
