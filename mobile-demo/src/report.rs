@@ -57,7 +57,7 @@ impl Outcome {
                     conflicts.push(format!("{:<20}{records}{}", conflict.field, values.collect::<Vec<_>>().concat()));
                 }
                 InboxKind::Review { code, .. } => reviews.push(format!("{code:<20}{records}")),
-                InboxKind::Held { .. } | InboxKind::Returned { .. } => held += 1,
+                InboxKind::Held { .. } | InboxKind::Rejected { .. } => held += 1,
             }
         }
         reviews.sort_unstable();
@@ -109,6 +109,6 @@ fn named(phone: &Phone, record: RecordRef) -> anyhow::Result<String> {
             let farmer = phone.client.farmer(farmer_id)?;
             format!("farmer {} {}", farmer.code, farmer.contact.name)
         }
-        RecordRef::Elsewhere { record_id } => record_id.to_string(),
+        RecordRef::Other { record_id } => record_id.to_string(),
     })
 }

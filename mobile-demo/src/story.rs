@@ -80,7 +80,7 @@ impl<'a> Story<'a> {
     }
 
     fn morning(&mut self) -> anyhow::Result<()> {
-        self.tell(
+        self.print(
             "Asha (field manager) and Ravi (dispatcher) enrol: each with a folder, a key and a code from the office.",
         );
         let Plan { expected_farmers, farmers, .. } = self.plan;
@@ -88,7 +88,7 @@ impl<'a> Story<'a> {
             self.farmer(*farmer, Person::Asha)?;
         }
         let newcomers = farmers - expected_farmers.len();
-        self.tell(format_args!(
+        self.print(format_args!(
             "Asha registers {} farmers; {newcomers} will come unannounced.",
             expected_farmers.len()
         ));
@@ -104,13 +104,13 @@ impl<'a> Story<'a> {
         self.asha = self.asha.restart()?;
         let kept = self.asha.client.drafts()?.into_iter().next().context("the draft is lost")?;
         ensure!(kept.delivery_id == draft.delivery_id && kept.bags == draft.bags, "the draft has changed");
-        self.tell(format_args!(
+        self.print(format_args!(
             "Asha's app is ended in the middle of weighing and started again: the draft is there with all {} crates.",
             kept.bags.len()
         ));
         let made_up = self.asha.record(&self.asha.add(kept, &weights(&CRATES_AFTER_G)?)?)?;
         let gross = grouped(made_up.totals.gross_g.0);
-        self.tell(format_args!("Asha records it, {gross} g. It is made up, beyond the published total; remember it."));
+        self.print(format_args!("Asha records it, {gross} g. It is made up, beyond the published total; remember it."));
         self.weigh_all(&self.plan.first)?;
         Ok((self, made_up.delivery_id))
     }
@@ -119,27 +119,29 @@ impl<'a> Story<'a> {
     fn apart(&mut self, made_up: DeliveryId) -> anyhow::Result<()> {
         let load = *self.loads.get(&(Person::Asha, 0)).context("no first load")?;
         let closing = self.asha.request_close(load)?;
-        self.tell(format_args!(
+        self.print(format_args!(
             "Asha asks to close load {}: {} deliveries, {} g on the manifest.",
             closing.number,
             closing.sum.deliveries,
             grouped(closing.sum.gross_g.0)
         ));
         let late = self.weigh(&self.plan.late, load)?;
-        self.tell(format_args!("Ravi still puts one more delivery on it, {late}: his phone cannot know."));
+        self.print(format_args!("Ravi still puts one more delivery on it, {late}: his phone cannot know."));
 
         self.clock.advance(Duration::from_secs(60));
         let amended = self.asha.amend(made_up, BagWeight::try_from(Grams(FORGOTTEN_CRATE_G))?)?;
         let receipt = amended.receipt_number.context("no receipt")?;
-        self.tell(format_args!("Asha amends the made-up delivery {receipt}: a crate was forgotten."));
+        self.print(format_args!("Asha amends the made-up delivery {receipt}: a crate was forgotten."));
         self.ravi.void(made_up)?;
-        self.tell(format_args!("Ravi voids {receipt}: the farmer took it back."));
+        self.print(format_args!("Ravi voids {receipt}: the farmer took it back."));
 
         for person in [Person::Asha, Person::Ravi] {
             let opened = self.phone(person).open_load(1)?;
             self.loads.insert((person, 1), opened.load_id);
             let (number, lorry) = (opened.number, opened.lorry);
-            self.tell(format_args!("{person:?} opens load {number} on lorry {lorry}, without knowing of the other's."));
+            self.print(format_args!(
+                "{person:?} opens load {number} on lorry {lorry}, without knowing of the other's."
+            ));
         }
         self.weigh_all(&self.plan.rest)
     }
@@ -153,7 +155,7 @@ impl<'a> Story<'a> {
             self.weigh(lot, load)?;
         }
         let by_asha = lots.iter().filter(|lot| lot.weigher == Person::Asha).count();
-        self.tell(format_args!("Asha weighs {by_asha} deliveries, Ravi {}.", lots.len() - by_asha));
+        self.print(format_args!("Asha weighs {by_asha} deliveries, Ravi {}.", lots.len() - by_asha));
         Ok(())
     }
 
@@ -180,7 +182,7 @@ impl<'a> Story<'a> {
         if number < LOADS_SHOWN || number + 1 == self.plan.loads {
             let (name, other) = (phone.name, other.name);
             let (number, lorry) = (&opened.number, &opened.lorry);
-            self.tell(format_args!(
+            self.print(format_args!(
                 "{name} opens load {number} on lorry {lorry}; {other} joins by the code on the screen."
             ));
         }
@@ -208,7 +210,7 @@ impl<'a> Story<'a> {
             other => bail!("the phone did not ask about a farmer who looks alike: {other:?}"),
         }
         let second = self.phone(person).register(details.clone(), &[Check::FarmerLooksAlike])?;
-        self.tell(format_args!(
+        self.print(format_args!(
             "{person:?} registers {:?}; the phone asks, because {first_name:?} has the same number. {person:?} says yes.",
             details.name
         ));
@@ -225,7 +227,7 @@ impl<'a> Story<'a> {
         let started = Instant::now();
         let report = phone.sync()?;
         let (ms, progress) = (started.elapsed().as_millis(), report.progress);
-        self.tell(format_args!(
+        self.print(format_args!(
             "{} syncs   up {:>9} B   down {:>9} B   {:>2} requests   {ms:>5} ms   sent {:>5}   received {:>5}",
             phone.name,
             HumanCount(progress.bytes_up).to_string(),
@@ -249,7 +251,7 @@ impl<'a> Story<'a> {
         self.bar.suspend(|| say(format_args!("\n{text}")));
     }
 
-    fn tell(&self, text: impl Display) {
+    fn print(&self, text: impl Display) {
         self.bar.suspend(|| say(format_args!("  {}  {text}", self.clock.time_of_day())));
     }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use farmtally_core::protocol::log::Cursor;
-use farmtally_core::protocol::message::{Safe, SafePlace, SyncRequest};
+use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
@@ -59,7 +59,7 @@ impl Server {
             check_control(&copy.join("control.db"), organisation)?;
             let copied = check_copy(&path, organisation)?;
             self.write(organisation, |db| {
-                for place in &copied.places {
+                for place in &copied.cursors {
                     let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
                     if place.sequence > 0 && known.as_ref() != Some(place) {
                         let reason = format!("its log of {} is not this server's", place.scope);
@@ -83,34 +83,34 @@ pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, 
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older: a copy that was brought back under another time may contain less than an older one.
     let both = |place: &Cursor| {
-        let other = newer.places.iter().find(|other| other.scope == place.scope)?;
+        let other = newer.cursors.iter().find(|other| other.scope == place.scope)?;
         Some(if other.sequence < place.sequence { other } else { place }.clone())
     };
     let of_device = |(device, sequence): &(DeviceId, u64)| {
         let other = newer.devices.iter().find(|(id, _)| id == device).map_or(0, |(_, other)| *other);
         (*device, other.min(*sequence))
     };
-    let places = older.places.iter().filter_map(both).collect();
+    let cursors = older.cursors.iter().filter_map(both).collect();
     let devices = older.devices.iter().map(of_device).collect();
-    Ok(Some(Copied { made_at: older.made_at, places, devices }))
+    Ok(Some(Copied { made_at: older.made_at, cursors, devices }))
 }
 
 /// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
 pub(crate) fn safe_for(
     db: &mut ReadTransaction<'_>,
     device: DeviceId,
-    asked: &SyncRequest,
-) -> Result<Option<Safe>, Error> {
+    request: &SyncRequest,
+) -> Result<Option<SafeCopy>, Error> {
     let made_at = db.backup_times(COPIES)?.pop().map_or(0, |made_at| u64::try_from(made_at.0).unwrap_or(0));
-    if made_at == asked.safe_copy {
+    if made_at == request.safe_copy {
         // What the copies contain is much to read, and most phones know of it.
         return Ok(None);
     }
     let Some(oldest) = safe_copy(db)? else { return Ok(None) };
     let copy = u64::try_from(oldest.made_at.0).unwrap_or(0);
     let bundle = oldest.devices.iter().find(|(id, _)| *id == device).map_or(0, |(_, sequence)| *sequence);
-    let is_read = |scope: &Scope| asked.cursors.iter().any(|cursor| cursor.scope == *scope);
-    let places = oldest.places.iter().filter(|place| is_read(&place.scope));
-    let scopes = places.map(|place| SafePlace { scope: place.scope.clone(), sequence: place.sequence }).collect();
-    Ok(Some(Safe { copy, scopes, bundle }))
+    let is_read = |scope: &Scope| request.cursors.iter().any(|cursor| cursor.scope == *scope);
+    let cursors = oldest.cursors.iter().filter(|place| is_read(&place.scope));
+    let scopes = cursors.map(|place| SafePosition { scope: place.scope.clone(), sequence: place.sequence }).collect();
+    Ok(Some(SafeCopy { copy, scopes, bundle }))
 }

@@ -73,7 +73,7 @@ impl Server {
         device: &Device,
     ) -> Result<DeviceCode, Error> {
         let code = db.add_device(device, self.journal.newest_code(organisation)?)?;
-        self.journal.gave(organisation, code)?;
+        self.journal.record_device_code(organisation, code)?;
         Ok(code)
     }
 
@@ -99,7 +99,7 @@ impl Server {
 
     /// Lets a device that was copied go on under a new key and id. The first copy inherits the grants; any further one only hands in, until
     /// the office grants it something.
-    pub(crate) fn take_new_key(
+    pub(crate) fn rekey_device(
         &self,
         organisation: OrganisationId,
         old: DeviceId,

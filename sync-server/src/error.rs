@@ -78,7 +78,7 @@ pub enum Error {
     Page(#[from] askama::Error),
     /// The listening task has ended.
     #[error("the server ended: {0}")]
-    Ended(#[from] tokio::task::JoinError),
+    TaskFailed(#[from] tokio::task::JoinError),
     /// A defect of this program.
     Internal {
         /// What was not as it must be.
@@ -138,7 +138,7 @@ impl Error {
             | Self::Io { .. }
             | Self::Unusable { .. }
             | Self::Page(_)
-            | Self::Ended(_)
+            | Self::TaskFailed(_)
             | Self::Internal { .. } => ErrorCode::Internal,
         }
     }

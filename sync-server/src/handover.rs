@@ -67,7 +67,7 @@ impl Server {
             return Err(HandoverError::ForeignOrganisation.into());
         }
         let bundles = self.bundles_in(organisation, parcel)?;
-        self.write(organisation, |db| judge_all(db, &bundles, now))
+        self.write(organisation, |db| ingest_all(db, &bundles, now))
     }
 
     /// Opens what a phone carries for others.
@@ -90,10 +90,10 @@ pub(crate) struct OpenedParcel {
 
 impl OpenedParcel {
     /// Judges the bundles in it.
-    pub(crate) fn take(&self, db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<ParcelVerdict, Error> {
+    pub(crate) fn ingest(&self, db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<ParcelVerdict, Error> {
         let refused = match &self.bundles {
             Ok(bundles) => {
-                judge_all(db, bundles, now)?;
+                ingest_all(db, bundles, now)?;
                 None
             }
             Err(error) => Some(error.code()),
@@ -102,7 +102,7 @@ impl OpenedParcel {
     }
 }
 
-fn judge_all(db: &mut WriteTransaction<'_>, bundles: &[Vec<u8>], now: Timestamp) -> Result<Imported, Error> {
+fn ingest_all(db: &mut WriteTransaction<'_>, bundles: &[Vec<u8>], now: Timestamp) -> Result<Imported, Error> {
     let mut imported = Imported::default();
     for bundle in bundles {
         let judged = ingest(db, 0, bundle, now)?;
@@ -110,7 +110,7 @@ fn judge_all(db: &mut WriteTransaction<'_>, bundles: &[Vec<u8>], now: Timestamp)
         imported.refused += u64::from(judged.refused.is_some());
         for run in &judged.runs {
             let count = match run.verdict {
-                Verdict::Logged { .. } | Verdict::Returned { .. } | Verdict::Erased => &mut imported.logged,
+                Verdict::Logged { .. } | Verdict::Rejected { .. } | Verdict::Erased => &mut imported.logged,
                 Verdict::Held { .. } => &mut imported.held,
                 Verdict::Deferred { .. } | Verdict::BytesMissing => &mut imported.deferred,
             };

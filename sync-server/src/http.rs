@@ -35,7 +35,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// How long a connection may stand open without a whole request head; longer than a phone keeps one that it does not use.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// The largest message that a listening phone may send; it has nothing to say.
-const MAX_HEARD_BYTES: usize = 1024;
+const MAX_CLIENT_MESSAGE_BYTES: usize = 1024;
 /// The page runs no script, loads nothing, stands in no other page and is kept nowhere.
 const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
     (
@@ -66,7 +66,7 @@ impl Running {
     /// Stops taking requests, waits a little for the running ones, and returns.
     ///
     /// # Errors
-    /// [`Error::Ended`] if the server had failed.
+    /// [`Error::TaskFailed`] if the server had failed.
     pub async fn stop(self) -> Result<(), Error> {
         // A server that has ended by itself hears nothing; its result is below.
         let _ended_already = self.stop.send(());
@@ -80,7 +80,7 @@ impl Running {
     /// Waits until the server ends by itself.
     ///
     /// # Errors
-    /// [`Error::Ended`] if it failed.
+    /// [`Error::TaskFailed`] if it failed.
     pub async fn wait(&mut self) -> Result<(), Error> {
         Ok((&mut self.finished).await?)
     }
@@ -173,13 +173,15 @@ async fn live(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade, head
         server.listen(&request).map_err(|error| server.refuse(request.path, &error))
     });
     match listening.await {
-        Ok(Ok(listener)) => upgrade.max_message_size(MAX_HEARD_BYTES).on_upgrade(|socket| speak(socket, listener)),
+        Ok(Ok(listener)) => {
+            upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES).on_upgrade(|socket| serve_socket(socket, listener))
+        }
         Ok(Err(refused)) => carry(refused),
         Err(_panicked) => panicked(),
     }
 }
 
-async fn speak(mut socket: WebSocket, mut listener: Listener) {
+async fn serve_socket(mut socket: WebSocket, mut listener: Listener) {
     loop {
         let message = tokio::select! {
             said = listener.next() => match said {

@@ -95,7 +95,7 @@ impl Journal {
     }
 
     /// Notes the newest device code, before anybody is told: a database that is set back must not give it to another device.
-    pub(crate) fn gave(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
+    pub(crate) fn record_device_code(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
         self.raise(&format!("{organisation}.code"), code.0)
     }
 

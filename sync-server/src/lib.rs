@@ -32,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{ChallengeResponse, EnrolRequest, RekeyRequest};
 use farmtally_core::protocol::path;
@@ -46,7 +46,7 @@ pub use http::{Running, serve};
 use journal::Journal;
 use keys::Keys;
 use live::Listeners;
-pub use live::MOST_LISTENERS;
+pub use live::MAX_LISTENERS;
 pub use office::{NewCode, ReferenceFile};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
@@ -103,9 +103,9 @@ impl Server {
     fn read<T>(
         &self,
         organisation: OrganisationId,
-        work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
+        f: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        storage::read(&*self.storage, organisation, work)
+        storage::read(&*self.storage, organisation, f)
     }
 
     /// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, and what it appended to logs is in the
@@ -113,9 +113,9 @@ impl Server {
     fn write<T>(
         &self,
         organisation: OrganisationId,
-        work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
+        f: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (result, heads) = storage::write(&*self.storage, organisation, work)?;
+        let (result, heads) = storage::write(&*self.storage, organisation, f)?;
         self.note(organisation, &heads)?;
         if !heads.is_empty() {
             self.watchers.announce(organisation, heads.into());
@@ -180,9 +180,9 @@ impl Server {
 
     fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
-        let asked: RekeyRequest = unpack(&request.body)?;
-        require_protocol(asked.protocol)?;
-        pack(&self.take_new_key(organisation, device.device, &asked)?)
+        let rekey: RekeyRequest = unpack(&request.body)?;
+        require_protocol(rekey.protocol)?;
+        pack(&self.rekey_device(organisation, device.device, &rekey)?)
     }
 
     fn show_certificate(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
@@ -211,9 +211,9 @@ impl Server {
         let (organisation, device) = self.device(header.device)?.ok_or(Error::Unauthorized)?;
         let server_key = self.keys.public();
         let signed =
-            Signed { server_key: &server_key, method: request.method, path: request.path, body: &request.body };
+            SignedRequest { server_key: &server_key, method: request.method, path: request.path, body: &request.body };
         match VerifyingKey::from_bytes(&device.public_key) {
-            Ok(key) if header.fits(&signed, &key) => {}
+            Ok(key) if header.verify(&signed, &key) => {}
             _ => return Err(Error::Unauthorized),
         }
         Ok((organisation, device))

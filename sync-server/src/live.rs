@@ -24,7 +24,7 @@ use crate::{Error, Server};
 /// How often a phone hears from the server though nothing is new: proxies commonly cut what is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Phones that may listen unless the operator says otherwise: each holds a socket, and a process commonly has 1,024.
-pub const MOST_LISTENERS: usize = 500;
+pub const MAX_LISTENERS: usize = 500;
 
 /// The phones whose connections wait for news.
 pub(crate) struct Listeners {
@@ -35,7 +35,7 @@ pub(crate) struct Listeners {
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { most: AtomicUsize::new(MOST_LISTENERS), taken: Mutex::default() }
+        Self { most: AtomicUsize::new(MAX_LISTENERS), taken: Mutex::default() }
     }
 }
 
@@ -104,13 +104,13 @@ impl Listener {
             if self.is_stale {
                 let heads = self.look().await?;
                 self.is_stale = false;
-                return Some(self.tell(&heads));
+                return Some(self.changed_lines(&heads));
             }
             tokio::select! {
                 _replaced_or_stopped = &mut self.ended => return None,
                 appended = self.appended.recv() => match appended {
                     Ok(heads) if heads.iter().all(|head| head.scope != Scope::Device(self.device)) => {
-                        let said = self.tell(&heads);
+                        let said = self.changed_lines(&heads);
                         if !said.is_empty() {
                             return Some(said);
                         }
@@ -151,7 +151,7 @@ impl Listener {
     }
 
     /// Those of the heads that are new to the device and visible to it.
-    fn tell(&mut self, heads: &[Cursor]) -> String {
+    fn changed_lines(&mut self, heads: &[Cursor]) -> String {
         let mut lines = Vec::new();
         for Cursor { scope, sequence, .. } in heads {
             if self.visible.can_read(scope) && self.told.get(scope) != Some(sequence) {

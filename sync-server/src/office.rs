@@ -23,7 +23,7 @@ use crate::{Error, Server};
 const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Farmers that a search names at most.
-const MOST_FOUND: u32 = 50;
+const MAX_FOUND: u32 = 50;
 
 /// Reference data as an operator writes it, in JSON (format: `docs/operating.md`).
 #[derive(Debug, Default, Deserialize)]
@@ -279,7 +279,7 @@ impl Server {
     pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Named>, Error> {
         self.read(organisation, |db| {
             let scopes = db.scopes()?;
-            Ok(rows::find(db.reader(), &scopes, text.trim(), MOST_FOUND)?)
+            Ok(rows::find(db.reader(), &scopes, text.trim(), MAX_FOUND)?)
         })
     }
 

@@ -4,7 +4,7 @@
 
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::{Cursor, CursorName};
-use farmtally_core::protocol::message::{Frame, FrameEntry, SyncRequest};
+use farmtally_core::protocol::message::{FrameEntry, LogFrame, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::DeviceId;
 
@@ -17,7 +17,7 @@ const BATCH: u32 = 500;
 /// What there is to fetch for a device.
 #[derive(Debug, Default)]
 pub(crate) struct Pulled {
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) frames: Vec<LogFrame>,
     pub(crate) heads: Vec<Cursor>,
     pub(crate) more: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Pulled {
 pub(crate) fn pull<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     device: DeviceId,
-    asked: &SyncRequest,
+    request: &SyncRequest,
     budget: usize,
 ) -> Result<Pulled, Error> {
     let visible = db.visibility(device)?;
@@ -38,7 +38,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
     let mut spent = 0;
     for head in heads {
         let scope = head.scope.clone();
-        let named = asked.cursors.iter().find(|cursor| cursor.scope == scope);
+        let named = request.cursors.iter().find(|cursor| cursor.scope == scope);
         if pulled.more {
             // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
             if named.is_none_or(|named| named.sequence < head.sequence) {
@@ -46,7 +46,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
             }
             continue;
         }
-        let Some(mut from) = place(db, named, &scope)? else { continue };
+        let Some(mut from) = resolve_cursor(db, named, &scope)? else { continue };
         if from.sequence == head.sequence {
             continue;
         }
@@ -56,7 +56,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
                 pulled.more = true;
                 break;
             }
-            let (frame, bytes, end) = frame(db, device, &from, asked.own_bytes)?;
+            let (frame, bytes, end) = frame(db, device, &from, request.own_bytes)?;
             pulled.frames.push(frame);
             spent += bytes;
             from = end;
@@ -66,7 +66,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
 }
 
 /// The place that a device names; `None` if it does not lie on this server's log.
-pub(crate) fn place<C: Access + ?Sized>(
+pub(crate) fn resolve_cursor<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     named: Option<&CursorName>,
     scope: &Scope,
@@ -88,18 +88,18 @@ fn frame<C: Access + ?Sized>(
     device: DeviceId,
     from: &Cursor,
     own_bytes: bool,
-) -> Result<(Frame, usize, Cursor), Error> {
+) -> Result<(LogFrame, usize, Cursor), Error> {
     let mut entries: Vec<FrameEntry> = Vec::new();
     let (mut bytes, mut at, mut work) = (0, from.clone(), None);
     'frame: loop {
         let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
         let is_last = batch.len() < BATCH as usize;
         for entry in batch {
-            let is_full = bytes >= FRAME_BYTES && work != Some(entry.work);
+            let is_full = bytes >= FRAME_BYTES && work != Some(entry.commit_id);
             if is_full || !entries.is_empty() && bytes + size(&entry.content) > MAX_FRAME_BYTES {
                 break 'frame;
             }
-            work = Some(entry.work);
+            work = Some(entry.commit_id);
             at = entry.cursor.clone();
             bytes += push(&mut entries, entry, device, own_bytes);
         }
@@ -107,7 +107,7 @@ fn frame<C: Access + ?Sized>(
             break;
         }
     }
-    Ok((Frame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
+    Ok((LogFrame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
 }
 
 /// What an entry with its bytes costs.

@@ -19,16 +19,16 @@ use farmtally_core::store;
 use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, judge_waiting};
-use crate::pull::place;
+use crate::pull::resolve_cursor;
 use crate::storage::{
-    Access, Device, LogContent, NewEntry, ReadTransaction, Recovery, ReturnedEntry, Transaction, WriteTransaction,
+    Access, Device, LogContent, NewEntry, ReadTransaction, Recovery, RejectedEntry, Transaction, WriteTransaction,
 };
 use crate::{Error, Server};
 
 /// Documents that one review of late evidence names at most.
 const REVIEWED: usize = 500;
 /// The origin of entries that came back from phones: no bundle has this hash.
-const ELSEWHERE: (BundleHash, u32) = (BundleHash([0; 32]), 0);
+const RESTORED: (BundleHash, u32) = (BundleHash([0; 32]), 0);
 /// Decisions that are read at a time.
 const BATCH: u32 = 500;
 
@@ -94,7 +94,7 @@ impl Server {
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
         let wrong = |reason: &str| Error::invalid("certificate", reason);
         let organisation = certificate.organisation;
-        if !certificate.fits(&self.keys.signing().verifying_key()) {
+        if !certificate.verify(&self.keys.signing().verifying_key()) {
             return Err(wrong("it is not signed by this server"));
         }
         if !self.organisations()?.contains(&organisation) {
@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// Takes back what this server had signed and has lost.
-    pub(crate) fn take_offers(
+    pub(crate) fn restore_offers(
         &self,
         organisation: OrganisationId,
         device: DeviceId,
@@ -154,7 +154,7 @@ impl Server {
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
             let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
             let taken = self.write(organisation, |db| {
-                if place(db, Some(&head.name()), &head.scope)?.is_some() {
+                if resolve_cursor(db, Some(&head.name()), &head.scope)?.is_some() {
                     // Nothing was lost: there is nothing to keep.
                     return Ok(BTreeSet::new());
                 }
@@ -165,8 +165,8 @@ impl Server {
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
-                    let signed = Signed { head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
-                    erased = take_back(db, &signed, stretch, now)?;
+                    let signed = SignedHead { head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
+                    erased = restore_run(db, &signed, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(erased)
@@ -186,7 +186,7 @@ fn first_lost(
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
     for (scope, named) in acknowledged {
-        if place(db, Some(named), scope)?.is_none() {
+        if resolve_cursor(db, Some(named), scope)?.is_none() {
             return Ok(Some(scope.clone()));
         }
     }
@@ -205,7 +205,7 @@ fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &st
 }
 
 /// What this server once signed.
-struct Signed<'a> {
+struct SignedHead<'a> {
     head: &'a Cursor,
     /// How many recoveries there were then.
     epoch: u32,
@@ -213,12 +213,12 @@ struct Signed<'a> {
     epochs: u32,
 }
 
-/// Takes a stretch over that leads up to a head which this server had signed: at its old places, if nothing else stands there by now;
+/// Takes a stretch over that leads up to a head which this server had signed: at its old positions, if nothing else stands there by now;
 /// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
 /// look at what came. Returns which documents were forgotten with it.
-fn take_back(
+fn restore_run(
     db: &mut WriteTransaction<'_>,
-    signed: &Signed<'_>,
+    signed: &SignedHead<'_>,
     (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
 ) -> Result<BTreeSet<DocumentId>, Error> {
@@ -228,8 +228,8 @@ fn take_back(
         0 => Cursor::start(db.organisation(), scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
     };
-    let places = walk(&from, &entries).ok_or_else(wrong)?;
-    if from.sequence + places.len() as u64 != head.sequence || places.last() != Some(&head.chain) {
+    let chains = walk(&from, &entries).ok_or_else(wrong)?;
+    if from.sequence + chains.len() as u64 != head.sequence || chains.last() != Some(&head.chain) {
         return Err(wrong());
     }
     let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && signed.epoch < last.epoch);
@@ -237,18 +237,18 @@ fn take_back(
         let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
         begin(db, now, signed.epochs, &reason)?;
     }
-    let here = align(db, &from, &entries, &places)?;
-    let mut taking = Taking { is_later: !here.follows, ..Taking::default() };
+    let here = align(db, &from, &entries, &chains)?;
+    let mut run = RestoreRun { is_later: !here.follows, ..RestoreRun::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
-    taking.erased.extend(decisions.iter().filter_map(erased_by));
+    run.erased.extend(decisions.iter().filter_map(erased_by));
     if !here.follows {
-        taking.note_what_went_on(db, scope, here.common, &decisions)?;
+        run.find_superseded(db, scope, here.common, &decisions)?;
     }
     let mut late = Vec::new();
     for entry in entries.get(here.known..).unwrap_or_default() {
         // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
-        let work = db.next_work()?;
-        if take_entry(db, scope, work, entry, &mut taking)?
+        let commit_id = db.next_commit_id()?;
+        if restore_entry(db, scope, commit_id, entry, &mut run)?
             && let FrameEntry::Change { envelope, change } = entry
         {
             late.push((envelope.document, Change::hash_of_stripped(change)));
@@ -257,8 +257,8 @@ fn take_back(
     if here.follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
-    let told = if taking.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
-    for document in taking.forgotten.difference(&told).copied() {
+    let told = if run.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
+    for document in run.forgotten.difference(&told).copied() {
         decide(db, scope, &Erasure { document }, &DecidedBy::server(now))?;
     }
     judge_waiting(db, &late, now)?;
@@ -267,14 +267,14 @@ fn take_back(
         let review = ReviewCode::LateEvidence.review(documents.to_vec());
         decide(db, scope, &review, &DecidedBy::server(now))?;
     }
-    Ok(taking.erased)
+    Ok(run.erased)
 }
 
 /// How a stretch lies beside the log that is here.
 struct Alignment {
-    /// Whether the log ends within the stretch, so that the rest of it can stand at its old places.
+    /// Whether the log ends within the stretch, so that the rest of it can stand at its old positions.
     follows: bool,
-    /// How many entries of the stretch the log has at their places.
+    /// How many entries of the stretch the log has at their positions.
     known: usize,
     /// The last place that both have.
     common: u64,
@@ -284,7 +284,7 @@ fn align(
     db: &mut WriteTransaction<'_>,
     from: &Cursor,
     entries: &[FrameEntry],
-    places: &[ChainHash],
+    chains: &[ChainHash],
 ) -> Result<Alignment, Error> {
     let scope = &from.scope;
     let end = match db.head(scope)? {
@@ -294,15 +294,15 @@ fn align(
     let known = end.sequence.checked_sub(from.sequence).and_then(|known| usize::try_from(known).ok());
     let at_end = known.and_then(|known| match known {
         0 => Some(from.chain),
-        known => places.get(known - 1).copied(),
+        known => chains.get(known - 1).copied(),
     });
     let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
     // A change that is in another log by now cannot be at its old place as well.
-    if at_end == Some(end.chain) && !any_stands_elsewhere(db, scope, rest)? {
+    if at_end == Some(end.chain) && !any_has_another_position(db, scope, rest)? {
         return Ok(Alignment { follows: true, known: known.unwrap_or(0), common: end.sequence });
     }
     // What both have is not logged once more: a decision would overtake what came after it.
-    let common = common_place(db, from, places)?;
+    let common = last_common_position(db, from, chains)?;
     let known = usize::try_from(common.saturating_sub(from.sequence)).unwrap_or(usize::MAX);
     Ok(Alignment { follows: false, known, common })
 }
@@ -314,15 +314,20 @@ fn decision_of(entry: &FrameEntry) -> Option<Decision> {
 }
 
 /// Whether any of these changes is in a log already, or its document in another scope.
-fn any_stands_elsewhere(db: &mut WriteTransaction<'_>, scope: &Scope, entries: &[FrameEntry]) -> Result<bool, Error> {
+fn any_has_another_position(
+    db: &mut WriteTransaction<'_>,
+    scope: &Scope,
+    entries: &[FrameEntry],
+) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
             FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
             FrameEntry::Erased { envelope, change } => (envelope.document, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
-        let is_elsewhere = store::records::find(db.reader(), document)?.is_some_and(|stored| stored.scope != *scope);
-        if is_elsewhere || db.position_of(document, change)?.is_some() {
+        let has_another_position =
+            store::records::find(db.reader(), document)?.is_some_and(|stored| stored.scope != *scope);
+        if has_another_position || db.position_of(document, change)?.is_some() {
             return Ok(true);
         }
     }
@@ -330,13 +335,13 @@ fn any_stands_elsewhere(db: &mut WriteTransaction<'_>, scope: &Scope, entries: &
 }
 
 /// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
-fn common_place(db: &mut WriteTransaction<'_>, from: &Cursor, places: &[ChainHash]) -> Result<u64, Error> {
-    for (sequence, chain) in (from.sequence + 1..).zip(places) {
+fn last_common_position(db: &mut WriteTransaction<'_>, from: &Cursor, chains: &[ChainHash]) -> Result<u64, Error> {
+    for (sequence, chain) in (from.sequence + 1..).zip(chains) {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
             return Ok(sequence - 1);
         }
     }
-    Ok(from.sequence + places.len() as u64)
+    Ok(from.sequence + chains.len() as u64)
 }
 
 /// The documents that a log says are forgotten.
@@ -368,7 +373,7 @@ fn each_decision(
 
 /// What is known while a stretch is taken over.
 #[derive(Default)]
-struct Taking {
+struct RestoreRun {
     /// Whether it goes to the end of a log that went on otherwise.
     is_later: bool,
     /// Documents that the stretch itself erases.
@@ -381,9 +386,9 @@ struct Taking {
     forgotten: BTreeSet<DocumentId>,
 }
 
-impl Taking {
+impl RestoreRun {
     /// Notes what the log that went on says behind the last common place: of a matter that it decided, the stretch's decision is older.
-    fn note_what_went_on(
+    fn find_superseded(
         &mut self,
         db: &mut WriteTransaction<'_>,
         scope: &Scope,
@@ -395,7 +400,7 @@ impl Taking {
         })?;
         for decision in decisions {
             // Not what stands before both, nor what came back before.
-            let standing = store::decisions::standing(db.reader(), decision)?;
+            let standing = store::decisions::current(db.reader(), decision)?;
             let standing = standing.filter(|(it, place)| *place > common && !decisions.contains(it));
             if standing.is_some() {
                 self.superseded.insert(decision.as_bytes().to_vec());
@@ -406,12 +411,12 @@ impl Taking {
 }
 
 /// One entry that was logged before, without judging it again. Returns whether it was taken.
-fn take_entry(
+fn restore_entry(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
-    work: u64,
+    commit_id: u64,
     entry: &FrameEntry,
-    taking: &mut Taking,
+    run: &mut RestoreRun,
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::invalid("offers", reason);
     match entry {
@@ -419,14 +424,14 @@ fn take_entry(
             let change = Change::parse_stripped(bytes).map_err(|error| wrong(error.to_string()))?;
             let (document, hash) = (envelope.document, change.hash());
             let is_erased = store::records::is_erased(db.reader(), document)?;
-            if is_erased && !taking.erased.contains(&document) {
-                taking.forgotten.insert(document);
+            if is_erased && !run.erased.contains(&document) {
+                run.forgotten.insert(document);
             }
-            if db.position_of(document, hash)?.is_some() || is_erased && taking.is_later {
+            if db.position_of(document, hash)?.is_some() || is_erased && run.is_later {
                 return Ok(false);
             }
             if is_erased {
-                db.append(scope, work, NewEntry::Change { envelope, hash, change: None, origin: ELSEWHERE })?;
+                db.append(scope, commit_id, NewEntry::Change { envelope, hash, change: None, origin: RESTORED })?;
             } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
@@ -441,20 +446,24 @@ fn take_entry(
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
                     // What it builds on went with the same loss, and nobody has brought it back yet.
-                    Err(records::Error::Missing { .. }) if taking.is_later => return Ok(false),
+                    Err(records::Error::Missing { .. }) if run.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 db.save_documents(&[(scope, kind, document, &merged)])?;
-                db.append(scope, work, NewEntry::Change { envelope, hash, change: Some(bytes), origin: ELSEWHERE })?;
+                db.append(
+                    scope,
+                    commit_id,
+                    NewEntry::Change { envelope, hash, change: Some(bytes), origin: RESTORED },
+                )?;
                 // Its author may have handed it over again before.
                 db.remove_pending(document, hash)?;
             }
         }
         FrameEntry::Decision { decision } => {
-            if taking.known.contains(decision) || taking.superseded.contains(decision) {
+            if run.known.contains(decision) || run.superseded.contains(decision) {
                 return Ok(false);
             }
-            let cursor = db.append(scope, work, NewEntry::Decision(decision))?;
+            let cursor = db.append(scope, commit_id, NewEntry::Decision(decision))?;
             // What has not the form of a decision is kept as it is.
             if let Ok(decision) = decode(decision) {
                 apply_logged(db, scope, cursor.sequence, &decision)?;
@@ -462,15 +471,13 @@ fn take_entry(
         }
         FrameEntry::Erased { envelope, change } => {
             // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
-            if !store::records::is_erased(db.reader(), envelope.document)?
-                && !taking.erased.contains(&envelope.document)
-            {
+            if !store::records::is_erased(db.reader(), envelope.document)? && !run.erased.contains(&envelope.document) {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
             if db.position_of(envelope.document, *change)?.is_some() {
                 return Ok(false);
             }
-            db.append(scope, work, NewEntry::Change { envelope, hash: *change, change: None, origin: ELSEWHERE })?;
+            db.append(scope, commit_id, NewEntry::Change { envelope, hash: *change, change: None, origin: RESTORED })?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
@@ -498,7 +505,7 @@ fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, dec
     let Ok((envelope, content)) = decision.read() else { return Ok(()) };
     match content.effect() {
         Some(Effect::EraseDocument(document)) => db.erase(document),
-        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => return_again(db, scope, &envelope.reason, ruling),
+        Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => reject_again(db, scope, &envelope.reason, ruling),
         // What was approved is in the log as a change.
         Some(Effect::ApplyRuling(_)) | None => Ok(()),
     }
@@ -513,19 +520,19 @@ fn erased_by(decision: &Decision) -> Option<DocumentId> {
 }
 
 /// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
-fn return_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
+fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
     let document = ruling.document;
     let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
     }
-    let mut returned = Vec::new();
+    let mut rejected = Vec::new();
     for Device { device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
-            returned.push(ReturnedEntry { document, change: *change, device, reason: reason.to_owned() });
+            rejected.push(RejectedEntry { document, change: *change, device, reason: reason.to_owned() });
         }
     }
-    db.add_returned(&returned)
+    db.add_rejected(&rejected)
 }
 
 /// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.
@@ -536,14 +543,14 @@ pub(crate) fn divergences<C: Access + ?Sized>(
 ) -> Result<Vec<Divergence>, Error> {
     let mut diverged = Vec::new();
     for cursor in cursors {
-        if place(db, Some(cursor), &cursor.scope)?.is_some() {
+        if resolve_cursor(db, Some(cursor), &cursor.scope)?.is_some() {
             continue;
         }
         let mut of: Vec<_> = checkpoints.iter().filter(|it| it.scope == cursor.scope).collect();
         of.sort_by_key(|it| std::cmp::Reverse(it.sequence));
         let mut common = (!of.is_empty()).then_some(0);
         for named in of {
-            if place(db, Some(named), &cursor.scope)?.is_some() {
+            if resolve_cursor(db, Some(named), &cursor.scope)?.is_some() {
                 common = Some(named.sequence);
                 break;
             }

@@ -10,7 +10,7 @@ use farmtally_core::store::sql::values;
 use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
-use crate::ingest::{approve, decide, give_back};
+use crate::ingest::{approve, decide, reject};
 use crate::recovery::require_whole;
 use crate::storage::{Access, HeldEntry, Transaction};
 use crate::{Error, Server};
@@ -46,7 +46,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Invalid`] for what is not held, [`Error::Storage`].
-    pub fn give_back(
+    pub fn reject(
         &self,
         organisation: OrganisationId,
         document: DocumentId,
@@ -57,7 +57,7 @@ impl Server {
         let by = self.operator().because(reason);
         self.write(organisation, |db| {
             require_whole(db)?;
-            give_back(db, document, change, &by)
+            reject(db, document, change, &by)
         })
     }
 

@@ -1,8 +1,8 @@
-//! A sync: what a phone hands over is taken in one transaction, and all that it is told is read from one snapshot after it.
+//! A sync: what a phone hands over is ingested in one transaction, and all that it is told is read from one snapshot after it.
 
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::protocol::message::{
-    self, BundleVerdict, News, ParcelVerdict, Statement, SyncRequest, SyncResponse, WireError,
+    self, BundleVerdict, ParcelVerdict, Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use farmtally_core::protocol::repair::Divergence;
 use farmtally_core::sync::WireRequest;
@@ -22,10 +22,10 @@ const SEEN_STEP_MS: i64 = 60_000;
 
 /// What became of what a phone handed over.
 #[derive(Default)]
-struct Taken {
+struct Ingested {
     verdicts: Vec<BundleVerdict>,
     parcels: Vec<ParcelVerdict>,
-    /// Scopes of which the phone knows another log; nothing was taken then.
+    /// Scopes of which the phone knows another log; nothing was ingested then.
     diverged: Vec<Divergence>,
 }
 
@@ -37,16 +37,16 @@ impl Server {
         let asked: SyncRequest = unpack(&request.body)?;
         require_protocol(asked.protocol)?;
         require_limits(&asked)?;
-        let taken = if asked.offers.is_empty() {
-            self.take(organisation, &device, &asked, now)?
+        let ingested = if asked.offers.is_empty() {
+            self.ingest_all(organisation, &device, &asked, now)?
         } else {
-            self.take_offers(organisation, device.device, &asked.offers)?;
-            Some(Taken::default())
+            self.restore_offers(organisation, device.device, &asked.offers)?;
+            Some(Ingested::default())
         };
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
             let (statement, news) =
-                self.read(organisation, |db| tell(db, &device, &asked, taken.as_ref(), budget, now))?;
+                self.read(organisation, |db| compose_updates(db, &device, &asked, ingested.as_ref(), budget, now))?;
             match self.sign(request, &statement, &news) {
                 // Entries that compress badly: less at once. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
@@ -56,13 +56,13 @@ impl Server {
     }
 
     /// Takes what was handed over, all in one transaction; `None` if there is nothing to write.
-    fn take(
+    fn ingest_all(
         &self,
         organisation: OrganisationId,
         device: &Device,
         asked: &SyncRequest,
         now: Timestamp,
-    ) -> Result<Option<Taken>, Error> {
+    ) -> Result<Option<Ingested>, Error> {
         let is_seen = now.0.saturating_sub(device.seen_at.0) < SEEN_STEP_MS;
         if is_seen && asked.bundles.is_empty() && asked.parcels.is_empty() {
             return Ok(None);
@@ -76,13 +76,13 @@ impl Server {
             // What is handed over now would stand where something else was acknowledged before.
             let diverged = divergences(db, &asked.cursors, &asked.checkpoints)?;
             if !diverged.is_empty() {
-                return Ok(Some(Taken { diverged, ..Taken::default() }));
+                return Ok(Some(Ingested { diverged, ..Ingested::default() }));
             }
-            take_all(db, asked, &parcels, now).map(Some)
+            ingest_bundles(db, asked, &parcels, now).map(Some)
         })
     }
 
-    fn sign(&self, request: &WireRequest, statement: &Statement, news: &News) -> Result<Vec<u8>, Error> {
+    fn sign(&self, request: &WireRequest, statement: &Statement, news: &SyncUpdates) -> Result<Vec<u8>, Error> {
         let challenge = self.keys.challenge(statement.server_time);
         let answer = SyncResponse::sign(&request.body, statement, news, challenge, self.keys.signing());
         message::pack(&answer).map_err(|error| match error {
@@ -107,33 +107,33 @@ fn require_limits(asked: &SyncRequest) -> Result<(), Error> {
     Ok(())
 }
 
-fn take_all(
+fn ingest_bundles(
     db: &mut WriteTransaction<'_>,
     asked: &SyncRequest,
     parcels: &[OpenedParcel],
     now: Timestamp,
-) -> Result<Taken, Error> {
-    let mut taken = Taken::default();
+) -> Result<Ingested, Error> {
+    let mut ingested = Ingested::default();
     for (index, bundle) in (0..).zip(&asked.bundles) {
-        taken.verdicts.push(ingest(db, index, bundle, now)?);
+        ingested.verdicts.push(ingest(db, index, bundle, now)?);
     }
     for parcel in parcels {
-        taken.parcels.push(parcel.take(db, now)?);
+        ingested.parcels.push(parcel.ingest(db, now)?);
     }
-    Ok(taken)
+    Ok(ingested)
 }
 
 /// What a phone is told, and what of it is signed as evidence.
-fn tell(
+fn compose_updates(
     db: &mut ReadTransaction<'_>,
     device: &Device,
     asked: &SyncRequest,
-    taken: Option<&Taken>,
+    ingested: Option<&Ingested>,
     budget: usize,
     now: Timestamp,
-) -> Result<(Statement, News), Error> {
-    let diverged = match taken {
-        Some(taken) => taken.diverged.clone(),
+) -> Result<(Statement, SyncUpdates), Error> {
+    let diverged = match ingested {
+        Some(ingested) => ingested.diverged.clone(),
         None => divergences(db, &asked.cursors, &asked.checkpoints)?,
     };
     let is_repairing = !diverged.is_empty() || !asked.offers.is_empty();
@@ -149,6 +149,6 @@ fn tell(
         epoch: db.recovery()?.map_or(0, |recovery| recovery.epoch),
     };
     let (verdicts, parcels) =
-        taken.map_or_else(Default::default, |taken| (taken.verdicts.clone(), taken.parcels.clone()));
-    Ok((statement, News { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
+        ingested.map_or_else(Default::default, |ingested| (ingested.verdicts.clone(), ingested.parcels.clone()));
+    Ok((statement, SyncUpdates { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
 }

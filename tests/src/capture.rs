@@ -10,7 +10,7 @@ use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{Delivery, Kind, Note, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DeliveryId, DocumentId, GrantId, Position};
+use farmtally_core::units::{DeliveryId, DocumentId, GrantId, Location};
 use farmtally_sync_server::ReferenceFile;
 
 use crate::{ADDRESS, Forger, Market, Person, reason};
@@ -143,10 +143,10 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let mut draft = asha.starts(Some(farmer.farmer_id), Some(load.load_id));
     draft = asha.adds_bag(&draft, 21_000);
     draft = asha.adds_bag(&draft, 22_500);
-    let position = Position { latitude_e7: 131_367_000, longitude_e7: 781_289_000, accuracy_cm: 800, age_ms: 1_200 };
+    let location = Location { latitude_e7: 131_367_000, longitude_e7: 781_289_000, accuracy_cm: 800, age_ms: 1_200 };
     let details = [
         DraftEdit::AddReading("14.5".parse().expect("a share")),
-        DraftEdit::SetPosition(position),
+        DraftEdit::SetLocation(location),
         DraftEdit::SetDeclaredBags(Some(2)),
     ];
     draft = asha.client.edit_draft(draft.basis, &details).expect("edited");
@@ -232,10 +232,10 @@ fn hold<R>(market: &Market, manju: &Person, farmer: farmtally_core::units::Farme
     server.order(organisation, session.device_code, Order::Lost).expect("ordered");
     syncs(manju);
     server.approve(organisation, approved.into(), None).expect("approved");
-    server.give_back(organisation, returned.into(), None, "weigh it again").expect("returned");
+    server.reject(organisation, returned.into(), None, "weigh it again").expect("rejected");
     server.suspend(organisation, "Manju", true).expect("suspended");
     server.suspend(organisation, "Manju", false).expect("lifted");
     server.revoke(organisation, grant).expect("revoked");
-    server.order(organisation, session.device_code, Order::Work).expect("ordered");
+    server.order(organisation, session.device_code, Order::Resume).expect("ordered");
     syncs(manju);
 }

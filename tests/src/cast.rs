@@ -118,7 +118,7 @@ impl Person {
     /// Voids a recorded delivery.
     pub fn voids(&self, delivery: DeliveryId) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
-        self.client.void_delivery(basis, &reason("returned"))
+        self.client.void_delivery(basis, &reason("rejected"))
     }
 
     /// Opens a load.

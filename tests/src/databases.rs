@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
-use farmtally_core::store::sql::{Database, Error, ReadWork, WriteWork};
+use farmtally_core::store::sql::{Database, Error, ReadFn, WriteFn};
 use farmtally_core::store::{self, Migration, Store};
 use farmtally_core::units::OrganisationId;
 
@@ -41,15 +41,15 @@ impl SqliteDatabase {
 }
 
 impl Database for SqliteDatabase {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Error> {
-        let read = self.store(organisation)?.read(|db| work(&mut SqliteReader::new(db)).map_err(Failure));
+    fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error> {
+        let read = self.store(organisation)?.read(|db| f(&mut SqliteReader::new(db)).map_err(Failure));
         read.map_err(|failure| failure.0)
     }
 
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), Error> {
+    fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error> {
         let written = self.store(organisation)?.write(|transaction| {
             let mut writer = SqliteWriter::new(transaction);
-            work(&mut writer).and_then(|()| writer.finish()).map_err(Failure)
+            f(&mut writer).and_then(|()| writer.finish()).map_err(Failure)
         });
         written.map_err(|failure| failure.0)
     }

@@ -7,8 +7,8 @@ use automerge::transaction::{CommitOptions, Transaction};
 use automerge::{ActorId, Automerge, ExpandedChange};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{self, BUNDLE_VERSION, Bundle, Entry, Header, SCHEMA_VERSION};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
+use farmtally_core::protocol::bundle::{self, BUNDLE_VERSION, Bundle, BundleEntry, BundleHeader, SCHEMA_VERSION};
 use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
@@ -63,12 +63,12 @@ impl Forger {
     }
 
     /// What waits in the phone's outbox, oldest first.
-    pub fn outbox(&self) -> Vec<Entry> {
+    pub fn outbox(&self) -> Vec<BundleEntry> {
         let db = rusqlite::Connection::open(&self.database).expect("it opens");
         let sql = "SELECT document_id, kind, scope, change FROM outbox ORDER BY outbox";
         let mut statement = db.prepare(sql).expect("a table");
         let entry = |row: &rusqlite::Row<'_>| {
-            Ok(Entry {
+            Ok(BundleEntry {
                 document: row.get(0)?,
                 kind: row.get(1)?,
                 scope: row.get(2)?,
@@ -94,9 +94,9 @@ impl Forger {
     }
 
     /// The header of the next bundle.
-    pub fn header(&mut self) -> Header {
+    pub fn header(&mut self) -> BundleHeader {
         self.sequence += 1;
-        Header {
+        BundleHeader {
             version: BUNDLE_VERSION,
             organisation: self.organisation,
             device: self.device,
@@ -108,13 +108,13 @@ impl Forger {
     }
 
     /// Entries as one action of the phone's owner.
-    pub fn transaction(&self, entries: Vec<Entry>) -> bundle::Transaction {
-        bundle::Transaction { author: self.user, grant: self.grant, device_cursor: 1, entries }
+    pub fn action(&self, entries: Vec<BundleEntry>) -> bundle::BundleAction {
+        bundle::BundleAction { author: self.user, grant: self.grant, device_cursor: 1, entries }
     }
 
     /// Seals the next bundle, one action for each entry.
-    pub fn seals(&mut self, entries: Vec<Entry>) -> Bundle {
-        let transactions = entries.into_iter().map(|entry| self.transaction(vec![entry])).collect();
+    pub fn seals(&mut self, entries: Vec<BundleEntry>) -> Bundle {
+        let transactions = entries.into_iter().map(|entry| self.action(vec![entry])).collect();
         let bundle = Bundle::seal(self.header(), transactions, &self.key);
         self.previous = bundle.hash();
         bundle
@@ -155,7 +155,7 @@ impl Forger {
 
     /// A request to another path.
     pub fn signed_for(&self, path: &'static str, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
-        let signed = Signed { server_key: &self.server_key, method: "POST", path, body: &body };
+        let signed = SignedRequest { server_key: &self.server_key, method: "POST", path, body: &body };
         let authorization = Authorization::sign(&signed, self.device, challenge, key).to_header();
         WireRequest { authorization: Some(authorization), path, ..wire(body) }
     }
@@ -176,9 +176,9 @@ impl Forger {
     }
 
     /// Seals these entries into one bundle, carries it, and returns the fate of each entry.
-    pub fn hands_over(&mut self, entries: Vec<Entry>) -> Vec<Verdict> {
+    pub fn hands_over(&mut self, entries: Vec<BundleEntry>) -> Vec<Verdict> {
         let bundle = self.seals(entries);
-        fates(&self.carries(&[bundle.to_bytes()])[0])
+        verdicts_of(&self.carries(&[bundle.to_bytes()])[0])
     }
 }
 
@@ -187,7 +187,7 @@ fn wire(body: Vec<u8>) -> WireRequest {
 }
 
 /// The fate of each entry; the sequences of a run follow on.
-pub fn fates(verdict: &BundleVerdict) -> Vec<Verdict> {
+pub fn verdicts_of(verdict: &BundleVerdict) -> Vec<Verdict> {
     assert_eq!(verdict.refused, None, "the bundle was refused as a whole");
     let mut fates = Vec::new();
     for run in &verdict.runs {
@@ -202,12 +202,12 @@ pub fn fates(verdict: &BundleVerdict) -> Vec<Verdict> {
 }
 
 /// What a fate is called: `logged`, `deferred`, `returned`, `erased`, or the code under which it is held.
-pub fn fate(verdict: &Verdict) -> &str {
+pub fn verdict_code(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Logged { .. } => "logged",
         Verdict::Deferred { .. } => "deferred",
         Verdict::Held { code, .. } => code.as_str(),
-        Verdict::Returned { .. } => "returned",
+        Verdict::Rejected { .. } => "rejected",
         Verdict::Erased => "erased",
         Verdict::BytesMissing => "bytes_missing",
     }
@@ -227,9 +227,9 @@ pub fn bent_change(
 ) -> Vec<u8> {
     let mut document = saved.map_or_else(Automerge::new, |saved| Automerge::load(saved).expect("a document"));
     document.set_actor(ActorId::from(actor));
-    let mut transaction = document.transaction();
-    write(&mut transaction);
-    if transaction.commit_with(CommitOptions::default().with_time(0)).0.is_none() {
+    let mut action = document.transaction();
+    write(&mut action);
+    if action.commit_with(CommitOptions::default().with_time(0)).0.is_none() {
         document.empty_commit(CommitOptions::default().with_time(0));
     }
     let mut change = document.get_last_local_change().expect("a change").decode();

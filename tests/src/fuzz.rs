@@ -17,11 +17,11 @@ use farmtally_core::protocol::authorization::Authorization;
 use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
-    self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, Frame, FrameEntry, News, Problem, RekeyRequest,
-    Statement, SyncRequest, SyncResponse, WireError,
+    self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, FrameEntry, LogFrame, Problem, RekeyRequest,
+    Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use farmtally_core::protocol::parcel::Parcel;
-use farmtally_core::protocol::qr::FrameCollector;
+use farmtally_core::protocol::qr::QrCollector;
 use farmtally_core::protocol::repair::{Offer, walk};
 use farmtally_core::records::draft::Draft;
 use farmtally_core::records::{self, Change, KINDS, Kind, Merged};
@@ -83,8 +83,8 @@ pub fn answer(bytes: &[u8]) {
     if let Some(statement) = read::<Statement>(bytes) {
         assert_eq!(decode::<Statement>(&encode(&statement)).expect("it reads"), statement);
     }
-    if let Some(news) = read::<News>(bytes) {
-        assert_eq!(decode::<News>(&encode(&news)).expect("it reads").frames, news.frames);
+    if let Some(news) = read::<SyncUpdates>(bytes) {
+        assert_eq!(decode::<SyncUpdates>(&encode(&news)).expect("it reads").frames, news.frames);
     }
 }
 
@@ -180,8 +180,8 @@ pub fn draft(bytes: &[u8]) {
 
 /// A frame, and an entry of one as a phone keeps it.
 pub fn frame(bytes: &[u8]) {
-    if let Some(frame) = read::<Frame>(bytes) {
-        assert_eq!(decode::<Frame>(&encode(&frame)).expect("it reads"), frame);
+    if let Some(frame) = read::<LogFrame>(bytes) {
+        assert_eq!(decode::<LogFrame>(&encode(&frame)).expect("it reads"), frame);
     }
     read::<FrameEntry>(bytes);
 }
@@ -228,14 +228,14 @@ pub fn parcel_content(bytes: &[u8]) {
         let header = [b"FTPL\x01", &[1; 16][..], &server[..8], &length.to_be_bytes()].concat();
         let to = key.verifying_key().to_montgomery();
         let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to.as_bytes()).expect("a key");
-        let mut chance = Fixed(content.len() as u64);
+        let mut rng = Fixed(content.len() as u64);
         let sealed = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &to,
             b"farmtally parcel 1\0",
             content,
             &header,
-            &mut chance,
+            &mut rng,
         );
         let (one_time_key, sealed) = sealed.expect("sealed");
         if let Ok(parcel) = Parcel::parse(&[header, one_time_key.to_bytes().to_vec(), sealed].concat()) {
@@ -270,7 +270,7 @@ impl hpke::rand_core::TryCryptoRng for Fixed {}
 /// QR frames, each led by its length in two bytes; every second time with the right check at its end.
 pub fn qr_frame(bytes: &[u8]) {
     for has_check in [false, true] {
-        let mut collector = FrameCollector::default();
+        let mut collector = QrCollector::default();
         let mut rest = bytes;
         while let Some((length, behind)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes(*length)).min(behind.len());
@@ -282,7 +282,7 @@ pub fn qr_frame(bytes: &[u8]) {
                 frame[end..].copy_from_slice(&check[..4]);
             }
             if let Ok(progress) = collector.take(&frame) {
-                assert_eq!(progress.have as usize + progress.missing.len(), progress.of as usize);
+                assert_eq!(progress.received as usize + progress.missing.len(), progress.total as usize);
                 if let Ok(Some(file)) = collector.parcels() {
                     parcel(&file);
                 }
@@ -317,7 +317,7 @@ pub fn request(bytes: &[u8]) {
         offer(&it);
     }
     if let Some(certificate) = read::<Certificate>(bytes) {
-        assert!(!certificate.fits(&parcel_key().verifying_key()));
+        assert!(!certificate.verify(&parcel_key().verifying_key()));
     }
     if let Some(request) = read::<EnrolRequest>(bytes) {
         let _key = request.verified_key();
@@ -400,7 +400,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         let Ok(answer) = message::unpack::<SyncResponse>(&response.body) else { continue };
         add("answer", &answer.statement);
         add("answer", &answer.news);
-        for frame in decode::<News>(&answer.news).expect("news").frames {
+        for frame in decode::<SyncUpdates>(&answer.news).expect("news").frames {
             add("frame", &encode(&frame));
             for entry in frame.entries {
                 add("frame", &encode(&entry));

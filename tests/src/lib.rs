@@ -21,7 +21,7 @@ mod world;
 pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};
 pub use cast::{Person, bag, reason};
 pub use databases::SqliteDatabase;
-pub use forger::{Forger, bent_change, fate, fates, forged_change};
+pub use forger::{Forger, bent_change, forged_change, verdict_code, verdicts_of};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
 pub use network::{Address, Fault, Network};
 pub use proxy::{Cut, Proxy};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use farmtally_core::store::sql::{
-    Column, Database, Dialect, Error as SqlError, Insert, ReadWork, Reader, RowVisitor, Value, WriteWork, Writer,
+    Column, Database, Dialect, Error as SqlError, Insert, ReadFn, Reader, RowVisitor, Value, WriteFn, Writer,
 };
 use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::Error;
@@ -94,13 +94,13 @@ impl Writer for Connection<'_, dyn Writer + '_> {
 }
 
 impl<W: Watch> Database for Watched<W> {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), SqlError> {
-        self.storage.read(organisation, &|connection| work(&mut Connection { connection, watch: &self.watch }))
+    fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), SqlError> {
+        self.storage.read(organisation, &|connection| f(&mut Connection { connection, watch: &self.watch }))
     }
 
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), SqlError> {
+    fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), SqlError> {
         self.watch.begins_to_write();
-        self.storage.write(organisation, &|connection| work(&mut Connection { connection, watch: &self.watch }))
+        self.storage.write(organisation, &|connection| f(&mut Connection { connection, watch: &self.watch }))
     }
 }
 

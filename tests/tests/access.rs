@@ -130,7 +130,7 @@ fn what_a_lost_phone_hands_in_is_held_and_the_phone_reads_nothing_more() {
     assert_eq!(documents, 0, "all that was read is gone");
 
     // Found again, and the office takes what it had handed in.
-    market.server.order(market.organisation, code(&asha), Order::Work).expect("found");
+    market.server.order(market.organisation, code(&asha), Order::Resume).expect("found");
     let document = DocumentId::from(delivery.delivery_id);
     assert_eq!(market.server.approve(market.organisation, document, None).expect("approved").len(), 1);
     asha.syncs_wholly();
@@ -240,7 +240,7 @@ fn a_phone_that_was_lost_and_found_lists_nobody_without_a_name() {
     server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
     asha.syncs_wholly();
     assert_eq!(asha.client.users(), [], "nobody may use a phone that is marked as lost");
-    server.order(organisation, code(&asha), Order::Work).expect("found");
+    server.order(organisation, code(&asha), Order::Resume).expect("found");
     asha.syncs_wholly();
     let names: Vec<String> = asha.client.users().into_iter().map(|user| user.name).collect();
     assert_eq!(names, ["Asha", "Bela"]);
@@ -334,7 +334,7 @@ fn midnight_and_a_lapse_are_told_to_whoever_listens() {
     let mut market = Market::open(43);
     let asha = market.hires("Asha", "field_manager");
     let told = || {
-        asha.client.notice();
+        asha.client.refresh_day_and_access();
         let event = futures_util::FutureExt::now_or_never(asha.client.events().next(0)).flatten();
         event.expect("something is there always").sequence
     };

@@ -12,12 +12,12 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision};
-use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{Bundle, Entry, Envelope, Header, Transaction};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
+use farmtally_core::protocol::bundle::{Bundle, BundleAction, BundleEntry, BundleHeader, ChangeEnvelope};
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
-    self, BundleVerdict, Certificate, Challenge, DeviceHead, Frame, FrameEntry, News, Safe, SafePlace, Statement,
-    SyncResponse, Verdict,
+    self, BundleVerdict, Certificate, Challenge, DeviceHead, FrameEntry, LogFrame, SafeCopy, SafePosition, Statement,
+    SyncResponse, SyncUpdates, Verdict,
 };
 use farmtally_core::protocol::repair::{Divergence, Offer, walk};
 use farmtally_core::records::{self, Change, Farmer, Kind};
@@ -78,7 +78,7 @@ fn change() -> Change {
 }
 
 fn bundle(key: &SigningKey) -> Bundle {
-    let header = Header {
+    let header = BundleHeader {
         version: 1,
         organisation: OrganisationId::from(ORGANISATION),
         device: DeviceId::from(DEVICE),
@@ -87,7 +87,7 @@ fn bundle(key: &SigningKey) -> Bundle {
         sealed_at: NOW,
         schema: 1,
     };
-    let entry = Entry {
+    let entry = BundleEntry {
         document: DocumentId::from(FARMER),
         kind: Kind::of::<Farmer>().number,
         scope: scope(),
@@ -95,7 +95,7 @@ fn bundle(key: &SigningKey) -> Bundle {
         erased: None,
     };
     let (author, grant) = (UserId::from(USER), GrantId::from(GRANT));
-    Bundle::seal(header, vec![Transaction { author, grant, device_cursor: 1, entries: vec![entry] }], key)
+    Bundle::seal(header, vec![BundleAction { author, grant, device_cursor: 1, entries: vec![entry] }], key)
 }
 
 fn keys() -> (SigningKey, SigningKey) {
@@ -141,7 +141,7 @@ fn examples() -> String {
     page.bytes("signature", &signature.to_bytes());
     page.bytes("hash", &bundle.hash().0);
 
-    let envelope = Envelope {
+    let envelope = ChangeEnvelope {
         device: DeviceId::from(DEVICE),
         author: UserId::from(USER),
         grant: GrantId::from(GRANT),
@@ -191,7 +191,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     request.cursors.push(start.name());
     let plain = encode(&request);
     let body = message::pack(&request).expect("it packs");
-    let asked = Signed { server_key: &server_public, method: "POST", path: "/v1/sync", body: &body };
+    let asked = SignedRequest { server_key: &server_public, method: "POST", path: "/v1/sync", body: &body };
     let header = Authorization::sign(&asked, DeviceId::from(DEVICE), challenge, &device_key).to_header();
     let signed =
         [b"farmtally request 1\0".as_slice(), &server_public, &DEVICE, &challenge.0, &sha(&[&body]), b"POST\0/v1/sync"]
@@ -215,8 +215,8 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         FrameEntry::Decision { decision: decision.clone() },
     ];
     let decided = FrameEntry::Decision { decision };
-    let frame = Frame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
-    let news = News {
+    let frame = LogFrame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
+    let news = SyncUpdates {
         verdicts: vec![BundleVerdict { index: 0, refused: None, runs }],
         frames: vec![frame],
         more: false,
@@ -229,9 +229,9 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         server_time: NOW,
         device_head: Some(DeviceHead { sequence: 1, hash: bundle.hash() }),
         heads: vec![cursor],
-        safe: Some(Safe {
+        safe: Some(SafeCopy {
             copy: 1_557_277_200_000,
-            scopes: vec![SafePlace { scope: scope(), sequence: 0 }],
+            scopes: vec![SafePosition { scope: scope(), sequence: 0 }],
             bundle: 0,
         }),
         epoch: 0,

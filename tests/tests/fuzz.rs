@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use farmtally_core::codec::decode;
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::protocol::message::{Certificate, News, Statement, SyncRequest};
+use farmtally_core::protocol::message::{Certificate, Statement, SyncRequest, SyncUpdates};
 use farmtally_tests::fuzz::{self, TARGETS};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,10 +53,10 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// The most that a function held beyond what it began with.
-fn heap_of(work: impl FnOnce()) -> isize {
+fn heap_of(f: impl FnOnce()) -> isize {
     let before = HELD.get();
     MOST.set(before);
-    work();
+    f();
     MOST.get() - before
 }
 
@@ -198,7 +198,9 @@ fn seeds_hold_what_is_seldom_said() {
     let requests = || SEEDS["request"].iter().filter_map(|seed| decode::<SyncRequest>(seed).ok());
     assert!(requests().any(|it| !it.offers.is_empty()) && requests().any(|it| !it.checkpoints.is_empty()));
     assert!(SEEDS["request"].iter().any(|seed| decode::<Certificate>(seed).is_ok()));
-    assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<News>(seed).ok()).any(|it| !it.diverged.is_empty()));
+    assert!(
+        SEEDS["answer"].iter().filter_map(|seed| decode::<SyncUpdates>(seed).ok()).any(|it| !it.diverged.is_empty())
+    );
     assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<Statement>(seed).ok()).any(|it| it.safe.is_some()));
 }
 

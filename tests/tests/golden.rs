@@ -12,17 +12,19 @@ use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::Decision;
 use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::protocol::RefusalCode;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{BUNDLE_VERSION, Bundle, Header};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
+use farmtally_core::protocol::bundle::{BUNDLE_VERSION, Bundle, BundleHeader};
 use farmtally_core::protocol::message::{
-    self, EnrolRequest, Enrolment, FrameEntry, News, Statement, SyncRequest, SyncResponse,
+    self, EnrolRequest, Enrolment, FrameEntry, Statement, SyncRequest, SyncResponse, SyncUpdates,
 };
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::records::{Change, KINDS};
 use farmtally_core::sync::WireRequest;
 use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::{self, Device, NewEntry, SqliteStorage, Storage};
-use farmtally_tests::{ADDRESS, Forger, Market, Tap, TestClock, environment, fate, fates, one_of_everything};
+use farmtally_tests::{
+    ADDRESS, Forger, Market, Tap, TestClock, environment, one_of_everything, verdict_code, verdicts_of,
+};
 use minicbor::{Decode, Encode};
 use tempfile::TempDir;
 
@@ -53,7 +55,7 @@ fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &str) -> T {
 }
 
 /// What the server answered to a sync.
-fn answer(number: u32) -> (Statement, News) {
+fn answer(number: u32) -> (Statement, SyncUpdates) {
     let answer: SyncResponse = read(&format!("sync-{number}.response"));
     let (statement, news) =
         answer.open(&file(&format!("sync-{number}.request")), &server_key().verifying_key()).expect("signed");
@@ -75,8 +77,8 @@ fn core_reads_each_message_and_writes_the_same() {
 
     let body = file("sync-2.request");
     let header = Authorization::from_header(&text("sync-2.authorization")).expect("an authorization");
-    let signed = Signed { server_key: &enrolment.server_key, method: "POST", path: "/v1/sync", body: &body };
-    assert!(header.fits(&signed, &key));
+    let signed = SignedRequest { server_key: &enrolment.server_key, method: "POST", path: "/v1/sync", body: &body };
+    assert!(header.verify(&signed, &key));
     let (first, second): (SyncRequest, SyncRequest) = (read("sync-1.request"), read("sync-2.request"));
     assert_eq!((first.bundles.len(), second.bundles.len()), (0, 1));
     let (_, news) = answer(1);
@@ -100,8 +102,8 @@ fn core_reads_each_message_and_writes_the_same() {
 fn a_bundle_of_another_version_is_refused() {
     let bundle = Bundle::parse(&file("asha.bundle")).expect("a bundle");
     for version in [0, BUNDLE_VERSION + 1] {
-        let header = Header { version, ..bundle.header.clone() };
-        let other = Bundle::seal(header, bundle.transactions.clone(), &server_key()).to_bytes();
+        let header = BundleHeader { version, ..bundle.header.clone() };
+        let other = Bundle::seal(header, bundle.actions.clone(), &server_key()).to_bytes();
         assert_eq!(Bundle::parse(&other).expect_err("refused"), RefusalCode::BundleVersionUnknown);
     }
 }
@@ -136,7 +138,7 @@ fn server() -> (TempDir, Server) {
         for frame in &news.frames {
             for entry in &frame.entries {
                 let FrameEntry::Decision { decision } = entry else { panic!("work came too early") };
-                let work = db.next_work()?;
+                let work = db.next_commit_id()?;
                 let cursor = db.append(&frame.scope, work, NewEntry::Decision(decision))?;
                 let decided: Decision = decode(decision).expect("a decision");
                 assert_eq!(encode(&decided), *decision);
@@ -168,7 +170,7 @@ fn a_server_answers_the_request_as_it_was_answered() {
     let again: SyncResponse = message::unpack(&response.body).expect("an answer");
     let (_, news) = again.open(&request.body, &server_key().verifying_key()).expect("signed");
     assert_eq!(news.verdicts, answer(2).1.verdicts);
-    assert!(news.verdicts.iter().flat_map(fates).all(|it| fate(&it) == "logged"));
+    assert!(news.verdicts.iter().flat_map(verdicts_of).all(|it| verdict_code(&it) == "logged"));
 }
 
 #[test]

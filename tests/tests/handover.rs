@@ -10,7 +10,7 @@ use farmtally_core::limits::{MAX_CARRIED_BYTES, MAX_PARCEL_BYTES, MAX_PARCELS, M
 use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::message::{self, ParcelVerdict, Problem, SyncRequest, SyncResponse};
 use farmtally_core::protocol::parcel::{HandoverError, Parcel};
-use farmtally_core::protocol::qr::{FrameCollector, frames};
+use farmtally_core::protocol::qr::{QrCollector, frames};
 use farmtally_core::units::{DeliveryId, OrganisationId, ParcelId};
 use farmtally_sync_server::{Error, Imported, ReferenceFile};
 use farmtally_tests::{Fault, Forger, Market, Person, environment, fingerprint};
@@ -199,7 +199,7 @@ fn from_screen_to_camera_in_any_order_with_loss_and_repeats() {
     for _ in 0..250 {
         valley.asha.weighs(farmer, None, &[random.random_range(1..99_999), random.random_range(1..99_999)]);
     }
-    let shown = valley.asha.client.parcel_frames().expect("frames");
+    let shown = valley.asha.client.parcel_qr_frames().expect("frames");
     assert!(shown.len() > 10, "{}", shown.len());
     assert!(shown.iter().all(|frame| frame.len() <= QR_FRAME_BYTES));
     let mut seen = vec![false; shown.len()];
@@ -215,22 +215,22 @@ fn from_screen_to_camera_in_any_order_with_loss_and_repeats() {
                     let mut wrong = shown[index].clone();
                     let at = random.random_range(0..wrong.len());
                     wrong[at] ^= 4;
-                    let error = valley.ravi.client.take_frame(&wrong).expect_err("read wrongly");
+                    let error = valley.ravi.client.add_qr_frame(&wrong).expect_err("read wrongly");
                     assert_eq!(error.code(), ErrorCode::InvalidInput);
                 }
                 _ => {
                     seen[index] = true;
-                    let progress = valley.ravi.client.take_frame(&shown[index]).expect("a frame");
+                    let progress = valley.ravi.client.add_qr_frame(&shown[index]).expect("a frame");
                     let missing: Vec<u32> = (0..).zip(&seen).filter(|(_, seen)| !**seen).map(|(at, _)| at).collect();
-                    assert_eq!((progress.of as usize, &progress.missing), (shown.len(), &missing));
-                    assert_eq!(progress.have as usize, shown.len() - missing.len());
+                    assert_eq!((progress.total as usize, &progress.missing), (shown.len(), &missing));
+                    assert_eq!(progress.received as usize, shown.len() - missing.len());
                 }
             }
         }
     }
     assert_eq!(carried(&valley.ravi).parcels, 1);
     // The camera goes on looking; nothing is taken twice.
-    valley.ravi.client.take_frame(&shown[0]).expect("a frame");
+    valley.ravi.client.add_qr_frame(&shown[0]).expect("a frame");
     assert_eq!(carried(&valley.ravi).parcels, 1);
     assert_eq!(valley.counts().1, 0, "none of it counts as sent");
     valley.ravi.syncs_wholly();
@@ -560,19 +560,19 @@ fn a_camera_that_sees_too_much_keeps_what_it_carries() {
     let valley = Valley::new(18);
     let elsewhere = Valley::new(19);
     // A series for another organisation is refused when it is whole, and looks complete to nobody.
-    let shown = elsewhere.asha.client.parcel_frames().expect("frames");
+    let shown = elsewhere.asha.client.parcel_qr_frames().expect("frames");
     for _ in 0..2 {
         let (last, before) = shown.split_last().expect("frames");
         for frame in before {
-            valley.ravi.client.take_frame(frame).expect("a frame");
+            valley.ravi.client.add_qr_frame(frame).expect("a frame");
         }
-        assert_eq!(valley.ravi.client.take_frame(last).expect_err("foreign").code(), ErrorCode::NotAllowed);
+        assert_eq!(valley.ravi.client.add_qr_frame(last).expect_err("foreign").code(), ErrorCode::NotAllowed);
     }
     assert_eq!(carried(&valley.ravi), Carried::default());
     // Too much for codes is told before anything is shown.
     assert_eq!(frames(&vec![0; MAX_QR_FRAMES * QR_FRAME_BYTES]), Err(HandoverError::TooLarge));
-    let mut collector = FrameCollector::default();
-    let own = valley.asha.client.parcel_frames().expect("frames");
+    let mut collector = QrCollector::default();
+    let own = valley.asha.client.parcel_qr_frames().expect("frames");
     for frame in own.iter().rev() {
         collector.take(frame).expect("a frame");
     }

@@ -13,7 +13,7 @@ use farmtally_core::units::{DeliveryId, DeviceCode, DocumentId, FarmerId};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::serve;
 use farmtally_tests::Fault::ResponseLost;
-use farmtally_tests::{Forger, Market, Person, bytes_of, fate, fingerprint};
+use farmtally_tests::{Forger, Market, Person, bytes_of, fingerprint, verdict_code};
 use futures_util::FutureExt;
 
 fn code(person: &Person) -> DeviceCode {
@@ -176,10 +176,10 @@ fn what_is_held_or_came_back_is_a_matter_of_its_author_and_their_centre() {
     let first = asha.weighs(farmer, None, &[20_000]).delivery_id;
     asha.weighs(farmer, None, &[21_000]);
     asha.syncs_wholly();
-    market.server.order(market.organisation, device, Order::Work).expect("found");
-    market.server.give_back(market.organisation, first.into(), None, "weigh it again").expect("returned");
+    market.server.order(market.organisation, device, Order::Resume).expect("found");
+    market.server.reject(market.organisation, first.into(), None, "weigh it again").expect("rejected");
     asha.syncs_wholly();
-    let item = asha.inbox().into_iter().find(|item| matches!(item.kind, InboxKind::Returned { .. })).expect("a note");
+    let item = asha.inbox().into_iter().find(|item| matches!(item.kind, InboxKind::Rejected { .. })).expect("a note");
     let choice = item.choices[0].clone();
     assert_eq!(asha.inbox().len(), 2, "one is held, one came back");
     let hands_to = |name: &str| {
@@ -200,14 +200,14 @@ fn what_is_held_or_came_back_is_a_matter_of_its_author_and_their_centre() {
 #[test]
 fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
     let Story { market, asha, ravi, delivery } = Story::new(3);
-    let returned = market.server.give_back(market.organisation, delivery.into(), None, "weigh it again");
-    assert_eq!(returned.expect("returned").len(), 1);
+    let returned = market.server.reject(market.organisation, delivery.into(), None, "weigh it again");
+    assert_eq!(returned.expect("rejected").len(), 1);
     asha.syncs_wholly();
     assert_eq!(held(&asha), []);
     let item = asha.inbox().into_iter().next().expect("a note");
-    let InboxKind::Returned { number, reason, draft_id: draft, .. } = item.kind else { panic!("{item:?}") };
+    let InboxKind::Rejected { number, reason, draft_id: draft, .. } = item.kind else { panic!("{item:?}") };
     assert_eq!((reason.as_str(), draft), ("weigh it again", None));
-    asha.client.resolve(item.basis, &Choice::PutAway { number }).expect("put away");
+    asha.client.resolve(item.basis, &Choice::Dismiss { number }).expect("put away");
     assert!(asha.inbox().is_empty());
     // What she does next is not in the way of what was sent back.
     asha.amends(delivery, 3_000).expect("amended");
@@ -229,7 +229,7 @@ fn a_delivery_that_is_sent_back_becomes_a_draft_with_its_bags_and_its_receipt() 
     asha.syncs_wholly();
     assert!(matches!(asha.client.delivery(sent.delivery_id), Err(Error::NotFound { .. })), "it counts nowhere");
     assert_eq!(asha.sum().gross_g.0, 22_000);
-    market.server.give_back(market.organisation, sent.delivery_id.into(), None, "wrong farmer").expect("returned");
+    market.server.reject(market.organisation, sent.delivery_id.into(), None, "wrong farmer").expect("rejected");
     asha.syncs_wholly();
 
     let draft = asha.client.drafts().expect("drafts").into_iter().next().expect("a draft");
@@ -265,10 +265,7 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
         let error = approved.expect_err("no record").to_string();
         assert!(error.contains(reason), "{error}");
     }
-    market
-        .server
-        .give_back(market.organisation, entry.entry.document(), Some(entry.entry.change), "")
-        .expect("returned");
+    market.server.reject(market.organisation, entry.entry.document(), Some(entry.entry.change), "").expect("rejected");
     asha.syncs_wholly();
     assert!(market.server.held(market.organisation).expect("a list").is_empty());
     assert_eq!(asha.client.sync_status().expect("a status").backlog.held, 0);
@@ -361,11 +358,11 @@ fn a_record_outside_of_its_kinds_home_cannot_be_approved() {
     let [_, contact] = forger.outbox().try_into().expect("two entries");
     for (number, scope) in [(201, "org"), (202, "c/KOLAR/2019")] {
         let (document, scope) = (DocumentId::from([number; 16]), scope.parse().expect("a scope"));
-        let verdicts = forger.hands_over(vec![bundle::Entry { document, scope, ..contact.clone() }]);
-        assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["out_of_scope"]);
+        let verdicts = forger.hands_over(vec![bundle::BundleEntry { document, scope, ..contact.clone() }]);
+        assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["out_of_scope"]);
         let approved = market.server.approve(market.organisation, document, None);
         assert_eq!(approved.expect_err("nobody may").code(), ErrorCode::InvalidInput);
-        market.server.give_back(market.organisation, document, None, "").expect("sent back");
+        market.server.reject(market.organisation, document, None, "").expect("sent back");
     }
 }
 

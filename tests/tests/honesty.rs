@@ -10,7 +10,7 @@ use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Fault, Forger, Market, Person, fate, fates, fingerprint, remarks};
+use farmtally_tests::{Fault, Forger, Market, Person, fingerprint, remarks, verdict_code, verdicts_of};
 
 const MORNING: Timestamp = Timestamp(1_557_363_600_000);
 
@@ -205,16 +205,16 @@ fn a_sync_that_waits_for_its_turn_spends_its_time_and_can_be_cancelled() {
     }
     let runs = |asked| {
         let budget = SyncBudget { time_ms: 20_000, ..SyncBudget::default() };
-        let options = SyncOptions { is_manual: true, budget, asked: Some(asked) };
+        let options = SyncOptions { is_manual: true, budget, ticket: Some(asked) };
         asha.client.sync_with(&asha.network, &options, &|_| ()).expect("a report").outcome
     };
-    let asked = asha.client.asked();
+    let asked = asha.client.ticket();
     asha.client.cancel_sync();
     assert_eq!(runs(asked), SyncOutcome::Cancelled);
-    let asked = asha.client.asked();
+    let asked = asha.client.ticket();
     market.clock.pass(20);
     assert_eq!(runs(asked), SyncOutcome::Partial);
-    assert_eq!(runs(asha.client.asked()), SyncOutcome::Complete);
+    assert_eq!(runs(asha.client.ticket()), SyncOutcome::Complete);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() 
         assert_eq!(state(&asha, delivery), SyncState::Sent);
     }
     let verdicts = Forger::with_phone_of(&mallory, &market).carries(&[file]);
-    assert_eq!(fate(&fates(&verdicts[0])[0]), "logged");
+    assert_eq!(verdict_code(&verdicts_of(&verdicts[0])[0]), "logged");
 
     asha.syncs_wholly();
     assert_eq!((counts(&asha), state(&asha, delivery)), ((0, 0, 0), SyncState::Logged));

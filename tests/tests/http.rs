@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::codec::decode;
 use farmtally_core::decisions::Order;
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
-use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{
     self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, PROTOCOL_VERSION, Problem, RekeyRequest,
     SyncRequest, SyncResponse,
@@ -97,7 +97,7 @@ impl Story {
 }
 
 fn listening_authorization(phone: &Forger) -> String {
-    let signed = Signed { server_key: &phone.server_key, method: "GET", path: "/v1/live", body: b"" };
+    let signed = SignedRequest { server_key: &phone.server_key, method: "GET", path: "/v1/live", body: b"" };
     Authorization::sign(&signed, phone.device, phone.challenge(), &phone.key).to_header()
 }
 

@@ -130,7 +130,7 @@ fn texts_have_at_most_200_characters() {
 
             let farmer = asha.registers("Meena", "Vemagal", "").farmer_id;
             let delivery = asha.weighs(farmer, None, &[20_000]);
-            let words = Reason { code: "returned".into(), text: text.clone() };
+            let words = Reason { code: "rejected".into(), text: text.clone() };
             assert_eq!(code(asha.client.void_delivery(delivery.basis, &words)), expected, "words of {length}");
             let delivery = asha.weighs(farmer, None, &[20_000]);
             let named = Reason { code: text.clone(), text: String::new() };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use farmtally_core::Error;
 use farmtally_core::client::SyncOutcome;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::Challenge;
 use farmtally_core::sync::HttpLive;
 use farmtally_core::units::Grams;
@@ -94,7 +94,7 @@ impl Ear {
 }
 
 fn signed(forger: &Forger, challenge: Challenge, path: &str) -> String {
-    let signed = Signed { server_key: &forger.server_key, method: "GET", path, body: b"" };
+    let signed = SignedRequest { server_key: &forger.server_key, method: "GET", path, body: b"" };
     Authorization::sign(&signed, forger.device, challenge, &forger.key).to_header()
 }
 

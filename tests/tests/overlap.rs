@@ -17,7 +17,7 @@ use farmtally_sync_server::storage::postgres::Options;
 use farmtally_sync_server::storage::{self, LogContent, PostgresStorage, SqliteStorage, Storage};
 use farmtally_tests::postgres::{PostgresServer, SERVER};
 use farmtally_tests::watched::{Call, Watch, Watched};
-use farmtally_tests::{Fault, Forger, Market, Person, Town, ddl, fate, fates, fingerprint};
+use farmtally_tests::{Fault, Forger, Market, Person, Town, ddl, fingerprint, verdict_code, verdicts_of};
 
 /// How long a request waits for the other one, which a failure may have ended.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -105,7 +105,7 @@ impl Story {
             let answer: SyncResponse = message::unpack(&answer.body).expect("an answer to a sync");
             let [verdict] =
                 answer.open(&request.body, &server_key).expect("signed").1.verdicts.try_into().expect("one");
-            fates(&verdict)
+            verdicts_of(&verdict)
         };
         self.gate.closes_for(2);
         std::thread::scope(|scope| {
@@ -199,7 +199,7 @@ fn a_bundle_that_comes_twice_at_the_same_time_is_logged_once() {
         let request = phone.signed(message::pack(&Forger::request(&[first])).expect("it packs"));
         let [one, other] = story.sends_together(&phone, [&request, &request]);
         assert_eq!(one, other);
-        assert_eq!(one.iter().map(fate).collect::<Vec<_>>(), ["logged"; 4]);
+        assert_eq!(one.iter().map(verdict_code).collect::<Vec<_>>(), ["logged"; 4]);
         story.ends_well(&[&asha], 6);
     }
 }
@@ -219,9 +219,9 @@ fn two_bundles_of_a_phone_that_come_at_the_same_time_are_both_logged() {
             })
             .expect("two bundles");
         let [first, second] = story.sends_together(&phone, [&first, &second]);
-        assert_eq!(first.iter().map(fate).collect::<Vec<_>>(), ["logged"; 4]);
+        assert_eq!(first.iter().map(verdict_code).collect::<Vec<_>>(), ["logged"; 4]);
         // The amendment waits if it came before its delivery.
-        let second: Vec<&str> = second.iter().map(fate).collect();
+        let second: Vec<&str> = second.iter().map(verdict_code).collect();
         assert!(second == ["logged", "logged"] || second == ["deferred", "logged"], "{second:?}");
         story.ends_well(&[&asha], 6);
     }

@@ -13,9 +13,9 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::DECISIONS;
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::bundle::Bundle;
-use farmtally_core::protocol::message::{FrameEntry, News, Statement, SyncRequest, SyncResponse};
+use farmtally_core::protocol::message::{FrameEntry, Statement, SyncRequest, SyncResponse, SyncUpdates};
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::repair::{Divergence, Offer};
 use farmtally_core::records::{KINDS, Kind};
@@ -143,7 +143,7 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
         let answer: SyncResponse = decode(&answer).expect("an answer");
         cddl.require("statement", &answer.statement);
         cddl.require("news", &answer.news);
-        let news: News = decode(&answer.news).expect("news");
+        let news: SyncUpdates = decode(&answer.news).expect("news");
         parcels += news.parcels.len();
         safe += usize::from(decode::<Statement>(&answer.statement).expect("a statement").safe.is_some());
         for Divergence { common, .. } in &news.diverged {
@@ -235,7 +235,7 @@ fn what_a_listener_hears_is_as_the_page_says() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     let running = runtime.block_on(serve(Arc::clone(&market.server), localhost, 0)).expect("a free port");
-    let signed = Signed { server_key: &forger.server_key, method: "GET", path: "/v1/live", body: b"" };
+    let signed = SignedRequest { server_key: &forger.server_key, method: "GET", path: "/v1/live", body: b"" };
     let header = Authorization::sign(&signed, forger.device, forger.challenge(), &forger.key).to_header();
     let stream = TcpStream::connect(running.address()).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");

@@ -9,7 +9,7 @@ use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::CursorName;
-use farmtally_core::protocol::message::{self, FrameEntry, News, Problem, SyncResponse};
+use farmtally_core::protocol::message::{self, FrameEntry, Problem, SyncResponse, SyncUpdates};
 use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::Change;
 use farmtally_core::store::decisions::Reference;
@@ -132,7 +132,7 @@ fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
     for (request, response) in heard.into_inner().expect("a lock") {
         if request.path == "/v1/sync" {
             let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
-            let news: News = decode(&answer.news).expect("news");
+            let news: SyncUpdates = decode(&answer.news).expect("news");
             largest = news.frames.iter().map(|frame| encode(frame).len()).max().max(Some(largest)).unwrap_or(0);
         }
     }
@@ -463,7 +463,7 @@ fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
     story.asha.syncs_wholly();
     let held = story.market.server.held(organisation).expect("a list");
     story.market.server.end_recovery(organisation).expect("ended");
-    story.market.server.order(organisation, ravi, Order::Work).expect("ordered");
+    story.market.server.order(organisation, ravi, Order::Resume).expect("ordered");
     for document in held.iter().map(|it| it.entry.document()).collect::<BTreeSet<_>>() {
         story.market.server.approve(organisation, document, None).expect("approved");
     }
@@ -610,7 +610,7 @@ fn a_held_change_that_is_approved_before_its_author_has_what_it_builds_on_counts
     ravi.syncs_wholly();
     let server = &market.server;
     server.end_recovery(market.organisation).expect("ended");
-    server.order(market.organisation, device, Order::Work).expect("ordered");
+    server.order(market.organisation, device, Order::Resume).expect("ordered");
     let held = server.held(market.organisation).expect("a list");
     assert_eq!(held.len(), 1, "the void");
     server.approve(market.organisation, delivery.into(), None).expect("approved");
@@ -646,10 +646,10 @@ fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent
     asha.syncs_wholly();
     let server = &market.server;
     server.end_recovery(market.organisation).expect("ended");
-    server.order(market.organisation, device, Order::Work).expect("ordered");
+    server.order(market.organisation, device, Order::Resume).expect("ordered");
     let copy = market.backs_up("before it is sent back");
     let server = &market.server;
-    server.give_back(market.organisation, delivery.into(), None, "weigh again").expect("sent back");
+    server.reject(market.organisation, delivery.into(), None, "weigh again").expect("sent back");
     for _ in 0..2 {
         asha.syncs_wholly();
     }
@@ -657,15 +657,15 @@ fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent
     market.sets_back(&copy, true);
     let server = &market.server;
     server.end_recovery(market.organisation).expect("ended");
-    server.give_back(market.organisation, delivery.into(), None, "weigh again, please").expect("sent back");
+    server.reject(market.organisation, delivery.into(), None, "weigh again, please").expect("sent back");
     for _ in 0..2 {
         asha.syncs_wholly();
     }
     let drafts = asha.client.drafts().expect("drafts");
     assert_eq!(drafts.iter().map(|draft| draft.totals.gross_g.0).collect::<Vec<_>>(), [41_000]);
     let item = asha.inbox().remove(0);
-    let InboxKind::Returned { number, .. } = item.kind else { panic!("{item:?}") };
-    asha.client.resolve(item.basis, &Choice::PutAway { number }).expect("put away");
+    let InboxKind::Rejected { number, .. } = item.kind else { panic!("{item:?}") };
+    asha.client.resolve(item.basis, &Choice::Dismiss { number }).expect("put away");
     assert!(asha.inbox().is_empty());
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }

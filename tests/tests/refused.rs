@@ -13,7 +13,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::client::{InboxKind, SyncOutcome};
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
 use farmtally_core::permission::Role;
-use farmtally_core::protocol::bundle::{self, Bundle, Entry};
+use farmtally_core::protocol::bundle::{self, Bundle, BundleEntry};
 use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
@@ -23,7 +23,8 @@ use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{BundleHash, DeliveryId, DeviceId, GrantId, OrganisationId};
 use farmtally_sync_server::Server;
 use farmtally_tests::{
-    ADDRESS, Fault, Forger, Market, Person, bent_change, environment, fate, fates, fingerprint, forged_change,
+    ADDRESS, Fault, Forger, Market, Person, bent_change, environment, fingerprint, forged_change, verdict_code,
+    verdicts_of,
 };
 
 /// A market in which Asha has sealed a bundle that never arrived, and Mallory has a copy of it.
@@ -124,13 +125,13 @@ fn a_bundle_that_was_cut_or_has_bytes_behind_it_is_refused() {
 fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
     let story = Intercepted::new(5);
     let bundle = Bundle::parse(&story.bytes).expect("a bundle");
-    let last = bundle.transactions.len() - 1;
-    let variant = |bend: &dyn Fn(&mut Entry)| {
+    let last = bundle.actions.len() - 1;
+    let variant = |bend: &dyn Fn(&mut BundleEntry)| {
         let mut bundle = bundle.clone();
-        bend(&mut bundle.transactions[last].entries[0]);
+        bend(&mut bundle.actions[last].entries[0]);
         bundle.to_bytes()
     };
-    let other = bundle.transactions[0].entries[0].change.clone();
+    let other = bundle.actions[0].entries[0].change.clone();
     // The signature covers the hash: whoever carries a bundle could keep that, and put other bytes or none beside it.
     let swapped = variant(&|entry| {
         entry.erased = Some(entry.change_hash());
@@ -146,12 +147,12 @@ fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
 fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
     let story = Intercepted::new(5);
     let mut bundle = Bundle::parse(&story.bytes).expect("a bundle");
-    let is_contact = |entry: &&Entry| entry.kind == Kind::of::<Contact>().number;
+    let is_contact = |entry: &&BundleEntry| entry.kind == Kind::of::<Contact>().number;
     let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document;
     assert!(bundle.erase(contact));
     for _ in 0..2 {
-        let verdicts = fates(&story.mallory.carries(&[bundle.to_bytes()])[0]);
-        assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "bytes_missing", "logged"]);
+        let verdicts = verdicts_of(&story.mallory.carries(&[bundle.to_bytes()])[0]);
+        assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "bytes_missing", "logged"]);
     }
     // The office hears of it once, and whoever has the bytes still brings them.
     story.asha.syncs_wholly();
@@ -199,14 +200,18 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
     let answer: SyncResponse = message::unpack(&restored.respond(&request).body).expect("an answer");
     let server_key = VerifyingKey::from_bytes(&mallory.server_key).expect("a key");
     let news = answer.open(&request.body, &server_key).expect("signed").1;
-    let verdicts = fates(&news.verdicts[0]);
-    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "erased", "logged"]);
+    let verdicts = verdicts_of(&news.verdicts[0]);
+    assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "erased", "logged"]);
 
     // The phone's own copy of the bundle has lost the bytes too, and is a bundle still.
     asha.syncs_wholly();
     let erased = Forger::with_phone_of(&asha, &market).bundles();
-    let verdicts = fates(&mallory.carries(&erased)[0]);
-    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged", "logged"], "all was in the log");
+    let verdicts = verdicts_of(&mallory.carries(&erased)[0]);
+    assert_eq!(
+        verdicts.iter().map(verdict_code).collect::<Vec<_>>(),
+        ["logged", "logged", "logged"],
+        "all was in the log"
+    );
     assert_eq!(Bundle::parse(&erased[0]).expect("a bundle").entries().filter(|(_, it)| it.erased.is_some()).count(), 1);
 }
 
@@ -214,10 +219,10 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
 fn a_bundle_in_somebody_elses_name_is_refused() {
     let story = Intercepted::new(3);
     let original = Bundle::parse(&story.bytes).expect("a bundle");
-    let sealed = |change: &dyn Fn(&mut farmtally_core::protocol::bundle::Header), key: &SigningKey| {
+    let sealed = |change: &dyn Fn(&mut farmtally_core::protocol::bundle::BundleHeader), key: &SigningKey| {
         let mut header = original.header.clone();
         change(&mut header);
-        Bundle::seal(header, original.transactions.clone(), key).to_bytes()
+        Bundle::seal(header, original.actions.clone(), key).to_bytes()
     };
     let own = Forger::with_phone_of(&story.asha, &story.market).key;
     let cases = [
@@ -248,7 +253,7 @@ fn a_bundle_of_another_organisation_is_refused() {
 fn a_bundle_that_somebody_else_carries_counts_and_comes_again_without_effect() {
     let story = Intercepted::new(6);
     let first = story.mallory.carries(std::slice::from_ref(&story.bytes));
-    assert!(fates(&first[0]).iter().all(|verdict| fate(verdict) == "logged"));
+    assert!(verdicts_of(&first[0]).iter().all(|verdict| verdict_code(verdict) == "logged"));
     let before = (fingerprint(&story.market.server_database()), kept(&story.market));
     for _ in 0..3 {
         assert_eq!(
@@ -269,7 +274,7 @@ struct Hostile {
     market: Market,
     mallory: Forger,
     target: DeliveryId,
-    honest: Vec<Entry>,
+    honest: Vec<BundleEntry>,
 }
 
 impl Hostile {
@@ -281,7 +286,7 @@ impl Hostile {
         phone.amends(target, 21_000).expect("amended");
         let mut mallory = Forger::with_phone_of(&phone, &market);
         let logged = mallory.hands_over(mallory.outbox());
-        assert!(logged.iter().all(|verdict| fate(verdict) == "logged"));
+        assert!(logged.iter().all(|verdict| verdict_code(verdict) == "logged"));
         let known = logged.len();
         for _ in 0..60 {
             phone.weighs(farmer, None, &[22_000]);
@@ -290,24 +295,28 @@ impl Hostile {
         Self { market, mallory, target, honest }
     }
 
-    fn entry(&self, change: Vec<u8>) -> Entry {
+    fn entry(&self, change: Vec<u8>) -> BundleEntry {
         let scope = "c/KOLAR/2019".parse().expect("a scope");
-        Entry { document: self.target.into(), kind: Kind::of::<Delivery>().number, scope, change, erased: None }
+        BundleEntry { document: self.target.into(), kind: Kind::of::<Delivery>().number, scope, change, erased: None }
     }
 
     /// An edit of the target.
-    fn edit(&self, actor: [u8; 16], write: impl FnOnce(&mut Transaction<'_>)) -> Entry {
+    fn edit(&self, actor: [u8; 16], write: impl FnOnce(&mut Transaction<'_>)) -> BundleEntry {
         self.entry(forged_change(Some(&self.mallory.document(self.target)), actor, write))
     }
 
     /// Hands over a bad entry between two honest ones and returns its fate; the honest ones must be logged.
-    fn fate_of(&mut self, bad: Entry) -> Verdict {
+    fn verdict_of(&mut self, bad: BundleEntry) -> Verdict {
         let saved = self.on_server();
         let [before, after] = [self.honest.pop().expect("more"), self.honest.pop().expect("more")];
         let fates: [Verdict; 3] = self.mallory.hands_over(vec![before, bad, after]).try_into().expect("three fates");
         let [before, bad, after] = fates;
-        assert_eq!((fate(&before), fate(&after)), ("logged", "logged"), "one bad change never delays another");
-        if fate(&bad) != "logged" {
+        assert_eq!(
+            (verdict_code(&before), verdict_code(&after)),
+            ("logged", "logged"),
+            "one bad change never delays another"
+        );
+        if verdict_code(&bad) != "logged" {
             assert!(self.on_server() == saved, "the document is as it was");
         }
         bad
@@ -349,7 +358,7 @@ fn a_change_that_breaks_the_shape_is_held_and_delays_nobody() {
     let mut namesake = [0; 16];
     namesake[..4].copy_from_slice(&author[..4]);
 
-    let cases: Vec<(&str, Entry)> = vec![
+    let cases: Vec<(&str, BundleEntry)> = vec![
         ("rewritten snapshot", story.edit(ACTOR, |it| put(it, "v1", bytes()))),
         ("overwritten addition", story.edit(namesake, |it| put(it, &event, bytes()))),
         ("deleted snapshot", story.edit(ACTOR, |it| it.delete(ROOT, "v1").expect("deleted"))),
@@ -383,8 +392,8 @@ fn a_change_that_breaks_the_shape_is_held_and_delays_nobody() {
     // Two honest deliveries go with each bad change.
     let count = 1 + 2 * cases.len() as u64;
     for (what, bad) in cases {
-        let verdict = story.fate_of(bad);
-        assert_eq!(fate(&verdict), "shape", "{what}: {verdict:?}");
+        let verdict = story.verdict_of(bad);
+        assert_eq!(verdict_code(&verdict), "shape", "{what}: {verdict:?}");
     }
     story.ends_well(count);
 }
@@ -394,11 +403,11 @@ fn a_change_of_another_kind_than_its_document_is_held() {
     let mut story = Hostile::new(11);
     let load = story.edit(ACTOR, |it| put(it, "lorry", bytes()));
     for (what, bad, expected) in [
-        ("a load's change for a delivery", Entry { kind: Kind::of::<Load>().number, ..load.clone() }, "shape"),
-        ("a kind of the future", Entry { kind: 99, ..load }, "deferred"),
+        ("a load's change for a delivery", BundleEntry { kind: Kind::of::<Load>().number, ..load.clone() }, "shape"),
+        ("a kind of the future", BundleEntry { kind: 99, ..load }, "deferred"),
     ] {
-        let verdict = story.fate_of(bad);
-        assert_eq!(fate(&verdict), expected, "{what}: {verdict:?}");
+        let verdict = story.verdict_of(bad);
+        assert_eq!(verdict_code(&verdict), expected, "{what}: {verdict:?}");
     }
     story.ends_well(5);
 }
@@ -415,16 +424,16 @@ fn values_that_cannot_be_read_are_held_as_malformed() {
         ("bags' garbage", story.edit(ACTOR, |it| put(it, "pabababab-9", garbage.clone()))),
     ];
     for (what, bad) in cases {
-        let verdict = story.fate_of(bad);
-        assert_eq!(fate(&verdict), "malformed", "{what}: {verdict:?}");
+        let verdict = story.verdict_of(bad);
+        assert_eq!(verdict_code(&verdict), "malformed", "{what}: {verdict:?}");
     }
     let whole = story.honest.pop().expect("a delivery");
     for length in [1, whole.change.len() / 2, whole.change.len() - 1] {
-        let cut = Entry { change: whole.change[..length].to_vec(), ..whole.clone() };
-        let verdict = story.fate_of(cut);
-        assert_eq!(fate(&verdict), "malformed", "cut to {length} bytes: {verdict:?}");
+        let cut = BundleEntry { change: whole.change[..length].to_vec(), ..whole.clone() };
+        let verdict = story.verdict_of(cut);
+        assert_eq!(verdict_code(&verdict), "malformed", "cut to {length} bytes: {verdict:?}");
     }
-    assert_eq!(fate(&story.fate_of(whole)), "logged");
+    assert_eq!(verdict_code(&story.verdict_of(whole)), "logged");
     story.ends_well(1 + 8 * 2 + 2 + 1);
 }
 
@@ -440,7 +449,11 @@ fn a_change_whose_counters_are_out_of_order_is_held() {
         let key = format!("e{}-9", format!("{actor:02x}").repeat(4));
         bent_change(Some(&saved), [actor; 16], |it| put(it, &key, honest.clone()), bend)
     };
-    assert_eq!(fate(&story.fate_of(story.entry(forged(9, &|_| ())))), "logged", "unbent it is an honest amendment");
+    assert_eq!(
+        verdict_code(&story.verdict_of(story.entry(forged(9, &|_| ())))),
+        "logged",
+        "unbent it is an honest amendment"
+    );
     let start = |at: u64| move |it: &mut ExpandedChange| it.start_op = NonZeroU64::new(at).expect("not nothing");
     let cases: [(&str, Vec<u8>); 4] = [
         ("counts from the start again", forged(1, &start(1))),
@@ -449,8 +462,8 @@ fn a_change_whose_counters_are_out_of_order_is_held() {
         ("an author's seventh change before the first", forged(4, &|it| it.seq = 7)),
     ];
     for (what, bad) in cases {
-        let verdict = story.fate_of(story.entry(bad));
-        assert!(["shape", "malformed"].contains(&fate(&verdict)), "{what}: {verdict:?}");
+        let verdict = story.verdict_of(story.entry(bad));
+        assert!(["shape", "malformed"].contains(&verdict_code(&verdict)), "{what}: {verdict:?}");
     }
     story.ends_well(11);
 }
@@ -469,7 +482,7 @@ fn a_register_cannot_hide_what_stands_under_another_key() {
         let bad = bent_change(Some(&saved), [actor; 16], write, |it| {
             it.operations[0].pred = vec![automerge::legacy::OpId(counter, of)].into();
         });
-        fate(&story.fate_of(story.entry(bad))).to_owned()
+        verdict_code(&story.verdict_of(story.entry(bad))).to_owned()
     };
     let event = document.keys(ROOT).find(|key| key.starts_with('e')).expect("the amendment's key");
     assert_eq!(hides(1, &event), "shape");
@@ -490,7 +503,7 @@ fn nobody_writes_in_the_name_of_another() {
     value[3] ^= 1;
     let key = format!("e{}-9", "0a".repeat(4));
     let forged = forged_change(Some(&saved), [10; 16], |it| put(it, &key, ScalarValue::Bytes(value)));
-    assert_eq!(fate(&story.fate_of(story.entry(forged))), "not_allowed");
+    assert_eq!(verdict_code(&story.verdict_of(story.entry(forged))), "not_allowed");
     story.ends_well(3);
 }
 
@@ -529,14 +542,14 @@ fn a_change_with_strange_trimmings_troubles_nobody() {
     let count = cases.len();
     let mut actor = 100;
     for (what, bad) in cases {
-        let verdict = story.fate_of(story.entry(bad));
+        let verdict = story.verdict_of(story.entry(bad));
         let known = ["logged", "shape", "malformed", "deferred"];
-        assert!(known.contains(&fate(&verdict)), "{what}: {verdict:?}");
+        assert!(known.contains(&verdict_code(&verdict)), "{what}: {verdict:?}");
         // Whatever became of it, the document goes on.
         actor += 1;
         let key = format!("e{}-9", format!("{actor:02x}").repeat(4));
         let next = forged_change(Some(&story.on_server()), [actor; 16], |it| put(it, &key, honest.clone()));
-        assert_eq!(fate(&story.fate_of(story.entry(next))), "logged", "an honest amendment after {what}");
+        assert_eq!(verdict_code(&story.verdict_of(story.entry(next))), "logged", "an honest amendment after {what}");
     }
     story.ends_well(1 + 4 * count as u64);
 }
@@ -553,38 +566,42 @@ fn a_change_beyond_what_was_granted_is_held() {
     let manju = Forger::with_phone_of(&manju, &market);
     let mut entries = mallory.outbox().into_iter().skip(2);
     assert_eq!(entries.len(), deliveries.len());
-    let mut own = || mallory.transaction(vec![entries.next().expect("one more")]);
-    let in_scope = |text: &str, mut transaction: bundle::Transaction| {
+    let mut own = || mallory.action(vec![entries.next().expect("one more")]);
+    let in_scope = |text: &str, mut transaction: bundle::BundleAction| {
         transaction.entries[0].scope = text.parse::<Scope>().expect("a scope");
         transaction
     };
-    let cases: [(&str, &str, bundle::Transaction); 8] = [
+    let cases: [(&str, &str, bundle::BundleAction); 8] = [
         ("a centre that was not granted", "out_of_scope", in_scope("c/MALUR/2019", own())),
         ("a delivery among the farmers", "out_of_scope", in_scope("c/KOLAR", own())),
         ("a delivery among the reference data", "out_of_scope", in_scope("org", own())),
         ("a season that the record does not name", "out_of_scope", in_scope("c/KOLAR/2020", own())),
-        ("the grant of somebody else", "not_allowed", bundle::Transaction { grant: asha.grant, ..own() }),
+        ("the grant of somebody else", "not_allowed", bundle::BundleAction { grant: asha.grant, ..own() }),
         (
             "the name of somebody else too",
             "not_allowed",
-            bundle::Transaction { grant: asha.grant, author: asha.user, ..own() },
+            bundle::BundleAction { grant: asha.grant, author: asha.user, ..own() },
         ),
         (
             "the grant of somebody at another centre",
             "not_allowed",
-            bundle::Transaction { grant: manju.grant, ..in_scope("c/MALUR/2019", own()) },
+            bundle::BundleAction { grant: manju.grant, ..in_scope("c/MALUR/2019", own()) },
         ),
-        ("a grant that was never given", "not_allowed", bundle::Transaction { grant: GrantId::from([7; 16]), ..own() }),
+        (
+            "a grant that was never given",
+            "not_allowed",
+            bundle::BundleAction { grant: GrantId::from([7; 16]), ..own() },
+        ),
     ];
     let expected = cases.clone().map(|(what, code, _)| (what, code));
     let mut transactions: Vec<_> = cases.into_iter().map(|(_, _, transaction)| transaction).collect();
     transactions.push(own());
     let bundle = Bundle::seal(mallory.header(), transactions, &mallory.key);
-    let verdicts = fates(&mallory.carries(&[bundle.to_bytes()])[0]);
+    let verdicts = verdicts_of(&mallory.carries(&[bundle.to_bytes()])[0]);
     for (verdict, (what, code)) in verdicts.iter().zip(expected) {
-        assert_eq!(fate(verdict), code, "{what}: {verdict:?}");
+        assert_eq!(verdict_code(verdict), code, "{what}: {verdict:?}");
     }
-    assert_eq!(fate(verdicts.last().expect("a fate")), "logged", "the honest entry behind them");
+    assert_eq!(verdict_code(verdicts.last().expect("a fate")), "logged", "the honest entry behind them");
 
     // The office sees one delivery; the phone that did nothing wrong hands over all of its own.
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
@@ -607,24 +624,24 @@ fn a_change_that_came_too_early_waits_for_what_is_missing_whoever_brings_it() {
     let other = phone.weighs(farmer, None, &[23_000]).delivery_id;
     let mut mallory = Forger::with_phone_of(&phone, &market);
     let mut asha = Forger::with_phone_of(&asha, &market);
-    let [_, _, recorded, first, second, honest]: [Entry; 6] = mallory.outbox().try_into().expect("six changes");
+    let [_, _, recorded, first, second, honest]: [BundleEntry; 6] = mallory.outbox().try_into().expect("six changes");
     assert_eq!(honest.document, other.into());
-    let hash = |entry: &Entry| Change::hash_of_stripped(&entry.change);
+    let hash = |entry: &BundleEntry| Change::hash_of_stripped(&entry.change);
 
     let bundle = mallory.seals(vec![second, first.clone(), honest]).to_bytes();
-    let verdicts = fates(&mallory.carries(std::slice::from_ref(&bundle))[0]);
+    let verdicts = verdicts_of(&mallory.carries(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: vec![hash(&first)] });
     assert_eq!(verdicts[1], Verdict::Deferred { missing: vec![hash(&recorded)] });
-    assert_eq!(fate(&verdicts[2]), "logged");
-    assert_eq!(fates(&mallory.carries(std::slice::from_ref(&bundle))[0]), verdicts, "nothing came meanwhile");
+    assert_eq!(verdict_code(&verdicts[2]), "logged");
+    assert_eq!(verdicts_of(&mallory.carries(std::slice::from_ref(&bundle))[0]), verdicts, "nothing came meanwhile");
 
     // The recording comes with somebody else, who may carry it but not call it their own.
-    assert_eq!(fate(&asha.hands_over(vec![recorded.clone()])[0]), "not_allowed");
+    assert_eq!(verdict_code(&asha.hands_over(vec![recorded.clone()])[0]), "not_allowed");
     let file = mallory.seals(vec![recorded]).to_bytes();
-    assert_eq!(fate(&fates(&asha.carries(&[file])[0])[0]), "logged");
-    let verdicts = fates(&mallory.carries(std::slice::from_ref(&bundle))[0]);
-    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged", "logged"]);
-    assert_eq!(fates(&mallory.carries(&[bundle])[0]), verdicts);
+    assert_eq!(verdict_code(&verdicts_of(&asha.carries(&[file])[0])[0]), "logged");
+    let verdicts = verdicts_of(&mallory.carries(std::slice::from_ref(&bundle))[0]);
+    assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "logged", "logged"]);
+    assert_eq!(verdicts_of(&mallory.carries(&[bundle])[0]), verdicts);
 
     let ravi = market.hires("Ravi", "dispatcher");
     ravi.syncs_wholly();
@@ -773,7 +790,7 @@ fn the_server_holds_what_the_phone_of_that_role_would_have_refused() {
     let mut tampered = Forger::with_phone_of(&asha, &market);
     (tampered.grant, tampered.sequence) = (clerk, 10);
     let verdicts = tampered.hands_over(tampered.outbox());
-    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "not_allowed", "not_allowed"]);
+    assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "not_allowed", "not_allowed"]);
     let reasons: Vec<&str> = verdicts
         .iter()
         .filter_map(|verdict| match verdict {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use farmtally_tests::simulation::postgres::Postgres;
 use farmtally_tests::simulation::shrink::shrink;
-use farmtally_tests::simulation::{Failure, MOST_STEPS, Schedule, Trace, run, run_schedule};
+use farmtally_tests::simulation::{Failure, MAX_STEPS, Schedule, Trace, run, run_schedule};
 
 fn holds(seed: u64) -> Trace {
     run(seed).unwrap_or_else(|failure| panic!("{failure}"))
@@ -100,7 +100,7 @@ fn a_schedule_that_fails_is_shrunk_to_the_steps_that_matter() {
         }
     };
     let failure = shrink(planted).expect("it fails");
-    let kept: Vec<usize> = (1..=MOST_STEPS).filter(|step| !failure.without.contains(step)).collect();
+    let kept: Vec<usize> = (1..=MAX_STEPS).filter(|step| !failure.without.contains(step)).collect();
     let help = format!("{failure}");
     assert_eq!(kept.len(), 2, "{help}");
     assert!(help.contains("--replay 29 --without "), "{help}");

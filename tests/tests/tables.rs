@@ -107,7 +107,7 @@ fn tables_with(path: &Path, name: &str) -> Vec<String> {
 
 /// Tables in which a phone may keep the name of a farmer. A new one belongs here once the story below puts a name into it.
 const WITH_NAMES: [&str; 8] =
-    ["bundles", "contacts", "documents", "inbox_held", "log_tail", "outbox", "returned", "words"];
+    ["bundles", "contacts", "documents", "log_tail", "outbox", "rejected", "set_aside", "words"];
 
 /// Ravi's phone has the name wherever it can: registered and edited here, read from others, sent back, set aside.
 #[test]
@@ -126,14 +126,14 @@ fn a_person_who_is_forgotten_is_in_no_table_of_a_phone() {
     assert_eq!(db.execute("UPDATE outbox SET grant_id = zeroblob(16)", []).expect("changed"), 1);
     ravi.syncs_wholly();
     let held = market.server.held(market.organisation).expect("held").remove(0).entry;
-    market.server.give_back(market.organisation, held.document(), Some(held.change), "no grant").expect("returned");
+    market.server.reject(market.organisation, held.document(), Some(held.change), "no grant").expect("rejected");
     ravi.syncs_wholly();
     // An entry that an older version could not apply, and a change that was not sent.
     renames(&ravi, farmer, "Zipporah Quest");
     let contact: DocumentId = held.document();
     let entry = Forger::with_phone_of(&ravi, &market).outbox().remove(0);
     let sql =
-        "INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES ('c/KOLAR', 99, ?1, ?2, 'not known')";
+        "INSERT INTO set_aside (scope, seq, document_id, entry, reason) VALUES ('c/KOLAR', 99, ?1, ?2, 'not known')";
     db.execute(sql, (contact, entry.change)).expect("set aside");
     drop(db);
     assert_eq!(tables_with(&ravi.database(), "Zipporah"), WITH_NAMES);

@@ -6,8 +6,8 @@ use farmtally_core::client::SyncOutcome;
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::decisions::{DecidedBy, Decision, Grant, Lorry};
 use farmtally_core::permission::Role;
-use farmtally_core::protocol::authorization::{Authorization, Signed};
-use farmtally_core::protocol::bundle::{self, Bundle, Envelope, Header, SCHEMA_VERSION};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
+use farmtally_core::protocol::bundle::{self, Bundle, BundleHeader, ChangeEnvelope, SCHEMA_VERSION};
 use farmtally_core::protocol::message::{
     self, FrameEntry, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
@@ -21,7 +21,9 @@ use farmtally_sync_server::storage::{
     self, DeferredEntry, LogContent, NewEntry, PendingEntry, ReadTransaction, SqliteStorage, StoredBundle,
 };
 use farmtally_sync_server::{ReferenceFile, Server};
-use farmtally_tests::{Fault, Forger, Market, Network, Person, environment, fate, fates, fingerprint, forged_change};
+use farmtally_tests::{
+    Fault, Forger, Market, Network, Person, environment, fingerprint, forged_change, verdict_code, verdicts_of,
+};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
@@ -187,7 +189,8 @@ impl Transport for Newer<'_> {
     fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
         let body = Self::request(&request.body);
         let header = request.authorization.as_deref().and_then(Authorization::from_header).expect("signed");
-        let signed = Signed { server_key: &self.phone.server_key, method: "POST", path: request.path, body: &body };
+        let signed =
+            SignedRequest { server_key: &self.phone.server_key, method: "POST", path: request.path, body: &body };
         let header = Authorization::sign(&signed, header.device, header.challenge, &self.phone.key).to_header();
         let sent = WireRequest { authorization: Some(header), body: body.clone(), ..request.clone() };
         let mut response = self.network.send(&sent)?;
@@ -300,10 +303,10 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let mut unknown = contact.clone();
     (unknown.kind, unknown.document) = (200, DocumentId::from([200; 16]));
     let bundle = forger.seals(vec![unknown, contact]).to_bytes();
-    let verdicts = fates(&forger.carries(std::slice::from_ref(&bundle))[0]);
+    let verdicts = verdicts_of(&forger.carries(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
-    assert_eq!(fate(&verdicts[1]), "logged", "what is known goes on");
-    let again = fates(&forger.carries(&[bundle])[0]);
+    assert_eq!(verdict_code(&verdicts[1]), "logged", "what is known goes on");
+    let again = verdicts_of(&forger.carries(&[bundle])[0]);
     assert_eq!(again, verdicts, "it is no acknowledgement");
 
     // What an older server that did not know farmers would have left behind.
@@ -313,8 +316,8 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
         entry: PendingEntry {
             bundle: left.hash(),
             entry: 0,
-            envelope: left.envelope(&left.transactions[0], entry),
-            device_cursor: left.transactions[0].device_cursor,
+            envelope: left.envelope(&left.actions[0], entry),
+            device_cursor: left.actions[0].device_cursor,
             schema: left.header.schema,
             change: entry.change_hash(),
             bytes: entry.change.clone(),
@@ -345,10 +348,10 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
 }
 
 /// A sealed bundle of a version with a newer schema.
-fn newer_bundle(forger: &mut Forger, entries: Vec<bundle::Entry>) -> Bundle {
-    let header = Header { schema: SCHEMA_VERSION + 1, ..forger.header() };
-    let transactions = vec![forger.transaction(entries)];
-    Bundle::seal(header, transactions, &forger.key)
+fn newer_bundle(forger: &mut Forger, entries: Vec<bundle::BundleEntry>) -> Bundle {
+    let header = BundleHeader { schema: SCHEMA_VERSION + 1, ..forger.header() };
+    let actions = vec![forger.action(entries)];
+    Bundle::seal(header, actions, &forger.key)
 }
 
 #[test]
@@ -358,9 +361,9 @@ fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
     asha.registers("Lakshmi Devi", "Vemagal", "");
     let mut forger = Forger::with_phone_of(&asha, &market);
     let [_, contact] = forger.outbox().try_into().expect("two entries");
-    let other = |it: &mut bundle::Entry| it.document = DocumentId::from([200; 16]);
+    let other = |it: &mut bundle::BundleEntry| it.document = DocumentId::from([200; 16]);
     let unknown_key = forged_change(None, [7; 16], |it| it.put(automerge::ROOT, "zz", 1).expect("written"));
-    let cases: [(&str, bundle::Entry, &str); 3] = [
+    let cases: [(&str, bundle::BundleEntry, &str); 3] = [
         (
             "an unknown key",
             {
@@ -393,10 +396,10 @@ fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
     ];
     for (what, entry, code) in cases {
         let newer = newer_bundle(&mut forger, vec![entry.clone()]).to_bytes();
-        let verdicts = fates(&forger.carries(&[newer])[0]);
+        let verdicts = verdicts_of(&forger.carries(&[newer])[0]);
         assert_eq!(verdicts, [Verdict::Deferred { missing: Vec::new() }], "{what}");
         let verdicts = forger.hands_over(vec![entry]);
-        assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), [code], "{what} of this version");
+        assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), [code], "{what} of this version");
     }
     let mut elsewhere = contact.clone();
     (elsewhere.scope, elsewhere.document) = ("c/KOLAR/2019/pay".parse().expect("a scope"), DocumentId::from([201; 16]));
@@ -416,7 +419,7 @@ fn work_under_a_grant_that_only_a_newer_server_can_read_is_logged_after_the_upgr
     let (known, grant) = (forger.grant, GrantId::from([77; 16]));
     forger.grant = grant;
     let newer = newer_bundle(&mut forger, entries.clone()).to_bytes();
-    let verdicts = fates(&forger.carries(&[newer])[0]);
+    let verdicts = verdicts_of(&forger.carries(&[newer])[0]);
     assert_eq!(verdicts, vec![Verdict::Deferred { missing: Vec::new() }; entries.len()]);
 
     // What the older server has logged and could not read.
@@ -476,7 +479,7 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
         let scope: Scope = "c/KOLAR".parse().expect("a scope");
-        let envelope = Envelope {
+        let envelope = ChangeEnvelope {
             device: forger.device,
             author: forger.user,
             grant: forger.grant,
@@ -484,7 +487,7 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
             kind: 200,
             scope: scope.clone(),
         };
-        let work = db.next_work()?;
+        let work = db.next_commit_id()?;
         let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
         db.append(
             &scope,
@@ -492,7 +495,7 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
             NewEntry::Change { envelope: &envelope, hash: change.hash(), change: Some(change.stripped()), origin },
         )?;
         let decision = encode(&(200, [("of a newer version", 1)]));
-        let work = db.next_work()?;
+        let work = db.next_commit_id()?;
         db.append(&Scope::Organisation, work, NewEntry::Decision(&decision)).map(drop)
     });
     logged.expect("logged");
@@ -549,7 +552,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
         [("c/KOLAR/2019", Some(DocumentId::from(delivery)), change), ("org", None, decision)]
     {
         db.execute(
-            "INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, 1, ?2, ?3, 'not known')",
+            "INSERT INTO set_aside (scope, seq, document_id, entry, reason) VALUES (?1, 1, ?2, ?3, 'not known')",
             (scope, document, encode(&entry)),
         )
         .expect("left");
@@ -581,8 +584,8 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
     }
     let grown = bundle.to_bytes();
     assert_eq!(Bundle::parse(&grown).expect("a bundle").hash(), Bundle::parse(&bytes).expect("a bundle").hash());
-    let verdicts = fates(&forger.carries(&[grown])[0]);
-    assert_eq!(verdicts.iter().map(fate).collect::<Vec<_>>(), ["logged", "logged"]);
+    let verdicts = verdicts_of(&forger.carries(&[grown])[0]);
+    assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "logged"]);
 }
 
 /// A decision of a kind that nobody here knows, with fields of a newer version in its envelope and behind its body.
@@ -598,8 +601,8 @@ fn newer_decision() -> Vec<u8> {
     decision.to_bytes()
 }
 
-fn with_database<T>(market: &Market, work: impl FnOnce(&rusqlite::Connection) -> T) -> T {
-    work(&rusqlite::Connection::open(market.server_database()).expect("it opens"))
+fn with_database<T>(market: &Market, f: impl FnOnce(&rusqlite::Connection) -> T) -> T {
+    f(&rusqlite::Connection::open(market.server_database()).expect("it opens"))
 }
 
 /// Logs the bytes of a decision for everybody, as another version would have. Returns its place.
@@ -610,7 +613,7 @@ fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
 fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
-        let work = db.next_work()?;
+        let work = db.next_commit_id()?;
         db.append(scope, work, NewEntry::Decision(bytes))
     });
     logged.expect("logged").0.sequence

@@ -33,7 +33,7 @@ void documentTests(Server server, String libraryFolder) {
       ...{'nextEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'resolve'},
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'setLorry', 'requestClose'},
-      ...{'exportParcel', 'parcelFrames', 'carryParcel', 'takeFrame', 'probePanic'},
+      ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
     };
     expect(calls.where((call) => !watched.contains(call) && !others.contains(call)).toList(), []);
     expect(watched.where((read) => !calls.contains(read)).toList(), ['syncProgress']);

@@ -421,10 +421,10 @@ void marketDay(Server server, String library) {
     final (asha, ravi) = (await market.hires('Asha', 'clerk'), await market.hires('Ravi', 'dispatcher'));
     final lakshmi = await asha.registers('Lakshmi Devi');
     final delivery = await asha.weighs(lakshmi, ['20.5']);
-    final frames = await asha.client.parcelFrames();
+    final frames = await asha.client.parcelQrFrames();
     for (final (number, frame) in frames.indexed.toList().reversed) {
-      final progress = await ravi.client.takeFrame(frame);
-      expect((progress.have, progress.of), (frames.length - number, frames.length));
+      final progress = await ravi.client.addQrFrame(frame);
+      expect((progress.received, progress.total), (frames.length - number, frames.length));
       expect(progress.missing, [for (var left = 0; left < number; left++) left]);
     }
     expect((await ravi.client.syncStatus()).carried.parcels, 1);
@@ -451,7 +451,7 @@ void marketDay(Server server, String library) {
     expect((await asha.client.delivery(delivery.deliveryId)).sync, const SyncState.logged());
     expect(await asha.totals(), await ravi.totals());
     expect((await thrown<FieldRefused>(() => asha.client.exportParcel(stick))).code, 'not_allowed');
-    expect((await thrown<FieldInvalid>(() => ravi.client.takeFrame(utf8.encode('a menu')))).field, 'parcel');
+    expect((await thrown<FieldInvalid>(() => ravi.client.addQrFrame(utf8.encode('a menu')))).field, 'parcel');
     final photo = File('${server.folder.path}/photo')..writeAsBytesSync(Uint8List(100));
     expect((await thrown<FieldInvalid>(() => ravi.client.carryParcel(photo.path))).field, 'parcel');
     final missing = '${server.folder.path}/missing';
@@ -685,7 +685,7 @@ void marketDay(Server server, String library) {
     // A bundle each, which is more than goes into three requests.
     for (var number = 0; number < 30; number++) {
       await asha.registers('Farmer $number');
-      await asha.client.parcelFrames();
+      await asha.client.parcelQrFrames();
     }
     carrier.next = asha.client.cancelSync;
     final cancelled = await asha.client.sync();

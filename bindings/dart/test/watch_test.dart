@@ -104,7 +104,7 @@ void watchTests(Server server, String library) {
       // More bundles than go into one request.
       for (var number = 0; number < 10; number++) {
         await asha.registers('Farmer $number');
-        await asha.client.parcelFrames();
+        await asha.client.parcelQrFrames();
       }
       final progress = _Heard(asha.client.watchSyncProgress());
       await progress.becomes((it) => it == null, 'no run');

@@ -8,7 +8,7 @@ use farmtally_core::client::{
     SyncStatus, Today,
 };
 use farmtally_core::environment::Environment;
-use farmtally_core::protocol::qr::FrameProgress;
+use farmtally_core::protocol::qr::QrProgress;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
@@ -91,9 +91,9 @@ impl Drop for FieldClient {
 
 /// Runs work on a thread of this library.
 async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
+    f: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
 ) -> Result<T, FieldError> {
-    match threads()?.spawn_blocking(work).await {
+    match threads()?.spawn_blocking(f).await {
         Ok(result) => result,
         Err(panicked) => Err(FieldError::internal(format!("a defect was caught: {panicked}"))),
     }
@@ -115,7 +115,7 @@ async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, 
                 let engine = Arc::clone(engine);
                 let look = move || {
                     if let Some(engine) = engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                        engine.core.notice();
+                        engine.core.refresh_day_and_access();
                     }
                     Ok(())
                 };
@@ -128,12 +128,12 @@ async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, 
 impl FieldClient {
     pub(crate) async fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
+        f: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
             let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
-            work(engine.as_ref().ok_or_else(FieldError::shut_down)?)
+            f(engine.as_ref().ok_or_else(FieldError::shut_down)?)
         })
         .await
     }
@@ -141,7 +141,7 @@ impl FieldClient {
     /// A call that may wait for the network: shutting down does not wait for it.
     async fn call_network<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
+        f: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
         let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
         let engine = Arc::clone(&self.engine);
@@ -149,7 +149,7 @@ impl FieldClient {
             // The work goes on, and takes its thread, even if nobody waits for it any more.
             let _turn = turn;
             let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
-            work(&*engine.ok_or_else(FieldError::shut_down)?)
+            f(&*engine.ok_or_else(FieldError::shut_down)?)
         })
         .await
     }
@@ -387,11 +387,11 @@ impl FieldClient {
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
         // A client that is just being shut down has no time to tell.
-        let asked = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.asked()));
+        let ticket = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.ticket()));
         self.call_network(move |engine| {
             let unlimited = SyncBudget::default();
             let budget = SyncBudget { time_ms: budget_ms.unwrap_or(unlimited.time_ms), ..unlimited };
-            let options = SyncOptions { is_manual: !in_background, budget, asked };
+            let options = SyncOptions { is_manual: !in_background, budget, ticket };
             Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?)
         })
         .await
@@ -416,8 +416,8 @@ impl FieldClient {
     /// The same as the contents of QR codes, at most 600 bytes each, for byte mode: show them one after another, some five a second, again and
     /// again, until the colleague's phone has read all. A later call makes other codes: show one list to its end. TooLarge
     /// if it is too much for codes: write a file.
-    pub async fn parcel_frames(&self) -> Result<Vec<Vec<u8>>, FieldError> {
-        self.call(|engine| Ok(engine.core.parcel_frames()?)).await
+    pub async fn parcel_qr_frames(&self) -> Result<Vec<Vec<u8>>, FieldError> {
+        self.call(|engine| Ok(engine.core.parcel_qr_frames()?)).await
     }
 
     /// Takes a colleague's file along; it goes to the server with the next sync. Refused if it is meant for another organisation or server;
@@ -438,8 +438,8 @@ impl FieldClient {
 
     /// Takes the content of one QR code from a colleague's phone, in any order and as often as the camera likes. The call that brings the last
     /// missing one takes the work along, as carry_parcel does. Invalid for a code that is not of ours or was read wrongly: read on.
-    pub async fn take_frame(&self, frame: Vec<u8>) -> Result<FrameProgress, FieldError> {
-        self.call(move |engine| Ok(engine.core.take_frame(&frame)?)).await
+    pub async fn add_qr_frame(&self, frame: Vec<u8>) -> Result<QrProgress, FieldError> {
+        self.call(move |engine| Ok(engine.core.add_qr_frame(&frame)?)).await
     }
 
     /// What the server does not have yet, and since when.

@@ -5,8 +5,8 @@ use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, LorryPlate, Percent,
-    Position,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Location, LorryPlate,
+    Percent,
 };
 
 /// Rows on a page at most.
@@ -81,10 +81,10 @@ pub enum DraftEdit {
         Percent,
     ),
     /// Notes where the phone is
-    SetPosition(
+    SetLocation(
         /// The place
-        #[uniffi(name = "position")]
-        Position,
+        #[uniffi(name = "location")]
+        Location,
     ),
 }
 

@@ -405,10 +405,10 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         asha, ravi = await self.market.hires("Asha", "clerk"), await self.market.hires("Ravi", "dispatcher")
         lakshmi = await asha.registers("Lakshmi Devi")
         delivery = await asha.weighs(lakshmi, "20.5")
-        frames = await asha.client.parcel_frames()
+        frames = await asha.client.parcel_qr_frames()
         for number, frame in reversed(list(enumerate(frames))):
-            progress = await ravi.client.take_frame(frame)
-            self.assertEqual((progress.have, progress.of), (len(frames) - number, len(frames)))
+            progress = await ravi.client.add_qr_frame(frame)
+            self.assertEqual((progress.received, progress.total), (len(frames) - number, len(frames)))
             self.assertEqual(progress.missing, list(range(number)))
         self.assertEqual((await ravi.client.sync_status()).carried.parcels, 1)
         report = await ravi.client.sync()
@@ -434,7 +434,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await asha.client.delivery(delivery.delivery_id)).sync, SyncState.LOGGED())
         self.assertEqual(await asha.totals(), await ravi.totals())
         await self.refused(FieldError.Refused, asha.client.export_parcel(str(stick)), code="not_allowed")
-        await self.refused(FieldError.Invalid, ravi.client.take_frame(b"a menu"), code="invalid_input", field="parcel")
+        await self.refused(FieldError.Invalid, ravi.client.add_qr_frame(b"a menu"), code="invalid_input", field="parcel")
         photo = self.server.path / "photo"
         photo.write_bytes(b"x" * 100)
         await self.refused(FieldError.Invalid, ravi.client.carry_parcel(str(photo)), code="invalid_input", field="parcel")
@@ -677,7 +677,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         # A bundle each, which is more than goes into three requests.
         for number in range(30):
             await asha.registers(f"Farmer {number}")
-            await asha.client.parcel_frames()
+            await asha.client.parcel_qr_frames()
         carrier.next = asha.client.cancel_sync
         cancelled = await asha.client.sync()
         self.assertEqual(cancelled.outcome, SyncOutcome.CANCELLED)

@@ -15,7 +15,7 @@ use crate::permission::{Role, Visibility};
 use crate::protocol::path;
 use crate::store::decisions::DeviceAccess;
 use crate::store::installation::{self, Counters, Installation};
-use crate::store::{drafts, inbox, outbox};
+use crate::store::{drafts, incoming, outbox};
 use crate::sync::Transport;
 use crate::sync::exchange::{challenge, enrolment, rekey_request, signed_request};
 use crate::units::{BusinessDate, Timestamp, UserId};
@@ -53,7 +53,7 @@ pub enum Access {
 
 /// What every read depends on beside the records: the day, what the phone may still do, what its user was granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Circumstances {
+pub(super) struct DayAndAccess {
     date: BusinessDate,
     access: Access,
     grant: Option<Grant>,
@@ -62,10 +62,10 @@ pub(super) struct Circumstances {
 impl FieldClient {
     /// Tells whoever listens if it is another day than when last asked, or this phone may do more or less. No clock raises an event: an app
     /// that listens calls this about once a minute.
-    pub fn notice(&self) {
+    pub fn refresh_day_and_access(&self) {
         let Identity { installation, device, .. } = self.identity();
         let grant = installation.and_then(|installation| newest_grant(&device, &installation));
-        let now = Circumstances { date: self.date(), access: self.access(), grant };
+        let now = DayAndAccess { date: self.date(), access: self.access(), grant };
         let before = self.noticed.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         if before.is_some_and(|before| before != now) {
             self.events.changed(&Topic::ALL);
@@ -127,7 +127,7 @@ impl FieldClient {
     }
 
     /// The server has answered: the count begins anew.
-    pub(super) fn note_contact(&self) -> Result<(), Error> {
+    pub(super) fn save_contact_time(&self) -> Result<(), Error> {
         let mut counters = self.counters();
         self.count_idle(&mut counters);
         counters.idle_ms = 0;
@@ -146,15 +146,15 @@ impl FieldClient {
                 return Ok(true);
             }
             Some(Order::Wipe) => return self.wipe(&installation, transport),
-            Some(Order::Lost | Order::Work) | None => {}
+            Some(Order::Lost | Order::Resume) | None => {}
         }
         if !is_complete || self.is_purged.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
         let visibility = visibility(&device, &installation);
         let forgotten = self.store.write(|db| {
-            inbox::caught_up(db)?;
-            inbox::purge(db, installation.organisation, |scope| visibility.can_read(scope))
+            incoming::caught_up(db)?;
+            incoming::purge(db, installation.organisation, |scope| visibility.can_read(scope))
         });
         let forgotten = forgotten.inspect_err(|_| self.is_purged.store(false, Ordering::Release))?;
         if forgotten > 0 {

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::store::installation::Counters;
 use crate::store::outbox::{self, Outgoing};
 use crate::store::seam;
-use crate::store::{inbox, records as stored};
+use crate::store::{incoming, records as stored};
 use crate::units::{DocumentId, HybridClock, Timestamp, UnitError};
 
 /// What a person saw when they decided: the record and its version. The first argument of every change.
@@ -114,7 +114,7 @@ impl Action<'_> {
                 action: self.counters.actions,
                 author: grant.user,
                 grant: grant.grant,
-                device_cursor: inbox::cursor(self.db, installation.organisation, &device_scope)?.sequence,
+                device_cursor: incoming::cursor(self.db, installation.organisation, &device_scope)?.sequence,
                 document,
                 kind,
                 scope,
@@ -136,7 +136,7 @@ impl FieldClient {
     pub(super) fn act<T>(
         &self,
         author: &Author,
-        work: impl FnOnce(&mut Action<'_>) -> Result<T, Error>,
+        f: impl FnOnce(&mut Action<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut counters = self.counters();
         let now = self.environment.clock.now();
@@ -149,7 +149,7 @@ impl FieldClient {
             let counters = Counters { actions: before.actions + 1, hybrid: at, ..before };
             let mut action =
                 Action { client: self, db, author, stamp, counters, now, has_written: false, topics: Vec::new() };
-            let result = work(&mut action)?;
+            let result = f(&mut action)?;
             if !action.has_written {
                 return Ok((result, before, false, action.topics));
             }

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
-use crate::records::delivery::{self, Amendment, Reason, Snapshot, Standing};
+use crate::records::delivery::{self, Amendment, DeliveryConstants, DeliverySnapshot, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
     Act, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Record, Stamp, encode, pack_bags,
@@ -20,8 +20,8 @@ use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
 use crate::store::seam;
 use crate::store::{decisions, drafts};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Percent,
-    Position, ReceiptNumber, SeasonCode, Timestamp,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, Grams, LoadId, Location,
+    Percent, ReceiptNumber, SeasonCode, Timestamp,
 };
 
 /// How far a delivery has come.
@@ -93,7 +93,7 @@ pub struct DeliveryView {
     /// Moisture readings; the last one counts.
     pub readings: Vec<Percent>,
     /// Where the phone was.
-    pub position: Option<Position>,
+    pub location: Option<Location>,
     /// The voided delivery that this one stands in for.
     pub replaces: Option<DeliveryId>,
     /// What the bags that count add up to.
@@ -174,8 +174,8 @@ impl FieldClient {
             let receipt_sequence = draft.receipt_sequence.unwrap_or(action.counters.receipts + 1);
             action.counters.receipts = receipt_sequence.max(action.counters.receipts);
             let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
-            let snapshot = Snapshot {
-                standing: Standing {
+            let snapshot = DeliverySnapshot {
+                constants: DeliveryConstants {
                     user: action.stamp.user,
                     device: action.stamp.device,
                     clock_suspect: action.stamp.clock_suspect,
@@ -192,7 +192,7 @@ impl FieldClient {
                 receipt_sequence,
                 farmer,
                 readings: draft.readings,
-                position: draft.position,
+                location: draft.location,
                 bags: pack_bags(&draft.bags, action.stamp.written_at()),
                 declared_bags: draft.declared_bags,
                 replaces: draft.replaces,
@@ -227,9 +227,9 @@ impl FieldClient {
                         });
                     }
                     DeliveryEdit::VoidBag { bag_id, reason } => {
-                        let standing = delivery.bags.iter().any(|bag| bag.key == *bag_id && bag.voids.is_empty());
+                        let constants = delivery.bags.iter().any(|bag| bag.key == *bag_id && bag.voids.is_empty());
                         let is_same = |it: &Amendment| matches!(it, Amendment::VoidBag { key, .. } if key == bag_id);
-                        if !standing || amendments.iter().any(is_same) {
+                        if !constants || amendments.iter().any(is_same) {
                             return Err(Error::invalid("bag_id", "no such bag, or it is voided already"));
                         }
                         amendments.push(Amendment::VoidBag { key: bag_id.clone(), reason: checked(reason)? });
@@ -322,14 +322,14 @@ impl FieldClient {
     ) -> Result<DeliveryView, Error> {
         let id = delivery.delivery_id;
         let reference = self.reference();
-        let standing = delivery.standing_bags();
+        let constants = delivery.counted_bags();
         Ok(DeliveryView {
             delivery_id: id,
             basis: Basis { document: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
             sync: outbox::state(db, id.into())?,
             receipt_number: Some(delivery.receipt_number()),
-            totals: totals(standing, reference.rule_set(delivery.rule_set)),
+            totals: totals(constants, reference.rule_set(delivery.rule_set)),
             centre: delivery.centre,
             season: delivery.season,
             commodity: delivery.commodity,
@@ -339,7 +339,7 @@ impl FieldClient {
             declared_bags: delivery.declared_bags,
             bags: delivery.bags.into_iter().map(|it| BagView::new(it.key, it.bag, it.voids)).collect(),
             readings: delivery.readings,
-            position: delivery.position,
+            location: delivery.location,
             replaces: delivery.replaces,
             amendments: delivery.amendments,
             voids: delivery.voids,
@@ -380,7 +380,7 @@ impl FieldClient {
             declared_bags: draft.declared_bags,
             bags: draft.bags.iter().map(|bag| BagView::new(bag.number.to_string(), *bag, Vec::new())).collect(),
             readings: draft.readings.clone(),
-            position: draft.position,
+            location: draft.location,
             replaces: draft.replaces,
             amendments: Vec::new(),
             voids: Vec::new(),

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::store::drafts;
 use crate::store::seam;
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Percent, Position,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Location, Percent,
     Timestamp,
 };
 
@@ -58,7 +58,7 @@ pub enum DraftEdit {
     /// Adds a moisture reading; the last one counts.
     AddReading(Percent),
     /// Notes where the phone is.
-    SetPosition(Position),
+    SetLocation(Location),
 }
 
 /// Whether a draft is this user's own, or of a centre that they may work at.
@@ -97,7 +97,7 @@ impl FieldClient {
             bags: Vec::new(),
             next_number: 1,
             readings: Vec::new(),
-            position: None,
+            location: None,
             replaces: input.replaces,
             receipt_sequence: None,
         };
@@ -121,7 +121,7 @@ impl FieldClient {
             let (version, mut draft) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;
             for edit in edits {
-                draft.take(&author, edit, now)?;
+                draft.apply(&author, edit, now)?;
             }
             draft.require_known(db)?;
             drafts::save(db, id, version + 1, &draft)?;
@@ -182,7 +182,7 @@ impl Draft {
         }
     }
 
-    fn take(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
+    fn apply(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
         match edit {
             DraftEdit::SetFarmer(farmer) => self.farmer_id = Some(*farmer),
             DraftEdit::SetLoad(load) => self.load_id = *load,
@@ -208,9 +208,9 @@ impl Draft {
                 }
             }
             DraftEdit::AddReading(reading) => self.readings.push(*reading),
-            DraftEdit::SetPosition(position) => {
-                position.check().map_err(|error| Error::invalid("position", error))?;
-                self.position = Some(*position);
+            DraftEdit::SetLocation(location) => {
+                location.check().map_err(|error| Error::invalid("location", error))?;
+                self.location = Some(*location);
             }
         }
         Ok(())

@@ -146,9 +146,9 @@ impl FieldClient {
     pub(super) fn write<T, E: From<crate::store::Error>>(
         &self,
         topics: &[Topic],
-        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, E>,
+        f: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let done = self.store.write(work)?;
+        let done = self.store.write(f)?;
         self.events.changed(topics);
         Ok(done)
     }

@@ -4,7 +4,7 @@ use super::{Author, Basis, FieldClient, not_found, require_current, require_visi
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::permission::Capability;
-use crate::records::farmer::{self, ContactDetails, ContactSnapshot, Snapshot};
+use crate::records::farmer::{self, ContactDetails, ContactSnapshot, FarmerSnapshot};
 use crate::records::{Conflict, Contact, Farmer, Kind, encode};
 use crate::rules::{Check, check_phone, check_text};
 use crate::scope::Scope;
@@ -63,7 +63,7 @@ impl FieldClient {
             }
             action.counters.farmers += 1;
             let (stamp, sequence) = (action.stamp, action.counters.farmers);
-            let identity = Snapshot { centre: input.centre.clone(), stamp, sequence };
+            let identity = FarmerSnapshot { centre: input.centre.clone(), stamp, sequence };
             action.create(Kind::of::<Farmer>(), farmer_id.into(), &scope, encode(&identity))?;
             let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
             action.create(Kind::of::<Contact>(), contact_id.into(), &scope, encode(&contact))?;

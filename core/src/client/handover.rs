@@ -12,7 +12,7 @@ use super::{FieldClient, Topic};
 use crate::Error;
 use crate::limits::MAX_CARRIED_BYTES;
 use crate::protocol::parcel::Parcel;
-use crate::protocol::qr::{self, FrameCollector, FrameProgress};
+use crate::protocol::qr::{self, QrCollector, QrProgress};
 use crate::store::{self, carried, installation, outbox};
 use crate::sync::seal::seal;
 
@@ -23,7 +23,7 @@ impl FieldClient {
     /// [`Error::Refused`] if there is nothing to hand over, [`Error::SignIn`] before enrolment, [`Error::Store`].
     pub fn export_parcel(&self) -> Result<Vec<u8>, Error> {
         let parcels = self.pack()?;
-        self.note_export()?;
+        self.save_export_time()?;
         Ok(parcels)
     }
 
@@ -45,7 +45,7 @@ impl FieldClient {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => store::Error::Full.into(),
             kind => Error::invalid("path", format!("the file cannot be written: {kind}")),
         })?;
-        self.note_export()
+        self.save_export_time()
     }
 
     /// The same, as the bytes of codes ([`crate::limits::QR_FRAME_BYTES`] each at most) that are shown one after another, again and again, until the
@@ -53,12 +53,12 @@ impl FieldClient {
     ///
     /// # Errors
     /// Those of [`Self::export_parcel`]; [`Error::TooLarge`] if it is too much for codes: hand over a file.
-    pub fn parcel_frames(&self) -> Result<Vec<Vec<u8>>, Error> {
+    pub fn parcel_qr_frames(&self) -> Result<Vec<Vec<u8>>, Error> {
         let frames = qr::frames(&self.pack()?).map_err(|_too_many| Error::TooLarge {
             field: "parcel",
             reason: "too much waits to be shown as codes: hand over a file".into(),
         })?;
-        self.note_export()?;
+        self.save_export_time()?;
         Ok(frames)
     }
 
@@ -97,13 +97,13 @@ impl FieldClient {
     ///
     /// # Errors
     /// Those of [`Self::carry_parcel`]; [`Error::Invalid`] for a code that is no QR frame or was read wrongly: read on.
-    pub fn take_frame(&self, frame: &[u8]) -> Result<FrameProgress, Error> {
+    pub fn add_qr_frame(&self, frame: &[u8]) -> Result<QrProgress, Error> {
         self.installation()?;
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = frames.take(frame)?;
         if let Some(parcels) = frames.parcels()? {
             // What was not kept must not look complete: the next frame begins anew.
-            self.carry_parcel(parcels.as_slice()).inspect_err(|_refused| *frames = FrameCollector::default())?;
+            self.carry_parcel(parcels.as_slice()).inspect_err(|_refused| *frames = QrCollector::default())?;
         }
         Ok(progress)
     }
@@ -121,7 +121,7 @@ impl FieldClient {
         Ok(parcels.iter().flat_map(Parcel::as_bytes).copied().collect())
     }
 
-    fn note_export(&self) -> Result<(), Error> {
+    fn save_export_time(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
         Ok(self.write(&[Topic::Sync], |db| installation::save_exported(db, now))?)
     }

@@ -45,7 +45,7 @@ pub enum RecordRef {
         load_id: LoadId,
     },
     /// A record that is not on this phone.
-    Elsewhere {
+    Other {
         /// Its document's id.
         record_id: DocumentId,
     },
@@ -58,7 +58,7 @@ impl RecordRef {
             Self::Delivery { delivery_id } => delivery_id.into(),
             Self::Farmer { farmer_id } => farmer_id.into(),
             Self::Load { load_id } => load_id.into(),
-            Self::Elsewhere { record_id } => record_id,
+            Self::Other { record_id } => record_id,
         }
     }
 }
@@ -73,7 +73,7 @@ impl From<&Record> for RecordRef {
         } else if kind == Kind::of::<Load>() {
             Self::Load { load_id: document.into() }
         } else {
-            Self::Elsewhere { record_id: document }
+            Self::Other { record_id: document }
         }
     }
 }
@@ -98,7 +98,7 @@ pub enum InboxKind {
         reason: String,
     },
     /// The office sent work of this phone back.
-    Returned {
+    Rejected {
         /// The item's number, by which it is put away ([`FieldClient::resolve`]).
         number: i64,
         /// Words of the office, may be empty.
@@ -106,7 +106,7 @@ pub enum InboxKind {
         /// The draft that was made of it, if it was a delivery.
         draft_id: Option<DeliveryId>,
         /// When it came back.
-        returned_at: Timestamp,
+        rejected_at: Timestamp,
     },
 }
 
@@ -121,7 +121,7 @@ pub enum Choice {
         change: ChangeHash,
     },
     /// What came back was seen, and leaves the inbox.
-    PutAway {
+    Dismiss {
         /// The item's number.
         number: i64,
     },
@@ -134,7 +134,7 @@ impl InboxItem {
                 let keep = |change| Choice::Keep { field: conflict.field.clone(), change };
                 conflict.values.iter().filter_map(|value| value.change).map(keep).collect()
             }
-            InboxKind::Returned { number, .. } => vec![Choice::PutAway { number: *number }],
+            InboxKind::Rejected { number, .. } => vec![Choice::Dismiss { number: *number }],
             InboxKind::Review { .. } | InboxKind::Held { .. } => Vec::new(),
         };
         Self { records, basis, kind, choices }
@@ -162,9 +162,9 @@ impl FieldClient {
                 let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone() };
                 items.push(InboxItem::new(vec![about], seen(db, it.document)?, kind));
             }
-            for it in outbox::all_returned(db)?.into_iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
-                let (number, reason, draft_id, returned_at) = (it.number, it.reason, it.draft, it.returned_at);
-                let kind = InboxKind::Returned { number, reason, draft_id, returned_at };
+            for it in outbox::all_rejected(db)?.into_iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
+                let (number, reason, draft_id, rejected_at) = (it.number, it.reason, it.draft, it.at);
+                let kind = InboxKind::Rejected { number, reason, draft_id, rejected_at };
                 let records = vec![referred(db, it.document)?.1];
                 items.push(InboxItem::new(records, seen(db, it.document)?, kind));
             }
@@ -212,7 +212,7 @@ impl FieldClient {
     /// [`Error::SignIn`], [`Error::Store`].
     pub fn resolve(&self, basis: Basis, choice: &Choice) -> Result<(), Error> {
         let (field, change) = match choice {
-            Choice::PutAway { number } => return self.put_away(basis, *number),
+            Choice::Dismiss { number } => return self.dismiss(basis, *number),
             Choice::Keep { field, change } => (field, *change),
         };
         let (author, document) = (self.author()?, basis.document);
@@ -239,12 +239,12 @@ impl FieldClient {
     }
 
     /// Puts away something that the office sent back, once somebody has seen it. Putting away twice is putting away once.
-    fn put_away(&self, basis: Basis, number: i64) -> Result<(), Error> {
+    fn dismiss(&self, basis: Basis, number: i64) -> Result<(), Error> {
         let viewer = self.viewer();
-        self.write(&[Topic::Inbox], |db| match outbox::all_returned(db)?.into_iter().find(|it| it.number == number) {
+        self.write(&[Topic::Inbox], |db| match outbox::all_rejected(db)?.into_iter().find(|it| it.number == number) {
             None => Ok(()),
             Some(it) if it.document == basis.document && viewer.sees_work_of(it.author, &it.scope) => {
-                Ok(outbox::put_away(db, number)?)
+                Ok(outbox::dismiss(db, number)?)
             }
             Some(_) => Err(Error::Stale),
         })
@@ -281,7 +281,7 @@ fn referred(
     document: DocumentId,
 ) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
     let found = stored::load(&mut seam(db), document)?;
-    let elsewhere = RecordRef::Elsewhere { record_id: document };
+    let elsewhere = RecordRef::Other { record_id: document };
     Ok(match found {
         Some((stored, merged)) => (Some(stored.scope), merged.record.as_ref().map_or(elsewhere, RecordRef::from)),
         None => (None, elsewhere),

@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::FieldClient;
 use crate::Error;
 use crate::protocol::path;
-use crate::store::inbox;
+use crate::store::incoming;
 use crate::sync::Live;
 use crate::sync::exchange::{challenge, signed_request};
 use crate::sync::live;
-use crate::sync::pace::{Ended, Pace};
+use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 
 /// Counts the calls that ended listening, and wakes whoever waits to connect again.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl FieldClient {
     /// says what is wrong, or mends it.
     pub fn listen(&self, server: &dyn Live, on_wake: &dyn Fn()) -> Result<(), Error> {
         let begun_at = self.listening.count();
-        let (mut pace, mut fresh) = (Pace::default(), None);
+        let (mut retry_schedule, mut fresh) = (RetrySchedule::default(), None);
         while self.listening.count() == begun_at {
             let installation = self.installation()?;
             let challenge_now = fresh.unwrap_or(installation.challenge);
@@ -83,23 +83,23 @@ impl FieldClient {
             let ended = match answered {
                 Ok(answer) if answer.status == 401 => match challenge(&answer) {
                     // A server that was set back may have forgotten this device, until a sync shows it the certificate.
-                    Some(_) if fresh.is_some() => Ended::ServerFailed,
+                    Some(_) if fresh.is_some() => RunEnd::ServerFailed,
                     Some(challenge) => {
                         fresh = Some(challenge);
                         continue;
                     }
-                    None => Ended::ServerFailed,
+                    None => RunEnd::ServerFailed,
                 },
-                Ok(answer) if answer.status != 200 => Ended::ServerFailed,
-                Ok(_) | Err(_) => Ended::Failed,
+                Ok(answer) if answer.status != 200 => RunEnd::ServerFailed,
+                Ok(_) | Err(_) => RunEnd::Failed,
             };
             fresh = None;
             if has_heard {
-                pace = Pace::default();
+                retry_schedule = RetrySchedule::default();
             }
             let now_ms = self.environment.clock.monotonic_ms();
-            pace.ended(ended, now_ms, self.chance());
-            self.listening.wait(begun_at, Duration::from_millis(pace.wait_ms(now_ms).unwrap_or(0)));
+            retry_schedule.run_ended(ended, now_ms, self.random_u64());
+            self.listening.wait(begun_at, Duration::from_millis(retry_schedule.wait_ms(now_ms).unwrap_or(0)));
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl FieldClient {
         let Some((scope, sequence)) = live::head(line) else { return Ok(false) };
         let read = || {
             let organisation = self.installation()?.organisation;
-            Ok::<_, Error>(self.store.read(|db| inbox::cursor(db, organisation, &scope))?.sequence)
+            Ok::<_, Error>(self.store.read(|db| incoming::cursor(db, organisation, &scope))?.sequence)
         };
         if sequence <= read()? {
             return Ok(false);

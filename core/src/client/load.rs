@@ -10,7 +10,7 @@ use crate::codec::decode;
 use crate::decisions::{Lorry, ReviewCode};
 use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
-use crate::records::load::{self, CloseRequest, Header, LoadState, Loader, ManifestLine, Snapshot};
+use crate::records::load::{self, CloseRequest, LoadHeader, LoadSnapshot, LoadState, Loader, ManifestLine};
 use crate::records::{Conflict, Kind, Load, Put, Stamp, encode, version};
 use crate::rules::{Check, check_text};
 use crate::scope::Scope;
@@ -98,7 +98,7 @@ struct JoinCode {
     #[n(0)]
     load: LoadId,
     #[n(1)]
-    header: Header,
+    header: LoadHeader,
 }
 
 const JOIN_PREFIX: &str = "FTL1-";
@@ -135,7 +135,7 @@ impl FieldClient {
         self.act(&author, |action| {
             action.counters.loads += 1;
             let scope = Scope::Season(input.centre.clone(), season.clone());
-            let header = Header {
+            let header = LoadHeader {
                 centre: input.centre.clone(),
                 season,
                 date,
@@ -143,7 +143,7 @@ impl FieldClient {
                 sequence: action.counters.loads,
                 lorry: input.lorry.clone(),
             };
-            let snapshot = Snapshot { header, stamp: action.stamp, driver };
+            let snapshot = LoadSnapshot { header, stamp: action.stamp, driver };
             action.create(Kind::of::<Load>(), load_id.into(), &scope, encode(&snapshot))?;
             load_view(action.db, &author, load_id)
         })

@@ -27,7 +27,7 @@ use crate::Error;
 use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
 use crate::permission::{Capability, Role};
-use crate::protocol::qr::FrameCollector;
+use crate::protocol::qr::QrCollector;
 use crate::records::{Actor, Kind, RecordKind};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
@@ -35,7 +35,7 @@ use crate::store::installation::{self, Counters, Installation};
 use crate::store::records::Found;
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
-use crate::sync::pace::Pace;
+use crate::sync::retry_schedule::RetrySchedule;
 use crate::units::{
     CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, OrganisationId, SeasonCode, Timestamp, UserId,
 };
@@ -50,7 +50,7 @@ pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use load::{CloseView, LoadView, OpenLoad};
-pub use sync::{Asked, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus};
+pub use sync::{SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 
 use listen::Stops;
@@ -76,7 +76,7 @@ const LOCK_FILE: &str = "field.lock";
 /// # }
 /// ```
 pub struct FieldClient {
-    // Locks are taken in this order, none twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `pace`,
+    // Locks are taken in this order, none twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
     // `noticed` and `events` are held for one statement.
     store: Store,
     environment: Environment,
@@ -90,9 +90,9 @@ pub struct FieldClient {
     /// The monotonic clock up to which the time without contact is counted.
     counted_to: AtomicU64,
     /// What the camera has seen of another phone's parcel.
-    frames: Mutex<FrameCollector>,
+    frames: Mutex<QrCollector>,
     /// When to sync again without being asked.
-    pace: Mutex<Pace>,
+    retry_schedule: Mutex<RetrySchedule>,
     /// Whether nothing came since what nobody here may read was looked for.
     is_purged: AtomicBool,
     /// Ends listeners.
@@ -100,7 +100,7 @@ pub struct FieldClient {
     /// Whoever waits to hear of changes may outlive the client.
     events: Arc<Events>,
     /// What reads depend on without a record of it changing, when it was last told.
-    noticed: Mutex<Option<access::Circumstances>>,
+    noticed: Mutex<Option<access::DayAndAccess>>,
     /// Rises with every cancellation: a sync that began before it ends.
     cancellations: AtomicU64,
     /// Held until the client is dropped; the system lets go of it when the process is killed.
@@ -217,7 +217,7 @@ impl FieldClient {
             None => Store::open(&path, PHONE)?,
         };
         let (counters, has_erased) = store.write(|db| {
-            let has_erased = crate::store::inbox::retry_all(db)?;
+            let has_erased = crate::store::incoming::retry_all(db)?;
             let mut counters = Counters::load(db)?;
             let now = environment.clock.now();
             counters.idle_ms = counters.idle_ms.saturating_add(access::counted_gap_ms(counters.seen_at, now));
@@ -238,7 +238,7 @@ impl FieldClient {
             counted_to,
             is_purged: AtomicBool::new(false),
             frames: Mutex::default(),
-            pace: Mutex::default(),
+            retry_schedule: Mutex::default(),
             listening: Stops::default(),
             events: Arc::default(),
             noticed: Mutex::default(),
@@ -247,7 +247,7 @@ impl FieldClient {
             store,
         };
         client.refresh_identity()?;
-        client.notice();
+        client.refresh_day_and_access();
         Ok(client)
     }
 

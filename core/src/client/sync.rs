@@ -12,12 +12,12 @@ use crate::protocol::message::EnrolRequest;
 use crate::protocol::path;
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
-use crate::store::inbox;
+use crate::store::incoming;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::store::tail;
 use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
-use crate::sync::pace::{Ended, Pace};
+use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
 use crate::{Error, ErrorCode};
@@ -32,13 +32,13 @@ pub struct SyncOptions {
     pub is_manual: bool,
     /// What the run may spend.
     pub budget: SyncBudget,
-    /// When it was asked for, by [`FieldClient::asked`], if it had to wait before it could be called.
-    pub asked: Option<Asked>,
+    /// When it was asked for, by [`FieldClient::ticket`], if it had to wait before it could be called.
+    pub ticket: Option<SyncTicket>,
 }
 
 /// When a run of sync was asked for: its time counts from there, and a later cancellation ends it, however long it waits for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct SyncTicket {
     /// The monotonic clock.
     at_ms: u64,
     /// The count of cancellations.
@@ -114,7 +114,7 @@ pub struct SyncStatus {
 struct Run<'a> {
     transport: &'a dyn Transport,
     on_progress: &'a dyn Fn(&Progress),
-    asked: Asked,
+    ticket: SyncTicket,
     budget: SyncBudget,
     /// What its rounds have done.
     done: Progress,
@@ -184,38 +184,38 @@ impl FieldClient {
         options: &SyncOptions,
         on_progress: &dyn Fn(&Progress),
     ) -> Result<SyncReport, Error> {
-        let asked = options.asked.unwrap_or_else(|| self.asked());
+        let ticket = options.ticket.unwrap_or_else(|| self.ticket());
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if options.is_manual {
-            *self.pace() = Pace::default();
+            *self.retry_schedule() = RetrySchedule::default();
         }
-        let next_try_ms = self.pace().wait_ms(self.environment.clock.monotonic_ms());
+        let next_try_ms = self.retry_schedule().wait_ms(self.environment.clock.monotonic_ms());
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
             return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
         }
         let done = Progress::default();
         self.events.progressed(Some(done), &[Topic::Sync]);
-        let mut run = Run { transport, on_progress, asked, budget: options.budget, done };
+        let mut run = Run { transport, on_progress, ticket, budget: options.budget, done };
         let ended = self.sync_rounds(&mut run);
         let how = match &ended {
             Ok((_, how)) => *how,
-            Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(Ended::Failed),
-            Err(_) => Some(Ended::ServerFailed),
+            Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(RunEnd::Failed),
+            Err(_) => Some(RunEnd::ServerFailed),
         };
         let now_ms = self.environment.clock.monotonic_ms();
         if let Some(how) = how {
-            self.pace().ended(how, now_ms, self.chance());
+            self.retry_schedule().run_ended(how, now_ms, self.random_u64());
         }
         // What came in last is read by now, and when everybody was in step has changed.
         self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
-        self.notice();
+        self.refresh_day_and_access();
         let (outcome, _) = ended?;
-        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.pace().wait_ms(now_ms) })
+        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.retry_schedule().wait_ms(now_ms) })
     }
 
     /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.
-    fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
-        let mut ended = (SyncOutcome::Complete, Some(Ended::Complete));
+    fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
+        let mut ended = (SyncOutcome::Complete, Some(RunEnd::Complete));
         // More than once only when the office ordered something that makes work: a new key, a last handing in.
         for _ in 0..MAX_ROUNDS {
             ended = self.sync_once(run)?;
@@ -229,7 +229,7 @@ impl FieldClient {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
-                    return Ok((SyncOutcome::Offline, Some(Ended::Failed)));
+                    return Ok((SyncOutcome::Offline, Some(RunEnd::Failed)));
                 }
                 Err(error) => return Err(error),
             }
@@ -237,7 +237,7 @@ impl FieldClient {
         Ok(ended)
     }
 
-    fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
+    fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         let installation = self.installation()?;
         let before = run.done;
         let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), before);
@@ -257,15 +257,15 @@ impl FieldClient {
                 // Without copies nothing is ever safe, and a phone's disk is not endless.
                 if has_grown {
                     outbox::prune(db, MAX_KEPT_BYTES)?;
-                    for cursor in inbox::cursors(db)? {
-                        tail::let_go(db, &cursor.scope, cursor.sequence.saturating_sub(MAX_KEPT_ENTRIES))?;
+                    for cursor in incoming::cursors(db)? {
+                        tail::trim(db, &cursor.scope, cursor.sequence.saturating_sub(MAX_KEPT_ENTRIES))?;
                     }
                 }
                 installation::save_synced(db, now)
             })?;
         }
         if answers > 0 {
-            self.note_contact()?;
+            self.save_contact_time()?;
         }
         self.refresh_identity()?;
         // What is recorded from now on sorts after what came in, unless that is more than a day ahead.
@@ -280,22 +280,22 @@ impl FieldClient {
         ended
     }
 
-    fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<Ended>), Error> {
+    fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         loop {
-            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.asked.cancellations {
+            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.ticket.cancellations {
                 return Ok((SyncOutcome::Cancelled, None));
             }
             if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
-                return Ok((SyncOutcome::Partial, Some(Ended::Slice)));
+                return Ok((SyncOutcome::Partial, Some(RunEnd::Slice)));
             }
             let before = exchange.progress;
             let Some(request) = exchange.next_request()? else { break };
             let Ok(response) = run.transport.send(&request) else {
-                return Ok((SyncOutcome::Offline, Some(Ended::Failed)));
+                return Ok((SyncOutcome::Offline, Some(RunEnd::Failed)));
             };
             match exchange.handle_response(&response) {
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
-                    let ended = if response.status >= 500 { Ended::ServerFailed } else { Ended::Failed };
+                    let ended = if response.status >= 500 { RunEnd::ServerFailed } else { RunEnd::Failed };
                     return Ok((SyncOutcome::Offline, Some(ended)));
                 }
                 handled => handled?,
@@ -310,9 +310,9 @@ impl FieldClient {
             self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;
         let is_answered = backlog.sent + backlog.deferred == 0 && backlog.refused.is_none() && carried.parcels == 0;
         Ok(if is_answered {
-            (SyncOutcome::Complete, Some(Ended::Complete))
+            (SyncOutcome::Complete, Some(RunEnd::Complete))
         } else {
-            (SyncOutcome::Partial, Some(Ended::Waiting))
+            (SyncOutcome::Partial, Some(RunEnd::Waiting))
         })
     }
 
@@ -325,19 +325,19 @@ impl FieldClient {
         age_ms.max(idle_ms) > CHALLENGE_LIFE_MS
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn retry_schedule(&self) -> MutexGuard<'_, RetrySchedule> {
+        self.retry_schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Any number, for waits that should differ from phone to phone.
-    pub(super) fn chance(&self) -> u64 {
+    pub(super) fn random_u64(&self) -> u64 {
         u64::from_le_bytes(self.environment.random())
     }
 
     /// Now, for a run that must wait before it can be called.
-    pub fn asked(&self) -> Asked {
+    pub fn ticket(&self) -> SyncTicket {
         let cancellations = self.cancellations.load(Ordering::Acquire);
-        Asked { at_ms: self.environment.clock.monotonic_ms(), cancellations }
+        SyncTicket { at_ms: self.environment.clock.monotonic_ms(), cancellations }
     }
 
     /// Ends every sync that was asked for, after the answer it waits for.
@@ -355,17 +355,17 @@ impl FieldClient {
 
     pub(super) fn sync_status_in(&self, db: &rusqlite::Connection) -> Result<SyncStatus, crate::store::Error> {
         let synced_at = self.session().and_then(|session| session.synced_at);
-        let pace = *self.pace();
+        let retry_schedule = *self.retry_schedule();
         let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
         Ok(SyncStatus {
             backlog: outbox::backlog(db)?,
-            set_aside: inbox::held_count(db)?,
+            set_aside: incoming::set_aside_count(db)?,
             carried: carried::load(db)?,
             exported_at: installation::exported_at(db)?,
             synced_at,
             copied_at: i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp),
-            next_try_ms: pace.wait_ms(self.environment.clock.monotonic_ms()),
-            is_server_failing: pace.is_broken(),
+            next_try_ms: retry_schedule.wait_ms(self.environment.clock.monotonic_ms()),
+            is_server_failing: retry_schedule.is_broken(),
         })
     }
 }
@@ -374,7 +374,7 @@ impl Run<'_> {
     /// Whether the budget is used up; the first request is always sent.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
-        let time_ms = now_ms.saturating_sub(self.asked.at_ms);
+        let time_ms = now_ms.saturating_sub(self.ticket.at_ms);
         spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
     }
 }

@@ -29,7 +29,7 @@ named! {
     pub Order, "an order" {
         /// Go on: an earlier order no longer holds.
         #[n(0)]
-        Work = "work",
+        Resume = "resume",
         /// It is lost: record nothing, read nothing more; what it hands over is held.
         #[n(1)]
         Lost = "lost",

@@ -24,13 +24,13 @@ pub struct Authorization {
 
 impl Authorization {
     /// Signs a request.
-    pub fn sign(request: &Signed<'_>, device: DeviceId, challenge: Challenge, key: &SigningKey) -> Self {
+    pub fn sign(request: &SignedRequest<'_>, device: DeviceId, challenge: Challenge, key: &SigningKey) -> Self {
         let signature = key.sign(&request.message(device, challenge)).to_bytes();
         Self { device, challenge, signature }
     }
 
     /// Whether the device with this key signed the request.
-    pub fn fits(&self, request: &Signed<'_>, key: &VerifyingKey) -> bool {
+    pub fn verify(&self, request: &SignedRequest<'_>, key: &VerifyingKey) -> bool {
         let message = request.message(self.device, self.challenge);
         key.verify(&message, &Signature::from_bytes(&self.signature)).is_ok()
     }
@@ -56,7 +56,7 @@ impl Authorization {
 
 /// The request that a signature covers.
 #[derive(Clone, Copy, Debug)]
-pub struct Signed<'a> {
+pub struct SignedRequest<'a> {
     /// The key of the server it is meant for.
     pub server_key: &'a [u8; 32],
     /// `POST` or `GET`.
@@ -67,7 +67,7 @@ pub struct Signed<'a> {
     pub body: &'a [u8],
 }
 
-impl Signed<'_> {
+impl SignedRequest<'_> {
     fn message(&self, device: DeviceId, challenge: Challenge) -> Vec<u8> {
         let mut message = b"farmtally request 1\0".to_vec();
         message.extend(self.server_key);
@@ -89,20 +89,20 @@ mod tests {
     fn a_signature_fits_only_its_own_request() {
         let key = SigningKey::from_bytes(&[1; 32]);
         let (device, challenge) = (DeviceId::from([2; 16]), Challenge([3; 24]));
-        let request = Signed { server_key: &[4; 32], method: "POST", path: "/v1/sync", body: b"body" };
+        let request = SignedRequest { server_key: &[4; 32], method: "POST", path: "/v1/sync", body: b"body" };
         let header = Authorization::sign(&request, device, challenge, &key).to_header();
         let read = Authorization::from_header(&header).expect("it reads");
-        assert!(read.fits(&request, &key.verifying_key()));
+        assert!(read.verify(&request, &key.verifying_key()));
         let others = [
-            Signed { server_key: &[5; 32], ..request },
-            Signed { method: "GET", ..request },
-            Signed { path: "/v1/live", ..request },
-            Signed { body: b"bodi", ..request },
+            SignedRequest { server_key: &[5; 32], ..request },
+            SignedRequest { method: "GET", ..request },
+            SignedRequest { path: "/v1/live", ..request },
+            SignedRequest { body: b"bodi", ..request },
         ];
         for other in others {
-            assert!(!read.fits(&other, &key.verifying_key()), "{other:?}");
+            assert!(!read.verify(&other, &key.verifying_key()), "{other:?}");
         }
-        assert!(!read.fits(&request, &SigningKey::from_bytes(&[9; 32]).verifying_key()));
+        assert!(!read.verify(&request, &SigningKey::from_bytes(&[9; 32]).verifying_key()));
         let mut shortened = header.clone();
         shortened.pop();
         for wrong in ["", "FarmTally ", "Bearer x", &shortened] {

@@ -24,7 +24,7 @@ const SIGNED_AS: &[u8] = b"farmtally bundle 1\0";
 /// Who sealed a bundle, as what number of theirs, and when by their clock.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Header {
+pub struct BundleHeader {
     /// The form of the bundle.
     #[n(0)]
     pub version: u16,
@@ -51,7 +51,7 @@ pub struct Header {
 /// What one action of a person changed.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
-pub struct Transaction {
+pub struct BundleAction {
     /// Who.
     #[n(0)]
     pub author: UserId,
@@ -63,13 +63,13 @@ pub struct Transaction {
     pub device_cursor: u64,
     /// The changes.
     #[n(3)]
-    pub entries: Vec<Entry>,
+    pub entries: Vec<BundleEntry>,
 }
 
 /// One change with where it belongs.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
-pub struct Entry {
+pub struct BundleEntry {
     /// The document.
     #[n(0)]
     pub document: DocumentId,
@@ -87,7 +87,7 @@ pub struct Entry {
     pub erased: Option<ChangeHash>,
 }
 
-impl Entry {
+impl BundleEntry {
     /// The hash of its change.
     pub fn change_hash(&self) -> ChangeHash {
         self.erased.unwrap_or_else(|| Change::hash_of_stripped(&self.change))
@@ -105,10 +105,10 @@ impl Entry {
 pub struct Bundle {
     /// Who, when and after which.
     #[n(0)]
-    pub header: Header,
+    pub header: BundleHeader,
     /// What.
     #[n(1)]
-    pub transactions: Vec<Transaction>,
+    pub actions: Vec<BundleAction>,
     #[cbor(n(2), with = "minicbor::bytes")]
     signature: [u8; 64],
 }
@@ -116,7 +116,7 @@ pub struct Bundle {
 /// What the log keeps about a change beside its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Envelope {
+pub struct ChangeEnvelope {
     /// The device that sealed it.
     #[n(0)]
     pub device: DeviceId,
@@ -139,8 +139,8 @@ pub struct Envelope {
 
 impl Bundle {
     /// Seals what a device hands over.
-    pub fn seal(header: Header, transactions: Vec<Transaction>, key: &SigningKey) -> Self {
-        let mut bundle = Self { header, transactions, signature: [0; 64] };
+    pub fn seal(header: BundleHeader, actions: Vec<BundleAction>, key: &SigningKey) -> Self {
+        let mut bundle = Self { header, actions, signature: [0; 64] };
         bundle.signature = key.sign(&bundle.message()).to_bytes();
         bundle
     }
@@ -189,18 +189,18 @@ impl Bundle {
         BundleHash(Sha256::digest(self.message()).into())
     }
 
-    /// The entries in order, numbered from 0 across transactions.
-    pub fn entries(&self) -> impl Iterator<Item = (&Transaction, &Entry)> {
-        let of = |transaction| std::iter::repeat(transaction);
-        self.transactions.iter().flat_map(move |transaction| of(transaction).zip(&transaction.entries))
+    /// The entries in order, numbered from 0 across actions.
+    pub fn entries(&self) -> impl Iterator<Item = (&BundleAction, &BundleEntry)> {
+        let of = |action| std::iter::repeat(action);
+        self.actions.iter().flat_map(move |action| of(action).zip(&action.entries))
     }
 
     /// What the log keeps about an entry beside its bytes.
-    pub fn envelope(&self, transaction: &Transaction, entry: &Entry) -> Envelope {
-        Envelope {
+    pub fn envelope(&self, action: &BundleAction, entry: &BundleEntry) -> ChangeEnvelope {
+        ChangeEnvelope {
             device: self.header.device,
-            author: transaction.author,
-            grant: transaction.grant,
+            author: action.author,
+            grant: action.grant,
             document: entry.document,
             kind: entry.kind,
             scope: entry.scope.clone(),
@@ -209,7 +209,7 @@ impl Bundle {
 
     /// Drops the bytes of a document's changes and keeps their hashes. Returns whether there were any.
     pub fn erase(&mut self, document: DocumentId) -> bool {
-        let entries = self.transactions.iter_mut().flat_map(|transaction| &mut transaction.entries);
+        let entries = self.actions.iter_mut().flat_map(|action| &mut action.entries);
         let mut has_erased = false;
         for entry in entries.filter(|entry| entry.document == document && entry.erased.is_none()) {
             entry.drop_bytes();
@@ -222,18 +222,18 @@ impl Bundle {
     #[must_use]
     pub fn without_bytes(&self) -> Self {
         let mut bundle = self.clone();
-        bundle.transactions.iter_mut().flat_map(|it| &mut it.entries).for_each(Entry::drop_bytes);
+        bundle.actions.iter_mut().flat_map(|it| &mut it.entries).for_each(BundleEntry::drop_bytes);
         bundle
     }
 
     fn message(&self) -> Vec<u8> {
-        // As arrays, like header, transactions and entries themselves.
-        let entry = |it: &Entry| (it.document, it.kind, it.scope.clone(), it.change_hash());
-        let transaction = |it: &Transaction| {
+        // As arrays, like header, actions and entries themselves.
+        let entry = |it: &BundleEntry| (it.document, it.kind, it.scope.clone(), it.change_hash());
+        let action = |it: &BundleAction| {
             let entries: Vec<_> = it.entries.iter().map(entry).collect();
             (it.author, it.grant, it.device_cursor, entries)
         };
-        let transactions: Vec<_> = self.transactions.iter().map(transaction).collect();
-        [SIGNED_AS, &encode(&(self.header.clone(), transactions))].concat()
+        let actions: Vec<_> = self.actions.iter().map(action).collect();
+        [SIGNED_AS, &encode(&(self.header.clone(), actions))].concat()
     }
 }

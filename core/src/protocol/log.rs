@@ -5,7 +5,7 @@
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::bundle::Envelope;
+use super::bundle::ChangeEnvelope;
 use crate::codec::encode;
 use crate::scope::Scope;
 use crate::units::{ChainHash, ChangeHash, EntryHash, OrganisationId};
@@ -26,7 +26,7 @@ impl ChainHash {
 
 impl EntryHash {
     /// Of a change: its envelope and its hash, so that its bytes can be erased and the chain still holds.
-    pub fn of_change(envelope: &Envelope, change: ChangeHash) -> Self {
+    pub fn of_change(envelope: &ChangeEnvelope, change: ChangeHash) -> Self {
         let hash = Sha256::new().chain_update(b"change\0").chain_update(Sha256::digest(encode(envelope)));
         Self(hash.chain_update(change.0).finalize().into())
     }

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use super::bundle::Envelope;
+use super::bundle::ChangeEnvelope;
 use super::log::{Cursor, CursorName};
 use super::repair::{Divergence, Evidence, Offer};
 use super::{HoldCode, RefusalCode};
@@ -180,7 +180,7 @@ impl Enrolment {
     /// Whether the server that it names has signed it, for the owner of this key.
     pub fn is_for(&self, key: &VerifyingKey) -> bool {
         let server = VerifyingKey::from_bytes(&self.server_key);
-        self.certificate.public_key == key.to_bytes() && server.is_ok_and(|server| self.certificate.fits(&server))
+        self.certificate.public_key == key.to_bytes() && server.is_ok_and(|server| self.certificate.verify(&server))
     }
 }
 
@@ -227,7 +227,7 @@ impl Certificate {
     }
 
     /// Whether this server signed it.
-    pub fn fits(&self, key: &VerifyingKey) -> bool {
+    pub fn verify(&self, key: &VerifyingKey) -> bool {
         key.verify(&self.message(), &Signature::from_bytes(&self.signature)).is_ok()
     }
 
@@ -271,7 +271,7 @@ pub struct SyncRequest {
     /// What the server may have lost. Whoever offers asks for nothing else in the same request.
     #[cbor(n(8), default, skip_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
-    /// The [`Safe`] that the device knows; 0 for none.
+    /// The [`SafeCopy`] that the device knows; 0 for none.
     #[cbor(n(9), default, skip_if = "is_zero")]
     pub safe_copy: u64,
 }
@@ -293,7 +293,7 @@ pub struct SyncResponse {
     /// CBOR of the [`Statement`].
     #[n(2)]
     pub statement: minicbor::bytes::ByteVec,
-    /// CBOR of the [`News`].
+    /// CBOR of the [`SyncUpdates`].
     #[n(3)]
     pub news: minicbor::bytes::ByteVec,
     /// The server's signature over both, and over the request that they answer.
@@ -303,7 +303,13 @@ pub struct SyncResponse {
 
 impl SyncResponse {
     /// Signs what the server has to say to a request, whose body as sent is given.
-    pub fn sign(request: &[u8], statement: &Statement, news: &News, challenge: Challenge, key: &SigningKey) -> Self {
+    pub fn sign(
+        request: &[u8],
+        statement: &Statement,
+        news: &SyncUpdates,
+        challenge: Challenge,
+        key: &SigningKey,
+    ) -> Self {
         let (statement, news) = (encode(statement), encode(news));
         let signature = key.sign(&Self::message(request, &statement, &news)).to_bytes();
         Self { protocol: PROTOCOL_VERSION, challenge, statement: statement.into(), news: news.into(), signature }
@@ -313,7 +319,7 @@ impl SyncResponse {
     ///
     /// # Errors
     /// [`WireError::Unsigned`], [`WireError::Unreadable`].
-    pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, News), WireError> {
+    pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, SyncUpdates), WireError> {
         let message = Self::message(request, &self.statement, &self.news);
         key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
         Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
@@ -346,13 +352,13 @@ impl SyncResponse {
 /// What a sync brought.
 #[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
-pub struct News {
+pub struct SyncUpdates {
     /// What became of each bundle.
     #[n(0)]
     pub verdicts: Vec<BundleVerdict>,
     /// Stretches of logs, the most urgent scope first.
     #[n(1)]
-    pub frames: Vec<Frame>,
+    pub frames: Vec<LogFrame>,
     /// Whether there is more to fetch.
     #[n(2)]
     pub more: bool,
@@ -382,7 +388,7 @@ pub struct Statement {
     pub heads: Vec<Cursor>,
     /// What the device may let go of; absent if it knows that already, or there are no two verified copies yet.
     #[n(4)]
-    pub safe: Option<Safe>,
+    pub safe: Option<SafeCopy>,
     /// How many recoveries the server had begun: what an older statement shows to be lost was known to be.
     #[cbor(n(5), default, skip_if = "is_zero")]
     pub epoch: u32,
@@ -391,13 +397,13 @@ pub struct Statement {
 /// What two verified copies of the server's data contain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Safe {
+pub struct SafeCopy {
     /// When the older of the two was made, in milliseconds; names the pair.
     #[n(0)]
     pub copy: u64,
     /// Up to where it has each scope's log.
     #[n(1)]
-    pub scopes: Vec<SafePlace>,
+    pub scopes: Vec<SafePosition>,
     /// Up to which bundle of the device.
     #[n(2)]
     pub bundle: u64,
@@ -406,7 +412,7 @@ pub struct Safe {
 /// Up to where two verified copies have a scope's log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct SafePlace {
+pub struct SafePosition {
     /// Whose log.
     #[n(0)]
     pub scope: Scope,
@@ -498,7 +504,7 @@ pub enum Verdict {
     },
     /// A person sent it back to its author; it will not be logged.
     #[n(3)]
-    Returned {
+    Rejected {
         /// Words for the author, may be empty.
         #[n(0)]
         reason: String,
@@ -538,7 +544,7 @@ impl Verdict {
 /// A stretch of a scope's log. It is applied with its cursor in one transaction, and ends with the chain hash that must come out.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub struct Frame {
+pub struct LogFrame {
     /// Whose log.
     #[n(0)]
     pub scope: Scope,
@@ -561,7 +567,7 @@ pub enum FrameEntry {
     Change {
         /// What is logged about it.
         #[n(0)]
-        envelope: Envelope,
+        envelope: ChangeEnvelope,
         /// The stripped change.
         #[cbor(n(1), with = "minicbor::bytes")]
         change: Vec<u8>,
@@ -591,7 +597,7 @@ pub enum FrameEntry {
     Erased {
         /// What is logged about it.
         #[n(0)]
-        envelope: Envelope,
+        envelope: ChangeEnvelope,
         /// The hash of the change.
         #[n(1)]
         change: ChangeHash,

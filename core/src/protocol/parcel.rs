@@ -143,9 +143,9 @@ impl Parcel {
         let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to.to_montgomery().as_bytes());
         let sealed = to.and_then(|to| {
             let mode = OpModeS::Base;
-            let chance = &mut Chance(environment);
+            let rng = &mut EnvironmentRng(environment);
             hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-                &mode, &to, SEALED_AS, &packed, &bytes, chance,
+                &mode, &to, SEALED_AS, &packed, &bytes, rng,
             )
         });
         let (one_time_key, sealed) = sealed.map_err(|_weak_key| HandoverError::ForeignServer)?;
@@ -294,9 +294,9 @@ fn decode_content(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
 }
 
 /// Lets the cipher draw its one-time key from the environment.
-struct Chance<'a>(&'a Environment);
+struct EnvironmentRng<'a>(&'a Environment);
 
-impl TryRng for Chance<'_> {
+impl TryRng for EnvironmentRng<'_> {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -313,7 +313,7 @@ impl TryRng for Chance<'_> {
     }
 }
 
-impl TryCryptoRng for Chance<'_> {}
+impl TryCryptoRng for EnvironmentRng<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -404,7 +404,7 @@ mod tests {
             SEALED_AS,
             packed,
             &bytes,
-            &mut Chance(&environment),
+            &mut EnvironmentRng(&environment),
         )
         .expect("sealed");
         bytes.extend(one_time.to_bytes());
@@ -434,7 +434,7 @@ mod tests {
     fn every_flipped_bit_is_noticed_under_its_name() {
         let [parcel] = pack(&[b"a bundle".to_vec()]).try_into().expect("one");
         let key = server().verifying_key().to_bytes();
-        let fate = |bytes: &[u8]| {
+        let outcome = |bytes: &[u8]| {
             let parcel = Parcel::parse(bytes)?;
             parcel.require(ORGANISATION.into(), &key)?;
             parcel.open(&server())
@@ -451,17 +451,17 @@ mod tests {
                 let mut bytes = parcel.as_bytes().to_vec();
                 bytes[bit / 8] ^= 1 << (bit % 8);
                 // X25519 ignores the highest bit of a public key (RFC 7748), but the one-time key is hashed into the shared secret.
-                assert_eq!(fate(&bytes), Err(expected), "bit {bit}");
+                assert_eq!(outcome(&bytes), Err(expected), "bit {bit}");
             }
         }
         for bit in 29 * 8..HEADER_BYTES * 8 {
             let mut bytes = parcel.as_bytes().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(fate(&bytes), Err(HandoverError::Unreadable | HandoverError::TooLarge)), "bit {bit}");
+            assert!(matches!(outcome(&bytes), Err(HandoverError::Unreadable | HandoverError::TooLarge)), "bit {bit}");
         }
         for length in 0..parcel.as_bytes().len() {
             let cut = parcel.as_bytes().get(..length).unwrap_or_default();
-            assert_eq!(fate(cut), Err(HandoverError::Unreadable), "cut at {length}");
+            assert_eq!(outcome(cut), Err(HandoverError::Unreadable), "cut at {length}");
         }
         assert_eq!(parcel.open(&SigningKey::from_bytes(&[8; 32])), Err(HandoverError::Damaged), "another server's key");
     }

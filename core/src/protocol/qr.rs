@@ -46,31 +46,31 @@ pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
 
 /// How far a series has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FrameProgress {
+pub struct QrProgress {
     /// Frames that were read.
-    pub have: u32,
+    pub received: u32,
     /// Frames of the series.
-    pub of: u32,
+    pub total: u32,
     /// The numbers of those that are missing, from 0.
     pub missing: Vec<u32>,
 }
 
 /// Collects the frames of one series, in any order, with repeats; a frame of another series begins anew.
 #[derive(Debug, Default)]
-pub struct FrameCollector {
+pub struct QrCollector {
     name: [u8; 8],
     slices: Vec<Option<Vec<u8>>>,
     is_handed_out: bool,
 }
 
-impl FrameCollector {
+impl QrCollector {
     /// Takes the bytes of one code.
     ///
     /// # Errors
     /// [`HandoverError::Unreadable`] if it is no QR frame or was read wrongly, [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`],
     /// [`HandoverError::Damaged`] if the frame contradicts the others. What was collected stays.
-    pub fn take(&mut self, frame: &[u8]) -> Result<FrameProgress, HandoverError> {
-        let frame = Frame::parse(frame)?;
+    pub fn take(&mut self, frame: &[u8]) -> Result<QrProgress, HandoverError> {
+        let frame = QrFrame::parse(frame)?;
         if frame.name != self.name || self.slices.is_empty() {
             *self = Self { name: frame.name, slices: vec![None; usize::from(frame.count)], ..Self::default() };
         }
@@ -83,11 +83,11 @@ impl FrameCollector {
         Ok(self.progress())
     }
 
-    fn progress(&self) -> FrameProgress {
+    fn progress(&self) -> QrProgress {
         let missing: Vec<u32> =
             (0..).zip(&self.slices).filter(|(_, it)| it.is_none()).map(|(index, _)| index).collect();
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        FrameProgress { have: count(self.slices.len() - missing.len()), of: count(self.slices.len()), missing }
+        QrProgress { received: count(self.slices.len() - missing.len()), total: count(self.slices.len()), missing }
     }
 
     /// What the series carries, once and as soon as every frame was read.
@@ -107,14 +107,14 @@ impl FrameCollector {
     }
 }
 
-struct Frame<'a> {
+struct QrFrame<'a> {
     name: [u8; 8],
     index: u16,
     count: u16,
     slice: &'a [u8],
 }
 
-impl<'a> Frame<'a> {
+impl<'a> QrFrame<'a> {
     fn parse(frame: &'a [u8]) -> Result<Self, HandoverError> {
         if frame.len() > QR_FRAME_BYTES {
             return Err(HandoverError::TooLarge);
@@ -171,7 +171,7 @@ mod tests {
             seen in proptest::collection::vec(any::<proptest::sample::Index>(), 0..100),
         ) {
             let frames = frames(&bytes).expect("frames");
-            let mut collector = FrameCollector::default();
+            let mut collector = QrCollector::default();
             let mut known = std::collections::BTreeSet::new();
             let rest = (0..frames.len()).rev();
             for index in seen.iter().map(|index| index.index(frames.len())).chain(rest) {
@@ -180,7 +180,7 @@ mod tests {
                 let is_last = known.insert(index) && known.len() == frames.len();
                 let missing: Vec<u32> = (0..).take(frames.len()).filter(|it| !known.contains(&(*it as usize))).collect();
                 let count = |length: usize| u32::try_from(length).expect("few");
-                let expected = FrameProgress { have: count(known.len()), of: count(frames.len()), missing };
+                let expected = QrProgress { received: count(known.len()), total: count(frames.len()), missing };
                 prop_assert_eq!(progress, expected);
                 prop_assert_eq!(collector.parcels(), Ok(is_last.then(|| bytes.clone())));
             }
@@ -190,7 +190,7 @@ mod tests {
         #[test]
         fn no_bytes_disturb_a_collection(bytes in proptest::collection::vec(any::<u8>(), 0..700), cut in 0..620_usize) {
             let frames = frames(&[1; 2_000]).expect("frames");
-            let mut collector = FrameCollector::default();
+            let mut collector = QrCollector::default();
             let progress = collector.take(&frames[0]).expect("a frame");
             prop_assert!(collector.take(&bytes).is_err());
             prop_assert!(collector.take(frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default()).is_err());
@@ -222,7 +222,7 @@ mod tests {
         for bit in 0..frame.len() * 8 {
             let mut bent = frame.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(FrameCollector::default().take(&bent), Err(HandoverError::Unreadable), "bit {bit}");
+            assert_eq!(QrCollector::default().take(&bent), Err(HandoverError::Unreadable), "bit {bit}");
         }
         let number =
             |at: usize, number: u16| move |frame: &mut Vec<u8>| drop(frame.splice(at..at + 2, number.to_be_bytes()));
@@ -240,13 +240,13 @@ mod tests {
             (forged(|frame| frame.resize(QR_FRAME_BYTES, 0)), Some(HandoverError::TooLarge)),
         ];
         for (index, (frame, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(FrameCollector::default().take(&frame).err(), expected, "case {index}");
+            assert_eq!(QrCollector::default().take(&frame).err(), expected, "case {index}");
         }
     }
 
     #[test]
     fn frames_that_contradict_each_other_make_no_parcel() {
-        let mut collector = FrameCollector::default();
+        let mut collector = QrCollector::default();
         assert_eq!(collector.parcels(), Ok(None));
         let whole = frames(&[1; SLICE_BYTES + 1]).expect("frames");
         collector.take(&whole[0]).expect("a frame");
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(collector.take(&third), Err(HandoverError::Damaged));
         // The showing phone has something new to show.
         let other = frames(&[3; 10]).expect("frames");
-        assert_eq!(collector.take(&other[0]).expect("a frame").of, 1);
+        assert_eq!(collector.take(&other[0]).expect("a frame").total, 1);
         assert_eq!(collector.parcels(), Ok(Some(vec![3; 10])));
     }
 }

@@ -17,16 +17,16 @@ use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
     BusinessDate, CentreCode, Column, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, HybridTime, LoadId,
-    Percent, Position, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
+    Location, Percent, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
 };
 
 /// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
 /// New fields go to the end; a reader skips those it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(crate) struct Snapshot {
+pub(crate) struct DeliverySnapshot {
     #[n(0)]
-    pub(crate) standing: Standing,
+    pub(crate) constants: DeliveryConstants,
     #[n(1)]
     pub(crate) wall_ms: i64,
     #[n(2)]
@@ -38,7 +38,7 @@ pub(crate) struct Snapshot {
     #[n(5)]
     pub(crate) readings: Vec<Percent>,
     #[n(6)]
-    pub(crate) position: Option<Position>,
+    pub(crate) location: Option<Location>,
     #[cbor(n(7), with = "minicbor::bytes")]
     pub(crate) bags: Vec<u8>,
     #[n(8)]
@@ -50,7 +50,7 @@ pub(crate) struct Snapshot {
 /// The part of a snapshot that is the same for many deliveries in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(crate) struct Standing {
+pub(crate) struct DeliveryConstants {
     #[n(0)]
     pub(crate) user: UserId,
     #[n(1)]
@@ -73,7 +73,7 @@ pub(crate) struct Standing {
     pub(crate) date: BusinessDate,
 }
 
-impl Snapshot {
+impl DeliverySnapshot {
     /// What a change recorded, if it is the creating change of a delivery.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
         let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
@@ -86,10 +86,10 @@ impl Snapshot {
 
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
-            user: self.standing.user,
-            device: self.standing.device,
+            user: self.constants.user,
+            device: self.constants.device,
             at: HybridTime { wall_ms: self.wall_ms, counter: self.counter },
-            clock_suspect: self.standing.clock_suspect,
+            clock_suspect: self.constants.clock_suspect,
         }
     }
 }
@@ -197,7 +197,7 @@ pub struct Delivery {
     /// Moisture, in the order of reading; the last one counts.
     pub readings: Vec<Percent>,
     /// Where it was recorded.
-    pub position: Option<Position>,
+    pub location: Option<Location>,
     /// The voided delivery that this one stands in for.
     pub replaces: Option<DeliveryId>,
     /// All bags ever added, voided ones too.
@@ -217,13 +217,13 @@ impl Delivery {
     }
 
     /// The bags that count.
-    pub fn standing_bags(&self) -> impl Iterator<Item = &Bag> {
+    pub fn counted_bags(&self) -> impl Iterator<Item = &Bag> {
         self.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| &bag.bag)
     }
 
     /// Sum of the bags that count, whether or not the delivery is voided (domain formula 1).
     pub fn gross(&self) -> Grams {
-        self.standing_bags().map(|bag| bag.gross.grams()).sum()
+        self.counted_bags().map(|bag| bag.gross.grams()).sum()
     }
 
     /// The number on the receipt.
@@ -291,7 +291,7 @@ impl RecordKind for Delivery {
     const HOME: ScopeForm = ScopeForm::Season;
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
-        KeyRule::snapshot(Capability::RecordDelivery, "what was recorded", Snapshot::stamp_of),
+        KeyRule::snapshot(Capability::RecordDelivery, "what was recorded", DeliverySnapshot::stamp_of),
         KeyRule::of(Class::Add, "p", Capability::AmendDelivery, "more bags"),
         KeyRule::of(Class::AddAbout, "x", Capability::AmendDelivery, "a voided bag, by the bag's key"),
         KeyRule::of(Class::Add, "e", Capability::AmendDelivery, "amended or voided"),
@@ -312,7 +312,7 @@ impl RecordKind for Delivery {
             (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
             (Column::int("is_voided"), |it| Value::int(it.is_voided())),
             (Column::int("amendments"), |it| Value::int(it.amendments.len())),
-            (Column::int("bag_count"), |it| Value::int(it.standing_bags().count())),
+            (Column::int("bag_count"), |it| Value::int(it.counted_bags().count())),
             (Column::int("gross_g"), |it| Value::int(it.gross().0)),
         ],
     };
@@ -329,15 +329,15 @@ impl RecordKind for Delivery {
         let mut conflicts = Vec::new();
         let snapshot = fields.effective(
             SNAPSHOT,
-            Snapshot::stamp,
-            |it| format!("receipt {}-{}", it.standing.device, it.receipt_sequence),
+            DeliverySnapshot::stamp,
+            |it| format!("receipt {}-{}", it.constants.device, it.receipt_sequence),
             &mut conflicts,
         )?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         let recorded = snapshot.stamp();
-        let Snapshot { standing, .. } = snapshot;
-        if let Some(position) = snapshot.position {
-            position.check().map_err(Error::malformed)?;
+        let DeliverySnapshot { constants, .. } = snapshot;
+        if let Some(location) = snapshot.location {
+            location.check().map_err(Error::malformed)?;
         }
 
         let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, recorded.written_at())?
@@ -378,18 +378,18 @@ impl RecordKind for Delivery {
         Ok(Some(Delivery {
             delivery_id,
             recorded,
-            zone_minutes: standing.zone_minutes,
-            centre: standing.centre,
-            season: standing.season,
-            commodity: standing.commodity,
-            rule_set: standing.rule_set,
+            zone_minutes: constants.zone_minutes,
+            centre: constants.centre,
+            season: constants.season,
+            commodity: constants.commodity,
+            rule_set: constants.rule_set,
             farmer_id: snapshot.farmer,
             receipt_sequence: snapshot.receipt_sequence,
-            business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(standing.date),
-            load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(standing.load),
+            business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(constants.date),
+            load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(constants.load),
             declared_bags: fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags),
             readings: snapshot.readings,
-            position: snapshot.position,
+            location: snapshot.location,
             replaces: snapshot.replaces,
             bags,
             amendments,

@@ -71,7 +71,7 @@ impl Document {
 
     /// Whether each operation overwrites only values of its own key that its author had seen. Automerge itself hides whatever operation
     /// is named, under any key: a register's write could make a void disappear.
-    pub(crate) fn overwrites_what_it_saw(&self, change: &Change) -> bool {
+    pub(crate) fn overwrites_only_seen_values(&self, change: &Change) -> bool {
         change.expanded.operations.iter().filter(|op| !op.pred.is_empty()).all(|op| {
             let Key::Map(key) = &op.key else { return false };
             let seen = guarded(|| self.inner.get_all_at(ROOT, key.as_str(), change.inner.deps()));
@@ -85,7 +85,7 @@ impl Document {
 
     /// Whether the change counts its operations on from those it was made on top of. Automerge takes others, but cannot load what it
     /// saves then (0.12.0, "`max_op` is lower than `start_op`").
-    pub(crate) fn counts_on(&self, change: &Change) -> bool {
+    pub(crate) fn continues_operation_ids(&self, change: &Change) -> bool {
         let before = change.inner.deps().iter().filter_map(|hash| self.inner.get_change_by_hash(hash));
         let newest = before.map(|change| change.max_op()).max().unwrap_or(0);
         newest.checked_add(1) == Some(change.inner.start_op().get())

@@ -2,10 +2,10 @@
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::Snapshot;
+use super::delivery::DeliverySnapshot;
 use super::{Bag, Change, unpack_bags};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Percent, Position, SeasonCode,
+    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Location, Percent, SeasonCode,
     Timestamp, UserId,
 };
 
@@ -48,7 +48,7 @@ pub struct Draft {
     pub readings: Vec<Percent>,
     /// Where the phone was.
     #[n(11)]
-    pub position: Option<Position>,
+    pub location: Option<Location>,
     /// The voided delivery that this one stands in for.
     #[n(12)]
     pub replaces: Option<DeliveryId>,
@@ -59,23 +59,32 @@ pub struct Draft {
 
 impl Draft {
     /// What was recorded, to be weighed or corrected again; `None` for anything but the creation of a delivery.
-    pub(crate) fn of_returned(document: DocumentId, change: &Change) -> Option<Self> {
-        let Snapshot { standing, farmer, readings, position, declared_bags, receipt_sequence, bags, wall_ms, .. } =
-            Snapshot::of_change(change)?;
+    pub(crate) fn of_rejected(document: DocumentId, change: &Change) -> Option<Self> {
+        let DeliverySnapshot {
+            constants,
+            farmer,
+            readings,
+            location,
+            declared_bags,
+            receipt_sequence,
+            bags,
+            wall_ms,
+            ..
+        } = DeliverySnapshot::of_change(change)?;
         let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
         Some(Self {
-            user: standing.user,
-            centre: standing.centre,
-            season: standing.season,
-            commodity: standing.commodity,
-            business_date: standing.date,
+            user: constants.user,
+            centre: constants.centre,
+            season: constants.season,
+            commodity: constants.commodity,
+            business_date: constants.date,
             farmer_id: Some(farmer),
-            load_id: standing.load,
+            load_id: constants.load,
             declared_bags,
             next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
             bags,
             readings,
-            position,
+            location,
             replaces: Some(document.into()),
             receipt_sequence: Some(receipt_sequence),
         })

@@ -18,7 +18,7 @@ use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, Farmer
 /// The identity's value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(crate) struct Snapshot {
+pub(crate) struct FarmerSnapshot {
     #[n(0)]
     pub(crate) centre: CentreCode,
     #[n(1)]
@@ -137,7 +137,7 @@ impl RecordKind for Farmer {
     const HOME: ScopeForm = ScopeForm::Centre;
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::RegisterFarmer, "the registration", |value| {
-        Ok(super::decode::<Snapshot>(value)?.stamp)
+        Ok(super::decode::<FarmerSnapshot>(value)?.stamp)
     })]);
     const TABLE: Table<Self> = Table {
         name: "farmers",
@@ -154,9 +154,9 @@ impl RecordKind for Farmer {
 
     fn project(farmer_id: FarmerId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let text = |snapshot: &Snapshot| format!("count {}", snapshot.sequence);
-        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, text, &mut conflicts)?;
-        Ok(snapshot.map(|Snapshot { centre, stamp, sequence }| Farmer {
+        let text = |snapshot: &FarmerSnapshot| format!("count {}", snapshot.sequence);
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &FarmerSnapshot| snapshot.stamp, text, &mut conflicts)?;
+        Ok(snapshot.map(|FarmerSnapshot { centre, stamp, sequence }| Farmer {
             farmer_id,
             registered: stamp,
             centre,

@@ -19,9 +19,9 @@ use crate::units::{
 /// The value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(crate) struct Snapshot {
+pub(crate) struct LoadSnapshot {
     #[n(0)]
-    pub(crate) header: Header,
+    pub(crate) header: LoadHeader,
     #[n(1)]
     pub(crate) stamp: Stamp,
     #[n(2)]
@@ -31,7 +31,7 @@ pub(crate) struct Snapshot {
 /// What identifies a load to people; a join code carries the same.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Header {
+pub struct LoadHeader {
     /// Where it was opened.
     #[n(0)]
     pub centre: CentreCode,
@@ -52,7 +52,7 @@ pub struct Header {
     pub lorry: LorryPlate,
 }
 
-impl Header {
+impl LoadHeader {
     /// The number that people read out.
     pub fn number(&self) -> LoadNumber {
         LoadNumber { centre: self.centre.clone(), date: self.date, device: self.device, sequence: self.sequence }
@@ -65,7 +65,7 @@ struct Joined {
     #[n(0)]
     stamp: Stamp,
     #[n(1)]
-    header: Header,
+    header: LoadHeader,
 }
 
 /// One delivery as the closer saw it.
@@ -141,7 +141,7 @@ pub struct Load {
     /// Its id.
     pub load_id: LoadId,
     /// Number, place, day and the lorry it was opened with.
-    pub header: Header,
+    pub header: LoadHeader,
     /// The lorry that counts.
     pub lorry: LorryPlate,
     /// The driver, if known.
@@ -170,7 +170,7 @@ impl Load {
 }
 
 /// The key with which a clerk joins.
-pub(crate) fn join(stamp: Stamp, header: Header) -> Vec<Put> {
+pub(crate) fn join(stamp: Stamp, header: LoadHeader) -> Vec<Put> {
     vec![Put::Add('j', String::new(), encode(&Joined { stamp, header }))]
 }
 
@@ -190,7 +190,9 @@ impl RecordKind for Load {
     const HOME: ScopeForm = ScopeForm::Season;
     const PRIVACY: Privacy = Privacy::Business;
     const SHAPE: Shape = Shape(&[
-        KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| Ok(super::decode::<Snapshot>(value)?.stamp)),
+        KeyRule::snapshot(Capability::OpenLoad, "what was opened", |value| {
+            Ok(super::decode::<LoadSnapshot>(value)?.stamp)
+        }),
         KeyRule::of(Class::Add, "j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
         KeyRule::of(Class::Add, "c", Capability::OpenLoad, "a request to close, with its manifest"),
         KeyRule::of(Class::Register, "lorry", Capability::OpenLoad, "the lorry"),
@@ -217,8 +219,8 @@ impl RecordKind for Load {
     /// `None` while neither the creating change nor a join is known.
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let number = |snapshot: &Snapshot| snapshot.header.number().to_string();
-        let snapshot = fields.effective(SNAPSHOT, |snapshot: &Snapshot| snapshot.stamp, number, &mut conflicts)?;
+        let number = |snapshot: &LoadSnapshot| snapshot.header.number().to_string();
+        let snapshot = fields.effective(SNAPSHOT, |snapshot: &LoadSnapshot| snapshot.stamp, number, &mut conflicts)?;
         let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
         let mut close_requests: Vec<CloseRequest> =
             fields.added('c')?.into_iter().map(|(_, request)| request).collect();

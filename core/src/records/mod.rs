@@ -124,11 +124,11 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
         if !hashes.is_empty() {
             return Err(Error::Missing { hashes });
         }
-        if !document.overwrites_what_it_saw(change) {
+        if !document.overwrites_only_seen_values(change) {
             let reason = "it overwrites what its author had not seen".to_owned();
             return Err(Error::Shape { key: String::new(), reason });
         }
-        if !document.counts_on(change) {
+        if !document.continues_operation_ids(change) {
             return Err(Error::Shape { key: String::new(), reason: "operations that are not counted on".into() });
         }
         document.apply(change)?;

@@ -17,7 +17,7 @@ use crate::units::{Column, DocumentId, ToValue, Value};
 /// The value under `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-struct Snapshot {
+struct NoteSnapshot {
     #[n(0)]
     stamp: Stamp,
     #[n(1)]
@@ -28,7 +28,7 @@ struct Snapshot {
     text: String,
 }
 
-impl Snapshot {
+impl NoteSnapshot {
     /// The same for every version that reads it: which kinds it knows does not matter.
     fn check(&self) -> Result<(), Error> {
         if [0, Farmer::NUMBER, Contact::NUMBER].contains(&self.record_kind) {
@@ -86,10 +86,11 @@ impl RecordKind for Note {
 
     fn project(note_id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let snapshot = fields.effective(SNAPSHOT, |it: &Snapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
+        let snapshot =
+            fields.effective(SNAPSHOT, |it: &NoteSnapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         snapshot.check()?;
-        let Snapshot { stamp, record_kind, record, text } = snapshot;
+        let NoteSnapshot { stamp, record_kind, record, text } = snapshot;
         Ok(Some(Self { note_id, made: stamp, record_kind, record, text, conflicts }))
     }
 
@@ -132,7 +133,7 @@ mod tests {
             (200, 1, None),
             (0, 1, Some("a note on a record of kind")),
         ] {
-            let snapshot = Snapshot { stamp, record_kind, record, text: "ಟ".repeat(length) };
+            let snapshot = NoteSnapshot { stamp, record_kind, record, text: "ಟ".repeat(length) };
             let change = create(&Actor::new([3; 16]), encode(&snapshot)).expect("a change");
             let merged = merge(Kind::of::<Note>(), DocumentId::from([4; 16]), None, &change);
             let refused = merged.as_ref().err().map(ToString::to_string);

@@ -62,7 +62,7 @@ pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -
 }
 
 /// Takes the server's word over; of those that it refused, the last is remembered without its bytes. Returns whether one left.
-pub(crate) fn settle(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
+pub(crate) fn apply_verdicts(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
     let ParcelId(id) = verdict.parcel;
     let left = match &verdict.refused {
         None => db.execute("DELETE FROM carried WHERE parcel_id = ?1", [id])?,

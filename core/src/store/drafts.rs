@@ -44,7 +44,7 @@ pub(crate) fn save(db: &Connection, id: DeliveryId, version: u64, draft: &Draft)
 
 /// A delivery has come whose draft is still here, as this phone was set back to an older copy: the draft goes on under another id, or recording
 /// it would replace the delivery.
-pub(crate) fn step_aside(db: &Connection, document: DocumentId) -> Result<(), Error> {
+pub(crate) fn rename_conflicting(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let id = DeliveryId::from(document);
     if let Some((version, draft)) = find(db, id)? {
         save(db, derived([b"again".as_slice(), document.as_bytes(), &version.to_be_bytes()]), version, &draft)?;

@@ -6,7 +6,7 @@
 pub(crate) mod carried;
 pub mod decisions;
 pub(crate) mod drafts;
-pub(crate) mod inbox;
+pub(crate) mod incoming;
 pub(crate) mod installation;
 mod key;
 pub(crate) mod outbox;

@@ -6,8 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{Error, drafts, inbox, records, seam};
-use crate::protocol::bundle::{Bundle, Entry, Transaction};
+use super::{Error, drafts, incoming, records, seam};
+use crate::protocol::bundle::{Bundle, BundleAction, BundleEntry};
 use crate::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use crate::protocol::{HoldCode, RefusalCode};
 use crate::records::draft::Draft;
@@ -48,7 +48,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
 }
 
 /// The oldest unsealed changes, in transactions, up to `limit` bytes of changes; at least one transaction if there is any.
-pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<Transaction>), Error> {
+pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<BundleAction>), Error> {
     let mut statement = db.prepare_cached(
         "SELECT outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change FROM outbox
          WHERE bundle_seq IS NULL AND outbox > coalesce(
@@ -56,7 +56,7 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<T
          ORDER BY outbox",
     )?;
     let mut rows = statement.query([])?;
-    let (mut numbers, mut transactions, mut bytes, mut newest) = (Vec::new(), Vec::<Transaction>::new(), 0, None);
+    let (mut numbers, mut transactions, mut bytes, mut newest) = (Vec::new(), Vec::<BundleAction>::new(), 0, None);
     while let Some(row) = rows.next()? {
         let action: i64 = row.get(1)?;
         let change: Vec<u8> = row.get(8)?;
@@ -66,10 +66,10 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<T
         }
         bytes += change.len();
         numbers.push(row.get(0)?);
-        let entry = Entry { document: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change, erased: None };
+        let entry = BundleEntry { document: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change, erased: None };
         match transactions.last_mut() {
             Some(transaction) if !is_next => transaction.entries.push(entry),
-            _ => transactions.push(Transaction {
+            _ => transactions.push(BundleAction {
                 author: row.get(2)?,
                 grant: row.get(3)?,
                 device_cursor: row.get(4)?,
@@ -171,7 +171,7 @@ fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -
              bundle_seq, entry)
          SELECT (SELECT coalesce(min(outbox), 1) - 1 FROM outbox), 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
          WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE bundle_seq = ?9 AND entry = ?10)
-             AND NOT EXISTS (SELECT 1 FROM returned WHERE document_id = ?4 AND change = ?7)",
+             AND NOT EXISTS (SELECT 1 FROM rejected WHERE document_id = ?4 AND change = ?7)",
     )?;
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
@@ -179,7 +179,7 @@ fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -
         let Ok(bundle) = parse(&bytes) else { continue };
         let entries = (0_u32..).zip(bundle.entries()).filter(|(_, (_, entry))| entry.erased.is_none());
         for (number, (transaction, entry)) in entries {
-            let Transaction { author, grant, device_cursor, .. } = transaction;
+            let BundleAction { author, grant, device_cursor, .. } = transaction;
             insert.execute(rusqlite::params![
                 author,
                 grant,
@@ -199,7 +199,7 @@ fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -
 
 /// Lets go of bundles that two copies of the server's data contain, unless something in them still waits, or an entry of the log that is
 /// kept has its bytes only there.
-pub(crate) fn let_go(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
+pub(crate) fn trim(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE device_id = ?1 AND bundle_seq <= ?2 AND is_answered = 1
              AND bundle_seq < (SELECT max(bundle_seq) FROM bundles)
@@ -255,7 +255,7 @@ fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
 
 /// How many entries got which fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Settled {
+pub(crate) struct VerdictCounts {
     pub(crate) logged: u64,
     pub(crate) held: u64,
     /// Whether bytes were dropped that must not stay on the disk either.
@@ -263,7 +263,7 @@ pub(crate) struct Settled {
 }
 
 /// One of the phone's own changes that has not left the outbox.
-struct Own {
+struct OwnChange {
     outbox: i64,
     author: UserId,
     document: DocumentId,
@@ -273,13 +273,13 @@ struct Own {
     is_held: bool,
 }
 
-fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
+fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<OwnChange>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT outbox, author_id, document_id, kind, scope, change, held_code IS NOT NULL FROM outbox
          WHERE bundle_seq = ?1 AND entry = ?2",
     )?;
     let own = |row: &rusqlite::Row<'_>| {
-        Ok(Own {
+        Ok(OwnChange {
             outbox: row.get(0)?,
             author: row.get(1)?,
             document: row.get(2)?,
@@ -293,7 +293,7 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<Own>, Error> {
 }
 
 /// Those of a document's sealed changes that are among these, each with its bundle, in the order in which they were made.
-fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, Own)>, Error> {
+fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, OwnChange)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry",
     )?;
@@ -307,19 +307,19 @@ fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Resu
     Ok(found)
 }
 
-fn leave(db: &Connection, own: &Own) -> Result<(), Error> {
+fn remove(db: &Connection, own: &OwnChange) -> Result<(), Error> {
     db.prepare_cached("DELETE FROM outbox WHERE outbox = ?1")?.execute([own.outbox])?;
     Ok(())
 }
 
 /// Takes the server's verdicts over: what has a final one leaves, held changes are marked, deferred ones wait.
-pub(crate) fn settle(
+pub(crate) fn apply_verdicts(
     db: &Connection,
     sequence: u64,
     verdict: &BundleVerdict,
     now: Timestamp,
-) -> Result<Settled, Error> {
-    let mut settled = Settled::default();
+) -> Result<VerdictCounts, Error> {
+    let mut settled = VerdictCounts::default();
     if let Some(code) = &verdict.refused {
         db.execute("UPDATE bundles SET refused = ?2 WHERE bundle_seq = ?1", (sequence, code))?;
         return Ok(settled);
@@ -332,7 +332,7 @@ pub(crate) fn settle(
         // The count is the server's word: never walk further than there are entries.
         for _ in 0..run.count.min(last.map_or(0, |last| (last + 1).saturating_sub(entry))) {
             if let Some(own) = own(db, sequence, entry)? {
-                take_verdict(db, &own, &run.verdict, now, &mut settled)?;
+                apply_verdict(db, &own, &run.verdict, now, &mut settled)?;
             }
             entry += 1;
         }
@@ -355,17 +355,17 @@ fn answered(db: &Connection, sequence: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn take_verdict(
+fn apply_verdict(
     db: &Connection,
-    own: &Own,
+    own: &OwnChange,
     verdict: &Verdict,
     now: Timestamp,
-    settled: &mut Settled,
+    settled: &mut VerdictCounts,
 ) -> Result<(), Error> {
     match verdict {
         Verdict::Logged { .. } => {
             settled.logged += 1;
-            if take_back(db, own)? { leave(db, own) } else { Ok(()) }
+            if reapply(db, own)? { remove(db, own) } else { Ok(()) }
         }
         Verdict::Held { code, reason } => {
             settled.held += 1;
@@ -378,13 +378,13 @@ fn take_verdict(
             waits.execute((own.outbox, missing.len()))?;
             Ok(())
         }
-        Verdict::Returned { reason } => give_back(db, own, reason, now),
+        Verdict::Rejected { reason } => reject(db, own, reason, now),
         // What is waiting here has its bytes: somebody left them out on the way, so they are sent again.
         Verdict::BytesMissing => Ok(()),
         Verdict::Erased => {
             // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
             settled.has_erased = true;
-            inbox::erase(db, own.document)
+            incoming::erase(db, own.document)
         }
     }
 }
@@ -394,9 +394,9 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
     let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
     if let Some(own) = own(db, sequence, entry)?
-        && take_back(db, &own)?
+        && reapply(db, &own)?
     {
-        leave(db, &own)?;
+        remove(db, &own)?;
         answered(db, sequence)?;
     }
     Ok(())
@@ -411,8 +411,8 @@ pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
 /// them back.
 pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
-        if take_back(db, &own)? {
-            leave(db, &own)?;
+        if reapply(db, &own)? {
+            remove(db, &own)?;
             answered(db, bundle)?;
         }
     }
@@ -423,7 +423,7 @@ pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[C
 /// know that it approved something that it has lost.
 pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
-        if !take_back(db, &own)? {
+        if !reapply(db, &own)? {
             continue;
         }
         let mut waits =
@@ -436,7 +436,7 @@ pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeH
 
 /// Puts a change that was held back into its document. Returns `false` if it builds on a change that is held here too: it stays held until the
 /// log, which names both in their order, comes to it.
-fn take_back(db: &Connection, own: &Own) -> Result<bool, Error> {
+fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
     if !own.is_held {
         return Ok(true);
     }
@@ -451,7 +451,7 @@ fn take_back(db: &Connection, own: &Own) -> Result<bool, Error> {
 }
 
 /// A person returned these changes of a document: they leave the outbox, and what can be weighed again becomes a draft.
-pub(crate) fn returned(
+pub(crate) fn rejected(
     db: &Connection,
     document: DocumentId,
     changes: &[ChangeHash],
@@ -460,44 +460,44 @@ pub(crate) fn returned(
 ) -> Result<(), Error> {
     let waiting = sealed(db, document, changes)?;
     for (bundle, own) in &waiting {
-        give_back(db, own, reason, now)?;
+        reject(db, own, reason, now)?;
         answered(db, *bundle)?;
     }
-    let hash = |own: &Own| Change::hash_of_stripped(&own.change);
+    let hash = |own: &OwnChange| Change::hash_of_stripped(&own.change);
     let mut others = changes.to_vec();
     others.retain(|change| !waiting.iter().any(|(_, own)| hash(own) == *change));
     for own in kept(db, document, &others)? {
-        give_back(db, &own, reason, now)?;
+        reject(db, &own, reason, now)?;
     }
     Ok(())
 }
 
 /// Own changes that no longer wait, because a server that has lost them since had logged them, and that have not come back before.
-fn kept(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<Own>, Error> {
+fn kept(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<OwnChange>, Error> {
     let mut found = Vec::new();
     if changes.is_empty() {
         return Ok(found);
     }
     let mut bundles = db.prepare_cached("SELECT bytes FROM bundles ORDER BY bundle_seq")?;
     let bundles = bundles.query_map([], |row| row.get(0))?.collect::<Result<Vec<Vec<u8>>, _>>()?;
-    let mut came_back = db.prepare_cached("SELECT 1 FROM returned WHERE document_id = ?1 AND change = ?2")?;
+    let mut came_back = db.prepare_cached("SELECT 1 FROM rejected WHERE document_id = ?1 AND change = ?2")?;
     for bytes in bundles {
         let bundle = parse(&bytes)?;
         for (transaction, entry) in bundle.entries().filter(|(_, entry)| entry.document == document) {
             let (author, scope, change) = (transaction.author, entry.scope.clone(), entry.change.clone());
             let is_named = entry.erased.is_none() && changes.contains(&entry.change_hash());
             if is_named && !came_back.exists((document, &change))? {
-                found.push(Own { outbox: 0, author, document, kind: entry.kind, scope, change, is_held: false });
+                found.push(OwnChange { outbox: 0, author, document, kind: entry.kind, scope, change, is_held: false });
             }
         }
     }
     Ok(found)
 }
 
-fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result<(), Error> {
+fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Result<(), Error> {
     records::exclude(&mut seam(db), own.document, &[Change::hash_of_stripped(&own.change)])?;
-    let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_returned(own.document, &change));
-    let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"returned".as_slice(), own.document.as_bytes()]));
+    let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_rejected(own.document, &change));
+    let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"rejected".as_slice(), own.document.as_bytes()]));
     if let (Some(id), Some(draft)) = (draft_id, &draft)
         // It may come back twice: what was weighed again since stays as it is.
         && drafts::find(db, id)?.is_none()
@@ -506,11 +506,11 @@ fn give_back(db: &Connection, own: &Own, reason: &str, now: Timestamp) -> Result
         drafts::save(db, id, 1, draft)?;
     }
     db.prepare_cached(
-        "INSERT INTO returned (document_id, change, draft_id, reason, returned_at_ms, author_id, scope)
+        "INSERT INTO rejected (document_id, change, draft_id, reason, rejected_at_ms, author_id, scope)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute((own.document, &own.change, draft_id, reason, now.0, own.author, &own.scope))?;
-    leave(db, own)
+    remove(db, own)
 }
 
 /// Whether changes of a document are held: whoever writes on must do so as another actor.
@@ -560,7 +560,7 @@ pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
 /// Forgets a document's bytes in outbox and bundles.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     db.execute("DELETE FROM outbox WHERE document_id = ?1", [document])?;
-    db.execute("DELETE FROM returned WHERE document_id = ?1", [document])?;
+    db.execute("DELETE FROM rejected WHERE document_id = ?1", [document])?;
     let mut statement = db.prepare("SELECT bundle_seq, bytes FROM bundles")?;
     let mut rows = statement.query([])?;
     let mut erased = Vec::new();
@@ -703,38 +703,38 @@ pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
 
 /// Work that the office sent back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GivenBack {
+pub(crate) struct Rejected {
     pub(crate) number: i64,
     pub(crate) author: UserId,
     pub(crate) scope: Scope,
     pub(crate) document: DocumentId,
     pub(crate) draft: Option<DeliveryId>,
     pub(crate) reason: String,
-    pub(crate) returned_at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// What the office sent back and nobody has put away yet, the oldest first.
-pub(crate) fn all_returned(db: &Connection) -> Result<Vec<GivenBack>, Error> {
+pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT returned, document_id, draft_id, reason, returned_at_ms, author_id, scope FROM returned WHERE is_put_away = 0
-         ORDER BY returned",
+        "SELECT rejected, document_id, draft_id, reason, rejected_at_ms, author_id, scope FROM rejected WHERE is_dismissed = 0
+         ORDER BY rejected",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(GivenBack {
+        Ok(Rejected {
             number: row.get(0)?,
             author: row.get(5)?,
             scope: row.get(6)?,
             document: row.get(1)?,
             draft: row.get(2)?,
             reason: row.get(3)?,
-            returned_at: Timestamp(row.get(4)?),
+            at: Timestamp(row.get(4)?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Notes that a person has seen what the office sent back.
-pub(crate) fn put_away(db: &Connection, number: i64) -> Result<(), Error> {
-    db.execute("UPDATE returned SET is_put_away = 1 WHERE returned = ?1", [number])?;
+pub(crate) fn dismiss(db: &Connection, number: i64) -> Result<(), Error> {
+    db.execute("UPDATE rejected SET is_dismissed = 1 WHERE rejected = ?1", [number])?;
     Ok(())
 }

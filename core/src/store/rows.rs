@@ -17,7 +17,7 @@ use crate::units::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
     /// Its place in the order of arrival here; the key of paging.
-    pub position: i64,
+    pub arrival: i64,
     /// Its id.
     pub delivery_id: DeliveryId,
     /// Where it belongs.
@@ -61,7 +61,7 @@ impl ListRow for DeliveryRow {
 
     fn read(row: &dyn Row) -> Result<Self, sql::Error> {
         Ok(Self {
-            position: row.get(0)?,
+            arrival: row.get(0)?,
             delivery_id: row.get(1)?,
             scope: row.get(2)?,
             farmer_id: row.get(3)?,
@@ -406,7 +406,7 @@ pub fn contact_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Option<Contac
 ///
 /// # Errors
 /// Those of the database.
-pub fn standing_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
+pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let statement = "SELECT deliveries.load_id, delivery_id FROM keys
          JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0";

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::units::{DocumentId, ToValue, Value, words};
 
 /// Beginnings up to this length are rows of their own, in characters.
-const LONGEST_BEGINNING: usize = 3;
+const MAX_BEGINNING: usize = 3;
 
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
@@ -102,7 +102,7 @@ fn candidates(
         format!("w.token >= ?{from} AND w.token < ?{to}")
     };
     let other = |word: &String| {
-        let token = number_of(beginning(word, LONGEST_BEGINNING));
+        let token = number_of(beginning(word, MAX_BEGINNING));
         format!(
             " AND EXISTS (SELECT 1 FROM words o WHERE o.scope = w.scope AND o.token = ?{token} AND o.document_id = w.document_id)"
         )
@@ -134,7 +134,7 @@ fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> R
 
 /// Whether a beginning is a row of its own.
 fn is_row(word: &str) -> bool {
-    word.chars().count() <= LONGEST_BEGINNING
+    word.chars().count() <= MAX_BEGINNING
 }
 
 fn beginning(word: &str, length: usize) -> String {
@@ -143,7 +143,7 @@ fn beginning(word: &str, length: usize) -> String {
 
 /// The rows of some words: themselves and their beginnings, each once.
 fn tokens(words: &[String]) -> Vec<String> {
-    let lengths = 1..=LONGEST_BEGINNING;
+    let lengths = 1..=MAX_BEGINNING;
     let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
     let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();
     tokens.sort_unstable();

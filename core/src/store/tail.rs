@@ -63,22 +63,22 @@ pub(crate) fn checkpoints(
     // Two copies of the server's data contain it: a server that was set back knows at least that one.
     sequences.push(oldest);
     sequences.dedup();
-    let mut places = Vec::new();
+    let mut cursors = Vec::new();
     for sequence in sequences {
         let named = |chain: ChainHash| CursorName { scope: scope.clone(), sequence, chain: chain.short() };
-        places.extend(place(db, scope, sequence)?.map(named));
+        cursors.extend(chain_at(db, scope, sequence)?.map(named));
     }
-    places.push(start);
-    Ok(places)
+    cursors.push(start);
+    Ok(cursors)
 }
 
-fn place(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<ChainHash>, Error> {
+fn chain_at(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<ChainHash>, Error> {
     let mut statement = db.prepare_cached("SELECT chain FROM log_tail WHERE scope = ?1 AND seq = ?2")?;
     Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
 }
 
 /// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if the next one is kept.
-pub(crate) fn piece(
+pub(crate) fn entries_after(
     db: &Connection,
     scope: &Scope,
     after: u64,
@@ -122,12 +122,12 @@ fn with_bytes(db: &Connection, entry: FrameEntry) -> Result<FrameEntry, Error> {
 /// Goes back to a place that both know; what came after is read again.
 pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scope, to: u64) -> Result<(), Error> {
     let start = ChainHash::start(organisation, scope);
-    let known = place(db, scope, to)?;
+    let known = chain_at(db, scope, to)?;
     // A place that is not kept any more: from the start, which both know.
     let (to, chain) = known.map_or((0, start), |chain| (to, chain));
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM decisions WHERE scope = ?1 AND seq > ?2", (scope, to))?;
-    db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq > ?2", (scope, to))?;
+    db.execute("DELETE FROM set_aside WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     db.execute("UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", (scope, to, chain.0))?;
     // A grant of which the server knows nothing any more would get work held.
@@ -138,7 +138,7 @@ pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scop
 }
 
 /// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.
-pub(crate) fn let_go(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
+pub(crate) fn trim(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq < ?2", (scope, sequence))?;
     db.execute("UPDATE log_tail SET entry = NULL, own_bundle = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
     Ok(())

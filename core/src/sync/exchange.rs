@@ -13,18 +13,18 @@ use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
 use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTES};
-use crate::protocol::authorization::{Authorization, Signed};
+use crate::protocol::authorization::{Authorization, SignedRequest};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, Challenge, ChallengeResponse, Enrolment, Frame, FrameEntry, News, PROTOCOL_VERSION, Problem, RekeyRequest,
-    Statement, SyncRequest, SyncResponse, WireError,
+    self, Challenge, ChallengeResponse, Enrolment, FrameEntry, LogFrame, PROTOCOL_VERSION, Problem, RekeyRequest,
+    Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
 use crate::scope::Scope;
 use crate::store::Store;
 use crate::store::carried::{self, Waiting};
-use crate::store::inbox::{self, FrameError};
+use crate::store::incoming::{self, FrameError};
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Unanswered};
 use crate::store::tail;
@@ -195,7 +195,7 @@ impl<'a> Exchange<'a> {
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
             self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
-        let cursors: Vec<_> = self.store.read(inbox::cursors)?.iter().map(Cursor::name).collect();
+        let cursors: Vec<_> = self.store.read(incoming::cursors)?.iter().map(Cursor::name).collect();
         let checkpoints = self.store.read(|db| {
             let of =
                 self.repair.asking.iter().map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
@@ -252,7 +252,7 @@ impl<'a> Exchange<'a> {
         };
         let mut limit = OFFER_BYTES;
         loop {
-            let entries = self.store.read(|db| tail::piece(db, &scope, after, up_to, limit))?;
+            let entries = self.store.read(|db| tail::entries_after(db, &scope, after, up_to, limit))?;
             if entries.is_empty() || entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. })) {
                 // Not all of it is here any more: the phone follows the server instead.
                 self.repair.offering.pop();
@@ -285,7 +285,7 @@ impl<'a> Exchange<'a> {
             };
             self.repair.asking.remove(scope);
             let (read, signed) = self.store.read(|db| {
-                let read = inbox::cursor(db, self.installation.organisation, scope)?.sequence;
+                let read = incoming::cursor(db, self.installation.organisation, scope)?.sequence;
                 Ok::<_, Error>((read, tail::evidence(db, scope)?))
             })?;
             match signed {
@@ -325,7 +325,7 @@ impl<'a> Exchange<'a> {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
                 self.freshness = Freshness::Believed;
-                self.take(&answer)
+                self.apply_response(&answer)
             }
             401 => {
                 // Without a challenge somebody else has answered, such as a proxy.
@@ -363,7 +363,7 @@ impl<'a> Exchange<'a> {
         self.carrying.clear();
     }
 
-    fn take(&mut self, answer: &SyncResponse) -> Result<(), Error> {
+    fn apply_response(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
         let (statement, news) = answer.open(&self.asked, &key).map_err(|error| internal(&error))?;
         if statement.device != self.installation.device {
@@ -391,7 +391,7 @@ impl<'a> Exchange<'a> {
             return self.mend(&news.diverged);
         }
         let had_own_bytes = self.own_bytes;
-        self.settle(&statement, &news, answer.challenge)?;
+        self.apply_statement(&statement, &news, answer.challenge)?;
         let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
         self.in_flight.clear();
         self.carrying.clear();
@@ -407,27 +407,32 @@ impl<'a> Exchange<'a> {
     }
 
     /// Applies what the server says of work that was handed over, and of what its copies contain.
-    fn settle(&mut self, statement: &Statement, news: &News, challenge: Challenge) -> Result<(), Error> {
+    fn apply_statement(
+        &mut self,
+        statement: &Statement,
+        news: &SyncUpdates,
+        challenge: Challenge,
+    ) -> Result<(), Error> {
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
         let (has_lost, has_erased, progress) = self.store.write(|db| {
             installation::save_contact(db, challenge, statement.server_time)?;
             let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
-                safe.scopes.iter().try_for_each(|place| tail::let_go(db, &place.scope, place.sequence))?;
-                outbox::let_go(db, self.installation.device, safe.bundle)?;
+                safe.scopes.iter().try_for_each(|place| tail::trim(db, &place.scope, place.sequence))?;
+                outbox::trim(db, self.installation.device, safe.bundle)?;
             }
             let (mut progress, mut has_erased) = (self.progress, false);
             for verdict in &news.verdicts {
                 if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
-                    let settled = outbox::settle(db, *sequence, verdict, self.environment.clock.now())?;
+                    let settled = outbox::apply_verdicts(db, *sequence, verdict, self.environment.clock.now())?;
                     progress.logged += settled.logged;
                     progress.held += settled.held;
                     has_erased |= settled.has_erased;
                 }
             }
             for verdict in &news.parcels {
-                let left = u64::from(carried::settle(db, verdict)?);
+                let left = u64::from(carried::apply_verdicts(db, verdict)?);
                 match verdict.refused {
                     None => progress.parcels_taken += left,
                     Some(_) => progress.parcels_refused += left,
@@ -446,11 +451,11 @@ impl<'a> Exchange<'a> {
     }
 
     /// Applies frames. Returns whether any could be applied.
-    fn read_frames(&mut self, frames: &[Frame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
+    fn read_frames(&mut self, frames: &[LogFrame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
         self.progress.to_read = self.progress.read + self.behind(heads)?;
         let mut has_read = false;
         for frame in frames {
-            has_read |= self.take_frame(frame, heads, evidence)?;
+            has_read |= self.apply_frame(frame, heads, evidence)?;
         }
         self.progress.read = self.progress.to_read.saturating_sub(self.behind(heads)?);
         Ok(has_read)
@@ -467,19 +472,19 @@ impl<'a> Exchange<'a> {
 
     /// How many entries lie between what was read and these heads.
     fn behind(&self, heads: &[Cursor]) -> Result<u64, Error> {
-        let cursors = self.store.read(inbox::cursors)?;
+        let cursors = self.store.read(incoming::cursors)?;
         let read = |head: &Cursor| cursors.iter().find(|it| it.scope == head.scope).map_or(0, |it| it.sequence);
         Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
     }
 
     /// Applies a frame with its cursor and, if it reaches a head that the server signed, with that evidence: a phone that has read something
     /// can always prove it. Returns whether the frame was applied.
-    fn take_frame(&mut self, frame: &Frame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
+    fn apply_frame(&mut self, frame: &LogFrame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
         let organisation = self.installation.organisation;
         let applied = self.store.write(|db| {
-            let received = inbox::apply(db, organisation, frame)?;
+            let received = incoming::apply(db, organisation, frame)?;
             if let Some(head) = heads.iter().find(|head| head.scope == frame.scope)
-                && inbox::cursor(db, organisation, &head.scope)? == *head
+                && incoming::cursor(db, organisation, &head.scope)? == *head
             {
                 tail::keep_evidence(db, head, evidence)?;
             }
@@ -497,7 +502,7 @@ impl<'a> Exchange<'a> {
                 }
                 Ok(true)
             }
-            Err(FrameError::Elsewhere) => Ok(false),
+            Err(FrameError::NotContiguous) => Ok(false),
             Err(FrameError::OwnBytesNeeded) => {
                 self.own_bytes = true;
                 Ok(false)
@@ -543,7 +548,7 @@ pub(crate) fn signed_request(
     path: &'static str,
     body: Vec<u8>,
 ) -> WireRequest {
-    let signed = Signed { server_key: &installation.server_key, method, path, body: &body };
+    let signed = SignedRequest { server_key: &installation.server_key, method, path, body: &body };
     let authorization = Authorization::sign(&signed, installation.device, challenge, &installation.key).to_header();
     let server_url = installation.server_url.clone();
     WireRequest { method, server_url, path, authorization: Some(authorization), body }

@@ -8,7 +8,7 @@ pub(crate) mod exchange;
 #[cfg(feature = "http")]
 mod http;
 pub mod live;
-pub(crate) mod pace;
+pub(crate) mod retry_schedule;
 pub(crate) mod seal;
 mod transport;
 

@@ -3,22 +3,22 @@
 use crate::Error;
 use crate::environment::Environment;
 use crate::limits::MAX_BUNDLE_BYTES;
-use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, Header, SCHEMA_VERSION};
+use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, BundleHeader, SCHEMA_VERSION};
 use crate::store::Store;
 use crate::store::installation::Installation;
 use crate::store::outbox;
 use crate::units::BundleHash;
 
-/// Seals all that is not sealed yet, one transaction a bundle, so that several callers at once do each bundle once.
+/// Seals all that is not sealed yet, one action a bundle, so that several callers at once do each bundle once.
 pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Installation) -> Result<(), Error> {
     loop {
         let sealed = store.write(|db| {
-            let (numbers, transactions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
-            if transactions.is_empty() {
+            let (numbers, actions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
+            if actions.is_empty() {
                 return Ok::<_, Error>(false);
             }
             let (sequence, previous) = outbox::head(db, installation.device)?;
-            let header = Header {
+            let header = BundleHeader {
                 version: BUNDLE_VERSION,
                 organisation: installation.organisation,
                 device: installation.device,
@@ -27,7 +27,7 @@ pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Inst
                 sealed_at: environment.clock.now(),
                 schema: SCHEMA_VERSION,
             };
-            let bundle = Bundle::seal(header, transactions, &installation.key);
+            let bundle = Bundle::seal(header, actions, &installation.key);
             outbox::save_sealed(db, &bundle, &numbers)?;
             Ok(true)
         })?;

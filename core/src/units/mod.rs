@@ -10,11 +10,11 @@ mod fixed_bytes;
 mod grams;
 mod hash;
 mod id;
+mod location;
 mod named;
 mod number;
 mod open_code;
 mod percent;
-mod position;
 mod stored;
 mod time;
 mod value;
@@ -27,11 +27,11 @@ pub use id::{
     ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
     UserId, derived,
 };
+pub use location::Location;
 pub(crate) use named::named;
 pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
 pub(crate) use open_code::open_codes;
 pub use percent::Percent;
-pub use position::Position;
 pub(crate) use stored::as_printed;
 pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
 pub use value::{Column, ColumnType, FromValue, ToValue, Value};

@@ -6,7 +6,7 @@ use farmtally_core::decisions::Grant;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::permission::Denied;
 use farmtally_core::protocol::HoldCode;
-use farmtally_core::protocol::bundle::{Envelope, SCHEMA_VERSION};
+use farmtally_core::protocol::bundle::{ChangeEnvelope, SCHEMA_VERSION};
 use farmtally_core::protocol::message::Verdict;
 use farmtally_core::records::{self, Change, Kind, Stamp, merge};
 use farmtally_core::scope::Scope;
@@ -15,7 +15,7 @@ use farmtally_core::units::{ChangeHash, DocumentId};
 use super::state::{Entry, Source, State};
 use crate::Error;
 use crate::reviews::Finding;
-use crate::storage::{DeferredEntry, HeldEntry, PendingEntry, ReturnedEntry};
+use crate::storage::{DeferredEntry, HeldEntry, PendingEntry, RejectedEntry};
 
 /// The kind of an entry that is no record: a draft of a phone that was wiped.
 const DRAFT: u8 = 0;
@@ -37,7 +37,7 @@ impl Hold {
 }
 
 /// What may stop an entry from being logged at once.
-pub(super) enum Stop {
+pub(super) enum NotLogged {
     Hold(Hold),
     /// A hold, unless the entry is of a newer schema: then it waits for a newer server.
     Unreadable(Hold),
@@ -45,13 +45,13 @@ pub(super) enum Stop {
     Error(Error),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for NotLogged {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-impl From<Hold> for Stop {
+impl From<Hold> for NotLogged {
     fn from(hold: Hold) -> Self {
         Self::Hold(hold)
     }
@@ -109,10 +109,10 @@ impl State {
         }
         match self.log_permitted(entry) {
             Ok(verdict) => Ok(verdict),
-            Err(Stop::Unreadable(_)) if entry.pending.schema > SCHEMA_VERSION => Ok(self.wait(entry, Vec::new())),
-            Err(Stop::Hold(hold) | Stop::Unreadable(hold)) => Ok(self.hold(entry, hold)),
-            Err(Stop::Defer(missing)) => Ok(self.wait(entry, missing)),
-            Err(Stop::Error(error)) => Err(error),
+            Err(NotLogged::Unreadable(_)) if entry.pending.schema > SCHEMA_VERSION => Ok(self.wait(entry, Vec::new())),
+            Err(NotLogged::Hold(hold) | NotLogged::Unreadable(hold)) => Ok(self.hold(entry, hold)),
+            Err(NotLogged::Defer(missing)) => Ok(self.wait(entry, missing)),
+            Err(NotLogged::Error(error)) => Err(error),
         }
     }
 
@@ -130,20 +130,20 @@ impl State {
         if let Some(held) = document.held.iter().find(is_it) {
             return Some(Verdict::Held { code: held.code.clone(), reason: held.reason.clone() });
         }
-        let returned = document.returned.iter().find(|it| it.change == change && it.device == device);
-        returned.map(|it| Verdict::Returned { reason: it.reason.clone() })
+        let rejected = document.rejected.iter().find(|it| it.change == change && it.device == device);
+        rejected.map(|it| Verdict::Rejected { reason: it.reason.clone() })
     }
 
     /// The checks in their order; whoever passes them all is logged.
-    fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, Stop> {
+    fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, NotLogged> {
         let envelope = &entry.pending.envelope;
         if envelope.kind == DRAFT {
             return Err(Hold::new(HoldCode::Draft, "a draft of a phone that was wiped").into());
         }
         if envelope.scope.is_unknown() {
-            return Err(Stop::Defer(Vec::new()));
+            return Err(NotLogged::Defer(Vec::new()));
         }
-        let kind = Kind::from_number(envelope.kind).ok_or(Stop::Defer(Vec::new()))?;
+        let kind = Kind::from_number(envelope.kind).ok_or(NotLogged::Defer(Vec::new()))?;
         let change = entry.change.as_ref().map_err(unreadable(HoldCode::Malformed))?;
         let has_ended = self.permit(kind, entry, change)?;
         self.permit_subject(kind, envelope, change)?;
@@ -174,12 +174,12 @@ impl State {
         let is_ours: Vec<_> = self.source(device).into_iter().flat_map(|it| &it.lineage).map(|it| it.device).collect();
         let document = self.document(entry.document());
         for hash in &missing {
-            let is_it = |it: &&ReturnedEntry| it.change == *hash && is_ours.contains(&it.device);
-            let returned = document.returned.iter().find(is_it).cloned();
-            if let Some(it) = returned {
+            let is_it = |it: &&RejectedEntry| it.change == *hash && is_ours.contains(&it.device);
+            let rejected = document.rejected.iter().find(is_it).cloned();
+            if let Some(it) = rejected {
                 let reason = it.reason.clone();
-                document.returned.add(ReturnedEntry { change: pending.change, device, ..it });
-                return Verdict::Returned { reason };
+                document.rejected.add(RejectedEntry { change: pending.change, device, ..it });
+                return Verdict::Rejected { reason };
             }
             let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);
             if document.held.iter().any(is_held) {
@@ -194,10 +194,10 @@ impl State {
     }
 
     /// Whether the author was granted to write these keys in this scope. Returns whether the grant had ended, which they could not know.
-    fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, Stop> {
+    fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, NotLogged> {
         let envelope = &entry.pending.envelope;
         // A grant with a role of a newer version is not known either.
-        let unknown = || Stop::Unreadable(Hold::not_allowed("the grant is not known"));
+        let unknown = || NotLogged::Unreadable(Hold::not_allowed("the grant is not known"));
         let (grant, ended_at) = self.grant(envelope.grant).ok_or_else(unknown)?;
         let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         check_grant(grant, source, kind, envelope, change)?;
@@ -213,7 +213,7 @@ impl State {
     }
 
     /// Whether the author's role allows this change of a record that is here: of their own within a window of time, or of others'.
-    fn permit_subject(&mut self, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+    fn permit_subject(&mut self, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
         let Some(role) = self.grant(envelope.grant).map(|(grant, _)| grant.role) else { return Ok(()) };
         let Some((_, _, saved)) = self.document(envelope.document).current().filter(|(_, known, _)| *known == kind)
         else {
@@ -232,7 +232,7 @@ impl State {
     }
 
     /// Merges a change into its document and logs it in the document's scope; returns its number there.
-    pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, Stop> {
+    pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, NotLogged> {
         let envelope = &entry.pending.envelope;
         let (id, scope) = (envelope.document, &envelope.scope);
         require_home(kind, scope)?;
@@ -249,7 +249,7 @@ impl State {
             }
         }
         let merged = merge(kind, id, current.map(|(_, _, saved)| saved), change).map_err(|error| match error {
-            records::Error::Missing { hashes } => Stop::Defer(hashes),
+            records::Error::Missing { hashes } => NotLogged::Defer(hashes),
             error @ records::Error::Shape { .. } => unreadable(HoldCode::Shape)(&error),
             error => unreadable(HoldCode::Malformed)(&error),
         })?;
@@ -265,15 +265,21 @@ impl State {
 }
 
 /// Returns what turns an error about an entry's content into a stop.
-fn unreadable(code: HoldCode) -> impl FnOnce(&records::Error) -> Stop {
-    move |error| Stop::Unreadable(Hold::new(code, error.to_string()))
+fn unreadable(code: HoldCode) -> impl FnOnce(&records::Error) -> NotLogged {
+    move |error| NotLogged::Unreadable(Hold::new(code, error.to_string()))
 }
 
 fn storage(error: records::Error) -> Error {
     Error::Storage(error.into())
 }
 
-fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+fn check_grant(
+    grant: &Grant,
+    source: &Source,
+    kind: Kind,
+    envelope: &ChangeEnvelope,
+    change: &Change,
+) -> Result<(), NotLogged> {
     if grant.user != envelope.author || !source.is(grant.device) {
         return Err(Hold::not_allowed("the grant was given to somebody else").into());
     }
@@ -290,15 +296,15 @@ fn check_grant(grant: &Grant, source: &Source, kind: Kind, envelope: &Envelope, 
 }
 
 /// Requires a scope of the form in which the kind lives. No person can approve another.
-fn require_home(kind: Kind, scope: &Scope) -> Result<(), Stop> {
+fn require_home(kind: Kind, scope: &Scope) -> Result<(), NotLogged> {
     if kind.home.is_of(scope) {
         return Ok(());
     }
-    Err(Stop::Unreadable(Hold::new(HoldCode::OutOfScope, format!("a {kind:?} does not belong to {scope}"))))
+    Err(NotLogged::Unreadable(Hold::new(HoldCode::OutOfScope, format!("a {kind:?} does not belong to {scope}"))))
 }
 
 /// Whether all values name the author and device that the bundle's signature vouches for.
-fn require_stamps(source: &Source, kind: Kind, envelope: &Envelope, change: &Change) -> Result<(), Stop> {
+fn require_stamps(source: &Source, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
     let stamps = kind.shape.stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
     let is_own = |stamp: &Stamp| {
         stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)

@@ -6,10 +6,10 @@ use farmtally_core::scope::Scope;
 use farmtally_core::units::{ChangeHash, DeviceId, DocumentId};
 
 use super::decide_all;
-use super::judge::{Hold, Stop};
+use super::judge::{Hold, NotLogged};
 use super::state::{Entry, State};
 use crate::Error;
-use crate::storage::{Device, HeldEntry, ReturnedEntry, WriteTransaction};
+use crate::storage::{Device, HeldEntry, RejectedEntry, WriteTransaction};
 
 /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
 pub(crate) fn approve(
@@ -25,16 +25,16 @@ pub(crate) fn approve(
 }
 
 /// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
-pub(crate) fn give_back(
+pub(crate) fn reject(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
     named: Option<ChangeHash>,
     by: &DecidedBy,
 ) -> Result<Vec<HeldEntry>, Error> {
     let mut state = State::load(db, [], [document], by.decided_at)?;
-    let returned = state.give_back(document, named, &by.reason)?;
-    rule(db, state, &returned, |changes| Ruling { document, changes, is_approved: false }, by)?;
-    Ok(returned)
+    let rejected = state.reject(document, named, &by.reason)?;
+    rule(db, state, &rejected, |changes| Ruling { document, changes, is_approved: false }, by)?;
+    Ok(rejected)
 }
 
 /// Saves what was ruled, and tells the devices that made these changes, and those that they are by now.
@@ -89,12 +89,12 @@ impl State {
                     continue;
                 };
                 // Each by itself: a lane may be larger than a frame.
-                self.cut();
+                self.allow_frame_break();
                 match self.append(&entry, kind, change) {
                     Ok(_) => approved.push(held),
-                    Err(Stop::Defer(_)) => lane.push(held),
-                    Err(Stop::Error(error)) => return Err(error),
-                    Err(Stop::Hold(Hold { reason, .. }) | Stop::Unreadable(Hold { reason, .. })) => {
+                    Err(NotLogged::Defer(_)) => lane.push(held),
+                    Err(NotLogged::Error(error)) => return Err(error),
+                    Err(NotLogged::Hold(Hold { reason, .. }) | NotLogged::Unreadable(Hold { reason, .. })) => {
                         require_other(named, &held, &reason)?;
                     }
                 }
@@ -113,46 +113,46 @@ impl State {
         Ok(approved)
     }
 
-    fn give_back(
+    fn reject(
         &mut self,
         document: DocumentId,
         named: Option<ChangeHash>,
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
         let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
-        let mut returned: Vec<HeldEntry> = Vec::new();
+        let mut rejected: Vec<HeldEntry> = Vec::new();
         loop {
-            let before = returned.len();
+            let before = rejected.len();
             for held in std::mem::take(&mut lane) {
                 let is_meant = named.is_none_or(|named| named == held.entry.change);
-                if is_meant || follows(&Entry::from(held.entry.clone()), &returned) {
-                    self.give_back_one(&held, reason);
-                    returned.push(held);
+                if is_meant || follows(&Entry::from(held.entry.clone()), &rejected) {
+                    self.reject_one(&held, reason);
+                    rejected.push(held);
                 } else {
                     lane.push(held);
                 }
             }
-            if returned.len() == before {
+            if rejected.len() == before {
                 break;
             }
         }
-        if returned.is_empty() {
+        if rejected.is_empty() {
             return Err(Error::Invalid { field: "document", reason: "nothing of it is held".into() });
         }
-        for held in &returned {
+        for held in &rejected {
             self.judge_waiting(document, held.entry.change)?;
         }
-        Ok(returned)
+        Ok(rejected)
     }
 
-    fn give_back_one(&mut self, held: &HeldEntry, reason: &str) {
+    fn reject_one(&mut self, held: &HeldEntry, reason: &str) {
         let (change, device) = (held.entry.change, held.entry.envelope.device);
         let document = self.document(held.entry.document());
         document.held.remove(|it| it.entry.change == change && it.entry.envelope == held.entry.envelope);
-        if !document.returned.iter().any(|it| it.change == change && it.device == device) {
+        if !document.rejected.iter().any(|it| it.change == change && it.device == device) {
             let document_id = held.entry.document();
             let reason = reason.to_owned();
-            document.returned.add(ReturnedEntry { document: document_id, change, device, reason });
+            document.rejected.add(RejectedEntry { document: document_id, change, device, reason });
         }
     }
 }

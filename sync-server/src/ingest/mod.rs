@@ -15,7 +15,7 @@ use ed25519_dalek::VerifyingKey;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
 use farmtally_core::protocol::RefusalCode;
-use farmtally_core::protocol::bundle::{Bundle, Header};
+use farmtally_core::protocol::bundle::{Bundle, BundleHeader};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
@@ -24,7 +24,7 @@ use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 use crate::Error;
 use crate::reviews::Finding;
 use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransaction};
-pub(crate) use lane::{approve, give_back, lineage};
+pub(crate) use lane::{approve, lineage, reject};
 use state::{Entry, State};
 
 /// Judges a bundle as a whole, then each of its entries.
@@ -52,9 +52,9 @@ pub(crate) fn ingest(
             documents: vec![DocumentId::from(*bundle.header.device.as_bytes())],
         });
     }
-    let work = state.save(db)?;
+    let commit_id = state.save(db)?;
     if is_fork {
-        order_rekey(db, work, &bundle.header, now)?;
+        order_rekey(db, commit_id, &bundle.header, now)?;
     }
     Ok(BundleVerdict { index, refused: None, runs: Verdict::runs(verdicts) })
 }
@@ -84,7 +84,7 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, Re
 
 /// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
 fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &Device) -> Result<bool, Error> {
-    let Header { device, sequence, previous, .. } = &bundle.header;
+    let BundleHeader { device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
         return Ok(false);
     }
@@ -100,13 +100,18 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &D
 }
 
 /// Two copies of one installation are about: both go on, each under a key of its own.
-fn order_rekey(db: &mut WriteTransaction<'_>, work: u64, header: &Header, now: Timestamp) -> Result<(), Error> {
+fn order_rekey(
+    db: &mut WriteTransaction<'_>,
+    commit_id: u64,
+    header: &BundleHeader,
+    now: Timestamp,
+) -> Result<(), Error> {
     let device = header.device;
     if decisions::order(db.reader(), device)?.is_some() {
         return Ok(());
     }
     let order = DeviceOrder { device, order: Order::Rekey };
-    decide_all(db, work, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
+    decide_all(db, commit_id, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
 /// Judges again what waited for a newer server.
@@ -142,14 +147,14 @@ pub(crate) fn decide<D: DecisionKind>(
     content: &D,
     by: &DecidedBy,
 ) -> Result<(), Error> {
-    let work = db.next_work()?;
-    decide_all(db, work, &[(scope, content)], by)
+    let commit_id = db.next_commit_id()?;
+    decide_all(db, commit_id, &[(scope, content)], by)
 }
 
 /// Logs decisions of one kind, each in its scope, and projects them.
 pub(crate) fn decide_all<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
-    work: u64,
+    commit_id: u64,
     contents: &[(&Scope, &D)],
     by: &DecidedBy,
 ) -> Result<(), Error> {
@@ -159,17 +164,17 @@ pub(crate) fn decide_all<D: DecisionKind>(
     let decisions: Vec<Decision> = contents.iter().map(|(scope, content)| Decision::of(*content, scope, by)).collect();
     let scopes = contents.iter().map(|(scope, _)| *scope);
     let entries: Vec<_> = scopes.zip(decisions.iter().map(|it| NewEntry::Decision(it.as_bytes()))).collect();
-    let cursors = db.append_all(work, &entries)?;
+    let cursors = db.append_all(commit_id, &entries)?;
     cursors.iter().zip(&decisions).try_for_each(|(cursor, it)| db.apply_decision(&cursor.scope, cursor.sequence, it))
 }
 
 /// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
-fn raise(db: &mut WriteTransaction<'_>, work: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
+fn raise(db: &mut WriteTransaction<'_>, commit_id: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review);
     found.dedup_by_key(|(review, _)| review.review);
     let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review))?;
     found.retain(|(review, _)| !known.contains(&review.review));
     let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
-    decide_all(db, work, &new, &DecidedBy::server(now))
+    decide_all(db, commit_id, &new, &DecidedBy::server(now))
 }

@@ -15,7 +15,7 @@ use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantI
 use crate::Error;
 use crate::reviews::{self, Finding, Touched};
 use crate::storage::{
-    DeferredEntry, Device, HeldEntry, NewEntry, PendingEntry, Position, ReturnedEntry, WriteTransaction,
+    DeferredEntry, Device, HeldEntry, LogPosition, NewEntry, PendingEntry, RejectedEntry, WriteTransaction,
 };
 
 /// An entry as it is judged.
@@ -33,7 +33,7 @@ impl Entry {
         bundle: &Bundle,
         hash: BundleHash,
         number: u32,
-        (transaction, entry): (&bundle::Transaction, &bundle::Entry),
+        (transaction, entry): (&bundle::BundleAction, &bundle::BundleEntry),
     ) -> Self {
         let change = Change::parse_stripped(&entry.change);
         let pending = PendingEntry {
@@ -100,10 +100,10 @@ pub(super) struct Document {
     merged: Option<(Scope, Kind, Merged)>,
     pub(super) is_erased: bool,
     /// Where its changes are in the log.
-    pub(super) logged: BTreeMap<ChangeHash, Position>,
+    pub(super) logged: BTreeMap<ChangeHash, LogPosition>,
     pub(super) held: Rows<HeldEntry>,
     pub(super) deferred: Rows<DeferredEntry>,
-    pub(super) returned: Rows<ReturnedEntry>,
+    pub(super) rejected: Rows<RejectedEntry>,
 }
 
 impl Document {
@@ -130,7 +130,7 @@ impl Source {
 
 /// An entry that goes into a log.
 struct Logged {
-    work: u64,
+    commit_id: u64,
     entry: PendingEntry,
 }
 
@@ -151,8 +151,8 @@ pub(crate) struct State {
     /// The newest entry of each log.
     heads: BTreeMap<Scope, u64>,
     /// A number that no entry before has.
-    first_work: u64,
-    work: u64,
+    first_commit_id: u64,
+    commit_id: u64,
     logged: Vec<Logged>,
     /// What people are to look at.
     pub(super) findings: Vec<Finding>,
@@ -167,8 +167,8 @@ impl State {
             sources: BTreeMap::new(),
             grants: BTreeMap::new(),
             heads: BTreeMap::new(),
-            first_work: 0,
-            work: 0,
+            first_commit_id: 0,
+            commit_id: 0,
             logged: Vec::new(),
             findings: Vec::new(),
         }
@@ -181,13 +181,13 @@ impl State {
         documents: impl IntoIterator<Item = DocumentId>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let work = db.next_work()?;
+        let commit_id = db.next_commit_id()?;
         let documents = documents.into_iter().map(|id| (id, Document::default())).collect();
-        let mut state = Self { documents, first_work: work, work, ..Self::empty(now) };
+        let mut state = Self { documents, first_commit_id: commit_id, commit_id, ..Self::empty(now) };
         let mut grants = BTreeSet::new();
         for entry in entries {
             state.documents.entry(entry.document()).or_default();
-            state.meet(entry, &mut grants);
+            state.note_context(entry, &mut grants);
         }
         state.load_documents(db, &mut grants)?;
         for (id, source) in &mut state.sources {
@@ -207,7 +207,7 @@ impl State {
     }
 
     /// Notes what must be known to judge an entry.
-    fn meet(&mut self, entry: &PendingEntry, grants: &mut BTreeSet<GrantId>) {
+    fn note_context(&mut self, entry: &PendingEntry, grants: &mut BTreeSet<GrantId>) {
         self.sources.entry(entry.envelope.device).or_default();
         if !self.heads.contains_key(&entry.envelope.scope) {
             self.heads.insert(entry.envelope.scope.clone(), 0);
@@ -228,15 +228,15 @@ impl State {
             self.document(id).logged.insert(change, position);
         }
         for held in db.held_of(&keys)? {
-            self.meet(&held.entry, grants);
+            self.note_context(&held.entry, grants);
             self.document(held.entry.document()).held.kept.push(held);
         }
         for deferred in db.deferred_of(&keys)? {
-            self.meet(&deferred.entry, grants);
+            self.note_context(&deferred.entry, grants);
             self.document(deferred.entry.document()).deferred.kept.push(deferred);
         }
-        for returned in db.returned_of(&keys)? {
-            self.document(returned.document).returned.kept.push(returned);
+        for rejected in db.rejected_of(&keys)? {
+            self.document(rejected.document).rejected.kept.push(rejected);
         }
         Ok(())
     }
@@ -255,8 +255,8 @@ impl State {
     }
 
     /// What is logged from here on does not belong together with what was before: a frame may be cut between.
-    pub(super) fn cut(&mut self) {
-        self.work = self.first_work + self.logged.len() as u64;
+    pub(super) fn allow_frame_break(&mut self) {
+        self.commit_id = self.first_commit_id + self.logged.len() as u64;
     }
 
     /// Puts a change into its document and at the end of its scope's log; returns its number there.
@@ -265,7 +265,7 @@ impl State {
         let sequence = self.heads.entry(scope.clone()).or_default();
         *sequence += 1;
         let sequence = *sequence;
-        self.logged.push(Logged { work: self.work, entry: entry.clone() });
+        self.logged.push(Logged { commit_id: self.commit_id, entry: entry.clone() });
         let document = self.document(document);
         document.merged = Some((scope.clone(), kind, merged));
         document.logged.insert(entry.change, (scope.clone(), sequence));
@@ -275,23 +275,23 @@ impl State {
 
     /// Writes all that judging changed, and raises what follows. Returns the number of what was logged last.
     pub(super) fn save(self, db: &mut WriteTransaction<'_>) -> Result<u64, Error> {
-        for logged in self.logged.chunk_by(|a, b| a.work == b.work) {
+        for logged in self.logged.chunk_by(|a, b| a.commit_id == b.commit_id) {
             let entries: Vec<_> = logged.iter().map(|it| (&it.entry.envelope.scope, it.entry())).collect();
-            db.append_all(logged.first().map_or(self.work, |it| it.work), &entries)?;
+            db.append_all(logged.first().map_or(self.commit_id, |it| it.commit_id), &entries)?;
         }
-        let (mut held, mut deferred, mut returned) = (Rows::default(), Rows::default(), Rows::default());
+        let (mut held, mut deferred, mut rejected) = (Rows::default(), Rows::default(), Rows::default());
         let mut merged = Vec::new();
         for (id, document) in self.documents {
             merged.extend(document.merged.map(|(scope, kind, merged)| (scope, kind, id, merged)));
             held.join(document.held);
             deferred.join(document.deferred);
-            returned.join(document.returned);
+            rejected.join(document.rejected);
         }
         db.remove_held(held.gone.iter().map(|it: &HeldEntry| it.entry.hash()))?;
         db.add_held(&held.new)?;
         db.remove_deferred(deferred.gone.iter().map(|it: &DeferredEntry| it.entry.hash()))?;
         db.add_deferred(&deferred.new)?;
-        db.add_returned(&returned.new)?;
+        db.add_rejected(&rejected.new)?;
         let saved: Vec<Saved<'_>> =
             merged.iter().map(|(scope, kind, id, merged)| (scope, *kind, *id, merged)).collect();
         db.save_documents(&saved)?;
@@ -301,8 +301,8 @@ impl State {
             .collect();
         let mut findings = self.findings;
         findings.extend(reviews::find(db, &touched)?);
-        super::raise(db, self.work, findings, self.now)?;
-        Ok(self.work)
+        super::raise(db, self.commit_id, findings, self.now)?;
+        Ok(self.commit_id)
     }
 }
 

@@ -9,7 +9,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceCode, GrantId, Timestamp};
 
 use super::state::{Entry, State};
-use crate::storage::{Device, HeldEntry, ReturnedEntry};
+use crate::storage::{Device, HeldEntry, RejectedEntry};
 
 /// A bundle of a day's work on one phone: farmers, loads, deliveries.
 const BUNDLE: &[u8] = include_bytes!("../../../tests/fixtures/golden/asha.bundle");
@@ -73,7 +73,7 @@ fn word(verdict: &Verdict) -> String {
         Verdict::Logged { sequence, .. } => format!("logged {sequence}"),
         Verdict::Deferred { missing } => format!("deferred {}", missing.len()),
         Verdict::Held { code, .. } => format!("held {code}"),
-        Verdict::Returned { .. } => "returned".into(),
+        Verdict::Rejected { .. } => "rejected".into(),
         Verdict::Erased => "erased".into(),
         Verdict::BytesMissing => "bytes missing".into(),
     }
@@ -189,15 +189,15 @@ fn what_builds_on_a_change_that_is_held_or_was_returned_shares_its_lot() {
     assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "held follows_held");
 
     let (mut state, entries) = fresh();
-    let returned = ReturnedEntry {
+    let rejected = RejectedEntry {
         document: entries[first].document(),
         change: entries[first].pending.change,
         device: entries[first].pending.envelope.device,
         reason: "twice".into(),
     };
-    state.document(entries[first].document()).returned.add(returned);
+    state.document(entries[first].document()).rejected.add(rejected);
     let verdict = state.judge(&entries[next]).expect("judged");
-    assert_eq!(verdict, Verdict::Returned { reason: "twice".into() });
+    assert_eq!(verdict, Verdict::Rejected { reason: "twice".into() });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::storage::WriteTransaction;
 
 /// How many others a farmer is compared with.
-const MOST_COMPARED: usize = 3;
+const MAX_COMPARED: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let contacts: Vec<_> = of_kind::<Contact>(touched).collect();
@@ -21,7 +21,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let mut compared = vec![0; contacts.len()];
     let finding = |(n, farmer): (usize, _)| {
         let ((scope, contact), compared) = (*contacts.get(n)?, compared.get_mut(n)?);
-        if farmer == contact.farmer_id || *compared == MOST_COMPARED {
+        if farmer == contact.farmer_id || *compared == MAX_COMPARED {
             return None;
         }
         *compared += 1;

@@ -23,7 +23,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let touched_loads: BTreeMap<LoadId, &Scope> =
         of_kind::<Load>(touched).map(|(scope, load)| (load.load_id, scope)).collect();
     let loads: Vec<LoadId> = touched_loads.keys().copied().collect();
-    for (load, delivery) in rows::standing_deliveries_on(db.reader(), &loads)? {
+    for (load, delivery) in rows::unvoided_deliveries_on(db.reader(), &loads)? {
         if let Some(scope) = touched_loads.get(&load) {
             loaded.entry(load).or_insert((scope, BTreeSet::new())).1.insert(delivery);
         }

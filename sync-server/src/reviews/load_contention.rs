@@ -9,7 +9,7 @@ use crate::Error;
 use crate::storage::WriteTransaction;
 
 /// How many other loads a review names, the first opened ones.
-const MOST_RIVALS: usize = 3;
+const MAX_RIVALS: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let loads: Vec<_> = of_kind::<Load>(touched).collect();
@@ -18,7 +18,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let findings = loads.iter().zip(rivals).filter_map(|((scope, load), mut rivals)| {
         rivals.retain(|rival| *rival != load.load_id);
         rivals.sort_unstable();
-        rivals.truncate(MOST_RIVALS);
+        rivals.truncate(MAX_RIVALS);
         let documents = rivals.iter().chain([&load.load_id]).map(|load| (*load).into()).collect();
         (!rivals.is_empty()).then(|| Finding { scope: (*scope).clone(), code: ReviewCode::LoadContention, documents })
     });

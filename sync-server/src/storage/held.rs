@@ -4,7 +4,7 @@ use farmtally_core::codec::{decode, encode};
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
 use farmtally_core::units::{ChangeHash, DocumentId, EntryHash, ToValue};
 
-use super::{Access, DeferredEntry, HeldEntry, PendingEntry, ReturnedEntry, Transaction, WriteTransaction};
+use super::{Access, DeferredEntry, HeldEntry, PendingEntry, RejectedEntry, Transaction, WriteTransaction};
 use crate::Error;
 
 const HELD: &str =
@@ -44,8 +44,8 @@ fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
     Ok(DeferredEntry { entry: pending(row)?, missing: row.get(7)?, deferred_at: row.get(8)? })
 }
 
-fn returned(row: &dyn Row) -> Result<ReturnedEntry, sql::Error> {
-    Ok(ReturnedEntry { document: row.get(0)?, change: row.get(1)?, device: row.get(2)?, reason: row.get(3)? })
+fn rejected(row: &dyn Row) -> Result<RejectedEntry, sql::Error> {
+    Ok(RejectedEntry { document: row.get(0)?, change: row.get(1)?, device: row.get(2)?, reason: row.get(3)? })
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -80,10 +80,10 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns the changes of some documents that went back to their authors.
-    pub fn returned_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<ReturnedEntry>, Error> {
+    pub fn rejected_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<RejectedEntry>, Error> {
         let statement = "SELECT document_id, change_hash, device_id, reason
-             FROM keys JOIN returned ON returned.document_id = keys.document";
-        self.of_documents(documents, statement, returned)
+             FROM keys JOIN rejected ON rejected.document_id = keys.document";
+        self.of_documents(documents, statement, rejected)
     }
 
     pub(super) fn of_documents<T>(
@@ -124,7 +124,7 @@ impl WriteTransaction<'_> {
     }
 
     /// Notes that changes went back to their authors.
-    pub fn add_returned(&mut self, returned: &[ReturnedEntry]) -> Result<(), Error> {
+    pub fn add_rejected(&mut self, rejected: &[RejectedEntry]) -> Result<(), Error> {
         let columns = [
             Column::blob("document_id"),
             Column::blob("change_hash"),
@@ -132,9 +132,9 @@ impl WriteTransaction<'_> {
             Column::text("reason"),
         ];
         let rows: Vec<Value<'_>> =
-            returned.iter().flat_map(|it| values![it.document, it.change, it.device, it.reason]).collect();
+            rejected.iter().flat_map(|it| values![it.document, it.change, it.device, it.reason]).collect();
         let on_conflict = "ON CONFLICT (document_id, change_hash, device_id) DO NOTHING";
-        self.connection.insert(&Insert { table: "returned", columns: &columns, on_conflict }, &rows)?;
+        self.connection.insert(&Insert { table: "rejected", columns: &columns, on_conflict }, &rows)?;
         Ok(())
     }
 

@@ -9,10 +9,10 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
 use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, EntryHash, ToValue};
 
-use super::{Access, LogContent, LogEntry, NewEntry, Position, StoredBundle, Transaction, WriteTransaction};
+use super::{Access, LogContent, LogEntry, LogPosition, NewEntry, StoredBundle, Transaction, WriteTransaction};
 use crate::Error;
 
-const LOG: &str = "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log";
+const LOG: &str = "SELECT scope, seq, chain, commit_id, bundle_hash, entry, envelope, change_hash, body FROM log";
 
 fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
     let cursor = Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? };
@@ -28,7 +28,7 @@ fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
         }
         None => LogContent::Decision(row.get(8)?),
     };
-    Ok(LogEntry { cursor, work: row.get(3)?, content })
+    Ok(LogEntry { cursor, commit_id: row.get(3)?, content })
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -93,7 +93,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns a number for what belongs together, different from all before if something is appended with each.
-    pub fn next_work(&mut self) -> Result<u64, Error> {
+    pub fn next_commit_id(&mut self) -> Result<u64, Error> {
         // All scopes' sequences together rise with every entry.
         let statement = "SELECT CAST(coalesce(sum(seq), 0) AS BIGINT) FROM scopes";
         Ok(self.reader().query_one(statement, &[], |row| row.get(0))?.unwrap_or(0))
@@ -121,13 +121,16 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns the position of a change of a document in the log.
-    pub fn position_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<Position>, Error> {
+    pub fn position_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<LogPosition>, Error> {
         let statement = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         Ok(self.reader().query_one(statement, &values![document, change], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     /// Returns the positions of all changes of some documents in the log.
-    pub fn positions_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<(DocumentId, ChangeHash, Position)>, Error> {
+    pub fn positions_of(
+        &mut self,
+        documents: &[Value<'_>],
+    ) -> Result<Vec<(DocumentId, ChangeHash, LogPosition)>, Error> {
         let statement = "SELECT document_id, change_hash, scope, seq FROM keys
              JOIN logged_changes ON logged_changes.document_id = keys.document";
         self.of_documents(documents, statement, |row| Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?))))
@@ -148,7 +151,7 @@ impl WriteTransaction<'_> {
 
     /// Appends to the logs of scopes, and returns the position after each entry. `work` is the same for all that belongs together: no frame
     /// is cut between.
-    pub fn append_all(&mut self, work: u64, entries: &[(&Scope, NewEntry<'_>)]) -> Result<Vec<Cursor>, Error> {
+    pub fn append_all(&mut self, commit_id: u64, entries: &[(&Scope, NewEntry<'_>)]) -> Result<Vec<Cursor>, Error> {
         let unread: BTreeSet<&Scope> =
             entries.iter().map(|(scope, _)| *scope).filter(|scope| !self.heads.contains_key(*scope)).collect();
         let organisation = self.organisation;
@@ -163,7 +166,7 @@ impl WriteTransaction<'_> {
             cursors.push(head.clone());
         }
         self.insert_changes(entries, &cursors)?;
-        self.insert_entries(work, entries, &cursors)?;
+        self.insert_entries(commit_id, entries, &cursors)?;
         // The last of each scope.
         let heads: BTreeMap<&Scope, &Cursor> = cursors.iter().map(|cursor| (&cursor.scope, cursor)).collect();
         let rows: Vec<Value<'_>> =
@@ -175,8 +178,8 @@ impl WriteTransaction<'_> {
     }
 
     /// Appends one entry to a scope's log.
-    pub fn append(&mut self, scope: &Scope, work: u64, entry: NewEntry<'_>) -> Result<Cursor, Error> {
-        let cursors = self.append_all(work, &[(scope, entry)])?;
+    pub fn append(&mut self, scope: &Scope, commit_id: u64, entry: NewEntry<'_>) -> Result<Cursor, Error> {
+        let cursors = self.append_all(commit_id, &[(scope, entry)])?;
         cursors.into_iter().next().ok_or_else(|| super::sqlite::corrupt("an entry without a position"))
     }
 
@@ -195,7 +198,7 @@ impl WriteTransaction<'_> {
 
     fn insert_entries(
         &mut self,
-        work: u64,
+        commit_id: u64,
         entries: &[(&Scope, NewEntry<'_>)],
         cursors: &[Cursor],
     ) -> Result<(), Error> {
@@ -203,7 +206,7 @@ impl WriteTransaction<'_> {
             Column::text("scope"),
             Column::int("seq"),
             Column::blob("chain"),
-            Column::int("work"),
+            Column::int("commit_id"),
             Column::blob("bundle_hash"),
             Column::int("entry"),
             Column::blob("envelope"),
@@ -212,7 +215,7 @@ impl WriteTransaction<'_> {
         ];
         let mut rows: Vec<Value<'_>> = Vec::with_capacity(entries.len() * columns.len());
         for ((_, entry), cursor) in entries.iter().zip(cursors) {
-            rows.extend(values![cursor.scope, cursor.sequence, cursor.chain, work]);
+            rows.extend(values![cursor.scope, cursor.sequence, cursor.chain, commit_id]);
             match entry {
                 NewEntry::Change { envelope, hash, change, origin: (bundle, number) } => {
                     rows.extend(values![*bundle, *number]);

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::HoldCode;
-use farmtally_core::protocol::bundle::Envelope;
+use farmtally_core::protocol::bundle::ChangeEnvelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::scope::Scope;
@@ -76,7 +76,7 @@ pub trait Storage: Database {
 }
 
 /// Where an entry stands: in which scope's log, under which number.
-pub type Position = (Scope, u64);
+pub type LogPosition = (Scope, u64);
 
 /// A connection of the seam that can at least read.
 pub trait Access {
@@ -139,9 +139,9 @@ impl WriteTransaction<'_> {
 pub fn read<T>(
     storage: &dyn Storage,
     organisation: OrganisationId,
-    work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
+    f: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    sql::read(storage, organisation, |reader| work(&mut Transaction::new(reader, organisation)))
+    sql::read(storage, organisation, |reader| f(&mut Transaction::new(reader, organisation)))
 }
 
 /// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, with the heads of the logs it appended to.
@@ -151,11 +151,11 @@ pub fn read<T>(
 pub fn write<T>(
     storage: &dyn Storage,
     organisation: OrganisationId,
-    work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
+    f: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
 ) -> Result<(T, Vec<Cursor>), Error> {
     sql::write(storage, organisation, |writer| {
         let mut transaction = Transaction::new(writer, organisation);
-        let result = work(&mut transaction)?;
+        let result = f(&mut transaction)?;
         Ok((result, transaction.appended()))
     })
 }
@@ -224,7 +224,7 @@ pub struct PendingEntry {
     /// Its number there, from 0.
     pub entry: u32,
     /// What is logged about it.
-    pub envelope: Envelope,
+    pub envelope: ChangeEnvelope,
     /// How far its author had read the device's scope.
     pub device_cursor: u64,
     /// The schema of the version that sealed the bundle.
@@ -253,7 +253,7 @@ pub enum NewEntry<'a> {
     /// A device's change.
     Change {
         /// What is logged about it.
-        envelope: &'a Envelope,
+        envelope: &'a ChangeEnvelope,
         /// The hash of the change.
         hash: ChangeHash,
         /// The stripped change; `None` once it is erased.
@@ -271,7 +271,7 @@ pub struct LogEntry {
     /// Its number and the chain after it.
     pub cursor: Cursor,
     /// The transaction it came with.
-    pub work: u64,
+    pub commit_id: u64,
     /// What it is.
     pub content: LogContent,
 }
@@ -282,7 +282,7 @@ pub enum LogContent {
     /// A device's change.
     Change {
         /// What is logged about it.
-        envelope: Envelope,
+        envelope: ChangeEnvelope,
         /// The hash of the change.
         hash: ChangeHash,
         /// The stripped change; `None` once it is erased.
@@ -326,7 +326,7 @@ pub struct Copied {
     /// When the copy was made.
     pub made_at: Timestamp,
     /// Where each log ends in it.
-    pub places: Vec<Cursor>,
+    pub cursors: Vec<Cursor>,
     /// The newest bundle of each device in it.
     pub devices: Vec<(DeviceId, u64)>,
 }
@@ -344,7 +344,7 @@ pub struct DeferredEntry {
 
 /// A change that went back to its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReturnedEntry {
+pub struct RejectedEntry {
     /// The document.
     pub document: DocumentId,
     /// The hash of the change.

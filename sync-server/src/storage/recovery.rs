@@ -33,8 +33,8 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         let rows: Vec<(Timestamp, Vec<u8>)> =
             self.reader().query_all(statement, &values![limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let copied = |(made_at, content): (Timestamp, Vec<u8>)| {
-            let (places, devices) = decode(&content).map_err(corrupt)?;
-            Ok(Copied { made_at, places, devices })
+            let (cursors, devices) = decode(&content).map_err(corrupt)?;
+            Ok(Copied { made_at, cursors, devices })
         };
         rows.into_iter().map(copied).collect()
     }
@@ -75,7 +75,7 @@ impl WriteTransaction<'_> {
             .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
         self.connection.execute(
             "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
-            &values![copied.made_at, copy, encode(&(copied.places.clone(), copied.devices.clone()))],
+            &values![copied.made_at, copy, encode(&(copied.cursors.clone(), copied.devices.clone()))],
         )?;
         Ok(())
     }

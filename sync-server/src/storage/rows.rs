@@ -8,7 +8,7 @@ use farmtally_core::store::records::{self, Saved};
 use farmtally_core::store::sql::{Value, values};
 use farmtally_core::units::{DeviceId, DocumentId};
 
-use super::{Access, Position, Transaction, WriteTransaction};
+use super::{Access, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -20,7 +20,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns the places of decisions that wait for a newer server.
-    pub fn deferred_decisions(&mut self) -> Result<Vec<Position>, Error> {
+    pub fn deferred_decisions(&mut self) -> Result<Vec<LogPosition>, Error> {
         let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
         Ok(self.reader().query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }

@@ -42,10 +42,10 @@ CREATE TABLE log (
     scope          TEXT NOT NULL,
     seq            INTEGER NOT NULL,
     chain          BLOB NOT NULL,                -- after this entry
-    work           INTEGER NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
+    commit_id INTEGER NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
     bundle_hash    BLOB,                         -- null for a decision
     entry          INTEGER,
-    envelope       BLOB,                         -- CBOR of protocol::bundle::Envelope; null for a decision
+    envelope       BLOB,                         -- CBOR of protocol::bundle::ChangeEnvelope; null for a decision
     body           BLOB,                         -- the stripped change, or the decision; null once it is erased
     change_hash    BLOB,                         -- null for a decision
     PRIMARY KEY (scope, seq)
@@ -70,7 +70,7 @@ CREATE TABLE held (
     bundle_hash BLOB NOT NULL,
     entry       INTEGER NOT NULL,
     entry_hash  BLOB NOT NULL,                   -- over envelope and change, as in the log
-    envelope    BLOB NOT NULL,                   -- CBOR of protocol::bundle::Envelope
+    envelope    BLOB NOT NULL,                   -- CBOR of protocol::bundle::ChangeEnvelope
     device_cursor INTEGER NOT NULL,              -- how far the author had read the device's scope
     schema_version INTEGER NOT NULL,             -- of the version that sealed the bundle
     change      BLOB NOT NULL,                   -- stripped; a draft's bytes for kind 0
@@ -82,7 +82,7 @@ CREATE TABLE held (
 CREATE INDEX held_by_document ON held (document_id, change_hash);
 
 -- Changes that went back to their authors: what builds on them follows.
-CREATE TABLE returned (
+CREATE TABLE rejected (
     document_id    BLOB NOT NULL,
     change_hash    BLOB NOT NULL,
     device_id      BLOB NOT NULL,                -- that handed it over
@@ -121,7 +121,7 @@ CREATE TABLE deferred (
     bundle_hash    BLOB NOT NULL,
     entry          INTEGER NOT NULL,
     entry_hash     BLOB NOT NULL,                -- over envelope and change, as in the log
-    envelope       BLOB NOT NULL,                -- CBOR of protocol::bundle::Envelope
+    envelope       BLOB NOT NULL,                -- CBOR of protocol::bundle::ChangeEnvelope
     device_cursor  INTEGER NOT NULL,
     schema_version INTEGER NOT NULL,
     change         BLOB NOT NULL,                -- stripped

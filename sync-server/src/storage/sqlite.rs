@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::records::Change;
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
-use farmtally_core::store::sql::{self, Database, ReadWork, Reader, WriteWork};
+use farmtally_core::store::sql::{self, Database, ReadFn, Reader, WriteFn};
 use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -59,16 +59,16 @@ impl SqliteStorage {
 }
 
 impl Database for SqliteStorage {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), sql::Error> {
+    fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), sql::Error> {
         let store = self.store(organisation).map_err(sql::Error::engine)?;
-        store.read(|db| work(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
+        store.read(|db| f(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
     }
 
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), sql::Error> {
+    fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), sql::Error> {
         let store = self.store(organisation).map_err(sql::Error::engine)?;
         let written = store.write(|db| {
             let mut writer = SqliteWriter::new(db);
-            work(&mut writer).map_err(Failed)?;
+            f(&mut writer).map_err(Failed)?;
             writer.finish().map_err(Failed)
         });
         written.map_err(Failed::into_sql)
@@ -167,7 +167,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
     let mut reader = SqliteReader::new(&db);
     let connection: &mut dyn Reader = &mut reader;
     let mut tx = Transaction::new(connection, organisation);
-    let mut places = Vec::new();
+    let mut cursors = Vec::new();
     for scope in tx.scopes()? {
         let mut at = Cursor::start(organisation, scope.clone());
         loop {
@@ -198,7 +198,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
         if tx.head(&scope)?.as_ref() != Some(&at) {
             return Err(wrong(format!("the log of {scope} ends before its head")));
         }
-        places.push(at);
+        cursors.push(at);
     }
     let lost = "SELECT count(DISTINCT document_id) FROM logged_changes
         WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)";
@@ -209,7 +209,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
     let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
     let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(Error::io(&path.display()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), places, devices })
+    Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })
 }
 
 /// Requires that a copied `control.db` is whole and knows an organisation.

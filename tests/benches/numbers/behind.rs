@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use farmtally_core::protocol::bundle::Envelope;
+use farmtally_core::protocol::bundle::ChangeEnvelope;
 use farmtally_core::records::{Change, Delivery, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, DocumentId};
@@ -24,7 +24,7 @@ const COPIES_FROM_MS: u64 = 1_893_456_000_000;
 
 /// A delivery of the season, to be copied.
 struct Original {
-    envelope: Envelope,
+    envelope: ChangeEnvelope,
     change: Change,
     origin: (BundleHash, u32),
 }
@@ -68,14 +68,15 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
     let documents: Vec<_> = copies.iter().map(|(id, it)| (*id, merged(*id, it))).collect();
     let saved: Vec<_> = documents.iter().map(|(id, merged)| (scope, kind, *id, merged)).collect();
     db.save_documents(&saved)?;
-    let envelope = |(document, it): &(DocumentId, &Original)| Envelope { document: *document, ..it.envelope.clone() };
-    let envelopes: Vec<Envelope> = copies.iter().map(envelope).collect();
+    let envelope =
+        |(document, it): &(DocumentId, &Original)| ChangeEnvelope { document: *document, ..it.envelope.clone() };
+    let envelopes: Vec<ChangeEnvelope> = copies.iter().map(envelope).collect();
     let mut entries = Vec::with_capacity(copies.len());
     for (envelope, (_, it)) in envelopes.iter().zip(copies) {
         let (hash, change) = (it.change.hash(), Some(it.change.stripped()));
         entries.push((scope, NewEntry::Change { envelope, hash, change, origin: it.origin }));
     }
-    let work = db.next_work()?;
+    let work = db.next_commit_id()?;
     let cursors = db.append_all(work, &entries)?;
     Ok(cursors.last().map_or(0, |cursor| cursor.sequence))
 }

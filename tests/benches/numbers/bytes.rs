@@ -106,7 +106,7 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
         };
         let row: Vec<i64> = floor::row(&peek, query, [id]).iter().map(integer).collect();
         let text = |id: Option<String>| id.map_or(Value::Null, Value::String);
-        let position = view.position.expect("a position");
+        let location = view.location.expect("a location");
         let line = json!({
             "user_id": session.user_id.to_string(),
             "device": session.device_code.to_string(),
@@ -122,9 +122,9 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
             "receipt": row[1],
             "farmer_id": text(view.farmer_id.map(|id| id.to_string())),
             "moisture": view.readings.iter().map(|it| it.hundredths()).collect::<Vec<_>>(),
-            "position": [position.latitude_e7, position.longitude_e7],
-            "accuracy_cm": position.accuracy_cm,
-            "age_ms": position.age_ms,
+            "location": [location.latitude_e7, location.longitude_e7],
+            "accuracy_cm": location.accuracy_cm,
+            "age_ms": location.age_ms,
             "bags": match bags {
                 Bags::Arrays => json!(bag_arrays(&view, row[0])),
                 Bags::Objects => bag_objects(&view),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use farmtally_core::codec::decode;
 use farmtally_core::environment::Environment;
-use farmtally_core::protocol::message::{self, Frame, FrameEntry, News, SyncResponse};
+use farmtally_core::protocol::message::{self, FrameEntry, LogFrame, SyncResponse, SyncUpdates};
 use farmtally_sync_server::Server;
 use rusqlite::Connection;
 
@@ -83,7 +83,7 @@ struct Written {
 }
 
 /// What a phone wrote, frame by frame; each document as it was in the end, in the frame that brought it first.
-fn written(peek: &Connection, frames: &[Frame]) -> Vec<Vec<Written>> {
+fn written(peek: &Connection, frames: &[LogFrame]) -> Vec<Vec<Written>> {
     let mut seen = BTreeSet::new();
     let mut of = |entry: &FrameEntry| match entry {
         FrameEntry::Change { envelope, .. } if seen.insert(envelope.document) => {
@@ -116,11 +116,11 @@ fn write(floor: &mut Floor, frames: &[Vec<Written>]) -> Duration {
     begun.elapsed()
 }
 
-fn frames(exchanged: &[Exchanged]) -> Vec<Frame> {
+fn frames(exchanged: &[Exchanged]) -> Vec<LogFrame> {
     let answers = exchanged.iter().filter(|it| it.request.path == "/v1/sync" && it.response.status == 200);
     let frames = answers.flat_map(|it| {
         let answer: SyncResponse = message::unpack(&it.response.body).expect("an answer");
-        decode::<News>(&answer.news).expect("news").frames
+        decode::<SyncUpdates>(&answer.news).expect("news").frames
     });
     frames.collect()
 }

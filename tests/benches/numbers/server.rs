@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use farmtally_core::codec::decode;
-use farmtally_core::protocol::message::{self, News, SyncResponse};
+use farmtally_core::protocol::message::{self, SyncResponse, SyncUpdates};
 use farmtally_tests::simulation::postgres::Postgres;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -54,7 +54,7 @@ pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
 fn frames(exchanged: &[Exchanged]) -> Vec<usize> {
     let answers = exchanged.iter().filter(|it| it.response.status == 200);
     let answers = answers.map(|it| message::unpack::<SyncResponse>(&it.response.body).expect("an answer"));
-    let news = answers.map(|answer| decode::<News>(&answer.news).expect("news"));
+    let news = answers.map(|answer| decode::<SyncUpdates>(&answer.news).expect("news"));
     news.flat_map(|news| news.frames).map(|frame| frame.entries.len()).collect()
 }
 
@@ -110,7 +110,7 @@ impl Ingested {
         let bundles = floor::rows(peek, bundles, (device, count));
         let of_bundles = |query: &str| bundles.iter().rev().flat_map(|it| floor::rows(peek, query, [&it[0]])).collect();
         let log: Vec<Values> = of_bundles(
-            "SELECT scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body FROM log WHERE bundle_hash = ?1",
+            "SELECT scope, seq, chain, commit_id, bundle_hash, entry, envelope, change_hash, body FROM log WHERE bundle_hash = ?1",
         );
         let changes: Vec<Values> = of_bundles(
             "SELECT document_id, change_hash, scope, seq FROM logged_changes
@@ -141,7 +141,7 @@ impl Ingested {
             for entry in &self.log {
                 floor::run(
                     db,
-                    "INSERT INTO log (scope, seq, chain, work, bundle_hash, entry, envelope, change_hash, body)
+                    "INSERT INTO log (scope, seq, chain, commit_id, bundle_hash, entry, envelope, change_hash, body)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                     entry,
                 )?;

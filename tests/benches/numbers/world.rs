@@ -15,7 +15,7 @@ use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{
-    BagType, DeliveryId, FarmerId, Grams, LoadId, OrganisationId, Percent, Position, Timestamp,
+    BagType, DeliveryId, FarmerId, Grams, LoadId, Location, OrganisationId, Percent, Timestamp,
 };
 use farmtally_sync_server::storage::Storage;
 use farmtally_sync_server::{NewCode, ReferenceFile, Server};
@@ -372,14 +372,14 @@ impl Phone {
     pub(crate) fn last_steps(&mut self) -> [DraftEdit; 2] {
         self.clock.pass_ms(self.rng.random_range(2_000..8_000));
         let hundredths = 1_800 + self.noise(200.0);
-        let position = Position {
+        let location = Location {
             latitude_e7: 131_360_000 + self.noise(395.0),
             longitude_e7: 781_290_000 + self.noise(405.0),
             accuracy_cm: self.rng.random_range(300..2_300),
             age_ms: self.rng.random_range(0..8_000),
         };
         let reading = Percent::try_from(i64::from(hundredths)).expect("a percentage");
-        [DraftEdit::AddReading(reading), DraftEdit::SetPosition(position)]
+        [DraftEdit::AddReading(reading), DraftEdit::SetLocation(location)]
     }
 
     /// Roughly normal, with this standard deviation.

@@ -328,7 +328,7 @@ impl State {
     }
 
     /// Of what was not synced each piece stays, goes or is torn.
-    fn lose_unsynced(&mut self, chance: &mut StdRng) {
+    fn lose_unsynced(&mut self, rng: &mut StdRng) {
         for file in self.files.values_mut() {
             let mut again = Vec::new();
             for piece in file.unsynced.drain(..).rev() {
@@ -340,11 +340,11 @@ impl State {
                 again.push((piece.offset, new));
             }
             for (offset, new) in again.into_iter().rev() {
-                match (chance.random_range(0..4_u32), new) {
+                match (rng.random_range(0..4_u32), new) {
                     (0 | 1, _) => {}
                     (2, Some(new)) => overwrite(&mut file.content, offset, &new),
                     (_, Some(new)) => {
-                        let torn = chance.random_range(0..=new.len());
+                        let torn = rng.random_range(0..=new.len());
                         overwrite(&mut file.content, offset, &new[..torn]);
                     }
                     (_, None) => file.content.truncate(offset),

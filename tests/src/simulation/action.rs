@@ -5,7 +5,7 @@
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
-use farmtally_core::protocol::authorization::{Authorization, Signed};
+use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
 use farmtally_core::records::BagSource;
 use farmtally_core::records::farmer::ContactDetails;
@@ -16,12 +16,12 @@ use farmtally_core::units::{BagType, DeliveryId, Grams, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::facts::{Sign, What};
-use super::fate;
+use super::faults;
 use super::handover;
-use super::house::WireFault;
 use super::office;
-use super::world::{Said, World};
+use super::oracle::{FactKind, Sign};
+use super::server::NetworkFault;
+use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
 use crate::{Forger, bag, reason};
 
@@ -52,20 +52,20 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "carries", weight: 4, act: carries },
     Action { name: "hands over", weight: 4, act: handover::hands_over },
     Action { name: "hands a stick to the office", weight: 2, act: handover::hands_to_office },
-    Action { name: "restarts", weight: 3, act: fate::restarts },
-    Action { name: "folds back", weight: 3, act: fate::folds_back },
-    Action { name: "clock jumps", weight: 4, act: fate::clock_jumps },
-    Action { name: "is upgraded", weight: 3, act: fate::is_upgraded },
-    Action { name: "server restarts", weight: 2, act: fate::server_restarts },
-    Action { name: "server folds back", weight: 2, act: fate::server_folds_back },
-    Action { name: "server clock jumps", weight: 1, act: fate::server_clock_jumps },
-    Action { name: "enrols", weight: 4, act: fate::enrols },
-    Action { name: "is copied", weight: 2, act: fate::is_copied },
-    Action { name: "goes back to a copy", weight: 1, act: fate::goes_back },
-    Action { name: "is cloned", weight: 2, act: fate::is_cloned },
-    Action { name: "server is copied", weight: 3, act: fate::server_is_copied },
-    Action { name: "server is backed up", weight: 6, act: fate::server_is_backed_up },
-    Action { name: "server goes back", weight: 3, act: fate::server_goes_back },
+    Action { name: "restarts", weight: 3, act: faults::restarts },
+    Action { name: "folds back", weight: 3, act: faults::folds_back },
+    Action { name: "clock jumps", weight: 4, act: faults::clock_jumps },
+    Action { name: "is upgraded", weight: 3, act: faults::is_upgraded },
+    Action { name: "server restarts", weight: 2, act: faults::server_restarts },
+    Action { name: "server folds back", weight: 2, act: faults::server_folds_back },
+    Action { name: "server clock jumps", weight: 1, act: faults::server_clock_jumps },
+    Action { name: "enrols", weight: 4, act: faults::enrols },
+    Action { name: "is copied", weight: 2, act: faults::is_copied },
+    Action { name: "goes back to a copy", weight: 1, act: faults::goes_back },
+    Action { name: "is cloned", weight: 2, act: faults::is_cloned },
+    Action { name: "server is copied", weight: 3, act: faults::server_is_copied },
+    Action { name: "server is backed up", weight: 6, act: faults::server_is_backed_up },
+    Action { name: "server goes back", weight: 3, act: faults::server_goes_back },
     Action { name: "revokes", weight: 3, act: office::revokes },
     Action { name: "grants", weight: 3, act: office::grants },
     Action { name: "suspends", weight: 2, act: office::suspends },
@@ -94,9 +94,9 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Draws an action.
-pub fn pick(chance: &mut StdRng) -> usize {
+pub fn pick(rng: &mut StdRng) -> usize {
     let all = ACTIONS.iter().map(|action| action.weight).sum();
-    let mut left = chance.random_range(0..all);
+    let mut left = rng.random_range(0..all);
     for (index, action) in ACTIONS.iter().enumerate() {
         match left.checked_sub(action.weight) {
             Some(less) => left = less,
@@ -112,7 +112,7 @@ const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
 /// A farmer like others, but for the telephone number.
 fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let centre = world.centre(who);
-    let name = NAMES[world.chance.random_range(0..NAMES.len())].to_owned();
+    let name = NAMES[world.rng.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unlike any other, so that it can be searched for once the farmer is forgotten.
     let phone = format!("98450{}", world.weights(1)[0]);
@@ -123,15 +123,15 @@ pub(super) fn registers(world: &mut World, who: usize) {
     let input = any_farmer_input(world, who);
     let phone = input.details.phone.clone();
     let result = world.phones[who].client().register_farmer(&input, &[Check::FarmerLooksAlike]);
-    if let Said::Done(view) = world.hears(who, "registers a farmer", result) {
-        world.promises(who, What::Registered { farmer: view.farmer_id, phone }, |_| Ok(()));
+    if let CallOutcome::Done(view) = world.observe(who, "registers a farmer", result) {
+        world.expect_durable(who, FactKind::Registered { farmer: view.farmer_id, phone }, |_| Ok(()));
     }
 }
 
 fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     let centre = world.centre(who);
     let result = world.phones[who].client().farmers(&centre, "", 20);
-    let Said::Done(farmers) = world.hears(who, "looks for a farmer", result) else { return None };
+    let CallOutcome::Done(farmers) = world.observe(who, "looks for a farmer", result) else { return None };
     world.picks(&farmers)
 }
 
@@ -153,13 +153,13 @@ pub(super) fn weighs(world: &mut World, who: usize) {
         replaces: None,
     };
     let result = world.phones[who].client().start_draft(input);
-    let Said::Done(mut draft) = world.hears(who, "starts a draft", result) else { return };
+    let CallOutcome::Done(mut draft) = world.observe(who, "starts a draft", result) else { return };
     let id = draft.delivery_id;
     world.phones[who].drafts.insert(id, Vec::new());
-    let count = world.chance.random_range(1..=3);
+    let count = world.rng.random_range(1..=3);
     for grams in world.weights(count) {
         let result = world.phones[who].client().edit_draft(draft.basis, &[bag(grams)]);
-        let Said::Done(after) = world.hears(who, &format!("calls out {grams} g"), result) else { return };
+        let CallOutcome::Done(after) = world.observe(who, &format!("calls out {grams} g"), result) else { return };
         draft = after;
         world.phones[who].drafts.get_mut(&id).expect("a draft").push(grams);
     }
@@ -177,11 +177,11 @@ fn finishes(world: &mut World, who: usize) {
 
 fn records(world: &mut World, who: usize, delivery: DeliveryId) {
     let result = world.phones[who].client().delivery(delivery);
-    let Said::Done(view) = world.hears(who, "looks at a draft", result) else { return };
+    let CallOutcome::Done(view) = world.observe(who, "looks at a draft", result) else { return };
     let bags = view.bags.iter().map(|bag| bag.gross_g.0).collect();
     let farmer = view.farmer_id.expect("a farmer");
-    let what = What::Recorded { delivery, farmer, date: view.business_date, load: view.load_id, bags };
-    let done = world.promises(who, what, |client| client.record_delivery(view.basis, &Check::ALL));
+    let what = FactKind::Recorded { delivery, farmer, date: view.business_date, load: view.load_id, bags };
+    let done = world.expect_durable(who, what, |client| client.record_delivery(view.basis, &Check::ALL));
     if done.is_some() {
         world.phones[who].drafts.remove(&delivery);
     }
@@ -207,7 +207,7 @@ pub(super) fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let grams = world.weights(1)[0];
     let gross = Grams(grams).try_into().expect("a bag");
     let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
-    world.promises(who, What::BagAdded { delivery, grams }, |client| {
+    world.expect_durable(who, FactKind::BagAdded { delivery, grams }, |client| {
         client.amend_delivery(view.basis, &reason("bag_forgotten"), &[edit])
     });
 }
@@ -224,7 +224,7 @@ fn voids_bag_in(world: &mut World, who: usize, delivery: DeliveryId) {
         view.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| (bag.bag_id.clone(), bag.gross_g.0)).collect();
     let Some((bag_id, grams)) = world.picks(&standing) else { return };
     let edit = DeliveryEdit::VoidBag { bag_id, reason: reason("mistyped") };
-    world.promises(who, What::BagVoided { delivery, grams }, |client| {
+    world.expect_durable(who, FactKind::BagVoided { delivery, grams }, |client| {
         client.amend_delivery(view.basis, &reason("mistyped"), &[edit])
     });
 }
@@ -245,7 +245,7 @@ fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
         .collect();
     let load = if world.once_in(4) { None } else { world.picks(&here) };
     let sign = Sign::after(view.amendments.iter().map(|act| act.stamp).collect());
-    world.promises(who, What::Moved { delivery, load, sign }, |client| {
+    world.expect_durable(who, FactKind::Moved { delivery, load, sign }, |client| {
         client.amend_delivery(view.basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
     });
 }
@@ -258,7 +258,9 @@ fn voids(world: &mut World, who: usize) {
 
 fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    world.promises(who, What::Voided { delivery }, |client| client.void_delivery(view.basis, &reason("returned")));
+    world.expect_durable(who, FactKind::Voided { delivery }, |client| {
+        client.void_delivery(view.basis, &reason("rejected"))
+    });
 }
 
 /// Two phones change one delivery without knowing of each other.
@@ -271,7 +273,7 @@ fn two_at_once(world: &mut World, who: usize) {
     let mut both = world.known_deliveries();
     both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
     let Some(delivery) = world.picks(&both) else { return };
-    let (first, second) = (world.chance.random_range(0..8), world.chance.random_range(0..8));
+    let (first, second) = (world.rng.random_range(0..8), world.rng.random_range(0..8));
     let second = if world.once_in(2) { first } else { second };
     for (phone, change) in [(who, first), (other, second)] {
         match change {
@@ -287,13 +289,13 @@ pub(super) fn opens(world: &mut World, who: usize) {
     let input = OpenLoad {
         centre: world.centre(who),
         commodity: "TOMATO".parse().expect("a code"),
-        lorry: LORRIES[world.chance.random_range(0..LORRIES.len())].parse().expect("a plate"),
+        lorry: LORRIES[world.rng.random_range(0..LORRIES.len())].parse().expect("a plate"),
         driver: None,
     };
     let result = world.phones[who].client().open_load(&input);
-    if let Said::Done(view) = world.hears(who, "opens a load", result) {
+    if let CallOutcome::Done(view) = world.observe(who, "opens a load", result) {
         world.loads.push((view.load_id, view.join_code));
-        world.promises(who, What::Opened { load: view.load_id }, |_| Ok(()));
+        world.expect_durable(who, FactKind::Opened { load: view.load_id }, |_| Ok(()));
     }
 }
 
@@ -301,28 +303,29 @@ fn joins(world: &mut World, who: usize) {
     let loads = world.loads.clone();
     let Some((load, join_code)) = world.picks(&loads) else { return };
     let session = world.phones[who].client().session().expect("an enrolled phone");
-    let what = What::Joined { load, user: session.user_id, device: session.device_code };
-    world.promises(who, what, |client| client.join_load(&join_code));
+    let what = FactKind::Joined { load, user: session.user_id, device: session.device_code };
+    world.expect_durable(who, what, |client| client.join_load(&join_code));
 }
 
 fn closes(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
     let sign = Sign::after(view.close_requests.iter().map(|request| request.stamp).collect());
-    world
-        .promises(who, What::CloseAsked { load, sign }, |client| client.request_close(view.basis, &view.manifest_hash));
+    world.expect_durable(who, FactKind::CloseAsked { load, sign }, |client| {
+        client.request_close(view.basis, &view.manifest_hash)
+    });
 }
 
 pub(super) fn syncs(world: &mut World, who: usize) {
     let plan = world.wire_plan();
-    let meanwhile = world.once_in(4).then(|| (world.chance.random_range(0..4), any_farmer_input(world, who)));
+    let meanwhile = world.once_in(4).then(|| (world.rng.random_range(0..4), any_farmer_input(world, who)));
     world.syncs_meanwhile(who, plan, meanwhile);
 }
 
 /// Another phone carries some of this one's sealed bundles to the server, in any order; it must still push them itself.
 fn carries(world: &mut World, who: usize) {
     // Sealing happens when a sync begins, with or without a network.
-    world.syncs(who, vec![(WireFault::RequestLost, 0)]);
+    world.syncs(who, vec![(NetworkFault::RequestLost, 0)]);
     if world.phones[who].machine.is_dead() {
         return;
     }
@@ -336,7 +339,7 @@ fn carries(world: &mut World, who: usize) {
     bundles.retain(|_| !world.once_in(3));
     let living = world.living();
     let Some(carrier) = world.picks(&living) else { return };
-    world.tells(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
+    world.log(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
     let (key, server_key): ([u8; 32], [u8; 32]) = {
         let sql = "SELECT secret_key, server_key FROM installation";
         world.phones[carrier].looks().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("an installation")
@@ -349,11 +352,11 @@ fn carries(world: &mut World, who: usize) {
         authorization,
         body,
     };
-    let Some(challenged) = world.house.respond(&request(None, Vec::new())) else { return };
+    let Some(challenged) = world.server.respond(&request(None, Vec::new())) else { return };
     let Ok(challenge) = message::unpack::<ChallengeResponse>(&challenged.body) else { return };
     let body = message::pack(&Forger::request(&bundles)).expect("it packs");
-    let signed = Signed { server_key: &server_key, method: "POST", path: "/v1/sync", body: &body };
+    let signed = SignedRequest { server_key: &server_key, method: "POST", path: "/v1/sync", body: &body };
     let key = SigningKey::from_bytes(&key);
     let authorization = Authorization::sign(&signed, device, challenge.challenge, &key).to_header();
-    world.house.respond(&request(Some(authorization), body));
+    world.server.respond(&request(Some(authorization), body));
 }

@@ -8,7 +8,7 @@ use farmtally_core::units::Timestamp;
 
 use crate::SeededEntropy;
 
-/// Half past six in the morning of 9 May 2019, in Indian time.
+/// Half past six in the start state of 9 May 2019, in Indian time.
 pub const START: i64 = 1_557_363_600_000;
 const YEAR: i64 = 365 * 24 * 3_600_000;
 /// How far a clock may be wrong, either way.

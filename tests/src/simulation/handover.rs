@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::world::{Said, World};
+use super::world::{CallOutcome, World};
 
 /// A colleague takes what a phone has to hand over, from a file or from its screen.
 pub(super) fn hands_over(world: &mut World, who: usize) {
@@ -16,9 +16,9 @@ pub(super) fn hands_over(world: &mut World, who: usize) {
     let text = format!("takes a file of phone {who}");
     let result = world.phones[carrier].client().carry_parcel(file.as_slice());
     match result {
-        Err(error) if !is_whole => world.tells(Some(carrier), &format!("{text}: {error}")),
+        Err(error) if !is_whole => world.log(Some(carrier), &format!("{text}: {error}")),
         result => {
-            if let Said::Done(()) = world.hears(carrier, &text, result) {
+            if let CallOutcome::Done(()) = world.observe(carrier, &text, result) {
                 world.counts("met: a file that was taken");
             }
         }
@@ -28,13 +28,13 @@ pub(super) fn hands_over(world: &mut World, who: usize) {
 /// The office reads a stick.
 pub(super) fn hands_to_office(world: &mut World, who: usize) {
     let Some((file, is_whole)) = exports(world, who) else { return };
-    for result in world.house.server().import(Some(world.house.organisation), file.as_slice()) {
+    for result in world.server.handle().import(Some(world.server.organisation), file.as_slice()) {
         match result {
-            Ok(imported) => world.tells(None, &format!("the office reads a stick of phone {who}: {imported}")),
+            Ok(imported) => world.log(None, &format!("the office reads a stick of phone {who}: {imported}")),
             Err(error) => {
-                let is_troubled = world.house.machine.is_dead() || world.house.machine.is_full();
+                let is_troubled = world.server.machine.is_dead() || world.server.machine.is_full();
                 assert!(is_troubled || !is_whole, "the office could not read a stick of phone {who}: {error}");
-                world.tells(None, &format!("the office reads a stick of phone {who}: {error}"));
+                world.log(None, &format!("the office reads a stick of phone {who}: {error}"));
             }
         }
     }
@@ -43,42 +43,42 @@ pub(super) fn hands_to_office(world: &mut World, who: usize) {
 /// What a phone has to hand over, as a file, at times cut or bent; and whether it is whole.
 fn exports(world: &mut World, who: usize) -> Option<(Vec<u8>, bool)> {
     let result = world.phones[who].client().export_parcel();
-    let Said::Done(mut file) = world.hears(who, "exports a file", result) else { return None };
-    let fate = world.chance.random_range(0..8);
-    match fate {
-        0 => file.truncate(world.chance.random_range(0..file.len())),
+    let CallOutcome::Done(mut file) = world.observe(who, "exports a file", result) else { return None };
+    let outcome = world.rng.random_range(0..8);
+    match outcome {
+        0 => file.truncate(world.rng.random_range(0..file.len())),
         1 => {
-            let byte = world.chance.random_range(0..file.len());
-            file[byte] ^= 1 << world.chance.random_range(0..8);
+            let byte = world.rng.random_range(0..file.len());
+            file[byte] ^= 1 << world.rng.random_range(0..8);
         }
         _ => {}
     }
-    Some((file, fate > 1))
+    Some((file, outcome > 1))
 }
 
 /// One phone shows codes over and over, in any order; the other's camera misses some and reads some wrongly.
 fn shows(world: &mut World, who: usize, carrier: usize) {
-    let result = world.phones[who].client().parcel_frames();
-    let Said::Done(mut frames) = world.hears(who, "shows codes", result) else { return };
+    let result = world.phones[who].client().parcel_qr_frames();
+    let CallOutcome::Done(mut frames) = world.observe(who, "shows codes", result) else { return };
     for _ in 0..6 {
-        frames.shuffle(&mut world.chance);
+        frames.shuffle(&mut world.rng);
         for frame in &frames {
             let mut seen = frame.clone();
-            match world.chance.random_range(0..8) {
+            match world.rng.random_range(0..8) {
                 0 | 1 => continue,
                 2 => {
-                    let byte = world.chance.random_range(0..seen.len());
-                    seen[byte] ^= 1 << world.chance.random_range(0..8);
+                    let byte = world.rng.random_range(0..seen.len());
+                    seen[byte] ^= 1 << world.rng.random_range(0..8);
                 }
                 _ => {}
             }
-            let result = world.phones[carrier].client().take_frame(&seen);
-            match world.hears(carrier, &format!("reads a code of phone {who}"), result) {
-                Said::Done(progress) if progress.missing.is_empty() => {
+            let result = world.phones[carrier].client().add_qr_frame(&seen);
+            match world.observe(carrier, &format!("reads a code of phone {who}"), result) {
+                CallOutcome::Done(progress) if progress.missing.is_empty() => {
                     return world.counts("met: a series of codes that was read to its end");
                 }
-                Said::Done(_) | Said::Refused(_) => {}
-                Said::Died => return,
+                CallOutcome::Done(_) | CallOutcome::Refused(_) => {}
+                CallOutcome::Died => return,
             }
         }
     }

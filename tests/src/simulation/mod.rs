@@ -4,22 +4,22 @@
 //! Invariants looked at: what was promised is never lost and shows everywhere; replicas of a scope are equal; rows are what a fresh
 //! projection gives; every queue drains; nobody says logged of what the server does not have; sums are those of the books; what the
 //! office decided stands and counts everywhere.
-//! Read next: `action.rs` for what happens, `house.rs` for the network, `crate::disk` for the disks, `rest.rs` for what must hold.
+//! Read next: `action.rs` for what happens, `server.rs` for the network, `crate::disk` for the disks, `checks.rs` for what must hold.
 
 pub mod action;
+mod checks;
 pub mod clock;
-pub mod decided;
-pub mod facts;
-mod fate;
+pub mod decisions;
+mod faults;
 mod handover;
-pub mod house;
-mod morning;
+mod monitor;
 mod office;
+pub mod oracle;
 pub mod phone;
 pub mod postgres;
-mod rest;
+pub mod server;
+mod setup;
 pub mod shrink;
-mod watch;
 pub mod world;
 
 use std::cell::RefCell;
@@ -32,7 +32,7 @@ pub use world::Trace;
 use world::{SharedTrace, World};
 
 /// How many steps a schedule has at most.
-pub const MOST_STEPS: usize = 45;
+pub const MAX_STEPS: usize = 45;
 
 /// What happens in which order: a function of these values.
 #[derive(Clone, Default)]
@@ -119,9 +119,9 @@ pub fn run_schedule(schedule: &Schedule) -> Result<Trace, Box<Failure>> {
     let shared = SharedTrace::default();
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::open(schedule, SharedTrace::clone(&shared));
-        world.lives(&schedule.without);
-        world.comes_to_rest();
-        world.checks_rest();
+        world.run_steps(&schedule.without);
+        world.quiesce();
+        world.check_invariants();
     }));
     IS_SIMULATING.set(false);
     let trace = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));

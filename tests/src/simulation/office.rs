@@ -10,24 +10,24 @@ use farmtally_core::units::{DocumentId, FarmerId, Grams, GrantId};
 use farmtally_sync_server::{Error, ReferenceFile, Server};
 use rand::RngExt;
 
-use super::decided::Promised;
-use super::facts::{What, short};
+use super::decisions::Promised;
+use super::oracle::{FactKind, short};
 use super::phone::Wipe;
-use super::world::{Said, World};
+use super::world::{CallOutcome, World};
 
 impl World {
     /// Judges the end of a command: done, or the server died or has no room, or refused. Anything else is a defect.
-    pub(super) fn hears_office<T>(&mut self, what: &str, result: Result<T, Error>) -> Option<T> {
+    pub(super) fn observe_office<T>(&mut self, what: &str, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(done) => {
-                self.tells(None, &format!("the office {what}"));
+                self.log(None, &format!("the office {what}"));
                 Some(done)
             }
             Err(error) => {
-                let is_troubled = self.house.machine.is_dead() || self.house.machine.is_full();
+                let is_troubled = self.server.machine.is_dead() || self.server.machine.is_full();
                 let is_refused = matches!(error, Error::Recovering | Error::Invalid { .. } | Error::NotFound { .. });
                 assert!(is_troubled || is_refused, "the office could not do this: {what}: {error}");
-                self.tells(None, &format!("the office {what}: {error}"));
+                self.log(None, &format!("the office {what}: {error}"));
                 None
             }
         }
@@ -35,7 +35,7 @@ impl World {
 
     /// Whether the server has lost data and waits for phones to give it back.
     pub(super) fn is_recovering(&self) -> bool {
-        let recovery = self.house.server().recovery(self.house.organisation).expect("a state");
+        let recovery = self.server.handle().recovery(self.server.organisation).expect("a state");
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
 
@@ -44,8 +44,8 @@ impl World {
         if !self.is_recovering() {
             return false;
         }
-        let result = self.house.server().end_recovery(self.house.organisation);
-        self.hears_office("ends the recovery", result).is_some()
+        let result = self.server.handle().end_recovery(self.server.organisation);
+        self.observe_office("ends the recovery", result).is_some()
     }
 }
 
@@ -53,9 +53,9 @@ impl World {
     /// Orders a phone to do something about itself.
     fn orders(&mut self, who: usize, order: Order) -> bool {
         let Some(session) = self.phones[who].client().session() else { return false };
-        let result = self.house.server().order(self.house.organisation, session.device_code, order);
+        let result = self.server.handle().order(self.server.organisation, session.device_code, order);
         let is_ordered =
-            self.hears_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some();
+            self.observe_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some();
         if is_ordered {
             self.is_promised(Promised::exactly(DeviceOrder { device: session.device_id, order }));
         }
@@ -73,8 +73,8 @@ impl World {
         let session = self.phones[who].client().session()?;
         let (may, centre) = (role.parse::<Role>().expect("a role"), self.centre(who));
         let centres = vec![centre];
-        let result = self.house.server().grant(self.house.organisation, session.device_code, role, may, &centres);
-        let grant = self.hears_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
+        let result = self.server.handle().grant(self.server.organisation, session.device_code, role, may, &centres);
+        let grant = self.observe_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
         let device = session.device_id;
         let is = move |it: &Grant| (it.grant, it.device, it.role, &it.centres) == (grant, device, may, &centres);
         self.is_promised(Promised::some(may.as_str(), is));
@@ -83,26 +83,26 @@ impl World {
 
     /// Suspends a user or lifts it.
     fn suspends(&mut self, user: &str, is_suspended: bool) {
-        let result = self.house.server().suspend(self.house.organisation, user, is_suspended);
+        let result = self.server.handle().suspend(self.server.organisation, user, is_suspended);
         let what = if is_suspended { "suspends" } else { "lifts the suspension of" };
-        if self.hears_office(&format!("{what} every {user}"), result).is_some() {
+        if self.observe_office(&format!("{what} every {user}"), result).is_some() {
             self.is_promised(Promised::some(what, move |it: &Suspension| it.is_suspended == is_suspended));
         }
     }
 
     /// Decides about what is held of a document: takes it in, or sends it back. What can't be taken in goes back.
     fn decides(&mut self, document: DocumentId) {
-        let (server, organisation) = (self.house.server(), self.house.organisation);
+        let (server, organisation) = (self.server.handle(), self.server.organisation);
         let approve = |server: &Server| server.approve(organisation, document, None);
-        if !self.once_in(3) && self.hears_office("takes in what is held", approve(&server)).is_some() {
+        if !self.once_in(3) && self.observe_office("takes in what is held", approve(&server)).is_some() {
             let is = move |it: &Ruling| it.is_approved && it.document == document;
             self.is_promised(Promised::some("taken in", is));
             return self.counts("met: held work that was taken in");
         }
         // A server that dies may have done it all the same.
-        self.given_back.insert(document);
-        let result = server.give_back(organisation, document, None, "weigh it again");
-        if self.hears_office("sends back what is held", result).is_some() {
+        self.rejected.insert(document);
+        let result = server.reject(organisation, document, None, "weigh it again");
+        if self.observe_office("sends back what is held", result).is_some() {
             let is = move |it: &Ruling| !it.is_approved && it.document == document;
             self.is_promised(Promised::some("sent back", is));
             self.counts("met: held work that was sent back");
@@ -111,7 +111,7 @@ impl World {
 
     /// Documents of which something is held.
     fn held(&self) -> Vec<DocumentId> {
-        let held = self.house.server().held(self.house.organisation).expect("a list");
+        let held = self.server.handle().held(self.server.organisation).expect("a list");
         let mut documents: Vec<DocumentId> = held.into_iter().map(|held| held.entry.document()).collect();
         documents.dedup();
         documents
@@ -124,7 +124,7 @@ impl World {
             let client = self.phones[who].client();
             let session = client.session().expect("an enrolled phone");
             if client.order() == Some(Order::Lost) {
-                done += usize::from(self.orders(who, Order::Work));
+                done += usize::from(self.orders(who, Order::Resume));
             }
             if session.grant_id.is_none() {
                 let role = self.phones[who].role.clone();
@@ -149,14 +149,14 @@ impl World {
         if phone.is_wiped() || !phone.is_enrolled || phone.client().session().is_some() {
             return;
         }
-        self.tells(Some(who), "is wiped");
+        self.log(Some(who), "is wiped");
         self.counts("met: a phone that was wiped");
-        let server = self.house.server();
-        let held = server.held(self.house.organisation).expect("a list");
+        let server = self.server.handle();
+        let held = server.held(self.server.organisation).expect("a list");
         for draft in std::mem::take(&mut self.phones[who].drafts).into_keys() {
             let document = DocumentId::from(draft);
             let is_there =
-                held.iter().any(|held| held.entry.document() == document) || self.given_back.contains(&document);
+                held.iter().any(|held| held.entry.document() == document) || self.rejected.contains(&document);
             assert!(is_there, "{} was wiped before its draft was handed in: {draft}", self.phones[who].name);
         }
         self.phones[who].wipe = Wipe::Done;
@@ -168,9 +168,9 @@ impl World {
     pub(super) fn takes_drafts_up(&mut self, who: usize) {
         let phone = &self.phones[who];
         for item in phone.client().inbox().expect("an inbox") {
-            let InboxKind::Returned { draft_id: Some(draft), .. } = item.kind else { continue };
+            let InboxKind::Rejected { draft_id: Some(draft), .. } = item.kind else { continue };
             let recorded = self.facts.iter().find_map(|fact| match &fact.what {
-                What::Recorded { delivery, bags, .. } if item.records[0].document() == (*delivery).into() => {
+                FactKind::Recorded { delivery, bags, .. } if item.records[0].document() == (*delivery).into() => {
                     Some(bags.clone())
                 }
                 _ => None,
@@ -186,8 +186,8 @@ impl World {
 /// The office revokes the grant that a phone's user has.
 pub(super) fn revokes(world: &mut World, who: usize) {
     let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
-    let result = world.house.server().revoke(world.house.organisation, grant);
-    if world.hears_office(&format!("revokes the grant of {}", world.phones[who].name), result).is_some() {
+    let result = world.server.handle().revoke(world.server.organisation, grant);
+    if world.observe_office(&format!("revokes the grant of {}", world.phones[who].name), result).is_some() {
         world.is_promised(Promised::exactly(Revocation { grant }));
     }
 }
@@ -224,7 +224,7 @@ pub(super) fn loses(world: &mut World, who: usize) {
 /// A phone is found again.
 pub(super) fn finds(world: &mut World, who: usize) {
     if world.phones[who].client().order() == Some(Order::Lost) {
-        world.orders(who, Order::Work);
+        world.orders(who, Order::Resume);
     }
 }
 
@@ -247,13 +247,13 @@ pub(super) fn decides(world: &mut World, _who: usize) {
 /// The office forgets a farmer.
 pub(super) fn erases(world: &mut World, _who: usize) {
     let farmers = world.facts.iter().filter_map(|fact| match fact.what {
-        What::Registered { farmer, .. } => Some(farmer),
+        FactKind::Registered { farmer, .. } => Some(farmer),
         _ => None,
     });
     let farmers: Vec<FarmerId> = farmers.collect();
     let Some(farmer) = world.picks(&farmers) else { return };
-    let result = world.house.server().erase_farmer(world.house.organisation, farmer);
-    let is_erased = world.hears_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
+    let result = world.server.handle().erase_farmer(world.server.organisation, farmer);
+    let is_erased = world.observe_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
     *world.erased.entry(farmer).or_default() |= is_erased;
     if is_erased {
         world.is_promised(Promised::some(&short(farmer), |_: &Erasure| true));
@@ -268,7 +268,7 @@ pub(super) fn changes_hands(world: &mut World, who: usize) {
         world.phones[who].client().users().into_iter().filter(|user| user.user_id != session.user_id).collect();
     if let Some(other) = world.picks(&others) {
         let result = world.phones[who].client().switch_user(other.user_id);
-        if let Said::Done(_) = world.hears(who, &format!("is handed to {}", other.name), result) {
+        if let CallOutcome::Done(_) = world.observe(who, &format!("is handed to {}", other.name), result) {
             world.phones[who].role = other.name;
             world.counts("met: a phone that was handed to another user");
         }
@@ -290,7 +290,7 @@ pub(super) fn recovery_ends(world: &mut World, _who: usize) {
 
 /// The office publishes something new, or another version of what there is.
 pub(super) fn publishes(world: &mut World, _who: usize) {
-    let (kind, which) = (world.chance.random_range(0..6), world.chance.random_range(0..3));
+    let (kind, which) = (world.rng.random_range(0..6), world.rng.random_range(0..3));
     world.last_published = Some((kind, which));
     publishes_version(world, kind, which);
 }
@@ -347,8 +347,8 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
         }
     };
     let file = ReferenceFile::parse(&format!(r#"{{"{list}": [{{{entry}}}]}}"#)).expect("reference data");
-    let result = world.house.server().update_reference(world.house.organisation, &file);
-    if world.hears_office(&format!("publishes {list}: {entry}"), result).is_some() {
+    let result = world.server.handle().update_reference(world.server.organisation, &file);
+    if world.observe_office(&format!("publishes {list}: {entry}"), result).is_some() {
         world.is_promised(promised);
     }
 }

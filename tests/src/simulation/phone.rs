@@ -12,7 +12,7 @@ use farmtally_core::units::{CentreCode, DeliveryId};
 use rusqlite::Connection;
 
 use super::clock::SkewedClock;
-use super::facts::reader;
+use super::oracle::reader;
 use crate::disk::{Image, Machine};
 
 /// Somebody's phone.
@@ -40,7 +40,7 @@ pub struct Phone {
     pub(super) client: Option<FieldClient>,
     /// A look into the database, for as long as the app runs.
     reader: OnceCell<Connection>,
-    chance: u64,
+    rng: u64,
 }
 
 /// Whether a phone destroys what it has.
@@ -74,7 +74,7 @@ impl Phone {
         folder: PathBuf,
         machine: Arc<Machine>,
         clock: Arc<SkewedClock>,
-        chance: u64,
+        rng: u64,
     ) -> Self {
         Self {
             name,
@@ -89,7 +89,7 @@ impl Phone {
             is_enrolled: false,
             client: None,
             reader: OnceCell::new(),
-            chance,
+            rng,
         }
     }
 
@@ -121,8 +121,8 @@ impl Phone {
 
     /// Starts the app; each start has its own chance.
     pub fn starts(&mut self) -> Result<(), Error> {
-        self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.chance))?);
+        self.rng = self.rng.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.rng))?);
         self.is_enrolled |= self.client().session().is_some();
         // Another user than before, if the files are older or it died while it changed hands.
         let reference = self.client().reference();

@@ -1,6 +1,6 @@
 //! A sync server whose data are on PostgreSQL, for schedules whose disk faults are the phones'.
 //!
-//! Owns the databases: each schedule has one of its own, made from that of the morning; what looks into it gets a copy on SQLite.
+//! Owns the databases: each schedule has one of its own, made from that of the start state; what looks into it gets a copy on SQLite.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,20 +11,20 @@ use farmtally_sync_server::storage::{PostgresStorage, Storage};
 use postgres::Client;
 use rusqlite::Connection;
 
-use super::morning::Morning;
+use super::setup::StartState;
 use crate::ddl;
 use crate::postgres::{PostgresServer, SERVER, SUPERUSER};
 
-/// A PostgreSQL server, and the morning of the schedules on it.
+/// A PostgreSQL server, and the start state of the schedules on it.
 pub struct Postgres {
     server: Arc<PostgresServer>,
-    pub(super) morning: OnceLock<Morning>,
+    pub(super) start_state: OnceLock<StartState>,
 }
 
 impl Postgres {
     /// Starts a server; `None`, and a line that says why, if none can be had.
     pub fn start() -> Option<Arc<Self>> {
-        Some(Arc::new(Self { server: PostgresServer::shared()?, morning: OnceLock::new() }))
+        Some(Arc::new(Self { server: PostgresServer::shared()?, start_state: OnceLock::new() }))
     }
 
     /// A database with the server's tables, without rows.
@@ -46,9 +46,9 @@ impl Database {
         Self { server: Arc::clone(server), name, reader: Mutex::default() }
     }
 
-    fn read<T>(&self, work: impl FnOnce(&mut Client) -> T) -> T {
+    fn read<T>(&self, f: impl FnOnce(&mut Client) -> T) -> T {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        work(reader.get_or_insert_with(|| self.server.connect(SUPERUSER, &self.name)))
+        f(reader.get_or_insert_with(|| self.server.connect(SUPERUSER, &self.name)))
     }
 
     /// The storage of a sync server.

@@ -4,16 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{Failure, MOST_STEPS};
+use super::{Failure, MAX_STEPS};
 
 /// Leaves out as many steps as it can while `run` fails with the same reason as it does with all of them; `None` if it does not fail then.
 ///
 /// `run` gets the numbers of the steps to leave out.
 pub fn shrink<T>(run: impl Fn(&BTreeSet<usize>) -> Result<T, Box<Failure>>) -> Option<Box<Failure>> {
     let mut smallest = run(&BTreeSet::new()).err()?;
-    let mut size = MOST_STEPS / 2;
+    let mut size = MAX_STEPS / 2;
     while size > 0 {
-        let kept: Vec<usize> = (1..=MOST_STEPS).filter(|step| !smallest.without.contains(step)).collect();
+        let kept: Vec<usize> = (1..=MAX_STEPS).filter(|step| !smallest.without.contains(step)).collect();
         let mut is_smaller = false;
         // The last steps first: without what comes after the failure the rest runs faster.
         for chunk in kept.rchunks(size) {

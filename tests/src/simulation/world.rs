@@ -1,7 +1,7 @@
 //! The world of one schedule: a server, phones, people's books, and the chance that a seed gives.
 //!
-//! Owns how a schedule begins and how a step runs. What people do is in `action.rs`, what is looked at meanwhile in `watch.rs`, what must hold
-//! in the end in `rest.rs`.
+//! Owns how a schedule begins and how a step runs. What people do is in `action.rs`, what is looked at meanwhile in `monitor.rs`, what must hold
+//! in the end in `checks.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
 use super::clock::{START, SkewedClock, TrueTime};
-use super::decided::Decisions;
-use super::facts::{Fact, Replica, Sureness, What, newest_change, reader};
-use super::fate::ServerCopy;
-use super::house::{House, ServerImage, ServerVersion, Wire, WireFault};
-use super::morning::{Morning, PEOPLE};
+use super::decisions::Decisions;
+use super::faults::ServerCopy;
+use super::oracle::{Certainty, Fact, FactKind, Replica, newest_change, reader};
 use super::phone::Phone;
-use super::{MOST_STEPS, Schedule};
+use super::server::{FaultyTransport, NetworkFault, ServerImage, ServerVersion, SimServer};
+use super::setup::{PEOPLE, StartState};
+use super::{MAX_STEPS, Schedule};
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 use crate::market::folder;
 
@@ -42,7 +42,7 @@ pub struct Trace {
 pub type SharedTrace = Arc<Mutex<Trace>>;
 
 /// How a call ended.
-pub enum Said<T> {
+pub enum CallOutcome<T> {
     /// It returned.
     Done(T),
     /// It refused, and so changed nothing.
@@ -54,11 +54,11 @@ pub enum Said<T> {
 /// One schedule.
 pub struct World {
     /// Decides everything.
-    pub chance: StdRng,
+    pub rng: StdRng,
     /// The true time.
     pub time: TrueTime,
     /// The server.
-    pub house: House,
+    pub server: SimServer,
     /// The phones.
     pub phones: Vec<Phone>,
     /// The books.
@@ -82,7 +82,7 @@ pub struct World {
     /// Farmers whom the office has forgotten, or may have, with whether it has for sure.
     pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has sent something back.
-    pub(super) given_back: BTreeSet<DocumentId>,
+    pub(super) rejected: BTreeSet<DocumentId>,
     /// What the office published last: which kind, and which of it.
     pub(super) last_published: Option<(u32, usize)>,
     /// The weight of the next bag.
@@ -102,7 +102,7 @@ pub struct World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.house.machine.unmount();
+        self.server.machine.unmount();
         for phone in &self.phones {
             phone.machine.unmount();
         }
@@ -111,11 +111,11 @@ impl Drop for World {
 
 impl World {
     /// A world without phones, books and faults.
-    pub(super) fn around(root: TempDir, time: TrueTime, house: House, chance: StdRng, trace: SharedTrace) -> Self {
+    pub(super) fn around(root: TempDir, time: TrueTime, server: SimServer, rng: StdRng, trace: SharedTrace) -> Self {
         Self {
-            chance,
+            rng,
             time,
-            house,
+            server,
             phones: Vec::new(),
             facts: Vec::new(),
             decisions: Decisions::default(),
@@ -127,7 +127,7 @@ impl World {
             was_set_back: false,
             suspended: BTreeSet::new(),
             erased: BTreeMap::new(),
-            given_back: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             last_published: None,
             next_grams: 10_000,
             reach: BTreeMap::new(),
@@ -140,38 +140,38 @@ impl World {
         }
     }
 
-    /// The world of a schedule, in the morning.
+    /// The world of a schedule, in the start state.
     pub fn open(schedule: &Schedule, trace: SharedTrace) -> Self {
-        let morning = Morning::of(schedule.postgres.as_deref());
-        let mut chance = StdRng::seed_from_u64(schedule.seed);
+        let start_state = StartState::of(schedule.postgres.as_deref());
+        let mut rng = StdRng::seed_from_u64(schedule.seed);
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let house_folder = root.path().join("server");
-        for (name, content) in &morning.beside {
+        for (name, content) in &start_state.beside {
             let path = house_folder.join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             std::fs::write(path, content).expect("a file");
         }
         let machine = Machine::mount(&house_folder);
-        let database = match &morning.server {
+        let database = match &start_state.server {
             ServerImage::Files(image) => {
                 machine.put(image);
                 None
             }
             ServerImage::Database(database) => Some(database.copy()),
         };
-        let clock = SkewedClock::new(&time, chance.random_range(-20..=20));
-        let house = House::open(house_folder, machine, clock, morning.organisation, database, chance.random());
-        let mut world = Self::around(root, time, house, chance, trace);
-        world.facts.clone_from(&morning.facts);
-        world.loads.clone_from(&morning.loads);
-        world.next_grams = morning.next_grams;
-        world.disk_faults = [0, 5, 25][world.chance.random_range(0..3)];
-        world.wire_faults = [0, 15, 50][world.chance.random_range(0..3)];
+        let clock = SkewedClock::new(&time, rng.random_range(-20..=20));
+        let server = SimServer::open(house_folder, machine, clock, start_state.organisation, database, rng.random());
+        let mut world = Self::around(root, time, server, rng, trace);
+        world.facts.clone_from(&start_state.facts);
+        world.loads.clone_from(&start_state.loads);
+        world.next_grams = start_state.next_grams;
+        world.disk_faults = [0, 5, 25][world.rng.random_range(0..3)];
+        world.wire_faults = [0, 15, 50][world.rng.random_range(0..3)];
         let mut people: Vec<usize> = (0..PEOPLE.len()).collect();
-        for _ in 0..world.chance.random_range(2..=3) {
-            let person = people.remove(world.chance.random_range(0..people.len()));
-            let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &morning.phones[person]);
+        for _ in 0..world.rng.random_range(2..=3) {
+            let person = people.remove(world.rng.random_range(0..people.len()));
+            let who = world.adds_phone(PEOPLE[person].0, PEOPLE[person].1, &start_state.phones[person]);
             world.phones[who].starts().expect("a phone");
         }
         world.notes_decisions();
@@ -184,15 +184,15 @@ impl World {
         let folder = self.root.path().join(format!("phone-{number}"));
         let machine = Machine::mount(&folder);
         machine.put(image);
-        let clock = SkewedClock::new(&self.time, self.chance.random_range(-500..=500));
+        let clock = SkewedClock::new(&self.time, self.rng.random_range(-500..=500));
         let name = format!("phone {number} ({role} at {centre})");
         let centre = centre.parse().expect("a code");
-        self.phones.push(Phone::new(name, role.to_owned(), centre, folder, machine, clock, self.chance.random()));
+        self.phones.push(Phone::new(name, role.to_owned(), centre, folder, machine, clock, self.rng.random()));
         number
     }
 
     /// Writes a line of the trace.
-    pub fn tells(&self, who: Option<usize>, what: &str) {
+    pub fn log(&self, who: Option<usize>, what: &str) {
         let name = who.map_or("", |who| self.phones[who].name.as_str());
         let line = format!("{:3} {name} {what}", self.step);
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
@@ -211,12 +211,12 @@ impl World {
 
     /// One of several, if there is any.
     pub fn picks<T: Clone>(&mut self, among: &[T]) -> Option<T> {
-        (!among.is_empty()).then(|| among[self.chance.random_range(0..among.len())].clone())
+        (!among.is_empty()).then(|| among[self.rng.random_range(0..among.len())].clone())
     }
 
     /// Whether something happens that does so once in `n` times.
     pub fn once_in(&mut self, n: u32) -> bool {
-        self.chance.random_ratio(1, n)
+        self.rng.random_ratio(1, n)
     }
 
     /// Weights of bags, none of them like any other.
@@ -227,24 +227,24 @@ impl World {
     }
 
     /// Lives a schedule up to the rest at its end, without these steps.
-    pub fn lives(&mut self, without: &BTreeSet<usize>) {
-        let steps = self.chance.random_range(8..=MOST_STEPS);
-        let seeds: Vec<u64> = (0..=steps).map(|_| self.chance.random()).collect();
+    pub fn run_steps(&mut self, without: &BTreeSet<usize>) {
+        let steps = self.rng.random_range(8..=MAX_STEPS);
+        let seeds: Vec<u64> = (0..=steps).map(|_| self.rng.random()).collect();
         for step in (1..=steps).filter(|step| !without.contains(step)) {
             self.step = step;
-            self.chance = StdRng::seed_from_u64(seeds[step]);
-            let seconds = match self.chance.random_range(0..20_u32) {
+            self.rng = StdRng::seed_from_u64(seeds[step]);
+            let seconds = match self.rng.random_range(0..20_u32) {
                 0 => 50 * 3_600,
-                1 => self.chance.random_range(0..8 * 3_600),
-                _ => self.chance.random_range(0..120),
+                1 => self.rng.random_range(0..8 * 3_600),
+                _ => self.rng.random_range(0..120),
             };
             self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
             let living = self.living();
             let Some(who) = self.picks(&living) else { break };
-            let action = action::pick(&mut self.chance);
+            let action = action::pick(&mut self.rng);
             self.plans_faults(who, action);
             self.counts(&format!("action: {}", ACTIONS[action].name));
-            let points = |world: &Self| (world.phones[who].machine.points(), world.house.machine.points());
+            let points = |world: &Self| (world.phones[who].machine.points(), world.server.machine.points());
             let before = points(self);
             (ACTIONS[action].act)(self, who);
             let after = points(self);
@@ -255,21 +255,21 @@ impl World {
             self.notes_decisions();
         }
         self.step = steps + 1;
-        self.chance = StdRng::seed_from_u64(seeds[0]);
+        self.rng = StdRng::seed_from_u64(seeds[0]);
     }
 
     fn disk_plan(&mut self, reach: u64) -> DiskPlan {
-        let reach = if self.once_in(4) { [16, 64, 200][self.chance.random_range(0..3)] } else { reach + 1 };
+        let reach = if self.once_in(4) { [16, 64, 200][self.rng.random_range(0..3)] } else { reach + 1 };
         DiskPlan {
-            after: self.chance.random_range(0..reach),
-            fault: DiskFault::ALL[self.chance.random_range(0..DiskFault::ALL.len())],
-            seed: self.chance.random(),
+            after: self.rng.random_range(0..reach),
+            fault: DiskFault::ALL[self.rng.random_range(0..DiskFault::ALL.len())],
+            seed: self.rng.random(),
         }
     }
 
     /// Whether a disk is to fail.
     pub fn disk_fails(&mut self) -> bool {
-        self.chance.random_range(0..100) < self.disk_faults
+        self.rng.random_range(0..100) < self.disk_faults
     }
 
     /// Plans faults within what an action has been seen to write.
@@ -280,7 +280,7 @@ impl World {
         }
         if server > 0 && self.disk_fails() {
             let plan = self.disk_plan(server);
-            self.house.machine.plan(plan);
+            self.server.machine.plan(plan);
         }
     }
 
@@ -292,13 +292,13 @@ impl World {
 
     /// At times something dies between two actions.
     fn accident(&mut self, who: usize) {
-        if self.chance.random_range(0..400) >= self.disk_faults {
+        if self.rng.random_range(0..400) >= self.disk_faults {
             return;
         }
-        let machine = if self.once_in(2) { &self.house.machine } else { &self.phones[who].machine };
+        let machine = if self.once_in(2) { &self.server.machine } else { &self.phones[who].machine };
         let machine = Arc::clone(machine);
         if self.once_in(2) {
-            machine.cut_power(self.chance.random());
+            machine.cut_power(self.rng.random());
         } else {
             machine.kill();
         }
@@ -315,13 +315,13 @@ impl World {
             }
             self.phones[who].machine.relieve();
         }
-        if self.house.machine.is_dead() {
-            self.house.comes_back();
-            self.tells(None, "the server died and started again");
-        } else if self.house.machine.is_full() {
+        if self.server.machine.is_dead() {
+            self.server.comes_back();
+            self.log(None, "the server died and started again");
+        } else if self.server.machine.is_full() {
             self.counts("fault: server full");
         }
-        self.house.machine.relieve();
+        self.server.machine.relieve();
     }
 
     /// A phone that died starts again, at times only at the second attempt; what it promised must be there.
@@ -344,20 +344,20 @@ impl World {
             started.expect("a phone that starts");
         }
         self.phones[who].machine.relieve();
-        self.tells(Some(who), "died and started again");
+        self.log(Some(who), "died and started again");
         if !self.phones[who].is_wiped() {
             self.notes_wipe(who);
         }
         if !self.phones[who].is_wiped() {
             self.resolves(who);
-            self.looks_at(who);
+            self.read_state(who);
         }
     }
 
     /// A phone starts on files that were put there.
     pub fn starts_back(&mut self, who: usize) {
         self.phones[who].starts().expect("a phone that starts");
-        self.looks_at(who);
+        self.read_state(who);
     }
 
     /// Phones that were not wiped.
@@ -372,43 +372,43 @@ impl World {
 
     /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
     #[track_caller]
-    pub fn hears<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> Said<T> {
+    pub fn observe<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> CallOutcome<T> {
         let machine = &self.phones[who].machine;
         let reason = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
         let said = match result {
-            Ok(done) => Said::Done(done),
-            Err(_) if machine.is_dead() => Said::Died,
+            Ok(done) => CallOutcome::Done(done),
+            Err(_) if machine.is_dead() => CallOutcome::Died,
             Err(error) => match error.code() {
-                code @ ErrorCode::Unauthorized if !self.is_granted(who) => Said::Refused(code),
+                code @ ErrorCode::Unauthorized if !self.is_granted(who) => CallOutcome::Refused(code),
                 code @ (ErrorCode::NotFound
                 | ErrorCode::Locked
                 | ErrorCode::NotAllowed
                 | ErrorCode::OutOfScope
-                | ErrorCode::InvalidInput) => Said::Refused(code),
-                code @ ErrorCode::StorageFull if machine.is_full() => Said::Refused(code),
+                | ErrorCode::InvalidInput) => CallOutcome::Refused(code),
+                code @ ErrorCode::StorageFull if machine.is_full() => CallOutcome::Refused(code),
                 _ => panic!("{} could not do this: {what}: {error:?}", self.phones[who].name),
             },
         };
         match &said {
-            Said::Done(_) => self.tells(Some(who), what),
-            Said::Refused(code) => self.tells(Some(who), &format!("{what}: refused, {code}: {reason}")),
-            Said::Died => self.tells(Some(who), &format!("{what}: died")),
+            CallOutcome::Done(_) => self.log(Some(who), what),
+            CallOutcome::Refused(code) => self.log(Some(who), &format!("{what}: refused, {code}: {reason}")),
+            CallOutcome::Died => self.log(Some(who), &format!("{what}: died")),
         }
         said
     }
 
     /// Makes a call that promises a fact, and writes the fact down as far as it is one.
-    pub fn promises<T>(
+    pub fn expect_durable<T>(
         &mut self,
         who: usize,
-        what: What,
+        what: FactKind,
         call: impl FnOnce(&FieldClient) -> Result<T, Error>,
     ) -> Option<T> {
         let text = what.to_string();
         let result = call(self.phones[who].client());
         let mut fact = self.fact(who, what);
-        match self.hears(who, &text, result) {
-            Said::Done(done) => {
+        match self.observe(who, &text, result) {
+            CallOutcome::Done(done) => {
                 if self.phones[who].machine.is_dead() {
                     // It kept its word before it died; that is looked at when it starts again.
                     self.facts.push(fact);
@@ -423,9 +423,9 @@ impl World {
                 }
                 Some(done)
             }
-            Said::Refused(_) => None,
-            Said::Died => {
-                fact.sureness = Sureness::Unsure;
+            CallOutcome::Refused(_) => None,
+            CallOutcome::Died => {
+                fact.certainty = Certainty::Unsure;
                 self.facts.push(fact);
                 None
             }
@@ -433,13 +433,13 @@ impl World {
     }
 
     /// What a phone has just promised.
-    fn fact(&self, who: usize, what: What) -> Fact {
+    fn fact(&self, who: usize, what: FactKind) -> Fact {
         Fact {
             what,
             phone: who,
             centre: self.phones[who].centre.clone(),
             change: None,
-            sureness: Sureness::Sure,
+            certainty: Certainty::Sure,
             is_logged: false,
             is_forgotten: false,
             is_gone: false,
@@ -447,21 +447,21 @@ impl World {
     }
 
     /// A plan of wire faults for one sync.
-    pub fn wire_plan(&mut self) -> Vec<(WireFault, u64)> {
+    pub fn wire_plan(&mut self) -> Vec<(NetworkFault, u64)> {
         let mut plan = Vec::new();
         for _ in 0..6 {
-            let fault = if self.chance.random_range(0..100) < self.wire_faults {
-                WireFault::ALL[self.chance.random_range(0..WireFault::ALL.len())]
+            let fault = if self.rng.random_range(0..100) < self.wire_faults {
+                NetworkFault::ALL[self.rng.random_range(0..NetworkFault::ALL.len())]
             } else {
-                WireFault::None
+                NetworkFault::None
             };
-            plan.push((fault, self.chance.random()));
+            plan.push((fault, self.rng.random()));
         }
         plan
     }
 
     /// A phone syncs over a wire with these faults.
-    pub fn syncs(&mut self, who: usize, plan: Vec<(WireFault, u64)>) -> Option<SyncReport> {
+    pub fn syncs(&mut self, who: usize, plan: Vec<(NetworkFault, u64)>) -> Option<SyncReport> {
         self.syncs_meanwhile(who, plan, None)
     }
 
@@ -469,18 +469,19 @@ impl World {
     pub fn syncs_meanwhile(
         &mut self,
         who: usize,
-        plan: Vec<(WireFault, u64)>,
+        plan: Vec<(NetworkFault, u64)>,
         meanwhile: Option<(usize, FarmerInput)>,
     ) -> Option<SyncReport> {
         let registered = Mutex::new(None);
-        let (deaths, wire) = (self.house.deaths(), Wire::new(&self.house, &self.phones[who].machine, plan));
+        let (deaths, wire) =
+            (self.server.deaths(), FaultyTransport::new(&self.server, &self.phones[who].machine, plan));
         if let Some((after, input)) = meanwhile {
             let (client, database) = (self.phones[who].client(), self.phones[who].database());
             let registered = &registered;
             let act = move || {
                 if let Ok(view) = client.register_farmer(&input, &[Check::FarmerLooksAlike]) {
                     let change = newest_change(&reader(&database), view.farmer_id.into());
-                    let what = What::Registered { farmer: view.farmer_id, phone: input.details.phone };
+                    let what = FactKind::Registered { farmer: view.farmer_id, phone: input.details.phone };
                     *registered.lock().unwrap_or_else(PoisonError::into_inner) = Some((what, change));
                 }
             };
@@ -490,43 +491,43 @@ impl World {
         let happened = std::mem::take(&mut *wire.happened.lock().unwrap_or_else(PoisonError::into_inner));
         drop(wire);
         if let Some((what, change)) = registered.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            self.tells(Some(who), &format!("{what}, while it syncs"));
+            self.log(Some(who), &format!("{what}, while it syncs"));
             self.counts("met: somebody who registered while a sync ran");
             self.facts.push(Fact { change, ..self.fact(who, what) });
         }
-        for fault in happened.iter().filter(|fault| **fault != WireFault::None) {
+        for fault in happened.iter().filter(|fault| **fault != NetworkFault::None) {
             self.counts(&format!("fault: {fault:?}"));
         }
-        for _ in deaths..self.house.deaths() {
+        for _ in deaths..self.server.deaths() {
             self.counts("fault: server died");
         }
-        let server_troubled = self.house.deaths() > deaths || self.house.machine.is_full();
+        let server_troubled = self.server.deaths() > deaths || self.server.machine.is_full();
         let is_garbled = happened.iter().any(|fault| fault.garbles()) || server_troubled;
         let mut text = format!("syncs over {happened:?}");
-        if self.house.deaths() > deaths {
+        if self.server.deaths() > deaths {
             text.push_str(", the server dies");
         }
         let report = match result {
             Err(error) if is_garbled && !self.phones[who].machine.is_dead() => {
-                self.tells(Some(who), &format!("{text}: {error}"));
+                self.log(Some(who), &format!("{text}: {error}"));
                 None
             }
-            result => match self.hears(who, &text, result) {
-                Said::Done(report) => {
+            result => match self.observe(who, &text, result) {
+                CallOutcome::Done(report) => {
                     let progress = &report.progress;
                     let (logged, held, received) = (progress.logged, progress.held, progress.received);
                     let outcome = report.outcome;
                     let text = format!("  {outcome:?}: {logged} logged, {held} held, {received} received");
-                    self.tells(Some(who), &text);
+                    self.log(Some(who), &text);
                     Some(report)
                 }
-                Said::Refused(ErrorCode::StorageFull) | Said::Died => None,
-                Said::Refused(code) => panic!("a sync was refused: {code}"),
+                CallOutcome::Refused(ErrorCode::StorageFull) | CallOutcome::Died => None,
+                CallOutcome::Refused(code) => panic!("a sync was refused: {code}"),
             },
         };
         if !self.phones[who].machine.is_dead() {
             // An old answer fits a request that is like the old one to the byte; it says what held then.
-            let is_old = happened.contains(&WireFault::AnswerOfBefore);
+            let is_old = happened.contains(&NetworkFault::AnswerOfBefore);
             let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
             if !self.phones[who].is_wiped() {
@@ -541,7 +542,7 @@ impl World {
     /// Deliveries that people talk about, with those that only some phones have.
     pub fn known_deliveries(&self) -> Vec<DeliveryId> {
         let recorded = self.facts.iter().filter_map(|fact| match fact.what {
-            What::Recorded { delivery, .. } => Some(delivery),
+            FactKind::Recorded { delivery, .. } => Some(delivery),
             _ => None,
         });
         recorded.collect()

@@ -34,7 +34,7 @@ fn storage_at(url: &str) -> impl Fn(&Path) -> Box<dyn Storage> + 'static {
 fn the_tables_are_those_of_sqlite() {
     let Some(server) = PostgresServer::shared() else { return };
     let mut owner = server.connect(OWNER, &server.create_server_database());
-    let found = ddl::differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "works"]);
+    let found = ddl::differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "writes"]);
     let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
     assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
     // As `sql_contract` asks of every table: a policy that binds its owner too, and keys that begin with the organisation.
@@ -81,7 +81,7 @@ impl Day {
             ["lakshmi vem", "9845011111", "KOLAR-10-2-H", "nobody"].map(|text| server.find(organisation, text)),
         );
         // A corrected row takes a number of arrival on PostgreSQL, which then has gaps.
-        let parts = shown.split("position: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let parts = shown.split("arrival: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
         self.shown.push(parts.collect());
     }
 }
@@ -121,8 +121,8 @@ fn market_day(market: &mut Market) -> Day {
     assert_eq!(server.held(organisation).expect("held").len(), 3);
     day.shows(market);
     assert_eq!(server.approve(organisation, approved.into(), None).expect("approved").len(), 2);
-    assert_eq!(server.give_back(organisation, returned.into(), None, "weigh it again").expect("returned").len(), 1);
-    server.order(organisation, code, Order::Work).expect("ordered");
+    assert_eq!(server.reject(organisation, returned.into(), None, "weigh it again").expect("rejected").len(), 1);
+    server.order(organisation, code, Order::Resume).expect("ordered");
     day.sync(&[&ravi, &asha]);
 
     // A farmer is forgotten; what a phone wrote about her meanwhile comes too late.
@@ -145,7 +145,7 @@ fn market_day(market: &mut Market) -> Day {
     market.restarts_server();
     let manju = market.meets("Manju");
     manju.client.enrol(&manju.network, ADDRESS, &waiting, "test phone").expect_err("a recovery lasts");
-    let refused = market.server.give_back(organisation, approved.into(), None, "");
+    let refused = market.server.reject(organisation, approved.into(), None, "");
     assert!(matches!(refused, Err(Error::Recovering)), "{refused:?}");
     asha.weighs(twice.farmer_id, None, &[23_000]);
     day.sync(&[&asha]);
@@ -175,7 +175,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
             shown.push(format!("{:?} {}", db.staged(device, &scope)?, db.staged_bytes(device)?));
         }
         db.clear_stage(device, &scope)?;
-        let copied = |made_at| Copied { made_at, places: heads.clone(), devices: vec![(device, 1)] };
+        let copied = |made_at| Copied { made_at, cursors: heads.clone(), devices: vec![(device, 1)] };
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
             db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }

@@ -26,7 +26,7 @@ const LARGE: [&str; 10] = [
     "bundles",
     "log",
     "logged_changes",
-    "returned",
+    "rejected",
 ];
 /// Statements that read a whole table, with their plans.
 type Scans = Arc<Mutex<BTreeMap<String, String>>>;

@@ -340,17 +340,17 @@ fn a_work_whose_id_is_there_counts_as_done_and_is_not_done_again() {
 }
 
 #[test]
-fn ids_of_works_are_forgotten_after_a_day() {
+fn write_ids_are_forgotten_after_a_day() {
     let Some(world) = World::new(Options::default()) else { return };
     sql::write(&world.database, kolar(), count_up).expect("written");
     let mut superuser = world.superuser();
-    superuser.execute("UPDATE works SET committed_at_ms = committed_at_ms - 90000000", &[]).expect("aged");
+    superuser.execute("UPDATE writes SET committed_at_ms = committed_at_ms - 90000000", &[]).expect("aged");
     let old =
-        "SELECT count(*) FROM works WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - 86400000";
+        "SELECT count(*) FROM writes WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - 86400000";
     // One write in 256 forgets, by chance.
     for _ in 0..5_000 {
         if superuser.query_one(old, &[]).expect("a count").get::<_, i64>(0) == 0 {
-            let kept: i64 = superuser.query_one("SELECT count(*) FROM works", &[]).expect("a count").get(0);
+            let kept: i64 = superuser.query_one("SELECT count(*) FROM writes", &[]).expect("a count").get(0);
             assert!(kept > 0, "young ids are kept");
             return;
         }

@@ -14,7 +14,7 @@ use super::{SCHEMA, count_up, kolar, mandya, open};
 /// Tables without an organisation: the driver's list of them, and what leads to one.
 const COMMON: &[&str] = &["listed", "organisations", "routes"];
 /// Tables that only PostgreSQL has.
-const DRIVERS: &[&str] = &["listed", "organisations", "routes", "works"];
+const DRIVERS: &[&str] = &["listed", "organisations", "routes", "writes"];
 
 /// A role in a transaction of one organisation, or of none.
 fn begin(client: &mut Client, organisation: Option<i64>) {

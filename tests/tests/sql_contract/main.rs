@@ -60,12 +60,12 @@ impl Engine {
         Some(Self { database: Arc::new(database), _kept: Kept::Server { _server: server } })
     }
 
-    fn read<T>(&self, work: impl Fn(&mut dyn Reader) -> Result<T, Error>) -> Result<T, Error> {
-        sql::read(&*self.database, kolar(), work)
+    fn read<T>(&self, f: impl Fn(&mut dyn Reader) -> Result<T, Error>) -> Result<T, Error> {
+        sql::read(&*self.database, kolar(), f)
     }
 
-    fn write<T>(&self, work: impl Fn(&mut dyn Writer) -> Result<T, Error>) -> Result<T, Error> {
-        sql::write(&*self.database, kolar(), work)
+    fn write<T>(&self, f: impl Fn(&mut dyn Writer) -> Result<T, Error>) -> Result<T, Error> {
+        sql::write(&*self.database, kolar(), f)
     }
 }
 

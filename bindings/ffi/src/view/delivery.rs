@@ -5,8 +5,8 @@ use farmtally_core::rules::Totals;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::DeliveryRow;
 use farmtally_core::units::{
-    BagType, BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId, Percent,
-    Position, ReceiptNumber, SeasonCode, Timestamp, UserId,
+    BagType, BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId, Location,
+    Percent, ReceiptNumber, SeasonCode, Timestamp, UserId,
 };
 
 type Bag = BagView;
@@ -38,7 +38,7 @@ pub enum WeightSource {
 
 /// Where a phone was, as its receiver reported it.
 #[uniffi::remote(Record)]
-pub struct Position {
+pub struct Location {
     /// Degrees × 10⁷
     pub latitude_e7: i32,
     /// Degrees × 10⁷
@@ -113,7 +113,7 @@ pub struct DeliveryView {
     /// Moisture in percent; the last one counts
     pub readings: Vec<Percent>,
     /// Where the phone was
-    pub position: Option<Position>,
+    pub location: Option<Location>,
     /// The voided delivery that this one stands in for
     pub replaces: Option<DeliveryId>,
     /// What the bags that count add up to
@@ -132,7 +132,7 @@ pub struct DeliveryView {
 #[uniffi::remote(Record)]
 pub struct DeliveryRow {
     /// Its place in the order of arrival on this phone
-    pub position: i64,
+    pub arrival: i64,
     /// Its id
     pub delivery_id: DeliveryId,
     /// Where it belongs
@@ -186,7 +186,7 @@ impl DeliveryPage {
     pub(crate) fn new(mut rows: Vec<(DeliveryRow, SyncState)>, limit: usize) -> Self {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|(row, _)| row.position);
+        let next = rows.last().filter(|_| has_more).map(|(row, _)| row.arrival);
         Self { items: rows.into_iter().map(|(row, sync)| DeliveryItem { row, sync }).collect(), next }
     }
 }

@@ -41,7 +41,7 @@ pub enum InboxKind {
         reason: String,
     },
     /// The office sent work of this phone back
-    Returned {
+    Rejected {
         /// The item's number, by which it is put away
         number: i64,
         /// Words of the office, may be empty
@@ -49,7 +49,7 @@ pub enum InboxKind {
         /// The draft that was made of it, if it was a delivery
         draft_id: Option<DeliveryId>,
         /// When it came back
-        returned_at: Timestamp,
+        rejected_at: Timestamp,
     },
 }
 
@@ -64,7 +64,7 @@ pub enum Choice {
         change: ChangeHash,
     },
     /// What came back was seen, and leaves the inbox
-    PutAway {
+    Dismiss {
         /// The item's number
         number: i64,
     },
@@ -89,7 +89,7 @@ pub enum RecordRef {
         load_id: LoadId,
     },
     /// A record that is not on this phone
-    Elsewhere {
+    Other {
         /// Its id
         record_id: DocumentId,
     },

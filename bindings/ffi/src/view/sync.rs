@@ -1,5 +1,5 @@
 use farmtally_core::client::{Backlog, Carried, SyncOutcome, SyncReport, SyncState, SyncStatus};
-use farmtally_core::protocol::qr::FrameProgress;
+use farmtally_core::protocol::qr::QrProgress;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::sync::Progress;
 use farmtally_core::units::Timestamp;
@@ -131,11 +131,11 @@ pub struct Carried {
 
 /// How far a colleague's codes have been read.
 #[uniffi::remote(Record)]
-pub struct FrameProgress {
+pub struct QrProgress {
     /// Codes that were read
-    pub have: u32,
+    pub received: u32,
     /// Codes there are; once all were read, the work is taken along
-    pub of: u32,
+    pub total: u32,
     /// The numbers of those that are missing, from 0
     pub missing: Vec<u32>,
 }

@@ -100,7 +100,7 @@ pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<
 /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
 pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
     let order: Option<DeviceOrder> = latest(db, &device.to_string())?;
-    Ok(order.filter(|order| order.order != Order::Work))
+    Ok(order.filter(|order| order.order != Order::Resume))
 }
 
 const SUSPENSIONS: &str = "SELECT body FROM reference WHERE kind = ?1 AND code >= ?2 AND code < ?3 ORDER BY code";
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    fn with_grants(work: impl FnOnce(&mut dyn sql::Writer)) {
+    fn with_grants(f: impl FnOnce(&mut dyn sql::Writer)) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
         let run = store.write(|db| {
@@ -208,7 +208,7 @@ mod tests {
             for number in 0..200 {
                 decide(&mut db, device(number), 1, &grant_on(number));
             }
-            work(&mut db);
+            f(&mut db);
             Ok::<_, Error>(())
         });
         run.expect("written");

@@ -123,7 +123,7 @@ pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)])
 ///
 /// # Errors
 /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
-pub fn standing(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
+pub fn current(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
     let Some(code) = decision.content().ok().and_then(|content| content.key()) else { return Ok(None) };
     row(db, decision.number(), &code)
 }
@@ -196,11 +196,11 @@ mod tests {
     const KEPT_WITHOUT_SCOPE: [(&str, &str); 1] =
         [("erased", "what was dropped for good does not come back because a phone reads less, or again")];
 
-    fn with_store(work: impl FnOnce(&rusqlite::Connection)) {
+    fn with_store(f: impl FnOnce(&rusqlite::Connection)) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
         let run = store.write(|db| {
-            work(db);
+            f(db);
             Ok::<_, Error>(())
         });
         run.expect("written");

@@ -101,7 +101,7 @@ CREATE TABLE decisions (
 ) STRICT, WITHOUT ROWID;
 
 -- Entries that could not be applied here, verbatim; tried again after the document's next entry.
-CREATE TABLE inbox_held (
+CREATE TABLE set_aside (
     scope       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
     document_id BLOB,
@@ -109,19 +109,19 @@ CREATE TABLE inbox_held (
     reason      TEXT NOT NULL,
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX inbox_held_by_document ON inbox_held (document_id);
+CREATE INDEX set_aside_by_document ON set_aside (document_id);
 
 -- Work that the office sent back to its author, until the author has seen it.
-CREATE TABLE returned (
-    returned       INTEGER PRIMARY KEY,
+CREATE TABLE rejected (
+    rejected       INTEGER PRIMARY KEY,
     author_id      BLOB NOT NULL,
     document_id    BLOB NOT NULL,
     scope          TEXT NOT NULL,
     change         BLOB NOT NULL,              -- stripped, as it was sent
     draft_id       BLOB,                       -- the draft that was made of it
     reason         TEXT NOT NULL,
-    returned_at_ms INTEGER NOT NULL,
-    is_put_away    INTEGER NOT NULL DEFAULT 0  -- seen by a person; kept, so that the same decision read again does nothing
+    rejected_at_ms INTEGER NOT NULL,
+    is_dismissed    INTEGER NOT NULL DEFAULT 0  -- seen by a person; kept, so that the same decision read again does nothing
 ) STRICT;
 
 -- Parcels of other phones that this one carries to the server.

@@ -6,10 +6,10 @@ use super::{Error, Reader, Writer};
 use crate::units::OrganisationId;
 
 /// What runs on a snapshot; perhaps more than once.
-pub type ReadWork<'a> = &'a dyn Fn(&mut dyn Reader) -> Result<(), Error>;
+pub type ReadFn<'a> = &'a dyn Fn(&mut dyn Reader) -> Result<(), Error>;
 
 /// What runs in a transaction; perhaps more than once, so time, ids and chance come from outside of it.
-pub type WriteWork<'a> = &'a dyn Fn(&mut dyn Writer) -> Result<(), Error>;
+pub type WriteFn<'a> = &'a dyn Fn(&mut dyn Writer) -> Result<(), Error>;
 
 /// A database of many organisations. [`read`] and [`write`](fn@write) are these methods with a result and the caller's own error.
 ///
@@ -19,7 +19,7 @@ pub trait Database: Send + Sync {
     ///
     /// # Errors
     /// Those of `work`, [`Error::Unavailable`], [`Error::UnknownOrganisation`].
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Error>;
+    fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error>;
 
     /// Runs `work` as the only writer of one organisation, and commits durably and exactly once if it succeeds.
     ///
@@ -29,7 +29,7 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// Those of `work`, [`Error::Conflict`], [`Error::Unavailable`], [`Error::UnknownOrganisation`]: nothing was changed.
     /// [`Error::OutcomeUnknown`] if nobody can say whether it was.
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), Error>;
+    fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error>;
 }
 
 /// Runs `work` on a snapshot of one organisation and returns its result.
@@ -39,10 +39,10 @@ pub trait Database: Send + Sync {
 pub fn read<T, E: From<Error>>(
     database: &dyn Database,
     organisation: OrganisationId,
-    work: impl Fn(&mut dyn Reader) -> Result<T, E>,
+    f: impl Fn(&mut dyn Reader) -> Result<T, E>,
 ) -> Result<T, E> {
     let last = Cell::new(None);
-    let ended = database.read(organisation, &|reader| keep(&last, work(reader)));
+    let ended = database.read(organisation, &|reader| keep(&last, f(reader)));
     last_result(last, ended)
 }
 
@@ -53,10 +53,10 @@ pub fn read<T, E: From<Error>>(
 pub fn write<T, E: From<Error>>(
     database: &dyn Database,
     organisation: OrganisationId,
-    work: impl Fn(&mut dyn Writer) -> Result<T, E>,
+    f: impl Fn(&mut dyn Writer) -> Result<T, E>,
 ) -> Result<T, E> {
     let last = Cell::new(None);
-    let ended = database.write(organisation, &|writer| keep(&last, work(writer)));
+    let ended = database.write(organisation, &|writer| keep(&last, f(writer)));
     last_result(last, ended)
 }
 

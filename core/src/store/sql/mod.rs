@@ -40,7 +40,7 @@ pub mod sqlite;
 
 pub use crate::sql_values as values;
 pub use crate::units::{Column, ColumnType, FromValue, ToValue, Value};
-pub use database::{Database, ReadWork, WriteWork, read, write};
+pub use database::{Database, ReadFn, WriteFn, read, write};
 pub use error::{Error, Source};
 
 /// The engine behind a connection, for the few statements that cannot be one text.

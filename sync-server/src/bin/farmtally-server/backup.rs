@@ -36,8 +36,8 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         for (organisation, copied) in self.data.open_existing()?.verify(&self.copy)? {
-            let entries: u64 = copied.places.iter().map(|place| place.sequence).sum();
-            let (logs, devices) = (copied.places.len(), copied.devices.len());
+            let entries: u64 = copied.cursors.iter().map(|target| target.sequence).sum();
+            let (logs, devices) = (copied.cursors.len(), copied.devices.len());
             say(&format_args!(
                 "{organisation}: {entries} entries of {logs} logs and {devices} devices, all chains hold"
             ))?;

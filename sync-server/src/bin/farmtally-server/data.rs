@@ -52,7 +52,7 @@ impl Data {
 
 /// One organisation of a data folder.
 #[derive(Args)]
-pub(crate) struct Place {
+pub(crate) struct Target {
     #[command(flatten)]
     data: Data,
     /// The organisation; may be left out while there is only one
@@ -60,7 +60,7 @@ pub(crate) struct Place {
     org: Option<OrganisationId>,
 }
 
-impl Place {
+impl Target {
     /// Opens a folder that is there, and finds the organisation in it.
     pub(crate) fn open(&self) -> anyhow::Result<(Server, OrganisationId)> {
         let server = self.data.open_existing()?;

@@ -2,19 +2,19 @@
 
 use clap::Args;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// List the phones: code, user, model, last contact, and what stops them
 #[derive(Args)]
 pub(crate) struct Devices {
     #[command(flatten)]
-    place: Place,
+    target: Target,
 }
 
 impl Devices {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         for it in server.devices(organisation)? {
             say(&format_args!("{}  {}  {}  {}  {}", it.device.code, it.user, it.device.model, it.seen, it.state))?;
         }

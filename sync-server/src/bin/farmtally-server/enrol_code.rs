@@ -3,21 +3,21 @@
 use clap::Args;
 use farmtally_sync_server::NewCode;
 
-use crate::data::{Person, Place};
+use crate::data::{Person, Target};
 use crate::output::say;
 
 /// Make a code with which one phone can be enrolled, once, within seven days
 #[derive(Args)]
 pub(crate) struct EnrolCode {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     #[command(flatten)]
     person: Person,
 }
 
 impl EnrolCode {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         let Person { user, role, centres } = self.person;
         say(&server.create_code(organisation, &NewCode { user, role, centres })?)
     }

@@ -3,21 +3,21 @@
 use clap::Args;
 use farmtally_core::units::FarmerId;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// Forget a person: drop a farmer's contact details everywhere, for good
 #[derive(Args)]
 pub(crate) struct Erase {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// The farmer
     farmer: FarmerId,
 }
 
 impl Erase {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, self.farmer)?))
     }
 }

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// Find the id of a delivery by its receipt, of a load by its number, of farmers by code, name, village or telephone number
 #[derive(Args)]
 pub(crate) struct Find {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// What stands on the paper, or words
     #[arg(required = true)]
     text: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Find {
 
 impl Find {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         let text = self.text.join(" ");
         let found = server.find(organisation, &text)?;
         for it in &found {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use farmtally_core::units::{DeviceCode, GrantId};
 
-use crate::data::{Person, Place};
+use crate::data::{Person, Target};
 use crate::output::say;
 
 /// Say who may do what on which phone
@@ -18,7 +18,7 @@ enum Command {
     /// Let a user work on a phone that is enrolled already; prints the grant
     Add {
         #[command(flatten)]
-        place: Place,
+        target: Target,
         /// The phone's code, as on its receipts
         #[arg(long)]
         device: DeviceCode,
@@ -28,12 +28,12 @@ enum Command {
     /// List the grants that hold
     List {
         #[command(flatten)]
-        place: Place,
+        target: Target,
     },
     /// End a grant
     Revoke {
         #[command(flatten)]
-        place: Place,
+        target: Target,
         /// Which
         grant: GrantId,
     },
@@ -42,12 +42,12 @@ enum Command {
 impl Grant {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Add { place, device, person: Person { user, role, centres } } => {
-                let (server, organisation) = place.open()?;
+            Command::Add { target, device, person: Person { user, role, centres } } => {
+                let (server, organisation) = target.open()?;
                 say(&server.grant(organisation, device, &user, role, &centres)?)
             }
-            Command::List { place } => {
-                let (server, organisation) = place.open()?;
+            Command::List { target } => {
+                let (server, organisation) = target.open()?;
                 for line in server.grants(organisation)? {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
                     let (grant, role) = (line.grant.grant, line.grant.role);
@@ -55,8 +55,8 @@ impl Grant {
                 }
                 Ok(())
             }
-            Command::Revoke { place, grant } => {
-                let (server, organisation) = place.open()?;
+            Command::Revoke { target, grant } => {
+                let (server, organisation) = target.open()?;
                 server.revoke(organisation, grant)?;
                 say(&format_args!("{grant} has ended"))
             }

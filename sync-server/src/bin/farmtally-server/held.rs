@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use farmtally_core::units::{ChangeHash, DocumentId};
 use farmtally_sync_server::storage::HeldEntry;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// Decide about entries that are held
@@ -19,12 +19,12 @@ enum Command {
     /// List what is held: document, change, code, device, reason
     List {
         #[command(flatten)]
-        place: Place,
+        target: Target,
     },
     /// Log held changes of a document unchanged, with all that builds on them
     Approve {
         #[command(flatten)]
-        place: Place,
+        target: Target,
         /// The id of the document, as `held list` prints it
         document: DocumentId,
         /// Only this change and what builds on it; otherwise all that is held of the document
@@ -32,9 +32,9 @@ enum Command {
         change: Option<ChangeHash>,
     },
     /// Send held changes of a document back to their authors, with all that builds on them
-    Return {
+    Reject {
         #[command(flatten)]
-        place: Place,
+        target: Target,
         /// The id of the document, as `held list` prints it
         document: DocumentId,
         /// Only this change and what builds on it; otherwise all that is held of the document
@@ -50,21 +50,21 @@ impl Held {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let count = |done: &str, entries: &[HeldEntry]| say(&format_args!("{done} {} change(s)", entries.len()));
         match self.command {
-            Command::List { place } => {
-                let (server, organisation) = place.open()?;
+            Command::List { target } => {
+                let (server, organisation) = target.open()?;
                 for it in server.held(organisation)? {
                     let (entry, device) = (&it.entry, it.entry.envelope.device);
                     say(&format_args!("{}  {}  {}  {device}  {}", entry.document(), entry.change, it.code, it.reason))?;
                 }
                 Ok(())
             }
-            Command::Approve { place, document, change } => {
-                let (server, organisation) = place.open()?;
+            Command::Approve { target, document, change } => {
+                let (server, organisation) = target.open()?;
                 count("approved", &server.approve(organisation, document, change)?)
             }
-            Command::Return { place, document, change, reason } => {
-                let (server, organisation) = place.open()?;
-                count("returned", &server.give_back(organisation, document, change, &reason)?)
+            Command::Reject { target, document, change, reason } => {
+                let (server, organisation) = target.open()?;
+                count("rejected", &server.reject(organisation, document, change, &reason)?)
             }
         }
     }

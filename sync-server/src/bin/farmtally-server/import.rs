@@ -1,4 +1,4 @@
-//! Taking what was carried here as files.
+//! Takes in what was carried here as files.
 
 use std::fs::File;
 use std::io::BufReader;

@@ -4,14 +4,14 @@ use clap::Args;
 use farmtally_core::decisions::Order;
 use farmtally_core::units::DeviceCode;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// Order a phone: `lost` locks it, `wipe` makes it hand everything in and destroy the rest, `rekey` gives it a new key, `work` ends an order
 #[derive(Args)]
 pub(crate) struct GiveOrder {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// The phone's code, as on its receipts
     device: DeviceCode,
     /// lost, wipe, rekey or work
@@ -20,7 +20,7 @@ pub(crate) struct GiveOrder {
 
 impl GiveOrder {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         server.order(organisation, self.device, self.order)?;
         say(&format_args!("{}: {}", self.device, self.order))
     }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use farmtally_core::rules::check_text;
 use farmtally_sync_server::ReferenceFile;
 
-use crate::data::{Data, Place};
+use crate::data::{Data, Target};
 use crate::output::say;
 
 /// Create and update organisations
@@ -36,7 +36,7 @@ enum Command {
     /// Add reference data, or replace records of the same codes
     Update {
         #[command(flatten)]
-        place: Place,
+        target: Target,
         /// As for `create`
         #[arg(long, value_name = "FILE")]
         reference: PathBuf,
@@ -55,8 +55,8 @@ impl Org {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
                 say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
             }
-            Command::Update { place, reference } => {
-                let (server, organisation) = place.open()?;
+            Command::Update { target, reference } => {
+                let (server, organisation) = target.open()?;
                 Ok(server.update_reference(organisation, &read(&reference)?)?)
             }
             Command::List { data } => {

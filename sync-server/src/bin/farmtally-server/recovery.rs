@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// See whether this server has lost data, and end the recovery once all phones have been in touch
@@ -17,20 +17,20 @@ enum Command {
     /// Say whether a recovery lasts, since when and why
     Status {
         #[command(flatten)]
-        place: Place,
+        target: Target,
     },
     /// End it: from here on things are decided again
     End {
         #[command(flatten)]
-        place: Place,
+        target: Target,
     },
 }
 
 impl Recovery {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Status { place } => {
-                let (server, organisation) = place.open()?;
+            Command::Status { target } => {
+                let (server, organisation) = target.open()?;
                 match server.recovery(organisation)? {
                     None => say(&"no data was ever lost"),
                     Some(it) => {
@@ -39,8 +39,8 @@ impl Recovery {
                     }
                 }
             }
-            Command::End { place } => {
-                let (server, organisation) = place.open()?;
+            Command::End { target } => {
+                let (server, organisation) = target.open()?;
                 server.end_recovery(organisation)?;
                 say(&"ended")
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use farmtally_sync_server::{MOST_LISTENERS, Server, serve};
+use farmtally_sync_server::{MAX_LISTENERS, Server, serve};
 
 use crate::data::Data;
 use crate::output::say;
@@ -23,7 +23,7 @@ pub(crate) struct Serve {
     #[arg(long, default_value_t = 8484)]
     port: u16,
     /// Phones that may listen for news at the same time; each holds a connection
-    #[arg(long, value_name = "N", default_value_t = MOST_LISTENERS)]
+    #[arg(long, value_name = "N", default_value_t = MAX_LISTENERS)]
     listeners: usize,
 }
 

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::data::Place;
+use crate::data::Target;
 use crate::output::say;
 
 /// Suspend a user on every phone, or lift it
 #[derive(Args)]
 pub(crate) struct Suspend {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// The person's name
     user: String,
     /// Let them work again
@@ -19,7 +19,7 @@ pub(crate) struct Suspend {
 
 impl Suspend {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let (server, organisation) = self.place.open()?;
+        let (server, organisation) = self.target.open()?;
         let devices = server.suspend(organisation, &self.user, !self.lift)?;
         say(&format_args!("{} on {devices} phone(s)", if self.lift { "lifted" } else { "suspended" }))
     }

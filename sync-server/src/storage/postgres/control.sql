@@ -8,14 +8,14 @@ CREATE TABLE organisations (
 );
 
 -- Transactions that were committed, for as long as somebody may ask whether they were.
-CREATE TABLE works (
+CREATE TABLE writes (
     organisation    BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
-    work_id         BYTEA NOT NULL,
+    write_id         BYTEA NOT NULL,
     committed_at_ms BIGINT NOT NULL DEFAULT (extract(epoch FROM now()) * 1000)::bigint,
-    PRIMARY KEY (organisation, work_id)
+    PRIMARY KEY (organisation, write_id)
 );
-ALTER TABLE works ENABLE ROW LEVEL SECURITY;
-ALTER TABLE works FORCE ROW LEVEL SECURITY;
-CREATE POLICY works_of_organisation ON works
+ALTER TABLE writes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE writes FORCE ROW LEVEL SECURITY;
+CREATE POLICY writes_of_organisation ON writes
     USING (organisation = current_setting('farmtally.organisation')::bigint)
     WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);

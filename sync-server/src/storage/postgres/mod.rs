@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use farmtally_core::environment::Environment;
-use farmtally_core::store::sql::{Database, Error, ReadWork, Source, WriteWork};
+use farmtally_core::store::sql::{Database, Error, ReadFn, Source, WriteFn};
 use farmtally_core::units::OrganisationId;
 
 use error::failure;
@@ -83,7 +83,7 @@ struct Failure {
 }
 
 /// How a run of a write that counts has ended.
-enum Ended {
+enum CommitOutcome {
     /// It was committed.
     Committed,
     /// An earlier run was; this one is to be undone.
@@ -156,18 +156,18 @@ impl PostgresStorage {
         Ok(number)
     }
 
-    fn read_once(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Failure> {
+    fn read_once(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Failure> {
         let mut lease = self.pool.lease()?;
-        let ended = self.read_on(lease.session()?, organisation, work);
+        let ended = self.read_on(lease.session()?, organisation, f);
         lease.end_transaction();
         ended
     }
 
-    fn read_on(&self, session: &mut Session, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Failure> {
+    fn read_on(&self, session: &mut Session, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Failure> {
         let number = self.number(session, organisation)?;
         session.begin_read(number)?;
         let mut transaction = PostgresTransaction::new(session);
-        let result = work(&mut transaction);
+        let result = f(&mut transaction);
         transaction.ended(result)
     }
 
@@ -175,14 +175,14 @@ impl PostgresStorage {
     fn write_once(
         &self,
         organisation: OrganisationId,
-        work_id: [u8; 16],
+        write_id: [u8; 16],
         doubt: &mut Option<Source>,
-        work: WriteWork<'_>,
+        f: WriteFn<'_>,
     ) -> Result<(), Failure> {
         let mut lease = self.pool.lease()?;
-        match self.write_on(lease.session()?, organisation, work_id, doubt, work) {
-            Ok(Ended::Committed) => lease.keep(),
-            Ok(Ended::CommittedBefore) => lease.end_transaction(),
+        match self.write_on(lease.session()?, organisation, write_id, doubt, f) {
+            Ok(CommitOutcome::Committed) => lease.keep(),
+            Ok(CommitOutcome::CommittedBefore) => lease.end_transaction(),
             Err(failed) => {
                 lease.end_transaction();
                 return Err(failed);
@@ -195,26 +195,26 @@ impl PostgresStorage {
         &self,
         session: &mut Session,
         organisation: OrganisationId,
-        work_id: [u8; 16],
+        write_id: [u8; 16],
         doubt: &mut Option<Source>,
-        work: WriteWork<'_>,
-    ) -> Result<Ended, Failure> {
+        f: WriteFn<'_>,
+    ) -> Result<CommitOutcome, Failure> {
         let number = self.number(session, organisation)?;
         session.begin_write(number)?;
         if doubt.is_some() {
             // The lock is held, so no earlier run is still under way: what is not here now never will be.
-            let has_happened = session.has_committed(work_id)?;
+            let has_happened = session.has_committed(write_id)?;
             *doubt = None;
             if has_happened {
-                return Ok(Ended::CommittedBefore);
+                return Ok(CommitOutcome::CommittedBefore);
             }
         }
         let mut transaction = PostgresTransaction::new(session);
-        let result = work(&mut transaction);
+        let result = f(&mut transaction);
         transaction.ended(result)?;
-        match session.commit(work_id) {
-            Committed::Now => Ok(Ended::Committed),
-            Committed::Before => Ok(Ended::CommittedBefore),
+        match session.commit(write_id) {
+            Committed::Now => Ok(CommitOutcome::Committed),
+            Committed::Before => Ok(CommitOutcome::CommittedBefore),
             Committed::Refused(error) => Err(error.into()),
             Committed::Unknown(source) => {
                 *doubt = Some(source);
@@ -225,16 +225,16 @@ impl PostgresStorage {
 }
 
 impl Database for PostgresStorage {
-    fn read(&self, organisation: OrganisationId, work: ReadWork<'_>) -> Result<(), Error> {
-        self.repeat(|| self.read_once(organisation, work))
+    fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error> {
+        self.repeat(|| self.read_once(organisation, f))
     }
 
-    fn write(&self, organisation: OrganisationId, work: WriteWork<'_>) -> Result<(), Error> {
-        let work_id = self.environment.random();
+    fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error> {
+        let write_id = self.environment.random();
         let mut retries = Retries::new(&self.environment, self.retry_for);
         let mut doubt = None;
         loop {
-            let Err(failed) = self.write_once(organisation, work_id, &mut doubt, work) else { return Ok(()) };
+            let Err(failed) = self.write_once(organisation, write_id, &mut doubt, f) else { return Ok(()) };
             if failed.is_retryable && retries.pause() {
                 continue;
             }

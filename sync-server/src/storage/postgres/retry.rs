@@ -5,7 +5,7 @@ use std::time::Duration;
 use farmtally_core::environment::Environment;
 
 const FIRST_PAUSE_MS: u64 = 4;
-const LONGEST_PAUSE_MS: u64 = 250;
+const MAX_PAUSE_MS: u64 = 250;
 
 /// Growing, random pauses until a time limit. Time, not a count of tries, is the limit: with a fault every 3 to 28 ms, 50 tries were not
 /// enough for 38 of 300 writes.
@@ -28,10 +28,10 @@ impl<'a> Retries<'a> {
         if left_ms == 0 {
             return false;
         }
-        let chance = u64::from(u16::from_le_bytes(self.environment.random()));
-        let pause_ms = self.pause_ms / 2 + self.pause_ms * chance / u64::from(u16::MAX);
+        let random = u64::from(u16::from_le_bytes(self.environment.random()));
+        let pause_ms = self.pause_ms / 2 + self.pause_ms * random / u64::from(u16::MAX);
         std::thread::sleep(Duration::from_millis(pause_ms.min(left_ms)));
-        self.pause_ms = (self.pause_ms * 2).min(LONGEST_PAUSE_MS);
+        self.pause_ms = (self.pause_ms * 2).min(MAX_PAUSE_MS);
         true
     }
 }

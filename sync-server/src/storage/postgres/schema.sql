@@ -69,10 +69,10 @@ CREATE TABLE log (
     scope          TEXT COLLATE "C" NOT NULL,
     seq            BIGINT NOT NULL,
     chain          BYTEA NOT NULL,                -- after this entry
-    work           BIGINT NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
+    commit_id BIGINT NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
     bundle_hash    BYTEA,                         -- null for a decision
     entry          BIGINT,
-    envelope       BYTEA,                         -- CBOR of protocol::bundle::Envelope; null for a decision
+    envelope       BYTEA,                         -- CBOR of protocol::bundle::ChangeEnvelope; null for a decision
     body           BYTEA,                         -- the stripped change, or the decision; null once it is erased
     change_hash    BYTEA,                         -- null for a decision
     PRIMARY KEY (organisation, scope, seq)
@@ -107,7 +107,7 @@ CREATE TABLE held (
     bundle_hash BYTEA NOT NULL,
     entry       BIGINT NOT NULL,
     entry_hash  BYTEA NOT NULL,                   -- over envelope and change, as in the log
-    envelope    BYTEA NOT NULL,                   -- CBOR of protocol::bundle::Envelope
+    envelope    BYTEA NOT NULL,                   -- CBOR of protocol::bundle::ChangeEnvelope
     device_cursor BIGINT NOT NULL,              -- how far the author had read the device's scope
     schema_version BIGINT NOT NULL,             -- of the version that sealed the bundle
     change      BYTEA NOT NULL,                   -- stripped; a draft's bytes for kind 0
@@ -123,7 +123,7 @@ CREATE POLICY held_of_organisation ON held
 CREATE INDEX held_by_document ON held (organisation, document_id, change_hash);
 
 -- Changes that went back to their authors: what builds on them follows.
-CREATE TABLE returned (
+CREATE TABLE rejected (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     document_id    BYTEA NOT NULL,
     change_hash    BYTEA NOT NULL,
@@ -131,9 +131,9 @@ CREATE TABLE returned (
     reason         TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (organisation, document_id, change_hash, device_id)
 );
-ALTER TABLE returned ENABLE ROW LEVEL SECURITY;
-ALTER TABLE returned FORCE ROW LEVEL SECURITY;
-CREATE POLICY returned_of_organisation ON returned
+ALTER TABLE rejected ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rejected FORCE ROW LEVEL SECURITY;
+CREATE POLICY rejected_of_organisation ON rejected
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
 -- When this server had lost data that it had acknowledged; the newest counts.
@@ -186,7 +186,7 @@ CREATE TABLE deferred (
     bundle_hash    BYTEA NOT NULL,
     entry          BIGINT NOT NULL,
     entry_hash     BYTEA NOT NULL,                -- over envelope and change, as in the log
-    envelope       BYTEA NOT NULL,                -- CBOR of protocol::bundle::Envelope
+    envelope       BYTEA NOT NULL,                -- CBOR of protocol::bundle::ChangeEnvelope
     device_cursor  BIGINT NOT NULL,
     schema_version BIGINT NOT NULL,
     change         BYTEA NOT NULL,                -- stripped

@@ -9,7 +9,7 @@ use super::error::{connect_failure, failure, is_answer, is_duplicate_in};
 use super::statement::Statements;
 
 /// How long the id of a transaction is kept. Nobody asks for one after [`Options::retry_for`].
-const WORK_KEPT_MS: i64 = 24 * 3_600_000;
+const WRITE_IDS_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// What became of a COMMIT.
 pub(super) enum Committed {
@@ -109,26 +109,26 @@ impl Session {
     }
 
     /// Returns whether the transaction with this id was committed.
-    pub(super) fn has_committed(&mut self, work_id: [u8; 16]) -> Result<bool, Error> {
-        let query = "SELECT 1 FROM works WHERE work_id = $1";
-        Ok(self.client.query_opt(query, &[&work_id.as_slice()]).map_err(failure)?.is_some())
+    pub(super) fn has_committed(&mut self, write_id: [u8; 16]) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM writes WHERE write_id = $1";
+        Ok(self.client.query_opt(query, &[&write_id.as_slice()]).map_err(failure)?.is_some())
     }
 
     /// Commits under an id, in one round trip.
-    pub(super) fn commit(&mut self, work_id: [u8; 16]) -> Committed {
-        let hex = data_encoding::HEXLOWER.encode(&work_id);
+    pub(super) fn commit(&mut self, write_id: [u8; 16]) -> Committed {
+        let hex = data_encoding::HEXLOWER.encode(&write_id);
         // Now and then, by chance of the id.
-        let forget = if work_id.first() == Some(&0) {
+        let forget = if write_id.first() == Some(&0) {
             format!(
-                "DELETE FROM works WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - {WORK_KEPT_MS}; "
+                "DELETE FROM writes WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - {WRITE_IDS_KEPT_MS}; "
             )
         } else {
             String::new()
         };
-        let commit = format!("{forget}INSERT INTO works (work_id) VALUES ('\\x{hex}'); COMMIT");
+        let commit = format!("{forget}INSERT INTO writes (write_id) VALUES ('\\x{hex}'); COMMIT");
         match self.client.batch_execute(&commit) {
             Ok(()) => Committed::Now,
-            Err(error) if is_duplicate_in(&error, "works") => Committed::Before,
+            Err(error) if is_duplicate_in(&error, "writes") => Committed::Before,
             Err(error) if is_answer(&error) => Committed::Refused(failure(error)),
             Err(error) => Committed::Unknown(failure(error).into()),
         }

@@ -9,7 +9,7 @@ use postgres::{Client, Error, Statement};
 use super::value::{fits, type_of};
 
 /// Statements kept at most on a connection. Texts that depend on a number of parameters have no other bound.
-const MOST_STATEMENTS: usize = 512;
+const MAX_STATEMENTS: usize = 512;
 
 const CONFLICT: &str = "ON CONFLICT (";
 
@@ -49,7 +49,7 @@ impl Statements {
 
     fn prepare_new(&mut self, client: &mut Client, text: &str, types: &[Type]) -> Result<Statement, Error> {
         let statement = client.prepare_typed(&translate(text), types)?;
-        if self.0.len() >= MOST_STATEMENTS {
+        if self.0.len() >= MAX_STATEMENTS {
             self.0.clear();
         }
         self.0.insert(text.to_owned(), statement.clone());

@@ -443,10 +443,10 @@ class MarketDayTest {
         val (asha, ravi) = listOf(market.hires("Asha", "clerk"), market.hires("Ravi", "dispatcher"))
         val lakshmi = asha.registers("Lakshmi Devi")
         val delivery = asha.weighs(lakshmi, "20.5")
-        val frames = asha.client.parcelFrames()
+        val frames = asha.client.parcelQrFrames()
         for (number in frames.indices.reversed()) {
-            val progress = ravi.client.takeFrame(frames[number])
-            assertEquals(frames.size - number to frames.size, progress.have.toInt() to progress.of.toInt())
+            val progress = ravi.client.addQrFrame(frames[number])
+            assertEquals(frames.size - number to frames.size, progress.received.toInt() to progress.total.toInt())
             assertEquals(List(number) { it.toUInt() }, progress.missing)
         }
         assertEquals(1uL, ravi.client.syncStatus().carried.parcels)
@@ -473,7 +473,7 @@ class MarketDayTest {
         assertEquals(SyncState.Logged, asha.client.delivery(delivery.deliveryId).sync)
         assertEquals(asha.totals(), ravi.totals())
         assertEquals("not_allowed", refused<FieldException.Refused> { asha.client.exportParcel(stick) }.code)
-        assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.takeFrame("a menu".toByteArray()) }.field)
+        assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.addQrFrame("a menu".toByteArray()) }.field)
         val photo = server.folder.resolve("photo").apply { writeBytes(ByteArray(100)) }.path
         assertEquals("parcel", refused<FieldException.Invalid> { ravi.client.carryParcel(photo) }.field)
         val missing = server.folder.resolve("missing").path
@@ -697,7 +697,7 @@ class MarketDayTest {
         // A bundle each, which is more than goes into three requests.
         repeat(30) {
             asha.registers("Farmer $it")
-            asha.client.parcelFrames()
+            asha.client.parcelQrFrames()
         }
         carrier.next = { asha.client.cancelSync() }
         val cancelled = asha.client.sync()

@@ -1,6 +1,6 @@
 //! What came from the server: how far each scope was read, decisions as they came, entries that could not be applied.
 //!
-//! Owns the tables `log_cursors`, `decisions`, `inbox_held`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
+//! Owns the tables `log_cursors`, `decisions`, `set_aside`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
 //! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
 
 use std::collections::BTreeSet;
@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Error, decisions, drafts, outbox, records, seam, tail};
 use crate::codec::{decode, encode};
 use crate::decisions::{AppliedAt, Decision, Effect};
-use crate::protocol::bundle::Envelope;
+use crate::protocol::bundle::ChangeEnvelope;
 use crate::protocol::log::Cursor;
-use crate::protocol::message::{Frame, FrameEntry};
+use crate::protocol::message::{FrameEntry, LogFrame};
 use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
@@ -68,7 +68,7 @@ pub(crate) fn purge(
         for document in documents {
             records::remove(&mut seam(db), document)?;
         }
-        for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM inbox_held WHERE scope = ?1"] {
+        for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM set_aside WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
         }
         decisions::forget(&mut seam(db), scope)?;
@@ -88,7 +88,7 @@ pub(crate) fn purge(
 pub(crate) enum FrameError {
     /// It does not begin where this phone stands: an older answer that came late, or one that overtook another. Ask again.
     #[error("the frame begins elsewhere")]
-    Elsewhere,
+    NotContiguous,
     /// An own bundle that the frame refers to is gone. Ask for the bytes.
     #[error("an own bundle is not here any more")]
     OwnBytesNeeded,
@@ -132,10 +132,10 @@ impl Received {
 }
 
 /// Takes a frame over, with its cursor. Must run inside one transaction.
-pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame) -> Result<Received, FrameError> {
+pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &LogFrame) -> Result<Received, FrameError> {
     let mut cursor = cursor(db, organisation, &frame.scope)?;
     if cursor.sequence != frame.after {
-        return Err(FrameError::Elsewhere);
+        return Err(FrameError::NotContiguous);
     }
     let wants_own = wants_own(db, &frame.scope)?;
     let mut received = Received::default();
@@ -153,7 +153,7 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &Frame
                     outbox::logged(db, *bundle, number)?;
                 }
             }
-            FrameEntry::Change { .. } => take_changes(db, &mut cursor, run, &mut received)?,
+            FrameEntry::Change { .. } => apply_changes(db, &mut cursor, run, &mut received)?,
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
                 tail::keep(db, &cursor, entry)?;
@@ -194,7 +194,7 @@ fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8])
 }
 
 /// Takes changes in a row over: merges all, then writes all.
-fn take_changes(
+fn apply_changes(
     db: &Connection,
     cursor: &mut Cursor,
     run: &[FrameEntry],
@@ -218,7 +218,7 @@ fn take_changes(
         }
         if set_aside.contains(&envelope.document) {
             std::mem::take(&mut changes.merged).write(&mut seam(db))?;
-            retry_held(db, envelope.document)?;
+            retry_set_aside_of(db, envelope.document)?;
         }
         logged.push((envelope.document, hash));
     }
@@ -233,7 +233,7 @@ fn take_changes(
 
 /// The documents of which entries are set aside.
 fn documents_set_aside(db: &Connection) -> Result<BTreeSet<DocumentId>, Error> {
-    let select = "SELECT DISTINCT document_id FROM inbox_held WHERE document_id IS NOT NULL";
+    let select = "SELECT DISTINCT document_id FROM set_aside WHERE document_id IS NOT NULL";
     let mut statement = db.prepare_cached(select)?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
@@ -252,7 +252,7 @@ fn or_set_aside(
         Err(reason) => reason,
     };
     let mut statement = db.prepare_cached(
-        "INSERT OR REPLACE INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO set_aside (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     statement.execute((&at.scope, at.sequence, document, encode(entry), reason.to_string()))?;
     Ok(None)
@@ -275,7 +275,7 @@ impl<'a> Changes<'a> {
         Ok(Self { db, merged: records::Batch::default(), has_drafts, has_erased })
     }
 
-    fn merge(&mut self, scope: &Scope, envelope: &Envelope, change: &[u8]) -> Result<Received, Unapplied> {
+    fn merge(&mut self, scope: &Scope, envelope: &ChangeEnvelope, change: &[u8]) -> Result<Received, Unapplied> {
         let document = envelope.document;
         if scope.is_unknown() {
             return Err(Unapplied::Scope(scope.clone()));
@@ -286,7 +286,7 @@ impl<'a> Changes<'a> {
         let kind = Kind::from_number(envelope.kind).ok_or(Unapplied::Kind(envelope.kind))?;
         let change = Change::parse_stripped(change)?;
         if self.has_drafts {
-            drafts::step_aside(self.db, document)?;
+            drafts::rename_conflicting(self.db, document)?;
         }
         let newest = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;
         Ok(Received { newest: newest.unwrap_or_default(), ..Received::default() })
@@ -350,7 +350,7 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
             outbox::approved(db, ruling.document, &ruling.changes)?;
         }
         Some(Effect::ApplyRuling(ruling)) => {
-            outbox::returned(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
+            outbox::rejected(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
         }
     }
     Ok(applied)
@@ -359,20 +359,20 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
 /// Drops a document's bytes wherever they are on this phone.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
-    db.execute("DELETE FROM inbox_held WHERE document_id = ?1", [document])?;
+    db.execute("DELETE FROM set_aside WHERE document_id = ?1", [document])?;
     outbox::erase(db, document)?;
     records::erase(&mut seam(db), document)
 }
 
 /// Tries a document's set-aside entries again.
-fn retry_held(db: &Connection, document: DocumentId) -> Result<(), Error> {
+fn retry_set_aside_of(db: &Connection, document: DocumentId) -> Result<(), Error> {
     retry(db, "document_id = ?1", [document]).map(drop)
 }
 
 /// Returns whether anything was erased.
 fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<bool, Error> {
     let mut statement =
-        db.prepare_cached(&format!("SELECT scope, seq, entry FROM inbox_held WHERE {which} ORDER BY scope, seq"))?;
+        db.prepare_cached(&format!("SELECT scope, seq, entry FROM set_aside WHERE {which} ORDER BY scope, seq"))?;
     let held = statement
         .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
@@ -382,7 +382,7 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
         match apply_entry(db, &scope, sequence, &entry) {
             Ok(applied) => {
                 has_erased |= applied.has_erased;
-                db.execute("DELETE FROM inbox_held WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
+                db.execute("DELETE FROM set_aside WHERE scope = ?1 AND seq = ?2", (&scope, sequence))?;
             }
             Err(Unapplied::Store(error)) => return Err(error),
             Err(_still_unreadable) => {}
@@ -398,6 +398,6 @@ pub(crate) fn retry_all(db: &Connection) -> Result<bool, Error> {
 }
 
 /// How many entries are set aside.
-pub(crate) fn held_count(db: &Connection) -> Result<u64, Error> {
-    Ok(db.query_row("SELECT count(*) FROM inbox_held", [], |row| row.get(0))?)
+pub(crate) fn set_aside_count(db: &Connection) -> Result<u64, Error> {
+    Ok(db.query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))?)
 }

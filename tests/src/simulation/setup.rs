@@ -1,4 +1,4 @@
-//! The morning of every schedule: a server, enrolled phones, and some work done that everybody knows of. Made once and copied.
+//! The start state of every schedule: a server, enrolled phones, and some work done that everybody knows of. Made once and copied.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -12,9 +12,9 @@ use rand::rngs::StdRng;
 
 use super::action;
 use super::clock::{START, SkewedClock, TrueTime};
-use super::facts::Fact;
-use super::house::{House, ServerImage, Wire, open_server};
+use super::oracle::Fact;
 use super::postgres::{Database, Postgres};
+use super::server::{FaultyTransport, ServerImage, SimServer, open_server};
 use super::world::{SharedTrace, World};
 use crate::disk::{Image, Machine};
 use crate::market::{ADDRESS, REFERENCE, folder};
@@ -29,8 +29,8 @@ pub(super) const PEOPLE: [(&str, &str); 6] = [
     ("dispatcher", "MALUR"),
 ];
 
-/// A morning with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
-pub(super) struct Morning {
+/// A start state with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
+pub(super) struct StartState {
     pub(super) organisation: OrganisationId,
     pub(super) server: ServerImage,
     /// What stands beside the data: keys, journal.
@@ -41,16 +41,16 @@ pub(super) struct Morning {
     pub(super) next_grams: i64,
 }
 
-/// The phone of facts from the morning.
+/// The phone of facts from the start state.
 const NOBODY: usize = usize::MAX;
 
-impl Morning {
-    /// The morning of a server on files or on PostgreSQL, made at the first call.
+impl StartState {
+    /// The start state of a server on files or on PostgreSQL, made at the first call.
     pub(super) fn of(postgres: Option<&Postgres>) -> &Self {
-        static MORNING: OnceLock<Morning> = OnceLock::new();
+        static START_STATE: OnceLock<StartState> = OnceLock::new();
         match postgres {
-            None => MORNING.get_or_init(|| Self::prepare(None)),
-            Some(postgres) => postgres.morning.get_or_init(|| Self::prepare(Some(postgres.create_database()))),
+            None => START_STATE.get_or_init(|| Self::prepare(None)),
+            Some(postgres) => postgres.start_state.get_or_init(|| Self::prepare(Some(postgres.create_database()))),
         }
     }
 
@@ -69,12 +69,12 @@ impl Morning {
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
         drop(server);
-        let house = House::open(house_folder.clone(), machine, clock, organisation, database, 2);
-        let mut world = World::around(root, time, house, StdRng::seed_from_u64(3), SharedTrace::default());
+        let server = SimServer::open(house_folder.clone(), machine, clock, organisation, database, 2);
+        let mut world = World::around(root, time, server, StdRng::seed_from_u64(3), SharedTrace::default());
         for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
             let who = world.adds_phone(role, centre, &Image::default());
             world.phones[who].starts().expect("a phone");
-            let wire = Wire::new(&world.house, &world.phones[who].machine, Vec::new());
+            let wire = FaultyTransport::new(&world.server, &world.phones[who].machine, Vec::new());
             world.phones[who].client().enrol(&wire, ADDRESS, code, "test phone").expect("enrolled");
         }
         for who in [0, 3, 5] {
@@ -82,7 +82,7 @@ impl Morning {
                 act(&mut world, who);
             }
         }
-        world.comes_to_rest();
+        world.quiesce();
         for fact in &mut world.facts {
             (fact.phone, fact.is_logged) = (NOBODY, true);
         }
@@ -92,7 +92,7 @@ impl Morning {
         });
         let phones = phones.collect();
         world.server_reader = None;
-        world.house.restarts();
+        world.server.restarts();
         let mut beside = Vec::new();
         for folder in std::fs::read_dir(&house_folder).expect("a folder") {
             let folder = folder.expect("a folder").path();
@@ -104,7 +104,7 @@ impl Morning {
         }
         Self {
             organisation,
-            server: world.house.copies(),
+            server: world.server.copies(),
             beside,
             phones,
             facts: std::mem::take(&mut world.facts),

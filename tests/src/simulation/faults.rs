@@ -14,11 +14,11 @@ use rusqlite::OptionalExtension;
 
 use super::action::{adds_bag_to, any_delivery};
 use super::clock::FAR;
-use super::house::{ServerImage, Wire};
-use super::morning::code;
 use super::office::publishes_again;
 use super::phone::Copy;
-use super::world::{Said, World};
+use super::server::{FaultyTransport, ServerImage};
+use super::setup::code;
+use super::world::{CallOutcome, World};
 use crate::disk::Image;
 use crate::market::ADDRESS;
 
@@ -38,7 +38,7 @@ pub struct ServerCopy {
 }
 
 pub(super) fn restarts(world: &mut World, who: usize) {
-    world.tells(Some(who), "ends the app and starts it again");
+    world.log(Some(who), "ends the app and starts it again");
     world.phones[who].ends();
     if world.phones[who].machine.is_dead() {
         return;
@@ -49,37 +49,37 @@ pub(super) fn restarts(world: &mut World, who: usize) {
 /// Starts the app, at the second attempt if there is no room at the first.
 fn starts_at_last(world: &mut World, who: usize) {
     let started = world.phones[who].starts();
-    match world.hears(who, "starts the app", started) {
-        Said::Done(()) | Said::Died => {}
-        Said::Refused(_) => {
+    match world.observe(who, "starts the app", started) {
+        CallOutcome::Done(()) | CallOutcome::Died => {}
+        CallOutcome::Refused(_) => {
             world.phones[who].machine.relieve();
             world.phones[who].starts().expect("a phone that starts");
         }
     }
 }
 
-fn fold_back(path: &std::path::Path, chance: &mut StdRng) {
-    let mode = ["PASSIVE", "RESTART", "TRUNCATE"][chance.random_range(0..3)];
+fn fold_back(path: &std::path::Path, rng: &mut StdRng) {
+    let mode = ["PASSIVE", "RESTART", "TRUNCATE"][rng.random_range(0..3)];
     // It may fail on a failing disk; then it did not happen.
     let Ok(db) = rusqlite::Connection::open(path) else { return };
     let _ = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
 }
 
 pub(super) fn folds_back(world: &mut World, who: usize) {
-    world.tells(Some(who), "folds its log back");
-    fold_back(&world.database(who), &mut world.chance);
+    world.log(Some(who), "folds its log back");
+    fold_back(&world.database(who), &mut world.rng);
 }
 
 fn jump(world: &mut World) -> i64 {
     const MINUTE: i64 = 60_000;
-    let reach = [10 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE, 2 * FAR][world.chance.random_range(0..4)];
-    world.chance.random_range(-reach..=reach)
+    let reach = [10 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE, 2 * FAR][world.rng.random_range(0..4)];
+    world.rng.random_range(-reach..=reach)
 }
 
 pub(super) fn clock_jumps(world: &mut World, who: usize) {
     let by = jump(world);
     world.phones[who].clock.jump(by);
-    world.tells(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
+    world.log(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
 }
 
 /// Until now the phone was of a version that does not know loads: what it could not read was set aside, and is read after the upgrade.
@@ -97,13 +97,13 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
     if world.phones[who].machine.is_dead() {
         return;
     }
-    world.tells(Some(who), &format!("is upgraded, {aside} loads were set aside before"));
+    world.log(Some(who), &format!("is upgraded, {aside} loads were set aside before"));
     if aside > 0 {
         world.counts("met: a phone that read after an upgrade what it had set aside");
     }
     starts_at_last(world, who);
     if !world.phones[who].machine.is_dead() {
-        world.looks_at(who);
+        world.read_state(who);
     }
 }
 
@@ -135,7 +135,7 @@ fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
         }
         for (scope, sequence, entry) in entries {
             let sql =
-                "INSERT INTO inbox_held (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, 'kind 2')";
+                "INSERT INTO set_aside (scope, seq, document_id, entry, reason) VALUES (?1, ?2, ?3, ?4, 'kind 2')";
             db.execute(sql, (scope, sequence, document, entry))?;
         }
         db.execute("DELETE FROM documents WHERE document_id = ?1", [document])?;
@@ -147,25 +147,25 @@ fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
 }
 
 pub(super) fn server_restarts(world: &mut World, _who: usize) {
-    world.tells(None, "the server restarts");
-    if world.house.machine.is_full() {
-        world.house.machine.relieve();
+    world.log(None, "the server restarts");
+    if world.server.machine.is_full() {
+        world.server.machine.relieve();
     }
     world.server_reader = None;
     // A planned crash may hit the stop as well as the start.
-    world.house.restarts();
+    world.server.restarts();
 }
 
 pub(super) fn server_folds_back(world: &mut World, _who: usize) {
-    let Some(database) = world.house.database() else { return };
-    world.tells(None, "the server folds its log back");
-    fold_back(&database, &mut world.chance);
+    let Some(database) = world.server.database() else { return };
+    world.log(None, "the server folds its log back");
+    fold_back(&database, &mut world.rng);
 }
 
 pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
     let by = jump(world);
-    world.house.clock.jump(by);
-    world.tells(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
+    world.server.clock.jump(by);
+    world.log(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
 }
 
 /// Somebody new gets a phone and enrols it, over whatever wire, until it works.
@@ -173,13 +173,13 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     if world.living().len() >= 6 {
         return;
     }
-    world.house.machine.relieve();
+    world.server.machine.relieve();
     if world.is_recovering() {
-        return world.tells(None, "the office hands out no code while a recovery lasts");
+        return world.log(None, "the office hands out no code while a recovery lasts");
     }
-    let code = code(&world.house.server(), world.house.organisation, "clerk", "KOLAR");
+    let code = code(&world.server.handle(), world.server.organisation, "clerk", "KOLAR");
     let who = world.adds_phone("clerk", "KOLAR", &Image::default());
-    world.tells(Some(who), "is new");
+    world.log(Some(who), "is new");
     world.phones[who].starts().expect("a phone");
     for attempt in 0..4 {
         let plan = if attempt < 3 { world.wire_plan() } else { Vec::new() };
@@ -188,18 +188,18 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
                 world.plans_disk_fault(who, 60);
             }
         } else {
-            world.house.machine.relieve();
+            world.server.machine.relieve();
             world.phones[who].machine.relieve();
             // What stalled may have told the server since that it was set back.
             world.ends_recovery();
         }
         let phone = &world.phones[who];
-        let wire = Wire::new(&world.house, &phone.machine, plan);
+        let wire = FaultyTransport::new(&world.server, &phone.machine, plan);
         let result = phone.client().enrol(&wire, ADDRESS, &code, "test phone");
         let is_enrolled = result.is_ok();
         let happened = format!("enrols over {:?}: {:?}", wire.happened.lock().expect("a lock"), result.err());
         drop(wire);
-        world.tells(Some(who), &happened);
+        world.log(Some(who), &happened);
         if world.phones[who].machine.is_dead() {
             world.starts_again(who);
         }
@@ -210,7 +210,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     }
     if !world.is_granted(who) {
         // Enrolled, but the first sync failed: any later one brings the grant.
-        world.house.machine.relieve();
+        world.server.machine.relieve();
         world.phones[who].machine.relieve();
         world.syncs(who, Vec::new());
     }
@@ -222,7 +222,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
 pub(super) fn is_copied(world: &mut World, who: usize) {
     let phone = &world.phones[who];
     let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
-    world.tells(Some(who), "is copied");
+    world.log(Some(who), "is copied");
     world.phones[who].copies.push(copy);
 }
 
@@ -230,7 +230,7 @@ pub(super) fn is_copied(world: &mut World, who: usize) {
 pub(super) fn goes_back(world: &mut World, who: usize) {
     let copies = world.phones[who].copies.clone();
     let Some(copy) = world.picks(&copies) else { return };
-    world.tells(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
+    world.log(Some(who), &format!("goes back to the copy after {} facts", copy.facts));
     world.notes_set_back(who);
     let phone = &mut world.phones[who];
     phone.ends();
@@ -248,7 +248,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     world.starts_back(who);
     world.notes_set_back(who);
     world.forgets_decisions(who);
-    world.takes_stock();
+    world.audit();
 }
 
 /// Another phone gets the same files; both go on, at times with the same thing.
@@ -261,7 +261,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let role = world.phones[who].role.clone();
     let clone = world.adds_phone(&role, &centre, &image);
     world.phones[clone].wipe = world.phones[who].wipe;
-    world.tells(Some(clone), &format!("is a clone of phone {who}"));
+    world.log(Some(clone), &format!("is a clone of phone {who}"));
     world.starts_back(clone);
     world.notes_code(who);
     world.notes_code(clone);
@@ -273,8 +273,8 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
 
 /// Somebody copies the server's files, as they are on its disk.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
-    world.tells(None, "the server is copied");
-    let (image, journal) = (world.house.copies(), world.house.journal());
+    world.log(None, "the server is copied");
+    let (image, journal) = (world.server.copies(), world.server.journal());
     world.server_copies.push(ServerCopy {
         image,
         journal,
@@ -286,15 +286,15 @@ pub(super) fn server_is_copied(world: &mut World, _who: usize) {
 
 /// The office makes a copy of the server's data and has it verified; on PostgreSQL that is not the server's matter.
 pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
-    if world.house.is_on_postgres() {
+    if world.server.is_on_postgres() {
         return;
     }
     let folders = (0..).map(|number| world.root().join(format!("copy-{number}")));
     let folder = folders.into_iter().find(|folder| !folder.exists()).expect("a name");
-    let (server, journal) = (world.house.server(), world.house.journal());
+    let (server, journal) = (world.server.handle(), world.server.journal());
     let result = server.back_up(&folder).and_then(|()| server.verify(&folder));
     drop(server);
-    let is_verified = world.hears_office("backs up and verifies", result).is_some() || world.house.machine.is_dead();
+    let is_verified = world.observe_office("backs up and verifies", result).is_some() || world.server.machine.is_dead();
     if is_verified && folder.exists() {
         let (image, codes, erased) =
             (ServerImage::Files(Image::of(&folder, "data")), world.codes.len(), world.erased.clone());
@@ -313,7 +313,7 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
     // See `LEFT_OUT`.
     let has_journal = world.once_in(2) || world.codes.len() > copy.codes;
     let with = if has_journal { "its journal" } else { "the journal of then" };
-    world.tells(None, &format!("the server goes back to copy {number}, with {with}"));
+    world.log(None, &format!("the server goes back to copy {number}, with {with}"));
     world.counts(&format!("met: a server that went back with {with}"));
     (world.server_reader, world.was_set_back) = (None, true);
     if !has_journal {
@@ -322,10 +322,10 @@ pub(super) fn server_goes_back(world: &mut World, _who: usize) {
             *is_erased &= copy.erased.get(farmer).is_some_and(|then| *then);
         }
     }
-    world.house.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
+    world.server.goes_back(&copy.image, (!has_journal).then_some(copy.journal.as_slice()));
     world.notes_lost_decisions();
     if world.once_in(2) {
         publishes_again(world);
     }
-    world.takes_stock();
+    world.audit();
 }

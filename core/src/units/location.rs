@@ -5,7 +5,7 @@ use super::UnitError;
 /// Where a phone was, as its receiver reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Position {
+pub struct Location {
     /// Latitude in degrees × 10⁷.
     #[n(0)]
     pub latitude_e7: i32,
@@ -20,7 +20,7 @@ pub struct Position {
     pub age_ms: u32,
 }
 
-impl Position {
+impl Location {
     /// Checks that the place is on the globe.
     ///
     /// # Errors

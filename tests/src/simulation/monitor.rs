@@ -7,8 +7,8 @@ use farmtally_core::decisions::Order;
 use farmtally_core::units::ChangeHash;
 use rusqlite::Connection;
 
-use super::facts::{Fact, Kept, Replica, Sureness, What, newest_change, put_aside};
-use super::house::{House, ServerVersion};
+use super::oracle::{Certainty, Fact, FactKind, Kept, Replica, newest_change, put_aside};
+use super::server::{ServerVersion, SimServer};
 use super::world::World;
 
 impl World {
@@ -18,14 +18,14 @@ impl World {
         let open = |fact: &mut Fact| fact.phone == who && fact.change.is_none();
         for mut fact in self.facts.extract_if(.., open).collect::<Vec<_>>() {
             let here = replica.holds(&mut fact);
-            assert!(here || fact.sureness == Sureness::Unsure, "it died and forgot what it promised: {}", fact.what);
-            (fact.sureness, fact.change) = (Sureness::Sure, self.new_change(&fact));
+            assert!(here || fact.certainty == Certainty::Unsure, "it died and forgot what it promised: {}", fact.what);
+            (fact.certainty, fact.change) = (Certainty::Sure, self.new_change(&fact));
             if here && fact.change.is_some() {
                 self.facts.push(fact);
             }
         }
         for fact in self.facts.iter().filter(|fact| fact.phone == who) {
-            if let What::Recorded { delivery, .. } = fact.what {
+            if let FactKind::Recorded { delivery, .. } = fact.what {
                 self.phones[who].drafts.remove(&delivery);
             }
         }
@@ -38,12 +38,12 @@ impl World {
     }
 
     /// What a phone promised must be on it, drafts too, unless the office has it to decide about.
-    pub fn looks_at(&mut self, who: usize) {
+    pub fn read_state(&mut self, who: usize) {
         self.forgets_if_barred(who);
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
         let aside = put_aside(phone.looks());
-        let is_own = |fact: &&mut Fact| fact.phone == who && fact.sureness == Sureness::Sure && !fact.is_forgotten;
+        let is_own = |fact: &&mut Fact| fact.phone == who && fact.certainty == Certainty::Sure && !fact.is_forgotten;
         for fact in self.facts.iter_mut().filter(is_own) {
             let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
             assert!(is_aside || replica.holds(fact), "{} lost what it promised: {}", phone.name, fact.what);
@@ -81,11 +81,11 @@ impl World {
     /// What a phone says the server has must be on the server.
     pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
         self.forgets_if_barred(who);
-        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         let phone = &self.phones[who];
         let mut states = BTreeMap::new();
         for fact in &mut self.facts {
-            if fact.phone != who || fact.is_logged || fact.is_gone || fact.sureness != Sureness::Sure {
+            if fact.phone != who || fact.is_logged || fact.is_gone || fact.certainty != Certainty::Sure {
                 continue;
             }
             let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
@@ -93,7 +93,7 @@ impl World {
                 Some(SyncState::Logged) => {
                     let kept = server.kept(fact);
                     fact.is_logged = kept == Kept::Logged;
-                    let is_there = kept == Kept::Returned || fact.is_logged && server.holds(fact);
+                    let is_there = kept == Kept::Rejected || fact.is_logged && server.holds(fact);
                     // A phone that was not told yet that the server went back knows what it was told before.
                     let is_there = is_there || kept == Kept::Nowhere && self.was_set_back && !is_complete;
                     assert!(is_there, "{} says logged, but the server has it not: {}", phone.name, fact.what);
@@ -112,9 +112,9 @@ impl World {
 
     /// Everything that a phone promised which was wiped is on the server.
     pub(super) fn checks_handed_in(&mut self, who: usize) {
-        let server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
-            let may_miss = fact.is_gone || fact.sureness == Sureness::Maybe;
+            let may_miss = fact.is_gone || fact.certainty == Certainty::Maybe;
             let is_there = may_miss || server.kept(fact) != Kept::Nowhere;
             assert!(is_there, "{} was wiped before it handed in: {}", self.phones[who].name, fact.what);
             (fact.is_forgotten, fact.is_gone) = (true, true);
@@ -123,12 +123,12 @@ impl World {
 
     /// Finds out what may be lost for good, after a phone or the server went back: what is neither on the server, nor in its phone's
     /// bundles, nor known to any other phone.
-    pub(super) fn takes_stock(&mut self) {
-        let server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+    pub(super) fn audit(&mut self) {
+        let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         let phones: Vec<Replica<'_>> = self.phones.iter().map(|phone| Replica::new(phone.looks())).collect();
-        for fact in self.facts.iter_mut().filter(|fact| fact.is_gone && fact.sureness == Sureness::Sure) {
+        for fact in self.facts.iter_mut().filter(|fact| fact.is_gone && fact.certainty == Certainty::Sure) {
             if server.kept(fact) == Kept::Nowhere && !phones.iter().any(|phone| phone.knows(fact)) {
-                fact.sureness = Sureness::Maybe;
+                fact.certainty = Certainty::Maybe;
             }
         }
     }
@@ -150,21 +150,24 @@ impl World {
 }
 
 /// The server's database, as it is now.
-pub(super) fn server_reader<'a>(house: &House, kept: &'a mut Option<(ServerVersion, Connection)>) -> &'a Connection {
-    let read = house.reads(kept.take());
+pub(super) fn server_reader<'a>(
+    server: &SimServer,
+    kept: &'a mut Option<(ServerVersion, Connection)>,
+) -> &'a Connection {
+    let read = server.reads(kept.take());
     &kept.insert(read).1
 }
 
 /// How far a phone says a record is; nothing if it does not show it.
-fn state_of(client: &FieldClient, what: &What) -> Option<SyncState> {
+fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
     let state = match what {
-        What::Registered { farmer, .. } => client.farmer(*farmer).map(|view| view.sync),
-        What::Recorded { delivery, .. }
-        | What::BagAdded { delivery, .. }
-        | What::BagVoided { delivery, .. }
-        | What::Moved { delivery, .. }
-        | What::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
-        What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => {
+        FactKind::Registered { farmer, .. } => client.farmer(*farmer).map(|view| view.sync),
+        FactKind::Recorded { delivery, .. }
+        | FactKind::BagAdded { delivery, .. }
+        | FactKind::BagVoided { delivery, .. }
+        | FactKind::Moved { delivery, .. }
+        | FactKind::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
+        FactKind::Opened { load } | FactKind::Joined { load, .. } | FactKind::CloseAsked { load, .. } => {
             client.load(*load).map(|view| view.sync)
         }
     };

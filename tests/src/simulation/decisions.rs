@@ -2,7 +2,7 @@
 //!
 //! Owns which decisions there are, which of them went when the server was set back, and which phones must give these back. What went need
 //! not come back if the office has decided about the same matter without it. Reviews are not in it: the server raises them anew, and
-//! `rest.rs` compares their rows.
+//! `checks.rs` compares their rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::sql::sqlite::SqliteReader;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::watch::server_reader;
+use super::monitor::server_reader;
 use super::world::World;
 
 /// Something that was decided.
@@ -69,7 +69,7 @@ impl World {
 
     /// Puts what was decided in this step into the books: all that was promised must be among it.
     pub(super) fn notes_decisions(&mut self) {
-        let logged = logged(server_reader(&self.house, &mut self.server_reader));
+        let logged = logged(server_reader(&self.server, &mut self.server_reader));
         let books = &mut self.decisions;
         let known: BTreeSet<usize> = logged.iter().filter_map(|it| books.numbers.get(it).copied()).collect();
         let first = books.all.len();
@@ -96,7 +96,7 @@ impl World {
 
     /// Notes which decisions went when the server was set back, and which phones have them.
     pub(super) fn notes_lost_decisions(&mut self) {
-        let logged = logged(server_reader(&self.house, &mut self.server_reader));
+        let logged = logged(server_reader(&self.server, &mut self.server_reader));
         let living = self.living();
         for it in &mut self.decisions.all {
             if !logged.contains(&(it.scope.clone(), it.decision.clone())) {
@@ -137,7 +137,7 @@ impl World {
     /// What was decided is on the server as it was decided, the last about each matter counts, and phones know it.
     pub(super) fn checks_decisions(&mut self) {
         self.notes_decisions();
-        let server = server_reader(&self.house, &mut self.server_reader);
+        let server = server_reader(&self.server, &mut self.server_reader);
         let logged = logged(server);
         let books = &self.decisions.all;
         let is_there: Vec<bool> =
@@ -198,7 +198,7 @@ impl World {
         assert_eq!(format!("{in_use:?}"), format!("{stored:?}"), "{} goes by other decisions than it has", phone.name);
         let order = counted.get(&(DeviceOrder::NUMBER, own.to_string())).and_then(Option::as_ref);
         let order = order.and_then(|(_, it)| it.get::<DeviceOrder>()).map(|it| it.expect("an order").order);
-        assert_eq!(phone.client().order(), order.filter(|order| *order != Order::Work), "{}", phone.name);
+        assert_eq!(phone.client().order(), order.filter(|order| *order != Order::Resume), "{}", phone.name);
         checked
     }
 }

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 /// What a call promised; each names the records that it is about.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "fields are named like what they hold")]
-pub enum What {
+pub enum FactKind {
     /// A farmer was registered.
     Registered { farmer: FarmerId, phone: String },
     /// A delivery was recorded.
@@ -67,7 +67,7 @@ impl Sign {
 
 /// How much a fact is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sureness {
+pub enum Certainty {
     /// The call returned.
     Sure,
     /// The phone died within the call: to be found out when it starts again.
@@ -84,7 +84,7 @@ pub enum Kept {
     /// It waits for the office.
     Held,
     /// The office sent it back, or something that it builds on.
-    Returned,
+    Rejected,
     /// It waits for what it builds on.
     Deferred,
     /// Nothing.
@@ -95,7 +95,7 @@ pub enum Kept {
 #[derive(Clone, Debug)]
 pub struct Fact {
     /// What.
-    pub what: What,
+    pub what: FactKind,
     /// On which phone, by number.
     pub phone: usize,
     /// At which centre.
@@ -103,7 +103,7 @@ pub struct Fact {
     /// The change that says so; known once the phone was looked at.
     pub change: Option<ChangeHash>,
     /// Whether it did.
-    pub sureness: Sureness,
+    pub certainty: Certainty,
     /// Whether the phone said that the server's log has it.
     pub is_logged: bool,
     /// Whether the phone went back to a copy from before it or may not read it, and need not know of it until it is told.
@@ -119,7 +119,7 @@ pub fn short(document: impl Into<DocumentId>) -> String {
     format!("{a:02x}{b:02x}")
 }
 
-impl fmt::Display for What {
+impl fmt::Display for FactKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on =
             |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| format!("load {}", short(load)));
@@ -144,13 +144,15 @@ impl Fact {
     /// The document that it is about.
     pub fn document(&self) -> DocumentId {
         match &self.what {
-            What::Registered { farmer, .. } => (*farmer).into(),
-            What::Recorded { delivery, .. }
-            | What::BagAdded { delivery, .. }
-            | What::BagVoided { delivery, .. }
-            | What::Moved { delivery, .. }
-            | What::Voided { delivery } => (*delivery).into(),
-            What::Opened { load } | What::Joined { load, .. } | What::CloseAsked { load, .. } => (*load).into(),
+            FactKind::Registered { farmer, .. } => (*farmer).into(),
+            FactKind::Recorded { delivery, .. }
+            | FactKind::BagAdded { delivery, .. }
+            | FactKind::BagVoided { delivery, .. }
+            | FactKind::Moved { delivery, .. }
+            | FactKind::Voided { delivery } => (*delivery).into(),
+            FactKind::Opened { load } | FactKind::Joined { load, .. } | FactKind::CloseAsked { load, .. } => {
+                (*load).into()
+            }
         }
     }
 }
@@ -164,7 +166,7 @@ pub fn newest_change(phone: &Connection, document: DocumentId) -> Option<ChangeH
 
 /// Changes of a phone that wait for the office, and those that it sent back.
 pub fn put_aside(phone: &Connection) -> BTreeSet<ChangeHash> {
-    let sql = "SELECT change FROM outbox WHERE held_code IS NOT NULL UNION ALL SELECT change FROM returned";
+    let sql = "SELECT change FROM outbox WHERE held_code IS NOT NULL UNION ALL SELECT change FROM rejected";
     let mut statement = phone.prepare_cached(sql).expect("a table");
     let changes = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
     changes.map(|change| Change::hash_of_stripped(&change.expect("a row"))).collect()
@@ -209,7 +211,7 @@ impl<'a> Replica<'a> {
         let places = [
             ("logged_changes", Kept::Logged),
             ("held", Kept::Held),
-            ("returned", Kept::Returned),
+            ("rejected", Kept::Rejected),
             ("deferred", Kept::Deferred),
         ];
         places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
@@ -237,24 +239,24 @@ impl<'a> Replica<'a> {
         let Some(record) = self.record(fact.document()).cloned() else { return false };
         let (delivery, load) = (record.downcast_ref::<Delivery>(), record.downcast_ref::<Load>());
         match (delivery, load, &mut fact.what) {
-            (None, None, What::Registered { .. }) => record.downcast_ref::<Farmer>().is_some(),
-            (Some(it), None, What::Recorded { farmer, date, bags, .. }) => {
+            (None, None, FactKind::Registered { .. }) => record.downcast_ref::<Farmer>().is_some(),
+            (Some(it), None, FactKind::Recorded { farmer, date, bags, .. }) => {
                 let shown: BTreeSet<i64> = it.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
                 it.farmer_id == *farmer && it.business_date == *date && bags.iter().all(|bag| shown.contains(bag))
             }
-            (Some(it), None, What::BagAdded { grams, .. }) => {
+            (Some(it), None, FactKind::BagAdded { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams)
             }
-            (Some(it), None, What::BagVoided { grams, .. }) => {
+            (Some(it), None, FactKind::BagVoided { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams && !bag.voids.is_empty())
             }
-            (Some(it), None, What::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
-            (Some(it), None, What::Voided { .. }) => it.is_voided(),
-            (None, Some(it), What::Opened { .. }) => it.opened.is_some(),
-            (None, Some(it), What::Joined { user, device, .. }) => {
+            (Some(it), None, FactKind::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
+            (Some(it), None, FactKind::Voided { .. }) => it.is_voided(),
+            (None, Some(it), FactKind::Opened { .. }) => it.opened.is_some(),
+            (None, Some(it), FactKind::Joined { user, device, .. }) => {
                 it.loaders.iter().any(|loader| (loader.user, loader.device) == (*user, *device))
             }
-            (None, Some(it), What::CloseAsked { sign, .. }) => {
+            (None, Some(it), FactKind::CloseAsked { sign, .. }) => {
                 sign.find(it.close_requests.iter().map(|request| request.stamp))
             }
             _ => false,

@@ -1,4 +1,4 @@
-//! The server's house, and the wires that lead there: what gets lost, late, doubled, cut or bent on its way.
+//! The simulated server, and the wires that lead there: what gets lost, late, doubled, cut or bent on its way.
 //!
 //! Owns the server's restarts and the faults of requests. A server that dies while it answers has not answered.
 
@@ -15,13 +15,13 @@ use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 
 use super::clock::SkewedClock;
-use super::facts::reader;
+use super::oracle::reader;
 use super::postgres::Database;
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 
 /// What happens to one request. To add one: a name here and in `ALL`, a line in `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WireFault {
+pub enum NetworkFault {
     /// It arrives, and so does the answer.
     None,
     /// It never arrives.
@@ -48,7 +48,7 @@ pub enum WireFault {
     Unavailable,
 }
 
-impl WireFault {
+impl NetworkFault {
     /// All faults.
     pub const ALL: [Self; 11] = [
         Self::RequestLost,
@@ -101,7 +101,7 @@ pub(super) fn open_server(
 }
 
 /// A server, wherever it stands after its crashes.
-pub struct House {
+pub struct SimServer {
     /// Its folder: `data` on the machine, `keys` beside.
     pub folder: PathBuf,
     /// Its disk.
@@ -115,7 +115,7 @@ pub struct House {
     database: Mutex<Option<Database>>,
     stalled: Mutex<Vec<WireRequest>>,
     before: Mutex<Option<WireResponse>>,
-    chance: Mutex<StdRng>,
+    rng: Mutex<StdRng>,
     deaths: Mutex<u64>,
     lives: Mutex<u64>,
 }
@@ -124,7 +124,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl House {
+impl SimServer {
     /// A server on this database, or on the files that are there.
     pub fn open(
         folder: PathBuf,
@@ -134,7 +134,7 @@ impl House {
         database: Option<Database>,
         seed: u64,
     ) -> Self {
-        let house = Self {
+        let server = Self {
             folder,
             machine,
             clock,
@@ -143,29 +143,29 @@ impl House {
             database: Mutex::new(database),
             stalled: Mutex::default(),
             before: Mutex::default(),
-            chance: Mutex::new(StdRng::seed_from_u64(seed)),
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
             deaths: Mutex::default(),
             lives: Mutex::default(),
         };
-        house.starts();
-        house
+        server.starts();
+        server
     }
 
     /// How often the server started.
-    pub fn lives(&self) -> u64 {
+    pub fn start_count(&self) -> u64 {
         *lock(&self.lives)
     }
 
     fn starts(&self) {
         *lock(&self.lives) += 1;
-        let seed = lock(&self.chance).random();
+        let seed = lock(&self.rng).random();
         let environment = self.clock.environment(seed);
         let server = open_server(&self.folder, lock(&self.database).as_ref(), environment);
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
     }
 
     /// The server.
-    pub fn server(&self) -> Arc<Server> {
+    pub fn handle(&self) -> Arc<Server> {
         Arc::clone(lock(&self.server).as_ref().expect("a server that runs"))
     }
 
@@ -186,7 +186,7 @@ impl House {
     /// Looks into the server's database; what was read before may be used again for as long as the version is the same.
     pub(super) fn reads(&self, kept: Option<(ServerVersion, Connection)>) -> (ServerVersion, Connection) {
         let database = lock(&self.database);
-        let version = (self.lives(), database.as_ref().map(Database::version));
+        let version = (self.start_count(), database.as_ref().map(Database::version));
         if let Some((_, db)) = kept.filter(|(kept, _)| *kept == version) {
             return (version, db);
         }
@@ -256,10 +256,10 @@ impl House {
         drop(lock(&self.server).take());
         *lock(&self.deaths) += 1;
         self.machine.revive();
-        if lock(&self.chance).random_ratio(1, 4) {
+        if lock(&self.rng).random_ratio(1, 4) {
             let (after, seed) = {
-                let mut chance = lock(&self.chance);
-                (chance.random_range(0..24), chance.random())
+                let mut rng = lock(&self.rng);
+                (rng.random_range(0..24), rng.random())
             };
             self.machine.plan(DiskPlan { after, fault: DiskFault::KilledWithin, seed });
         }
@@ -274,7 +274,7 @@ impl House {
 
     /// The answer; `None` if the server died meanwhile.
     pub fn respond(&self, request: &WireRequest) -> Option<WireResponse> {
-        let server = self.server();
+        let server = self.handle();
         let response = server.respond(request);
         drop(server);
         if self.machine.is_dead() {
@@ -288,11 +288,11 @@ impl House {
     pub fn delivers_stalled(&self, is_all: bool) {
         loop {
             let late = {
-                let (mut stalled, mut chance) = (lock(&self.stalled), lock(&self.chance));
-                if stalled.is_empty() || (!is_all && chance.random_ratio(1, 3)) {
+                let (mut stalled, mut rng) = (lock(&self.stalled), lock(&self.rng));
+                if stalled.is_empty() || (!is_all && rng.random_ratio(1, 3)) {
                     return;
                 }
-                let which = chance.random_range(0..stalled.len());
+                let which = rng.random_range(0..stalled.len());
                 stalled.swap_remove(which)
             };
             self.respond(&late);
@@ -304,15 +304,15 @@ impl House {
 pub(super) type ServerVersion = (u64, Option<String>);
 
 /// A phone's way to the server, with faults as planned.
-pub struct Wire<'a> {
+pub struct FaultyTransport<'a> {
     /// Where it leads.
-    pub house: &'a House,
+    pub server: &'a SimServer,
     /// The phone: once it is dead it sends nothing.
     pub phone: &'a Machine,
     /// What happens to the next requests, each with a number that chooses the byte or bit; after that nothing does.
-    pub plan: Mutex<VecDeque<(WireFault, u64)>>,
+    pub plan: Mutex<VecDeque<(NetworkFault, u64)>>,
     /// What happened.
-    pub happened: Mutex<Vec<WireFault>>,
+    pub happened: Mutex<Vec<NetworkFault>>,
     /// What somebody does on the phone while so many requests after this one are under way.
     pub meanwhile: Mutex<Option<(usize, Meanwhile<'a>)>>,
 }
@@ -320,14 +320,14 @@ pub struct Wire<'a> {
 /// Something that happens while a request is under way.
 pub type Meanwhile<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-impl<'a> Wire<'a> {
+impl<'a> FaultyTransport<'a> {
     /// A wire with these faults.
-    pub fn new(house: &'a House, phone: &'a Machine, plan: Vec<(WireFault, u64)>) -> Self {
-        Self { house, phone, plan: Mutex::new(plan.into()), happened: Mutex::default(), meanwhile: Mutex::default() }
+    pub fn new(server: &'a SimServer, phone: &'a Machine, plan: Vec<(NetworkFault, u64)>) -> Self {
+        Self { server, phone, plan: Mutex::new(plan.into()), happened: Mutex::default(), meanwhile: Mutex::default() }
     }
 }
 
-impl<'a> Wire<'a> {
+impl<'a> FaultyTransport<'a> {
     /// What happens while the request after so many others is under way.
     pub fn does_meanwhile(&self, after: usize, act: Meanwhile<'a>) {
         *lock(&self.meanwhile) = Some((after, act));
@@ -345,25 +345,25 @@ fn bend(bytes: &mut [u8], at: u64) {
     }
 }
 
-impl Transport for Wire<'_> {
+impl Transport for FaultyTransport<'_> {
     fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
         let lost = |reason: &str| TransportError { reason: reason.to_owned() };
         if self.phone.is_dead() {
             return Err(lost("a dead phone sends nothing"));
         }
-        let (fault, at) = lock(&self.plan).pop_front().unwrap_or((WireFault::None, 0));
+        let (fault, at) = lock(&self.plan).pop_front().unwrap_or((NetworkFault::None, 0));
         lock(&self.happened).push(fault);
         let mut request = request.clone();
         match fault {
-            WireFault::RequestLost => return Err(lost("lost")),
-            WireFault::Stalled => {
-                lock(&self.house.stalled).push(request);
+            NetworkFault::RequestLost => return Err(lost("lost")),
+            NetworkFault::Stalled => {
+                lock(&self.server.stalled).push(request);
                 return Err(lost("stalled"));
             }
-            WireFault::Portal => return Ok(WireResponse { status: 200, body: b"<html>Pay here</html>".to_vec() }),
-            WireFault::Unavailable => return Ok(WireResponse { status: 503, body: Vec::new() }),
-            WireFault::RequestCut => request.body.truncate(place(at, request.body.len())),
-            WireFault::RequestBent => bend(&mut request.body, at),
+            NetworkFault::Portal => return Ok(WireResponse { status: 200, body: b"<html>Pay here</html>".to_vec() }),
+            NetworkFault::Unavailable => return Ok(WireResponse { status: 503, body: Vec::new() }),
+            NetworkFault::RequestCut => request.body.truncate(place(at, request.body.len())),
+            NetworkFault::RequestBent => bend(&mut request.body, at),
             _ => {}
         }
         let is_due = |planned: &mut (usize, Meanwhile<'_>)| planned.0 < lock(&self.happened).len();
@@ -371,18 +371,18 @@ impl Transport for Wire<'_> {
         if let Some((_, act)) = due {
             act();
         }
-        self.house.delivers_stalled(false);
+        self.server.delivers_stalled(false);
         let died = || lost("the server died");
-        let mut response = self.house.respond(&request).ok_or_else(died)?;
-        if fault == WireFault::Doubled {
-            response = self.house.respond(&request).ok_or_else(died)?;
+        let mut response = self.server.respond(&request).ok_or_else(died)?;
+        if fault == NetworkFault::Doubled {
+            response = self.server.respond(&request).ok_or_else(died)?;
         }
-        let before = lock(&self.house.before).replace(response.clone());
+        let before = lock(&self.server.before).replace(response.clone());
         match fault {
-            WireFault::AnswerLost => return Err(lost("the answer is lost")),
-            WireFault::AnswerCut => response.body.truncate(place(at, response.body.len())),
-            WireFault::AnswerBent => bend(&mut response.body, at),
-            WireFault::AnswerOfBefore => response = before.ok_or_else(|| lost("no answer"))?,
+            NetworkFault::AnswerLost => return Err(lost("the answer is lost")),
+            NetworkFault::AnswerCut => response.body.truncate(place(at, response.body.len())),
+            NetworkFault::AnswerBent => bend(&mut response.body, at),
+            NetworkFault::AnswerOfBefore => response = before.ok_or_else(|| lost("no answer"))?,
             _ => {}
         }
         Ok(response)

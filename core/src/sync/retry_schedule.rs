@@ -8,7 +8,7 @@ const FIRST_MS: u64 = 2_000;
 /// More would not fit; the wait is at its longest long before.
 const MAX_DOUBLINGS: u32 = 16;
 /// No wait is longer than this while the server is not to blame: signal comes and goes.
-const LONGEST_MS: u64 = 5 * 60_000;
+const MAX_MS: u64 = 5 * 60_000;
 /// Failures of the server in a row after which it is left alone for a while.
 const BROKEN_AFTER: u32 = 5;
 /// How long it is left alone at most.
@@ -16,7 +16,7 @@ const BROKEN_MS: u64 = 20 * 60_000;
 
 /// How a try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum RunEnd {
     /// There is nothing more to do.
     Complete,
     /// It was cut short on purpose: the rest may follow at once.
@@ -31,27 +31,27 @@ pub(crate) enum Ended {
 
 /// What became of the last tries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct RetrySchedule {
     failures: u32,
     server_failures: u32,
     next_at_ms: Option<u64>,
 }
 
-impl Pace {
-    /// A try has ended. `chance` is any number: the wait is drawn with it from the upper half, so that many phones do not come at once.
-    pub(crate) fn ended(&mut self, ended: Ended, now_ms: u64, chance: u64) {
+impl RetrySchedule {
+    /// A try has ended. `random` is any number: the wait is drawn with it from the upper half, so that many phones do not come at once.
+    pub(crate) fn run_ended(&mut self, ended: RunEnd, now_ms: u64, random: u64) {
         match ended {
-            Ended::Complete => *self = Self::default(),
-            Ended::Slice => *self = Self { next_at_ms: Some(now_ms), ..Self::default() },
-            Ended::Waiting => self.server_failures = 0,
-            Ended::Failed => {}
-            Ended::ServerFailed => self.server_failures = self.server_failures.saturating_add(1),
+            RunEnd::Complete => *self = Self::default(),
+            RunEnd::Slice => *self = Self { next_at_ms: Some(now_ms), ..Self::default() },
+            RunEnd::Waiting => self.server_failures = 0,
+            RunEnd::Failed => {}
+            RunEnd::ServerFailed => self.server_failures = self.server_failures.saturating_add(1),
         }
-        if matches!(ended, Ended::Waiting | Ended::Failed | Ended::ServerFailed) {
+        if matches!(ended, RunEnd::Waiting | RunEnd::Failed | RunEnd::ServerFailed) {
             self.failures = self.failures.saturating_add(1);
             let doubled = FIRST_MS << (self.failures - 1).min(MAX_DOUBLINGS);
-            let longest = if self.is_broken() { BROKEN_MS } else { doubled.min(LONGEST_MS) };
-            self.next_at_ms = Some(now_ms.saturating_add(longest / 2 + chance % (longest / 2 + 1)));
+            let longest = if self.is_broken() { BROKEN_MS } else { doubled.min(MAX_MS) };
+            self.next_at_ms = Some(now_ms.saturating_add(longest / 2 + random % (longest / 2 + 1)));
         }
     }
 
@@ -71,11 +71,11 @@ mod tests {
     use super::*;
 
     /// The shortest and the longest wait after each of `tries`.
-    fn waits(tries: &[Ended]) -> Vec<(u64, u64)> {
-        let (mut early, mut late) = (Pace::default(), Pace::default());
-        let wait = |pace: &mut Pace, ended, chance| {
-            pace.ended(ended, 1_000, chance);
-            pace.wait_ms(1_000).expect("a next try")
+    fn waits(tries: &[RunEnd]) -> Vec<(u64, u64)> {
+        let (mut early, mut late) = (RetrySchedule::default(), RetrySchedule::default());
+        let wait = |retry_schedule: &mut RetrySchedule, ended, random| {
+            retry_schedule.run_ended(ended, 1_000, random);
+            retry_schedule.wait_ms(1_000).expect("a next try")
         };
         tries
             .iter()
@@ -88,34 +88,34 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound_and_never_end() {
-        let waits = waits(&[Ended::Failed; 100]);
+        let waits = waits(&[RunEnd::Failed; 100]);
         assert_eq!(waits[..4], [(1_000, 2_000), (2_000, 4_000), (4_000, 8_000), (8_000, 16_000)]);
-        assert!(waits[8..].iter().all(|wait| *wait == (LONGEST_MS / 2, LONGEST_MS)), "{waits:?}");
+        assert!(waits[8..].iter().all(|wait| *wait == (MAX_MS / 2, MAX_MS)), "{waits:?}");
     }
 
     #[test]
     fn a_server_that_fails_again_and_again_is_left_alone_and_then_tried_once() {
-        let mut pace = Pace::default();
+        let mut retry_schedule = RetrySchedule::default();
         for failure in 1..=20 {
-            assert_eq!(pace.is_broken(), failure > BROKEN_AFTER);
-            pace.ended(Ended::ServerFailed, 0, 0);
+            assert_eq!(retry_schedule.is_broken(), failure > BROKEN_AFTER);
+            retry_schedule.run_ended(RunEnd::ServerFailed, 0, 0);
         }
-        assert_eq!(pace.wait_ms(0), Some(BROKEN_MS / 2));
-        assert_eq!(pace.wait_ms(BROKEN_MS), Some(0), "due, and then the next failure opens it again");
-        pace.ended(Ended::Failed, BROKEN_MS, 0);
-        assert!(pace.is_broken(), "no connection says nothing about the server");
-        pace.ended(Ended::Waiting, BROKEN_MS, 0);
-        assert!(!pace.is_broken(), "it answered well");
+        assert_eq!(retry_schedule.wait_ms(0), Some(BROKEN_MS / 2));
+        assert_eq!(retry_schedule.wait_ms(BROKEN_MS), Some(0), "due, and then the next failure opens it again");
+        retry_schedule.run_ended(RunEnd::Failed, BROKEN_MS, 0);
+        assert!(retry_schedule.is_broken(), "no connection says nothing about the server");
+        retry_schedule.run_ended(RunEnd::Waiting, BROKEN_MS, 0);
+        assert!(!retry_schedule.is_broken(), "it answered well");
     }
 
     #[test]
     fn success_forgets_and_a_slice_goes_on_at_once() {
-        let mut pace = Pace::default();
-        pace.ended(Ended::ServerFailed, 0, 0);
-        pace.ended(Ended::Slice, 7, 0);
-        assert_eq!(pace.wait_ms(9), Some(0));
-        pace.ended(Ended::Complete, 9, 0);
-        assert_eq!(pace, Pace::default());
-        assert_eq!(pace.wait_ms(9), None);
+        let mut retry_schedule = RetrySchedule::default();
+        retry_schedule.run_ended(RunEnd::ServerFailed, 0, 0);
+        retry_schedule.run_ended(RunEnd::Slice, 7, 0);
+        assert_eq!(retry_schedule.wait_ms(9), Some(0));
+        retry_schedule.run_ended(RunEnd::Complete, 9, 0);
+        assert_eq!(retry_schedule, RetrySchedule::default());
+        assert_eq!(retry_schedule.wait_ms(9), None);
     }
 }

@@ -11,9 +11,9 @@ use farmtally_core::store::rows::{DeliveryFilter, Sum};
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId};
 
-use super::facts::{Fact, Kept, Replica, Sureness, What};
+use super::monitor::server_reader;
+use super::oracle::{Certainty, Fact, FactKind, Kept, Replica};
 use super::phone::Phone;
-use super::watch::server_reader;
 use super::world::World;
 use crate::market::fingerprint_of;
 
@@ -22,9 +22,9 @@ const ROUNDS: usize = 8;
 
 impl World {
     /// No more faults: everybody syncs, and the office does what is left to do, until a round brings nothing new.
-    pub fn comes_to_rest(&mut self) {
+    pub fn quiesce(&mut self) {
         self.aftermath();
-        self.house.delivers_stalled(true);
+        self.server.delivers_stalled(true);
         for _ in 0..ROUNDS {
             let (before, mut is_settled) = (self.kept_by_server(), true);
             for who in self.living() {
@@ -44,13 +44,13 @@ impl World {
     /// How much the server has.
     fn kept_by_server(&mut self) -> u64 {
         let sql = "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM held)";
-        let db = server_reader(&self.house, &mut self.server_reader);
+        let db = server_reader(&self.server, &mut self.server_reader);
         db.query_row(sql, [], |row| row.get(0)).expect("a count")
     }
 
     /// Everything that must hold now.
-    pub fn checks_rest(&mut self) {
-        let server = fingerprint_of(server_reader(&self.house, &mut self.server_reader));
+    pub fn check_invariants(&mut self) {
+        let server = fingerprint_of(server_reader(&self.server, &mut self.server_reader));
         let in_doubt = contacts_of(&server, self.erased.iter().filter(|(_, sure)| !**sure).map(|(farmer, _)| *farmer));
         let mut fingerprints = Vec::new();
         for who in self.living() {
@@ -85,13 +85,13 @@ impl World {
     /// Whatever was promised is on every replica of its centre, nothing else, and the sums are those of the books.
     fn checks_facts(&mut self) {
         let mut facts = std::mem::take(&mut self.facts);
-        let mut server = Replica::new(server_reader(&self.house, &mut self.server_reader));
+        let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         facts.retain_mut(|fact| {
             if let Some(centre) = server.scope(fact.document()).and_then(|scope| scope.centre().cloned()) {
                 fact.centre = centre;
             }
             let kept = server.kept(fact);
-            if kept == Kept::Returned && self.given_back.contains(&fact.document()) {
+            if kept == Kept::Rejected && self.rejected.contains(&fact.document()) {
                 let phone = &self.phones[fact.phone];
                 assert!(
                     fact.is_gone || is_back(phone, fact),
@@ -102,7 +102,7 @@ impl World {
                 return false;
             }
             let here = kept == Kept::Logged;
-            assert!(here || fact.sureness == Sureness::Maybe, "the server lost what was promised: {}", fact.what);
+            assert!(here || fact.certainty == Certainty::Maybe, "the server lost what was promised: {}", fact.what);
             assert!(!here || server.holds(fact), "it is logged, but does not show: {}", fact.what);
             here
         });
@@ -124,7 +124,7 @@ impl World {
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();
             for fact in facts.iter().filter(|fact| fact.centre == phone.centre) {
-                if let What::Recorded { delivery, .. } = fact.what {
+                if let FactKind::Recorded { delivery, .. } = fact.what {
                     assert!(shown.contains(&delivery), "{} does not show {delivery}", phone.name);
                 }
             }
@@ -138,18 +138,18 @@ impl World {
 
     /// Of who was forgotten nothing is left in any file; of everybody else the contact details are where they are needed.
     fn checks_erasures(&mut self) {
-        let db = server_reader(&self.house, &mut self.server_reader);
+        let db = server_reader(&self.server, &mut self.server_reader);
         for fact in &self.facts {
-            let What::Registered { farmer, phone: number } = &fact.what else { continue };
+            let FactKind::Registered { farmer, phone: number } = &fact.what else { continue };
             match self.erased.get(farmer) {
                 Some(true) => {
                     let folders = self.phones.iter().map(|phone| phone.folder.clone());
-                    for folder in folders.chain([self.house.folder.clone()]) {
+                    for folder in folders.chain([self.server.folder.clone()]) {
                         let found = files_with(&folder, number.as_bytes());
                         assert!(found.is_empty(), "{number} was forgotten, but is in {found:?}");
                     }
                     let machines = self.phones.iter().map(|phone| (phone.name.as_str(), &phone.machine));
-                    for (whose, machine) in machines.chain([("the server", &self.house.machine)]) {
+                    for (whose, machine) in machines.chain([("the server", &self.server.machine)]) {
                         let image = machine.image();
                         let found = image.files_with(number.as_bytes());
                         assert!(found.is_empty(), "{number} was forgotten, but is on the disk of {whose}: {found:?}");
@@ -160,7 +160,7 @@ impl World {
                     let sql = "SELECT count(*) FROM contacts WHERE phone = ?1";
                     let count = db.query_row(sql, [number], |row| row.get::<_, u64>(0)).expect("a count");
                     // The office decides about record and contact apart; what it sent back is with the phone.
-                    let may_miss = fact.sureness == Sureness::Maybe || !self.given_back.is_empty();
+                    let may_miss = fact.certainty == Certainty::Maybe || !self.rejected.is_empty();
                     assert!(count == 1 || may_miss, "{number} is on the server {count} times");
                 }
             }
@@ -173,7 +173,7 @@ impl World {
             phone.client().rebuild().expect("rebuilt");
             assert_same(&format!("{} after a rebuild", phone.name), &fingerprint_of(phone.looks()), before);
         }
-        let db = server_reader(&self.house, &mut self.server_reader);
+        let db = server_reader(&self.server, &mut self.server_reader);
         records::rebuild(&mut SqliteWriter::new(db)).expect("rebuilt");
         assert_same("the server after a rebuild", &fingerprint_of(db), server);
     }
@@ -206,7 +206,7 @@ impl World {
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
     let is_it = |item: &InboxItem| {
-        matches!(item.kind, InboxKind::Returned { .. })
+        matches!(item.kind, InboxKind::Rejected { .. })
             && item.records.iter().all(|it| it.document() == fact.document())
     };
     inbox.iter().any(is_it)
@@ -214,7 +214,7 @@ fn is_back(phone: &Phone, fact: &Fact) -> bool {
 
 /// Why entries of the log were set aside.
 fn set_aside(db: &rusqlite::Connection) -> Vec<(String, u64, String)> {
-    let mut statement = db.prepare("SELECT scope, seq, reason FROM inbox_held ORDER BY scope, seq").expect("a table");
+    let mut statement = db.prepare("SELECT scope, seq, reason FROM set_aside ORDER BY scope, seq").expect("a table");
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
     rows.collect::<Result<_, _>>().expect("entries")
 }
@@ -302,16 +302,16 @@ struct Whole<'a> {
 fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
     let mut whole = BTreeMap::new();
     for fact in facts {
-        let (What::Recorded { delivery, .. }
-        | What::BagAdded { delivery, .. }
-        | What::BagVoided { delivery, .. }
-        | What::Moved { delivery, .. }
-        | What::Voided { delivery }) = &fact.what
+        let (FactKind::Recorded { delivery, .. }
+        | FactKind::BagAdded { delivery, .. }
+        | FactKind::BagVoided { delivery, .. }
+        | FactKind::Moved { delivery, .. }
+        | FactKind::Voided { delivery }) = &fact.what
         else {
             continue;
         };
         let it = whole.entry(*delivery).or_insert_with(|| Whole { facts: Vec::new(), is_voided: false });
-        it.is_voided |= matches!(fact.what, What::Voided { .. });
+        it.is_voided |= matches!(fact.what, FactKind::Voided { .. });
         it.facts.push(fact);
     }
     whole
@@ -323,8 +323,8 @@ impl Whole<'_> {
         let mut bags = Vec::new();
         for fact in &self.facts {
             match &fact.what {
-                What::Recorded { bags: recorded, .. } => bags.extend(recorded),
-                What::BagAdded { grams, .. } => bags.push(*grams),
+                FactKind::Recorded { bags: recorded, .. } => bags.extend(recorded),
+                FactKind::BagAdded { grams, .. } => bags.push(*grams),
                 _ => {}
             }
         }
@@ -333,9 +333,9 @@ impl Whole<'_> {
     }
 
     /// The bags that count.
-    fn standing_bags(&self) -> Vec<i64> {
+    fn counted_bags(&self) -> Vec<i64> {
         let is_voided = |bag: &i64| {
-            self.facts.iter().any(|fact| matches!(fact.what, What::BagVoided { grams, .. } if grams == *bag))
+            self.facts.iter().any(|fact| matches!(fact.what, FactKind::BagVoided { grams, .. } if grams == *bag))
         };
         self.bags().into_iter().filter(|bag| !is_voided(bag)).collect()
     }
@@ -343,7 +343,7 @@ impl Whole<'_> {
     /// The moves that no other move saw.
     fn standing_moves(&self) -> Vec<(Option<LoadId>, Stamp)> {
         let moves = self.facts.iter().filter_map(|fact| match &fact.what {
-            What::Moved { load, sign, .. } => Some((*load, sign.own?, sign.seen.as_slice())),
+            FactKind::Moved { load, sign, .. } => Some((*load, sign.own?, sign.seen.as_slice())),
             _ => None,
         });
         let is_seen = |own: &Stamp| moves.clone().any(|(_, _, seen)| seen.contains(own));
@@ -359,7 +359,7 @@ impl Whole<'_> {
             return moves.into_iter().filter(|(_, own)| rank(own) == best).map(|(load, _)| load).collect();
         }
         let recorded = self.facts.iter().filter_map(|fact| match &fact.what {
-            What::Recorded { load, .. } => Some(*load),
+            FactKind::Recorded { load, .. } => Some(*load),
             _ => None,
         });
         recorded.collect()
@@ -370,14 +370,14 @@ impl Whole<'_> {
 fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
     let mut sums = BTreeMap::<_, Sum>::new();
     for fact in facts {
-        let What::Recorded { delivery, date, .. } = &fact.what else { continue };
+        let FactKind::Recorded { delivery, date, .. } = &fact.what else { continue };
         let sum = sums.entry((fact.centre.clone(), *date)).or_default();
         let it = &whole[delivery];
         if it.is_voided {
             sum.voided += 1;
             continue;
         }
-        let bags = it.standing_bags();
+        let bags = it.counted_bags();
         sum.deliveries += 1;
         sum.bags += bags.len() as u64;
         sum.gross_g = sum.gross_g + bags.iter().copied().map(Grams).sum();
@@ -394,21 +394,23 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         let mut bags: Vec<i64> = shown.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
         bags.sort_unstable();
         assert_eq!(bags, it.bags(), "the bags of {delivery}");
-        let count = |is: fn(&What) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
+        let count = |is: fn(&FactKind) -> bool| it.facts.iter().filter(|fact| is(&fact.what)).count();
         let keys: BTreeSet<&str> = shown.bags.iter().map(|bag| bag.key.as_str()).collect();
         assert_eq!(keys.len(), shown.bags.len(), "bags of {delivery} under one key: {:?}", shown.bags);
-        let mut standing: Vec<i64> = shown.standing_bags().map(|bag| bag.gross.grams().0).collect();
+        let mut standing: Vec<i64> = shown.counted_bags().map(|bag| bag.gross.grams().0).collect();
         standing.sort_unstable();
-        assert_eq!(standing, it.standing_bags(), "the bags of {delivery} that count");
-        let amended = count(|what| matches!(what, What::BagAdded { .. } | What::BagVoided { .. } | What::Moved { .. }));
+        assert_eq!(standing, it.counted_bags(), "the bags of {delivery} that count");
+        let amended = count(|what| {
+            matches!(what, FactKind::BagAdded { .. } | FactKind::BagVoided { .. } | FactKind::Moved { .. })
+        });
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
-        assert_eq!(shown.voids.len(), count(|what| matches!(what, What::Voided { .. })), "the voids of {delivery}");
+        assert_eq!(shown.voids.len(), count(|what| matches!(what, FactKind::Voided { .. })), "the voids of {delivery}");
         let loads = it.loads();
         assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
     }
     let mut closes = BTreeMap::<LoadId, usize>::new();
     for fact in facts {
-        if let What::CloseAsked { load, .. } = fact.what {
+        if let FactKind::CloseAsked { load, .. } = fact.what {
             *closes.entry(load).or_default() += 1;
         }
     }
