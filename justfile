@@ -1,4 +1,4 @@
-# The front door: `just` lists the recipes. Checks are stages of `tests/run`, so that people and CI run the same commands.
+# Shortcuts for the usual commands; `just` lists them. Checks are stages of `tests/run`, so that people and CI run the same commands.
 
 target := env("CARGO_TARGET_DIR", "target")
 library := if os() == "macos" { "libfarmtally_ffi.dylib" } else { "libfarmtally_ffi.so" }
@@ -10,7 +10,7 @@ dart_generated := "bindings/dart/lib/src/generated"
 default:
     @{{ just_executable() }} --list
 
-# Show a market day on real data
+# Replay a market day of real data on two phones and a server
 demo *args:
     cargo run --release -p farmtally-demo -- {{ args }}
 
@@ -18,7 +18,7 @@ demo *args:
 test:
     tests/run
 
-# Run what takes hours: many seeds, the mutants, the benches
+# Run the stages that take hours: many seeds, the mutants, the benchmarks
 full:
     tests/run full
 
@@ -26,11 +26,11 @@ full:
 fmt:
     cargo fmt --all
 
-# Check the format and the lints
+# Check the format, and run the lints
 lint:
     tests/run fmt lint
 
-# Build the documentation; a warning fails
+# Build the documentation; warnings are errors
 docs:
     tests/run docs
 
@@ -38,11 +38,11 @@ docs:
 bench *args:
     cargo bench -p farmtally-tests {{ args }}
 
-# Run seeded schedules in which everything fails: `just simulate --seeds 20000`, `just simulate --replay 7`
+# Run the seeded simulation: `just simulate --seeds 20000`, `just simulate --replay 7`
 simulate *args:
     cargo run --release -p farmtally-tests --bin simulate -- {{ args }}
 
-# Put faults in on purpose and see how soon the simulation catches them
+# Inject faults, and print after how many seeds the simulation catches each
 mutants *names:
     tests/mutants/run {{ names }}
 
@@ -54,52 +54,52 @@ kotlin:
 python:
     tests/run python
 
-# Accept a change of the foreign interface, once it was read
+# Accept a reviewed change of the foreign interface
 accept-interface:
     cargo build -p farmtally-ffi -p farmtally-bindgen
     {{ target }}/debug/farmtally-bindgen interface {{ target }}/debug/{{ library }} > tests/fixtures/interface.txt
 
-# Accept a change of a message's form, once it was read
+# Accept a reviewed change of a message format
 accept-golden:
     cargo test -p farmtally-tests --test golden -- --ignored
 
-# Accept a change of what the server answers over HTTP, once it was read
+# Accept a reviewed change of the server's HTTP responses
 accept-http:
     cargo test -p farmtally-tests --test http -- --ignored
 
-# Accept a change of the schema while nothing is released; with a release, write what its databases look like
+# Accept a change of the schema while nothing is released; with a release name, write that release's databases
 accept-databases release="unreleased":
     FARMTALLY_RELEASE={{ release }} cargo test -p farmtally-tests --test frozen -- --ignored
 
-# Write the tables of PostgreSQL anew from those of SQLite
+# Generate the PostgreSQL tables from those of SQLite
 tables:
     cargo run -p farmtally-tests --bin ddl
 
-# Generate and test the Dart package; fetches a 32-bit Dart VM if there is no `dart`
+# Generate and test the Dart package; downloads a 32-bit Dart VM if there is no `dart`
 dart:
     tests/run dart
 
-# Test the generator of Dart on its fixture
+# Test the Dart generator on its fixture
 bindgen:
     tests/run bindgen
 
-# Write one side of the foreign interface, from the debug library: a stripped one no longer describes it
+# Generate the code of one language from the debug library; a stripped library no longer contains the description of its interface
 [private]
 generate language folder:
     cargo build -p farmtally-ffi -p farmtally-bindgen
     {{ target }}/debug/farmtally-bindgen generate {{ target }}/debug/{{ library }} --language {{ language }} --out-dir {{ folder }} --no-format
 
-# Build the wheel of the Python package, with the small library, into target/wheels
+# Build the wheel of the Python package, with the library of profile `phone`, into target/wheels
 wheel: (generate "python" python_generated)
     cargo build -p farmtally-ffi --profile phone --features vendored-openssl
     ln -sf {{ absolute_path(target) }}/phone/{{ library }} {{ python_generated }}/{{ library }}
     python3 -m pip wheel --no-deps --wheel-dir target/wheels bindings/python
 
-# Generate the Swift package, and compile it where there is a compiler
+# Generate the Swift package, and type-check it if there is a compiler
 swift:
     tests/run swift
 
-# Build the library for iOS and macOS as the Swift package wants it; on a Mac with Xcode
+# Build the library for the Swift package on iOS and macOS; on a Mac with Xcode
 xcframework: swift
     #!/usr/bin/env bash
     set -euo pipefail
@@ -112,7 +112,7 @@ xcframework: swift
     rm -rf bindings/swift/farmtally_ffi.xcframework
     xcodebuild -create-xcframework "${libraries[@]}" -output bindings/swift/farmtally_ffi.xcframework
 
-# Build the library for Flutter on iOS and macOS, as the podspecs of bindings/dart want it; on a Mac with Xcode
+# Build the library for Flutter on iOS and macOS, for the podspecs of bindings/dart; on a Mac with Xcode
 frameworks: (generate "dart" dart_generated)
     #!/usr/bin/env bash
     set -euo pipefail
@@ -121,11 +121,11 @@ frameworks: (generate "dart" dart_generated)
     made={{ target }}/frameworks
     rm -rf "$made" bindings/dart/ios/$name.xcframework bindings/dart/macos/$name.xcframework
 
-    # framework FOLDER MINIMUM TARGET…: one dynamic framework for all these targets. MINIMUM is the podspec's.
+    # framework FOLDER MINIMUM TARGET…: builds one dynamic framework for all these targets. MINIMUM is the podspec's.
     framework() {
         local bundle=$made/$1/$name.framework libraries=() rust
         local contents=$bundle resources=$bundle system=MinimumOSVersion
-        # Those of macOS have versions, those of iOS must not.
+        # Frameworks of macOS have versions, those of iOS must not.
         if [ "$1" = macos ]; then
             contents=$bundle/Versions/A
             resources=$contents/Resources
@@ -168,7 +168,7 @@ frameworks: (generate "dart" dart_generated)
         -output bindings/dart/ios/$name.xcframework
     xcodebuild -create-xcframework -framework "$made/macos/$name.framework" -output bindings/dart/macos/$name.xcframework
 
-# Build the library for the Android modules of Kotlin and Flutter; needs the NDK, r28 or later, in ANDROID_NDK_HOME, and cargo-ndk
+# Build the library for the Android modules of Kotlin and Flutter; needs cargo-ndk, and the NDK (r28 or later) in ANDROID_NDK_HOME
 android: (generate "kotlin" "bindings/kotlin/generated") (generate "dart" dart_generated)
     rustup target add aarch64-linux-android armv7-linux-androideabi x86_64-linux-android
     RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384" cargo ndk --platform 26 -t arm64-v8a -t armeabi-v7a -t x86_64 \
@@ -176,11 +176,11 @@ android: (generate "kotlin" "bindings/kotlin/generated") (generate "dart" dart_g
     mkdir -p bindings/dart/android/src/main/jniLibs
     cp -R bindings/kotlin/android/src/main/jniLibs/. bindings/dart/android/src/main/jniLibs
 
-# Check licences, sources and known faults of the dependencies
+# Check licences, sources and security advisories of the dependencies
 deny:
     tests/run deny
 
-# Fuzz one decoder of tests/src/fuzz.rs for some seconds; needs cargo-fuzz
+# Fuzz one decoder of tests/src/fuzz.rs for a number of seconds; needs cargo-fuzz
 fuzz target seconds="600":
     cargo test -p farmtally-tests --test fuzz -- --ignored seeds_for_a_long_run
     RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz {{ target }} -- -max_total_time={{ seconds }} -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=1024

@@ -1,11 +1,11 @@
-//! CBOR (RFC 8949) in and out, one way for documents, wire and database.
+//! CBOR (RFC 8949) encoding and decoding, the same for documents, messages and the database.
 
 use minicbor::{Decode, Encode};
 
-/// What most envelopes and values fit into, in bytes: growing would cost more than writing.
+/// Initial size of the buffer, in bytes. Most envelopes and values fit; growing the buffer would cost more than encoding them.
 const COMMON_BYTES: usize = 128;
 
-/// Writes a value as CBOR.
+/// Encodes a value as CBOR.
 #[expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -17,10 +17,10 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Reads a value that fills `bytes` exactly.
+/// Decodes a value that fills `bytes` exactly.
 ///
 /// # Errors
-/// Anything else than one such value.
+/// If `bytes` is anything other than one such value.
 pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, minicbor::decode::Error> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let value = decoder.decode()?;

@@ -1,51 +1,49 @@
-//! What core takes from outside: the time and chance.
-//!
-//! Owns nothing; tests and the demo put their own in place, so that a day can be replayed to the byte.
+//! Sources of time and randomness. Tests and the demo replace them, so that a run can be replayed byte for byte.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::units::Timestamp;
 
-/// Tells the time as the device believes it. Nothing relies on it being right.
+/// The clocks of a device. Nothing relies on the wall clock being right.
 pub trait Clock: Send + Sync {
-    /// The wall clock.
+    /// Returns the wall clock's time.
     fn now(&self) -> Timestamp;
-    /// Minutes that local time is ahead of UTC.
+    /// Returns the minutes by which local time is ahead of UTC.
     fn zone_minutes(&self) -> i16;
-    /// Milliseconds since some fixed moment, never running backwards while the process lives.
+    /// Returns the milliseconds since a fixed moment; never decreases while the process runs.
     fn monotonic_ms(&self) -> u64;
 }
 
-/// Unpredictable bytes.
+/// A source of unpredictable bytes.
 pub trait Entropy: Send + Sync {
-    /// Fills `bytes`.
+    /// Fills `bytes` with unpredictable bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The clock and the source of chance that a client or server was opened with.
+/// Clock and source of randomness with which a client or server was opened.
 #[derive(Clone)]
 pub struct Environment {
-    /// Tells the time.
+    /// Source of time.
     pub clock: Arc<dyn Clock>,
-    /// Gives chance.
+    /// Source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl Environment {
-    /// The operating system's clock and randomness.
+    /// Returns the operating system's clock and randomness.
     pub fn system() -> Self {
         Self { clock: Arc::new(SystemClock { started: Instant::now() }), entropy: Arc::new(SystemEntropy) }
     }
 
-    /// Random bytes, as many as the caller's type asks.
+    /// Returns `N` random bytes.
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.entropy.fill(&mut bytes);
         bytes
     }
 
-    /// A new identifier that sorts by time (UUID version 7).
+    /// Returns a new id that sorts by time (UUID version 7).
     pub fn new_id<T: From<[u8; 16]>>(&self) -> T {
         let now_ms = u64::try_from(self.clock.now().0).unwrap_or(0);
         let id = uuid::Builder::from_unix_timestamp_millis(now_ms, &self.random()).into_uuid();

@@ -1,4 +1,4 @@
-//! What can go wrong, as callers decide about it.
+//! Errors of this crate and their stable codes.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use crate::store;
 use crate::units::named;
 
 named! {
-    /// A stable name of an error, the same in Rust, Kotlin, Dart, Python, JSON and HTTP; listed in `docs/errors.md`, never reused.
+    /// A stable name of an error, the same on every surface, listed in `docs/errors.md` and never reused.
     pub ErrorCode, "an error code" {
-        /// There is no such record here.
+        /// The record is not on this device or server.
         NotFound = "not_found",
-        /// A field holds what it cannot hold.
+        /// The value of a field is not allowed.
         InvalidInput = "invalid_input",
-        /// Larger than can be recorded at once.
+        /// The input is larger than can be recorded at once.
         TooLarge = "too_large",
-        /// Something is unusual; repeat with the checks accepted.
+        /// Something is unusual. After a person confirms it, repeat the call with the checks accepted.
         ConfirmNeeded = "confirm_needed",
         /// The record has changed since it was read.
         Stale = "stale",
         /// The user's role or the record's state does not allow it.
         NotAllowed = "not_allowed",
-        /// The user's grant does not reach there.
+        /// The user's grant does not cover the centre.
         OutOfScope = "out_of_scope",
         /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
         Locked = "locked",
-        /// The key store gives no key now.
+        /// The key store provides no key at present.
         KeyUnavailable = "key_unavailable",
         /// The key does not open the store.
         WrongKey = "wrong_key",
@@ -34,9 +34,9 @@ named! {
         Unauthorized = "unauthorized",
         /// No connection to the server.
         Offline = "offline",
-        /// The server asks to wait.
+        /// The server asks the client to wait.
         RateLimited = "rate_limited",
-        /// The call was cancelled, or the server was stopping.
+        /// The response was incomplete or damaged, or the server cannot answer at present.
         Interrupted = "interrupted",
         /// The server or the phone is too old for the other.
         IncompatibleVersion = "incompatible_version",
@@ -46,13 +46,13 @@ named! {
         StorageCorrupt = "storage_corrupt",
         /// The database was written by a newer version.
         StorageTooNew = "storage_too_new",
-        /// A defect of this program.
+        /// A defect of this program or of the server.
         Internal = "internal",
     }
 }
 
 impl ErrorCode {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Returns whether the same call can succeed later without anyone changing anything.
     pub fn is_retryable(self) -> bool {
         match self {
             Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted => true,
@@ -75,77 +75,77 @@ impl ErrorCode {
     }
 }
 
-/// Why a call did nothing. One variant for each thing that a caller can do about it.
+/// An error of a call that changed nothing. There is one variant for each way in which a caller can react.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub enum Error {
-    /// Mark the field and let the person correct it.
+    /// The input is not valid. Mark the field and let the person correct it.
     #[error("{field}: {reason}")]
     Invalid {
-        /// Which input.
+        /// Name of the input.
         field: &'static str,
-        /// What is wrong and what would be right.
+        /// What is wrong and what is expected.
         reason: String,
     },
-    /// The input is larger than can be recorded at once; split it.
+    /// The input is larger than can be recorded at once. Split it.
     #[error("{field}: {reason}")]
     TooLarge {
-        /// Which input.
+        /// Name of the input.
         field: &'static str,
-        /// How large, and what is allowed.
+        /// Its size and the limit.
         reason: String,
     },
-    /// Ask the person, then repeat with these checks accepted.
+    /// The input is unusual. Ask the person, then repeat the call with these checks accepted.
     #[error("unusual: {}", list(.checks))]
     Confirm {
-        /// What is unusual.
+        /// Checks to confirm.
         checks: Vec<Check>,
     },
-    /// Read the record again and show it.
+    /// The record has changed since it was read. Read it again and show it.
     #[error("the record has changed since it was read")]
     Stale,
-    /// Say why it cannot be done.
+    /// The action is not allowed. Say why.
     Refused {
         /// [`ErrorCode::NotAllowed`], [`ErrorCode::OutOfScope`] or [`ErrorCode::Locked`].
         code: ErrorCode,
-        /// Why.
+        /// Why it is not allowed.
         reason: String,
     },
-    /// There is no such record here.
+    /// The record is not here.
     #[error("no such {what} here")]
     NotFound {
-        /// What was looked for.
+        /// Kind of the record.
         what: &'static str,
     },
-    /// Enrol the device; recording goes on meanwhile if it was enrolled before.
+    /// The device is not enrolled, or its server does not know it. Enrol it; a device that was enrolled before continues to record.
     SignIn {
-        /// Why.
+        /// Why enrolment is needed.
         reason: String,
     },
-    /// Work on and try again later.
+    /// The server is not available. Continue to work and try again later.
     Unavailable {
         /// [`ErrorCode::Offline`], [`ErrorCode::RateLimited`] or [`ErrorCode::Interrupted`].
         code: ErrorCode,
-        /// What happened.
+        /// Description of the failure.
         reason: String,
     },
-    /// Update this program or the server.
+    /// The versions of this program and the server are incompatible. Update one of them.
     UpdateNeeded {
         /// Which of the two is too old.
         reason: String,
     },
-    /// The store did not do as told.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A defect of this program or of the server.
+    /// This program or the server has a defect.
     Internal {
-        /// What was not as it must be.
+        /// Description of the defect.
         reason: String,
     },
 }
 
 impl Error {
-    /// The error's stable name.
+    /// Returns the error's stable name.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Invalid { .. } => ErrorCode::InvalidInput,
@@ -166,7 +166,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing anything ([`ErrorCode::is_retryable`]).
+    /// Returns [`ErrorCode::is_retryable`] of the error's code.
     pub fn is_retryable(&self) -> bool {
         self.code().is_retryable()
     }

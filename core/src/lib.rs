@@ -1,40 +1,39 @@
-//! FarmTally's field core: what is recorded where produce is weighed, the rules it obeys, where it is kept and how it travels.
-//! Phone and server run this same code.
+//! FarmTally's field core: records of farmers' deliveries, the trade rules, the store and the sync. Phone and server run this same code.
 //!
-//! It owns the forms (documents, decisions, tables, messages), the rules of the trade, and the one [`client::FieldClient`] that an
-//! app holds. It does *not* own screens, the foreign interfaces, the server's tables and routes, or prices and money; and it
-//! decides nothing that only the server may: it asks, and works on meanwhile.
+//! Owns the formats of documents, decisions, tables and messages, the trade rules, and the [`client::FieldClient`] that an app uses.
+//! Does *not* own screens, the foreign interfaces, the server's tables and routes, prices or money. It waits for no decision that only
+//! the server may make: it asks for the decision and continues to work.
 //!
 //! # Layers
 //!
-//! Each imports only from those before it; `tests/tests/layers.rs` fails on an import against the order.
+//! Each layer imports only from those before it; `tests/tests/layers.rs` fails on an import against the order.
 //!
 //! | Module | Owns |
 //! |---|---|
-//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; exact small types, ids and hashes; every limit; time and randomness from outside |
+//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; small exact types, ids and hashes; all limits; time and randomness |
 //! | [`scope`] | the unit of permission, log, first sync and purge |
 //! | [`permission`] | roles, capabilities, visibility |
 //! | [`records`] | Automerge documents, one for each record, and their kinds; drafts |
-//! | [`decisions`] | what only the server writes: reference data, grants, reviews |
+//! | [`decisions`] | records that only the server writes: reference data, grants, reviews |
 //! | [`rules`] | arithmetic and checks |
-//! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their coding |
-//! | [`store`] | SQLite: connections, migrations, documents and their rows |
+//! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their encoding |
+//! | [`store`] | SQL for both engines; SQLite connections and migrations; documents and their rows |
 //! | [`sync`] | the exchange, its driver over a store, the network seam |
-//! | [`client`] | the handle of an app: session, actions, views |
+//! | [`client`] | the API for an app: session, actions, views |
 //!
 //! # Invariants
 //!
-//! - What a call returned from is on the disk; what failed left no trace.
+//! - When a call returns, its changes are on disk; a call that fails changes nothing.
 //! - A record is a function of its document's *set* of changes, so phones that have the same changes show the same record.
-//! - A change leaves a phone's outbox only on a verdict of the server's that names it. Every request may be repeated.
+//! - A change leaves a phone's outbox only when a verdict of the server names it. Every request may be repeated.
 //! - A value of [`units`] is within its hard bounds, and every quantity is an integer of a named unit.
-//! - Time and chance come only from [`environment::Environment`], so a run can be replayed to the byte.
+//! - Time and randomness come only from [`environment::Environment`], so a run can be replayed byte for byte.
 //! - Bytes from outside never cause a panic; they are refused, held or set aside.
-//! - An [`ErrorCode`] is the same on every surface and never used again for something else.
+//! - An [`ErrorCode`] is the same on every surface and never reused.
 //!
-//! # Two phones that agree
+//! # Example: two phones converge
 //!
-//! Two phones correct the same farmer without network, and sync with a server in the same process:
+//! Two phones edit the same farmer without network and sync with a server in the same process:
 //!
 //! ```
 //! use farmtally_core::client::{FarmerInput, FieldClient};
@@ -91,11 +90,11 @@
 //!
 //! # Features
 //!
-//! `http` (default) adds the transport over HTTPS. Nothing else here touches the network.
+//! `http` (default) adds the transport over HTTPS. No other code of this crate uses the network.
 //!
-//! # Where to read next
+//! # Read next
 //!
-//! [`client`] for how an action is written, [`records`] for what a document is, then [`protocol`] for how it travels.
+//! [`client`] shows how an action is written, [`records`] what a document is, [`protocol`] how it is sent.
 
 pub mod client;
 pub mod codec;

@@ -1,4 +1,4 @@
-//! The unit of permission, log, first sync and purge.
+//! Scopes: the units of permission, log, first sync and purge.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,26 +8,26 @@ use minicbor::{Decode, Encode};
 
 use crate::units::{CentreCode, DeviceId, FromValue, SeasonCode, ToValue, UnitError, Value, as_printed};
 
-/// Where a record or decision belongs; each scope has a log of its own.
+/// The scope of a record or decision. Each scope has a log of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// `d/<device>`: what changes a device's own rights and duties.
+    /// `d/<device>`: decisions that concern one device.
     Device(DeviceId),
     /// `org`: reference data.
     Organisation,
-    /// `c/<centre>`: its farmers.
+    /// `c/<centre>`: the centre's farmers.
     Centre(CentreCode),
     /// `c/<centre>/<season>`: deliveries and loads.
     Season(CentreCode, SeasonCode),
-    /// A form of a newer version: kept as it is, and neither read nor written here.
+    /// A form of a newer version: kept unchanged, and neither read nor written by this version.
     Unknown(UnknownScope),
 }
 
-/// The text of a scope whose form this version does not know: 1 to 64 characters, parts of letters, digits, `-` and `_` between slashes.
+/// The text of a scope of unknown form: 1 to 64 characters, as parts of ASCII letters, digits, `-` and `_` with slashes between them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnknownScope(Box<str>);
 
-/// Characters of the longest scope.
+/// Largest length of a scope of unknown form, in characters.
 const MAX_SCOPE: usize = 64;
 
 impl UnknownScope {
@@ -42,7 +42,7 @@ impl UnknownScope {
 }
 
 impl Scope {
-    /// The centre it belongs to, if any.
+    /// Returns the centre to which the scope belongs, if any.
     pub fn centre(&self) -> Option<&CentreCode> {
         match self {
             Self::Centre(centre) | Self::Season(centre, _) => Some(centre),
@@ -50,7 +50,7 @@ impl Scope {
         }
     }
 
-    /// Whether its form is of a newer version.
+    /// Returns whether the scope has a form of a newer version.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
@@ -82,7 +82,7 @@ impl FromStr for Scope {
             [Some("d" | "c"), None, ..] => return Err(UnitError::new("not a scope")),
             _ => return UnknownScope::parse(text).map(Self::Unknown),
         };
-        // One spelling only: two texts for one scope would be two logs.
+        // Each scope has only one spelling, because two texts for one scope would be two logs.
         if scope.to_string() == text { Ok(scope) } else { Err(UnitError::new("not a scope's own spelling")) }
     }
 }
@@ -99,7 +99,7 @@ impl FromValue for Scope {
     }
 }
 
-/// The forms of scopes in which records live.
+/// Forms of the scopes that contain records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeForm {
     /// [`Scope::Centre`].
@@ -109,7 +109,7 @@ pub enum ScopeForm {
 }
 
 impl ScopeForm {
-    /// Whether a scope is of this form.
+    /// Returns whether a scope has this form.
     pub fn is_of(self, scope: &Scope) -> bool {
         match self {
             Self::Centre => matches!(scope, Scope::Centre(_)),

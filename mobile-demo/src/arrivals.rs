@@ -37,7 +37,7 @@ fn grams<'de, D: Deserializer<'de>>(field: D) -> Result<i64, D::Error> {
     grams_of_tonnes(&text).ok_or_else(wrong)
 }
 
-/// What is wrong with a row, and on which line.
+/// The error of a row, with its line number.
 fn reason(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Deserialize { pos: Some(position), err } => format!("line {}: {}", position.line(), err.kind()),
@@ -45,7 +45,8 @@ fn reason(error: &csv::Error) -> String {
     }
 }
 
-/// Grams of a decimal number of tonnes, above zero and at most [`MAX_ARRIVAL_G`]; exact, with at most six decimals.
+/// Converts a decimal number of tonnes to grams, exactly. Requires a value above zero, at most [`MAX_ARRIVAL_G`], with at most six
+/// decimals.
 fn grams_of_tonnes(text: &str) -> Option<i64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = [whole, decimals].iter().all(|part| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit()));
@@ -59,7 +60,7 @@ fn grams_of_tonnes(text: &str) -> Option<i64> {
 pub(crate) type Varieties = BTreeMap<String, i64>;
 type Days = BTreeMap<BusinessDate, Varieties>;
 
-/// The usable rows of a file, and what is wrong with the others.
+/// The usable rows of a file, and the errors of the others.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     pub(crate) markets: BTreeMap<String, Days>,
@@ -68,7 +69,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Reads a CSV file, or the built-in arrivals if there is none.
+    /// Reads a CSV file, or the built-in arrivals if `path` is `None`.
     pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Self::read(zstd::Decoder::new(BUILT_IN)?) };
         File::open(path)
@@ -105,7 +106,7 @@ impl Arrivals {
         }
     }
 
-    /// How many rows are usable, how many are not, and what is wrong with the first of those.
+    /// Summarises the numbers of usable and skipped rows, and the first error.
     pub(crate) fn summary(&self) -> String {
         let summary = format!("{} usable rows of {} markets", self.rows, self.markets.len());
         match self.unusable.first() {
@@ -114,7 +115,7 @@ impl Arrivals {
         }
     }
 
-    /// A market's day and what it published: the day asked for, or the latest one with the market's median total.
+    /// Returns a market's day and its varieties: the day asked for, or the latest one with the market's median total.
     pub(crate) fn choose(&self, market: &str, day: Option<BusinessDate>) -> anyhow::Result<(BusinessDate, &Varieties)> {
         let Some(days) = self.markets.get(market) else {
             let markets: Vec<_> = self.markets.keys().map(String::as_str).collect();

@@ -1,8 +1,8 @@
-//! `farmtally-demo`: a real market day on two phones without network and one server, compared to the gram at the end.
+//! `farmtally-demo`: a real market day on two phones without network and one server, whose totals must be equal to the gram at the end.
 //!
-//! Server and phones run in this process and talk HTTP over a free loopback port. Real are the market, the day and its published total;
-//! the split into deliveries, the people and the hours are made up. Start reading in `story.rs` (who does what), then `phone.rs` (the calls
-//! of `FieldClient` behind it) and `office.rs` (the server).
+//! Server and phones run in this process and use HTTP over a free loopback port. Market, day and published total are real; the split into
+//! deliveries, the people and the hours are made up.
+//! Read next: `story.rs` (who does what), then `phone.rs` (the calls of `FieldClient` behind it) and `office.rs` (the server).
 
 mod arrivals;
 mod market;
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays the day and shows its outcome, which is an error if the totals differ; then serves the office's page until Ctrl-C, unless `--exit` was given.
+/// Plays the day and prints its outcome; fails if the totals differ. Then serves the office's page until Ctrl-C, unless `--exit` was given.
 fn play(args: &Args) -> anyhow::Result<Outcome> {
     let arrivals = Arrivals::load(args.data.as_deref())?;
     say(format_args!("Arrivals: {}", arrivals.summary()));
@@ -102,7 +102,7 @@ fn say(line: impl Display) {
     drop(writeln!(std::io::stdout(), "{line}"));
 }
 
-/// A number with commas between thousands; the sign is left out.
+/// Formats a number with commas between thousands, without its sign.
 fn grouped(number: i64) -> String {
     HumanCount(number.unsigned_abs()).to_string()
 }

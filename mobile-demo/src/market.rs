@@ -1,4 +1,4 @@
-//! The made-up surroundings of the real market: codes, lorries, farmers, and the day's clock.
+//! Made-up data around the real market: codes, lorries, farmers, and the day's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,7 +16,6 @@ use crate::plan::PAYLOAD_G;
 pub(crate) const INDIA_MINUTES: i16 = 330;
 const CRATE_TARE_G: i64 = 1_500;
 
-/// A market on a day.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
     pub(crate) name: String,
@@ -33,7 +32,7 @@ impl Market {
         Ok(Self { name: name.to_owned(), date, centre, commodity: "TOMATO".parse()? })
     }
 
-    /// What the office publishes to phones, as an operator writes it for `farmtally-server org create`.
+    /// Reference data of the market, as an operator writes it for `farmtally-server org create`.
     pub(crate) fn reference(&self, lorries: usize) -> anyhow::Result<ReferenceFile> {
         let date = self.date.to_string();
         let (year, _) = date.split_once('-').context("a date without a year")?;
@@ -55,7 +54,7 @@ impl Market {
     }
 }
 
-/// The plate of a lorry, counted from 0.
+/// The plate of lorry `number`, counted from 0.
 pub(crate) fn plate(number: usize) -> anyhow::Result<LorryPlate> {
     Ok(format!("KA07A{:04}", number + 1).parse()?)
 }
@@ -73,7 +72,7 @@ const VILLAGES: &str = "Aralihalli Bevinagere Chinnapura Halasinakunte Hongepaly
 #[derive(Debug)]
 pub(crate) struct Farmer {
     pub(crate) name: String,
-    /// The same name as another person might write it.
+    /// The same name, as another person might write it.
     pub(crate) other_name: String,
     pub(crate) village: String,
     pub(crate) phone: String,
@@ -94,12 +93,12 @@ impl Farmer {
     }
 }
 
-/// A clock that moves only when something is done.
+/// A clock that moves only when [`DayClock::advance`] is called.
 #[derive(Debug)]
 pub(crate) struct DayClock(AtomicI64);
 
 impl DayClock {
-    /// Half past five in the morning in India, which is midnight in UTC.
+    /// A clock at 05:30 in India, which is midnight in UTC.
     pub(crate) fn at_dawn(date: BusinessDate) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(i64::from(date.0) * 86_400_000)))
     }
@@ -114,7 +113,7 @@ impl DayClock {
         format!("{:02}:{:02}", minutes / 60, minutes % 60)
     }
 
-    /// This clock, and the system's randomness.
+    /// This clock, with the system's randomness.
     pub(crate) fn environment(self: &Arc<Self>) -> Environment {
         Environment { clock: Arc::<Self>::clone(self), ..Environment::system() }
     }

@@ -1,6 +1,6 @@
 //! The office: a real server on a free loopback port.
 //!
-//! Phones block, so they are used from the main thread, never inside the server's runtime.
+//! Phones block, so they are used from the main thread, never within the server's runtime.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use tokio::runtime::Runtime;
 
 use crate::market::{DayClock, INDIA_MINUTES, Market};
 
-/// A server that answers, with one organisation: the market.
+/// A running server with one organisation, the market.
 pub(crate) struct Office {
     server: Arc<Server>,
     running: Running,
     runtime: Runtime,
     organisation: OrganisationId,
     market: Market,
-    /// The folder with everybody's data: the server's, and one for each phone.
+    /// The folder of all data: the server's, and one for each phone.
     pub(crate) folder: PathBuf,
 }
 
@@ -40,13 +40,13 @@ impl Office {
         format!("http://{}", self.running.address())
     }
 
-    /// Makes a code with which one phone can enrol.
+    /// Creates a code with which one phone can enrol.
     pub(crate) fn enrolment_code(&self, user: &str, role: Role) -> anyhow::Result<String> {
         let new = NewCode { user: user.to_owned(), role, centres: vec![self.market.centre.clone()] };
         Ok(self.server.create_code(self.organisation, &new)?)
     }
 
-    /// What the server has of the market day.
+    /// The server's totals of the market day.
     pub(crate) fn day(&self) -> anyhow::Result<Day> {
         Ok(self.server.day(self.organisation, Some(self.market.date))?)
     }
@@ -61,7 +61,7 @@ impl Office {
         })
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server, and waits until it has.
     pub(crate) fn close(self) -> anyhow::Result<()> {
         Ok(self.runtime.block_on(self.running.stop())?)
     }

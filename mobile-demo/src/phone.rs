@@ -1,6 +1,6 @@
-//! A person with a phone: the calls of [`FieldClient`] that an app makes.
+//! A person with a phone, and the calls of [`FieldClient`] that an app makes.
 //!
-//! Every call blocks; when it returns, what it did is on the phone's disk.
+//! Every call blocks; when it returns, its result is on the phone's disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,6 @@ use crate::office::Office;
 
 /// A person with a phone.
 pub(crate) struct Phone {
-    /// The person's name.
     pub(crate) name: &'static str,
     pub(crate) client: FieldClient,
     transport: HttpTransport,
@@ -37,7 +36,7 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
-    /// Opens a new phone in a folder of its own and enrols it with a code from the office.
+    /// Opens a new phone in its own folder and enrols it with a code from the office.
     pub(crate) fn enrol(
         name: &'static str,
         role: Role,
@@ -52,14 +51,14 @@ impl Phone {
         Ok(Self { name, client, transport, folder, clock: Arc::clone(clock), market: market.clone(), crate_time })
     }
 
-    /// Ends the app without a word to it, and starts it again.
+    /// Drops the app without a shutdown, and starts it again.
     pub(crate) fn restart(self) -> anyhow::Result<Self> {
         drop(self.client);
         let client = FieldClient::open(&self.folder, self.clock.environment())?;
         Ok(Self { client, ..self })
     }
 
-    /// Registers a farmer; `accept` lists the checks to which the person says yes.
+    /// Registers a farmer; `accept` lists the checks that the person confirms.
     pub(crate) fn register(&self, details: ContactDetails, accept: &[Check]) -> Result<FarmerView, Error> {
         self.clock.advance(Duration::from_millis(500));
         self.client.register_farmer(&FarmerInput { centre: self.market.centre.clone(), details }, accept)
@@ -84,7 +83,6 @@ impl Phone {
         closing.with_context(|| format!("{} cannot close a load", self.name))
     }
 
-    /// Starts a draft of a delivery.
     pub(crate) fn start(&self, farmer: FarmerId, load: LoadId) -> anyhow::Result<DeliveryView> {
         let (centre, commodity) = (self.market.centre.clone(), self.market.commodity.clone());
         let (farmer_id, load_id) = (Some(farmer), Some(load));
@@ -102,7 +100,7 @@ impl Phone {
         Ok(draft)
     }
 
-    /// Records a draft and says yes to every check.
+    /// Records a draft, with every check accepted.
     pub(crate) fn record(&self, draft: &DeliveryView) -> anyhow::Result<DeliveryView> {
         let recorded = self.client.record_delivery(draft.basis, &Check::ALL);
         recorded.with_context(|| format!("{} cannot record a delivery", self.name))
@@ -116,18 +114,17 @@ impl Phone {
         amended.with_context(|| format!("{} cannot amend a delivery", self.name))
     }
 
-    /// Voids a recorded delivery.
     pub(crate) fn void(&self, delivery: DeliveryId) -> anyhow::Result<DeliveryView> {
         let voided = self.client.void_delivery(self.client.delivery(delivery)?.basis, &reason("returned"));
         voided.with_context(|| format!("{} cannot void a delivery", self.name))
     }
 
-    /// The market day as the phone's first screen shows it.
+    /// The market day as on the phone's first screen.
     pub(crate) fn today(&self) -> Result<Today, Error> {
         self.client.today(&self.market.centre, Some(self.market.date))
     }
 
-    /// Sends what the server lacks and fetches what this phone lacks, over HTTP.
+    /// Syncs over HTTP.
     pub(crate) fn sync(&self) -> anyhow::Result<SyncReport> {
         self.client.sync(&self.transport, &|_| ()).with_context(|| format!("{} cannot sync", self.name))
     }

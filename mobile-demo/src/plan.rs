@@ -1,4 +1,4 @@
-//! Splits a published total into deliveries of crates, and says who weighs which one onto which load.
+//! Splits a published total into deliveries of crates, with the weigher and the load of each.
 //!
 //! The split is made up, the total is not: the crates of all deliveries weigh exactly the total.
 
@@ -11,17 +11,17 @@ use rand::{RngExt, SeedableRng};
 
 /// Weight of a usual crate.
 const CRATE_G: u64 = 20_000;
-/// Crates in a delivery on average, at most. Sizes of deliveries differ by up to ten times, so that a delivery has fewer than 1,000.
+/// Largest average number of crates in a delivery. Sizes of deliveries differ by up to ten times, so a delivery has fewer than 1,000.
 const MAX_CRATES: u64 = 99;
-/// Weight of a crate on average, at most. Weights differ by up to 5/3, so that a crate stays below [`BagWeight::MAX`].
+/// Largest average weight of a crate. Weights differ by up to 5/3, so a crate stays below [`BagWeight::MAX`].
 const MAX_CRATE_G: u64 = 500_000;
-/// What a lorry may carry, and the weight at which the next one is opened: there is room for the made-up delivery.
+/// Payload of a lorry; the next is opened at `LOAD_FULL_G`, so that there is room for the made-up delivery.
 pub(crate) const PAYLOAD_G: i64 = 9_000_000;
 const LOAD_FULL_G: i64 = 8_800_000;
-/// Deliveries on a load at most; a manifest has room for 1,000.
+/// Most deliveries on a load; a manifest has room for 1,000.
 const LOAD_DELIVERIES: usize = 900;
 
-/// Who weighs.
+/// Person who weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Person {
     Asha,
@@ -59,8 +59,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Splits `total_g` into a number of deliveries; the same numbers always give the same plan. Of five deliveries, one is by a farmer who
-    /// has delivered before.
+    /// Splits `total_g` into a number of deliveries; equal arguments give equal plans. One delivery in five is by a farmer who has
+    /// delivered before.
     pub(crate) fn new(total_g: i64, deliveries: u64) -> anyhow::Result<Self> {
         let shares = split(total_g, deliveries)?;
         let loads = loads(&shares);
@@ -70,7 +70,7 @@ impl Plan {
             let weigher = if index % 2 == 0 { Person::Asha } else { Person::Ravi };
             lots.push(Lot { farmer: index % farmers, load: *load, weigher, is_twin: false, crates });
         }
-        // One farmer of ten, if there is no second delivery that the other phone may weigh.
+        // Leaves out one farmer in ten, except those with a second delivery, which the other phone may weigh.
         let is_expected = |farmer: &usize| farmer % 10 != 9 || farmer + farmers < lots.len();
         let expected_farmers = (0..farmers).filter(is_expected).collect();
         let crates = lots.iter().map(|lot| lot.crates.len()).sum::<usize>().try_into()?;
@@ -106,7 +106,8 @@ fn split(total_g: i64, deliveries: u64) -> anyhow::Result<Vec<Vec<BagWeight>>> {
     counts.into_iter().map(|count| (0..count).map(|_| next()).collect()).collect()
 }
 
-/// Shares out `total` in whole numbers by weight: at least 1 each, together exactly `total`. Needs `total` not below the number of weights.
+/// Splits `total` into whole numbers in proportion to `weights`: at least 1 each, exactly `total` together. `total` must not be below their
+/// number.
 fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
     let all: u128 = weights.iter().copied().map(u128::from).sum();
     let above_one = u128::from(total) - weights.len() as u128;
@@ -120,7 +121,7 @@ fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
     shares
 }
 
-/// The load of each delivery: one after the other is filled. Two deliveries are on two loads.
+/// Assigns deliveries to loads, filling one after the other. Two deliveries are on two loads.
 fn loads(shares: &[Vec<BagWeight>]) -> Vec<usize> {
     let weigh = |crates: &Vec<BagWeight>| crates.iter().map(|weight| weight.grams().0).sum::<i64>();
     let weights_g: Vec<i64> = shares.iter().map(weigh).collect();
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Checks what holds of every plan.
+    /// Checks the properties of every plan.
     fn checked(total_g: i64, deliveries: u64) -> Plan {
         let plan = Plan::new(total_g, deliveries).unwrap();
         let lots: Vec<&Lot> = plan.first.iter().chain([&plan.late]).chain(&plan.rest).collect();
@@ -163,7 +164,7 @@ mod tests {
         assert_eq!(plan.late.weigher, Person::Ravi);
         let twins: Vec<_> = lots.iter().filter(|lot| lot.is_twin).collect();
         assert!(matches!(twins[..], [twin] if twin.weigher == Person::Ravi));
-        // A farmer who is not registered in the morning is known to the phone that registers him only.
+        // A farmer who is not registered in the morning is known only to the phone that registers him.
         for farmer in (0..plan.farmers).filter(|farmer| !plan.expected_farmers.contains(farmer)) {
             assert_eq!(lots.iter().filter(|lot| lot.farmer == farmer).count(), 1);
         }

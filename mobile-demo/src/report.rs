@@ -1,4 +1,4 @@
-//! The outcome of the day, as the server and the phones tell it: what merged, what a person must decide, and the totals.
+//! Outcome of the day on server and phones: merged records, decisions that a person must make, and totals.
 
 use anyhow::{Context, ensure};
 use farmtally_core::client::{InboxKind, RecordRef};
@@ -9,14 +9,14 @@ use crate::office::Office;
 use crate::phone::Phone;
 use crate::{grouped, say};
 
-/// What somebody's deliveries of the day add up to.
+/// Sum of the day on a phone or on the server.
 #[derive(Debug)]
 pub(crate) struct Total {
     whose: String,
     pub(crate) sum: Sum,
 }
 
-/// The outcome of the day.
+/// Outcome of the day.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) published_g: i64,
@@ -26,12 +26,12 @@ pub(crate) struct Outcome {
     pub(crate) conflicts: Vec<String>,
     /// One line each: the code, and the records.
     pub(crate) reviews: Vec<String>,
-    /// Changes that the server holds.
+    /// Number of changes that the server holds.
     pub(crate) held: usize,
 }
 
 impl Outcome {
-    /// Asks the server and the phones; conflicts and reviews are read on the first phone.
+    /// Reads the outcome from the server and the phones; conflicts and reviews come from the first phone.
     pub(crate) fn read(published_g: i64, office: &Office, phones: [&Phone; 2]) -> anyhow::Result<Self> {
         let day = office.day()?;
         let server = day.centres.iter().fold(Sum::default(), |sum, centre| sum + centre.sum);

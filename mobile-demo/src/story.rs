@@ -1,7 +1,6 @@
-//! The market day, act by act: who does what, in which order.
+//! The market day, act by act.
 //!
-//! The deliveries that count in the end are those of the plan, so they add up to the published total. The one made-up delivery beyond it is
-//! voided.
+//! The deliveries that count at the end are those of the plan, so they add up to the published total. The one made-up delivery is voided.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -27,7 +26,7 @@ use crate::{grouped, say};
 const CRATES_BEFORE_G: [i64; 5] = [20_000, 19_500, 21_000, 20_400, 18_900];
 const CRATES_AFTER_G: [i64; 3] = [20_100, 19_800, 20_300];
 const FORGOTTEN_CRATE_G: i64 = 20_000;
-/// Time for all crates together, so that the day's clock does not pass midnight; and for one crate at most.
+/// Time for all crates together, so that the day's clock does not pass midnight; then the longest time for one crate.
 const WEIGHING_TIME: Duration = Duration::from_secs(8 * 3_600);
 const CRATE_TIME: Duration = Duration::from_secs(15);
 /// Loads that are shown one by one.
@@ -40,7 +39,7 @@ pub(crate) struct Story<'a> {
     asha: Phone,
     ravi: Phone,
     farmers: BTreeMap<usize, FarmerId>,
-    /// The load onto which a person puts deliveries, by its number in the plan.
+    /// Loads by the person who uses them, and number in the plan.
     loads: BTreeMap<(Person, usize), LoadId>,
     bar: ProgressBar,
 }
@@ -62,7 +61,7 @@ impl<'a> Story<'a> {
         Ok(Self { plan, clock, asha, ravi, farmers: BTreeMap::new(), loads: BTreeMap::new(), bar })
     }
 
-    /// Plays all acts; returns the phones of Asha and Ravi.
+    /// Plays all acts. Returns the phones of Asha and Ravi.
     pub(crate) fn play(mut self) -> anyhow::Result<[Phone; 2]> {
         self.heading("1  Morning, with network");
         self.morning()?;
@@ -96,7 +95,7 @@ impl<'a> Story<'a> {
         self.sync(&self.ravi)
     }
 
-    /// The first load, by both. Asha's app ends in the middle of weighing the made-up delivery, which both change later.
+    /// The first load, by both. Asha's app ends while the made-up delivery is weighed, which both change later.
     fn first_load(mut self) -> anyhow::Result<(Self, DeliveryId)> {
         let load = self.open_and_join(0, Person::Asha)?;
         let farmer = self.farmer(0, Person::Asha)?;
@@ -115,7 +114,7 @@ impl<'a> Story<'a> {
         Ok((self, made_up.delivery_id))
     }
 
-    /// What two people do who cannot know of each other.
+    /// Changes of two people who cannot know of each other's.
     fn apart(&mut self, made_up: DeliveryId) -> anyhow::Result<()> {
         let load = *self.loads.get(&(Person::Asha, 0)).context("no first load")?;
         let closing = self.asha.request_close(load)?;
@@ -159,7 +158,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Weighs a delivery and records it; returns the receipt's number.
+    /// Weighs a delivery and records it. Returns the receipt number.
     fn weigh(&mut self, lot: &Lot, load: LoadId) -> anyhow::Result<String> {
         let mut farmer = self.farmer(lot.farmer, lot.weigher)?;
         if lot.is_twin {
@@ -171,7 +170,7 @@ impl<'a> Story<'a> {
         Ok(recorded.receipt_number.context("no receipt")?.to_string())
     }
 
-    /// One person opens a load, the other joins it by the code that the first one's phone shows.
+    /// One person opens a load, the other joins it by the code on the first one's phone.
     fn open_and_join(&mut self, number: usize, person: Person) -> anyhow::Result<LoadId> {
         let (phone, other) = match person {
             Person::Asha => (&self.asha, &self.ravi),
@@ -190,7 +189,7 @@ impl<'a> Story<'a> {
         Ok(opened.load_id)
     }
 
-    /// A farmer, registered now if that has not been done.
+    /// Returns a farmer, registering them if that has not been done.
     fn farmer(&mut self, number: usize, person: Person) -> anyhow::Result<FarmerId> {
         if let Some(known) = self.farmers.get(&number) {
             return Ok(*known);
@@ -217,7 +216,7 @@ impl<'a> Story<'a> {
         Ok(second.farmer_id)
     }
 
-    /// Asha first and last, so that both have everything.
+    /// Syncs Asha first and last, so that both have everything.
     fn sync_all(&self) -> anyhow::Result<()> {
         [&self.asha, &self.ravi, &self.asha].into_iter().try_for_each(|phone| self.sync(phone))
     }

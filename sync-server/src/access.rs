@@ -1,6 +1,6 @@
-//! Who may do what, where: grants and their ends, orders to devices.
+//! Grants and their ends, suspensions, and orders to devices.
 //!
-//! Each is a decision in the scope of the device that it is about; the rest of the server only reads what these project to.
+//! Each is a decision in the scope of the device that it concerns; the rest of the server only reads the projected rows.
 
 use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension};
 use farmtally_core::permission::Role;
@@ -18,14 +18,14 @@ use crate::{Error, Server};
 pub struct GrantLine {
     /// The grant.
     pub grant: Grant,
-    /// On which device.
+    /// Code of the device it is for.
     pub device: DeviceCode,
-    /// The user's name.
+    /// Name of the user.
     pub user: String,
 }
 
 impl Server {
-    /// All grants that hold.
+    /// Returns all grants that are in force, by id.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -44,10 +44,10 @@ impl Server {
         })
     }
 
-    /// Lets a user work on a device that is enrolled already: several people may share a phone, each with grants of their own.
+    /// Lets a user work on a device that is already enrolled. Several people may share a phone, each with their own grants.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for the name or an unknown centre, [`Error::Io`], [`Error::Storage`].
     pub fn grant(
         &self,
         organisation: OrganisationId,
@@ -67,10 +67,10 @@ impl Server {
         Ok(grant)
     }
 
-    /// Ends a grant. What was recorded without knowing counts, with a review; what is recorded knowing it is held.
+    /// Ends a grant. Changes made before the device knew of it are logged, with a review; changes made after are held.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a grant that does not exist or has ended, [`Error::Storage`].
+    /// [`Error::NotFound`] for a grant that does not exist or has ended, [`Error::Io`], [`Error::Storage`].
     pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
         let by = self.operator();
         self.write(organisation, |db| {
@@ -82,10 +82,10 @@ impl Server {
         })
     }
 
-    /// Suspends a user on every device, or lifts it. Returns how many devices it concerns.
+    /// Suspends a user on every device, or lifts the suspension. Returns the number of devices that it concerns.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a user without a grant, [`Error::Storage`].
+    /// [`Error::NotFound`] for a user who was never granted anything, [`Error::Io`], [`Error::Storage`].
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
         let by = self.operator();
         self.write(organisation, |db| {
@@ -104,10 +104,10 @@ impl Server {
         })
     }
 
-    /// Orders a device to do something about itself. What marks it as lost covers the devices that it became by taking new keys.
+    /// Orders a device to do something about itself. All but [`Order::Rekey`] also order the devices that it became by taking new keys.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Io`], [`Error::Storage`].
     pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
         let by = self.operator();
         self.write(organisation, |db| {
@@ -126,7 +126,7 @@ fn device_of(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
     devices.iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
 }
 
-/// A device and all that it became by taking new keys, in whatever order the devices are listed.
+/// Returns a device and all that it became by taking new keys. The devices may be listed in any order.
 fn with_heirs(devices: &[Device], first: DeviceId) -> Vec<DeviceId> {
     let (mut found, mut next) = (vec![first], 0);
     while let Some(ancestor) = found.get(next).copied() {

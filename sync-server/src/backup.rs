@@ -1,7 +1,7 @@
-//! Copies of the data, and the proof that they hold what was acknowledged.
+//! Copies of the data, and their verification.
 //!
-//! A copy counts only once it was verified: every log's chain worked out again from the first entry on. Phones keep what two verified copies
-//! do not contain, so that a server that is set back to either of them gets everything back.
+//! A copy counts only once it is verified: the chain of every log is recomputed from its first entry. Phones keep what two verified copies
+//! do not contain, so that a server restored from either of them gets everything back.
 
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use farmtally_core::units::{DeviceId, OrganisationId};
 use crate::storage::{Copied, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
-/// Verified copies that must contain something before phones may let go of it.
+/// Verified copies that must contain an entry before phones may delete it.
 const COPIES: usize = 2;
-/// The file that says which copy this is; it is written last.
+/// File with the id of the copy. It is written last, so a folder without it is not a whole copy.
 const COPY_ID: &str = "copy-id";
 
 impl Server {
-    /// Copies all data into a new folder, while the server works. Keys and journal stay out: they are kept elsewhere.
+    /// Copies all data into a new folder while the server runs. Keys and journal are not copied.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if the folder is there already, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Unusable`] if the folder exists; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
         if to.exists() {
             return Err(Error::unusable(&to.display(), "it is there already: name a new folder"));
@@ -30,15 +30,15 @@ impl Server {
         let id: DeviceId = self.environment.new_id();
         let named = |()| std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()));
         self.storage.copy_to(to).and_then(named).inspect_err(|_failed| {
-            // Half a copy is none, and would be in the way of the next try.
+            // An incomplete copy is of no use, and would be in the way of the next try.
             drop(std::fs::remove_dir_all(to));
         })
     }
 
-    /// Verifies a copy and notes what it contains, organisation by organisation.
+    /// Verifies a copy and records what it contains, for each organisation.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if a chain does not come out, or the copy is of another server's data; [`Error::Storage`].
+    /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
         let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
         let Some(id) = id else {
@@ -53,7 +53,7 @@ impl Server {
         for organisation in self.organisations()? {
             let path = copy.join(format!("{organisation}.db"));
             if !path.is_file() {
-                // Created since.
+                // The organisation was created after the copy.
                 continue;
             }
             check_control(&copy.join("control.db"), organisation)?;
@@ -77,11 +77,11 @@ impl Server {
     }
 }
 
-/// What both of the newest two verified copies contain, under the time of the older.
+/// Returns what both of the newest two verified copies contain, with the time of the older.
 pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, Error> {
     let copies = db.backups(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
-    // Not simply the older: a copy that was brought back under another time may contain less than an older one.
+    // Not simply the older one: a copy that was restored under another time may contain less than an older copy.
     let both = |place: &Cursor| {
         let other = newer.cursors.iter().find(|other| other.scope == place.scope)?;
         Some(if other.sequence < place.sequence { other } else { place }.clone())
@@ -95,7 +95,7 @@ pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, 
     Ok(Some(Copied { made_at: older.made_at, cursors, devices }))
 }
 
-/// What a device may let go of, in the scopes that it reads, if it does not know of that copy yet.
+/// Returns what a device may delete in the scopes that it reads; `None` if it already knows of that copy.
 pub(crate) fn safe_for(
     db: &mut ReadTransaction<'_>,
     device: DeviceId,
@@ -103,7 +103,7 @@ pub(crate) fn safe_for(
 ) -> Result<Option<SafeCopy>, Error> {
     let made_at = db.backup_times(COPIES)?.pop().map_or(0, |made_at| u64::try_from(made_at.0).unwrap_or(0));
     if made_at == request.safe_copy {
-        // What the copies contain is much to read, and most phones know of it.
+        // Most phones know of it, and the content of the copies is long to read.
         return Ok(None);
     }
     let Some(oldest) = safe_copy(db)? else { return Ok(None) };

@@ -1,6 +1,6 @@
-//! How a phone becomes a device of an organisation.
+//! Enrolment of a phone as a device of an organisation, and its change of keys.
 //!
-//! Invariant: a code is redeemed once; the same code with the same key is answered the same way again, so a lost answer costs nothing.
+//! Invariant: a code is redeemed once. The same code with the same key gets the same answer again, so a lost answer does no harm.
 
 use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
@@ -15,7 +15,6 @@ use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
 use crate::{Error, Server};
 
 impl Server {
-    /// Redeems an enrolment code.
     pub(crate) fn redeem(&self, request: &EnrolRequest) -> Result<Enrolment, Error> {
         let wrong = |reason: &str| Error::invalid("code", reason);
         let key = request.verified_key().ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
@@ -26,7 +25,7 @@ impl Server {
         let now = self.environment.clock.now();
         let is_open = |code: EnrolmentCode| code.device.is_none() && code.expires_at >= now;
         if self.read(organisation, |db| db.enrolment_code(&hash))?.is_some_and(is_open) {
-            // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
+            // The route is added before the device: a route to no device is harmless, a device without a route could not connect.
             self.storage.add_route(fresh.as_bytes(), organisation)?;
         }
         let device = self.write(organisation, |db| {
@@ -65,7 +64,7 @@ impl Server {
         Ok(self.enrolment(organisation, &device, now))
     }
 
-    /// Adds a device under a code that no other ever had: the journal knows what a database that was set back does not.
+    /// Adds a device under a code that no other device ever had. The journal knows codes that a restored database does not.
     pub(crate) fn add_device(
         &self,
         db: &mut WriteTransaction<'_>,
@@ -97,8 +96,7 @@ impl Server {
         }
     }
 
-    /// Lets a device that was copied go on under a new key and id. The first copy inherits the grants; any further one only hands in, until
-    /// the office grants it something.
+    /// Gives a copied device a new key and id. The first copy inherits the grants; any other can only upload until it gets a grant.
     pub(crate) fn rekey_device(
         &self,
         organisation: OrganisationId,
@@ -114,7 +112,7 @@ impl Server {
                 && !db.devices()?.iter().any(|device| device.public_key == key))
         };
         if self.read(organisation, is_due)? {
-            // Before the device exists: a route to nothing is harmless, a device without one would be locked out.
+            // The route is added before the device: a route to no device is harmless, a device without a route could not connect.
             self.storage.add_route(fresh.as_bytes(), organisation)?;
         }
         let device = self.write(organisation, |db| {

@@ -1,76 +1,76 @@
-//! What can go wrong on the server, and which HTTP answer each gets.
+//! Errors of the server, and the HTTP status of each.
 
 use farmtally_core::ErrorCode;
 use farmtally_core::protocol::parcel::HandoverError;
 use farmtally_core::store;
 use farmtally_core::store::sql;
 
-/// Why a request or command did nothing.
+/// Error of a request or command that changed nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub enum Error {
-    /// A field of the request or command holds what it cannot hold.
+    /// A field of the request or command has an invalid value.
     #[error("{field}: {reason}")]
     Invalid {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What is wrong and what would be right.
+        /// What is wrong, and what would be right.
         reason: String,
     },
-    /// The request is not signed by a device that is known here.
+    /// The request is not signed by a device that this server knows.
     #[error("the device is not known here, or the signature does not fit")]
     Unauthorized,
-    /// There is no such thing.
+    /// The thing asked for does not exist.
     #[error("no such {what}")]
     NotFound {
-        /// What was looked for.
+        /// Kind of thing.
         what: &'static str,
     },
-    /// The request is larger than any may be.
+    /// The request is too large.
     TooLarge {
-        /// What is allowed.
+        /// The limit that it exceeds.
         reason: String,
     },
-    /// The phone speaks a version that this server does not.
+    /// The phone's protocol version is not supported here.
     Incompatible {
-        /// Which of the two is too old.
+        /// Which side is too old.
         reason: String,
     },
-    /// A parcel cannot be taken; nothing of it was.
+    /// A parcel was refused; nothing of it was kept.
     #[error(transparent)]
     Parcel(#[from] HandoverError),
-    /// The server has lost data, and nobody has said yet that all of it came back.
+    /// A recovery lasts: the server has lost data, and nobody has ended the recovery yet.
     #[error(
         "a recovery lasts: held work is not decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
     )]
     Recovering,
-    /// More ask at the same time than may.
+    /// A limit of concurrent use is reached.
     Busy {
-        /// What is full.
+        /// Which limit.
         reason: String,
     },
-    /// The database did not do as told.
+    /// The database failed.
     #[error(transparent)]
     Storage(#[from] store::Error),
     /// A file, folder or address could not be used.
     #[error("{what}: {source}")]
     Io {
-        /// The path or address, as text.
+        /// Path or address, as text.
         what: String,
-        /// What the system reports.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file or folder is not what it must be: missing, damaged, in the way, or of another server.
+    /// A file or folder is missing, damaged, already there, or belongs to another server.
     #[error("{what}: {reason}")]
     Unusable {
-        /// The path, as text.
+        /// Path, as text.
         what: String,
-        /// What is wrong, and what an operator does about it.
+        /// What is wrong, and what the operator can do.
         reason: String,
     },
-    /// This storage does not do it.
+    /// This storage does not support the operation.
     Unsupported {
-        /// What the operator uses instead.
+        /// What the operator can use instead.
         reason: &'static str,
     },
     /// The page could not be rendered.
@@ -79,9 +79,9 @@ pub enum Error {
     /// The listening task has ended.
     #[error("the server ended: {0}")]
     TaskFailed(#[from] tokio::task::JoinError),
-    /// A defect of this program.
+    /// Defect of this program.
     Internal {
-        /// What was not as it must be.
+        /// The violated assumption.
         reason: String,
     },
 }
@@ -89,7 +89,7 @@ pub enum Error {
 impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
-            // What a backend met before it came to a statement passes the seam whole.
+            // An error that a backend met before it ran a statement passes through the seam unchanged.
             sql::Error::Engine { source } => match source.downcast::<Self>() {
                 Ok(error) => *error,
                 Err(source) => Self::Storage(sql::Error::Engine { source }.into()),
@@ -100,7 +100,7 @@ impl From<sql::Error> for Error {
 }
 
 impl Error {
-    /// Returns what turns an I/O error about something into this.
+    /// Returns a function that converts an I/O error on `what`.
     pub(crate) fn io<W: ToString>(what: &W) -> impl Fn(std::io::Error) -> Self + use<W> {
         let what = what.to_string();
         move |source| Self::Io { what: what.clone(), source }
@@ -114,7 +114,7 @@ impl Error {
         Self::Unusable { what: what.to_string(), reason: reason.into() }
     }
 
-    /// The error's stable name.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Invalid { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
@@ -128,12 +128,12 @@ impl Error {
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,
             Self::Unsupported { .. } => ErrorCode::NotAllowed,
-            // The same request can succeed later: the recovery ends, the database can be reached again, others ask it less.
+            // The same request can succeed later: the recovery is ended, the database can be reached again, or there are fewer conflicts.
             Self::Recovering
             | Self::Storage(store::Error::Sql(
                 sql::Error::Unavailable { .. } | sql::Error::Conflict { .. } | sql::Error::OutcomeUnknown { .. },
             )) => ErrorCode::Interrupted,
-            // Among them what is said of encrypted stores: a server has none.
+            // These include the errors of encrypted stores, which a server does not have.
             Self::Storage(_)
             | Self::Io { .. }
             | Self::Unusable { .. }
@@ -143,7 +143,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status for the error.
     pub fn status(&self) -> u16 {
         match self.code() {
             ErrorCode::InvalidInput => 422,

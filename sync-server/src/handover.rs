@@ -1,7 +1,6 @@
-//! Parcels that were carried here, by a phone or on a stick: opened, and judged as if their owner had pushed.
+//! Import of parcels that a phone or a stick carried here: they are opened, and judged as if their owner had sent them.
 //!
-//! Owns nothing that is kept. Invariants: each bundle is judged by [`ingest`]; verdicts are for the owner, who gets them when it syncs; a
-//! parcel that cannot be taken leaves no trace.
+//! Owns no stored data. Invariants: each bundle is judged by [`ingest`]; the owner gets the verdicts; a refused parcel leaves no trace.
 
 use std::fmt;
 use std::io::Read;
@@ -15,18 +14,18 @@ use crate::ingest::ingest;
 use crate::storage::WriteTransaction;
 use crate::{Error, Server};
 
-/// What became of the content of parcels.
+/// Counts of what was in imported parcels, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Bundles that were judged.
     pub bundles: u64,
-    /// Entries that are in the log, from now or from before.
+    /// Entries that are settled: logged now or before, rejected, or erased.
     pub logged: u64,
     /// Entries that wait for a person.
     pub held: u64,
-    /// Entries that wait for others, which anybody may bring.
+    /// Entries that wait for others, or whose bytes are missing.
     pub deferred: u64,
-    /// Bundles that were refused as a whole; they left no trace.
+    /// Bundles that were refused as a whole, without a trace.
     pub refused: u64,
 }
 
@@ -51,11 +50,10 @@ impl fmt::Display for Imported {
 }
 
 impl Server {
-    /// Takes a file of parcels, whoever brings it: one result for each parcel, in their order; none stops the others. Of an organisation, if one is
-    /// given; otherwise of all.
+    /// Imports a file of parcels and returns one result for each. `only` refuses those of other organisations; a refusal stops no other.
     ///
     /// # Errors
-    /// [`Error::Parcel`] for a parcel that cannot be taken, [`Error::Storage`]; what was judged before stays.
+    /// [`Error::Parcel`] for a refused parcel, [`Error::Io`], [`Error::Storage`]; what was judged before stays.
     pub fn import(&self, only: Option<OrganisationId>, file: impl Read) -> Vec<Result<Imported, Error>> {
         let now = self.environment.clock.now();
         Parcel::read_all(file).map(|parcel| self.import_one(only, &parcel?, now)).collect()
@@ -70,7 +68,7 @@ impl Server {
         self.write(organisation, |db| ingest_all(db, &bundles, now))
     }
 
-    /// Opens what a phone carries for others.
+    /// Opens a parcel that a phone carries for another.
     pub(crate) fn open_parcel(&self, organisation: OrganisationId, bytes: &[u8]) -> OpenedParcel {
         let opened = Parcel::parse(bytes).and_then(|parcel| self.bundles_in(organisation, &parcel));
         OpenedParcel { parcel: ParcelId::of(bytes), bundles: opened }
@@ -82,14 +80,13 @@ impl Server {
     }
 }
 
-/// A parcel that a phone has carried here.
+/// A parcel carried here by a phone; opening it may have failed.
 pub(crate) struct OpenedParcel {
     parcel: ParcelId,
     bundles: Result<Vec<Vec<u8>>, HandoverError>,
 }
 
 impl OpenedParcel {
-    /// Judges the bundles in it.
     pub(crate) fn ingest(&self, db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<ParcelVerdict, Error> {
         let refused = match &self.bundles {
             Ok(bundles) => {

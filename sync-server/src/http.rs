@@ -1,4 +1,4 @@
-//! The server on the network: routes, limits, and the way from a request to [`Server::respond`].
+//! HTTP routes and limits, and the conversion of a request for [`Server::respond`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -30,13 +30,13 @@ use crate::page::PageQuery;
 use crate::wire::problem;
 use crate::{Error, Server};
 
-/// How long a request may take, its body included; as long as a phone waits.
+/// Limit for one request including its body; a phone waits as long.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
-/// How long a connection may stand open without a whole request head; longer than a phone keeps one that it does not use.
+/// Limit for receiving a request head on an open connection; longer than a phone keeps an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// The largest message that a listening phone may send; it has nothing to say.
+/// Largest WebSocket message accepted; clients have no reason to send any.
 const MAX_CLIENT_MESSAGE_BYTES: usize = 1024;
-/// The page runs no script, loads nothing, stands in no other page and is kept nowhere.
+/// Headers of the page: it runs no script, loads nothing, cannot be framed and is not cached.
 const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -46,10 +46,10 @@ const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
 ];
-/// How long running requests may take to end once the server is told to stop.
+/// Time that running requests get to finish after a stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
-/// A server that answers, until it is stopped or dropped.
+/// A running server, until [`stop`](Self::stop) is called. Dropping this does not stop it.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
@@ -58,21 +58,21 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens; with the port that was chosen if 0 was asked for.
+    /// Returns the address on which it listens, with the port that was chosen if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops taking requests, waits a little for the running ones, and returns.
+    /// Stops accepting requests and waits up to ten seconds for running ones.
     ///
     /// # Errors
     /// [`Error::TaskFailed`] if the server had failed.
     pub async fn stop(self) -> Result<(), Error> {
-        // A server that has ended by itself hears nothing; its result is below.
+        // Fails only if the server has already ended; its result follows.
         let _ended_already = self.stop.send(());
         match tokio::time::timeout(STOP_TIME, self.finished).await {
             Ok(ended) => Ok(ended?),
-            // Whoever still holds a connection has sent nothing for that long: nothing is lost with it.
+            // A connection still open has sent nothing for that long, so nothing is lost by closing it.
             Err(_elapsed) => Ok(()),
         }
     }
@@ -86,10 +86,10 @@ impl Running {
     }
 }
 
-/// Puts a server on the network; port 0 chooses a free one.
+/// Starts answering on an address; port 0 chooses a free one.
 ///
 /// # Errors
-/// [`Error::Io`] if the address is taken.
+/// [`Error::Io`] if the address cannot be used.
 pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
     let taken = Error::io(&format!("cannot listen on {host} port {port}"));
     let listener = TcpListener::bind((host, port)).await.map_err(&taken)?;
@@ -98,7 +98,7 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
     let router = router(Arc::clone(&server));
     let finished = tokio::spawn(async move {
         let stopped = async move {
-            // The sender lives in `Running`; when that is dropped, the server goes on until its runtime ends.
+            // The sender is in `Running`. If that is dropped, the server continues until its runtime ends.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -109,7 +109,7 @@ pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Runni
     Ok(Running { address, stop, finished })
 }
 
-/// As `axum::serve` does, but nobody may hold a connection by sending no head, or one without end.
+/// Serves connections like `axum::serve`, but no client can occupy one by not sending a request head.
 async fn answer_until(stopped: impl Future<Output = ()>, mut listener: TcpListener, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
@@ -128,7 +128,7 @@ async fn answer_until(stopped: impl Future<Output = ()>, mut listener: TcpListen
         connections.spawn(async move {
             let mut connection = pin!(connection);
             tokio::select! {
-                // How a connection ends is the phone's matter: it repeats what was not answered.
+                // How the connection ends does not matter: the phone repeats what was not answered.
                 _ended = connection.as_mut() => {}
                 _stopping = stopping.changed() => {
                     connection.as_mut().graceful_shutdown();
@@ -158,7 +158,7 @@ fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// Refuses a body that is larger than a request may be by a problem, as one that is too large unpacked is.
+/// Gives a 413 of the body limit the same problem body as a request that is too large once unpacked.
 async fn explain_too_large(response: Response) -> Response {
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == CONTENT_TYPE);
     if response.status() != StatusCode::PAYLOAD_TOO_LARGE || is_problem {
@@ -189,7 +189,7 @@ async fn serve_socket(mut socket: WebSocket, mut listener: Listener) {
                 Some(said) => Message::text(said),
                 None => Message::Close(None),
             },
-            // What comes in is only read so that pings are answered and an end is noticed.
+            // Incoming messages are read only so that pings are answered and a closed connection is noticed.
             heard = socket.recv() => match heard {
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return,

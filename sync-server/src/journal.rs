@@ -1,7 +1,7 @@
-//! What must outlive the database: a folder beside the data that its backup does not contain.
+//! Journal: facts that must survive a restored database, in the folder `journal/`, which no backup of the data contains.
 //!
-//! Owns `journal/`: the list of erased documents, so that a restored database forgets again before it answers; and the heads of all logs as
-//! they were acknowledged, so that a database that was set back knows it; how many recoveries there were; and the newest device code.
+//! Owns the list of erased documents, which a restored database erases again before it answers; the acknowledged head of each log, by
+//! which a restored database is recognised; the number of recoveries; and the newest device code.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -14,59 +14,58 @@ use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
 
-/// Lines of heads beyond those needed that a file may have before it is made short.
+/// Superfluous lines that a file of heads may have before it is rewritten.
 const MAX_LINES: usize = 10_000;
 
-/// The folder.
+/// The journal's folder.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
 }
 
 impl Journal {
-    /// Opens the folder, and makes it if there is none.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(unusable)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Adds a document to the list of those that are erased. Returns once it is on the disk.
+    /// Adds a document to the list of erased ones. Returns once it is on disk.
     pub(crate) fn erased(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
         let is_known = self.erasures()?.contains(&(organisation, document));
         if is_known { Ok(()) } else { self.append("erased", &format!("{organisation} {document}")) }
     }
 
-    /// All documents that were ever erased.
+    /// Returns all documents that were ever erased.
     pub(crate) fn erasures(&self) -> Result<Vec<(OrganisationId, DocumentId)>, Error> {
         let read = |line: &str| {
             let (organisation, document) = line.split_once(' ')?;
             Some((organisation.parse().ok()?, document.parse().ok()?))
         };
-        // The last line may have been cut off by a crash; it was not acknowledged then.
+        // A crash may have cut off the last line, which was not acknowledged then.
         Ok(self.lines("erased")?.iter().filter_map(|line| read(line)).collect())
     }
 
-    /// Notes where logs stand, before anybody is told. Returns once it is on the disk.
+    /// Records the heads of logs before they are acknowledged. Returns once they are on disk.
     pub(crate) fn advanced(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(line).collect();
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
     }
 
-    /// Notes where logs stand after a loss that is known: places beyond are acknowledged no more.
+    /// Replaces all heads after a known loss: positions beyond them no longer count as acknowledged.
     pub(crate) fn went_back(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(line).collect();
         let _locked = self.locked()?;
         self.replace(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
     }
 
-    /// The last acknowledged place of each log. The file is made short again on the way.
+    /// Returns the last acknowledged position of each log, and shortens the file if it has grown.
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
         let _locked = self.locked()?;
         let lines = self.lines(&name)?;
         let mut heads = BTreeMap::new();
         for cursor in lines.iter().filter_map(|line| read_line(line)) {
-            // Two threads may note their heads in the other order than they were reached.
+            // Two threads may have written their heads in reverse order.
             let is_newer = |known: &CursorName| known.sequence <= cursor.sequence;
             if heads.get(&cursor.scope).is_none_or(is_newer) {
                 heads.insert(cursor.scope.clone(), cursor);
@@ -84,27 +83,27 @@ impl Journal {
         Ok(heads)
     }
 
-    /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
+    /// Records the number of recoveries of an organisation, so that a restored database does not use a number twice.
     pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.raise(&format!("{organisation}.epoch"), epoch)
     }
 
-    /// How many recoveries it has begun; 0 if nobody knows.
+    /// Returns the number of recoveries; 0 if unknown.
     pub(crate) fn epoch(&self, organisation: OrganisationId) -> Result<u32, Error> {
         self.number(&format!("{organisation}.epoch"))
     }
 
-    /// Notes the newest device code, before anybody is told: a database that is set back must not give it to another device.
+    /// Records the newest device code before it is given out, so that a restored database does not give it to another device.
     pub(crate) fn record_device_code(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
         self.raise(&format!("{organisation}.code"), code.0)
     }
 
-    /// The newest device code that was given; 0 if nobody knows.
+    /// Returns the newest device code given out; 0 if unknown.
     pub(crate) fn newest_code(&self, organisation: OrganisationId) -> Result<u32, Error> {
         self.number(&format!("{organisation}.code"))
     }
 
-    /// Notes a number that only rises.
+    /// Records a number that only rises.
     fn raise(&self, name: &str, number: u32) -> Result<(), Error> {
         let _locked = self.locked()?;
         if self.number(name)? >= number { Ok(()) } else { self.replace(name, &format!("{number}\n")) }
@@ -114,14 +113,14 @@ impl Journal {
         Ok(self.lines(name)?.first().and_then(|line| line.parse().ok()).unwrap_or(0))
     }
 
-    /// Held by whoever writes: another process may append while this one makes a file short.
+    /// Locks the journal for writing: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
         let file = File::create(self.folder.join("lock")).map_err(unusable)?;
         file.lock().map_err(unusable)?;
         Ok(file)
     }
 
-    /// Written aside and renamed, so that a crash leaves the old file or the new one.
+    /// Replaces a file by renaming a new one, so that a crash leaves either the old or the new file.
     fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {
@@ -148,7 +147,7 @@ impl Journal {
         let append = || -> std::io::Result<()> {
             let is_new = !path.exists();
             let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            // A line break first: what a crash left of a line must not swallow this one.
+            // Starts with a line break, so that a line cut off by a crash does not swallow this one.
             file.write_all(format!("\n{line}\n").as_bytes())?;
             file.sync_all()?;
             if is_new { sync_folder(&self.folder) } else { Ok(()) }
@@ -157,7 +156,7 @@ impl Journal {
     }
 }
 
-/// A new name in a folder is on the disk once the folder is.
+/// Syncs a folder: a new file name is on disk only after this.
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -174,13 +173,12 @@ fn unusable(source: std::io::Error) -> Error {
     Error::Io { what: "the journal".into(), source }
 }
 
-/// The last acknowledged place of each scope, as the journal keeps it.
 fn line(cursor: &Cursor) -> String {
     let chain = data_encoding::HEXLOWER.encode(&cursor.chain.short());
     format!("{} {} {chain}", cursor.scope, cursor.sequence)
 }
 
-/// Reads what [`line`] wrote.
+/// Parses a line that [`line`] wrote; `None` if it was cut off.
 fn read_line(line: &str) -> Option<CursorName> {
     let mut parts = line.split(' ');
     let (scope, sequence, chain) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);

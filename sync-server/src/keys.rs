@@ -1,6 +1,6 @@
-//! The server's keys and the challenges made with them.
+//! Keys of the server, and the challenges made with them.
 //!
-//! Owns the folder `keys`, which stands beside the data and not in its backups: a restored database must not bring old keys with it.
+//! Owns the folder `keys`, which is next to the data and not in its backups: a restored database must not bring back old keys.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,10 +16,9 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// How far a challenge may lie in the future: nodes behind one balancer may differ by a little.
+/// How far in the future a challenge may be, because nodes behind one load balancer may have slightly different clocks.
 const CHALLENGE_LEAD_MS: i64 = 60_000;
 
-/// The server's keys.
 pub(crate) struct Keys {
     signing: SigningKey,
     successor: [u8; 32],
@@ -27,10 +26,10 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys in a folder, and makes them for a server that has no organisation yet. Move `successor.key` to a safe place offline.
+    /// Reads the keys in a folder, or creates them for a server that has no organisation yet.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Unusable`] if the folder holds something else.
+    /// [`Error::Io`]; [`Error::Unusable`] if a key is missing or malformed.
     pub(crate) fn open(folder: &Path, environment: &Environment, is_new: bool) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         for name in ["server.key", "successor.pub"] {
@@ -50,29 +49,29 @@ impl Keys {
         Ok(Self { signing, successor, challenge })
     }
 
-    /// The key that signs statements.
+    /// Returns the key that signs statements.
     pub(crate) fn signing(&self) -> &SigningKey {
         &self.signing
     }
 
-    /// The public key that phones pin.
+    /// Returns the public key that phones pin.
     pub(crate) fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
     }
 
-    /// The public key that phones pin for later.
+    /// Returns the public key of the successor, which phones pin for later.
     pub(crate) fn successor(&self) -> [u8; 32] {
         self.successor
     }
 
-    /// A challenge of this moment; nothing is stored about it.
+    /// Returns a challenge for this moment; nothing is stored about it.
     pub(crate) fn challenge(&self, now: Timestamp) -> Challenge {
         let time = now.0.to_be_bytes();
         let mac: [u8; 32] = self.mac(time).finalize().into_bytes().into();
         Challenge([time.as_slice(), &mac].concat().first_chunk().copied().unwrap_or([0; 24]))
     }
 
-    /// Whether a challenge is ours and recent.
+    /// Returns whether a challenge is of this server and recent.
     pub(crate) fn accepts(&self, challenge: Challenge, now: Timestamp) -> bool {
         let Some((time, mac)) = challenge.0.split_first_chunk::<8>() else { return false };
         let age_ms = now.0.saturating_sub(i64::from_be_bytes(*time));
@@ -101,7 +100,7 @@ fn read(path: &Path) -> Result<[u8; 32], Error> {
     <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
 }
 
-/// Written aside and renamed, so that a crash leaves either no key or a whole one.
+/// Writes a key file by renaming a new one, so that a crash leaves either no key or a whole one.
 fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
     let failed = Error::io(&path.display());
     let aside = path.with_extension("new");

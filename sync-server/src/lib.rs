@@ -1,8 +1,8 @@
-//! The sync server: takes in what phones recorded, hands out what others recorded and the office decided.
+//! Sync server: accepts the changes that phones record, and serves the changes of others and the office's decisions.
 //!
 //! Owns the log of each scope, the judging of bundles, enrolment, and the office's page. Rules, merging and projection are core's.
-//! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; a request may be repeated.
-//! Read next: `ingest/mod.rs` for what becomes of a bundle, `handover.rs` for one that was carried here, `pull.rs` for what a phone gets, `storage/mod.rs` for where it is kept.
+//! Invariants: nothing is acknowledged before it is durable; nothing is refused silently; every request may be repeated.
+//! Read next: `ingest/mod.rs` (bundles), `handover.rs` (parcels), `pull.rs` (what a phone fetches), `storage/mod.rs` (tables).
 
 mod access;
 mod backup;
@@ -53,7 +53,7 @@ use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction}
 use watchers::Watchers;
 use wire::{pack, problem, require_protocol, unpack};
 
-/// A server over its storage; [`serve`] puts it on the network.
+/// Server over its storage. [`serve`] puts it on the network.
 pub struct Server {
     storage: Box<dyn Storage>,
     keys: Keys,
@@ -61,12 +61,12 @@ pub struct Server {
     environment: Environment,
     listeners: Listeners,
     watchers: Watchers,
-    /// Heads that are in the database, and could not be noted in the journal.
+    /// Heads that are in the database but could not be written to the journal.
     unnoted: Mutex<BTreeMap<OrganisationId, Vec<Cursor>>>,
 }
 
 impl Server {
-    /// Opens a data folder, and makes it if there is none: databases in `data`; beside them, and in no backup of them, `keys` and `journal`.
+    /// Opens a data folder, or creates it: databases in `data`; `keys` and `journal` next to it, in no backup of the data.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
@@ -75,7 +75,7 @@ impl Server {
         Self::with_storage(Box::new(storage), folder, environment)
     }
 
-    /// Opens a server over a storage that is elsewhere: the folder is for `keys` and `journal`.
+    /// Opens a server over storage that is elsewhere; `folder` holds only `keys` and `journal`.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
@@ -99,7 +99,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Runs `work` on a snapshot and returns its result.
+    /// Runs `f` on a snapshot and returns its result.
     fn read<T>(
         &self,
         organisation: OrganisationId,
@@ -108,8 +108,7 @@ impl Server {
         storage::read(&*self.storage, organisation, f)
     }
 
-    /// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, and what it appended to logs is in the
-    /// journal.
+    /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable and the new heads are in the journal.
     fn write<T>(
         &self,
         organisation: OrganisationId,
@@ -123,7 +122,7 @@ impl Server {
         Ok(result)
     }
 
-    /// Notes in the journal where logs end. What could not be noted is noted with what comes next: nobody is told of either before.
+    /// Writes the heads of logs to the journal, with those that could not be written before. None is acknowledged until then.
     fn note(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
@@ -135,7 +134,7 @@ impl Server {
         Ok(())
     }
 
-    /// All organisations.
+    /// Returns all organisations.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -143,7 +142,7 @@ impl Server {
         self.storage.organisations()
     }
 
-    /// Answers a phone. Blocks on the database.
+    /// Answers a request from a phone. Blocks on the database.
     pub fn respond(&self, request: &WireRequest) -> WireResponse {
         let answer = match (request.method, request.path) {
             ("POST", path::ENROL) => self.enrol(&request.body),
@@ -190,7 +189,7 @@ impl Server {
         Ok(self.challenge())
     }
 
-    /// The signed receipt of a device that is about to destroy what it holds.
+    /// Records the signed receipt that a device sends before it destroys its data.
     fn wiped(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, device) = self.authenticate(request, now)?;
@@ -201,7 +200,7 @@ impl Server {
         Ok(self.challenge())
     }
 
-    /// The device that signed the request, with a challenge of ours.
+    /// Returns the device that signed the request, which must contain a challenge of this server.
     fn authenticate(&self, request: &WireRequest, now: Timestamp) -> Result<(OrganisationId, Device), Error> {
         let header =
             request.authorization.as_deref().and_then(Authorization::from_header).ok_or(Error::Unauthorized)?;
@@ -219,7 +218,6 @@ impl Server {
         Ok((organisation, device))
     }
 
-    /// A device and the organisation that it belongs to.
     fn device(&self, id: DeviceId) -> Result<Option<(OrganisationId, Device)>, Error> {
         let Some(organisation) = self.storage.route(id.as_bytes())? else { return Ok(None) };
         let device = self.read(organisation, |db| db.device(id))?;

@@ -1,8 +1,8 @@
-//! What listening phones are told: how far the logs are that they may read. Nothing else, and nothing depends on it.
+//! Live signal: listening phones learn how far the logs are that they may read. Nothing depends on it.
 //!
-//! Owns who listens. Each device has one place: the newest connection takes it over, because the one before may be a network that is gone.
-//! Invariants: a scope is named only while the device may read it; whoever cannot keep up is told the newest heads once, not every one.
-//! Read next: `http.rs` for how it is carried, `Storage::watch` for where it comes from.
+//! Owns the connections, one for each device: a new one replaces the last, which may belong to a network that is gone.
+//! Invariants: a scope is named only while the device may read it; a listener that lags gets only the newest heads.
+//! Read next: `http.rs` for the WebSocket, `watchers.rs` for the source of the heads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,15 +21,15 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::watchers::Appended;
 use crate::{Error, Server};
 
-/// How often a phone hears from the server though nothing is new: proxies commonly cut what is silent for a minute.
+/// Interval of signs of life: proxies commonly close a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Phones that may listen unless the operator says otherwise: each holds a socket, and a process commonly has 1,024.
+/// Default limit of listening phones: each holds a socket, and a process commonly may open 1,024.
 pub const MAX_LISTENERS: usize = 500;
 
-/// The phones whose connections wait for news.
+/// Connections of listening phones.
 pub(crate) struct Listeners {
     most: AtomicUsize,
-    /// Dropping an entry ends that connection; the entry of a connection that has ended is closed.
+    /// Dropping an entry ends that connection; the sender of an ended connection is closed.
     taken: Mutex<BTreeMap<DeviceId, oneshot::Sender<()>>>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Listeners {
 }
 
 impl Listeners {
-    /// Takes the device's place. What is returned ends when another connection takes it over, and frees the place when it is dropped.
+    /// Registers a connection of a device and ends its previous one. The receiver closes when the connection must end; drop it afterwards.
     fn join(&self, device: DeviceId) -> Result<oneshot::Receiver<()>, Error> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|_, end| !end.is_closed());
@@ -53,13 +53,13 @@ impl Listeners {
         Ok(ended)
     }
 
-    /// Ends every connection; new ones may come.
+    /// Ends every connection; new ones are still accepted.
     pub(crate) fn end(&self) {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// One phone that listens.
+/// Connection of one listening phone.
 pub(crate) struct Listener {
     server: Arc<Server>,
     organisation: OrganisationId,
@@ -69,12 +69,12 @@ pub(crate) struct Listener {
     appended: broadcast::Receiver<Appended>,
     ended: oneshot::Receiver<()>,
     heartbeat: Interval,
-    /// Whether visibility and heads must be read before anything more is said.
+    /// Whether visibility and heads must be read before the next message.
     is_stale: bool,
 }
 
 impl Server {
-    /// How many phones may listen at the same time; more are refused, and sync without.
+    /// Sets how many phones may listen at the same time. Others are refused, and sync without.
     pub fn limit_listeners(&self, most: usize) {
         self.listeners.most.store(most, Ordering::Relaxed);
     }
@@ -83,7 +83,7 @@ impl Server {
     pub(crate) fn listen(self: &Arc<Self>, request: &WireRequest) -> Result<Listener, Error> {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
         let device = device.device;
-        // Watched before the heads are read: what is written in between is heard twice, not missed.
+        // Subscribes before the heads are read: what is written in between is reported twice, not missed.
         let appended = self.watchers.watch(organisation);
         let visible = self.read(organisation, |db| db.visibility(device))?;
         let ended = self.listeners.join(device)?;
@@ -96,9 +96,9 @@ impl Server {
 }
 
 impl Listener {
-    /// What to say next: one line a scope, or nothing but a sign of life. `None` when the connection must end.
+    /// Returns the next message: one line for each scope, or an empty text as a sign of life. `None` when the connection must end.
     ///
-    /// May be dropped while it waits, and called again.
+    /// Cancel safe: it may be dropped while it waits, and called again.
     pub(crate) async fn next(&mut self) -> Option<String> {
         loop {
             if self.is_stale {
@@ -115,17 +115,17 @@ impl Listener {
                             return Some(said);
                         }
                     }
-                    // Its grants or orders may have changed; or it fell behind, and the newest heads will do.
+                    // Its grants or orders may have changed; or it lags, and the newest heads suffice.
                     Ok(_) | Err(RecvError::Lagged(_)) => self.is_stale = true,
                     Err(RecvError::Closed) => return None,
                 },
-                // Other processes write to the same storage too: nobody says so, but the heads do.
+                // Other processes may write to the same storage. They do not notify this one, so the heads are read.
                 _ = self.heartbeat.tick() => self.is_stale = true,
             }
         }
     }
 
-    /// Reads what the device may read now, and how far that is.
+    /// Reads the scopes that the device may read now, and their heads.
     async fn look(&mut self) -> Option<Vec<Cursor>> {
         let (server, organisation, device) = (Arc::clone(&self.server), self.organisation, self.device);
         let looked = tokio::task::spawn_blocking(move || {
@@ -150,7 +150,7 @@ impl Listener {
         }
     }
 
-    /// Those of the heads that are new to the device and visible to it.
+    /// Returns lines for the heads that are visible to the device and new to it.
     fn changed_lines(&mut self, heads: &[Cursor]) -> String {
         let mut lines = Vec::new();
         for Cursor { scope, sequence, .. } in heads {

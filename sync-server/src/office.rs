@@ -1,4 +1,4 @@
-//! What the office does by command: organisations, reference data, enrolment codes.
+//! Office commands for organisations, reference data and enrolment codes, and the search for records.
 
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{
@@ -19,10 +19,10 @@ use crate::recovery::require_whole;
 use crate::storage::{EnrolmentCode, WriteTransaction};
 use crate::{Error, Server};
 
-/// How long an enrolment code is good for.
+/// Life of an enrolment code.
 const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Farmers that a search names at most.
+/// Maximum farmers that a search returns.
 const MAX_FOUND: u32 = 50;
 
 /// Reference data as an operator writes it, in JSON (format: `docs/operating.md`).
@@ -93,7 +93,7 @@ struct NoticeEntry {
     text: String,
 }
 
-/// What a [`ReferenceFile`] says.
+/// Decisions that a [`ReferenceFile`] describes.
 #[derive(Default)]
 struct ReferenceData {
     centres: Vec<Centre>,
@@ -105,15 +105,15 @@ struct ReferenceData {
 }
 
 impl ReferenceFile {
-    /// Reads the JSON text.
+    /// Parses the JSON text.
     ///
     /// # Errors
-    /// [`Error::Invalid`], with line and column if it is not JSON of this form.
+    /// [`Error::Invalid`], with line and column if the text is not JSON of this form.
     pub fn parse(json: &str) -> Result<Self, Error> {
         let wrong = |reason| Error::Invalid { field: "reference", reason };
-        // Some editors begin a file with a mark of its byte order.
+        // Some editors begin a file with a byte order mark.
         let json = json.trim_start_matches('\u{feff}').trim();
-        // Serde would take a list for an object whose fields are in order.
+        // Serde would accept an array in place of an object, with the fields in order.
         if !json.starts_with('{') {
             return Err(wrong("is not an object: it begins with `{`".into()));
         }
@@ -163,7 +163,7 @@ impl RuleSetEntry {
             return Err(Error::invalid("rule_sets", format!("number {}: it must be 1 to {MAX_RULE_SET}", self.number)));
         }
         if self.bag_types.is_empty() {
-            // Without any no bag has a tare, and every net weight is the gross weight.
+            // Without a bag type no bag has a tare, and every net weight would be the gross weight.
             let reason = format!("rule set {} has no bag type: name at least one", self.number);
             return Err(Error::Invalid { field: "bag_types", reason });
         }
@@ -186,7 +186,7 @@ impl RuleSetEntry {
     }
 }
 
-/// A name: trimmed, not empty, of bounded length.
+/// Checks a name: it is trimmed, and must not be empty or too long.
 fn text(field: &'static str, text: &str) -> Result<String, Error> {
     check_text(text, true).map_err(|wrong| Error::invalid(field, wrong))
 }
@@ -195,22 +195,22 @@ fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text:
     text.parse().map_err(|error| Error::invalid(field, format_args!("{text:?}: {error}")))
 }
 
-/// What an enrolment code is made for.
+/// What an enrolment code is for.
 #[derive(Clone, Debug)]
 pub struct NewCode {
-    /// The person's name; somebody of this name, whatever its case and spaces, gets a further device.
+    /// Name of the person. An existing user of that name, ignoring case and spaces, gets a further device.
     pub user: String,
-    /// As what.
+    /// Role of the person's grant.
     pub role: Role,
-    /// Where.
+    /// Centres that the grant covers.
     pub centres: Vec<CentreCode>,
 }
 
 impl Server {
-    /// Creates an organisation.
+    /// Creates an organisation with its reference data.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Storage`].
+    /// [`Error::Invalid`], [`Error::Io`], [`Error::Storage`].
     pub fn create_organisation(
         &self,
         name: &str,
@@ -222,7 +222,7 @@ impl Server {
         let organisation_id: OrganisationId = self.environment.new_id();
         let organisation = Organisation { organisation_id, name, zone_minutes };
         self.storage.prepare(organisation_id)?;
-        // Listed only once it is whole: a crash in between leaves rows that nobody asks for.
+        // Listed only once it is complete: a crash in between leaves rows that nothing reads.
         self.publish(organisation_id, &[organisation], &data)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)
@@ -231,7 +231,7 @@ impl Server {
     /// Adds reference data to an organisation, or replaces records of the same codes. A published rule set never changes.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Storage`].
+    /// [`Error::Invalid`], [`Error::Io`], [`Error::Storage`].
     pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
         self.publish(organisation, &[], &file.read()?)
     }
@@ -243,7 +243,7 @@ impl Server {
         data: &ReferenceData,
     ) -> Result<(), Error> {
         let by = self.operator();
-        // All by name: a list that is read and not published is a warning.
+        // Destructured by name, so that the compiler warns of a list that is not published.
         let ReferenceData { centres, commodities, seasons, lorries, rule_sets, notices } = data;
         self.write(organisation, |db| {
             decide_each(db, organisations, &by)?;
@@ -267,12 +267,12 @@ impl Server {
         })
     }
 
-    /// Returns who decides when the operator gives a command; drawn once for each command.
+    /// Returns the operator as author of decisions, with a new request id for each command.
     pub(crate) fn operator(&self) -> DecidedBy {
         DecidedBy::operator(self.environment.clock.now(), self.environment.new_id())
     }
 
-    /// What a text names: a delivery by its receipt, a load by its number, farmers by code, name, village or telephone number.
+    /// Finds records: a delivery by its receipt number, a load by its number, farmers by code, name, village or telephone number.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -283,10 +283,10 @@ impl Server {
         })
     }
 
-    /// Makes a code with which one phone can be enrolled, once, within seven days. It cannot be read again.
+    /// Creates a code that enrols one phone, once, within seven days. It is stored only as a hash.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a centre that does not exist, [`Error::Storage`].
+    /// [`Error::Invalid`] for the name or a centre that does not exist, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
@@ -309,7 +309,7 @@ impl Server {
     }
 }
 
-/// Logs reference data of one kind, each by itself: a frame may be cut between.
+/// Logs reference data of one kind, each under its own commit id, so that a frame may be cut between them.
 fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
     for it in all {
         decide(db, &Scope::Organisation, it, by)?;
@@ -317,7 +317,7 @@ fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &D
     Ok(())
 }
 
-/// Requires that the centres exist, and that none is named twice.
+/// Requires that the centres exist and that none is named twice.
 pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCode]) -> Result<(), Error> {
     let wrong = |reason| Err(Error::Invalid { field: "centre", reason });
     let reference = Reference::load(db.reader())?;
@@ -332,14 +332,14 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
     Ok(())
 }
 
-/// The user of this name, whatever its case and spaces.
+/// Returns the user of a name, ignoring case and spaces.
 pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
     let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let wanted = folded(name);
     reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user)
 }
 
-/// The user of this name, who is made known under a fresh id if nobody has it.
+/// Returns the user of a name; if there is none, adds one with the id `fresh`.
 pub(crate) fn user_named(
     db: &mut WriteTransaction<'_>,
     name: &str,
@@ -354,13 +354,13 @@ pub(crate) fn user_named(
     Ok(fresh)
 }
 
-/// `ABCD-EFGH-IJKL-MNOP`.
+/// Groups a code as `ABCD-EFGH-IJKL-MNOP`.
 fn grouped(code: &str) -> String {
     let characters: Vec<char> = code.chars().collect();
     characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
-/// Codes are kept as hashes; blanks, hyphens and case do not matter.
+/// Hashes an enrolment code, ignoring spaces, hyphens and case.
 pub(crate) fn code_hash(code: &str) -> [u8; 32] {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     Sha256::digest(plain).into()

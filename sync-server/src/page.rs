@@ -1,6 +1,6 @@
-//! The office's page: what was recorded on a day, where, by which device, and what waits for a person.
+//! The office's page: what was recorded on a day, by centre and device, and what waits for a person.
 //!
-//! Shows codes and weights; farmers' names stay out until there is a sign-in.
+//! Shows codes and weights. It has no sign-in, so it does not show farmers' names.
 
 use askama::Template;
 use farmtally_core::decisions::ReviewCode;
@@ -16,10 +16,10 @@ use crate::recovery::lasting;
 use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
-/// Deliveries on the page at most; the sums are over all.
+/// Maximum deliveries listed for a centre; the sums cover all.
 const DELIVERIES_SHOWN: u32 = 100;
 
-/// What the page's address asks for.
+/// Query of the page's address.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct PageQuery {
     organisation: Option<String>,
@@ -29,26 +29,26 @@ pub(crate) struct PageQuery {
 /// A day of an organisation.
 #[derive(Clone, Debug)]
 pub struct Day {
-    /// Whose.
+    /// The organisation.
     pub organisation: Organisation,
-    /// Which day.
+    /// The business date.
     pub date: BusinessDate,
-    /// Centre by centre.
+    /// Centres with deliveries or loads on that day.
     pub centres: Vec<DayCentre>,
-    /// Reviews of all days, by kind: the code and how many.
+    /// Number of reviews of all days, by code.
     pub reviews: Vec<(ReviewCode, usize)>,
-    /// Work that is held, document by document.
+    /// Held changes of all days, by document.
     pub held: Vec<Lane>,
-    /// Entries that wait for others, the oldest first.
+    /// Deferred entries, oldest first.
     pub deferred: Vec<Waiting>,
-    /// The recovery that lasts.
+    /// The recovery that lasts, if any.
     recovery: Option<Recovery>,
-    /// Since when two verified copies of the data exist.
+    /// Local time up to which two verified copies contain the data.
     copied: Option<String>,
     devices: Vec<DeviceLine>,
 }
 
-/// What is held of one document: it goes on without.
+/// Held changes of one document.
 #[derive(Clone, Debug)]
 pub struct Lane {
     /// The document.
@@ -60,34 +60,34 @@ pub struct Lane {
 /// A held change.
 #[derive(Clone, Debug)]
 pub struct HeldLine {
-    /// What it is.
+    /// The held entry.
     pub entry: HeldEntry,
     author: String,
     since: String,
 }
 
-/// An entry that waits for others.
+/// A deferred entry.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// What it is.
+    /// The deferred entry.
     pub entry: DeferredEntry,
     since: String,
     days: i64,
 }
 
 impl Day {
-    /// How many changes are held.
+    /// Returns the number of held changes.
     pub fn held_entries(&self) -> usize {
         self.held.iter().map(|lane| lane.entries.len()).sum()
     }
 }
 
-/// A day of a centre's season.
+/// A day of a centre in one season.
 #[derive(Clone, Debug)]
 pub struct DayCentre {
-    /// Where.
+    /// Scope of the season.
     pub scope: Scope,
-    /// What its deliveries add up to.
+    /// Sums over its deliveries.
     pub sum: Sum,
     name: String,
     loads: Vec<LoadLine>,
@@ -115,11 +115,11 @@ struct DeliveryLine {
 pub struct DeviceLine {
     /// The device.
     pub device: Device,
-    /// The name of whom it was handed to.
+    /// Name of the user for whom it was enrolled.
     pub user: String,
-    /// Its last contact, by the organisation's clock.
+    /// Last contact, in the organisation's local time.
     pub seen: String,
-    /// What stops it: an order that lasts, who is suspended on it, that it destroyed what it held. Empty if nothing does.
+    /// What restricts it: an order in force, suspended users, or that it was wiped. Empty if nothing does.
     pub state: String,
 }
 
@@ -136,7 +136,7 @@ struct OrganisationsPage {
 }
 
 impl Server {
-    /// What an organisation recorded on a day; without a day, on the latest that has a delivery, else today.
+    /// Returns a day of an organisation; without a date, the latest day that has a delivery, or else today.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an organisation that does not exist, [`Error::Storage`].
@@ -148,7 +148,7 @@ impl Server {
         self.read(organisation, |db| read_day(db, date, now))
     }
 
-    /// All devices, by code.
+    /// Returns all devices, by code.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -281,7 +281,7 @@ fn device_lines(
     Ok(lines)
 }
 
-/// `2019-05-09 14:30`, by the organisation's clock.
+/// Formats a time as `2019-05-09 14:30`, in the organisation's local time.
 fn local_time(at: Timestamp, zone_minutes: i16) -> String {
     let local = Timestamp(at.0.saturating_add(i64::from(zone_minutes) * 60_000));
     local.to_string().replace('T', " ").chars().take(16).collect()

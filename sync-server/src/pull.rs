@@ -1,6 +1,6 @@
-//! What phones fetch: frames of the scopes that they may read.
+//! Frames that a phone fetches, of the scopes that it may read.
 //!
-//! Owns how frames are cut: closed at a size, not between a change and the decisions that came with it unless these are very many.
+//! Owns where frames are cut: once they reach a size, and never within a commit id unless that exceeds the largest frame.
 
 use farmtally_core::limits::{FRAME_BYTES, MAX_FRAME_BYTES};
 use farmtally_core::protocol::log::{Cursor, CursorName};
@@ -11,10 +11,10 @@ use farmtally_core::units::DeviceId;
 use crate::Error;
 use crate::storage::{Access, LogContent, LogEntry, Transaction};
 
-/// Log entries that are read at a time.
+/// Log entries read at a time.
 const BATCH: u32 = 500;
 
-/// What there is to fetch for a device.
+/// Frames and heads for a device.
 #[derive(Debug, Default)]
 pub(crate) struct Pulled {
     pub(crate) frames: Vec<LogFrame>,
@@ -22,8 +22,7 @@ pub(crate) struct Pulled {
     pub(crate) more: bool,
 }
 
-/// Gathers frames up to a budget of raw bytes, at least one if there is any: the device's own scope first, then reference data,
-/// then centres and seasons.
+/// Collects frames up to a budget of raw bytes, at least one if there is any: own scope first, then reference data, then the others.
 pub(crate) fn pull<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     device: DeviceId,
@@ -40,7 +39,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
         let scope = head.scope.clone();
         let named = request.cursors.iter().find(|cursor| cursor.scope == scope);
         if pulled.more {
-            // Its turn comes later; how far it goes is said now, so that the phone knows what to expect.
+            // Its frames come later; its head is sent now, so that the phone knows how much remains.
             if named.is_none_or(|named| named.sequence < head.sequence) {
                 pulled.heads.push(head);
             }
@@ -65,7 +64,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
     Ok(pulled)
 }
 
-/// The place that a device names; `None` if it does not lie on this server's log.
+/// Returns the cursor that a device names; `None` if it is not on this server's log.
 pub(crate) fn resolve_cursor<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     named: Option<&CursorName>,
@@ -75,14 +74,14 @@ pub(crate) fn resolve_cursor<C: Access + ?Sized>(
     let Some(named) = named else { return Ok(Some(start)) };
     let known = match named.sequence {
         0 => Some(start),
-        // No log reaches so far, and no database counts so far.
+        // Beyond the range of the database, so no log reaches it.
         beyond if i64::try_from(beyond).is_err() => None,
         sequence => db.entry(scope, sequence)?.map(|entry| entry.cursor),
     };
     Ok(known.filter(|cursor| cursor.chain.short() == named.chain))
 }
 
-/// One frame after a place, its size in raw bytes, and where it ends.
+/// Returns one frame after a cursor, its size in raw bytes, and the cursor at its end.
 fn frame<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     device: DeviceId,
@@ -110,7 +109,7 @@ fn frame<C: Access + ?Sized>(
     Ok((LogFrame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
 }
 
-/// What an entry with its bytes costs.
+/// Returns the size of an entry with its bytes.
 fn size(content: &LogContent) -> usize {
     match content {
         LogContent::Change { change, .. } => change.as_ref().map_or(32, Vec::len) + 100,
@@ -118,7 +117,7 @@ fn size(content: &LogContent) -> usize {
     }
 }
 
-/// Adds an entry to a frame; a device's own changes become ranges of its bundles. Returns what the entry costs.
+/// Adds an entry to a frame and returns the bytes that it adds. A device's own changes become ranges of its bundles.
 fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
     let bytes = size(&entry.content);
     match entry.content {

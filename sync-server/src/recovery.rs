@@ -1,9 +1,8 @@
-//! A server that was set back to an older copy, and gets back from phones what it had signed.
+//! Recovery of a server that was restored from an older copy: phones send back the entries that it had signed.
 //!
-//! Owns how a server notices that it has lost data, and how it takes back what it lost. Only its own signature counts: a statement that its
-//! logs cannot reproduce, or its journal. What phones say otherwise starts nothing.
-//! While a recovery lasts, nothing is decided about held changes and no enrolment code is handed out; grants, orders, reference data and
-//! erasures are decided as usual, and phones hand over and fetch as usual.
+//! Owns the detection of lost data and its restoration. A loss is believed only on this server's own word: its journal, or its signature
+//! on a statement or certificate that it cannot reproduce.
+//! While a recovery lasts, nobody decides about held changes and no device is enrolled. All else works as usual.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,15 +24,15 @@ use crate::storage::{
 };
 use crate::{Error, Server};
 
-/// Documents that one review of late evidence names at most.
+/// Maximum documents that one `late_evidence` review names.
 const REVIEWED: usize = 500;
-/// The origin of entries that came back from phones: no bundle has this hash.
+/// Origin of entries restored from phones; no bundle has this hash.
 const RESTORED: (BundleHash, u32) = (BundleHash([0; 32]), 0);
-/// Decisions that are read at a time.
+/// Decisions read at a time.
 const BATCH: u32 = 500;
 
 impl Server {
-    /// The recovery that an organisation is in, or the last one it was in.
+    /// Returns the recovery that an organisation is in, or its last one.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -41,15 +40,15 @@ impl Server {
         self.read(organisation, |db| db.recovery())
     }
 
-    /// Ends a recovery: from here on things are decided again. What comes back later is still taken.
+    /// Ends a recovery, so that people can decide again. Entries that come back later are still accepted.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without one, [`Error::Storage`].
+    /// [`Error::NotFound`] if no recovery lasts, [`Error::Io`], [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
         let none = || Error::NotFound { what: "recovery that lasts" };
         self.read(organisation, |db| lasting(db)?.ok_or_else(none))?;
-        // What did not come back is known to be lost: it must not begin another recovery at the next start.
+        // What did not come back is known to be lost, and must not begin another recovery at the next start.
         let heads = self.read(organisation, |db| db.heads())?;
         self.journal.went_back(organisation, &heads)?;
         self.write(organisation, |db| {
@@ -59,14 +58,14 @@ impl Server {
         })
     }
 
-    /// Starts recovery wherever the database is behind what the journal says was acknowledged, or there is no journal; and notes what the
-    /// journal does not know: a process may have died between the two.
+    /// Starts a recovery for each organisation whose database is behind its journal, or that has no journal. Also adds heads that the
+    /// journal lacks, because a process may have died between committing and writing them.
     pub(crate) fn compare_with_journal(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
         for organisation in self.organisations()? {
             let acknowledged = self.journal.heads(organisation)?;
             let reason = if acknowledged.is_empty() {
-                // Whoever has an organisation had a journal of it: without it nobody knows what was acknowledged.
+                // Every organisation had a journal. Without it, nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
                 let lost = self.read(organisation, |db| first_lost(db, &acknowledged))?;
@@ -90,7 +89,7 @@ impl Server {
         recovery.map_or(Ok(()), |recovery| self.journal.began(organisation, recovery.epoch))
     }
 
-    /// Makes a device known again that was enrolled after the copy was made that this server was set back to.
+    /// Adds a device that this server enrolled and has lost, by its certificate.
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
         let wrong = |reason: &str| Error::invalid("certificate", reason);
         let organisation = certificate.organisation;
@@ -127,7 +126,7 @@ impl Server {
             if !is_taken {
                 return db.readmit_device(&device);
             }
-            // Its code was given to another device before anybody knew of the loss: it takes another, with a key of its own.
+            // Its code was given to another device before the loss was noticed, so it gets another code and the order to take a new key.
             self.add_device(db, organisation, &device)?;
             let scope = Scope::Device(device.device);
             let order = DeviceOrder { device: device.device, order: Order::Rekey };
@@ -137,7 +136,7 @@ impl Server {
         self.storage.add_route(certificate.device.as_bytes(), organisation)
     }
 
-    /// Takes back what this server had signed and has lost.
+    /// Restores entries that this server had signed and has lost.
     pub(crate) fn restore_offers(
         &self,
         organisation: OrganisationId,
@@ -155,7 +154,7 @@ impl Server {
             let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
             let taken = self.write(organisation, |db| {
                 if resolve_cursor(db, Some(&head.name()), &head.scope)?.is_some() {
-                    // Nothing was lost: there is nothing to keep.
+                    // Nothing was lost, so there is nothing to keep.
                     return Ok(BTreeSet::new());
                 }
                 db.stage(device, offer)?;
@@ -180,7 +179,7 @@ impl Server {
     }
 }
 
-/// The first scope whose log lacks an entry that was acknowledged.
+/// Returns the first scope whose log lacks an acknowledged entry.
 fn first_lost(
     db: &mut ReadTransaction<'_>,
     acknowledged: &BTreeMap<Scope, CursorName>,
@@ -193,7 +192,7 @@ fn first_lost(
     Ok(None)
 }
 
-/// Notes that data was lost; codes go on far above those that were seen. `epochs`: how many recoveries there were, as far as is known elsewhere.
+/// Begins a recovery, unless one lasts. `epochs` is the number of recoveries known outside the database.
 fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
     if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
@@ -204,18 +203,17 @@ fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &st
     db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
 }
 
-/// What this server once signed.
+/// Head that this server once signed.
 struct SignedHead<'a> {
     head: &'a Cursor,
-    /// How many recoveries there were then.
+    /// Number of recoveries when it was signed.
     epoch: u32,
-    /// How many there were up to now, as far as is known outside of the database.
+    /// Number of recoveries known outside the database.
     epochs: u32,
 }
 
-/// Takes a stretch over that leads up to a head which this server had signed: at its old positions, if nothing else stands there by now;
-/// otherwise what is missing of it goes to the end. Who comes after the recovery from that loss was ended does not begin it again: people
-/// look at what came. Returns which documents were forgotten with it.
+/// Restores a run of entries that ends in a head which this server signed. Entries keep their positions if these are free; otherwise the
+/// missing ones are appended. A run that comes after its recovery was ended raises a review, not a recovery. Returns the erased documents.
 fn restore_run(
     db: &mut WriteTransaction<'_>,
     signed: &SignedHead<'_>,
@@ -246,7 +244,7 @@ fn restore_run(
     }
     let mut late = Vec::new();
     for entry in entries.get(here.known..).unwrap_or_default() {
-        // Each by itself: nobody knows any more what belonged together, and a frame must not hold all of it.
+        // Each under its own commit id: nobody knows any more which ones belonged together, and one frame could not hold all of them.
         let commit_id = db.next_commit_id()?;
         if restore_entry(db, scope, commit_id, entry, &mut run)?
             && let FrameEntry::Change { envelope, change } = entry
@@ -270,13 +268,13 @@ fn restore_run(
     Ok(run.erased)
 }
 
-/// How a stretch lies beside the log that is here.
+/// Relation of a run to this server's log.
 struct Alignment {
-    /// Whether the log ends within the stretch, so that the rest of it can stand at its old positions.
+    /// Whether the log ends within the run, so that the rest of the run can keep its positions.
     follows: bool,
-    /// How many entries of the stretch the log has at their positions.
+    /// Number of entries of the run that the log has at the same positions.
     known: usize,
-    /// The last place that both have.
+    /// Last common sequence number.
     common: u64,
 }
 
@@ -297,23 +295,23 @@ fn align(
         known => chains.get(known - 1).copied(),
     });
     let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
-    // A change that is in another log by now cannot be at its old place as well.
+    // A change that is now in another log cannot be at its old position as well.
     if at_end == Some(end.chain) && !any_has_another_position(db, scope, rest)? {
         return Ok(Alignment { follows: true, known: known.unwrap_or(0), common: end.sequence });
     }
-    // What both have is not logged once more: a decision would overtake what came after it.
+    // Common entries are not logged again: an old decision would override those that followed it.
     let common = last_common_position(db, from, chains)?;
     let known = usize::try_from(common.saturating_sub(from.sequence)).unwrap_or(usize::MAX);
     Ok(Alignment { follows: false, known, common })
 }
 
-/// An entry's decision, if it has the form of one.
+/// Returns an entry's decision, if it can be decoded.
 fn decision_of(entry: &FrameEntry) -> Option<Decision> {
     let FrameEntry::Decision { decision } = entry else { return None };
     decode(decision).ok()
 }
 
-/// Whether any of these changes is in a log already, or its document in another scope.
+/// Returns whether any of these changes is already in a log, or its document in another scope.
 fn any_has_another_position(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
@@ -334,7 +332,7 @@ fn any_has_another_position(
     Ok(false)
 }
 
-/// The last place up to which a log is what a stretch says; the stretch begins behind `from`.
+/// Returns the last sequence number up to which the log equals the run; the run starts after `from`.
 fn last_common_position(db: &mut WriteTransaction<'_>, from: &Cursor, chains: &[ChainHash]) -> Result<u64, Error> {
     for (sequence, chain) in (from.sequence + 1..).zip(chains) {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
@@ -344,7 +342,7 @@ fn last_common_position(db: &mut WriteTransaction<'_>, from: &Cursor, chains: &[
     Ok(from.sequence + chains.len() as u64)
 }
 
-/// The documents that a log says are forgotten.
+/// Returns the documents that a log's decisions erase.
 fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     each_decision(db, scope, 0, |_, decision| {
@@ -353,7 +351,7 @@ fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<Do
     Ok(erased)
 }
 
-/// Reads all decisions of a log behind a place, each as its bytes and, if it has the form of one, as a decision.
+/// Visits all decisions of a log after a sequence number, each as bytes and, if it can be decoded, as a decision.
 fn each_decision(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
@@ -371,23 +369,23 @@ fn each_decision(
     }
 }
 
-/// What is known while a stretch is taken over.
+/// State while a run is restored.
 #[derive(Default)]
 struct RestoreRun {
-    /// Whether it goes to the end of a log that went on otherwise.
+    /// Whether the log continued differently, so that entries are appended at its end.
     is_later: bool,
-    /// Documents that the stretch itself erases.
+    /// Documents that the run itself erases.
     erased: BTreeSet<DocumentId>,
-    /// Decisions that stand in the log that went on, behind the last place that both know.
+    /// Decisions that are in the log after the last common position.
     known: BTreeSet<Vec<u8>>,
-    /// Decisions about matters of which something stands in the log that went on.
+    /// Decisions of the run about matters that the log has decided since.
     superseded: BTreeSet<Vec<u8>>,
-    /// Documents that are forgotten here, which the stretch does not know.
+    /// Documents of the run that are erased here, although the run does not erase them.
     forgotten: BTreeSet<DocumentId>,
 }
 
 impl RestoreRun {
-    /// Notes what the log that went on says behind the last common place: of a matter that it decided, the stretch's decision is older.
+    /// Collects the log's decisions after the last common position: on a matter decided there, the run's decision is older.
     fn find_superseded(
         &mut self,
         db: &mut WriteTransaction<'_>,
@@ -399,7 +397,7 @@ impl RestoreRun {
             self.known.insert(decision);
         })?;
         for decision in decisions {
-            // Not what stands before both, nor what came back before.
+            // Excludes decisions before the common position, and those restored from this run before.
             let standing = store::decisions::current(db.reader(), decision)?;
             let standing = standing.filter(|(it, place)| *place > common && !decisions.contains(it));
             if standing.is_some() {
@@ -410,7 +408,7 @@ impl RestoreRun {
     }
 }
 
-/// One entry that was logged before, without judging it again. Returns whether it was taken.
+/// Restores one logged entry without judging it again. Returns whether it was appended.
 fn restore_entry(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
@@ -438,14 +436,14 @@ fn restore_entry(
                 };
                 let stored = store::records::find(db.reader(), document)?;
                 if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
-                    // Somebody made another document under this id after the loss; the one that was lost stays with its phone.
+                    // Another document was created under this id after the loss. The lost one stays on its phone.
                     tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
                     return Ok(false);
                 }
                 let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
-                    // What it builds on went with the same loss, and nobody has brought it back yet.
+                    // A change that it builds on was lost too and has not been restored yet.
                     Err(records::Error::Missing { .. }) if run.is_later => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
@@ -455,7 +453,7 @@ fn restore_entry(
                     commit_id,
                     NewEntry::Change { envelope, hash, change: Some(bytes), origin: RESTORED },
                 )?;
-                // Its author may have handed it over again before.
+                // Its author may have uploaded it again before.
                 db.remove_pending(document, hash)?;
             }
         }
@@ -464,13 +462,13 @@ fn restore_entry(
                 return Ok(false);
             }
             let cursor = db.append(scope, commit_id, NewEntry::Decision(decision))?;
-            // What has not the form of a decision is kept as it is.
+            // A decision that cannot be decoded is stored as it is.
             if let Ok(decision) = decode(decision) {
                 apply_logged(db, scope, cursor.sequence, &decision)?;
             }
         }
         FrameEntry::Erased { envelope, change } => {
-            // Anybody could leave the bytes out: only of a document that is forgotten they may be absent.
+            // Only an erased document may lack its bytes; otherwise anybody could leave them out.
             if !store::records::is_erased(db.reader(), envelope.document)? && !run.erased.contains(&envelope.document) {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
@@ -484,7 +482,7 @@ fn restore_entry(
     Ok(true)
 }
 
-/// Judges the decisions again that waited for a newer server. Returns which documents they erased.
+/// Applies the deferred decisions again after an upgrade. Returns the documents that they erased.
 pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     for (scope, sequence) in db.deferred_decisions()? {
@@ -499,14 +497,14 @@ pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<
     Ok(erased)
 }
 
-/// Projects a logged decision, and does what it does; one that this version cannot read is deferred.
+/// Projects a logged decision and carries out its effect. One that this version cannot read is deferred.
 fn apply_logged(db: &mut WriteTransaction<'_>, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
     db.apply_decision(scope, sequence, decision)?;
     let Ok((envelope, content)) = decision.read() else { return Ok(()) };
     match content.effect() {
         Some(Effect::EraseDocument(document)) => db.erase(document),
         Some(Effect::ApplyRuling(ruling)) if !ruling.is_approved => reject_again(db, scope, &envelope.reason, ruling),
-        // What was approved is in the log as a change.
+        // The approved changes are in the log themselves.
         Some(Effect::ApplyRuling(_)) | None => Ok(()),
     }
 }
@@ -519,7 +517,7 @@ fn erased_by(decision: &Decision) -> Option<DocumentId> {
     }
 }
 
-/// What was sent back to a device stays so when it is handed over again, whichever of its keys sealed it.
+/// Marks the changes of a ruling as rejected for every key of the device, so that they stay rejected when uploaded again.
 fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
     let document = ruling.document;
     let Scope::Device(device) = *scope else { return Ok(()) };
@@ -535,7 +533,7 @@ fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruli
     db.add_rejected(&rejected)
 }
 
-/// Scopes in which a device names a place that is not on this server's log, with the last checkpoint that is.
+/// Returns the scopes in which a device's cursor is not on this server's log, each with the last checkpoint that is.
 pub(crate) fn divergences<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     cursors: &[CursorName],
@@ -560,12 +558,12 @@ pub(crate) fn divergences<C: Access + ?Sized>(
     Ok(diverged)
 }
 
-/// The recovery that lasts.
+/// Returns the recovery that lasts, if any.
 pub(crate) fn lasting<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
     Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
 }
 
-/// Requires that no recovery lasts: until then nobody knows all that was decided.
+/// Requires that no recovery lasts: until it is ended, earlier decisions may be unknown.
 pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
     lasting(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

@@ -1,4 +1,4 @@
-//! What a person decides about records: held entries, people who are forgotten.
+//! Rulings on held changes, and erasure of personal data.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::storage::{Access, HeldEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
-    /// All held entries, the oldest first.
+    /// Returns all held entries, oldest first.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -25,10 +25,10 @@ impl Server {
         self.read(organisation, |db| db.held())
     }
 
-    /// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
+    /// Logs held changes of a document unchanged, with all that builds on them. Without `change`, all held changes of the document.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is not held or can't be logged, [`Error::Storage`].
+    /// [`Error::Invalid`] for a change that is not held or cannot be logged, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
     pub fn approve(
         &self,
         organisation: OrganisationId,
@@ -42,10 +42,10 @@ impl Server {
         })
     }
 
-    /// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
+    /// Rejects held changes of a document, with all that builds on them. Without `change`, all held changes of the document.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is not held, [`Error::Storage`].
+    /// [`Error::Invalid`] for a change that is not held or the reason, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
     pub fn reject(
         &self,
         organisation: OrganisationId,
@@ -61,12 +61,12 @@ impl Server {
         })
     }
 
-    /// Forgets a person: the bytes of a farmer's contact details are dropped here, from the log and from what waits, and from every phone
-    /// at its next contact. Weights keep the farmer's code. Of somebody of whom only held or waiting work tells, the id is that of the
-    /// contact details in the list of held entries. Returns how many documents were erased.
+    /// Erases a farmer's contact details here and, at its next contact, on every phone; weights keep the farmer's code. If the details are
+    /// only held or deferred, `farmer` is the id of their document in the list of held entries. Returns the number of erased documents.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a farmer without contact details, [`Error::Storage`].
+    /// [`Error::NotFound`] if the farmer has no contact details, [`Error::Busy`] if the database is in use, [`Error::Io`],
+    /// [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
         let contacts = self.read(organisation, |db| {
             let contacts = rows::contacts_of(db.reader(), farmer)?;
@@ -85,8 +85,8 @@ impl Server {
         }
     }
 
-    /// Drops the bytes of documents for good, wherever they are. The list of what was erased stands outside of the data's backup, so
-    /// that a restored server forgets again before it answers. Repeated without documents, it scrubs what an earlier try left.
+    /// Erases the bytes of documents everywhere, and first lists them in the journal, so that a restored server erases them again before
+    /// it answers. Without documents, it scrubs what an earlier failed call left.
     fn erase(&self, organisation: OrganisationId, documents: &[DocumentId], by: &DecidedBy) -> Result<(), Error> {
         for document in documents {
             self.journal.erased(organisation, *document)?;
@@ -95,7 +95,7 @@ impl Server {
         self.storage.scrub(organisation)
     }
 
-    /// A phone has given back that these were erased: that outlives the next loss too, and nothing of them stays anywhere.
+    /// Erases documents whose erasures were restored from a phone, so that the journal has them and no bytes remain.
     pub(crate) fn were_erased(
         &self,
         organisation: OrganisationId,
@@ -108,7 +108,7 @@ impl Server {
         self.erase(organisation, &documents, &DecidedBy::server(self.environment.clock.now()))
     }
 
-    /// Erases again what a restored database still holds.
+    /// Erases again what a restored database still contains.
     pub(crate) fn replay_erasures(&self) -> Result<(), Error> {
         let organisations = self.storage.organisations()?;
         let mut forgotten = BTreeSet::new();
@@ -124,7 +124,7 @@ impl Server {
         Ok(())
     }
 
-    /// Returns whether there was anything to forget.
+    /// Erases one document. Returns whether there was anything to erase.
     fn forget(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<bool, Error> {
         self.write(organisation, |db| {
             let stored = records::find(db.reader(), document)?;
@@ -132,7 +132,7 @@ impl Server {
                 Some(stored) => Some(stored.scope.clone()),
                 None => scope_of_waiting_contact(db, document)?,
             };
-            // A restored database may not have the document, and must not take it back from a phone either.
+            // A restored database may not have the document, and must not accept it from a phone either.
             let is_new = stored.is_some() || !records::is_erased(db.reader(), document)?;
             if is_new {
                 db.erase(document)?;
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-/// Where contact details of this id belong that are only held, or wait.
+/// Returns the scope of contact details that are only held or deferred.
 fn scope_of_waiting_contact<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     document: DocumentId,

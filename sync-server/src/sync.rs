@@ -1,4 +1,4 @@
-//! A sync: what a phone hands over is ingested in one transaction, and all that it is told is read from one snapshot after it.
+//! The sync request: bundles and parcels are ingested in one transaction, then the response is read from one snapshot.
 
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::protocol::message::{
@@ -17,20 +17,19 @@ use crate::storage::{Device, ReadTransaction, WriteTransaction};
 use crate::wire::{require_protocol, unpack};
 use crate::{Error, Server};
 
-/// How exactly a device's last contact is noted: a sync without news writes nothing within this time.
+/// Precision of a device's last contact: within this time, a sync without bundles or parcels writes nothing.
 const SEEN_STEP_MS: i64 = 60_000;
 
-/// What became of what a phone handed over.
+/// Verdicts on the bundles and parcels of a request.
 #[derive(Default)]
 struct Ingested {
     verdicts: Vec<BundleVerdict>,
     parcels: Vec<ParcelVerdict>,
-    /// Scopes of which the phone knows another log; nothing was ingested then.
+    /// Scopes in which the phone's log differs from this server's; if there are any, nothing was ingested.
     diverged: Vec<Divergence>,
 }
 
 impl Server {
-    /// Answers a sync.
     pub(crate) fn sync(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, device) = self.authenticate(request, now)?;
@@ -48,14 +47,14 @@ impl Server {
             let (statement, news) =
                 self.read(organisation, |db| compose_updates(db, &device, &asked, ingested.as_ref(), budget, now))?;
             match self.sign(request, &statement, &news) {
-                // Entries that compress badly: less at once. A single frame always fits.
+                // The entries compress badly, so send fewer. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
                 answer => return answer,
             }
         }
     }
 
-    /// Takes what was handed over, all in one transaction; `None` if there is nothing to write.
+    /// Ingests the bundles and parcels in one transaction; `None` if there is nothing to write.
     fn ingest_all(
         &self,
         organisation: OrganisationId,
@@ -73,7 +72,7 @@ impl Server {
             if !is_seen {
                 db.set_seen(device.device, now)?;
             }
-            // What is handed over now would stand where something else was acknowledged before.
+            // The logs differ: entries appended now would take positions at which others were acknowledged before.
             let diverged = divergences(db, &asked.cursors, &asked.checkpoints)?;
             if !diverged.is_empty() {
                 return Ok(Some(Ingested { diverged, ..Ingested::default() }));
@@ -123,7 +122,7 @@ fn ingest_bundles(
     Ok(ingested)
 }
 
-/// What a phone is told, and what of it is signed as evidence.
+/// Composes the response: the statement, which is signed as evidence, and the updates.
 fn compose_updates(
     db: &mut ReadTransaction<'_>,
     device: &Device,

@@ -1,4 +1,4 @@
-//! Who is told how far logs are, within this process.
+//! Notification of new log heads, within this process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,25 +7,24 @@ use farmtally_core::protocol::log::Cursor;
 use farmtally_core::units::OrganisationId;
 use tokio::sync::broadcast;
 
-/// The heads of the logs that one transaction appended to.
+/// Heads of the logs that one transaction appended to.
 pub(crate) type Appended = Arc<[Cursor]>;
 
-/// How many commits a listener may lag behind before it is told only the newest heads.
+/// Commits that a listener may lag behind; beyond that it reads only the newest heads.
 const WATCHED_COMMITS: usize = 256;
 
-/// Who watches which organisation.
+/// Senders of new heads, by organisation.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers(Mutex<BTreeMap<OrganisationId, broadcast::Sender<Appended>>>);
 
 impl Watchers {
-    /// Receives what is announced from now on.
+    /// Returns a receiver of all heads announced from now on.
     pub(crate) fn watch(&self, organisation: OrganisationId) -> broadcast::Receiver<Appended> {
         self.sender(organisation).subscribe()
     }
 
-    /// Announces how far logs are that a commit appended to.
     pub(crate) fn announce(&self, organisation: OrganisationId, heads: Appended) {
-        // It fails only if nobody listens.
+        // Fails only if there is no receiver.
         drop(self.sender(organisation).send(heads));
     }
 

@@ -1,14 +1,14 @@
-//! Messages as bodies of requests and answers.
+//! Encoding and decoding of request and response bodies.
 
 use farmtally_core::protocol::message::{self, PROTOCOL_VERSION, Problem, WireError};
 
 use crate::Error;
 
-/// Requires a protocol that this server speaks.
+/// Requires a protocol version that this server supports.
 pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     match protocol {
         0 => Err(Error::invalid("protocol", "begins at 1")),
-        // However old the phone is: what it recorded must come in.
+        // All older versions: what an old phone recorded must be accepted.
         1..=PROTOCOL_VERSION => Ok(()),
         newer => Err(Error::Incompatible {
             reason: format!("protocol {newer} is newer than this server: update the server"),
@@ -16,19 +16,17 @@ pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     }
 }
 
-/// The body of an answer that says what went wrong.
+/// Returns the response body that describes an error.
 pub(crate) fn problem(error: &Error) -> Vec<u8> {
-    // What failed inside is for the log: an engine's message may quote data.
+    // The text of an internal error is only logged, because a message of the database may quote data.
     let reason = if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() };
     pack(&Problem { code: error.code().to_string(), reason }).unwrap_or_default()
 }
 
-/// Packs a message.
 pub(crate) fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {
     message::pack(message).map_err(|error| Error::Internal { reason: error.to_string() })
 }
 
-/// Unpacks a message from the body of a request.
 pub(crate) fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(body: &[u8]) -> Result<T, Error> {
     message::unpack(body).map_err(|error| match error {
         WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },

@@ -1,4 +1,4 @@
-//! What phones and server say to each other on a day on which everything happens once.
+//! Requests and responses of a day on which everything happens once.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,26 +15,26 @@ use farmtally_sync_server::ReferenceFile;
 
 use crate::{ADDRESS, Forger, Market, Person, reason};
 
-/// One request with its answer.
+/// One request with its response.
 pub type Exchange = (WireRequest, WireResponse);
 
-/// All that was said on the day, and where it left things.
+/// All requests and responses of the day, and the state at its end.
 pub struct Capture {
     /// The market, with the server's database.
     pub market: Market,
-    /// Requests and answers in their order.
+    /// Requests and responses in order.
     pub heard: Vec<Exchange>,
-    /// A file of parcels that Asha handed over.
+    /// File of parcels that Asha handed over.
     pub parcels: Vec<u8>,
-    /// The field manager, in whose outbox nothing is left.
+    /// The field manager, whose outbox is empty.
     pub asha: Person,
 }
 
-/// Hears what goes over a network.
+/// A transport that records requests and responses.
 pub struct Tap<'a> {
-    /// The network.
+    /// Transport that carries the requests.
     pub network: &'a dyn Transport,
-    /// What was said so far.
+    /// Requests and responses so far.
     pub heard: &'a Mutex<Vec<Exchange>>,
 }
 
@@ -77,7 +77,7 @@ impl Capture {
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
         }
-        // From two verified copies on, phones let go of what both contain.
+        // From two verified copies on, phones trim what both contain.
         for name in ["a copy", "another copy"] {
             let copy = market.phone(name);
             market.server.back_up(&copy).expect("copied");
@@ -85,7 +85,7 @@ impl Capture {
             syncs(&manju);
         }
 
-        // What follows from a change that has not come waits; the phone brings both afterwards.
+        // An amendment without its delivery is deferred; the phone brings both afterwards.
         let farmer = asha.registers("Venkatesh", "Narsapura", "").farmer_id;
         let recorded = asha.weighs(farmer, None, &[30_000]).delivery_id;
         asha.amends(recorded, 31_000).expect("amended");
@@ -105,7 +105,7 @@ impl Capture {
         let carried = message::pack(&Forger::request(&forger.bundles())).expect("it packs");
         pushes(&forger, &forger.signed(carried));
 
-        // A new key for Asha's phone; a draft and the end for Ravi's.
+        // A new key for Asha's phone; a draft and a wipe for Ravi's.
         let code = |person: &Person| person.client.session().expect("a session").device_code;
         market.server.order(market.organisation, code(&asha), Order::Rekey).expect("ordered");
         syncs(&asha);
@@ -125,7 +125,7 @@ impl Capture {
     }
 }
 
-/// All kinds of records with all their keys, and Asha's part of them as a file of parcels.
+/// Records every kind with all its keys. Returns Asha's part as a file of parcels.
 pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
     let other = asha.registers("Lakshmi Devi", "Vemagal", "");
@@ -168,7 +168,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     asha.exports()
 }
 
-/// Remarks on a delivery.
+/// Creates a note on a delivery.
 pub fn remarks(person: &Person, scope: &Scope, delivery: DeliveryId, text: &str) -> DocumentId {
     person.creates(Kind::of::<Note>(), scope, |stamp| encode(&(stamp, Delivery::NUMBER, delivery, text)))
 }
@@ -178,7 +178,7 @@ fn rename(person: &Person, farmer: &FarmerView, name: &str) {
     person.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
 }
 
-/// A farmer is forgotten, and what a phone wrote about them meanwhile comes too late.
+/// Erases a farmer; what a phone wrote about her meanwhile arrives too late.
 fn forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Person) -> R) {
     let farmer = asha.registers("Chowdamma", "Sugatur", "");
     asha.weighs(farmer.farmer_id, None, &[26_000]);
@@ -193,8 +193,8 @@ fn forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Per
     }
 }
 
-/// The server is set back to a copy that knows nothing of Bela's phone, nor of what she and Asha did since. Each gives back what they have;
-/// to somebody new the server is closed.
+/// Sets the server back to a copy from before Bela enrolled and both she and Asha worked. Both restore what they have; a new phone cannot
+/// enrol during the recovery.
 fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
     let syncs = |person: &Person| {
         person.client.sync(&Tap { network: &person.network, heard }, &|_| ()).expect("a sync");
@@ -220,7 +220,7 @@ fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
     }
 }
 
-/// Manju's phone is lost and found, her grant ends, she is suspended; one of her deliveries counts, the other goes back.
+/// Orders Manju's phone lost and resumes it, revokes her grant and suspends her; one of her deliveries is approved, the other rejected.
 fn hold<R>(market: &Market, manju: &Person, farmer: farmtally_core::units::FarmerId, syncs: &impl Fn(&Person) -> R) {
     syncs(manju);
     let session = manju.client.session().expect("a session");

@@ -1,4 +1,4 @@
-//! People and what they do, in the words of a market.
+//! People with phones, and what they do.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,15 +24,15 @@ use farmtally_core::{Error, client};
 
 use crate::{Network, TestClock, forged_change};
 
-/// Somebody with a phone.
+/// A person with an enrolled or new phone.
 pub struct Person {
-    /// The name.
+    /// The person's name.
     pub name: String,
     /// The phone's core.
     pub client: FieldClient,
-    /// The phone's way to the server.
+    /// The phone's connection to the server.
     pub network: Network,
-    /// The phone's folder.
+    /// Folder of the phone's files.
     pub folder: PathBuf,
     centre: CentreCode,
     environment: Environment,
@@ -40,7 +40,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody with a phone on the files in a folder.
+    /// A person whose phone opens the files in a folder.
     pub fn new(name: &str, folder: &Path, environment: Environment, clock: &Arc<TestClock>, network: Network) -> Self {
         Self {
             name: name.to_owned(),
@@ -53,12 +53,12 @@ impl Person {
         }
     }
 
-    /// The phone's database.
+    /// The path of the phone's database.
     pub fn database(&self) -> PathBuf {
         self.folder.join("field.db")
     }
 
-    /// The app is killed and started again.
+    /// Kills the app and starts it again.
     #[must_use]
     pub fn restarts(self) -> Self {
         let Self { name, client, network, folder, centre, environment, clock } = self;
@@ -67,14 +67,14 @@ impl Person {
         Self { name, client, network, folder, centre, environment, clock }
     }
 
-    /// Registers a farmer; says yes if somebody looks alike.
+    /// Registers a farmer, and accepts one who looks alike.
     pub fn registers(&self, name: &str, village: &str, phone: &str) -> FarmerView {
         let details = ContactDetails { name: name.into(), village: village.into(), phone: phone.into() };
         let input = FarmerInput { centre: self.centre.clone(), details };
         self.client.register_farmer(&input, &[Check::FarmerLooksAlike]).expect("registered")
     }
 
-    /// Begins a draft.
+    /// Starts a draft.
     pub fn starts(&self, farmer: Option<FarmerId>, load: Option<LoadId>) -> DeliveryView {
         let input = StartDraft {
             centre: self.centre.clone(),
@@ -86,13 +86,13 @@ impl Person {
         self.client.start_draft(input).expect("a draft")
     }
 
-    /// Calls out one bag, fifteen seconds after the last.
+    /// Adds one bag, fifteen seconds after the last.
     pub fn adds_bag(&self, draft: &DeliveryView, grams: i64) -> DeliveryView {
         self.clock.pass(15);
         self.client.edit_draft(draft.basis, &[bag(grams)]).expect("a bag")
     }
 
-    /// Weighs a farmer's bags one by one and records them; says yes to everything unusual.
+    /// Weighs a farmer's bags one by one and records them, with all checks accepted.
     pub fn weighs(&self, farmer: FarmerId, load: Option<LoadId>, grams: &[i64]) -> DeliveryView {
         let mut draft = self.starts(Some(farmer), load);
         for grams in grams {
@@ -109,7 +109,7 @@ impl Person {
         self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit])
     }
 
-    /// Puts a recorded delivery on another load.
+    /// Moves a recorded delivery to another load.
     pub fn moves(&self, delivery: DeliveryId, load: Option<LoadId>) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
         self.client.amend_delivery(basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
@@ -121,7 +121,7 @@ impl Person {
         self.client.void_delivery(basis, &reason("rejected"))
     }
 
-    /// Opens a load.
+    /// Opens a load on a lorry.
     pub fn opens(&self, lorry: &str) -> LoadView {
         self.tries_to_open(lorry).expect("a load")
     }
@@ -142,7 +142,7 @@ impl Person {
         self.client.join_load(code).expect("joined")
     }
 
-    /// Asks to close a load with what is on it.
+    /// Asks to close a load with the deliveries that the phone knows.
     pub fn closes(&self, load: LoadId) -> Result<LoadView, Error> {
         let view = self.client.load(load)?;
         self.client.request_close(view.basis, &view.manifest_hash)
@@ -161,7 +161,7 @@ impl Person {
         let db = db.transaction().expect("a transaction");
         let parsed = Change::parse_stripped(&change).expect("a change");
         records::apply(&mut SqliteWriter::new(&db), scope, kind, document, &parsed).expect("a record");
-        // The client counts its own actions from 1.
+        // Action 0, because the client counts its own from 1.
         db.execute(
             "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
              VALUES (0, ?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)",
@@ -172,51 +172,51 @@ impl Person {
         document
     }
 
-    /// Syncs, whatever comes of it.
+    /// Syncs over the planned faults.
     pub fn syncs(&self) -> Result<SyncReport, Error> {
         self.client.sync(&self.network, &|_| ())
     }
 
-    /// Syncs without a fault until everything is through.
+    /// Syncs without faults, and requires that the sync is complete.
     pub fn syncs_wholly(&self) {
         self.network.plan(&[]);
         let report = self.syncs().expect("a sync");
         assert_eq!(report.outcome, client::SyncOutcome::Complete, "{} after {report:?}", self.name);
     }
 
-    /// Hands over all that the server has not answered, as a file.
+    /// Exports all that the server has not answered, as a file of parcels.
     pub fn exports(&self) -> Vec<u8> {
         self.client.export_parcel().expect("parcels")
     }
 
-    /// Takes somebody's file along.
+    /// Takes over a file of parcels to carry.
     pub fn carries(&self, file: &[u8]) {
         self.client.carry_parcel(file).expect("carried");
     }
 
-    /// What the phone's deliveries of the day add up to.
+    /// Sum of the phone's deliveries on 9 May 2019.
     pub fn sum(&self) -> Sum {
         self.sum_on("2019-05-09".parse().expect("a date"))
     }
 
-    /// What the phone's deliveries of a day add up to.
+    /// Sum of the phone's deliveries on a day.
     pub fn sum_on(&self, date: BusinessDate) -> Sum {
         self.client.today(&self.centre, Some(date)).expect("a day").sum
     }
 
-    /// What waits for a person.
+    /// Items of the phone's inbox.
     pub fn inbox(&self) -> Vec<InboxItem> {
         self.client.inbox().expect("an inbox")
     }
 }
 
-/// The step that adds a bag.
+/// The draft edit that adds a bag of so many grams.
 pub fn bag(grams: i64) -> DraftEdit {
     let gross = Grams(grams).try_into().expect("a bag");
     DraftEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Scale) }
 }
 
-/// A reason by its code.
+/// A reason with this code and no text.
 pub fn reason(code: &str) -> Reason {
     Reason { code: code.to_owned(), text: String::new() }
 }

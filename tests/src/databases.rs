@@ -1,4 +1,4 @@
-//! The databases that the contract of SQL is checked on.
+//! Databases on which the SQL contract is checked.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// A database in a folder, whose files have a schema.
+    /// A database in a folder, whose files get this schema.
     pub fn new(folder: &Path, schema: &'static [Migration]) -> Self {
         Self { folder: folder.to_owned(), schema, open: Mutex::default() }
     }
@@ -29,7 +29,7 @@ impl SqliteDatabase {
         Ok(())
     }
 
-    /// The file of an organisation.
+    /// The path of an organisation's file.
     pub fn path(&self, organisation: OrganisationId) -> PathBuf {
         self.folder.join(format!("{organisation}.db"))
     }
@@ -55,7 +55,7 @@ impl Database for SqliteDatabase {
     }
 }
 
-/// An error of SQL, from which a store's can be made.
+/// An error of SQL, made from one of the store.
 struct Failure(Error);
 
 impl From<store::Error> for Failure {

@@ -1,6 +1,6 @@
-//! The PostgreSQL schema of a SQLite schema, and the comparison of the two in a running database.
+//! Translation of a SQLite schema to PostgreSQL, and comparison of the two in a running database.
 //!
-//! The shipped files are written by [`to_postgres`] once, then read and kept by hand; [`differences`] says where they part.
+//! The shipped files were written by [`to_postgres`] once and are edited by hand since; [`differences`] reports where they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,13 +13,13 @@ use rusqlite::Connection;
 
 const ORGANISATION: &str = "organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint";
 
-/// Translates `CREATE TABLE`, `CREATE INDEX` and `ALTER TABLE … ADD COLUMN` of SQLite. Comments and layout stay.
+/// Translates `CREATE TABLE`, `CREATE INDEX` and `ALTER TABLE … ADD COLUMN` of SQLite. Comments and layout are kept.
 ///
-/// Each table gets a column `organisation`, first in its keys and indexes, and a policy that shows only rows of the organisation that the
+/// Each table gets a column `organisation`, first in its keys and indexes, and a policy that shows only rows of the organisation in the
+/// setting `farmtally.organisation`.
 /// setting `farmtally.organisation` names.
-///
 /// # Panics
-/// On any other statement: it has to be written by hand.
+/// On any other statement, which has to be written by hand.
 pub fn to_postgres(sqlite: &str) -> String {
     let mut out = String::new();
     let mut statement = Vec::new();
@@ -36,7 +36,7 @@ pub fn to_postgres(sqlite: &str) -> String {
     out
 }
 
-/// Splits text into words, single signs, quotations, comments and white space; together they are the text.
+/// Splits text into words, punctuation, quoted strings, comments and white space; joined, they are the text.
 fn tokens(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     let mut rest = text;
@@ -83,7 +83,7 @@ fn type_name(token: &str) -> &str {
     }
 }
 
-/// A table's name and the words of each entry between its parentheses, with where these words are.
+/// Words of each entry between a statement's outermost parentheses, with their token indexes.
 fn entries<'a>(statement: &[&'a str]) -> Vec<Vec<(usize, &'a str)>> {
     let mut entries = vec![Vec::new()];
     let mut depth = 0;
@@ -142,7 +142,7 @@ fn create_table(table: &str, statement: &[&str]) -> String {
     changed[open].push(',');
     changed[open].push_str(&constraints);
     let close = statement.iter().rposition(|token| *token == ")").expect("a table's end");
-    // STRICT and WITHOUT ROWID are SQLite's.
+    // STRICT and WITHOUT ROWID exist in SQLite only.
     changed.truncate(close + 1);
     let setting = "current_setting('farmtally.organisation')::bigint";
     let created = changed.concat();
@@ -152,7 +152,7 @@ fn create_table(table: &str, statement: &[&str]) -> String {
     )
 }
 
-/// Takes a word out, with the white space before it.
+/// Removes a word with the white space before it.
 fn remove(tokens: &mut [String], at: usize) {
     tokens[at].clear();
     if tokens[at - 1].chars().all(char::is_whitespace) {
@@ -171,7 +171,7 @@ fn create_index(statement: &[&str]) -> String {
 /// A table of either engine, without the column `organisation`.
 #[derive(Default)]
 struct Table {
-    /// Name, type as SQLite names it, and whether it may be null, in their order.
+    /// Name, type as SQLite names it, and whether it may be null; in order.
     columns: Vec<(String, String, bool)>,
     primary_key: Vec<String>,
     /// Columns, whether unique, whether partial.
@@ -179,7 +179,7 @@ struct Table {
 }
 
 impl Table {
-    /// All that a table consists of, in words.
+    /// All parts of the table, as text.
     fn parts(&self) -> BTreeSet<String> {
         let columns = self.columns.iter().enumerate().map(|(number, (name, column_type, is_nullable))| {
             let null = if *is_nullable { "" } else { " NOT NULL" };
@@ -195,7 +195,7 @@ impl Table {
     }
 }
 
-/// Says what a PostgreSQL database has otherwise than a SQLite file. `postgres_only` are the tables of the driver, which no file has.
+/// Returns the differences between a PostgreSQL database and a SQLite file. `postgres_only` are tables of the driver, which no file has.
 pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let expected = sqlite_tables(sqlite);
@@ -216,7 +216,7 @@ pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[
     found
 }
 
-/// The tables of a SQLite file of the server, empty.
+/// Opens an empty SQLite database with the server's tables.
 pub fn server_tables() -> Connection {
     let db = Connection::open_in_memory().expect("it opens");
     for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
@@ -225,7 +225,6 @@ pub fn server_tables() -> Connection {
     db
 }
 
-/// A value of a row as text.
 fn printed(value: &Value<'_>) -> String {
     match value {
         Value::Null => String::new(),
@@ -236,8 +235,8 @@ fn printed(value: &Value<'_>) -> String {
     }
 }
 
-/// All rows of an organisation as text, a line each: those of the tables that a SQLite file has, in the order of arrival where there is one and
-/// of keys elsewhere. The numbers of arrival are left out: on PostgreSQL all organisations share them.
+/// All rows of an organisation as text, one a line, ordered by primary key. The column `arrival` is left out, because on PostgreSQL all
+/// organisations share its numbers.
 pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: OrganisationId) -> String {
     let mut text = String::new();
     for (name, table) in sqlite_tables(sqlite) {
@@ -257,7 +256,8 @@ pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: Organisa
     text
 }
 
-/// Copies all rows of a PostgreSQL database of one organisation into the same tables of SQLite, as a role that sees them all.
+/// Copies all rows of a PostgreSQL database with one organisation into the same tables of SQLite. Needs a role that row policies do not
+/// restrict.
 pub fn copy_rows(postgres: &mut Client, sqlite: &Connection) {
     for (name, table) in sqlite_tables(sqlite) {
         let columns: Vec<&str> = table.columns.iter().map(|(column, ..)| column.as_str()).collect();
@@ -275,8 +275,8 @@ pub fn copy_rows(postgres: &mut Client, sqlite: &Connection) {
     }
 }
 
-/// Statements that fill tables with `count` rows each, in scopes and on days of their own. Only the engine can read them: no value means
-/// anything.
+/// Statements that fill tables with `count` rows each, in scopes and on days that no test uses. The values mean nothing: only the engine
+/// can read them.
 pub fn fill(sqlite: &Connection, dialect: Dialect, tables: &[&str], count: u32) -> Vec<String> {
     let blob = if dialect == Dialect::Sqlite { "BLOB" } else { "BYTEA" };
     let all = sqlite_tables(sqlite);
@@ -353,7 +353,7 @@ const INDEXES: &str = "SELECT t.relname::text, i.indisprimary, i.indisunique, i.
     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
     WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r'";
 
-/// Reads PostgreSQL's tables; what is wrong with a single one goes to `found`.
+/// Reads PostgreSQL's tables; appends to `found` what is wrong with any of them.
 fn postgres_tables(client: &mut Client, found: &mut Vec<String>) -> BTreeMap<String, Table> {
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
     for row in client.query(COLUMNS, &[]).expect("columns") {

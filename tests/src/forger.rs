@@ -1,4 +1,4 @@
-//! Somebody who holds a phone's key but does not use the app.
+//! An attacker who has a phone's key and does not use the app.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,19 +21,19 @@ use crate::{Market, Person};
 
 /// Makes bundles and requests by hand, with the key of an enrolled phone.
 pub struct Forger {
-    /// The phone.
+    /// Id of the phone.
     pub device: DeviceId,
-    /// Whose phone it is.
+    /// User of the phone.
     pub user: UserId,
-    /// What the office allowed them.
+    /// Grant of the user on the phone.
     pub grant: GrantId,
-    /// Whose data it is.
+    /// Organisation of the phone.
     pub organisation: OrganisationId,
     /// The phone's secret key.
     pub key: SigningKey,
     /// The server's public key.
     pub server_key: [u8; 32],
-    /// How many bundles it has sealed; set it ahead so as not to meet those of the phone.
+    /// Sequence number of the newest bundle; set it ahead to avoid those of the phone.
     pub sequence: u64,
     server: Arc<Server>,
     database: PathBuf,
@@ -62,7 +62,7 @@ impl Forger {
         }
     }
 
-    /// What waits in the phone's outbox, oldest first.
+    /// Entries of the phone's outbox, oldest first.
     pub fn outbox(&self) -> Vec<BundleEntry> {
         let db = rusqlite::Connection::open(&self.database).expect("it opens");
         let sql = "SELECT document_id, kind, scope, change FROM outbox ORDER BY outbox";
@@ -107,7 +107,7 @@ impl Forger {
         }
     }
 
-    /// Entries as one action of the phone's owner.
+    /// Entries as one action of the phone's user.
     pub fn action(&self, entries: Vec<BundleEntry>) -> bundle::BundleAction {
         bundle::BundleAction { author: self.user, grant: self.grant, device_cursor: 1, entries }
     }
@@ -148,24 +148,24 @@ impl Forger {
         self.signed_with(body, &self.key, self.challenge())
     }
 
-    /// A request in the phone's name, signed with this key over this challenge.
+    /// A request of the phone, signed with this key over this challenge.
     pub fn signed_with(&self, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
         self.signed_for("/v1/sync", body, key, challenge)
     }
 
-    /// A request to another path.
+    /// The same for another path.
     pub fn signed_for(&self, path: &'static str, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
         let signed = SignedRequest { server_key: &self.server_key, method: "POST", path, body: &body };
         let authorization = Authorization::sign(&signed, self.device, challenge, key).to_header();
         WireRequest { authorization: Some(authorization), path, ..wire(body) }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub fn sends(&self, request: &WireRequest) -> WireResponse {
         self.server.respond(request)
     }
 
-    /// Carries bundles to the server, whoever made them, and returns what became of them.
+    /// Uploads bundles of any device in one request. Returns their verdicts.
     pub fn carries(&self, bundles: &[Vec<u8>]) -> Vec<BundleVerdict> {
         let body = message::pack(&Self::request(bundles)).expect("it packs");
         let response = self.sends(&self.signed(body.clone()));
@@ -175,7 +175,7 @@ impl Forger {
         answer.open(&body, &server_key).expect("the server's signature").1.verdicts
     }
 
-    /// Seals these entries into one bundle, carries it, and returns the fate of each entry.
+    /// Seals these entries into one bundle and uploads it. Returns the verdict of each entry.
     pub fn hands_over(&mut self, entries: Vec<BundleEntry>) -> Vec<Verdict> {
         let bundle = self.seals(entries);
         verdicts_of(&self.carries(&[bundle.to_bytes()])[0])
@@ -186,7 +186,7 @@ fn wire(body: Vec<u8>) -> WireRequest {
     WireRequest { method: "POST", server_url: crate::ADDRESS.to_owned(), path: "/v1/sync", authorization: None, body }
 }
 
-/// The fate of each entry; the sequences of a run follow on.
+/// Expands runs into the verdict of each entry, with consecutive sequence numbers.
 pub fn verdicts_of(verdict: &BundleVerdict) -> Vec<Verdict> {
     assert_eq!(verdict.refused, None, "the bundle was refused as a whole");
     let mut fates = Vec::new();
@@ -201,7 +201,7 @@ pub fn verdicts_of(verdict: &BundleVerdict) -> Vec<Verdict> {
     fates
 }
 
-/// What a fate is called: `logged`, `deferred`, `returned`, `erased`, or the code under which it is held.
+/// The name of a verdict, such as `logged`; of a held one, its code.
 pub fn verdict_code(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Logged { .. } => "logged",
@@ -213,12 +213,12 @@ pub fn verdict_code(verdict: &Verdict) -> &str {
     }
 }
 
-/// One change made with Automerge itself, past all of core's rules, on top of a document or of nothing; in its stripped form.
+/// A change made with Automerge directly, without core's rules, on top of a document or of nothing; in its stripped form.
 pub fn forged_change(saved: Option<&[u8]>, actor: [u8; 16], write: impl FnOnce(&mut Transaction<'_>)) -> Vec<u8> {
     bent_change(saved, actor, write, |_| ())
 }
 
-/// A forged change in which more was forged than its author could write: counters, dependencies, times.
+/// A forged change, modified beyond what Automerge could write: counters, dependencies, times.
 pub fn bent_change(
     saved: Option<&[u8]>,
     actor: [u8; 16],

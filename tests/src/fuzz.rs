@@ -1,7 +1,7 @@
-//! Every decoder, as functions of bytes that may be anything.
+//! Fuzz targets: every decoder as a function of arbitrary bytes.
 //!
-//! None may panic, or take more memory than its limits say; what it reads must read as the same once it is written again. `tests/fuzz.rs` runs
-//! them on bent copies of real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
+//! None may panic, or take more memory than its limits allow; what it reads must read the same after it is written again. `tests/fuzz.rs`
+//! runs them on mutated real bytes, the crate in `tests/fuzz` for hours with libFuzzer (`just fuzz`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Capture, Forger, forged_change};
 
-/// A decoder by its name.
+/// A decoder with its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All decoders, by name.
@@ -59,7 +59,7 @@ pub const TARGETS: &[Target] = &[
     ("wire", wire),
 ];
 
-/// Reads a value; what was read reads as the same once it is written again.
+/// Reads a value, and requires that it reads the same after it is written again.
 fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
     let value: T = decode(bytes).ok()?;
     let written = encode(&value);
@@ -68,7 +68,7 @@ fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
     Some(value)
 }
 
-/// Messages down: the answer to a sync and its two parts, an enrolment, a challenge, a problem.
+/// Responses: to a sync with its two parts, to an enrolment, a challenge, a problem.
 pub fn answer(bytes: &[u8]) {
     let key = SigningKey::from_bytes(&[2; 32]);
     if let Some(answer) = read::<SyncResponse>(bytes) {
@@ -130,13 +130,13 @@ pub fn change(bytes: &[u8]) {
     }
 }
 
-/// What was merged is read as the same from what is kept.
+/// Merges a change, and requires that the saved document reads the same.
 fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let _stamps = kind.shape.stamps(change);
     let _needed = kind.shape.capabilities(change).count();
     let Ok(merged) = records::merge(kind, id, saved, change) else { return };
     let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
-    // A creating change is read without Automerge; it is what Automerge makes of it.
+    // A creating change is read without Automerge; the result must equal Automerge's.
     let whole = records::without(kind, id, &merged.saved, &[]).expect("Automerge reads it").expect("a change");
     assert_eq!(told(&whole), told(&again));
     assert_eq!(told(&again), told(&merged));
@@ -144,12 +144,12 @@ fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     assert!(twice.was_known);
 }
 
-/// All that a document tells: every field of its record, and its heads.
+/// A document as text: every field of its record, and its heads.
 fn told(merged: &Merged) -> String {
     format!("{:?} {:?}", merged.record, merged.heads)
 }
 
-/// A decision.
+/// A decision of any kind.
 pub fn decision(bytes: &[u8]) {
     if let Some(decision) = read::<Decision>(bytes) {
         assert_eq!(encode(&decision), bytes, "it is kept as it came");
@@ -178,7 +178,7 @@ pub fn draft(bytes: &[u8]) {
     }
 }
 
-/// A frame, and an entry of one as a phone keeps it.
+/// A frame, and a frame entry as a phone stores it.
 pub fn frame(bytes: &[u8]) {
     if let Some(frame) = read::<LogFrame>(bytes) {
         assert_eq!(decode::<LogFrame>(&encode(&frame)).expect("it reads"), frame);
@@ -194,7 +194,7 @@ pub fn live(bytes: &[u8]) {
     }
 }
 
-/// A file of parcels, as a carrier reads it and as the server does.
+/// A file of parcels, as a carrier and as the server reads it.
 pub fn parcel(bytes: &[u8]) {
     let mut length = 0;
     for parcel in Parcel::read_all(bytes) {
@@ -218,7 +218,7 @@ fn parcel_key() -> SigningKey {
     SigningKey::from_bytes(&[2; 32])
 }
 
-/// The inside of a parcel that was sealed as it should be: zstd, or what would be in it.
+/// The content of a correctly sealed parcel: as zstd, and as the content to compress.
 pub fn parcel_content(bytes: &[u8]) {
     let packed = zstd::bulk::compress(bytes, 1).expect("it packs");
     for content in [bytes, packed.as_slice()] {
@@ -244,7 +244,7 @@ pub fn parcel_content(bytes: &[u8]) {
     }
 }
 
-/// One-time keys that are the same in each run.
+/// A random number generator that is the same in each run.
 struct Fixed(u64);
 
 impl hpke::rand_core::TryRng for Fixed {
@@ -267,7 +267,7 @@ impl hpke::rand_core::TryRng for Fixed {
 
 impl hpke::rand_core::TryCryptoRng for Fixed {}
 
-/// QR frames, each led by its length in two bytes; every second time with the right check at its end.
+/// QR frames, each after its length in two bytes; once as they are, once with a correct checksum.
 pub fn qr_frame(bytes: &[u8]) {
     for has_check in [false, true] {
         let mut collector = QrCollector::default();
@@ -292,7 +292,7 @@ pub fn qr_frame(bytes: &[u8]) {
     }
 }
 
-/// A stretch of a log that is offered back: no key but the server's makes its evidence count, and it leads on only with all its bytes.
+/// An offer: only the server's key opens its evidence, and its entries chain only if all their bytes are there.
 fn offer(offer: &Offer) {
     assert_eq!(offer.evidence.open(&SigningKey::from_bytes(&[3; 32]).verifying_key()), None);
     let start = Cursor::start([1; 16].into(), offer.scope.clone());
@@ -300,7 +300,7 @@ fn offer(offer: &Offer) {
     assert_eq!(walk(&start, &offer.entries).map(|places| places.len()), is_whole.then_some(offer.entries.len()));
 }
 
-/// Messages up: a sync with what it may offer, an enrolment, a new key, a certificate.
+/// Requests: a sync with what it may offer, an enrolment, a new key, a certificate.
 pub fn request(bytes: &[u8]) {
     if let Some(request) = read::<SyncRequest>(bytes) {
         for bytes in &request.bundles {
@@ -330,7 +330,7 @@ pub fn request(bytes: &[u8]) {
     }
 }
 
-/// A value of a record: the first byte says of which kind and under which key, the rest is the value.
+/// A value of a record: the first byte chooses kind and key, the rest is the value.
 pub fn value(bytes: &[u8]) {
     let Some((first, value)) = bytes.split_first() else { return };
     let kind = KINDS[usize::from(*first) % KINDS.len()];
@@ -354,7 +354,7 @@ pub fn value(bytes: &[u8]) {
     }
 }
 
-/// A body as it comes: zstd, whatever it claims to unpack to.
+/// A compressed body, whatever size it claims.
 pub fn wire(bytes: &[u8]) {
     if let Ok(request) = message::unpack::<SyncRequest>(bytes) {
         let again: SyncRequest = message::unpack(&message::pack(&request).expect("it packs")).expect("it unpacks");
@@ -363,13 +363,13 @@ pub fn wire(bytes: &[u8]) {
     let _answer = message::unpack::<SyncResponse>(bytes);
 }
 
-/// Real documents to build on, with what is in them.
+/// Real documents to build on, with their kinds.
 static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::new(|| {
     let mut documents = BTreeMap::<DocumentId, (Kind, Vec<u8>)>::new();
     let bundle = Bundle::parse(include_bytes!("../fixtures/golden/asha.bundle")).expect("a bundle");
     for (_, entry) in bundle.entries() {
         let (id, kind) = (entry.document, Kind::from_number(entry.kind).expect("a kind"));
-        // One document of each kind is enough; the first delivery is the one that was amended.
+        // One document of each kind is enough; the first delivery is the amended one.
         if !documents.contains_key(&id) && documents.values().any(|(of, _)| *of == kind) {
             continue;
         }
@@ -455,7 +455,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     seeds.into_iter().map(|(target, seeds)| (target, seeds.into_iter().collect())).collect()
 }
 
-/// The values of a change, each led by the byte that makes [`value`] put it where it was.
+/// The values of a change, each after the byte that makes [`value`] choose its kind and key.
 fn values(kind: u8, change: &[u8]) -> Vec<Vec<u8>> {
     let Ok(change) = Change::parse_stripped(change) else { return Vec::new() };
     let change = automerge::Change::try_from(change.raw()).expect("a change").decode();

@@ -1,6 +1,6 @@
-//! The test kit: named people on named phones, a server in the same process, and a network between them that can fail.
+//! Test kit: named people on named phones, a server in the same process, and a network between them that can fail.
 //!
-//! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Time and chance are the test's own, so that a run can be repeated.
+//! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Clock and randomness are under its control, so that a run can be repeated.
 
 mod capture;
 mod cast;

@@ -1,4 +1,4 @@
-//! A market with a server, and what must be equal everywhere.
+//! A market with a server, and fingerprints to compare replicas.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
@@ -15,16 +15,16 @@ use tempfile::TempDir;
 use crate::network::Address;
 use crate::{Network, Person, TestClock, environment};
 
-/// The address that phones are given; the test's network leads to the server whatever it says.
+/// The address that phones get; the test's network leads to the server, whatever the address.
 pub const ADDRESS: &str = "http://server.test";
 
 /// One organisation with the centres KOLAR and MALUR, tomatoes, three lorries, and a server.
 pub struct Market {
-    /// Everybody's clock.
+    /// Clock of all phones and the server.
     pub clock: Arc<TestClock>,
-    /// The server.
+    /// The running server.
     pub server: Arc<Server>,
-    /// Whose data it is.
+    /// The only organisation.
     pub organisation: OrganisationId,
     address: Address,
     open_storage: Option<OpenStorage>,
@@ -35,7 +35,7 @@ pub struct Market {
     people: u64,
 }
 
-/// Opens what a server in a folder keeps its data on.
+/// Opens the storage of a server in a folder.
 type OpenStorage = Box<dyn Fn(&Path) -> Box<dyn Storage>>;
 
 /// The market's reference data.
@@ -55,7 +55,7 @@ pub const REFERENCE: &str = r#"{
 }"#;
 
 impl Market {
-    /// Opens the market on 9 May 2019, half past six in the morning.
+    /// Opens the market at 06:30 on 9 May 2019.
     pub fn open(seed: u64) -> Self {
         Self::open_with(None, seed)
     }
@@ -65,7 +65,7 @@ impl Market {
         Self::open_with(Some(Box::new(open_storage)), seed)
     }
 
-    /// The market of a server whose files are in a folder, on a copy of them.
+    /// Opens a market whose server runs on a copy of the files in a folder.
     pub fn on_files(files: &Path, seed: u64) -> Self {
         let mut market = Self::open(seed);
         let folder = market.phone("server of the files");
@@ -98,7 +98,7 @@ impl Market {
         }
     }
 
-    /// The folder of a phone.
+    /// The path of a phone's folder.
     pub fn phone(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -108,14 +108,14 @@ impl Market {
         self.server_folder.clone()
     }
 
-    /// A copy of the server's data as it is now, as a backup would hold it: neither keys nor journal.
+    /// Copies the server's data as a backup would: without keys and journal.
     pub fn backs_up(&self, name: &str) -> PathBuf {
         let copy = self.phone(name);
         copy_folder(&self.server_folder.join("data"), &copy);
         copy
     }
 
-    /// From here on two verified copies contain all that the server has.
+    /// Makes two verified copies of all that the server has.
     pub fn verifies_two_copies(&self) {
         for number in 0..2 {
             let mut folders = (number..).map(|number| self.phone(&format!("verified copy {number}")));
@@ -125,7 +125,7 @@ impl Market {
         }
     }
 
-    /// The server is set back to a copy of its data; with its journal as it was, or with one that says no more than the data.
+    /// Sets the server back to a copy of its data, with its current journal, or with one that knows no more than the copy.
     pub fn sets_back(&mut self, copy: &Path, with_journal: bool) {
         self.people += 1;
         let folder = self.phone(&format!("server {}", self.people));
@@ -146,7 +146,7 @@ impl Market {
         self.starts_on(folder);
     }
 
-    /// The server loses its journal, and is started again on the data as they are.
+    /// Restarts the server without its journal.
     pub fn loses_its_journal(&mut self) {
         self.people += 1;
         let folder = self.phone(&format!("server {}", self.people));
@@ -156,7 +156,7 @@ impl Market {
         self.starts_on(folder);
     }
 
-    /// The server stops, and starts again on what it has.
+    /// Restarts the server on the files that it has.
     pub fn restarts_server(&mut self) {
         self.starts_on(self.server_folder.clone());
     }
@@ -168,17 +168,17 @@ impl Market {
         *self.address.write().expect("a lock") = Arc::clone(&self.server);
     }
 
-    /// The server's database of the organisation.
+    /// The path of the organisation's database on the server.
     pub fn server_database(&self) -> PathBuf {
         self.server_folder().join("data").join(format!("{}.db", self.organisation))
     }
 
-    /// A new way to the server.
+    /// A new connection to the server.
     pub fn network(&self) -> Network {
         Network::new(Arc::clone(&self.address), Arc::clone(&self.stuck))
     }
 
-    /// A code from the office.
+    /// Creates an enrolment code.
     pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
         let role = role.parse().expect("a role");
         let centres = vec![centre.parse().expect("a code")];
@@ -186,25 +186,25 @@ impl Market {
         self.server.create_code(self.organisation, &new).expect("a code")
     }
 
-    /// Somebody with a phone that is not enrolled yet.
+    /// A person with a phone that is not enrolled yet.
     pub fn meets(&mut self, name: &str) -> Person {
         let folder = self.phone(name);
         self.revives(name, &folder)
     }
 
-    /// The app on the files in a folder, whatever state they are in.
+    /// A person whose app opens the files in a folder, whatever their state.
     pub fn revives(&mut self, name: &str, folder: &Path) -> Person {
         self.people += 1;
         let environment = environment(&self.clock, self.seed + self.people);
         Person::new(name, folder, environment, &self.clock, self.network())
     }
 
-    /// Somebody with a phone that is enrolled at KOLAR.
+    /// A person with a phone that is enrolled at KOLAR.
     pub fn hires(&mut self, name: &str, role: &str) -> Person {
         self.hires_at(name, role, "KOLAR")
     }
 
-    /// Somebody with a phone that is enrolled at a centre.
+    /// A person with a phone that is enrolled at a centre.
     pub fn hires_at(&mut self, name: &str, role: &str, centre: &str) -> Person {
         let person = self.meets(name);
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
@@ -234,7 +234,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// All bytes of all files below a folder.
+/// The bytes of all files below a folder.
 pub fn bytes_of(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -248,7 +248,7 @@ pub fn bytes_of(folder: &Path) -> Vec<u8> {
     all
 }
 
-/// A folder in memory where there is one: the tests wait for no disk, and none of them is about losing power.
+/// A folder in memory where there is one: tests need not wait for a disk, and none of them simulates a power cut on real files.
 pub(crate) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
@@ -261,7 +261,7 @@ pub fn fingerprint(path: &Path) -> String {
     fingerprint_of(&db)
 }
 
-/// The records that reviews name.
+/// Documents that reviews name.
 const REVIEW_DOCUMENTS: &str = "CREATE TEMP VIEW IF NOT EXISTS review_documents AS
     SELECT document_id, review_id FROM reviews JOIN decision_documents USING (scope, seq) WHERE scope NOT LIKE 'd/%'";
 
@@ -278,7 +278,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     for kind in DECISIONS {
         if let (Audience::Scope, StoredInfo::Rows(table)) = (kind.audience, (kind.stored)()) {
             let columns = table.columns.into_iter().map(|it| it.name).chain(["decided_at_ms"]);
-            // What is in a device's scope, no other replica has, and a phone only until it takes a new key.
+            // Rows of a device's scope are on no other replica, and on the phone only until it takes a new key.
             let rows = format!("{} WHERE scope NOT LIKE 'd/%'", table.name);
             tables.push((rows, columns.collect::<Vec<_>>().join(", "), table.key.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! A network that loses, repeats and delays.
+//! A network that loses, repeats and delays requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -6,29 +6,29 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_sync_server::Server;
 
-/// What happens to one request.
+/// A fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It arrives, and so does the answer.
+    /// No fault.
     None,
-    /// It never arrives.
+    /// The request is lost.
     RequestLost,
-    /// It arrives; the answer does not.
+    /// The request arrives; the response is lost.
     ResponseLost,
-    /// It arrives twice; the second answer comes back.
+    /// The request arrives twice; the second response is returned.
     Duplicated,
-    /// It gets stuck, the phone gives up, and it arrives before some later request of anybody.
+    /// The phone times out; the request arrives before some later request of any phone.
     Delayed,
-    /// The answer is cut in the middle.
+    /// The response is cut in half.
     ResponseCut,
-    /// One bit of the answer flips.
+    /// One bit of the response flips.
     ResponseBent,
 }
 
-/// Where the server is found, whichever stands there.
+/// The server that requests reach, replaced when it restarts.
 pub type Address = Arc<RwLock<Arc<Server>>>;
 
-/// Leads to the server, with faults as planned.
+/// A connection to the server, with planned faults.
 pub struct Network {
     address: Address,
     plan: Mutex<VecDeque<Fault>>,
@@ -41,7 +41,7 @@ impl Network {
         Self { address, plan: Mutex::default(), stuck }
     }
 
-    /// What happens to the next requests; after that nothing does.
+    /// Plans the faults of the next requests; requests after those have none.
     pub fn plan(&self, faults: &[Fault]) {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.clear();

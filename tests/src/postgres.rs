@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the tests' own: on loopback, in a temporary folder, gone with its last user.
+//! A PostgreSQL server for tests: on loopback, in a temporary folder, stopped with its last user.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -20,14 +20,14 @@ use crate::ddl;
 pub const OWNER: &str = "farmtally_owner";
 /// The role that the server connects as.
 pub const SERVER: &str = "farmtally_server";
-/// The role that may do everything.
+/// The role without restrictions.
 pub const SUPERUSER: &str = "postgres";
 
 const NOBODY: u32 = 65_534;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const START_TRIES: u32 = 3;
 
-/// A running PostgreSQL server. It keeps nothing: `fsync` is off.
+/// A running PostgreSQL server. Its data are not durable: `fsync` is off.
 pub struct PostgresServer {
     process: Child,
     port: u16,
@@ -37,13 +37,13 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts a server; `None`, and a line `SKIPPED: PostgreSQL: …` on standard error, if none can be had.
+    /// Starts a server. Returns `None`, and prints `SKIPPED: PostgreSQL: …` on standard error, if there is none to start.
     pub fn start() -> Option<Self> {
         match Self::try_start() {
             Ok(server) => Some(server),
             Err(reason) => {
                 static SAID: Once = Once::new();
-                // Not by a macro: the test harness would keep that to itself.
+                // Not `eprintln!`, which the test harness captures.
                 SAID.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: PostgreSQL: {reason}")));
                 None
             }
@@ -107,12 +107,12 @@ impl PostgresServer {
         client.batch_execute(&create).expect("roles are created");
     }
 
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The URL of a database, through `address` or a proxy before it.
+    /// The URL of a database, through `address`, which may be a proxy.
     pub fn url(role: &str, address: SocketAddr, database: &str) -> String {
         format!("postgresql://{role}@{address}/{database}")
     }
@@ -122,17 +122,17 @@ impl PostgresServer {
         connect(role, self.port, database).expect("the server takes connections")
     }
 
-    /// Creates a database with the tables of a SQLite schema, those of the driver and the routes, and returns its name.
+    /// Creates a database with the driver's tables and those of a SQLite schema. Returns its name.
     pub fn create_database(&self, sqlite_schema: &str) -> String {
         self.create_database_of(&[TABLES[0], &ddl::to_postgres(sqlite_schema)])
     }
 
-    /// Creates a database with the shipped tables of the server, and returns its name.
+    /// Creates a database with the shipped tables of the server. Returns its name.
     pub fn create_server_database(&self) -> String {
         self.create_database_of(&TABLES)
     }
 
-    /// Copies a database to which nobody is connected, and returns the copy's name.
+    /// Copies a database to which no client is connected. Returns the copy's name.
     pub fn copy_database(&self, name: &str) -> String {
         let copy = format!("farmtally_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.connect(SUPERUSER, "postgres")
@@ -168,7 +168,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // SIGINT: a fast shutdown. The process is a child of this one, so its id is not another's.
+        // SIGINT is a fast shutdown. The process is a child that was not waited for, so its id cannot be another's.
         let asked = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
         if !asked.is_ok_and(|status| status.success()) {
             drop(self.process.kill());
@@ -177,13 +177,13 @@ impl Drop for PostgresServer {
     }
 }
 
-/// The user that the server runs as: PostgreSQL refuses root.
+/// The user that the server runs as, because PostgreSQL refuses root.
 struct Unprivileged {
     is_root: bool,
 }
 
 impl Unprivileged {
-    /// The present user; for root it is nobody, who is given the folder.
+    /// Returns the current user; for root, the user nobody, which gets the folder.
     fn owner_of(folder: &Path) -> Result<Self, String> {
         let is_root = folder.metadata().map_err(|error| error.to_string())?.uid() == 0;
         if is_root {
@@ -199,7 +199,7 @@ impl Unprivileged {
         let mut command = Command::new("setpriv");
         let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
         command.args([&user, &group]).arg("--clear-groups").arg(program);
-        // A folder of root's is none that it may be in.
+        // The user nobody may not enter a folder of root's.
         command.current_dir("/");
         command
     }
@@ -243,7 +243,7 @@ fn connect(role: &str, port: u16, database: &str) -> Result<Client, postgres::Er
     Config::new().host("127.0.0.1").port(port).user(role).dbname(database).connect(NoTls)
 }
 
-/// The folder of the newest installed server: on the path, or where Debian keeps it.
+/// Finds the programs of a server: on the path, otherwise the newest where Debian installs them.
 fn find_programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_both = |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("postgres").is_file();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// When a connection is lost.
+/// Moment at which a connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The COMMIT does not reach the server.
@@ -26,9 +26,9 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    /// What happens to the next COMMIT.
+    /// Fault of the next COMMIT.
     next: Mutex<Option<Cut>>,
-    /// Whether all later connections are refused once that has happened.
+    /// Whether all later connections are refused after that fault.
     then_refuses: AtomicBool,
     refuses: AtomicBool,
     is_over: AtomicBool,
@@ -49,7 +49,7 @@ impl Proxy {
         Self { address, shared, accepting: Some(accepting) }
     }
 
-    /// Where the proxy listens.
+    /// The address on which the proxy listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -65,7 +65,7 @@ impl Proxy {
         self.cut_next(cut);
     }
 
-    /// How many connections were lost.
+    /// Number of connections lost so far.
     pub fn cuts(&self) -> usize {
         self.shared.cuts.load(Ordering::SeqCst)
     }
@@ -131,7 +131,7 @@ impl Connection {
         }
     }
 
-    /// Passes message by message, as PostgreSQL's protocol divides them: a length, and before it a type in all but the first.
+    /// Passes messages one by one, as PostgreSQL's protocol frames them: a type, which the first message lacks, then a length.
     fn pass_requests(mut self, shared: &Shared) -> Result<()> {
         let mut is_first = true;
         loop {
@@ -142,7 +142,7 @@ impl Connection {
             let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
             message.resize(header + length - 4, 0);
             self.from.read_exact(&mut message[header..])?;
-            // Not READ COMMITTED, with which a transaction begins.
+            // Ends in `; COMMIT`, so READ COMMITTED, with which a transaction begins, does not match.
             let is_commit = !is_first && message[0] == b'Q' && message.ends_with(b"; COMMIT\0");
             is_first = false;
             let cut = if is_commit { shared.take_cut() } else { None };
@@ -159,7 +159,7 @@ impl Connection {
     }
 }
 
-/// However a direction ends, the connection has ended.
+/// Closes the connection when either direction ends.
 impl Drop for Connection {
     fn drop(&mut self) {
         drop(self.from.shutdown(Shutdown::Both));

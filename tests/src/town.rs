@@ -1,4 +1,4 @@
-//! A market whose server is on the network.
+//! A market whose server listens on loopback.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -10,26 +10,26 @@ use tokio::runtime::Runtime;
 
 use crate::{Market, Person, REFERENCE};
 
-/// How long a test waits for an answer.
+/// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A market whose server listens on loopback.
+/// A market with a server over HTTP.
 pub struct Town {
-    /// The market.
+    /// The market behind the server.
     pub market: Market,
-    /// Where its server listens; the same after each start.
+    /// Address of the server; the same after each start.
     pub address: SocketAddr,
     runtime: Runtime,
     running: Option<Running>,
 }
 
 impl Town {
-    /// Opens a market and puts its server on the network.
+    /// Opens a market and starts its server on loopback.
     pub fn open(seed: u64) -> Self {
         Self::with(Market::open(seed))
     }
 
-    /// Puts the server of a market on the network.
+    /// Starts the server of a market on loopback.
     pub fn with(market: Market) -> Self {
         let runtime = Runtime::new().expect("threads");
         let running = on_loopback(&runtime, &market, 0);
@@ -37,7 +37,7 @@ impl Town {
         Self { market, address, runtime, running: Some(running) }
     }
 
-    /// A field manager whose phone was told the server's real address.
+    /// A field manager whose phone is enrolled with the server's real address.
     pub fn hires(&mut self, name: &str) -> Person {
         self.hires_as(name, "field_manager")
     }
@@ -51,28 +51,28 @@ impl Town {
         person
     }
 
-    /// The server leaves the network.
+    /// Stops the server's listener.
     pub fn stops(&mut self) {
         let running = self.running.take().expect("a running server");
         self.runtime.block_on(running.stop()).expect("stopped in order");
     }
 
-    /// The market's server comes back to the same address.
+    /// Starts the market's server at the same address.
     pub fn starts(&mut self) {
         self.running = Some(on_loopback(&self.runtime, &self.market, self.address.port()));
     }
 
-    /// Something that everybody may read: the centres, once more.
+    /// Publishes the reference data once more, which every phone may read.
     pub fn announces(&self) {
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         self.market.server.update_reference(self.market.organisation, &file).expect("updated");
     }
 
-    /// Sends bytes over a connection of their own, and returns what comes back until the server closes it, or makes it a web socket.
+    /// Sends bytes over a new connection. Returns what comes back until the server closes it or switches to a WebSocket.
     pub fn answers(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        // Both may break off: a server reads no body that it refuses.
+        // The write may fail: a server does not read a body that it refuses.
         drop(stream.write_all(request));
         let (mut answer, mut bytes) = (Vec::new(), [0; 4096]);
         while let Ok(count @ 1..) = stream.read(&mut bytes) {

@@ -1,4 +1,4 @@
-//! A storage of which a test sees each statement before it runs.
+//! A storage that shows each statement to a test before it runs.
 
 use std::path::Path;
 
@@ -9,29 +9,29 @@ use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::Storage;
 
-/// A call through the seam.
+/// A call of a storage.
 #[derive(Clone, Copy)]
 pub enum Call<'a> {
     /// A statement with its parameters.
     Statement(&'a str, &'a [Value<'a>]),
-    /// A query about keys, and their values row by row.
+    /// A query by keys: statement, columns, values row by row.
     Keys(&'a str, &'a [Column<'a>], &'a [Value<'a>]),
     /// An insert of rows.
     Insert,
 }
 
-/// What a test does with the calls.
+/// A test's reaction to the calls of a storage.
 pub trait Watch: Send + Sync {
-    /// Sees a call, on the connection that will run it.
+    /// Called before a call runs, with the connection that will run it.
     ///
     /// # Errors
     /// Those of statements that the test itself runs.
     fn sees(&self, db: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError>;
 
-    /// Sees that a transaction which writes is about to begin. Nothing is locked yet, so it may wait for another one.
+    /// Called before a write transaction begins. Nothing is locked yet, so it may wait for another transaction.
     fn begins_to_write(&self) {}
 
-    /// Fills the tables of an organisation that were just made.
+    /// Called after the tables of an organisation were made, to fill them.
     ///
     /// # Errors
     /// Those of the storage.
@@ -40,11 +40,11 @@ pub trait Watch: Send + Sync {
     }
 }
 
-/// A storage that is watched.
+/// A storage with a watch.
 pub struct Watched<W> {
-    /// The storage itself.
+    /// The storage that runs the calls.
     pub storage: Box<dyn Storage>,
-    /// Who watches.
+    /// The test's reaction.
     pub watch: W,
 }
 

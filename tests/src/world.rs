@@ -1,4 +1,4 @@
-//! Time and chance under a test's control.
+//! Clock and randomness under a test's control.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use farmtally_core::units::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// A clock that stands until it is moved.
+/// A clock that moves only when told to.
 #[derive(Debug)]
 pub struct TestClock {
     now_ms: AtomicI64,
@@ -17,18 +17,18 @@ pub struct TestClock {
 }
 
 impl TestClock {
-    /// A clock at this moment in Indian time.
+    /// A clock at this moment, in the Indian time zone.
     pub fn at(now: Timestamp) -> Arc<Self> {
         Arc::new(Self { now_ms: AtomicI64::new(now.0), monotonic_ms: AtomicU64::new(0), zone_minutes: 330 })
     }
 
-    /// Lets time pass.
+    /// Advances the wall clock and the monotonic clock.
     pub fn pass(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
         self.monotonic_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);
     }
 
-    /// Sets the wall clock ahead, or back by negative seconds; no time passes.
+    /// Sets the wall clock ahead, or back for negative seconds; the monotonic clock does not move.
     pub fn jump(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
@@ -48,11 +48,11 @@ impl Clock for TestClock {
     }
 }
 
-/// Chance from a seed.
+/// Random numbers from a seed.
 pub struct SeededEntropy(Mutex<StdRng>);
 
 impl SeededEntropy {
-    /// The chance of a seed.
+    /// Random numbers from this seed.
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(StdRng::seed_from_u64(seed))))
     }
@@ -64,7 +64,7 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// This clock, and chance from a seed.
+/// This clock, with random numbers from a seed.
 pub fn environment(clock: &Arc<TestClock>, seed: u64) -> Environment {
     Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
 }

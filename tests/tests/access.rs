@@ -1,4 +1,4 @@
-//! Who may do what, and what happens to work when that ends: nothing recorded is lost, nothing is refused silently.
+//! Permissions, and the fate of work when they end: nothing recorded is lost, nothing is refused silently.
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
@@ -27,7 +27,6 @@ fn held(market: &Market) -> Vec<HeldEntry> {
     market.server.held(market.organisation).expect("a list")
 }
 
-/// What the phone says is held, as codes.
 fn held_codes(person: &Person) -> Vec<String> {
     let code = |kind| match kind {
         InboxKind::Held { code, .. } => Some(code.to_string()),
@@ -129,7 +128,7 @@ fn what_a_lost_phone_hands_in_is_held_and_the_phone_reads_nothing_more() {
     let documents: i64 = db.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).expect("a count");
     assert_eq!(documents, 0, "all that was read is gone");
 
-    // Found again, and the office takes what it had handed in.
+    // The phone is found, and the office approves what it uploaded.
     market.server.order(market.organisation, code(&asha), Order::Resume).expect("found");
     let document = DocumentId::from(delivery.delivery_id);
     assert_eq!(market.server.approve(market.organisation, document, None).expect("approved").len(), 1);
@@ -236,7 +235,7 @@ fn a_phone_that_was_lost_and_found_lists_nobody_without_a_name() {
     let centres = ["KOLAR".parse().expect("a code")];
     server.order(organisation, code(&asha), Order::Lost).expect("ordered");
     asha.syncs_wholly();
-    // The phone has forgotten all names; a grant still comes.
+    // The phone has deleted all names; a grant still arrives.
     server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
     asha.syncs_wholly();
     assert_eq!(asha.client.users(), [], "nobody may use a phone that is marked as lost");
@@ -268,7 +267,6 @@ fn a_phone_that_never_returns_first_only_records_then_only_hands_in() {
     market.clock.pass(7 * DAY);
     assert_eq!(asha.client.access(), Access::Locked);
     assert_eq!(asha.client.delivery(delivery.delivery_id).expect_err("locked").code(), ErrorCode::Locked);
-    // A lock never stops a sync, and contact ends it.
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), Access::Full);
     assert_eq!(asha.client.delivery(delivery.delivery_id).expect("a delivery").lifecycle, Lifecycle::Recorded);
@@ -356,14 +354,14 @@ fn midnight_and_a_lapse_are_told_to_whoever_listens() {
 fn time_without_contact_counts_across_restarts_but_a_clock_that_leaps_counts_little() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");
-    // Thirteen days by the wall clock while the phone was off, then one by its own.
+    // Thirteen days by the wall clock while the phone was off, then one by the monotonic clock.
     market.clock.jump(13 * DAY);
     let asha = asha.restarts();
     market.clock.pass(DAY);
     assert_eq!(asha.client.access(), Access::Full);
     market.clock.pass(1);
     assert_eq!(asha.client.access(), Access::RecordOnly);
-    // Fifty years ahead and back again: nobody knows how long that was, so it counts three days, then nothing.
+    // The clock jumps fifty years ahead and back: how long that took is unknown, so it counts as three days, then as none.
     market.clock.jump(50 * 365 * DAY);
     let asha = asha.restarts();
     assert_eq!(asha.client.access(), Access::RecordOnly);

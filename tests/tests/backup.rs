@@ -1,4 +1,4 @@
-//! Copies of the server's data: what counts as one, and what phones let go of because of two.
+//! Copies of the server's data: which of them count, and what phones trim once there are two.
 
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,6 @@ fn phones_keep_everything_until_two_verified_copies_have_it() {
     assert_eq!(count(&asha, "bundles"), 1, "what came after the older copy");
     assert!(count(&ravi, "log_tail") < kept.1);
 
-    // Set back to the older of the two: everything comes back all the same.
     let healthy = fingerprint(&ravi.database());
     market.sets_back(&first, false);
     for _ in 0..2 {
@@ -109,7 +108,7 @@ fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
         let sum = "SELECT sum(length(bytes)) FROM bundles WHERE is_answered = 1";
         db.query_row(sum, [], |row| row.get(0)).expect("a sum")
     };
-    // As if she had worked for years: answered bundles up to the limit and a little beyond.
+    // Answered bundles up to the limit and a little beyond, as after years of work.
     let device = asha.client.session().expect("a session").device_id;
     let keep = |sequence: u64, length: u64| {
         let insert = "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, randomblob(32), ?2, zeroblob(?3), 1, 1)";
@@ -124,7 +123,7 @@ fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
         asha.weighs(farmer, None, &[20_000]);
         asha.syncs_wholly();
         assert!(bytes() <= MAX_KEPT_BYTES);
-        // The little one still fits above; once it does not, the oldest goes.
+        // The small bundle still fits below the limit; the next one does not, and the oldest is trimmed.
         assert_eq!(count(&asha, "bundles"), if sequence == 501 { kept + 1 } else { kept });
     }
     let oldest: u64 = db.query_row("SELECT min(bundle_seq) FROM bundles", [], |row| row.get(0)).expect("one");

@@ -1,7 +1,7 @@
-//! Phones converge, whatever they do, in whatever order, over whatever network and by whatever clock.
+//! Property test: phones converge for any actions in any order, over any network and with any clock.
 //!
-//! The test keeps its own books: which bags it called out for which delivery, and what anybody voided. At the end every phone and the
-//! server must say the same, and what they say must be what the books say.
+//! The test keeps an oracle of its own: the bags of each delivery, and which deliveries were voided. At the end every phone and the server
+//! must equal it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ use farmtally_tests::{Fault, Market, Person, REFERENCE, fingerprint};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-/// What somebody does. Numbers choose among what there is, modulo how much that is.
+/// An action of a person. Numbers choose among what there is, modulo how much that is.
 #[derive(Clone, Debug)]
 enum Action {
     Registers { name: usize },
@@ -70,12 +70,12 @@ fn any_action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// What the test knows to have been said, whoever heard it.
+/// The test's oracle.
 #[derive(Default)]
 struct Books {
     loads: Vec<(LoadId, String)>,
     deliveries: Vec<DeliveryId>,
-    /// Day, bags and whether anybody voided it.
+    /// Business date, bags, and whether it was voided.
     entries: BTreeMap<DeliveryId, (BusinessDate, Vec<i64>, bool)>,
 }
 
@@ -83,7 +83,7 @@ fn pick<T: Clone>(among: &[T], number: usize) -> Option<T> {
     among.get(number.checked_rem(among.len())?).cloned()
 }
 
-/// Core may refuse what is not allowed or not here; it may not fail.
+/// Allows that core refuses what is not permitted or not on the phone; any other error fails the test.
 fn refused_at_most<T>(result: Result<T, Error>) -> Option<T> {
     match result {
         Ok(done) => Some(done),
@@ -153,7 +153,7 @@ impl Books {
         }
     }
 
-    /// What each day adds up to.
+    /// Deliveries, voided deliveries, bags and gross weight by business date.
     fn days(&self) -> BTreeMap<BusinessDate, (u64, u64, u64, i64)> {
         let mut days = BTreeMap::<_, (u64, u64, u64, i64)>::new();
         for (date, bags, is_voided) in self.entries.values() {
@@ -175,7 +175,6 @@ fn assert_same(what: &str, left: &impl Debug, right: &impl Debug) {
     assert!(left == right, "{what} differ:\n{left}\n{right}");
 }
 
-/// Everybody hands over, everybody fetches; after that nothing moves any more.
 /// Everybody syncs until a round changes nothing, neither on a phone nor on the server.
 fn all_sync(market: &Market, people: &[Person]) {
     let state = || {
@@ -194,7 +193,7 @@ fn all_sync(market: &Market, people: &[Person]) {
 
 fn live(roles: &[&str], seed: u64, actions: &[(usize, Action)]) {
     let mut market = Market::open(seed);
-    // Whatever the clock says, there is a season and there are rules.
+    // A season and rules for any date that a clock may show.
     let ever = REFERENCE
         .replace("2019-01-01", "1900-01-01")
         .replace("2019-12-31", "2199-12-31")

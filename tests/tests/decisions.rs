@@ -1,4 +1,4 @@
-//! Decisions about documents and devices: forgotten, copied, ordered.
+//! Decisions about documents and devices: erasure, copied phones, orders.
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{InboxKind, Lifecycle, SyncOutcome};
@@ -76,7 +76,7 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     asha.syncs_wholly();
     ravi.syncs_wholly();
     let copy = market.backs_up("copy of the server's data");
-    // Somebody changes the name meanwhile, and only then hears.
+    // Ravi changes the name before he receives the erasure.
     let view = ravi.client.farmer(farmer).expect("a farmer");
     let details = farmtally_core::records::farmer::ContactDetails { name: "Zipporah Quillon".into(), ..view.contact };
     ravi.client.edit_farmer(farmer, view.basis, &details).expect("edited");
@@ -101,7 +101,7 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
     let again = market.server.erase_farmer(market.organisation, farmer);
     assert_eq!(again.expect_err("there is nothing left to erase").code(), ErrorCode::NotFound);
 
-    // A server that is set back to before forgets again before it answers.
+    // A server that is set back to before the erasure erases again before it answers.
     assert!(contains(&bytes_of(&copy), "Zipporah"));
     market.sets_back(&copy, true);
     assert!(!contains(&bytes_of(&market.server_folder()), "Zipporah"));
@@ -182,7 +182,7 @@ fn work_that_was_not_logged_is_sealed_again_unchanged_after_a_new_key() {
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     let devices: i64 = db.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).expect("a count");
     assert_eq!(devices, 3, "one new id, though the first answer was lost");
-    // What marks the old one as lost covers the new one.
+    // The order that marks the old device as lost applies to the new one too.
     market.server.order(market.organisation, device, Order::Lost).expect("marked");
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), farmtally_core::client::Access::Locked);
@@ -197,7 +197,7 @@ fn an_order_is_carried_out_though_a_refused_bundle_keeps_the_sync_from_completin
     asha.weighs(farmer, None, &[20_000]);
     asha.network.plan(&[RequestLost]);
     asha.syncs().expect("a sync");
-    // Bad flash: the sealed bundle is not what was signed any more.
+    // Bad flash: the sealed bundle differs from what was signed.
     let db = rusqlite::Connection::open(asha.database()).expect("it opens");
     let sql = "SELECT bundle_seq, bytes FROM bundles WHERE is_answered = 0";
     let (sequence, mut bytes): (i64, Vec<u8>) =
@@ -243,7 +243,7 @@ fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
     let recorded = copy.client.delivery(draft.delivery_id).expect("a delivery");
     assert_eq!((recorded.lifecycle, recorded.bags.len()), (Lifecycle::Recorded, 3));
     assert_eq!(copy.client.record_delivery(shown.basis, &Check::ALL).expect_err("gone").code(), ErrorCode::NotFound);
-    // What was weighed on it is not gone either.
+    // What was weighed on the copy is not lost either.
     let drafts = copy.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day").drafts;
     assert_eq!(drafts.len(), 1);
     assert_eq!(drafts[0].bags.len(), 1);
@@ -262,7 +262,7 @@ fn a_draft_that_stepped_aside_steps_aside_again_for_its_own_delivery() {
     }
     asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
     asha.syncs_wholly();
-    // The draft of the first copy steps aside for the delivery, and is recorded.
+    // The draft of the first copy gets a new id, because its delivery arrived, and is recorded.
     let [first, second] = copies;
     let first = market.revives("Asha again", &first);
     first.syncs_wholly();

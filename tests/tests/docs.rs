@@ -1,4 +1,4 @@
-//! The documents say what the code says.
+//! Checks that the documents agree with the code.
 
 use farmtally_core::ErrorCode;
 use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
@@ -13,7 +13,7 @@ fn document(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/{name}: {error}"))
 }
 
-/// The first cells of a Markdown table's rows that are code.
+/// The first cell of each row of a Markdown table, where it is code.
 fn first_cells(text: &str) -> Vec<&str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.filter_map(|row| row.split('`').next()).collect()
@@ -30,7 +30,7 @@ fn every_error_code_stands_in_the_list_and_no_other() {
     assert_eq!(listed, known);
 }
 
-/// What the page calls a class of keys.
+/// The page's name for a class of keys.
 fn class_name(class: Class) -> &'static str {
     match class {
         Class::Snapshot => "snapshot",

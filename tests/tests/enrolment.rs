@@ -1,4 +1,4 @@
-//! How a phone gets in, and how it does not.
+//! Enrolment of phones, with and without faults, and refused attempts.
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::protocol::message::{self, EnrolRequest, Enrolment, Problem};
@@ -12,7 +12,7 @@ fn enrols(person: &Person, code: &str) -> Result<client::Session, Error> {
     person.client.enrol(&person.network, ADDRESS, code, "test phone")
 }
 
-/// Redeems a code past the app.
+/// Redeems a code without the app.
 fn redeems(market: &Market, code: &str, key: &SigningKey) -> WireResponse {
     let body = message::pack(&EnrolRequest::new(code, key, "by hand")).expect("it packs");
     let server_url = ADDRESS.to_owned();
@@ -66,7 +66,7 @@ fn a_phone_whose_answer_was_lost_asks_again_and_is_the_same_device() {
         assert_eq!(first.as_ref().err().map(Error::code), code_of_first, "{fault:?}: {first:?}");
 
         let asha = asha.restarts();
-        // What was redeemed in time stays so, however late the phone comes back for the answer.
+        // A code that was redeemed in time stays redeemed, however late the phone retries.
         if fault != Fault::RequestLost {
             market.clock.pass(30 * DAY);
         }

@@ -1,7 +1,7 @@
-//! The examples of docs/protocol.md come out byte for byte.
+//! Checks the examples of docs/protocol.md byte for byte.
 //!
-//! What can be made without core's help is made here a second time, from the page alone. `FARMTALLY_WRITE_EXAMPLES=1` writes the page's
-//! section anew; read the difference before you commit it.
+//! Whatever core is not needed for is computed here a second time, from the page alone. `FARMTALLY_WRITE_EXAMPLES=1` rewrites the page's
+//! section; read the difference before you commit it.
 
 use std::fmt::Write;
 
@@ -182,7 +182,7 @@ fn examples() -> String {
     page.0 + "```\n"
 }
 
-/// A request with the bundle, and its answer: where it was logged, a decision behind it, and the place where the log is then.
+/// A request with the bundle, and its response: the verdict with its position, a decision after it, and the head of the log.
 fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor, decision: Vec<u8>) {
     let (device_key, server_key) = keys();
     let server_public = server_key.verifying_key().to_bytes();
@@ -257,7 +257,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     page.bytes("divergence", &encode(&Divergence { scope: scope(), common: Some(0) }));
 }
 
-/// The server's word that the device is enrolled.
+/// The server's certificate that the device is enrolled.
 fn certificate(page: &mut Listing) {
     let (device_key, server_key) = keys();
     let unsigned = Certificate {

@@ -1,9 +1,9 @@
-//! Databases of earlier versions are opened, read and worked with by this one.
+//! Opens databases of earlier versions, reads them and works with them.
 //!
-//! Each folder of `fixtures/databases` holds what a phone and its server had on their disks at the end of a day on which everything happens once
-//! ([`Capture`]), and in `shown.txt` what the phone showed. `unreleased` is of the present schema: while nothing is released a migration may still be
-//! edited, and the folder is then written anew with `just accept-databases`. From release 1.0 on each release that changes a schema gets a folder of
-//! its own, named by its version (`just accept-databases 1.0`), which is never written again.
+//! Each folder of `fixtures/databases` holds the files of a phone and its server at the end of a day on which everything happens once
+//! ([`Capture`]), and in `shown.txt` what the phone showed. `unreleased` has the current schema: until the first release, migrations may
+//! still be edited, and `just accept-databases` rewrites the folder. From release 1.0 on, each release that changes a schema gets its own
+//! folder, named by its version (`just accept-databases 1.0`), which is never rewritten.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Copies a folder that is in use: databases as of one moment, packed; what else belongs to a running process is left out.
+/// Copies a folder that is in use: databases as of one moment, compressed; other files of a running process are left out.
 fn pack(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for file in files(from) {
@@ -89,7 +89,7 @@ fn shown(person: &Person) -> String {
     text
 }
 
-/// All that a file declares, and which migrations made it.
+/// A file's schema, and the number of its newest migration.
 fn schema(path: &Path) -> (Vec<String>, u32) {
     let db = Connection::open(path).expect("it opens");
     let sql = "SELECT concat_ws(' ', type, name, sql) FROM sqlite_schema ORDER BY type, name";
@@ -107,7 +107,7 @@ fn databases_of_every_version_are_read_and_go_on() {
         let unpacked = tempfile::tempdir().expect("a folder");
         unpack(&release, unpacked.path());
         let mut market = Market::on_files(&unpacked.path().join("server"), 20);
-        // The day's own clock went on a little.
+        // The clock of the day had advanced a little too.
         market.clock.pass(24 * 3_600);
         let asha = market.revives("Asha", &unpacked.path().join("phone"));
         let expected = std::fs::read_to_string(release.join("shown.txt")).expect("shown.txt");
@@ -149,7 +149,7 @@ fn writes_the_databases() {
     assert!(release == "unreleased" || !folder.exists(), "the databases of {release} are written already");
     drop(std::fs::remove_dir_all(&folder));
     let Capture { market, asha, .. } = Capture::of_a_day(2019);
-    // Work that the phone has not sent, and a draft.
+    // Unsent work, and a draft.
     let farmer = asha.registers("Gangamma", "Vemagal", "").farmer_id;
     asha.weighs(farmer, None, &[15_000]);
     let draft = asha.starts(Some(farmer), None);

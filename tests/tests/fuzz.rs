@@ -1,6 +1,6 @@
-//! No bytes from outside make a decoder panic, or take more memory than its limits say.
+//! Checks that no bytes make a decoder panic, or take more memory than its limits allow.
 //!
-//! Some seconds of bent copies of real bytes; `just fuzz TARGET` goes on for as long as it is let. What once crashed is in `fixtures/fuzz`.
+//! Runs some seconds on mutated real bytes; `just fuzz TARGET` runs until it is stopped. Inputs that once crashed are in `fixtures/fuzz`.
 
 #![expect(unsafe_code, reason = "an allocator that counts has to be one")]
 
@@ -18,10 +18,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What one input may take at most: a body unpacked, read, written and compared, with room for small numbers that become large structures.
+/// Most heap that one input may take: a body unpacked, read, written and compared, with room for small numbers that expand to large
+/// structures.
 const MAX_HEAP_BYTES: isize = 24 * MAX_BODY_BYTES.cast_signed();
 
-/// Counts what the current thread holds.
+/// An allocator that counts the bytes of the current thread.
 struct Counting;
 
 thread_local! {
@@ -30,7 +31,7 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
-    // A thread that ends has nothing to count with any more.
+    // Fails only in a thread that is ending, whose counter is gone.
     let _ended = HELD.try_with(|held| {
         held.set(held.get() + bytes);
         let _ended = MOST.try_with(|most| most.set(most.get().max(held.get())));
@@ -52,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most that a function held beyond what it began with.
+/// Returns the most heap that `f` used beyond what was in use before.
 fn heap_of(f: impl FnOnce()) -> isize {
     let before = HELD.get();
     MOST.set(before);
@@ -62,7 +63,7 @@ fn heap_of(f: impl FnOnce()) -> isize {
 
 static SEEDS: LazyLock<BTreeMap<&'static str, Vec<Vec<u8>>>> = LazyLock::new(fuzz::seeds);
 
-/// One way in which bytes are bent.
+/// One mutation of bytes.
 #[derive(Clone, Debug)]
 enum Bend {
     Cut(Index),
@@ -70,9 +71,9 @@ enum Bend {
     Set(Index, u8),
     Remove(Index, u8),
     Double(Index, u8),
-    /// A stretch of another seed.
+    /// A part of another seed.
     Splice(Index, Index, Index, u8),
-    /// A number of eight bytes, as lengths are written in CBOR, zstd or LEB128.
+    /// A length in eight bytes, as in CBOR, zstd or LEB128.
     Length(Index, usize),
 }
 
@@ -142,7 +143,7 @@ impl Bend {
     }
 }
 
-/// Runs a target on bent seeds.
+/// Runs a target on mutated seeds.
 fn bends(name: &str) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
     let seeds = &SEEDS[name];
@@ -150,7 +151,7 @@ fn bends(name: &str) {
     for seed in seeds {
         most = most.max(heap_of(|| target(seed)));
     }
-    // A failing input is printed in hex; it becomes a file of `fixtures/fuzz`.
+    // A failing input is printed in hex; put it into a file of `fixtures/fuzz`.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) };
     let most = Cell::new(most);
     proptest!(config, |(seed in any::<Index>(), bends in vec(bend(), 1..6))| {
@@ -169,7 +170,7 @@ fn bends(name: &str) {
     println!("{name}: {} seeds, {} KiB at most", seeds.len(), most.get() / 1024);
 }
 
-/// More with `PROPTEST_CASES`.
+/// Number of cases: 400, or `PROPTEST_CASES`.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
 }
@@ -218,7 +219,7 @@ fn what_once_crashed_does_not_any_more() {
     }
 }
 
-/// Where a long run begins: `just fuzz` calls this.
+/// Writes the start corpus of `just fuzz`.
 #[test]
 #[ignore = "writes the seeds of a long run into tests/fuzz/corpus"]
 fn seeds_for_a_long_run() {

@@ -1,7 +1,7 @@
-//! One message of each form as bytes: core reads it and writes the same again, and a server takes it.
+//! Golden messages: one of each form as bytes, which core reads and writes unchanged, and a server accepts.
 //!
-//! `fixtures/golden` holds what Asha's phone and its server said: the enrolment, the first sync, and the sync that hands over one bundle, which
-//! is in the parcels too; beside it the server's key. A form that is changed on purpose is written again with `just accept-golden`.
+//! `fixtures/golden` holds what Asha's phone and its server sent: the enrolment, the first sync, and the sync with one bundle, which is in
+//! the parcels too; also the server's key. After an intended change of a form, `just accept-golden` rewrites them.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -40,13 +40,13 @@ fn text(name: &str) -> String {
     String::from_utf8(file(name)).expect("text")
 }
 
-/// The key of the server that said all this.
+/// The key of the server that sent the responses.
 fn server_key() -> SigningKey {
     let secret = HEXLOWER.decode(text("server.key").trim().as_bytes()).expect("hex");
     SigningKey::from_bytes(&secret.try_into().expect("32 bytes"))
 }
 
-/// A message; it must come out as the same bytes when it is written again.
+/// Reads a message, and requires that it is written as the same bytes.
 fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &str) -> T {
     let value: T = message::unpack(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let plain = zstd::bulk::decompress(&file(name), MAX_BODY_BYTES).expect("zstd");
@@ -54,7 +54,7 @@ fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &str) -> T {
     value
 }
 
-/// What the server answered to a sync.
+/// Opens the server's response to a sync.
 fn answer(number: u32) -> (Statement, SyncUpdates) {
     let answer: SyncResponse = read(&format!("sync-{number}.response"));
     let (statement, news) =
@@ -108,7 +108,7 @@ fn a_bundle_of_another_version_is_refused() {
     }
 }
 
-/// A server that knows what theirs knew when Asha had enrolled: her device, and the decisions that her first sync brought.
+/// A server in the state after Asha's enrolment: her device, and the decisions that her first sync brought.
 fn server() -> (TempDir, Server) {
     let (enrolment, (statement, news)): (Enrolment, _) = (read("enrol.response"), answer(1));
     let (certificate, home) = (enrolment.certificate, tempfile::tempdir().expect("a folder"));
@@ -150,7 +150,7 @@ fn server() -> (TempDir, Server) {
     });
     known.expect("known");
     let server = Server::open(home.path(), environment(&TestClock::at(statement.server_time), 1)).expect("a server");
-    // It has data, and no journal says so.
+    // It has data but no journal, and so began a recovery.
     server.end_recovery(organisation).expect("ended");
     (home, server)
 }

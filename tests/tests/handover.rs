@@ -1,6 +1,7 @@
-//! Work reaches the server without its phone having network: carried by a colleague, by a stick, from screen to camera.
+//! Work reaches the server although its phone has no network: carried by a colleague, on a USB stick, or from screen to camera.
 //!
-//! Asha has no network. What she hands over is in nobody's way, opens nowhere but on the server, and stays hers until the server tells her.
+//! Asha has no network. What she exports disturbs nobody, opens nowhere but on the server, and stays in her outbox until the server answers
+//! her.
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::ErrorCode;
@@ -39,7 +40,7 @@ impl Valley {
         self.asha.client.delivery(self.delivery).expect("a delivery").sync
     }
 
-    /// Asha's changes that are unsent, sent and held.
+    /// Numbers of Asha's changes that are unsent, sent and held.
     fn counts(&self) -> (u64, u64, u64) {
         let backlog = self.asha.client.sync_status().expect("a status").backlog;
         (backlog.unsent, backlog.sent, backlog.held)
@@ -57,7 +58,7 @@ impl Valley {
         self.market.server.import(None, file).into_iter().map(|taken| taken.map_err(name)).collect()
     }
 
-    /// Asha syncs herself at last, and all have all.
+    /// Asha syncs herself at last, and all replicas are equal.
     fn ends_well(&self) {
         self.asha.syncs_wholly();
         assert_eq!((self.counts(), self.state()), ((0, 0, 0), SyncState::Logged));
@@ -78,7 +79,7 @@ fn carried(person: &Person) -> Carried {
     person.client.sync_status().expect("a status").carried
 }
 
-/// Bundles that the server keeps.
+/// Number of bundles that the server keeps.
 fn kept(market: &Market) -> usize {
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     db.query_row("SELECT count(*) FROM bundles", [], |row| row.get(0)).expect("a count")
@@ -91,7 +92,7 @@ fn a_colleague_carries_what_a_phone_without_network_recorded() {
     let valley = Valley::new(1);
     assert_eq!(valley.asha.client.sync_status().expect("a status").exported_at, None);
     let file = valley.asha.exports();
-    // Handing it to somebody is no acknowledgement.
+    // An export is no acknowledgement.
     assert_eq!((valley.counts(), valley.state()), ((3, 0, 0), SyncState::Unsent));
     assert!(valley.asha.client.sync_status().expect("a status").exported_at.is_some());
 
@@ -167,7 +168,7 @@ fn what_was_recorded_after_the_hand_over_follows_by_itself() {
     valley.ravi.carries(&valley.asha.exports());
     valley.asha.amends(valley.delivery, 21_000).expect("amended");
     let second = valley.asha.exports();
-    // The second file alone tells all; the first comes late.
+    // The second file alone has everything; the first one arrives late.
     let taken = Imported { bundles: 2, logged: 4, ..Imported::default() };
     assert_eq!(valley.imports(&second), [Ok(taken)]);
     valley.ends_well();
@@ -209,7 +210,7 @@ fn from_screen_to_camera_in_any_order_with_loss_and_repeats() {
         order.shuffle(&mut random);
         for index in order {
             match random.random_range(0..10) {
-                // The camera misses it, or reads something else.
+                // The camera misses the frame, or misreads it.
                 0..4 => {}
                 4 => {
                     let mut wrong = shown[index].clone();
@@ -229,7 +230,7 @@ fn from_screen_to_camera_in_any_order_with_loss_and_repeats() {
         }
     }
     assert_eq!(carried(&valley.ravi).parcels, 1);
-    // The camera goes on looking; nothing is taken twice.
+    // The camera sees a frame again; nothing is carried twice.
     valley.ravi.client.add_qr_frame(&shown[0]).expect("a frame");
     assert_eq!(carried(&valley.ravi).parcels, 1);
     assert_eq!(valley.counts().1, 0, "none of it counts as sent");
@@ -254,7 +255,7 @@ fn whoever_carries_learns_nothing_but_where_it_goes() {
         assert_eq!(parcel.open(key), Err(HandoverError::Damaged), "not even who sealed it");
     }
     assert!(!contains(&file));
-    // Nor does anything stand in the clear that the owner's phone would recognise: ids, or the work as it is without the cipher.
+    // Neither ids nor the compressed content of the bundle are readable.
     let plain = zstd::bulk::compress(&owner.bundles()[0], 3).expect("it packs");
     for secret in [owner.device.as_bytes().as_slice(), owner.user.as_bytes(), &plain[plain.len() / 2..][..16]] {
         assert!(!file.windows(secret.len()).any(|window| window == secret));
@@ -302,14 +303,13 @@ fn what_is_meant_for_somebody_else_is_not_carried() {
     assert_eq!((code, reason), (ErrorCode::NotAllowed, HandoverError::ForeignOrganisation.to_string()));
     assert_eq!(valley.imports(&file), [Err("parcel_foreign_organisation".to_owned())]);
 
-    // The right organisation, encrypted to another server.
     let key = SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
     let parcels = Parcel::pack(&[b"x"], valley.market.organisation, &key, &Environment::system()).expect("packed");
     let (code, reason) = refused(parcels[0].as_bytes());
     assert_eq!((code, reason), (ErrorCode::NotAllowed, HandoverError::ForeignServer.to_string()));
     assert_eq!(valley.imports(parcels[0].as_bytes()), [Err("parcel_foreign_server".to_owned())]);
 
-    // One that fits beside one that does not: both or none.
+    // A phone takes all parcels of a file or none; the office takes those for its organisation.
     let own = valley.asha.exports();
     refused(&[own.as_slice(), &file].concat());
     let taken = valley.imports(&[file.as_slice(), &own].concat());
@@ -317,7 +317,7 @@ fn what_is_meant_for_somebody_else_is_not_carried() {
     valley.ends_well();
     elsewhere.ends_well();
 
-    // A phone that belongs to nobody carries nothing.
+    // A phone that is not enrolled carries nothing.
     let mut market = Market::open(10);
     let stranger = market.meets("Stranger");
     assert_eq!(stranger.client.carry_parcel(own.as_slice()).expect_err("not enrolled").code(), ErrorCode::Unauthorized);
@@ -336,13 +336,13 @@ fn two_organisations_of_one_server_are_kept_apart() {
     valley.market.organisation = other;
     let meena = valley.market.hires("Meena", "clerk");
     assert_eq!(meena.client.carry_parcel(parcels.as_slice()).expect_err("foreign").code(), ErrorCode::NotAllowed);
-    // Past the app: her phone's key sends it in her own request.
+    // Without the app: a request signed with her phone's key.
     let mut forger = Forger::with_phone_of(&meena, &valley.market);
     assert_eq!(
         sends(&mut forger, std::slice::from_ref(&parcels)),
         [verdict(&parcels, Some("parcel_foreign_organisation"))]
     );
-    // Relabelled, it opens for nobody: the outside is under the seal too.
+    // A changed organisation makes it unreadable, because the encryption covers the header.
     valley.market.organisation = own;
     let mut relabelled = parcels.clone();
     relabelled[5..21].copy_from_slice(other.as_bytes());
@@ -355,7 +355,7 @@ fn two_organisations_of_one_server_are_kept_apart() {
     valley.ends_well();
 }
 
-/// Sends parcels past the app, and returns what the server says.
+/// Sends parcels without the app. Returns their verdicts.
 fn sends(forger: &mut Forger, parcels: &[Vec<u8>]) -> Vec<ParcelVerdict> {
     let parcels = parcels.iter().map(|bytes| bytes.clone().into()).collect();
     let request = SyncRequest { parcels, ..Forger::request(&[]) };
@@ -390,7 +390,7 @@ fn what_was_cut_or_changed_on_its_way_is_refused_by_its_name_and_leaves_no_trace
             0..4 | 29..33 => "parcel_unreadable",
             _ => "parcel_damaged",
         };
-        // Every bit of the outside, and one of each byte within.
+        // Every bit of the header, and one of each byte of the content.
         if bit / 8 < 33 || bit % 8 == (bit / 8) % 8 {
             variants.push((bytes, name));
         }
@@ -404,7 +404,7 @@ fn what_was_cut_or_changed_on_its_way_is_refused_by_its_name_and_leaves_no_trace
     }
     assert_eq!((fingerprint(&valley.market.server_database()), kept(&valley.market)), before, "a trace");
     assert_eq!((valley.counts(), valley.state()), ((3, 0, 0), SyncState::Unsent));
-    // A newer phone's parcel is worth an update, on the carrier's phone too.
+    // A parcel of a newer version asks for an update, on the carrier's phone too.
     let mut newer = file.clone();
     newer[4] = 2;
     let error = valley.ravi.client.carry_parcel(newer.as_slice()).expect_err("a version from the future");
@@ -413,7 +413,7 @@ fn what_was_cut_or_changed_on_its_way_is_refused_by_its_name_and_leaves_no_trace
         let error = valley.ravi.client.carry_parcel(&file[..cut]).expect_err("cut");
         assert_eq!(error.code(), ErrorCode::InvalidInput, "{cut}");
     }
-    // Of a file that was cut in its second parcel, a stick's first counts.
+    // Of a file that is cut within its second parcel, the first counts.
     let taken = valley.imports(&[file.as_slice(), &file[..100]].concat());
     assert_eq!(taken, [Ok(IMPORTED), Err("parcel_unreadable".to_owned())]);
     valley.ends_well();
@@ -441,7 +441,7 @@ fn a_bad_parcel_neither_stops_a_sync_nor_comes_again() {
     let report = valley.ravi.syncs().expect("a sync");
     assert_eq!((report.outcome, report.progress.parcels_refused), (SyncOutcome::Complete, 0));
     assert_eq!(carried(&valley.ravi), note, "the note stays");
-    // Whoever carries it once more is told once more.
+    // A carrier who brings it again is notified again.
     valley.ravi.carries(&worse);
     assert_eq!((carried(&valley.ravi).parcels, carried(&valley.ravi).refused), (1, None));
     assert_eq!(valley.ravi.syncs().expect("a sync").progress.parcels_refused, 1);
@@ -461,7 +461,7 @@ fn a_parcel_stays_with_its_carrier_until_the_server_has_named_it() {
         assert_eq!(valley.ravi.syncs().expect("offline").outcome, SyncOutcome::Offline, "{fault:?}");
         assert_eq!(carried(&valley.ravi), waiting, "{fault:?}");
     }
-    // Three days later his challenge is old: he is asked to sign again, and the parcel goes with the second attempt.
+    // After three days his challenge has expired: he signs again, and the parcel goes with the second attempt.
     valley.market.clock.pass(3 * 86_400);
     let ravi = valley.ravi.restarts();
     assert_eq!(carried(&ravi), waiting);
@@ -504,7 +504,7 @@ fn more_parcels_than_a_request_holds_go_in_several_and_own_work_goes_first() {
 fn a_phone_carries_up_to_its_limit_and_not_beyond() {
     let valley = Valley::new(16);
     let mut random = StdRng::seed_from_u64(16);
-    // A parcel of just the largest size: noise grows by a few bytes only.
+    // A parcel of exactly the largest size: noise grows by a few bytes only.
     let overhead = parcel_of_noise(&valley.market, 150_000, &mut random).as_bytes().len() - 150_000;
     let largest = parcel_of_noise(&valley.market, MAX_PARCEL_BYTES - overhead, &mut random);
     assert_eq!(largest.as_bytes().len(), MAX_PARCEL_BYTES);
@@ -529,10 +529,10 @@ fn a_phone_carries_up_to_its_limit_and_not_beyond() {
     valley.ravi.carries(at.as_bytes());
     let error = valley.ravi.client.carry_parcel(valley.asha.exports().as_slice()).expect_err("full");
     assert_eq!(error.code(), ErrorCode::TooLarge);
-    // A file that is too large by itself is not read to its end.
+    // A file that is too large is not read to its end.
     let endless = std::io::Read::chain(file.as_slice(), std::io::Read::chain(file.as_slice(), std::io::repeat(0)));
     assert_eq!(valley.asha.client.carry_parcel(endless).expect_err("too much").code(), ErrorCode::TooLarge);
-    // What is full goes up like anything else.
+    // A full carrier uploads as usual.
     let report = valley.ravi.syncs().expect("a sync");
     assert_eq!((report.outcome, carried(&valley.ravi)), (SyncOutcome::Complete, Carried::default()));
     valley.ravi.carries(&valley.asha.exports());
@@ -559,7 +559,7 @@ fn a_request_holds_at_most_so_many_parcels() {
 fn a_camera_that_sees_too_much_keeps_what_it_carries() {
     let valley = Valley::new(18);
     let elsewhere = Valley::new(19);
-    // A series for another organisation is refused when it is whole, and looks complete to nobody.
+    // A series for another organisation is refused once it is whole, and never reported as complete.
     let shown = elsewhere.asha.client.parcel_qr_frames().expect("frames");
     for _ in 0..2 {
         let (last, before) = shown.split_last().expect("frames");
@@ -569,7 +569,7 @@ fn a_camera_that_sees_too_much_keeps_what_it_carries() {
         assert_eq!(valley.ravi.client.add_qr_frame(last).expect_err("foreign").code(), ErrorCode::NotAllowed);
     }
     assert_eq!(carried(&valley.ravi), Carried::default());
-    // Too much for codes is told before anything is shown.
+    // What does not fit into QR frames is refused before any is shown.
     assert_eq!(frames(&vec![0; MAX_QR_FRAMES * QR_FRAME_BYTES]), Err(HandoverError::TooLarge));
     let mut collector = QrCollector::default();
     let own = valley.asha.client.parcel_qr_frames().expect("frames");

@@ -1,4 +1,4 @@
-//! Held work: the document goes on without it, nothing behind it waits, and a person's decision ends it either way.
+//! Held work: the document continues without it, later work does not wait, and the office approves or rejects it.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -25,7 +25,7 @@ fn grant(market: &Market, person: &Person, role: Role) {
     market.server.grant(market.organisation, code(person), &person.name, role, &centres).expect("granted");
 }
 
-/// What the phone's inbox says of held work: code, and the weight that the record would have.
+/// Held items of the phone's inbox: code, and the gross weight that the record would have.
 fn held(person: &Person) -> Vec<(String, Option<i64>)> {
     let items = person.inbox().into_iter().filter_map(|item| match item.kind {
         InboxKind::Held { code, .. } => {
@@ -50,7 +50,7 @@ fn page(market: &Market) -> String {
     page
 }
 
-/// Asha has learnt that her grant ended and got a new one, but what she records goes out under the old one.
+/// Asha's amendment was held, because it named a grant that does not exist.
 struct Story {
     market: Market,
     asha: Person,
@@ -78,7 +78,7 @@ impl Story {
     }
 }
 
-/// Makes the newest change in the outbox one that the server must hold: it names a grant that was never given.
+/// Makes the newest change in the outbox one that the server must hold: it names a grant that does not exist.
 trait Disowns {
     fn disowns(&self);
 }
@@ -113,7 +113,7 @@ fn what_the_server_holds_is_told_to_whoever_listens() {
 fn the_document_goes_on_without_what_is_held_and_shows_it_beside() {
     let Story { market, asha, ravi, delivery } = Story::new(1);
     assert_eq!(Story::gross(&asha, delivery), 20_000, "as everybody sees it");
-    // Weighed on without it: that is logged, though the held change came before.
+    // Later work does not build on the held change, so it is logged.
     asha.amends(delivery, 2_000).expect("amended");
     asha.syncs_wholly();
     ravi.syncs_wholly();
@@ -149,7 +149,7 @@ fn what_builds_on_a_held_change_shares_its_lot_and_nothing_else_does() {
     ravi.syncs_wholly();
     assert_eq!(Story::gross(&ravi, other), 30_000, "what came behind waits for nothing");
 
-    // Approving the first takes the second along.
+    // Approving the first approves the second, which builds on it.
     let first =
         market.server.held(market.organisation).expect("a list").into_iter().find(|it| it.code == "not_allowed");
     let first = first.expect("held").entry.change;
@@ -209,7 +209,7 @@ fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
     assert_eq!((reason.as_str(), draft), ("weigh it again", None));
     asha.client.resolve(item.basis, &Choice::Dismiss { number }).expect("put away");
     assert!(asha.inbox().is_empty());
-    // What she does next is not in the way of what was sent back.
+    // What she does next is independent of the rejected change.
     asha.amends(delivery, 3_000).expect("amended");
     asha.syncs_wholly();
     ravi.syncs_wholly();
@@ -311,7 +311,7 @@ fn the_office_sees_what_is_held_and_what_waits_on_its_page() {
         .expect("approved");
     assert!(!page(&story.market).contains(&entry.entry.change.to_string()));
 
-    // An amendment whose delivery took another way.
+    // An amendment that reaches the server without its delivery.
     let farmer = story.ravi.registers("Meena", "Vemagal", "").farmer_id;
     let delivery = story.ravi.weighs(farmer, None, &[20_000]).delivery_id;
     story.ravi.amends(delivery, 21_000).expect("amended");

@@ -1,4 +1,4 @@
-//! The phone never lies: it says of each record what it knows about the server, and never more.
+//! A phone's statements about its records: of each it reports what it knows about the server, and never more.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -40,7 +40,7 @@ fn a_record_is_unsent_then_sent_then_logged() {
     assert_eq!(backlog(&asha).oldest_at, Some(MORNING));
     assert_eq!(state(&asha, first.delivery_id), SyncState::Unsent);
 
-    // Whether the request or its answer is lost, the phone cannot know: it was handed to the network, no more.
+    // The phone cannot know whether the request or its response was lost, only that it sent the request.
     for fault in [Fault::RequestLost, Fault::ResponseLost] {
         asha.network.plan(&[fault]);
         let report = asha.syncs().expect("offline is no error");
@@ -89,7 +89,7 @@ fn a_note_is_unsent_then_logged_and_everybody_reads_it() {
         assert_eq!(fingerprint(&database), fingerprint(&ravi.database()));
     }
 
-    // Elsewhere than in a season it is held, and shown by the delivery that it is about.
+    // Outside of a season a note is held, and the inbox shows it with its delivery.
     remarks(&asha, &centre, delivery, "one crate was broken");
     asha.syncs_wholly();
     let [held] = asha.inbox().try_into().expect("one item");
@@ -127,7 +127,7 @@ fn an_answer_that_cannot_be_believed_acknowledges_nothing() {
     assert_eq!(state(&asha, delivery.delivery_id), SyncState::Logged);
 }
 
-/// A proxy, a captive portal or a broken server answers in the server's place.
+/// A proxy, a captive portal or a broken server that answers instead of the server.
 struct Portal(u16, &'static [u8]);
 
 impl Transport for Portal {
@@ -153,7 +153,7 @@ fn whatever_answers_in_the_servers_place_acknowledges_nothing() {
     assert_eq!(counts(&asha), (0, 0, 0));
 }
 
-/// Counts requests that carry something.
+/// Counts requests that upload something.
 struct Counted<'a> {
     person: &'a Person,
     requests: AtomicUsize,
@@ -198,7 +198,7 @@ fn syncs_at_the_same_time_double_nothing() {
 fn a_sync_that_waits_for_its_turn_spends_its_time_and_can_be_cancelled() {
     let mut market = Market::open(50);
     let asha = market.hires("Asha", "clerk");
-    // A bundle each, which is more than goes into one request.
+    // One bundle each, more than fit into one request.
     for number in 0..30 {
         asha.registers(&format!("Farmer {number}"), "Vemagal", "");
         asha.exports();
@@ -243,7 +243,7 @@ fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() 
     let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
     asha.amends(delivery, 21_000).expect("amended");
 
-    // The recording itself takes another way: its row is taken out of the outbox, as a hand-over file would carry it.
+    // The recording takes another way: its row is taken out of the outbox, as a hand-over file would carry it.
     let mut by_hand = Forger::with_phone_of(&asha, &market);
     let [recording, _]: [_; 2] = by_hand.outbox().try_into().expect("two changes");
     by_hand.sequence = 100;

@@ -1,8 +1,8 @@
-//! Each route of the server and each kind of refusal over TCP: status, headers and body are those of `fixtures/http.txt`.
+//! Each route of the server and each kind of refusal over TCP: status, headers and body equal those of `fixtures/http.txt`.
 //!
-//! Left out of the file: `date` and `content-length`. A body of the device API is named by its form, a problem with its code and reason.
-//! Not in it: 408, which comes after a minute of silence (`serve` has the server's time limits), and 415, which the server never says: it looks at
-//! no media type. An answer that is changed on purpose is written again with `just accept-http`.
+//! The file leaves out `date` and `content-length`. It shows a body of the device API by its form, a problem by its code and reason. Not
+//! covered: 408, which follows after a minute of silence (`serve` has the server's time limits), and 415, which the server never answers,
+//! because it ignores media types. After an intended change, `just accept-http` rewrites the file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use farmtally_tests::watched::{Call, Watch, Watched};
 use farmtally_tests::{Forger, Market, Person, Town};
 use sha2::{Digest, Sha256};
 
-/// What the database does instead of answering.
+/// A fault of the database.
 #[derive(Clone, Copy)]
 enum Fault {
     Full,
@@ -33,7 +33,7 @@ enum Fault {
     Panic,
 }
 
-/// The fault of the moment.
+/// The current fault, if any.
 #[derive(Clone, Default)]
 struct Faults(Arc<Mutex<Option<Fault>>>);
 
@@ -51,14 +51,14 @@ impl Watch for Faults {
     }
 }
 
-/// What was asked and answered so far.
+/// A town, and the requests and answers so far.
 struct Story {
     town: Town,
     text: String,
 }
 
 impl Story {
-    /// Sends a request, and writes down what was answered. The request is named by its first line and `what`.
+    /// Sends a request and appends its answer. The request is named by its first line and `what`.
     fn asks(&mut self, what: &str, line: &str, headers: &[(&str, &str)], body: &[u8]) {
         let mut request = format!("{line} HTTP/1.1\r\nhost: server.test\r\n");
         for (name, value) in headers {
@@ -101,7 +101,7 @@ fn listening_authorization(phone: &Forger) -> String {
     Authorization::sign(&signed, phone.device, phone.challenge(), &phone.key).to_header()
 }
 
-/// Status, headers and body, indented.
+/// Status, headers and body of an answer, indented.
 fn described(answer: &[u8]) -> String {
     let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head");
     let head = std::str::from_utf8(&answer[..end]).expect("text");
@@ -151,13 +151,13 @@ fn packed<T: minicbor::Encode<()>>(message: &T) -> Vec<u8> {
 }
 
 fn enrols(story: &mut Story, what: &str, code: &str, protocol: u16) {
-    // A key for each code: one key is not enrolled with two.
+    // A key for each code, because one key cannot enrol with two.
     let key = SigningKey::from_bytes(&Sha256::digest(code).into());
     let request = EnrolRequest::new(code, &key, "by hand");
     story.posts(what, "/v1/enrol", &packed(&EnrolRequest { protocol, ..request }));
 }
 
-/// What a browser and a probe ask for, and what no route answers.
+/// Requests of browsers and probes, and paths without a route.
 fn pages(story: &mut Story) {
     story.asks("a probe", "GET /healthz", &[], b"");
     story.asks("the office's page", "GET /", &[], b"");
@@ -174,7 +174,7 @@ fn pages(story: &mut Story) {
     story.asks("no web socket", "GET /v1/live", &[], b"");
 }
 
-/// Every request of the device API, as it is taken and as it is refused.
+/// Every request of the device API, accepted and refused.
 fn requests(story: &mut Story, asha: &Person) {
     let phone = Forger::with_phone_of(asha, &story.town.market);
     let sync = packed(&Forger::request(&[]));
@@ -195,7 +195,7 @@ fn requests(story: &mut Story, asha: &Person) {
     story.posts_signed("too large unpacked", &phone, "/v1/sync", &bomb);
     let long = (MAX_WIRE_BYTES + 1).to_string();
     story.asks("announced as too large", "POST /v1/sync", &[("content-length", &long)], b"");
-    // Without the end of the body: the server closes before it has come.
+    // Without the end of the body: the server closes the connection before that arrives.
     let chunk = [format!("{:x}\r\n", MAX_WIRE_BYTES + 1).as_bytes(), &vec![0; MAX_WIRE_BYTES + 1]].concat();
     story.asks("too large in pieces", "POST /v1/sync", &[("transfer-encoding", "chunked")], &chunk);
 
@@ -233,7 +233,7 @@ fn certificate(person: &Person) -> Certificate {
     decode(&bytes).expect("a certificate")
 }
 
-/// All answers, each under its request.
+/// All answers, each after its request.
 fn answers() -> String {
     let faults = Faults::default();
     let watch = faults.clone();

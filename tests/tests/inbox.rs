@@ -1,4 +1,4 @@
-//! What waits for a person, and what a person may decide about it.
+//! Items of the inbox, and what a person may decide about them.
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Choice, DeliveryEdit, InboxItem, InboxKind};
@@ -40,7 +40,7 @@ fn a_conflict_ends_with_the_choice_of_somebody_who_may_make_it() {
     asha.client.resolve(item.basis, &choices[1]).expect("resolved");
     assert_eq!(conflict(&asha), None);
     assert_eq!(refused(&asha, item.basis, &choices[0]), ErrorCode::Stale);
-    // Ravi chooses otherwise without knowing of it: that is another conflict, and nothing is lost.
+    // Ravi chooses another value without knowing of her choice: that is another conflict, and nothing is lost.
     let other = conflict(&ravi).expect("a conflict");
     let otherwise = other.choices.into_iter().find(|choice| *choice == choices[0]).expect("the same choice");
     ravi.client.resolve(other.basis, &otherwise).expect("resolved");

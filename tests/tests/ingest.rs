@@ -1,4 +1,4 @@
-//! How many statements a server needs for a bundle, whatever is in it.
+//! Numbers of statements and bytes that a server needs for a bundle.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn the_number_of_statements_does_not_grow_with_the_number_of_entries() {
     let load = asha.opens("KA07A1111").load_id;
     asha.syncs_wholly();
     let statements_for = |deliveries: u32, farmers: u32| {
-        // So that the contact is noted each time.
+        // Time passes so that the device's contact is saved each time.
         market.clock.pass(3_600);
         for number in 0..deliveries {
             asha.weighs(farmer, Some(load), &[20_000, 21_000 + i64::from(number)]);
@@ -93,7 +93,7 @@ fn reviews_are_raised_without_a_statement_more_for_each_entry_that_raises_none()
     assert_eq!(few, many);
 }
 
-/// Bytes that a delivery of twenty bags may take on the server, with all that is kept about it: log, document, row, indexes, bundle.
+/// Most bytes that a delivery of twenty bags may take on the server: log, document, row, indexes, bundle.
 const DELIVERY_BYTES: u64 = 1_200;
 
 #[test]

@@ -1,9 +1,8 @@
-//! A killed app loses nothing that it said was done, and leaves nothing half done.
+//! A killed app loses nothing that a call returned as done, and leaves nothing half done.
 //!
-//! While nothing is folded back, SQLite writes one file only: the write-ahead log, from its beginning or its end onwards, one piece after the
-//! other. So what a killed process leaves is the file from before, overwritten up to some byte with the file from after. The tests
-//! make all those files at the borders of pages and within them, open each like a phone that starts again, and look. One test kills a real
-//! process, so that nobody has to believe this.
+//! Between checkpoints SQLite writes one file only: the write-ahead log, from its start or its end onwards, piece by piece. So a killed
+//! process leaves the old file, overwritten up to some byte with the new one. The tests make all those files at and within page borders,
+//! start a phone on each, and check it. One test kills a real process, to confirm that.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -17,7 +16,7 @@ use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse}
 use farmtally_core::units::{DeliveryId, Timestamp};
 use farmtally_tests::{Market, Person, TestClock, bag, environment, fingerprint};
 
-/// A phone's files at some moment; the third, `-shm`, dies with the process.
+/// A phone's files at some moment; the third, `-shm`, is lost with the process.
 #[derive(Clone, PartialEq, Eq)]
 struct Files {
     database: Vec<u8>,
@@ -40,7 +39,7 @@ impl Files {
 const LOG_HEADER: usize = 32;
 const PAGE: usize = 24 + 4096;
 
-/// What is there if the process is killed between `before` and `after`: at each page's border and at places within.
+/// The files that remain if the process is killed between `before` and `after`: at each page border and at some bytes within.
 fn kills(before: &Files, after: &Files) -> Vec<Files> {
     assert!(before.database == after.database, "only the write-ahead log was written");
     let differs = before.log.iter().zip(&after.log).position(|(a, b)| a != b);
@@ -67,31 +66,31 @@ fn kills(before: &Files, after: &Files) -> Vec<Files> {
         .collect()
 }
 
-/// Does something on a phone and returns what each kill in between leaves.
+/// Does something on a phone. Returns its result, and what each kill during it leaves.
 fn killed_while<T>(person: &Person, act: impl FnOnce() -> T) -> (T, Vec<Files>) {
     let before = Files::of(person);
     let done = act();
     (done, kills(&before, &Files::of(person)))
 }
 
-/// Folds the write-ahead log back, so that what comes next overwrites it from its beginning.
+/// Checkpoints the write-ahead log, so that the next write overwrites it from its start.
 fn folds_back(person: &Person) {
     let db = rusqlite::Connection::open(person.database()).expect("it opens");
     let busy: i64 = db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).expect("folded back");
     assert_eq!(busy, 0);
-    // While somebody has the file open, the closing of this connection does not remove the log.
+    // The phone has the file open, so closing this connection does not remove the log.
     drop(db);
     assert!(person.folder.join("field.db-wal").exists());
 }
 
-/// A phone that was killed, started again.
+/// Starts a phone that was killed.
 fn starts_again(market: &mut Market, files: &Files, number: usize) -> Person {
     let folder = market.phone(&format!("copy {number}"));
     files.put_into(&folder);
     market.revives("a copy", &folder)
 }
 
-/// What is recorded, and what is still being weighed.
+/// The delivery, recorded or still a draft, with a check that it is not both.
 fn found(person: &Person, id: DeliveryId) -> DeliveryView {
     let view = person.client.delivery(id).expect("a draft or a delivery");
     let is_draft = person.client.drafts().expect("drafts").iter().any(|draft| draft.delivery_id == id);
@@ -107,7 +106,7 @@ fn receipts(person: &Person) -> Vec<u32> {
     rows.iter().map(|(row, _)| row.receipt_sequence).collect()
 }
 
-/// How far each log was read, and how far the server's signature about it reaches.
+/// By scope: the sequence number up to which the log was read, and the one that the server's evidence covers.
 fn read_and_proven(person: &Person) -> Vec<(String, u64, Option<u64>)> {
     let db = rusqlite::Connection::open(person.database()).expect("it opens");
     let sql =
@@ -244,7 +243,7 @@ fn frames_and_cursors_agree_whenever_the_app_is_killed_while_it_receives() {
         assert_eq!(fingerprint(&copy.database()), healthy);
         assert_eq!(copy.client.sync_status().expect("a status").set_aside, 0);
     }
-    // The season's deliveries and the place up to which they were read came together.
+    // The season's deliveries and their cursor were committed together.
     let season = |(read, _): &(Vec<(String, u64)>, u64)| read.iter().any(|(scope, _)| scope == "c/KOLAR/2019");
     assert!(states.iter().all(|state| if season(state) { state.1 == 7 } else { state.1 == 0 }), "{states:?}");
     assert!(states.len() >= 3, "kills before, between and after the frames: {states:?}");
@@ -257,7 +256,7 @@ fn cursors(person: &Person) -> Vec<(String, u64)> {
     rows.collect::<Result<_, _>>().expect("cursors")
 }
 
-/// Notes the phone's files before each request and after each answer.
+/// Keeps the phone's files before each request and after each answer.
 struct Noted<'a> {
     person: &'a Person,
     moments: std::sync::Mutex<Vec<Files>>,
@@ -281,7 +280,7 @@ fn nothing_is_lost_or_doubled_whenever_the_app_is_killed_while_it_hands_over() {
     let noted = Noted { person: &asha, moments: std::sync::Mutex::default() };
     asha.client.sync(&noted, &|_| ()).expect("a sync");
 
-    // Up to the first request all is the phone's own; from there on the server may know more than the phone.
+    // Before the first request the server knows nothing; after that it may know more than the phone.
     let moments = noted.moments.into_inner().expect("a lock");
     let copies = kills(moments.first().expect("a request"), &Files::of(&asha));
     ravi.syncs_wholly();
@@ -303,7 +302,7 @@ fn nothing_is_lost_or_doubled_whenever_the_app_is_killed_while_it_hands_over() {
 
 const CHILD: &str = "FARMTALLY_TESTS_FOLDER";
 
-/// Not a test by itself: weighs until it is killed.
+/// Weighs until it is killed; run as a child of the test below.
 #[test]
 #[ignore = "the child of the test below"]
 fn weighs_until_it_is_killed() {
@@ -367,7 +366,7 @@ fn a_process_that_is_killed_keeps_its_word() {
         }
         child.kill().expect("killed");
         child.wait().expect("dead");
-        // What it managed to say before it died counts too; a word may be cut off.
+        // What it printed before it died counts too; the last line may be cut off.
         for line in output.map_while(Result::ok).filter(|line| line.len() >= "recorded ".len() + 36) {
             hear(&line);
         }

@@ -1,9 +1,9 @@
-//! Imports follow the order of the layers, in core and in the server.
+//! Checks that imports follow the order of the layers, in core and in the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Core's modules, each importing only from those before it. `error` joins what store and protocol report for callers.
+/// Core's modules; each imports only from those before it. `error` combines the errors of store and protocol for callers.
 const CORE: [&str; 14] = [
     "codec",
     "units",
@@ -21,8 +21,8 @@ const CORE: [&str; 14] = [
     "client",
 ];
 
-/// The server's modules in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add methods to
-/// it, and work on a transaction.
+/// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
+/// methods to it, and work on a transaction.
 const SERVER: [&str; 20] = [
     "error", "wire", "keys", "journal", "storage", "reviews", "ingest", "pull", "recovery", "office", "access",
     "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
@@ -32,7 +32,7 @@ fn source(crate_folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(crate_folder).join("src")
 }
 
-/// The code of a file without comments and string literals.
+/// The code of a file without comment lines.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("a source file");
     let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
@@ -52,7 +52,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level module that a file belongs to; `None` for the crate's root and for programs, which use the library as others do.
+/// The top-level module that a file belongs to; `None` for the crate's root and for programs, which use the library like any other crate.
 fn module(root: &Path, file: &Path) -> Option<String> {
     let inner = file.strip_prefix(root).expect("within the crate");
     let first = inner.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
@@ -60,7 +60,7 @@ fn module(root: &Path, file: &Path) -> Option<String> {
     (!["lib", "bin"].contains(&name.as_str())).then_some(name)
 }
 
-/// The top-level modules that a piece of code names after `crate::`, within braces too. `Error` and `ErrorCode` are of the module `error`.
+/// The top-level modules that code names after `crate::`, also within braces. `Error` and `ErrorCode` count as the module `error`.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
@@ -71,7 +71,7 @@ fn imports(code: &str) -> BTreeSet<String> {
         };
         for name in names {
             let name: String = name.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            // What is at the crate's root itself: a macro, wherever it is, and the server.
+            // A macro and a type at the crate's root itself.
             if !["sql_values", "Server"].contains(&name.as_str()) {
                 found.insert(if name.starts_with("Error") { "error".to_owned() } else { name });
             }
@@ -80,7 +80,7 @@ fn imports(code: &str) -> BTreeSet<String> {
     found
 }
 
-/// The beginnings of the items of a braced import.
+/// The first name of each item of a braced import.
 fn top_level_names(inner: &str) -> Vec<&str> {
     let (mut depth, mut start, mut names) = (0, 0, Vec::new());
     for (at, c) in inner.char_indices() {
@@ -102,7 +102,7 @@ fn top_level_names(inner: &str) -> Vec<&str> {
     names
 }
 
-/// Which top-level modules each imports, itself left out.
+/// The other top-level modules that each module imports.
 fn graph(crate_folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let root = source(crate_folder);
     let mut graph = BTreeMap::<String, BTreeSet<String>>::new();

@@ -1,4 +1,4 @@
-//! Each limit at its edge: just below and at it is taken, just above it is refused with a name, and nothing is lost.
+//! Each limit at its edge: a value below or at it is accepted, one above it is refused with a code, and nothing is lost.
 
 use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, OpenLoad, SyncOutcome};
 use farmtally_core::limits::{
@@ -59,7 +59,7 @@ fn a_delivery_has_at_most_2000_bags() {
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
 
-/// Two clerks who know nothing of each other may go beyond together: what was called out counts.
+/// Two clerks without contact may together exceed the limit: every bag weighed counts.
 #[test]
 fn bags_that_two_clerks_add_at_the_same_time_all_count_even_beyond_the_limit() {
     let mut market = Market::open(2);
@@ -106,7 +106,7 @@ fn a_manifest_names_at_most_1000_deliveries() {
 fn texts_have_at_most_200_characters() {
     let mut market = Market::open(4);
     let asha = market.hires("Asha", "field_manager");
-    // Characters, not bytes: a name in Kannada takes three each.
+    // Characters, not bytes: a letter of Kannada takes three.
     for letter in ["x", "ಕ"] {
         for (length, fits) in [(MAX_TEXT - 1, true), (MAX_TEXT, true), (MAX_TEXT + 1, false)] {
             let text = letter.repeat(length);
@@ -181,7 +181,7 @@ fn telephone_numbers_have_5_to_15_digits() {
     }
 }
 
-/// A delivery of as many bags as there can be, with weights that compress badly.
+/// Records a delivery with the largest number of bags, whose weights compress badly.
 fn weighs_heavily(person: &Person, farmer: FarmerId, random: &mut StdRng) {
     let draft = person.starts(Some(farmer), None);
     let edits: Vec<DraftEdit> = (0..MAX_BAGS).map(|_| bag(random.random_range(1..1_000_000))).collect();

@@ -1,4 +1,4 @@
-//! Listening: phones hear that there is news, over real HTTP; what the news is, the exchange fetches.
+//! The live signal over real HTTP: a phone learns that there is news, and fetches it by a sync.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -17,18 +17,18 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::HandshakeError;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-/// How long a test waits for what must come.
+/// Longest wait for an event that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Within this a phone would have been woken by its own work.
+/// Wait within which the phone's own work would have woken it.
 const OWN: Duration = Duration::from_millis(500);
 
-/// Lets somebody listen while `story` runs; each wake comes through the channel.
+/// Runs `story` while a phone listens; each wake is sent to its channel.
 fn listening(person: &Person, story: impl FnOnce(&Receiver<()>)) -> Result<(), Error> {
     let (woken, wakes): (Sender<()>, _) = channel();
     let live = HttpLive::open().expect("a listener");
     std::thread::scope(|scope| {
         let listener = scope.spawn(|| person.client.listen(&live, &move || woken.send(()).expect("somebody waits")));
-        // A failed story must not leave the listener behind: the scope would wait for it for ever.
+        // A failed story must not leave the listener running, or the scope would wait for it for ever.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| story(&wakes)));
         person.client.stop_listening();
         let ended = listener.join().expect("no panic");
@@ -37,15 +37,15 @@ fn listening(person: &Person, story: impl FnOnce(&Receiver<()>)) -> Result<(), E
     })
 }
 
-/// Somebody who listens by hand.
+/// A listener without the app.
 struct Ear {
     socket: WebSocket<TcpStream>,
-    /// Lines that came and were not heard yet.
+    /// Lines received and not read yet.
     lines: VecDeque<String>,
 }
 
 impl Ear {
-    /// Asks to listen; without success tells the status.
+    /// Opens the connection; the error is the HTTP status.
     fn open(town: &Town, authorization: Option<&str>) -> Result<Self, u16> {
         let stream = TcpStream::connect(town.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -79,7 +79,7 @@ impl Ear {
         self.lines.pop_front()
     }
 
-    /// The scopes that are named, up to the next line about the organisation.
+    /// The scopes named, up to the next line about the organisation.
     fn hears_of(&mut self) -> Vec<String> {
         let mut scopes = Vec::new();
         loop {
@@ -127,7 +127,7 @@ fn what_was_missed_before_listening_wakes_at_once() {
     let (asha, ravi) = (town.hires("Asha"), town.hires("Ravi"));
     ravi.registers("Lakshmi Devi", "Vemagal", "");
     ravi.syncs_wholly();
-    // Her challenge has expired too: she signs again with a fresh one.
+    // Her challenge has expired too, so she signs again with a new one.
     town.market.clock.pass(49 * 3_600);
     let ended = listening(&asha, |wakes| {
         wakes.recv_timeout(PATIENCE).expect("woken");

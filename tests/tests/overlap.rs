@@ -1,6 +1,6 @@
-//! Requests that overlap, over HTTP and on both storages: both end, nothing is lost or logged twice, and no log has a gap.
+//! Overlapping requests over HTTP, on both storages: both end, nothing is lost or logged twice, and no log has a gap.
 //!
-//! A gate in the storage holds the first transaction that would write until the other request has come as far.
+//! A gate in the storage holds the first write transaction until the other request reaches its own.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -19,10 +19,10 @@ use farmtally_tests::postgres::{PostgresServer, SERVER};
 use farmtally_tests::watched::{Call, Watch, Watched};
 use farmtally_tests::{Fault, Forger, Market, Person, Town, ddl, fingerprint, verdict_code, verdicts_of};
 
-/// How long a request waits for the other one, which a failure may have ended.
+/// Longest wait of a request for the other one, which may have failed.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Holds transactions until as many wait as it was closed for.
+/// Holds write transactions until the number for which it was closed has arrived.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<usize>, Condvar)>);
 
@@ -49,7 +49,7 @@ impl Watch for Gate {
     }
 }
 
-/// What a server keeps its data on.
+/// The database of a server.
 #[derive(Clone)]
 enum Engine {
     Sqlite,
@@ -94,7 +94,7 @@ impl Story {
         Self { town: Town::with(market), gate, engine }
     }
 
-    /// Sends two requests of a phone at the same time, and returns what became of the entries of each one's only bundle.
+    /// Sends two requests of a phone at the same time. Returns the verdicts of each one's only bundle.
     fn sends_together(&self, phone: &Forger, requests: [&WireRequest; 2]) -> [Vec<Verdict>; 2] {
         let server_key = VerifyingKey::from_bytes(&phone.server_key).expect("a key");
         let server_url = format!("http://{}", self.town.address);
@@ -113,7 +113,7 @@ impl Story {
         })
     }
 
-    /// Everybody syncs at the same time.
+    /// Both people sync at the same time.
     fn syncs_together(&self, people: [&Person; 2]) {
         self.gate.closes_for(people.len());
         std::thread::scope(|scope| {
@@ -126,7 +126,7 @@ impl Story {
         });
     }
 
-    /// Everything is everywhere, once: so many changes in logs without gaps, and rows that are those of a fresh projection.
+    /// Checks that each change is everywhere and logged once, that logs have no gaps, and that rows equal a fresh projection.
     fn ends_well(&mut self, people: &[&Person], changes: usize) {
         let late = self.town.hires_as("Bela", "dispatcher");
         for person in people.iter().chain(people).chain([&&late]) {
@@ -173,7 +173,7 @@ impl Story {
     }
 }
 
-/// Two bundles that were sealed and never arrived: a farmer with two deliveries, then an amendment and a third delivery.
+/// Seals two bundles that never arrive: a farmer with two deliveries, then an amendment and a third delivery.
 fn seals_two_bundles(asha: &Person) {
     let offline = || {
         asha.network.plan(&[Fault::RequestLost]);
@@ -220,7 +220,7 @@ fn two_bundles_of_a_phone_that_come_at_the_same_time_are_both_logged() {
             .expect("two bundles");
         let [first, second] = story.sends_together(&phone, [&first, &second]);
         assert_eq!(first.iter().map(verdict_code).collect::<Vec<_>>(), ["logged"; 4]);
-        // The amendment waits if it came before its delivery.
+        // The amendment is deferred if it came before its delivery.
         let second: Vec<&str> = second.iter().map(verdict_code).collect();
         assert!(second == ["logged", "logged"] || second == ["deferred", "logged"], "{second:?}");
         story.ends_well(&[&asha], 6);
@@ -248,7 +248,7 @@ fn two_phones_that_change_the_same_records_at_the_same_time_agree() {
         asha.closes(load.load_id).expect("closing");
         ravi.closes(load.load_id).expect("closing");
         story.syncs_together([&asha, &ravi]);
-        // A farmer of two documents, a load, a delivery; four changes a round; two requests to close.
+        // Two documents of the farmer, a load, a delivery; four changes a round; two requests to close.
         story.ends_well(&[&asha, &ravi], 4 + rounds * 4 + 2);
         for person in [&asha, &ravi] {
             assert_eq!(person.sum().gross_g.0, 20_000 + 4 * (1_000 + 21_000 + 2_000 + 22_000));

@@ -1,4 +1,4 @@
-//! docs/protocol.md is what is said on the wire: its CDDL fits real messages, its examples come out byte for byte.
+//! Checks docs/protocol.md: its CDDL matches real messages.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -90,7 +90,7 @@ fn case(bytes: &[u8]) -> u64 {
     decoder.u64().expect("a number")
 }
 
-/// Requires a bundle and the drafts in it to be as the page says; returns how many drafts and erased changes there are.
+/// Requires that a bundle and its drafts match the page. Returns the numbers of drafts and of erased changes.
 fn require_bundle(cddl: &Cddl, bytes: &[u8]) -> (usize, usize) {
     cddl.require("bundle", bytes);
     let (mut drafts, mut erased) = (0, 0);
@@ -189,7 +189,7 @@ fn every_value_of_every_record_is_as_the_page_says() {
         let document = Automerge::load(&saved).expect("a document");
         let kind = Kind::from_number(kind).expect("a kind").name.to_owned();
         for key in document.keys(ROOT) {
-            // An added key begins with its family's letter; all others are the key itself.
+            // An added key starts with its family's letter; any other is the key itself.
             let family = known.iter().find(|(of, name)| {
                 *of == kind && (*name == key || (name.len() == 1 && key.contains('-') && key.starts_with(name)))
             });

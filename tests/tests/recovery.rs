@@ -1,4 +1,5 @@
-//! A server that was set back to an older copy gets everything back from the phones, and nobody else can make it believe that it was.
+//! A server that was set back to an older copy gets everything back from the phones, and no one can falsely convince it that it was set
+//! back.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, copy_folder, fingerprint};
 
-/// Two people who have worked, a copy of the server's data, and more work after it that everybody has.
+/// Two people who have worked, a copy of the server's data, and later work that everybody has.
 struct Story {
     market: Market,
     asha: Person,
@@ -101,7 +102,7 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
         story.asha.client.delivery(late).expect("what came late");
 
-        // What is signed from now on, and lost again, begins another recovery, with another number.
+        // What is signed from now on and lost begins another recovery, with another number.
         let again = story.market.backs_up("again");
         story.asha.weighs(story.farmer, None, &[31_000]);
         story.asha.syncs_wholly();
@@ -119,7 +120,7 @@ fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
         story.asha.weighs(story.farmer, None, &[20_000]);
     }
     story.asha.syncs_wholly();
-    // The phones that made it are gone; somebody else gives it back.
+    // The phone that recorded them is gone; another one restores them.
     story.ravi.syncs_wholly();
     let copy = story.copy.clone();
     story.market.sets_back(&copy, true);
@@ -149,7 +150,7 @@ fn a_recovery_can_be_ended_though_not_everything_came_back() {
     story.market.sets_back(&copy, true);
     story.everybody_is_equal();
     story.market.server.end_recovery(story.market.organisation).expect("ended");
-    // The server is started again, as each of its commands does.
+    // The server is restarted, as by each of its commands.
     for name in ["again", "and again"] {
         let now = story.market.backs_up(name);
         story.market.sets_back(&now, true);
@@ -160,7 +161,7 @@ fn a_recovery_can_be_ended_though_not_everything_came_back() {
     story.everybody_is_equal();
 }
 
-/// What a phone would offer of a scope, from what it keeps.
+/// The offer that a phone could make for a scope.
 fn offer_of(person: &Person, scope: &str) -> Offer {
     let db = rusqlite::Connection::open(person.database()).expect("it opens");
     let evidence: Vec<u8> =
@@ -208,7 +209,7 @@ fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
         let mut story = Story::new(12);
         let (copy, mut codes) = (story.copy.clone(), BTreeSet::new());
         for epoch in 1..=3 {
-            // Each time back to the copy that knows of no recovery.
+            // Each time to the copy from before any recovery.
             story.market.sets_back(&copy, with_journal);
             story.everybody_is_equal();
             assert_eq!(story.epoch(), epoch, "{with_journal}");
@@ -250,7 +251,7 @@ fn one_phone_gives_the_server_back_what_everybody_had_handed_in() {
         assert_eq!(fingerprint(&story.market.server_database()), story.healthy, "Ravi's part too");
         story.everybody_is_equal();
         assert_eq!(fingerprint(&story.asha.database()), story.healthy);
-        // The chains are the same again: a phone that saw nothing of it just goes on.
+        // The chains are the same again: a phone that noticed nothing just continues.
         story.ravi.weighs(story.farmer, None, &[24_000]);
         story.everybody_is_equal();
         assert_eq!(story.asha.sum().gross_g.0, 110_000);
@@ -260,7 +261,7 @@ fn one_phone_gives_the_server_back_what_everybody_had_handed_in() {
 #[test]
 fn a_server_that_went_on_before_it_knew_takes_the_rest_to_the_end() {
     let mut story = Story::new(2);
-    // Bela stayed away since before the copy: to her the old server looks whole.
+    // Bela has not synced since before the copy, so the old server looks whole to her.
     let copy = story.copy.clone();
     let bela = {
         let bela = story.market.hires("Bela", "field_manager");
@@ -313,7 +314,7 @@ fn a_phone_that_was_enrolled_after_the_copy_is_known_again_with_its_grants_and_w
     assert_eq!(bela.sum().gross_g.0, 86_000 + 51_000);
     assert_eq!(story.asha.sum().gross_g.0, 86_000 + 51_000);
     assert!(story.market.server.held(story.market.organisation).expect("a list").is_empty());
-    // A code that was given out in between is given to nobody else.
+    // A code that was given out after the copy is not given out again.
     story.market.server.end_recovery(story.market.organisation).expect("ended");
     let divya = story.market.hires("Divya", "field_manager");
     let fresh = divya.client.session().expect("a session").device_code;
@@ -399,7 +400,7 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         assert_eq!(response.status, 200, "a place that no log reaches: {sequence}");
         assert!(!story.lasts(), "{sequence}");
     }
-    // A cursor that leads nowhere only keeps the phone itself from handing in.
+    // A false cursor harms only the phone itself, which cannot upload.
     let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
     assert_eq!(db.execute(sql, []).expect("bent"), 1);
     story.asha.weighs(story.farmer, None, &[24_000]);
@@ -421,7 +422,7 @@ fn a_server_set_back_to_before_what_phones_have_let_go_of_does_not_stop_them() {
     for grams in [25_000, 26_000] {
         let delivery = story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
         story.asha.syncs_wholly();
-        // What Ravi's last work builds on is on no phone any more: it waits, and his phone says so.
+        // Dependencies of Ravi's last work are on no phone any more: it is deferred, and his phone says so.
         assert_eq!(story.ravi.syncs().expect("a sync").outcome, SyncOutcome::Partial);
         assert_eq!(story.ravi.client.sync_status().expect("a status").backlog.deferred, 1);
         assert_eq!(story.ravi.client.delivery(delivery).expect("it arrived").totals.gross_g.0, grams);
@@ -449,7 +450,7 @@ fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
     let delivery = story.ravi.weighs(story.farmer, None, &[24_000]).delivery_id;
     story.ravi.syncs_wholly();
     story.market.server.approve(organisation, delivery.into(), None).expect("approved");
-    // He may not read the season's log: all that reaches him is the approval.
+    // He may not read the season's log: only the approval reaches him.
     story.ravi.syncs_wholly();
     let copy = story.copy.clone();
     story.market.sets_back(&copy, true);
@@ -459,7 +460,7 @@ fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
         held.iter().any(|it| it.entry.document() == delivery.into()),
         "the phone is lost again, and its work waits again"
     );
-    // Asha brings what his work builds on.
+    // Asha brings the dependencies of his work.
     story.asha.syncs_wholly();
     let held = story.market.server.held(organisation).expect("a list");
     story.market.server.end_recovery(organisation).expect("ended");
@@ -482,7 +483,7 @@ fn a_new_key_gets_a_code_that_was_never_given_though_the_server_forgot_it() {
     for person in [&story.asha, &clones[0], &clones[1]] {
         person.weighs(story.farmer, None, &[24_000]);
     }
-    // From here on the recovery lasts, so that another loss begins none.
+    // From here on a recovery lasts, so another loss begins none.
     let copy = story.copy.clone();
     story.market.sets_back(&copy, true);
     story.asha.syncs_wholly();
@@ -516,7 +517,7 @@ fn who_was_forgotten_before_a_loss_is_forgotten_after_it() {
             story.everybody_is_equal();
         }
         story.market.sets_back(&copy, true);
-        // The log goes on otherwise, so that nothing comes back at its old place.
+        // The log gets another entry, so nothing is restored at its old position.
         bela.registers("Ramesh Gowda", "Narsapura", "9845088888");
         bela.syncs_wholly();
         story.everybody_is_equal();
@@ -545,7 +546,7 @@ fn a_decision_that_comes_back_counts_more_than_an_older_one() {
     suspends(&story, true);
     story.market.sets_back(&copy, true);
     story.market.server.end_recovery(organisation).expect("ended");
-    // Her log goes on otherwise before she brings what it has lost.
+    // Her log gets another entry before she restores what it lost.
     let code = story.asha.client.session().expect("a session").device_code;
     let malur = ["MALUR".parse().expect("a code")];
     story.market.server.grant(organisation, code, "Asha", "clerk".parse().expect("a role"), &malur).expect("granted");
@@ -603,7 +604,7 @@ fn a_held_change_that_is_approved_before_its_author_has_what_it_builds_on_counts
     asha.voids(delivery).expect("voided");
     asha.syncs_wholly();
     assert_eq!(asha.client.sync_status().expect("a status").backlog.held, 2);
-    // The server forgets the order, and logs what Ravi brings.
+    // The server loses the order, and logs what Ravi brings.
     market.sets_back(&copy, true);
     ravi.syncs_wholly();
     asha.syncs_wholly();
@@ -653,7 +654,7 @@ fn work_that_a_server_logged_and_forgot_comes_back_to_its_author_when_it_is_sent
     for _ in 0..2 {
         asha.syncs_wholly();
     }
-    // The server loses that it sent the work back, and sends it back again: the phone reads a second decision about the same change.
+    // The server loses its rejection, and rejects again: the phone reads a second decision about the same change.
     market.sets_back(&copy, true);
     let server = &market.server;
     server.end_recovery(market.organisation).expect("ended");
@@ -683,7 +684,7 @@ fn work_of_an_earlier_key_goes_again_though_the_answer_to_the_certificate_was_lo
     market.server.order(market.organisation, session.device_code, Order::Rekey).expect("ordered");
     asha.syncs_wholly();
     assert_ne!(asha.client.session().expect("a session").device_code, session.device_code);
-    // She may not read the log any more, so that only her bundle has the delivery.
+    // She may not read the log any more, so only her bundle contains the delivery.
     market.sets_back(&copy, true);
     asha.network.plan(&[Through, Through, ResponseLost]);
     assert_eq!(asha.syncs().expect("a report").outcome, SyncOutcome::Offline);

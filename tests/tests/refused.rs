@@ -1,7 +1,7 @@
-//! What the server does not take, under which name, and that nothing is lost by it.
+//! Input that the server refuses or holds, with its code, and proof that nothing is lost by it.
 //!
-//! Mallory has an enrolled phone, so what is refused here is never refused for want of a key: she makes bundles, changes and requests by
-//! hand, past all of core's rules.
+//! Mallory has an enrolled phone, so nothing here is refused for lack of a key: she makes bundles, changes and requests by hand, without
+//! core's rules.
 
 use std::io::Read;
 use std::num::NonZeroU64;
@@ -27,7 +27,7 @@ use farmtally_tests::{
     verdicts_of,
 };
 
-/// A market in which Asha has sealed a bundle that never arrived, and Mallory has a copy of it.
+/// A market in which Asha sealed a bundle that never arrived, and Mallory has a copy of it.
 struct Intercepted {
     market: Market,
     asha: Person,
@@ -48,7 +48,7 @@ impl Intercepted {
         Self { market, asha, mallory, bytes }
     }
 
-    /// Carries variants of the bundle; each must be refused, and none may leave a trace.
+    /// Uploads variants of the bundle; each must be refused and leave no trace.
     fn refusals(&self, variants: &[Vec<u8>]) -> Vec<String> {
         let before = (fingerprint(&self.market.server_database()), kept(&self.market));
         let mut refusals = Vec::new();
@@ -74,7 +74,7 @@ impl Intercepted {
     }
 }
 
-/// Bundles, held entries and log entries that the server keeps.
+/// Numbers of bundles, held entries and log entries that the server keeps.
 fn kept(market: &Market) -> (i64, i64, i64) {
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     let count =
@@ -132,7 +132,7 @@ fn a_bundle_whose_changes_do_not_stand_for_their_hashes_is_refused() {
         bundle.to_bytes()
     };
     let other = bundle.actions[0].entries[0].change.clone();
-    // The signature covers the hash: whoever carries a bundle could keep that, and put other bytes or none beside it.
+    // The signature covers the hash, not the bytes: a carrier could keep the hash and add other bytes, or none.
     let swapped = variant(&|entry| {
         entry.erased = Some(entry.change_hash());
         entry.change.clone_from(&other);
@@ -154,7 +154,7 @@ fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
         let verdicts = verdicts_of(&story.mallory.carries(&[bundle.to_bytes()])[0]);
         assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "bytes_missing", "logged"]);
     }
-    // The office hears of it once, and whoever has the bytes still brings them.
+    // The office gets one review, and the device that has the bytes still brings them.
     story.asha.syncs_wholly();
     let reviews: Vec<InboxKind> = story.asha.inbox().into_iter().map(|item| item.kind).collect();
     assert!(
@@ -203,7 +203,7 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
     let verdicts = verdicts_of(&news.verdicts[0]);
     assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "erased", "logged"]);
 
-    // The phone's own copy of the bundle has lost the bytes too, and is a bundle still.
+    // The phone's own copy of the bundle has lost the bytes too, and is still a valid bundle.
     asha.syncs_wholly();
     let erased = Forger::with_phone_of(&asha, &market).bundles();
     let verdicts = verdicts_of(&mallory.carries(&erased)[0]);
@@ -269,7 +269,7 @@ fn a_bundle_that_somebody_else_carries_counts_and_comes_again_without_effect() {
     assert_eq!(kept(&story.market).0, before.1.0, "the phone's own way brings nothing new");
 }
 
-/// Mallory with a delivery that was amended and is on the server, and honest deliveries that are not.
+/// Mallory with an amended delivery that is on the server, and honest deliveries that are not.
 struct Hostile {
     market: Market,
     mallory: Forger,
@@ -305,7 +305,7 @@ impl Hostile {
         self.entry(forged_change(Some(&self.mallory.document(self.target)), actor, write))
     }
 
-    /// Hands over a bad entry between two honest ones and returns its fate; the honest ones must be logged.
+    /// Uploads a bad entry between two honest ones, which must be logged. Returns its verdict.
     fn verdict_of(&mut self, bad: BundleEntry) -> Verdict {
         let saved = self.on_server();
         let [before, after] = [self.honest.pop().expect("more"), self.honest.pop().expect("more")];
@@ -328,7 +328,7 @@ impl Hostile {
         db.query_row(sql, [self.target.as_bytes()], |row| row.get(0)).expect("a document")
     }
 
-    /// A new phone reads the whole log without setting anything aside and agrees with the server.
+    /// A new phone reads the whole log without setting anything aside, and equals the server.
     fn ends_well(mut self, deliveries: u64) {
         let ravi = self.market.hires("Ravi", "dispatcher");
         ravi.syncs_wholly();
@@ -437,7 +437,7 @@ fn values_that_cannot_be_read_are_held_as_malformed() {
     story.ends_well(1 + 8 * 2 + 2 + 1);
 }
 
-/// Counters that lie: what Automerge would have to count on from.
+/// False counters, from which Automerge would have to continue.
 #[test]
 fn a_change_whose_counters_are_out_of_order_is_held() {
     let mut story = Hostile::new(15);
@@ -468,7 +468,7 @@ fn a_change_whose_counters_are_out_of_order_is_held() {
     story.ends_well(11);
 }
 
-/// What else an author can write into a change: it may be taken or held, but everybody must be able to live with it.
+/// A register whose operation claims to replace another key.
 #[test]
 fn a_register_cannot_hide_what_stands_under_another_key() {
     let mut story = Hostile::new(17);
@@ -498,7 +498,7 @@ fn nobody_writes_in_the_name_of_another() {
     let event = document.keys(ROOT).find(|key| key.starts_with('e')).expect("the amendment's key");
     let value = document.get(ROOT, &event).expect("a value").expect("a value").0;
     let mut value = value.as_bytes().expect("bytes").to_vec();
-    // The stamp stands first, and in it the user: array, array, byte string of sixteen.
+    // The stamp is first, and in it the user: array, array, byte string of sixteen.
     assert_eq!(value[2], 0x50);
     value[3] ^= 1;
     let key = format!("e{}-9", "0a".repeat(4));
@@ -545,7 +545,7 @@ fn a_change_with_strange_trimmings_troubles_nobody() {
         let verdict = story.verdict_of(story.entry(bad));
         let known = ["logged", "shape", "malformed", "deferred"];
         assert!(known.contains(&verdict_code(&verdict)), "{what}: {verdict:?}");
-        // Whatever became of it, the document goes on.
+        // Whatever the verdict was, the document can still be edited.
         actor += 1;
         let key = format!("e{}-9", format!("{actor:02x}").repeat(4));
         let next = forged_change(Some(&story.on_server()), [actor; 16], |it| put(it, &key, honest.clone()));
@@ -603,7 +603,7 @@ fn a_change_beyond_what_was_granted_is_held() {
     }
     assert_eq!(verdict_code(verdicts.last().expect("a fate")), "logged", "the honest entry behind them");
 
-    // The office sees one delivery; the phone that did nothing wrong hands over all of its own.
+    // The office sees one delivery; the honest phone uploads all of its own.
     let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
     let count: i64 = db.query_row("SELECT count(*) FROM deliveries", [], |row| row.get(0)).expect("a count");
     assert_eq!(count, 1);
@@ -635,7 +635,7 @@ fn a_change_that_came_too_early_waits_for_what_is_missing_whoever_brings_it() {
     assert_eq!(verdict_code(&verdicts[2]), "logged");
     assert_eq!(verdicts_of(&mallory.carries(std::slice::from_ref(&bundle))[0]), verdicts, "nothing came meanwhile");
 
-    // The recording comes with somebody else, who may carry it but not call it their own.
+    // Another phone uploads the recording: it may carry the bundle, but not claim the change as its own.
     assert_eq!(verdict_code(&asha.hands_over(vec![recorded.clone()])[0]), "not_allowed");
     let file = mallory.seals(vec![recorded]).to_bytes();
     assert_eq!(verdict_code(&verdicts_of(&asha.carries(&[file])[0])[0]), "logged");
@@ -714,7 +714,7 @@ fn a_body_that_is_too_large_is_refused_before_it_is_unpacked() {
         let enrol = WireRequest { path: "/v1/enrol", authorization: None, ..mallory.signed(body) };
         assert_eq!(market.server.respond(&enrol).status, 413, "{what} at the door");
     }
-    // A bomb that does not say how large it is cannot be told from damage; it is not unpacked either.
+    // A bomb that does not declare its size looks like damage; it is not unpacked either.
     let silent = zstd::stream::encode_all(std::io::repeat(0).take(1 << 26), 3).expect("it packs");
     let response = mallory.sends(&mallory.signed(silent));
     assert_eq!((response.status, problem(&response).code.as_str()), (422, "invalid_input"));
@@ -779,7 +779,7 @@ fn the_server_holds_what_the_phone_of_that_role_would_have_refused() {
     let others = ravi.weighs(farmer, None, &[30_000]).delivery_id;
     ravi.syncs_wholly();
     asha.syncs_wholly();
-    // The office makes her a clerk; her phone has not heard of it, and would not obey if it were tampered with.
+    // The office makes her a clerk; her phone has not received that, and a manipulated one would ignore it.
     let code = asha.client.session().expect("a session").device_code;
     let centres = ["KOLAR".parse().expect("a code")];
     let clerk = market.server.grant(market.organisation, code, "Asha", Role::Clerk, &centres).expect("granted");

@@ -1,4 +1,4 @@
-//! The seeded simulation, a short run of it. A long one: `cargo run --release -p farmtally-tests --bin simulate -- --seeds 20000`.
+//! A short run of the seeded simulation. A long one: `cargo run --release -p farmtally-tests --bin simulate -- --seeds 20000`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ fn holds(seed: u64) -> Trace {
     run(seed).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
-/// Whatever fails, each of these schedules must hold.
+/// Requires that these schedules hold.
 fn all_hold(seeds: std::ops::Range<u64>) {
     let mut seen = std::collections::BTreeMap::<String, u64>::new();
     for seed in seeds {
@@ -87,7 +87,7 @@ fn a_seed_replays_to_the_byte() {
 
 #[test]
 fn a_schedule_that_fails_is_shrunk_to_the_steps_that_matter() {
-    // A defect that takes two steps: somebody registers and, later, another step opens a load.
+    // A defect that takes two steps: one registers a farmer, a later one opens a load.
     let planted = |without: &BTreeSet<usize>| {
         let trace = run_schedule(&Schedule { seed: 29, without: without.clone(), ..Schedule::default() })?;
         let first = |what: &str| trace.lines.iter().position(|line| line.contains(what));

@@ -1,5 +1,5 @@
-//! Every table of a phone: compared between replicas or excused, and free of people who were forgotten. That a wipe empties it, a test of core's
-//! `store::installation` says.
+//! Every table of a phone is compared between replicas or excused, and contains nothing of erased people. That a wipe empties it, a test of
+//! core's `store::installation` checks.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,15 +20,15 @@ fn tables(db: &Connection) -> Vec<String> {
     strings(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
 }
 
-/// Columns that [`fingerprint`] leaves out, each with the reason. An asterisk stands for every column of a table.
+/// Columns that [`fingerprint`] leaves out, with reasons. `*` stands for every column of a table.
 const NOT_COMPARED: &[(&str, &str)] = &[
     ("grants.*", "a phone knows those of its own device, and loses them with a new key"),
     ("reference.*", "it grows with every user who is hired, before the phones of others hear of it; compared below"),
     ("documents.saved", "the bytes depend on the order in which changes came; the heads name them all"),
 ];
 
-/// Alters each column of the tables that phone and server share, and looks whether the fingerprint notices. What only a phone has cannot
-/// be compared with another replica.
+/// Alters each column of the tables that phone and server share, and requires that the fingerprint changes. Tables that only a phone has
+/// cannot be compared with another replica.
 #[test]
 fn every_column_that_replicas_share_is_compared_or_excused() {
     let Capture { market, asha, .. } = Capture::of_a_day(31);
@@ -44,7 +44,7 @@ fn every_column_that_replicas_share_is_compared_or_excused() {
         let columns = format!("SELECT concat_ws(' ', name, type) FROM pragma_table_info('{table}')");
         for column in strings(&shared, &columns) {
             let (column, column_type) = column.split_once(' ').expect("a name and a type");
-            // The order of arrival is each replica's own.
+            // Each replica has its own order of arrival.
             if column == "arrival" {
                 continue;
             }
@@ -93,7 +93,7 @@ fn tables_with(path: &Path, name: &str) -> Vec<String> {
     let db = Connection::open(path).expect("it opens");
     let mut found = tables(&db);
     found.retain(|table| {
-        // As bytes, for a blob is no text; in the two ways in which the name and its words are written.
+        // As bytes, because a blob is not text; in both forms in which the name and its words are written.
         let columns = format!("SELECT name FROM pragma_table_info('{table}')");
         let conditions = strings(&db, &columns).into_iter().flat_map(|column| {
             [name.to_owned(), name.to_lowercase()].map(|name| format!("instr(hex({column}), hex('{name}')) > 0"))
@@ -105,11 +105,11 @@ fn tables_with(path: &Path, name: &str) -> Vec<String> {
     found
 }
 
-/// Tables in which a phone may keep the name of a farmer. A new one belongs here once the story below puts a name into it.
+/// Tables in which a phone may keep the name of a farmer. Add a new one once the story below puts a name into it.
 const WITH_NAMES: [&str; 8] =
     ["bundles", "contacts", "documents", "log_tail", "outbox", "rejected", "set_aside", "words"];
 
-/// Ravi's phone has the name wherever it can: registered and edited here, read from others, sent back, set aside.
+/// Ravi's phone has the name wherever it can: registered and edited here, read from others, rejected, set aside.
 #[test]
 fn a_person_who_is_forgotten_is_in_no_table_of_a_phone() {
     let mut market = Market::open(33);
@@ -120,7 +120,7 @@ fn a_person_who_is_forgotten_is_in_no_table_of_a_phone() {
     renames(&asha, farmer, "Zipporah Quillon");
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    // What is held goes back to him.
+    // What is held is rejected.
     renames(&ravi, farmer, "Zipporah Queller");
     let db = Connection::open(ravi.database()).expect("it opens");
     assert_eq!(db.execute("UPDATE outbox SET grant_id = zeroblob(16)", []).expect("changed"), 1);
@@ -128,7 +128,7 @@ fn a_person_who_is_forgotten_is_in_no_table_of_a_phone() {
     let held = market.server.held(market.organisation).expect("held").remove(0).entry;
     market.server.reject(market.organisation, held.document(), Some(held.change), "no grant").expect("rejected");
     ravi.syncs_wholly();
-    // An entry that an older version could not apply, and a change that was not sent.
+    // An entry that an older version could not apply, and an unsent change.
     renames(&ravi, farmer, "Zipporah Quest");
     let contact: DocumentId = held.document();
     let entry = Forger::with_phone_of(&ravi, &market).outbox().remove(0);

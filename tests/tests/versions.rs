@@ -1,4 +1,4 @@
-//! Phones and servers of different versions: what the one does not know yet is passed over or kept, never lost.
+//! Phones and servers of different versions: what one of them does not know is skipped or kept, never lost.
 
 use automerge::transaction::Transactable;
 use ed25519_dalek::SigningKey;
@@ -27,7 +27,7 @@ use farmtally_tests::{
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
-/// A CBOR value that can be taken apart and put together with more in it.
+/// A CBOR value that can be taken apart and extended.
 enum Node {
     Map(Vec<(u64, Node)>),
     Array(Vec<Node>),
@@ -78,7 +78,7 @@ impl Node {
         bytes
     }
 
-    /// What a newer version might say beside what is known.
+    /// Adds what a newer version might add.
     fn grow(&mut self) -> &mut Self {
         let further = Self::read(&encode(&("of a newer version", [1_u8, 2])));
         match self {
@@ -112,7 +112,7 @@ impl Node {
     }
 }
 
-/// Between a phone and a server that are both newer: whatever is not signed or hashed as it stands has further fields.
+/// A network between a phone and a server that are both newer: everything that is not signed or hashed has more fields.
 struct Newer<'a> {
     network: &'a Network,
     phone: Forger,
@@ -123,7 +123,6 @@ impl Newer<'_> {
     fn request(body: &[u8]) -> Vec<u8> {
         let mut request = Node::read(&zstd::bulk::decompress(body, 1 << 21).expect("zstd"));
         request.grow();
-        // Cursors, checkpoints, offers.
         for key in [2, 7, 8] {
             if let Some(list) = request.find(key) {
                 for it in list.items() {
@@ -154,7 +153,7 @@ impl Newer<'_> {
         }
         for divergence in news.at(3).items() {
             let Node::Array(fields) = divergence else { panic!("no fields") };
-            // Without a common place there is room for one.
+            // Without a common position there is room for one.
             if fields.len() == 1 {
                 fields.push(Node::Other(vec![0xf6]));
             }
@@ -164,7 +163,7 @@ impl Newer<'_> {
             for entry in frame.grow().at(2).items() {
                 let is_decision = entry.at(0).number() == 1;
                 let Node::Array(fields) = entry.at(1) else { panic!("no fields") };
-                // A decision without an attachment has room for one: what a newer version adds comes behind it.
+                // A decision without an attachment has room for one; a newer version's fields come after it.
                 if is_decision && fields.len() == 1 {
                     fields.push(Node::Other(vec![0xf6]));
                 }
@@ -258,7 +257,7 @@ fn fields_of_a_newer_version_stop_no_repair() {
     assert_eq!(fingerprint(&ravi.database()), healthy);
 }
 
-/// Answers in a server's place.
+/// Answers instead of a server.
 struct Refusing(u16, ErrorCode);
 
 impl Transport for Refusing {
@@ -309,7 +308,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let again = verdicts_of(&forger.carries(&[bundle])[0]);
     assert_eq!(again, verdicts, "it is no acknowledgement");
 
-    // What an older server that did not know farmers would have left behind.
+    // State that an older server without farmers would have left.
     let left = forger.seals(vec![farmer.clone()]);
     let (_, entry) = left.entries().next().expect("an entry");
     let deferred = DeferredEntry {
@@ -474,7 +473,7 @@ fn a_role_and_a_scope_of_a_newer_version_are_set_aside_by_a_phone_and_stop_nothi
     assert_eq!(fingerprint(&ravi.database()), fingerprint(&market.server_database()));
 }
 
-/// A change and a decision of a newer server in the log, and how many entries were logged.
+/// Logs a change and a decision of kinds that only a newer server knows.
 fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
@@ -535,7 +534,7 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
     asha.syncs_wholly();
 
-    // What an older version that knew neither deliveries nor lorries would have left behind.
+    // State that an older version without deliveries and lorries would have left.
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let scope: Scope = "c/KOLAR/2019".parse().expect("a scope");
     let logged = storage::read(&storage, market.organisation, |db| db.entries_after(&scope, 0, 10));
@@ -588,7 +587,7 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
     assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "logged"]);
 }
 
-/// A decision of a kind that nobody here knows, with fields of a newer version in its envelope and behind its body.
+/// A decision of an unknown kind, with fields of a newer version in its envelope and after its body.
 fn newer_decision() -> Vec<u8> {
     let known = encode(&Decision::of(
         &Lorry { lorry: "KA07A1".parse().expect("a plate"), payload: Grams(1) },
@@ -605,7 +604,7 @@ fn with_database<T>(market: &Market, f: impl FnOnce(&rusqlite::Connection) -> T)
     f(&rusqlite::Connection::open(market.server_database()).expect("it opens"))
 }
 
-/// Logs the bytes of a decision for everybody, as another version would have. Returns its place.
+/// Logs a decision's bytes for everybody, as another version would have. Returns its sequence number.
 fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
     logs(market, &Scope::Organisation, bytes)
 }
@@ -674,7 +673,7 @@ fn a_decision_of_a_newer_version_outlives_a_loss_of_the_server_and_stops_nothing
 fn a_server_applies_after_an_upgrade_a_decision_that_it_had_deferred() {
     let mut market = Market::open(9);
     adds_lorry(&market, "KA07A8888");
-    // What an older version that did not know lorries would have left behind: an older word and a newer one.
+    // State that an older version without lorries would have left: an older decision and a newer one.
     let by = DecidedBy::server(Timestamp(7));
     let lorry = |plate: &str, grams| {
         let lorry = Lorry { lorry: plate.parse().expect("a plate"), payload: Grams(grams) };

@@ -1,7 +1,7 @@
-//! The interface of a library as text, a line an item: what a reviewer reads, and what a test compares.
+//! A library's interface as text, one line an item, for reviewers and for a test that compares it.
 //!
-//! Owns the form of that text. Names are Rust's; documentation is left out; the order is that of the items' names, but for fields and variants,
-//! whose order crosses the border and so belongs to the interface. Of a flat error only the text crosses.
+//! Names are Rust's; documentation is left out. Items are sorted by name, except fields and variants, whose order is part of the interface.
+//! A flat error has no variants here, because only its text crosses.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use uniffi_bindgen::{BindgenLoader, BindgenPaths, GlobalConfig};
 
 use crate::dart::text_errors;
 
-/// The interfaces of a library's crates.
+/// Returns the interfaces of all crates of a library.
 pub(crate) fn describe(source: &str) -> Result<String> {
     let mut paths = BindgenPaths::default();
     paths.add_cargo_metadata_layer(false)?;
@@ -71,7 +71,7 @@ fn describe_crate(ci: &ComponentInterface, flat_errors: &BTreeSet<String>) -> St
     format!("namespace {}\n\n{items}", ci.namespace())
 }
 
-/// The first line of an item: what it is, and the traits that it has on the other side too.
+/// Returns an item's first line: its kind, name and the traits that the other language gets.
 fn head(what: &str, name: &str, traits: &UniffiTraitMethods, more: impl IntoIterator<Item = String>) -> String {
     let UniffiTraitMethods { debug_fmt, display_fmt, eq_eq, eq_ne: _, hash_hash, ord_cmp } = traits;
     let own = [("Debug", debug_fmt), ("Display", display_fmt), ("Eq", eq_eq), ("Hash", hash_hash), ("Ord", ord_cmp)];
@@ -81,7 +81,7 @@ fn head(what: &str, name: &str, traits: &UniffiTraitMethods, more: impl IntoIter
     if traits.is_empty() { format!("{what} {name}") } else { format!("{what} {name}: {traits}") }
 }
 
-/// The lines of constructors and methods, in their order.
+/// Returns the lines of constructors and methods, in source order.
 fn callables<'a>(
     constructors: impl IntoIterator<Item = &'a Constructor>,
     methods: impl IntoIterator<Item = &'a Method>,

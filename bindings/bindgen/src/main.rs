@@ -1,8 +1,8 @@
-//! The generator binary: writes the Kotlin, Swift, Python and Dart sides of a foreign interface.
+//! The generator binary: writes the Kotlin, Swift, Python and Dart bindings of a UniFFI library.
 //!
-//! Owns the command line and, in `dart`, the Dart generator. Kotlin, Swift and Python are UniFFI's own work, at the pinned
-//! version, which must be the version that built the library. Does not own names, packages and type mappings (those are in
-//! each crate's `uniffi.toml`) nor the hand-written layers beside the generated code.
+//! Owns the command line and, in `dart`, the Dart generator. Kotlin, Swift and Python are UniFFI's own generators, at the pinned version,
+//! which must be the version that built the library. Does not own names, packages and type mappings (see each crate's `uniffi.toml`), nor
+//! the hand-written layers next to the generated code.
 //!
 //! Invariant: it reads an *unstripped* library; a stripped one has lost the description of the interface.
 //!
@@ -23,7 +23,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
 
-/// Writes the foreign sides of a UniFFI library
+/// Generates the bindings of a UniFFI library
 #[derive(Parser)]
 #[command(name = "farmtally-bindgen", version)]
 struct Arguments {
@@ -33,32 +33,32 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Writes the code of one or more languages
+    /// Generates the code of one or more languages
     Generate {
-        /// The library as it was built, not stripped; or a UDL file
+        /// An unstripped library, or a UDL file
         source: String,
-        /// Which languages
+        /// Languages to generate
         #[arg(long, short, value_enum, required = true)]
         language: Vec<Language>,
-        /// Where the files go
+        /// Folder for the generated files
         #[arg(long, short)]
         out_dir: String,
-        /// Does not run the languages' formatters over the files
+        /// Skips the languages' formatters
         #[arg(long, short)]
         no_format: bool,
-        /// A configuration for all crates, over their own `uniffi.toml`
+        /// Configuration of all crates, which overrides their own `uniffi.toml`
         #[arg(long, short)]
         config: Option<String>,
-        /// Only this crate of the library
+        /// Generates only this crate of the library
         #[arg(long = "crate")]
         crate_name: Option<String>,
-        /// Looks for `uniffi.toml` in the workspace's own crates only
+        /// Looks for `uniffi.toml` only in the crates of the workspace
         #[arg(long)]
         metadata_no_deps: bool,
     },
-    /// Prints a library's interface, a line an item
+    /// Prints a library's interface, one line an item
     Interface {
-        /// The library as it was built, not stripped; or a UDL file
+        /// An unstripped library, or a UDL file
         source: String,
     },
 }

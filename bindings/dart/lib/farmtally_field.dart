@@ -1,6 +1,4 @@
-/// FarmTally's field core: what farmers deliver is weighed, recorded and synced, with or without network.
-///
-/// Begin with [FieldClient.open].
+/// FarmTally's field core: weighs, records and syncs farmers' deliveries, with or without network. Start with [FieldClient.open].
 library;
 
 export 'src/generated/farmtally_ffi.dart';

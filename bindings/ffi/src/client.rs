@@ -26,22 +26,22 @@ use crate::key_store::{AppKeys, KeyStore};
 use crate::transport::{AppTransport, Transport};
 use crate::view::{DeliveryPage, InboxPage, Reference};
 
-/// Calls that work at the same time; more wait their turn.
+/// Number of calls that run at the same time; further calls wait.
 const MAX_THREADS: usize = 8;
 
-/// Calls that wait for the network take few of the threads, so that weighing always finds one.
+/// Limits the threads of calls that wait for the network, so that weighing always finds a free one.
 static NETWORK_CALLS: Semaphore = Semaphore::const_new(2);
 
-/// Held while an app's key store is asked.
+/// Locked while an app's key store is called.
 static KEY_STORES: AsyncMutex<()> = AsyncMutex::const_new(());
 
-/// How often the clock is looked at while somebody waits for an event.
+/// Interval at which a wait for an event checks the day and the access.
 const CLOCK_STEP: Duration = Duration::from_secs(60);
 
-/// Events follow each other no faster: ten a second are more than anybody sees.
+/// Shortest time between two events: nobody sees more than ten a second.
 const EVENT_STEP: Duration = Duration::from_millis(100);
 
-/// The threads that do the work, for all clients of the process. `None` if the system gives no threads.
+/// Worker threads for all clients of the process; `None` if the system starts none.
 static THREADS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).max_blocking_threads(MAX_THREADS).enable_time().build().ok()
 });
@@ -52,7 +52,7 @@ pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
 
 pub(crate) struct Engine {
     core: Core,
-    /// The app's way to the server; the library's own from its first use on, if the app named none.
+    /// The app's transport, or the library's own, which is made at its first use.
     transport: OnceLock<Box<dyn sync::Transport>>,
 }
 
@@ -66,21 +66,25 @@ impl Engine {
     }
 }
 
-/// A phone's store and session. Any thread may call it; no call blocks its caller.
+/// The field core on a phone: its records, its user and the sync with the server. Any thread may call it; no call blocks its caller.
 ///
-/// Every change takes the `basis` of the view that the person saw, and returns the new view. A call that was cancelled has either
-/// wholly happened or not at all.
+/// Every change takes the `basis` of the view that the person saw and returns the new view; it fails with Stale if the record has changed
+/// since. A cancelled call has either taken effect completely or not at all.
+///
+/// Calls about records fail with SignIn before enrolment or without a grant, and with Refused (code locked) on a locked phone; with access
+/// RecordOnly, so does every change but weighing and recording. Calls about the session, the inbox, sync and hand-over work on a locked
+/// phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
 #[derive(uniffi::Object)]
 pub struct FieldClient {
-    /// Held for reading by every call that works on the store; a call that waits for the network holds only the engine.
+    /// Read-locked by calls that work on the store; a call that waits for the network holds only the engine.
     engine: Arc<RwLock<Option<Arc<Engine>>>>,
     events: Arc<Events>,
-    /// When the last event was told.
+    /// When the last event was returned.
     told_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Drop for FieldClient {
-    /// Closing takes its time, which is not that of whoever frees a handle.
+    /// Closes the store on another thread: closing takes time, and a handle may be freed on any thread.
     fn drop(&mut self) {
         let engine = std::mem::take(&mut self.engine);
         if let Ok(threads) = threads() {
@@ -89,7 +93,7 @@ impl Drop for FieldClient {
     }
 }
 
-/// Runs work on a thread of this library.
+/// Runs a call on a worker thread.
 async fn on_thread<T: Send + 'static>(
     f: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
 ) -> Result<T, FieldError> {
@@ -99,12 +103,11 @@ async fn on_thread<T: Send + 'static>(
     }
 }
 
-/// Reads the checks that a person said yes to.
 fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
     accept.into_iter().map(rules::Check::try_from).collect()
 }
 
-/// What is newer than `after`. Looks at the clock while it waits: no clock raises an event.
+/// Returns the next event after `after`. Checks the clock while it waits, because nothing else notices a new day.
 async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<Event> {
     let mut next = std::pin::pin!(events.next(after));
     loop {
@@ -138,7 +141,7 @@ impl FieldClient {
         .await
     }
 
-    /// A call that may wait for the network: shutting down does not wait for it.
+    /// Runs a call that may wait for the network; shutting down does not wait for it.
     async fn call_network<T: Send + 'static>(
         &self,
         f: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
@@ -146,7 +149,7 @@ impl FieldClient {
         let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
-            // The work goes on, and takes its thread, even if nobody waits for it any more.
+            // The work continues, and occupies its thread, even if its caller has been cancelled.
             let _turn = turn;
             let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
             f(&*engine.ok_or_else(FieldError::shut_down)?)
@@ -157,9 +160,12 @@ impl FieldClient {
 
 #[uniffi::export]
 impl FieldClient {
-    /// Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
-    /// without encryption refuses. Requests go the app's own way if it names one. A folder is open once: whoever opens it again too early is
-    /// Refused.
+    /// Opens the data folder, and creates it if it does not exist. With a key store, the database is encrypted. With a transport, it sends
+    /// all requests; otherwise the library's HTTPS client does.
+    ///
+    /// Fails with Refused (code not_allowed) if the folder is already open in this or another process, or if a key store is given and this
+    /// build cannot encrypt; with KeyNeeded if the key store gives no key or a wrong one, or the database is encrypted and no key store was
+    /// given; with Invalid (field data_dir) if the folder cannot be used; with UpdateNeeded if a newer version wrote the database.
     #[uniffi::constructor(default(key_store = None, transport = None))]
     pub async fn open(
         config: ClientConfig,
@@ -167,7 +173,7 @@ impl FieldClient {
         transport: Option<Arc<dyn Transport>>,
     ) -> Result<Arc<Self>, FieldError> {
         let (_awaited, given_up) = watch::channel(());
-        // Core asks one key store after another: whoever waits for that here takes no thread, and may give up.
+        // Core calls one key store at a time. Waiting here instead of there occupies no thread and can be cancelled.
         let turn = if key_store.is_some() { Some(KEY_STORES.lock().await) } else { None };
         on_thread(move || {
             let _turn = turn;
@@ -185,11 +191,12 @@ impl FieldClient {
         .await
     }
 
-    /// Waits until something is newer than `after`, 0 for whoever has heard nothing; none once the client is shut down. There is no queue:
-    /// an event says what to read again, not what happened, so that a slow listener or one that gives up loses nothing. At most ten a second.
+    /// Waits for a change after number `after` and returns it; 0 returns all topics at once. Returns null once the client is shut down.
+    /// There is no queue: an event says what to read again, not what happened, so a slow or cancelled listener loses nothing. At most ten
+    /// events a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
-        // A call that is given up ends the wait.
+        // Dropping the set ends the wait when the call is cancelled.
         let mut waiting = JoinSet::new();
         let wait = async move {
             let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,13 +214,13 @@ impl FieldClient {
         Ok(ended.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))?.flatten())
     }
 
-    /// Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling it
-    /// twice is fine; any later call fails with ShutDown, only next_event gives none.
+    /// Waits for running writes and closes the store; the folder stays open until a sync that waits for the network has ended. May be
+    /// called twice. Later calls fail with ShutDown, except that next_event returns null.
     pub async fn shut_down(&self) -> Result<(), FieldError> {
         let engine = Arc::clone(&self.engine);
         on_thread(move || {
             if let Some(engine) = engine.write().unwrap_or_else(PoisonError::into_inner).take() {
-                // Also ends what begins to sync only now.
+                // Also ends a sync that is just starting.
                 engine.core.events().end();
             }
             Ok(())
@@ -221,43 +228,50 @@ impl FieldClient {
         .await
     }
 
-    /// Who is using the phone; none before enrolment.
+    /// Returns the current user, their rights and this installation; null before enrolment.
     pub async fn session(&self) -> Result<Option<Session>, FieldError> {
         self.call(|engine| Ok(engine.core.session())).await
     }
 
-    /// Everybody who may use this phone, by name.
+    /// Returns the users who have a grant on this phone, sorted by name. Empty before the first sync, and on a phone marked as lost.
     pub async fn users(&self) -> Result<Vec<PhoneUser>, FieldError> {
         self.call(|engine| Ok(engine.core.users())).await
     }
 
-    /// Hands the phone to another of its users. What anybody recorded on it goes up with the next sync, whoever syncs.
+    /// Makes another user of this phone its current user and returns the new session. The next sync sends the records of all users. Fails
+    /// with Refused if the user has no grant on this phone.
     pub async fn switch_user(&self, user_id: UserId) -> Result<Session, FieldError> {
         self.call(move |engine| Ok(engine.core.switch_user(user_id)?)).await
     }
 
-    /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
+    /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.
     pub async fn access(&self) -> Result<Access, FieldError> {
         self.call(|engine| Ok(engine.core.access())).await
     }
 
-    /// Enrols this installation with a code from the office. Needs the network, once; an attempt whose answer was lost may be repeated.
+    /// Enrols this installation with a code from the office, and runs a first sync. `server_url` is an address such as
+    /// https://sync.example.org; case, spaces and hyphens of `code` do not matter; `model` names the phone for the office, at most 200
+    /// characters.
+    ///
+    /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this installation is already
+    /// enrolled; with Unavailable if no answer came: repeat the call with the same code.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
         self.call_network(move |engine| Ok(engine.core.enrol(engine.transport()?, &server_url, &code, &model)?)).await
     }
 
-    /// Commodities, bag types and lorries, as far as they were received.
+    /// Returns commodities, bag types and lorries, as far as they were received; the bag types of the rules that are valid today.
     pub async fn reference(&self) -> Result<Reference, FieldError> {
         self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.core.date()))).await
     }
 
-    /// The day's screen of a centre; today's, if `date` is left out.
+    /// Returns a centre's day: totals, drafts, loads and sync status. A null `date` is today by the phone's clock. Fails with Refused (code
+    /// out_of_scope) if the centre is not granted.
     #[uniffi::method(default(date = None))]
     pub async fn today(&self, centre: CentreCode, date: Option<BusinessDate>) -> Result<Today, FieldError> {
         self.call(move |engine| Ok(engine.core.today(&centre, date)?)).await
     }
 
-    /// Recorded deliveries, the newest to arrive on this phone first.
+    /// Returns a page of recorded deliveries of the granted centres, the last to arrive on this phone first.
     pub async fn deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, FieldError> {
         self.call(move |engine| {
             let limit = query.limit();
@@ -266,33 +280,38 @@ impl FieldClient {
         .await
     }
 
-    /// One delivery, draft or recorded.
+    /// Returns a draft or recorded delivery. Fails with NotFound if it is not on this phone or not in a granted centre.
     pub async fn delivery(&self, delivery_id: DeliveryId) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.delivery(delivery_id)?)).await
     }
 
-    /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
+    /// Starts a delivery as a draft. It is on disk when the call returns, and counts in no total until it is recorded. Fails with Refused
+    /// (code out_of_scope) if the centre is not granted; with Invalid if no season of the commodity covers today, or the farmer, load or
+    /// replaced delivery is not on this phone.
     pub async fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.start_draft(input)?)).await
     }
 
-    /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
+    /// Applies steps of weighing to a draft: all of them, or none if one is refused. They are on disk when the call returns. Fails with
+    /// Invalid, which names the field of the refused step, or with TooLarge (field bags) for more than 2,000 bags.
     pub async fn edit_draft(&self, basis: Basis, edits: Vec<DraftEdit>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.edit_draft(basis, &edits)?)).await
     }
 
-    /// Throws a draft away.
+    /// Deletes a draft.
     pub async fn discard_draft(&self, basis: Basis) -> Result<(), FieldError> {
         self.call(move |engine| Ok(engine.core.discard_draft(basis)?)).await
     }
 
-    /// Records a draft: from here on it counts, is sent, and is only ever amended or voided.
+    /// Records a draft. From then on it counts, is sent, and can only be amended or voided. Fails with Confirm if something is unusual: ask
+    /// the person, and repeat the call with the returned checks in `accept`. Fails with Invalid if the farmer or all bags are missing.
     #[uniffi::method(default(accept = []))]
     pub async fn record_delivery(&self, basis: Basis, accept: Vec<Check>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(accept)?)?)).await
     }
 
-    /// Corrects a recorded delivery, with a reason. Everything stays visible.
+    /// Corrects a recorded delivery, with a reason. The earlier values stay visible. Fails with Refused if it is voided, or if the user's
+    /// role may not change it or not any more; with Invalid, which names the field, if an edit is wrong or there is none.
     pub async fn amend_delivery(
         &self,
         basis: Basis,
@@ -302,23 +321,26 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.amend_delivery(basis, &reason, &edits)?)).await
     }
 
-    /// Voids a recorded delivery, with a reason. It stays visible and counts nowhere.
+    /// Voids a recorded delivery, with a reason. It stays visible and counts in no total. Fails with Refused as amend_delivery does.
     pub async fn void_delivery(&self, basis: Basis, reason: Reason) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason)?)).await
     }
 
-    /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
+    /// Returns farmers of a centre whose name, village or telephone number has words that begin with the words of `text`, newest first; all
+    /// farmers if `text` is empty. `limit` is 1 to 200. Fails with Refused (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(limit = 50))]
     pub async fn farmers(&self, centre: CentreCode, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
         self.call(move |engine| Ok(engine.core.farmers(&centre, &text, limit.clamp(1, MAX_PAGE))?)).await
     }
 
-    /// One farmer.
+    /// Returns a farmer. Fails with NotFound also while the contact details are not on this phone.
     pub async fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, FieldError> {
         self.call(move |engine| Ok(engine.core.farmer(farmer_id)?)).await
     }
 
-    /// Registers a farmer.
+    /// Registers a farmer. Fails with Confirm if one with the same telephone number, or the same name and village, is registered: ask the
+    /// person, and repeat the call with the returned checks in `accept`. Fails with Invalid (field name, village or phone), or with Refused
+    /// (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(accept = []))]
     pub async fn register_farmer(
         &self,
@@ -332,7 +354,7 @@ impl FieldClient {
         .await
     }
 
-    /// Corrects a farmer's contact details.
+    /// Corrects a farmer's contact details. `basis` is that of the farmer's view. Fails with Invalid (field name, village or phone).
     pub async fn edit_farmer(
         &self,
         farmer_id: FarmerId,
@@ -342,37 +364,42 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.edit_farmer(farmer_id, basis, &contact)?)).await
     }
 
-    /// Opens a load.
+    /// Opens a load. Fails with Refused if the role may not or the centre is not granted; with Invalid if the lorry is unknown (field
+    /// lorry), the driver's name is wrong (field driver), or no season of the commodity covers today.
     pub async fn open_load(&self, input: OpenLoad) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.open_load(&input)?)).await
     }
 
-    /// Joins a load that another phone opened, by the code it shows. Works without network.
+    /// Joins a load by the code that another phone shows. Works without network, and changes nothing if the user has joined already. Fails
+    /// with Invalid (field join_code) if the text is not a join code; with Refused (code out_of_scope) if the load's centre is not granted.
     pub async fn join_load(&self, join_code: String) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.join_load(&join_code)?)).await
     }
 
-    /// Corrects the lorry of a load.
+    /// Corrects the lorry of a load. Fails with Invalid (field lorry) if it is unknown or already the load's lorry.
     pub async fn set_lorry(&self, basis: Basis, lorry: LorryPlate) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.set_lorry(basis, &lorry)?)).await
     }
 
-    /// Asks the office to close a load with what is on it; whatever is added later counts as late.
+    /// Asks the office to close a load with the deliveries that this phone knows to be on it; later ones count as late. `manifest_hash` is
+    /// that of the load's view: Stale if deliveries were added or changed since. Refused if the load has no delivery, or this phone has a
+    /// draft for it.
     pub async fn request_close(&self, basis: Basis, manifest_hash: String) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.request_close(basis, &manifest_hash)?)).await
     }
 
-    /// One load.
+    /// Returns a load. Fails with NotFound if it is not on this phone or not in a granted centre.
     pub async fn load(&self, load_id: LoadId) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.load(load_id)?)).await
     }
 
-    /// What waits for a person: held changes, conflicts, reviews.
+    /// Returns everything that waits for a person: held changes, rejected changes, conflicts and reviews.
     pub async fn inbox(&self) -> Result<InboxPage, FieldError> {
         self.call(|engine| Ok(InboxPage { items: engine.core.inbox()? })).await
     }
 
-    /// Decides a matter by one of its choices, and returns what waits now.
+    /// Decides an inbox item by one of its choices, and returns the inbox after it. `basis` is that of the item. Fails with Refused if the
+    /// role may not; with Stale also if there is nothing to choose any more.
     pub async fn resolve(&self, basis: Basis, choice: Choice) -> Result<InboxPage, FieldError> {
         self.call(move |engine| {
             engine.core.resolve(basis, &choice)?;
@@ -381,12 +408,15 @@ impl FieldClient {
         .await
     }
 
-    /// Pushes everybody's work from this phone and fetches the news. Being offline is an outcome, not an error. Cancelling the call does
-    /// not end the run; cancel_sync does. In the background, where no person asked, it does nothing before a run is due, and ends with the
-    /// answer by which so many milliseconds are spent.
+    /// Sends the changes of all users of this phone and fetches what is new. Being offline is an outcome, not an error. Cancelling the call
+    /// does not end the sync; cancel_sync does.
+    ///
+    /// Pass `in_background` if no person asked for the sync: before the next one is due, it then does nothing (outcome NotDue). `budget_ms`
+    /// limits its time in milliseconds; it ends with the response that exceeds them. Fails with SignIn if the server does not know the
+    /// device, and with UpdateNeeded if app or server is too old for the other.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
-        // A client that is just being shut down has no time to tell.
+        // While the client shuts down, a call must not wait for its ticket.
         let ticket = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.ticket()));
         self.call_network(move |engine| {
             let unlimited = SyncBudget::default();
@@ -397,7 +427,7 @@ impl FieldClient {
         .await
     }
 
-    /// Ends a running sync after the answer it waits for.
+    /// Ends all requested syncs, each after the response that it waits for.
     pub async fn cancel_sync(&self) -> Result<(), FieldError> {
         self.call(|engine| {
             engine.core.cancel_sync();
@@ -406,27 +436,27 @@ impl FieldClient {
         .await
     }
 
-    /// Writes all that the server has not answered into a file that anybody may carry to it: on a stick, or over a colleague's phone. Only the
-    /// server can open it. This is no acknowledgement: everything stays unsent here until the server says otherwise. Refused if there is
-    /// nothing to hand over.
+    /// Writes everything that the server has not answered into the file `path`, for a colleague's phone or a USB stick to carry to the
+    /// server. Only the server can decrypt it. An export is no acknowledgement: everything stays unsent here until the server answers.
+    /// Fails with Refused if there is nothing to hand over, and with Invalid (field path) if the file cannot be written.
     pub async fn export_parcel(&self, path: String) -> Result<(), FieldError> {
         self.call(move |engine| Ok(engine.core.export_to(&PathBuf::from(path))?)).await
     }
 
-    /// The same as the contents of QR codes, at most 600 bytes each, for byte mode: show them one after another, some five a second, again and
-    /// again, until the colleague's phone has read all. A later call makes other codes: show one list to its end. TooLarge
-    /// if it is too much for codes: write a file.
+    /// Returns the content of export_parcel as the contents of QR codes, at most 600 bytes each, for byte mode. Show them in a loop, about
+    /// five a second, until the colleague's phone has read all. Each call makes a new series, so show one series to its end. Fails with
+    /// TooLarge if there is too much for QR codes: use export_parcel.
     pub async fn parcel_qr_frames(&self) -> Result<Vec<Vec<u8>>, FieldError> {
         self.call(|engine| Ok(engine.core.parcel_qr_frames()?)).await
     }
 
-    /// Takes a colleague's file along; it goes to the server with the next sync. Refused if it is meant for another organisation or server;
-    /// Invalid if it is none or a part is missing, TooLarge if this phone carries too much already.
+    /// Imports a colleague's file, which the next sync uploads. Fails with Refused if it is for another organisation or server; with
+    /// Invalid if it is not a parcel or is incomplete; with TooLarge if this phone would carry more than 16 MiB for others: sync first.
     pub async fn carry_parcel(&self, path: String) -> Result<(), FieldError> {
         self.call(move |engine| {
             let unusable = |error: std::io::Error| FieldError::invalid("path", error.kind());
             let path = PathBuf::from(path);
-            // Opening a pipe waits for whoever writes into it.
+            // Opening a pipe would wait for its writer.
             if !path.metadata().map_err(unusable)?.is_file() {
                 return Err(FieldError::invalid("path", "no file"));
             }
@@ -436,13 +466,14 @@ impl FieldClient {
         .await
     }
 
-    /// Takes the content of one QR code from a colleague's phone, in any order and as often as the camera likes. The call that brings the last
-    /// missing one takes the work along, as carry_parcel does. Invalid for a code that is not of ours or was read wrongly: read on.
+    /// Adds the content of a QR code from a colleague's phone, in any order and as often as the camera reads it. The last missing code
+    /// imports the parcel as carry_parcel does. Fails with Invalid (field parcel) if it is not such a code or was misread: continue with
+    /// the next one.
     pub async fn add_qr_frame(&self, frame: Vec<u8>) -> Result<QrProgress, FieldError> {
         self.call(move |engine| Ok(engine.core.add_qr_frame(&frame)?)).await
     }
 
-    /// What the server does not have yet, and since when.
+    /// Returns what the server does not have yet, and since when.
     pub async fn sync_status(&self) -> Result<SyncStatus, FieldError> {
         self.call(|engine| Ok(engine.core.sync_status()?)).await
     }

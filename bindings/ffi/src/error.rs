@@ -1,10 +1,10 @@
 use farmtally_core::rules;
 use farmtally_core::{Error, ErrorCode};
 
-/// Something unusual that a person must say yes to.
+/// Something unusual that a person must confirm.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Check {
-    /// Its stable code, by which the app has a text for it
+    /// Stable code, listed in docs/records.md; the app shows a text of its own for it
     pub code: String,
 }
 
@@ -21,38 +21,38 @@ impl TryFrom<Check> for rules::Check {
     }
 }
 
-/// Why a call gives no result; it changed nothing then, unless what it changed could not be read back. `code` is stable and listed in
-/// docs/errors.md; `reason` is for logs, not for people.
+/// Error of a call. The call changed nothing, unless only the result could not be read back after the change. `code` is stable and listed
+/// in docs/errors.md; choose the text for people by it. `reason` is for logs.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 #[error("{reason}")]
 pub enum FieldError {
-    /// Mark the input `field` and let the person correct it.
+    /// An input is wrong: mark `field` and let the person correct it.
     #[error("{field}: {reason}")]
     Invalid {
         /// invalid_input
         code: String,
-        /// What is wrong and what would be right
+        /// What is wrong and what is allowed
         reason: String,
-        /// The input's name
+        /// Name of the input
         field: String,
     },
-    /// More than can be recorded or carried at once: ask to split it.
+    /// An input is larger than can be recorded or carried at once: ask to split it.
     #[error("{field}: {reason}")]
     TooLarge {
         /// too_large
         code: String,
-        /// How large it is, and what is allowed
+        /// How large it is and what is allowed
         reason: String,
-        /// The input's name
+        /// Name of the input
         field: String,
     },
     /// Something is unusual: ask the person, then repeat the call with these checks in `accept`.
     Confirm {
         /// confirm_needed
         code: String,
-        /// What is unusual
+        /// Codes of the checks
         reason: String,
-        /// What to ask about
+        /// Checks to confirm
         checks: Vec<Check>,
     },
     /// The record has changed since it was read: read it again and show it.
@@ -62,35 +62,36 @@ pub enum FieldError {
         /// What happened
         reason: String,
     },
-    /// The user's role, the granted centres or the record's state do not allow it: say why.
+    /// The user's role, the granted centres or the record's state do not allow it: say why, by the code.
     Refused {
         /// not_allowed, out_of_scope or locked
         code: String,
-        /// Why
+        /// Why it is not allowed
         reason: String,
     },
-    /// The key store gave no key, or not the key of this store.
+    /// The key store gave no key, or the key is not that of this database. Never delete the database because of this: its unsent records
+    /// are lost then.
     KeyNeeded {
-        /// key_unavailable or wrong_key
+        /// key_unavailable (retry after unlocking the phone) or wrong_key
         code: String,
-        /// What is in the way
+        /// What failed
         reason: String,
     },
-    /// There is no such record on this phone.
+    /// There is no such record on this phone, or it is in no granted centre: leave the screen.
     NotFound {
         /// not_found
         code: String,
         /// What was looked for
         reason: String,
     },
-    /// The device is not enrolled, or its server does not know it: enrol it.
+    /// The device is not enrolled, the server does not know it, or nothing is granted to the user: enrol, or sync.
     SignIn {
         /// unauthorized
         code: String,
-        /// Why
+        /// Which of these
         reason: String,
     },
-    /// The network or the server is not there: work on and try again later.
+    /// The network or the server cannot be reached: continue offline and try again later.
     Unavailable {
         /// offline, rate_limited or interrupted
         code: String,
@@ -104,21 +105,21 @@ pub enum FieldError {
         /// Which of the two is too old
         reason: String,
     },
-    /// The phone's storage is full: ask for space.
+    /// The phone's storage is full: ask the person to free space.
     StorageFull {
         /// storage_full
         code: String,
         /// What happened
         reason: String,
     },
-    /// The database is damaged.
+    /// The database is damaged or cannot be read: report it.
     StorageDamaged {
         /// storage_corrupt
         code: String,
         /// What happened
         reason: String,
     },
-    /// The client was shut down.
+    /// The client was shut down before the call.
     ShutDown {
         /// shut_down
         code: String,
@@ -136,7 +137,7 @@ pub enum FieldError {
 
 #[uniffi::export]
 impl FieldError {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Returns whether the same call can succeed later without any other change.
     pub fn is_retryable(&self) -> bool {
         let code = match self {
             Self::Invalid { code, .. }

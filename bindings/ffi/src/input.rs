@@ -1,4 +1,4 @@
-//! What apps hand in: core's own types, as in [`crate::view`], and the few that cross in another form.
+//! Inputs: core's own types, described as in [`crate::view`], and those that cross in another form.
 
 use farmtally_core::client::{DeliveryEdit, DraftEdit, OpenLoad, StartDraft};
 use farmtally_core::records::BagSource;
@@ -9,23 +9,23 @@ use farmtally_core::units::{
     Percent,
 };
 
-/// Rows on a page at most.
+/// Maximum number of rows on a page.
 pub(crate) const MAX_PAGE: u32 = 200;
 
-/// What a new delivery begins with.
+/// Input for a new draft.
 #[uniffi::remote(Record)]
 pub struct StartDraft {
-    /// The centre, one of those that were granted
+    /// Centre, one of those granted
     pub centre: CentreCode,
-    /// The commodity
+    /// Commodity that is delivered
     pub commodity: CommodityCode,
-    /// The farmer, if known already
+    /// Farmer; null if not known yet
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
-    /// The load, if any
+    /// Load; null for none
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
-    /// The voided delivery that this one stands in for
+    /// The voided delivery that this one replaces; null for none
     #[uniffi(default = None)]
     pub replaces: Option<DeliveryId>,
 }
@@ -33,56 +33,56 @@ pub struct StartDraft {
 /// A step of weighing.
 #[uniffi::remote(Enum)]
 pub enum DraftEdit {
-    /// Chooses the farmer
+    /// Sets the farmer
     SetFarmer(
-        /// The farmer
+        /// Farmer
         #[uniffi(name = "farmer_id")]
         FarmerId,
     ),
-    /// Chooses the load, or none
+    /// Sets the load
     SetLoad(
-        /// The load
+        /// Load; null takes the draft off its load
         #[uniffi(name = "load_id")]
         Option<LoadId>,
     ),
-    /// Notes how many bags are said to come
+    /// Sets the number of bags that the farmer declares
     SetDeclaredBags(
-        /// How many
+        /// Number of bags; null for none declared
         #[uniffi(name = "count")]
         Option<u32>,
     ),
-    /// Chooses the day it counts for
+    /// Sets the day for which it counts, and with it the season
     SetBusinessDate(
-        /// The day
+        /// Day, within a season of the commodity
         #[uniffi(name = "date")]
         BusinessDate,
     ),
-    /// Adds a bag that was called out
+    /// Adds a bag
     AddBag {
-        /// Kilograms such as 62.4, or grams such as 62400 g
+        /// Gross weight with its bag: kilograms such as 62.4, or grams such as 62400 g; 1 g to 1,000 kg
         #[uniffi(name = "weight")]
         gross: BagWeight,
-        /// The bag type
+        /// Number of the bag type, which decides the tare
         #[uniffi(default = 0)]
         bag_type: BagType,
-        /// How the weight came in; typed, if left out
+        /// How the weight was entered; null means typed
         #[uniffi(default = None)]
         source: Option<BagSource>,
     },
-    /// Takes a bag out again; its label is not given to another
+    /// Removes a bag; its number is not used again
     RemoveBag {
-        /// The bag's label
+        /// Number on the bag's label
         number: u32,
     },
     /// Adds a moisture reading; the last one counts
     AddReading(
-        /// Percent, such as 14.5
+        /// Percent with up to two decimals, such as 14.5
         #[uniffi(name = "moisture")]
         Percent,
     ),
-    /// Notes where the phone is
+    /// Sets where the phone is
     SetLocation(
-        /// The place
+        /// Location from the phone's receiver
         #[uniffi(name = "location")]
         Location,
     ),
@@ -91,88 +91,87 @@ pub enum DraftEdit {
 /// A correction of a recorded delivery.
 #[uniffi::remote(Enum)]
 pub enum DeliveryEdit {
-    /// Adds a bag that was forgotten
+    /// Adds a forgotten bag
     AddBag {
-        /// Kilograms such as 62.4, or grams such as 62400 g
+        /// Gross weight with its bag: kilograms such as 62.4, or grams such as 62400 g; 1 g to 1,000 kg
         #[uniffi(name = "weight")]
         gross: BagWeight,
-        /// The bag type
+        /// Number of the bag type, which decides the tare
         #[uniffi(default = 0)]
         bag_type: BagType,
-        /// How the weight came in; typed, if left out
+        /// How the weight was entered; null means typed
         #[uniffi(default = None)]
         source: Option<BagSource>,
     },
-    /// Voids a bag; it stays visible, struck through
+    /// Voids a bag, which stays visible
     VoidBag {
-        /// The bag, as the view names it
+        /// `bag_id` of the bag in the view
         bag_id: String,
-        /// Why
+        /// Why it is voided
         reason: Reason,
     },
-    /// Puts it on another load, or on none
+    /// Sets the load
     SetLoad(
-        /// The load
+        /// Load; null takes the delivery off its load
         #[uniffi(name = "load_id")]
         Option<LoadId>,
     ),
-    /// Chooses the day it counts for, within the same season
+    /// Sets the day for which it counts
     SetBusinessDate(
-        /// The day
+        /// Day, within the delivery's season
         #[uniffi(name = "date")]
         BusinessDate,
     ),
-    /// Corrects how many bags were said to come
+    /// Corrects the declared number of bags
     SetDeclaredBags(
-        /// How many
+        /// Number of bags; null for none declared
         #[uniffi(name = "count")]
         Option<u32>,
     ),
 }
 
-/// What a load is opened with.
+/// Input for opening a load.
 #[uniffi::remote(Record)]
 pub struct OpenLoad {
-    /// The centre, one of those that were granted
+    /// Centre, one of those granted
     pub centre: CentreCode,
-    /// The commodity
+    /// Commodity that is loaded
     pub commodity: CommodityCode,
-    /// The lorry's plate
+    /// Plate of a lorry in the reference data
     pub lorry: LorryPlate,
-    /// The driver's name
+    /// The driver's name, one line of at most 200 characters; null if not known
     #[uniffi(default = None)]
     pub driver: Option<String>,
 }
 
-/// With what a client is opened.
+/// Configuration of a client.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct ClientConfig {
-    /// A folder of the app's own, for this organisation alone
+    /// Path of a folder that only this client uses; each organisation needs its own
     pub data_dir: String,
 }
 
-/// Which deliveries to list; what is left out does not matter.
+/// Filter and page of a list of deliveries; null matches everything.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct DeliveryQuery {
-    /// Of this day
+    /// Business date
     #[uniffi(default = None)]
     pub date: Option<BusinessDate>,
-    /// On this load
+    /// Load
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
-    /// Of this farmer
+    /// Farmer
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
-    /// Where the last page ended
+    /// `next` of the page before; null for the first page
     #[uniffi(default = None)]
     pub after: Option<i64>,
-    /// Rows on a page, at most 200
+    /// Maximum number of rows on the page, 1 to 200
     #[uniffi(default = 50)]
     pub limit: u32,
 }
 
 impl DeliveryQuery {
-    /// The rows on a page.
     pub(crate) fn limit(&self) -> u32 {
         self.limit.clamp(1, MAX_PAGE)
     }

@@ -1,4 +1,4 @@
-//! The phone's key store, as the app reaches it.
+//! The app's key store, called from core.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use crate::client::threads;
 
-/// How long a person may take to unlock the phone.
+/// Time that a person has to unlock the phone.
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 
-/// The key store did not do as told.
+/// The key store failed to load or save the key.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum KeyStoreError {
-    /// What was in the way, for logs
+    /// The key store could not load or save the key
     #[error("{reason}")]
     Failed {
-        /// For logs
+        /// What failed, for logs
         reason: String,
     },
 }
@@ -28,23 +28,23 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for KeyStoreError {
     }
 }
 
-/// Where the app keeps the store's key: the keystore of Android, the keychain of iOS, or what stands in for them. Each data folder has its own.
-/// If the key is lost, so is what the phone holds and the server does not.
+/// Stores the key of an encrypted database, in the Android Keystore, the iOS Keychain or the like. The app implements it, one for each data
+/// folder. If the key is lost, all records that the server does not have are lost.
 #[uniffi::export(with_foreign)]
 #[async_trait::async_trait]
 pub trait KeyStore: Send + Sync {
-    /// The key that was saved; none if none ever was. It fails if the key cannot be had now, as before the person has unlocked the phone. It is
-    /// given up after two minutes, and when the call that opens is.
+    /// Returns the saved key; null if none was ever saved. Fails if the key cannot be read now, such as before the person has unlocked the
+    /// phone. The wait ends after two minutes, or when the call of open is cancelled.
     async fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
-    /// Keeps a new key of 32 bytes for good. Called once, before the store is made.
+    /// Saves a new key of 32 bytes permanently. Called once, before the database is created.
     async fn save(&self, key: Vec<u8>) -> Result<(), KeyStoreError>;
 }
 
-/// The app's key store as core asks it: on a thread that may wait.
+/// The app's key store behind core's blocking interface.
 pub(crate) struct AppKeys {
     pub(crate) keys: Arc<dyn KeyStore>,
-    /// Closed once nobody waits for the answer any more.
+    /// Closed when the call that waits is cancelled.
     pub(crate) given_up: watch::Receiver<()>,
 }
 

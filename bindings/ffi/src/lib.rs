@@ -1,8 +1,8 @@
 //! The foreign interface: core's `FieldClient` for Kotlin, Swift, Python and Dart.
 //!
-//! Owns how core's types look in other languages, and that no call blocks its caller. Has no rule of its own and touches neither SQLite
-//! nor Automerge. Invariants: every call hands its work to a thread of this library and only awaits it, so a cancelled call is never half
-//! done; every error has a code. Docs of exported items are written for readers of the other languages: they are copied as they stand.
+//! Owns the types of the other languages, and that no call blocks its caller. Has no rules, and uses neither SQLite nor Automerge directly.
+//! Invariants: every call runs on a worker thread of this library, so a cancelled call is never half done; every error has a code. Docs of
+//! exported items are copied into the other languages as they are, so they are written for their readers.
 
 #![expect(
     clippy::missing_errors_doc,

@@ -1,6 +1,6 @@
-//! Ids, codes and units as they cross: text or integers under their own names, checked on the way in.
+//! Ids, codes and units as they cross: text or integers, as types of their own, checked on the way in.
 //!
-//! Text that cannot be read is refused as [`FieldError::Invalid`], with the field that stands beside each type here.
+//! Text that cannot be parsed fails with [`FieldError::Invalid`] and the field named next to each type here.
 
 use farmtally_core::client::Basis;
 use farmtally_core::decisions::ReviewCode;
@@ -25,54 +25,54 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What a person saw when they decided: a record and its version
+    /// A record and the version of it that a person saw; pass it on unchanged
     Basis, "basis";
-    /// A calendar day, year-month-day
+    /// A calendar day, such as 2026-11-21
     BusinessDate, "date";
-    /// The code of a centre, such as KOLAR
+    /// Code of a centre, such as KOLAR
     CentreCode, "centre";
-    /// Names a change of a record
+    /// Hash of a change of a record; pass it on unchanged
     ChangeHash, "change";
-    /// The code of a commodity, such as TOMATO
+    /// Code of a commodity, such as TOMATO
     CommodityCode, "commodity";
-    /// The id of a delivery, the same from draft to settlement
+    /// Id of a delivery, the same for draft and recorded delivery: a UUID
     DeliveryId, "delivery_id";
-    /// The code of an installation, as receipts carry it
+    /// Code of an installation on receipts, such as 10
     DeviceCode, "device_code";
-    /// The id of an installation
+    /// Id of an installation: a UUID
     DeviceId, "device_id";
-    /// The id of a record of any kind
+    /// Id of a record of any kind: a UUID
     DocumentId, "record_id";
-    /// The id of a farmer
+    /// Id of a farmer: a UUID
     FarmerId, "farmer_id";
-    /// The id of a grant: what a person may do on a phone
+    /// Id of a grant, which says what a user may do on a phone: a UUID
     GrantId, "grant_id";
-    /// The code of why the server keeps an entry for a person
+    /// Code of the reason for holding a change; listed in docs/errors.md
     HoldCode, "code";
-    /// The id of a load
+    /// Id of a load: a UUID
     LoadId, "load_id";
-    /// The plate of a lorry, such as KA07A1234
+    /// Plate of a lorry, such as KA07A1234
     LorryPlate, "lorry";
-    /// The id of an organisation
+    /// Id of an organisation: a UUID
     OrganisationId, "organisation_id";
-    /// A share in percent with up to two decimals, such as 14.5
+    /// A share in percent with up to two decimals, 0 to 100, such as 14.5
     Percent, "moisture";
-    /// The number of a receipt, such as KOLAR-13-17-W
+    /// Number of a receipt, such as KOLAR-10-17-C
     ReceiptNumber, "receipt_number";
-    /// Where a record belongs: c/CENTRE, or c/CENTRE/SEASON
+    /// Scope of a record: c/CENTRE, or c/CENTRE/SEASON
     Scope, "scope";
-    /// The code of why the server refused a bundle or a parcel
+    /// Code of the reason for refusing a bundle or parcel; listed in docs/errors.md
     RefusalCode, "code";
-    /// The code of a matter that waits for a person
+    /// Code of a review; listed in docs/records.md
     ReviewCode, "code";
-    /// The code of a season
+    /// Code of a season, such as 2026
     SeasonCode, "season";
-    /// The id of a person
+    /// Id of a user: a UUID
     UserId, "user_id";
 }
 
 uniffi::custom_type!(
-    /// The weight of a bag: kilograms such as 62.4, or grams such as 62400 g
+    /// Gross weight of one bag: kilograms such as 62.4, or grams such as 62400 g; 1 g to 1,000 kg
     BagWeight, String, {
     remote,
     try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("weight", error))?),
@@ -80,7 +80,7 @@ uniffi::custom_type!(
 });
 
 uniffi::custom_type!(
-    /// The number of a bag type in the rule set, 0 to 15
+    /// Number of a bag type in the rule set, 0 to 15
     BagType, u8, {
     remote,
     try_lift: |number| Ok(number.try_into().map_err(|error| FieldError::invalid("bag_type", error))?),
@@ -96,7 +96,7 @@ uniffi::custom_type!(
 });
 
 uniffi::custom_type!(
-    /// An instant in milliseconds since 1970
+    /// An instant, in milliseconds since 1970-01-01T00:00:00Z
     Timestamp, i64, {
     remote,
     try_lift: |at_ms| Ok(Timestamp(at_ms)),
@@ -104,7 +104,7 @@ uniffi::custom_type!(
 });
 
 uniffi::custom_type!(
-    /// The instant at which something was written, in milliseconds since 1970. What orders two writes of one instant does not cross
+    /// The instant of a write, in milliseconds since 1970-01-01T00:00:00Z; the order of writes within one millisecond is not included
     HybridTime, i64, {
     remote,
     try_lift: |wall_ms| Ok(HybridTime { wall_ms, counter: 0 }),

@@ -1,4 +1,4 @@
-//! What tests and benches call, under the feature `probes`: no library that ships has it.
+//! Calls for tests and benches, behind the feature `probes`; no released library has it.
 
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::scope::Scope;
@@ -7,7 +7,7 @@ use farmtally_core::store::rows::FarmerRow;
 use crate::client::FieldClient;
 use crate::error::FieldError;
 
-/// Does nothing, as cheaply as UniFFI can.
+/// Returns its argument: the cheapest call.
 #[uniffi::export]
 pub fn probe_bare(number: u32) -> u32 {
     number
@@ -20,7 +20,7 @@ pub fn probe_record_in(row: FarmerRow) -> u32 {
     u32::try_from(row.contact.name.len()).unwrap_or(u32::MAX)
 }
 
-/// Gives so many records.
+/// Returns `count` records.
 #[uniffi::export]
 pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
     let contact =
@@ -36,7 +36,7 @@ pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
         .collect()
 }
 
-/// Does nothing, awaited.
+/// Does nothing, asynchronously.
 #[uniffi::export]
 #[expect(clippy::unused_async, reason = "it is awaited over there")]
 pub async fn probe_async() {}
@@ -44,7 +44,7 @@ pub async fn probe_async() {}
 #[uniffi::export]
 #[expect(clippy::missing_panics_doc, clippy::panic, reason = "that is what it is for, and it never gets out")]
 impl FieldClient {
-    /// Panics where every call works.
+    /// Panics on the worker thread.
     pub async fn probe_panic(&self) -> Result<(), FieldError> {
         self.call(|_| panic!("told to")).await
     }

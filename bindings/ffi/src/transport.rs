@@ -1,4 +1,4 @@
-//! Carriage by the app: its own way of sending HTTP requests, instead of the library's.
+//! The app's transport: sends HTTP requests instead of the library's client.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use farmtally_core::sync::{self, CONTENT_TYPE};
 
 use crate::client::threads;
 
-/// How long a phone waits for an answer.
+/// Time to wait for a response.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// A request to the server.
+/// An HTTP request to the server.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct WireRequest {
-    /// POST
+    /// HTTP method
     pub method: String,
-    /// Where to
+    /// Complete URL
     pub url: String,
-    /// What goes with it
+    /// Headers, with names in lower case
     pub headers: HashMap<String, String>,
-    /// The body
+    /// Body, may be empty
     pub body: Vec<u8>,
 }
 
-/// What the server answered.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct WireResponse {
-    /// The status of HTTP
+    /// HTTP status code
     pub status: u16,
-    /// The body
+    /// Body, as received
     pub body: Vec<u8>,
 }
 
-/// The request was not sent, or no whole answer came.
+/// The request could not be sent, or no complete response came.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum TransportError {
-    /// What was in the way, for logs
+    /// No complete response came; the server may have acted on the request
     #[error("{reason}")]
     Failed {
-        /// For logs
+        /// What failed, for logs
         reason: String,
     },
 }
@@ -50,16 +50,16 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for TransportError {
     }
 }
 
-/// The app's own way to the server: it sends a request as it is and brings back what comes, without following redirects. It may be called
-/// on any thread; a call that is given up is not waited for.
+/// Sends HTTP requests in the app's own way; the app implements it. Send each request unchanged and do not follow redirects. Called on any
+/// thread.
 #[uniffi::export(with_foreign)]
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request; any status is an answer.
+    /// Sends a request and returns the response, whatever its status. The wait ends after 60 seconds.
     async fn send(&self, request: WireRequest) -> Result<WireResponse, TransportError>;
 }
 
-/// The app's way to the server, as core uses it.
+/// The app's transport behind core's blocking interface.
 pub(crate) struct AppTransport(pub(crate) Arc<dyn Transport>);
 
 impl sync::Transport for AppTransport {
@@ -74,7 +74,7 @@ impl sync::Transport for AppTransport {
             body: request.body.clone(),
         });
         let answered = threads().map_err(|error| failed(error.to_string()))?.block_on(async {
-            // Its timer needs the runtime, so it begins inside.
+            // The timer needs the runtime, so it is made inside.
             tokio::time::timeout(ANSWER_TIME, sent).await
         });
         let answer = answered.map_err(|late| failed(late.to_string()))?.map_err(|error| failed(error.to_string()))?;

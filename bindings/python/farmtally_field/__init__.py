@@ -1,7 +1,4 @@
-"""FarmTally's field core: what farmers deliver is weighed, recorded and synced, with or without network.
-
-Owns: what apps import, which is the generated names and the layer of `client`. Begin with `FieldClient.open`.
-"""
+"""FarmTally's field core: weighs, records and syncs farmers' deliveries, with or without network. Start with `FieldClient.open`."""
 
 from .generated import farmtally_ffi
 from .generated.farmtally_ffi import *
@@ -9,7 +6,7 @@ from .client import FieldClient
 
 __all__ = []
 __all__ += farmtally_ffi.__all__
-# The plumbing of the generated code.
+# Internal names of the generated code.
 for _plumbing in ("FieldClientProtocol", "KeyStoreImpl", "TransportImpl"):
     __all__.remove(_plumbing)
     del globals()[_plumbing]

@@ -1,11 +1,9 @@
-"""The client as Python expects one: `async with`, reads that stay true, requests that the app carries itself.
+"""The client for Python: `async with`, reads as asynchronous iterators, and the app's own transport and key store.
 
-Owns: which topics a read shows, the loop in which an app's transport and key store run, and a quiet end of the process. Does not own: any call; those
-are generated.
+For each read `x`, `watch_x` yields the current value, and again after each change, until the client is shut down. A slow reader skips values but
+always gets the newest. An error of the read ends the iterator. It may be abandoned at any time, by leaving the `async for`.
 
-For each read `x` there is a `watch_x`: it gives what is there, and again whenever that has changed, until the client is shut down.
-It loses nothing by being slow: between two values only the newest counts. An error of the read ends it. Whoever breaks out of
-the `async for` gives it up, which disturbs nobody.
+Owns the topics of each read, the loop in which an app's transport and key store run, and a clean end of the process. The calls are generated.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ from .generated.farmtally_ffi import (
     WireResponse,
 )
 
-# How many call the app back: clients whose requests it carries, and key stores while a client opens.
+# Number of callers of the app: clients with a transport of the app, and key stores while a client opens.
 _callers = 0
 
 
@@ -61,7 +59,7 @@ def _is_no_longer_called(_=None):
 
 
 class _Keys(KeyStore):
-    """An app's key store as long as somebody waits for its answer."""
+    """An app's key store; fails its calls once the opening of the client is cancelled."""
 
     def __init__(self, keys):
         self._keys = keys
@@ -91,7 +89,7 @@ class _Keys(KeyStore):
 
 
 class _Transport(Transport):
-    """An app's transport that always answers."""
+    """An app's transport that turns every exception into a TransportError."""
 
     def __init__(self, transport):
         self._transport = transport
@@ -109,7 +107,7 @@ class _Transport(Transport):
 
 
 def _said(error):
-    """What an app raised, whatever it is: the generated code knows ordinary exceptions only, and trusts their text."""
+    """Returns the text of any exception; the generated code handles only ordinary ones, and expects their text not to raise."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:
@@ -123,13 +121,17 @@ class FieldClient(farmtally_ffi.FieldClient):
     async def open(
         cls, config: ClientConfig, key_store: KeyStore | None = None, transport: Transport | None = None
     ) -> FieldClient:
-        """Opens the store in a folder of the app's own, and makes it if there is none: encrypted if the app names a key store, which a build
-        without encryption refuses. Requests go the app's own way if it names one.
+        """Opens the data folder, and creates it if it does not exist. With a key store, the database is encrypted. With a transport, it sends
+        all requests; otherwise the library's HTTPS client does.
 
-        Key store and transport run in the loop that opens. As long as there is a transport, all clients of the process must be used from that
-        loop.
+        Fails with Refused (code not_allowed) if the folder is already open in this or another process, or if a key store is given and this
+        build cannot encrypt; with KeyNeeded if the key store gives no key or a wrong one, or the database is encrypted and no key store was
+        given; with Invalid (field data_dir) if the folder cannot be used; with UpdateNeeded if a newer version wrote the database.
+
+        Key store and transport run in the event loop that calls this. While a client has a transport, all clients of the process must be used
+        from that loop.
         """
-        # Asked by `is`: a key store that counts as false must not leave the store in the clear.
+        # Compared with `is`: a key store that is falsy must not leave the database unencrypted.
         keys = None if key_store is None else _Keys(key_store)
         sender = None if transport is None else _Transport(transport)
         opening = asyncio.ensure_future(super().open(config, keys, sender))
@@ -143,7 +145,7 @@ class FieldClient(farmtally_ffi.FieldClient):
                 keys.given_up.set_result(None)
             opening.add_done_callback(_close_unwanted)
             raise
-        # The generated call makes one of its own class.
+        # The generated call returns an object of its own class.
         client.__class__ = cls
         client._is_done = lambda: None
         if transport is not None:
@@ -153,8 +155,8 @@ class FieldClient(farmtally_ffi.FieldClient):
         return client
 
     async def shut_down(self) -> None:
-        """Waits for running writes and closes the store; a sync that waits for the network keeps the folder until it gives up. Calling
-        it twice is fine; any later call fails with ShutDown, only next_event gives None."""
+        """Waits for running writes and closes the store; the folder stays open until a sync that waits for the network has ended. May be
+        called twice. Later calls fail with ShutDown, except that next_event returns None."""
         await super().shut_down()
         self._is_done()
 
@@ -213,7 +215,7 @@ class FieldClient(farmtally_ffi.FieldClient):
         return self._watch(self.sync_status, Topic.SYNC)
 
     def watch_sync_progress(self) -> AsyncIterator[SyncProgress | None]:
-        """How far the running sync is; None while none runs."""
+        """Progress of the running sync; None while none runs."""
         return self._watch(self._sync_progress, Topic.SYNC)
 
     async def _sync_progress(self):
@@ -230,23 +232,23 @@ class FieldClient(farmtally_ffi.FieldClient):
                 value = await read()
             except FieldError.ShutDown:
                 return
-            # Generated records compare with their own kind only.
+            # Generated records can be compared only with their own type.
             if type(value) is not type(last) or value != last:
                 last = value
                 yield value
 
 
 def _close_unwanted(opening):
-    """Lets go of the folder if somebody opened it and did not wait for the end."""
+    """Closes a client whose opening was cancelled."""
     if not opening.cancelled() and opening.exception() is None:
         asyncio.ensure_future(opening.result().shut_down())
 
 
 @atexit.register
 def _let_threads_leave():
-    """Waits for threads of the library that have told a loop that a call is done, and are not yet out of Python.
+    """Waits for threads of the library that are still in Python after they have reported the end of a call.
 
-    If the interpreter ended before them, it would end them, and with that abort the process.
+    If the interpreter ended first, it would end these threads, and that aborts the process.
     """
     while any(_came_from_library(frame) for frame in sys._current_frames().values()):
         time.sleep(0.001)

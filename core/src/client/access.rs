@@ -1,7 +1,5 @@
-//! Who may work on this phone, and for how long without its server.
-//!
-//! Owns the users of a phone, the lapse of a phone that never returns, and what a phone does when it loses access: hand in first, then forget.
-//! Invariants: a lock never stops a sync or an export; nothing is destroyed that the server has not taken.
+//! Access to a phone: its users, the limits of working without contact, and orders of the office. Invariants: a lock never stops a sync or
+//! an export; no data is destroyed before the server has it.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -22,36 +20,36 @@ use crate::units::{BusinessDate, Timestamp, UserId};
 use crate::{Error, ErrorCode};
 
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Without contact for longer, a phone only records.
+/// Time without contact after which a phone can only record.
 const LAPSE_MS: u64 = 14 * DAY_MS;
-/// Without contact for longer, a phone only hands in.
+/// Time without contact after which a phone can only sync and export.
 const LOCK_MS: u64 = LAPSE_MS + 7 * DAY_MS;
-/// What a jump of the wall clock counts at most while the phone was off: nobody can tell it from time that passed.
+/// Time counted for a gap between two openings that is longer than [`LAPSE_MS`]: nothing tells a wrong wall clock from time that passed.
 const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
 
-/// Somebody who may use this phone.
+/// A user who has a grant on this phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhoneUser {
-    /// The person's id.
+    /// The user's id.
     pub user_id: UserId,
-    /// The person's name.
+    /// The user's name.
     pub name: String,
-    /// What the person is in the organisation.
+    /// The role in the user's newest grant on this phone.
     pub role: Role,
 }
 
-/// What this phone may still do.
+/// What this phone may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everything that the user's grant says.
+    /// Everything that the user's grant allows.
     Full,
-    /// Fourteen days without contact: recording goes on, everything else waits for a sync.
+    /// Only recording, because there was no contact with the server for more than 14 days; a sync restores full access.
     RecordOnly,
-    /// Twenty-one days without contact, or by order of the office: hand in, nothing else.
+    /// Only sync and export: no contact for more than 21 days, or the office ordered it.
     Locked,
 }
 
-/// What every read depends on beside the records: the day, what the phone may still do, what its user was granted.
+/// State that reads depend on besides the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DayAndAccess {
     date: BusinessDate,
@@ -60,8 +58,8 @@ pub(super) struct DayAndAccess {
 }
 
 impl FieldClient {
-    /// Tells whoever listens if it is another day than when last asked, or this phone may do more or less. No clock raises an event: an app
-    /// that listens calls this about once a minute.
+    /// Raises an event if the business date, the phone's access or the user's grant has changed since the last call. Call it about once a
+    /// minute: nothing here has a timer.
     pub fn refresh_day_and_access(&self) {
         let Identity { installation, device, .. } = self.identity();
         let grant = installation.and_then(|installation| newest_grant(&device, &installation));
@@ -72,8 +70,8 @@ impl FieldClient {
         }
     }
 
-    /// Everybody who may use this phone, by name. Nobody whose name is not here: it came with no sync yet, or the phone is marked as lost and
-    /// has forgotten all names.
+    /// Returns the users of this phone, sorted by name. Users whose names are not stored are left out: before the first sync, and on a
+    /// phone that was marked as lost and has purged all names.
     pub fn users(&self) -> Vec<PhoneUser> {
         let Identity { reference, device, .. } = self.identity();
         let mut users: Vec<PhoneUser> = Vec::new();
@@ -86,10 +84,10 @@ impl FieldClient {
         users
     }
 
-    /// Hands the phone to another of its users. What anybody recorded on it goes up with the next sync, whoever syncs.
+    /// Makes another user of this phone its current user. Records of every user are sent with the next sync.
     ///
     /// # Errors
-    /// [`Error::Refused`] for somebody who has no grant here, [`Error::SignIn`], [`Error::Store`].
+    /// [`Error::Refused`] for a user without a grant on this phone, [`Error::SignIn`], [`Error::Store`].
     pub fn switch_user(&self, user: UserId) -> Result<Session, Error> {
         self.installation()?;
         if !self.identity().device.grants.iter().any(|grant| grant.user == user) {
@@ -101,7 +99,7 @@ impl FieldClient {
         self.session().ok_or_else(|| Error::Internal { reason: "switched, but without a session".into() })
     }
 
-    /// What this phone may still do, by the office's orders and by the time since its last contact with the server.
+    /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.
     pub fn access(&self) -> Access {
         let counters = *self.counters();
         let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
@@ -113,20 +111,20 @@ impl FieldClient {
         }
     }
 
-    /// Milliseconds since the last contact with the server, as far as this phone can tell.
+    /// Returns the milliseconds since the last contact with the server, as far as the phone's clocks tell.
     pub(super) fn idle_ms(&self, counters: &Counters) -> u64 {
         let since = self.environment.clock.monotonic_ms().saturating_sub(self.counted_to.load(Ordering::Acquire));
         counters.idle_ms.saturating_add(since)
     }
 
-    /// Brings the count of time without contact up to now.
+    /// Adds the time since the last count to the stored time without contact.
     pub(super) fn count_idle(&self, counters: &mut Counters) {
         counters.idle_ms = self.idle_ms(counters);
         counters.seen_at = self.environment.clock.now();
         self.counted_to.store(self.environment.clock.monotonic_ms(), Ordering::Release);
     }
 
-    /// The server has answered: the count begins anew.
+    /// Resets the time without contact, because the server has answered.
     pub(super) fn save_contact_time(&self) -> Result<(), Error> {
         let mut counters = self.counters();
         self.count_idle(&mut counters);
@@ -135,8 +133,8 @@ impl FieldClient {
         Ok(self.store.write(|db| saved.save(db))?)
     }
 
-    /// Carries out the office's orders and, after a complete sync, purges scopes that no user of this phone may read.
-    /// Returns whether there is more to exchange because of it.
+    /// Carries out the office's orders and, after a complete sync, purges scopes that no user of this phone may read. Returns whether
+    /// another exchange is needed because of it.
     pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
         let device = self.identity().device;
@@ -164,10 +162,10 @@ impl FieldClient {
         Ok(false)
     }
 
-    /// Goes on under a new key and id; what was not logged yet is sealed again, unchanged.
+    /// Enrols again with a new key and device id. Changes that are not logged are sealed again, unchanged.
     fn rekey(&self, installation: &Installation, transport: &dyn Transport) -> Result<(), Error> {
         let fresh = SigningKey::from_bytes(&self.environment.random());
-        // Kept before anything is sent: a repeated request must show the same key.
+        // Stored before it is sent, because a repeated request must name the same key.
         let key = self.store.write(|db| installation::enrolling_key(db, &installation.device.to_string(), fresh))?;
         let response = transport.send(&rekey_request(installation, &key)?).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
@@ -181,7 +179,7 @@ impl FieldClient {
         self.refresh_identity()
     }
 
-    /// First drafts become entries for the office, so that nothing weighed is lost; once all is handed in, everything is destroyed.
+    /// Turns drafts into entries for the office, so that no weighing is lost, and destroys all data once the server has everything.
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
         let grant = self.identity().device.grants.first().map(|grant| grant.grant);
         let now = self.environment.clock.now();
@@ -195,12 +193,12 @@ impl FieldClient {
         if !is_drained {
             return Ok(true);
         }
-        // Without the server's word on the receipt nothing is destroyed yet: the next sync tries again.
+        // Nothing is destroyed until the server confirms the receipt; the next sync tries again.
         let receipt = signed_request("POST", installation, installation.challenge, path::WIPED, Vec::new());
         let answer = transport.send(&receipt);
         if answer.is_ok_and(|answer| answer.status == 200 && challenge(&answer).is_some()) {
             let is_wiped = self.store.write(|db| {
-                // Somebody may have recorded something meanwhile.
+                // Checked again: a user may have recorded something in the meantime.
                 let is_empty = drafts::all(db)?.is_empty() && outbox::is_drained(db)?;
                 if is_empty { installation::wipe(db).map(|()| true) } else { Ok(false) }
             })?;
@@ -215,13 +213,13 @@ impl FieldClient {
     }
 }
 
-/// What of a gap between two openings counts: a clock that was set back says nothing, one that leapt says little.
+/// Returns how much of the gap between two openings counts as time without contact: nothing if the clock was set back, and at most
+/// [`SUSPECT_GAP_MS`] if the gap is longer than [`LAPSE_MS`].
 pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
     let gap_ms = u64::try_from(now.0.saturating_sub(seen_at.0)).unwrap_or(0);
     if gap_ms > LAPSE_MS { SUSPECT_GAP_MS } else { gap_ms }
 }
 
-/// What this phone may read, by the grants and orders that it knows.
 fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility {
     Visibility {
         device: installation.device,
@@ -231,7 +229,7 @@ fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility 
 }
 
 impl Author {
-    /// Requires that the phone was in contact recently: whatever is not the recording of a delivery waits for a sync otherwise.
+    /// Requires recent contact with the server; everything but recording needs it.
     pub(super) fn require_contact(&self) -> Result<(), Error> {
         match self.access {
             Access::Full => Ok(()),

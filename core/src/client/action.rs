@@ -1,4 +1,4 @@
-//! How anything is written: one action of a person, one transaction.
+//! Actions: each writes everything that one call of a person changes, in one transaction.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +14,12 @@ use crate::store::seam;
 use crate::store::{incoming, records as stored};
 use crate::units::{DocumentId, HybridClock, Timestamp, UnitError};
 
-/// What a person saw when they decided: the record and its version. The first argument of every change.
+/// A record and the version of it that a person saw; the first argument of every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Basis {
-    /// The record.
+    /// The record's document.
     pub document: DocumentId,
-    /// Its version.
+    /// The version that the person saw.
     pub version: [u8; 8],
 }
 
@@ -39,22 +39,22 @@ impl FromStr for Basis {
     }
 }
 
-/// An action under construction, inside its transaction.
+/// An action inside its transaction.
 pub(super) struct Action<'a> {
     client: &'a FieldClient,
     pub(super) db: &'a rusqlite::Transaction<'a>,
     pub(super) author: &'a Author,
-    /// Who, where and when: the same for all that the action writes.
+    /// Author, device and time; the same for everything that the action writes.
     pub(super) stamp: Stamp,
     pub(super) counters: Counters,
     now: Timestamp,
     has_written: bool,
-    /// What apps read again.
+    /// Topics of the event that follows the commit.
     topics: Vec<Topic>,
 }
 
 impl Action<'_> {
-    /// Creates a document with its snapshot; [`Error::Stale`] if it is here already.
+    /// Creates a document with its snapshot; [`Error::Stale`] if the document exists.
     pub(super) fn create(
         &mut self,
         kind: Kind,
@@ -75,7 +75,7 @@ impl Action<'_> {
         Ok(merged)
     }
 
-    /// Writes keys into a document that is here, or begins one that is only known by code.
+    /// Writes keys into a document. `saved` is `None` for a document of which only the id is known, from a join code.
     pub(super) fn edit(
         &mut self,
         kind: Kind,
@@ -85,7 +85,7 @@ impl Action<'_> {
         puts: Vec<Put>,
     ) -> Result<Merged, Error> {
         let bytes = saved.map(|stored| stored.saved.as_slice());
-        // Held changes are not in the document, but may come back into it: nobody may write in their place as the same actor.
+        // Held changes are not in the document, but may be applied to it later. A new actor does not reuse their sequence numbers.
         let fresh = if outbox::has_held(self.db, document)? {
             Some(Actor::new(self.client.environment.random()))
         } else {
@@ -128,11 +128,11 @@ impl Action<'_> {
     }
 }
 
-/// How far the clock may be behind the server's last word before it is in doubt.
+/// Milliseconds that the clock may be behind the server's last known time before stamps mark it as suspect.
 const CLOCK_SLACK_MS: i64 = 120_000;
 
 impl FieldClient {
-    /// Runs one action in one transaction and returns after the commit: what was looked at is what is written upon.
+    /// Runs one action in one transaction, so that it writes to the state that it checked. Returns after the commit.
     pub(super) fn act<T>(
         &self,
         author: &Author,

@@ -1,4 +1,4 @@
-//! Deliveries: recording, amending, voiding, and what a screen shows of one.
+//! Deliveries: recording, amending, voiding and viewing.
 
 use super::draft::find_draft;
 use super::load::check_load;
@@ -24,33 +24,33 @@ use crate::units::{
     Percent, ReceiptNumber, SeasonCode, Timestamp,
 };
 
-/// How far a delivery has come.
+/// State of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
-    /// Still being weighed, only on this phone.
+    /// It is being weighed and is only on this phone.
     Draft,
-    /// Recorded: it counts.
+    /// It is recorded and counts.
     Recorded,
-    /// Voided: it no longer counts.
+    /// It is voided and does not count.
     Voided,
 }
 
 /// A bag as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BagView {
-    /// What names the bag when it is removed or voided.
+    /// Identifies the bag when it is voided.
     pub bag_id: String,
-    /// The label on the bag.
+    /// The number on the bag's label.
     pub number: u32,
-    /// Its weight, bag included.
+    /// Gross weight, with the bag.
     pub gross_g: Grams,
-    /// What it is made of, for the tare.
+    /// Bag type, which decides the tare.
     pub bag_type: BagType,
-    /// How the weight came in.
+    /// How the weight was entered.
     pub source: BagSource,
-    /// When it was weighed, to the second.
+    /// When it was weighed: to the second once it is recorded.
     pub weighed_at: Timestamp,
-    /// Why it no longer counts; empty for a bag that counts.
+    /// Voids of this bag; empty if the bag counts.
     pub voids: Vec<Act>,
 }
 
@@ -61,48 +61,48 @@ impl BagView {
     }
 }
 
-/// All that a screen shows of a delivery.
+/// A delivery as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryView {
-    /// Its id, the same from draft to settlement.
+    /// Id, the same for draft and recorded delivery.
     pub delivery_id: DeliveryId,
-    /// What the next change names as seen.
+    /// The version shown here; pass it to the next change.
     pub basis: Basis,
-    /// How far it has come.
+    /// Whether it is a draft, recorded or voided.
     pub lifecycle: Lifecycle,
     /// How far it is on its way to the server's log; a draft is `unsent`.
     pub sync: SyncState,
-    /// The number on the receipt; `None` for a draft.
+    /// Receipt number; `None` for a draft.
     pub receipt_number: Option<ReceiptNumber>,
-    /// The centre.
+    /// Centre where it is weighed.
     pub centre: CentreCode,
-    /// The season.
+    /// Season in which it is bought.
     pub season: SeasonCode,
-    /// The commodity.
+    /// Commodity that is delivered.
     pub commodity: CommodityCode,
-    /// The day that it counts for.
+    /// Day for which it counts.
     pub business_date: BusinessDate,
-    /// The farmer who delivers; a recorded delivery has one.
+    /// Farmer; `None` only in a draft.
     pub farmer_id: Option<FarmerId>,
-    /// The load that it is on.
+    /// Load it is on; `None` if it is on no load.
     pub load_id: Option<LoadId>,
-    /// How many bags were said to come.
+    /// Number of bags that the farmer declared.
     pub declared_bags: Option<u32>,
-    /// All bags, voided ones too.
+    /// All bags, with those that are voided.
     pub bags: Vec<BagView>,
     /// Moisture readings; the last one counts.
     pub readings: Vec<Percent>,
     /// Where the phone was.
     pub location: Option<Location>,
-    /// The voided delivery that this one stands in for.
+    /// The voided delivery that this one replaces.
     pub replaces: Option<DeliveryId>,
-    /// What the bags that count add up to.
+    /// Totals of the bags that count.
     pub totals: Totals,
     /// Amendments, oldest first.
     pub amendments: Vec<Act>,
     /// Voids, oldest first.
     pub voids: Vec<Act>,
-    /// Fields that were given different values without knowledge of each other.
+    /// Fields that have concurrent values.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<ReviewCode>,
@@ -111,36 +111,36 @@ pub struct DeliveryView {
 /// A correction of a recorded delivery.
 #[derive(Clone, Debug)]
 pub enum DeliveryEdit {
-    /// A bag that was forgotten.
+    /// Adds a forgotten bag.
     AddBag {
-        /// Its weight.
+        /// Gross weight.
         gross: BagWeight,
-        /// What it is made of.
+        /// Bag type, which decides the tare.
         bag_type: BagType,
-        /// How the weight came in; `None` if a person typed it.
+        /// How the weight was entered; `None` means typed.
         source: Option<BagSource>,
     },
-    /// A bag that does not count; it stays visible, struck through.
+    /// Voids a bag, which stays visible.
     VoidBag {
-        /// The bag, as the view names it.
+        /// `bag_id` of the bag in the view.
         bag_id: String,
-        /// Why.
+        /// Why it is voided.
         reason: Reason,
     },
-    /// The load it lies on, or none.
+    /// Sets the load; `None` takes it off its load.
     SetLoad(Option<LoadId>),
-    /// The day it counts for, within the same season.
+    /// Sets the day for which it counts, within the same season.
     SetBusinessDate(BusinessDate),
-    /// How many bags were said to come.
+    /// Sets the declared number of bags.
     SetDeclaredBags(Option<u32>),
 }
 
 impl FieldClient {
-    /// Records a draft: from here on it counts, is sent, and is only ever amended or voided.
+    /// Records a draft. From then on it counts, is sent, and can only be amended or voided.
     ///
     /// # Errors
-    /// [`Error::Confirm`] with what is unusual: ask the person, repeat with those checks in `accept`. [`Error::Invalid`] for a missing
-    /// farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::SignIn`].
+    /// [`Error::Confirm`] if something is unusual: ask the person and repeat the call with these checks in `accept`. [`Error::Invalid`] for
+    /// a missing farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::SignIn`].
     pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
@@ -203,10 +203,11 @@ impl FieldClient {
         })
     }
 
-    /// Corrects a recorded delivery, with a reason. Everything stays visible.
+    /// Corrects a recorded delivery, with a reason. The earlier values stay visible.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`] once it is voided, or by the role's window of time; [`Error::Invalid`].
+    /// [`Error::Refused`] if it is voided, or the role may not change it or not any more; [`Error::Stale`], [`Error::NotFound`],
+    /// [`Error::Invalid`], [`Error::TooLarge`] for too many bags.
     pub fn amend_delivery(&self, basis: Basis, reason: &Reason, edits: &[DeliveryEdit]) -> Result<DeliveryView, Error> {
         if edits.is_empty() {
             return Err(Error::invalid("edits", "nothing to amend"));
@@ -262,7 +263,7 @@ impl FieldClient {
         })
     }
 
-    /// Voids a recorded delivery, with a reason. It stays visible and counts nowhere.
+    /// Voids a recorded delivery, with a reason. It stays visible and counts in no total.
     ///
     /// # Errors
     /// As [`FieldClient::amend_delivery`].
@@ -291,7 +292,7 @@ impl FieldClient {
         })
     }
 
-    /// One delivery, draft or recorded.
+    /// Returns a draft or recorded delivery.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -307,7 +308,6 @@ impl FieldClient {
         })
     }
 
-    /// The view of a delivery that was just written.
     fn merged_view(&self, db: &rusqlite::Connection, merged: Merged) -> Result<DeliveryView, Error> {
         let version = merged.version();
         let delivery = merged.record.and_then(Record::downcast).ok_or_else(|| not_found("delivery"))?;
@@ -348,7 +348,7 @@ impl FieldClient {
         })
     }
 
-    /// Recorded deliveries of the granted centres, the newest to arrive here first, with how far each is on its way to the server's log.
+    /// Returns recorded deliveries of the granted centres, the last to arrive on this phone first, each with its sync state.
     ///
     /// # Errors
     /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -389,14 +389,14 @@ impl FieldClient {
         }
     }
 
-    /// Asks about what was not accepted yet.
+    /// Fails with the checks that are not in `accept`, if any.
     pub(super) fn confirm(mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
         checks.retain(|check| !accept.contains(check));
         if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
     }
 }
 
-/// Requires that the delivery may be changed, at the moment of this stamp; the server checks the same.
+/// Requires that the author may change the delivery at the time of this stamp. The server checks the same.
 pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: Stamp) -> Result<(), Error> {
     if delivery.is_voided() {
         return Err(Error::not_allowed("the delivery is voided: record a new one instead"));

@@ -1,4 +1,4 @@
-//! Deliveries while they are weighed, bag by bag.
+//! Drafts: deliveries that are being weighed, bag by bag.
 
 use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_current, require_record};
 use crate::Error;
@@ -15,58 +15,57 @@ use crate::units::{
     Timestamp,
 };
 
-/// What a new draft begins with.
+/// Input for a new draft.
 #[derive(Clone, Debug)]
 pub struct StartDraft {
-    /// The centre, one of those that were granted.
+    /// Centre, one of those granted.
     pub centre: CentreCode,
-    /// The commodity.
+    /// Commodity that is delivered.
     pub commodity: CommodityCode,
-    /// The farmer, if known already.
+    /// Farmer, if known.
     pub farmer_id: Option<FarmerId>,
-    /// The load, if any.
+    /// Load, if any.
     pub load_id: Option<LoadId>,
-    /// The voided delivery that this one stands in for.
+    /// The voided delivery that this one replaces.
     pub replaces: Option<DeliveryId>,
 }
 
 /// A step of weighing.
 #[derive(Clone, Debug)]
 pub enum DraftEdit {
-    /// Chooses the farmer.
+    /// Sets the farmer.
     SetFarmer(FarmerId),
-    /// Chooses the load, or none.
+    /// Sets the load; `None` takes the draft off its load.
     SetLoad(Option<LoadId>),
-    /// Notes how many bags are said to come.
+    /// Sets the number of bags that the farmer declares.
     SetDeclaredBags(Option<u32>),
-    /// Chooses the day it counts for.
+    /// Sets the day for which it counts, and with it the season.
     SetBusinessDate(BusinessDate),
-    /// A bag was called out.
+    /// Adds a bag.
     AddBag {
-        /// Its weight.
+        /// Gross weight.
         gross: BagWeight,
-        /// What it is made of.
+        /// Bag type, which decides the tare.
         bag_type: BagType,
-        /// How the weight came in; `None` if a person typed it.
+        /// How the weight was entered; `None` means typed.
         source: Option<BagSource>,
     },
-    /// Takes a bag out again; its label is not given to another.
+    /// Removes a bag; its number is not used again.
     RemoveBag {
-        /// Its label.
+        /// The number on the bag's label.
         number: u32,
     },
     /// Adds a moisture reading; the last one counts.
     AddReading(Percent),
-    /// Notes where the phone is.
+    /// Sets where the phone is.
     SetLocation(Location),
 }
 
-/// Whether a draft is this user's own, or of a centre that they may work at.
+/// Returns whether a draft is the user's own or of a centre granted to them.
 fn may_see(author: &Author, draft: &Draft) -> bool {
     draft.user == author.grant.user || author.grant.centres.contains(&draft.centre)
 }
 
-/// A draft and its version, if this user may see it.
 pub(super) fn find_draft(
     db: &rusqlite::Connection,
     author: &Author,
@@ -76,10 +75,11 @@ pub(super) fn find_draft(
 }
 
 impl FieldClient {
-    /// Begins a delivery. It is durable from here on, and in no total until it is recorded.
+    /// Starts a delivery. The draft is stored on disk, and counts in no total until it is recorded.
     ///
     /// # Errors
-    /// [`Error::SignIn`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] without a season today.
+    /// [`Error::SignIn`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity covers
+    /// today, or the farmer, load or replaced delivery is not on this phone.
     pub fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
@@ -109,10 +109,11 @@ impl FieldClient {
         self.delivery(id)
     }
 
-    /// Weighs on. Returns once every step is on the disk; if one is refused, none is taken.
+    /// Applies steps of weighing to a draft: all of them, or none if one is refused. Returns after they are on disk.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Invalid`] naming the step.
+    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Invalid`] with the field of the refused step,
+    /// [`Error::TooLarge`] for too many bags.
     pub fn edit_draft(&self, basis: Basis, edits: &[DraftEdit]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document);
@@ -130,7 +131,7 @@ impl FieldClient {
         Ok(self.draft_view(id, version, &draft))
     }
 
-    /// Throws a draft away: the only true deletion there is.
+    /// Deletes a draft. Nothing else that people record is ever deleted.
     ///
     /// # Errors
     /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is
@@ -145,7 +146,7 @@ impl FieldClient {
         })
     }
 
-    /// The user's own drafts and those of the granted centres, the oldest first; after a crash this is where weighing goes on.
+    /// Returns the user's own drafts and those of the granted centres, oldest first. After a crash, weighing continues from these.
     ///
     /// # Errors
     /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -165,7 +166,7 @@ impl FieldClient {
 }
 
 impl Draft {
-    /// A farmer or load that is not on this phone is a mistake of the caller.
+    /// Requires that the farmer, the load and the replaced delivery are on this phone.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
             require_record(db, Kind::of::<Farmer>(), farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;

@@ -1,7 +1,5 @@
-//! What an app is told: that something changed, and of what kind it was.
-//!
-//! Owns a number for each topic. There is no queue: events say what to read again, not what happened, so whoever listens slowly or gives up
-//! loses nothing.
+//! Events: notify an app that something changed, by topic. Owns a change number for each topic. There is no queue: an event says what to
+//! read again, not what happened, so a slow or cancelled listener loses nothing.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -12,23 +10,23 @@ use super::FieldClient;
 pub use crate::records::Topic;
 use crate::sync::Progress;
 
-/// Something has changed.
+/// What to read again, and the progress of a running sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What the wait for newer events names as heard.
+    /// Number of the newest change; pass it to the next [`Events::next`].
     pub sequence: u64,
     /// What to read again.
     pub topics: Vec<Topic>,
-    /// How far the running sync is; `None` while none runs.
+    /// Progress of the running sync; `None` while none runs.
     pub progress: Option<SyncProgress>,
 }
 
-/// How far a running sync is.
+/// Progress of a running sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncProgress {
-    /// Changes that the server has answered, and entries of its logs that were read.
+    /// Own changes that the server has answered, plus log entries read.
     pub done: u64,
-    /// All of them, those that are done included, as far as is known yet.
+    /// All own changes and log entries to exchange, as far as known; `done` is included.
     pub total: u64,
 }
 
@@ -38,25 +36,25 @@ impl From<Progress> for SyncProgress {
     }
 }
 
-/// The numbers, and who waits for a greater one.
+/// The change numbers of all topics, and the waits for a greater one.
 #[derive(Debug)]
 pub struct Events(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// When each topic last changed, in the order of [`Topic::ALL`].
+    /// Change number of each topic, in the order of [`Topic::ALL`].
     changed: [u64; Topic::ALL.len()],
     sequence: u64,
     progress: Option<SyncProgress>,
     has_ended: bool,
-    /// By a number for each wait, so that one that is given up takes itself out.
+    /// Wakers by the number of their wait, so that a dropped wait removes its own.
     waiting: BTreeMap<u64, Waker>,
     waits: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        // Whoever has heard nothing yet reads everything.
+        // A first wait, with 0, returns all topics.
         let changed = [1; Topic::ALL.len()];
         let waiting = BTreeMap::new();
         Self(Mutex::new(State { changed, sequence: 1, progress: None, has_ended: false, waiting, waits: 0 }))
@@ -64,15 +62,15 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Waits until something is newer than `after`, 0 for whoever has heard nothing; `None` once the client is gone. Giving up the wait
-    /// costs nothing.
+    /// Waits for a change newer than `after`; 0 returns all topics at once. Resolves to `None` once the client is closed. Dropping the
+    /// future loses no event.
     pub fn next(&self, after: u64) -> impl Future<Output = Option<Event>> {
         let mut state = self.state();
         state.waits += 1;
         Wait { events: self, after, number: state.waits }
     }
 
-    /// Nobody waits any longer, nor will.
+    /// Ends all present and future waits.
     pub fn end(&self) {
         self.change(|state| state.has_ended = true);
     }
@@ -110,7 +108,6 @@ impl Events {
     }
 }
 
-/// One wait for something newer.
 struct Wait<'a> {
     events: &'a Events,
     after: u64,
@@ -142,7 +139,7 @@ impl Drop for Wait<'_> {
 }
 
 impl FieldClient {
-    /// Runs `work` in a transaction and tells whoever listens once it is durable.
+    /// Runs `f` in a transaction and raises an event after the commit.
     pub(super) fn write<T, E: From<crate::store::Error>>(
         &self,
         topics: &[Topic],

@@ -15,31 +15,31 @@ use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{CentreCode, ContactId, FarmerId};
 
-/// A farmer to register.
+/// Input for registering a farmer.
 #[derive(Clone, Debug)]
 pub struct FarmerInput {
-    /// The home centre.
+    /// Home centre, one of those granted.
     pub centre: CentreCode,
-    /// Name, village, telephone number.
+    /// Name, village and telephone number.
     pub details: ContactDetails,
 }
 
-/// All that a screen shows of a farmer.
+/// A farmer as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FarmerView {
-    /// The id.
+    /// The farmer's id.
     pub farmer_id: FarmerId,
-    /// What the next change of the contact details names as seen.
+    /// The version of the contact details shown here; pass it to [`FieldClient::edit_farmer`].
     pub basis: Basis,
-    /// The code.
+    /// Farmer code, such as `T-KOLAR-10-17`.
     pub code: String,
-    /// The home centre.
+    /// Home centre.
     pub centre: CentreCode,
-    /// Name, village, telephone number.
+    /// Name, village and telephone number.
     pub contact: ContactDetails,
-    /// How far the registration is on its way to the server's log.
+    /// How far the registration and its corrections are on their way to the server's log.
     pub sync: SyncState,
-    /// Fields that were given different values without knowledge of each other.
+    /// Fields that have concurrent values.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer.
     pub reviews: Vec<ReviewCode>,
@@ -49,7 +49,8 @@ impl FieldClient {
     /// Registers a farmer: identity and contact details in one action.
     ///
     /// # Errors
-    /// [`Error::Confirm`] if somebody here looks alike, [`Error::Invalid`], [`Error::Refused`], [`Error::SignIn`].
+    /// [`Error::Confirm`] if a farmer with the same telephone number, or the same name and village, is registered; [`Error::Invalid`],
+    /// [`Error::Refused`], [`Error::SignIn`].
     pub fn register_farmer(&self, input: &FarmerInput, accept: &[Check]) -> Result<FarmerView, Error> {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
@@ -71,10 +72,10 @@ impl FieldClient {
         })
     }
 
-    /// Corrects contact details; fields that stay as they were are not written.
+    /// Corrects contact details. Writes only the fields that differ.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`].
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`], [`Error::SignIn`].
     pub fn edit_farmer(
         &self,
         farmer_id: FarmerId,
@@ -100,19 +101,22 @@ impl FieldClient {
         })
     }
 
-    /// One farmer.
+    /// Returns a farmer.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also while the contact details are not here; [`Error::Store`].
+    /// [`Error::NotFound`], also if the contact details are not on this phone; [`Error::SignIn`], [`Error::Refused`] if the phone is
+    /// locked, [`Error::Store`].
     pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
         let author = self.author()?;
         self.store.read(|db| farmer_view(db, &author, farmer_id))
     }
 
-    /// Farmers of a centre by the beginnings of words of name, village or telephone number; without text the newest.
+    /// Returns farmers of a centre whose name, village or telephone number has words that begin with the words of `text`, newest first; all
+    /// farmers if `text` is empty.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text that is longer than any name, [`Error::Store`].
+    /// [`Error::Invalid`] for a text that is too long, [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`],
+    /// [`Error::Store`].
     pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
         let author = self.author()?;
         author.require_centre(centre)?;

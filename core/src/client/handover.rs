@@ -1,7 +1,6 @@
-//! Hand-over without network: own work out as a file or as codes, a colleague's in.
-//!
-//! Handing something to a carrier is no acknowledgement: whatever is exported stays in the outbox as it was, and goes again with the next
-//! sync. Format: [`crate::protocol::parcel`], [`crate::protocol::qr`].
+//! Hand-over without network: exports own bundles as a file or QR codes, and imports those of colleagues. Invariant: an export is no
+//! acknowledgement. Exported changes stay in the outbox and are sent again with the next sync. Formats: [`crate::protocol::parcel`],
+//! [`crate::protocol::qr`].
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,7 +16,7 @@ use crate::store::{self, carried, installation, outbox};
 use crate::sync::seal::seal;
 
 impl FieldClient {
-    /// All that the server has not answered in full, as parcels end to end: a colleague's phone carries them, or a USB stick.
+    /// Returns everything that the server has not answered in full, as concatenated parcels for a colleague's phone or a USB stick.
     ///
     /// # Errors
     /// [`Error::Refused`] if there is nothing to hand over, [`Error::SignIn`] before enrolment, [`Error::Store`].
@@ -27,10 +26,11 @@ impl FieldClient {
         Ok(parcels)
     }
 
-    /// The same, into a file, which is replaced as a whole if it is there.
+    /// Writes [`Self::export_parcel`] into a file. An existing file is replaced only by a complete one.
     ///
     /// # Errors
-    /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of field `path` if the file cannot be written, [`Error::Store`] if there is no room.
+    /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of field `path` if the file cannot be written, [`Error::Store`] if the disk is
+    /// full.
     pub fn export_to(&self, path: &Path) -> Result<(), Error> {
         let unusable = |reason| Err(Error::invalid("path", reason));
         if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
@@ -48,11 +48,11 @@ impl FieldClient {
         self.save_export_time()
     }
 
-    /// The same, as the bytes of codes ([`crate::limits::QR_FRAME_BYTES`] each at most) that are shown one after another, again and again, until the
-    /// other phone has seen all. A later call makes another series: show one to its end.
+    /// Returns [`Self::export_parcel`] as the contents of QR codes, at most [`crate::limits::QR_FRAME_BYTES`] each. Show them in a loop
+    /// until the other phone has read all. Each call makes a new series, so show one series to its end.
     ///
     /// # Errors
-    /// Those of [`Self::export_parcel`]; [`Error::TooLarge`] if it is too much for codes: hand over a file.
+    /// Those of [`Self::export_parcel`]; [`Error::TooLarge`] if it does not fit into QR codes: export a file.
     pub fn parcel_qr_frames(&self) -> Result<Vec<Vec<u8>>, Error> {
         let frames = qr::frames(&self.pack()?).map_err(|_too_many| Error::TooLarge {
             field: "parcel",
@@ -62,12 +62,12 @@ impl FieldClient {
         Ok(frames)
     }
 
-    /// Takes a file of parcels from a colleague; they go up with the next sync. All of them are kept, or none.
+    /// Imports a colleague's file of parcels, which the next sync uploads. Keeps all of them or none.
     ///
     /// # Errors
-    /// [`Error::Refused`] if a parcel is meant for another organisation or server, [`Error::Invalid`] if the file is none or is cut,
-    /// [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`], [`Error::SignIn`],
-    /// [`Error::Store`].
+    /// [`Error::Refused`] if a parcel is for another organisation or server, [`Error::Invalid`] if the file is not a parcel or is
+    /// incomplete, [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`],
+    /// [`Error::SignIn`], [`Error::Store`].
     pub fn carry_parcel(&self, file: impl Read) -> Result<(), Error> {
         let installation = self.installation()?;
         let too_much = || Error::TooLarge {
@@ -92,17 +92,17 @@ impl FieldClient {
         })
     }
 
-    /// Takes what the camera read in a code of a colleague's phone, in any order and as often as it likes. The call that brings the last
-    /// missing frame takes the parcels as [`Self::carry_parcel`] does.
+    /// Adds the content of a QR code from a colleague's phone, in any order. The last missing frame imports all as [`Self::carry_parcel`]
+    /// does.
     ///
     /// # Errors
-    /// Those of [`Self::carry_parcel`]; [`Error::Invalid`] for a code that is no QR frame or was read wrongly: read on.
+    /// Those of [`Self::carry_parcel`]; [`Error::Invalid`] for a code that is not a QR frame or was misread: continue with the next one.
     pub fn add_qr_frame(&self, frame: &[u8]) -> Result<QrProgress, Error> {
         self.installation()?;
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = frames.take(frame)?;
         if let Some(parcels) = frames.parcels()? {
-            // What was not kept must not look complete: the next frame begins anew.
+            // Parcels that were not kept must not look complete, so the collection starts again.
             self.carry_parcel(parcels.as_slice()).inspect_err(|_refused| *frames = QrCollector::default())?;
         }
         Ok(progress)
@@ -127,12 +127,12 @@ impl FieldClient {
     }
 }
 
-/// Written aside and renamed, so that a stick that is pulled out holds the old file or the whole new one.
+/// Writes a file next to `path` and renames it, so that a stick that is pulled out has the old file or the complete new one.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".part");
     let mut file = File::create(&aside)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
-    // What is cut is no parcel; if it cannot be removed either, it is only in the way.
+    // An incomplete parcel is useless. If it cannot be removed either, it is only left over.
     written.inspect_err(|_| drop(std::fs::remove_file(&aside)))
 }

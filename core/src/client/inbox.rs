@@ -1,4 +1,4 @@
-//! What waits for a person: conflicts, reviews, held changes.
+//! Inbox: everything that waits for a person's decision.
 
 use super::delivery::require_changeable;
 use super::{Author, Basis, FieldClient, Topic, is_within, not_found, require_current};
@@ -13,46 +13,46 @@ use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UserId};
 
-/// A matter that waits for a person.
+/// An item of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
-    /// The records that it concerns.
+    /// Records that it concerns.
     pub records: Vec<RecordRef>,
-    /// What was seen of the first record; a decision names it.
+    /// The version of the first record; pass it to [`FieldClient::resolve`].
     pub basis: Basis,
-    /// What kind of matter it is, and what there is to say about it.
+    /// What has to be decided, and why.
     pub kind: InboxKind,
-    /// What a person may decide here; empty for what only the office can.
+    /// Choices of a person here; empty if only the office can decide.
     pub choices: Vec<Choice>,
 }
 
-/// A record as a screen opens it; contact details are opened as their farmer.
+/// A record by the call that shows it; contact details are shown with their farmer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordRef {
-    /// A delivery.
+    /// A delivery, draft or recorded.
     Delivery {
-        /// Its id.
+        /// For [`FieldClient::delivery`].
         delivery_id: DeliveryId,
     },
-    /// A farmer.
+    /// A farmer or their contact details.
     Farmer {
-        /// Its id.
+        /// For [`FieldClient::farmer`].
         farmer_id: FarmerId,
     },
-    /// A load.
+    /// A lorry load.
     Load {
-        /// Its id.
+        /// For [`FieldClient::load`].
         load_id: LoadId,
     },
-    /// A record that is not on this phone.
+    /// A record that is not on this phone, or is of another kind.
     Other {
-        /// Its document's id.
+        /// Id of its document.
         record_id: DocumentId,
     },
 }
 
 impl RecordRef {
-    /// The record's document.
+    /// Returns the id of the record's document.
     pub fn document(self) -> DocumentId {
         match self {
             Self::Delivery { delivery_id } => delivery_id.into(),
@@ -78,51 +78,51 @@ impl From<&Record> for RecordRef {
     }
 }
 
-/// The kinds of matter.
+/// What has to be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InboxKind {
-    /// Values that were given without knowledge of each other, all of them.
+    /// A field has concurrent values.
     Conflict(Conflict),
-    /// The office must look at it.
+    /// The office must review something.
     Review {
-        /// The review's code.
+        /// Code of the review.
         code: ReviewCode,
         /// When it was raised.
         raised_at: Timestamp,
     },
-    /// The server keeps a change of this phone for a person to decide; [`FieldClient::held_record`] shows it.
+    /// The server keeps a change of this phone until the office approves or rejects it; [`FieldClient::held_record`] shows the result.
     Held {
-        /// The code of the reason.
+        /// Code of the reason.
         code: HoldCode,
         /// The reason in words, for logs.
         reason: String,
     },
-    /// The office sent work of this phone back.
+    /// The office rejected a change of this phone.
     Rejected {
-        /// The item's number, by which it is put away ([`FieldClient::resolve`]).
+        /// Number of the item, for [`Choice::Dismiss`].
         number: i64,
-        /// Words of the office, may be empty.
+        /// The office's reason in words; may be empty.
         reason: String,
-        /// The draft that was made of it, if it was a delivery.
+        /// The draft that was made of a rejected delivery.
         draft_id: Option<DeliveryId>,
-        /// When it came back.
+        /// When the phone received the rejection.
         rejected_at: Timestamp,
     },
 }
 
-/// What a person may decide about a matter.
+/// What a person may decide about an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// One of the values that stand against each other counts from now on.
+    /// Keeps one of the concurrent values.
     Keep {
         /// The field's name in the shape table.
         field: String,
         /// The change that wrote the value.
         change: ChangeHash,
     },
-    /// What came back was seen, and leaves the inbox.
+    /// Removes a rejected item from the inbox.
     Dismiss {
-        /// The item's number.
+        /// Number of the item.
         number: i64,
     },
 }
@@ -142,8 +142,8 @@ impl InboxItem {
 }
 
 impl FieldClient {
-    /// All that waits for a person: held changes first, then what came back, then conflicts, then reviews, of the granted centres. What is held
-    /// or came back is shown to its author in any case, also while the phone is locked.
+    /// Returns the inbox: held changes first, then rejected ones, conflicts and reviews, of the granted centres. Authors see their own held
+    /// and rejected changes in any case, even on a locked phone.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -191,7 +191,8 @@ impl FieldClient {
         })?)
     }
 
-    /// A record as it would be with all that the server holds of it; `None` if it holds nothing, and for what this version cannot read.
+    /// Returns a record with its held changes applied; `None` if no change is held, the user may not see it, or this version cannot read
+    /// it.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -205,11 +206,11 @@ impl FieldClient {
         })?)
     }
 
-    /// Decides a matter: a conflict ends because the value is written again by somebody who has seen all of them.
+    /// Decides an item. A conflict ends because the chosen value is written again on top of all concurrent ones.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the record has changed since, or there is nothing to choose any more; [`Error::Refused`] by role or centre,
-    /// [`Error::SignIn`], [`Error::Store`].
+    /// [`Error::Stale`] if the record has changed or there is nothing to choose any more; [`Error::NotFound`], [`Error::Refused`] by role
+    /// or centre, [`Error::SignIn`], [`Error::Store`].
     pub fn resolve(&self, basis: Basis, choice: &Choice) -> Result<(), Error> {
         let (field, change) = match choice {
             Choice::Dismiss { number } => return self.dismiss(basis, *number),
@@ -238,7 +239,7 @@ impl FieldClient {
         Viewer { user, author: self.author().ok() }
     }
 
-    /// Puts away something that the office sent back, once somebody has seen it. Putting away twice is putting away once.
+    /// Removes a rejected item from the inbox; succeeds if it was removed before.
     fn dismiss(&self, basis: Basis, number: i64) -> Result<(), Error> {
         let viewer = self.viewer();
         self.write(&[Topic::Inbox], |db| match outbox::all_rejected(db)?.into_iter().find(|it| it.number == number) {
@@ -251,10 +252,9 @@ impl FieldClient {
     }
 }
 
-/// Who looks at the inbox.
 struct Viewer {
     user: Option<UserId>,
-    /// Who they are as an author; `None` while the phone is locked.
+    /// The user as an author; `None` while the phone is locked or the user has no grant.
     author: Option<Author>,
 }
 
@@ -263,19 +263,18 @@ impl Viewer {
         self.author.as_ref().is_some_and(|author| is_within(&author.grant, scope))
     }
 
-    /// Whether they see work that is held or came back: their own in any case.
+    /// Returns whether the user sees a held or rejected change: always if it is their own.
     fn sees_work_of(&self, author: UserId, scope: &Scope) -> bool {
         self.user == Some(author) || self.sees(scope)
     }
 }
 
-/// A record as it is here.
 fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
     let heads = stored::find(&mut seam(db), document)?.map_or_else(Vec::new, |stored| stored.heads);
     Ok(Basis { document, version: records::version(&heads) })
 }
 
-/// Where a record belongs, if it is here, and how a screen opens it.
+/// Returns a record's scope, if it is on this phone, and its reference.
 fn referred(
     db: &rusqlite::Connection,
     document: DocumentId,
@@ -288,7 +287,6 @@ fn referred(
     })
 }
 
-/// A record as it would be if all held changes of it counted.
 fn with_held<'a>(
     db: &rusqlite::Connection,
     document: DocumentId,

@@ -1,6 +1,4 @@
-//! Listening for news.
-//!
-//! Owns when an app is woken: when the server has something that this phone has not read. Fetching it is sync's.
+//! Live signal: wakes an app when the server has entries that this phone has not read. Fetching them is left to sync.
 
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -15,7 +13,7 @@ use crate::sync::exchange::{challenge, signed_request};
 use crate::sync::live;
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 
-/// Counts the calls that ended listening, and wakes whoever waits to connect again.
+/// Count of the calls that ended listening; a rise wakes listeners that wait to reconnect.
 #[derive(Default)]
 pub(super) struct Stops {
     count: Mutex<u64>,
@@ -32,7 +30,7 @@ impl Stops {
         self.counted.notify_all();
     }
 
-    /// Waits for this time, or until somebody stops what began at this count.
+    /// Waits for `time`, or until the count differs from `begun_at`.
     fn wait(&self, begun_at: u64, time: Duration) {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.counted.wait_timeout_while(count, time, |count| *count == begun_at));
@@ -40,15 +38,15 @@ impl Stops {
 }
 
 impl FieldClient {
-    /// Listens until [`FieldClient::stop_listening`], and calls `on_wake` whenever the server has something that this phone has not read:
-    /// run a sync then, in `on_wake` or elsewhere. Connects again by itself, after waits like those between syncs.
+    /// Listens until [`FieldClient::stop_listening`], and calls `on_wake` whenever the server has something that this phone has not read.
+    /// Run a sync then, in `on_wake` or elsewhere. Reconnects by itself, with the waits of the retry schedule.
     ///
-    /// Nothing depends on it: without it the same news comes with the next sync. Blocks the calling thread; a device has one listener, a
-    /// further one takes its place.
+    /// Optional: without it, the same entries come with the next sync. Blocks the calling thread. A device has one listener; a new one
+    /// replaces it.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is asked again: the next sync
-    /// says what is wrong, or mends it.
+    /// [`Error::SignIn`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is no error here: the next
+    /// sync reports or repairs it.
     pub fn listen(&self, server: &dyn Live, on_wake: &dyn Fn()) -> Result<(), Error> {
         let begun_at = self.listening.count();
         let (mut retry_schedule, mut fresh) = (RetrySchedule::default(), None);
@@ -71,7 +69,7 @@ impl FieldClient {
                         return ControlFlow::Break(());
                     }
                 }
-                // After a change of keys it is another device that listens.
+                // After a change of keys the device has another id, so it connects again.
                 match self.installation() {
                     Ok(now) if now.device == installation.device => ControlFlow::Continue(()),
                     _ => ControlFlow::Break(()),
@@ -82,7 +80,7 @@ impl FieldClient {
             }
             let ended = match answered {
                 Ok(answer) if answer.status == 401 => match challenge(&answer) {
-                    // A server that was set back may have forgotten this device, until a sync shows it the certificate.
+                    // A server restored from an old copy may not know this device until a sync presents the certificate.
                     Some(_) if fresh.is_some() => RunEnd::ServerFailed,
                     Some(challenge) => {
                         fresh = Some(challenge);
@@ -104,12 +102,12 @@ impl FieldClient {
         Ok(())
     }
 
-    /// Ends every listener that has begun, within seconds.
+    /// Ends all running listeners within seconds.
     pub fn stop_listening(&self) {
         self.listening.stop();
     }
 
-    /// Whether a line from the server names more than this phone has read.
+    /// Returns whether a line from the server names an entry that this phone has not read.
     fn is_behind(&self, line: &str) -> Result<bool, Error> {
         let Some((scope, sequence)) = live::head(line) else { return Ok(false) };
         let read = || {
@@ -119,7 +117,7 @@ impl FieldClient {
         if sequence <= read()? {
             return Ok(false);
         }
-        // A sync that is running may be about to fetch it, and may be the cause of it too.
+        // A running sync may be about to fetch the entry, or may have caused it.
         drop(self.syncing.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(sequence > read()?)
     }

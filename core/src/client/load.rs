@@ -1,4 +1,4 @@
-//! Lorry loads: opening, joining by code, asking to close.
+//! Lorry loads: opening, joining by code, requesting to close.
 
 use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
@@ -21,53 +21,53 @@ use crate::store::seam;
 use crate::store::{drafts, records as stored};
 use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
 
-/// What a load is opened with.
+/// Input for opening a load.
 #[derive(Clone, Debug)]
 pub struct OpenLoad {
-    /// The centre, one of those that were granted.
+    /// Centre, one of those granted.
     pub centre: CentreCode,
-    /// The commodity that it is for.
+    /// Commodity that is loaded.
     pub commodity: CommodityCode,
-    /// The lorry's plate.
+    /// Plate of a known lorry.
     pub lorry: LorryPlate,
     /// The driver's name, if known.
     pub driver: Option<String>,
 }
 
-/// All that a screen shows of a load.
+/// A load as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadView {
-    /// Its id.
+    /// The load's id.
     pub load_id: LoadId,
-    /// What the next change names as seen.
+    /// The version shown here; pass it to the next change.
     pub basis: Basis,
-    /// The number that people read out.
+    /// Load number, such as `KOLAR-1121-10-3`.
     pub number: String,
-    /// The centre that it was opened at.
+    /// Centre where it was opened.
     pub centre: CentreCode,
-    /// The season that it was opened in.
+    /// Season in which it was opened.
     pub season: SeasonCode,
-    /// The day that it was opened on.
+    /// Day on which it was opened.
     pub business_date: BusinessDate,
-    /// The lorry that counts.
+    /// The lorry's plate, as last corrected.
     pub lorry: LorryPlate,
     /// The driver's name, if known.
     pub driver: Option<String>,
-    /// How far it has come.
+    /// Whether a request to close was made.
     pub state: LoadState,
-    /// Everybody who loads, in the order of their clocks.
+    /// Clerks who opened or joined it, in the order of their clocks.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseView>,
-    /// What the deliveries on it add up to, as far as they are here.
+    /// Totals of its deliveries, as far as they are on this phone.
     pub sum: Sum,
-    /// What names the deliveries on it that count, as far as they are here; a request to close hands it in.
+    /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to [`FieldClient::request_close`].
     pub manifest_hash: String,
-    /// Shown to other clerks, as text or QR code, so that they can join without network.
+    /// Code that other clerks read, as text or QR code, to join without network.
     pub join_code: String,
     /// How far it is on its way to the server's log.
     pub sync: SyncState,
-    /// Fields that were given different values without knowledge of each other.
+    /// Fields that have concurrent values.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<ReviewCode>,
@@ -76,11 +76,11 @@ pub struct LoadView {
 /// A request to close a load, as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseView {
-    /// Author, device and time of the request.
+    /// Author, device and time.
     pub stamp: Stamp,
-    /// Deliveries that its author knew to be on the lorry.
+    /// Number of deliveries in its manifest.
     pub deliveries: u32,
-    /// Their weight.
+    /// Gross weight of these deliveries.
     pub gross_g: Grams,
 }
 
@@ -91,7 +91,7 @@ impl From<&CloseRequest> for CloseView {
     }
 }
 
-/// What a join code says; base64url of its CBOR, led by [`JOIN_PREFIX`].
+/// Content of a join code: [`JOIN_PREFIX`], then base64url of this as CBOR.
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct JoinCode {
@@ -119,7 +119,8 @@ impl FieldClient {
     /// Opens a load.
     ///
     /// # Errors
-    /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for a lorry that is not known, [`Error::SignIn`].
+    /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for an unknown lorry, a commodity without a season today or a wrong
+    /// driver's name, [`Error::SignIn`].
     pub fn open_load(&self, input: &OpenLoad) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -149,11 +150,11 @@ impl FieldClient {
         })
     }
 
-    /// Joins a load that another phone opened, by the code it shows; works without network and without having seen the load.
-    /// Joining twice is joining once.
+    /// Joins a load by the code that another phone shows. Works without network and before the load was received; joining again changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is no code, [`Error::Refused`] for another centre, [`Error::SignIn`].
+    /// [`Error::Invalid`] for text that is not a join code, [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`].
     pub fn join_load(&self, join_code: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::JoinLoad)?;
@@ -181,7 +182,7 @@ impl FieldClient {
     /// Corrects the lorry of a load.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`] for a lorry that is not known, [`Error::Refused`].
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`] for an unknown or the same lorry, [`Error::Refused`].
     pub fn set_lorry(&self, basis: Basis, lorry: &LorryPlate) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -196,11 +197,12 @@ impl FieldClient {
         })
     }
 
-    /// Asks the office to close a load with what is known here to be on it. The lorry may leave; whatever is added later counts as late.
+    /// Asks the office to close a load with the deliveries that are here known to be on it. The lorry may leave; later deliveries count as
+    /// late.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the load or its manifest is no longer what was shown, [`Error::Refused`] without a delivery or while a draft
-    /// for it lies on this phone, [`Error::TooLarge`], [`Error::NotFound`].
+    /// [`Error::Stale`] if the load or its manifest has changed, [`Error::Refused`] if the load has no delivery or this phone has a draft
+    /// for it, [`Error::TooLarge`], [`Error::NotFound`].
     pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -240,10 +242,10 @@ impl FieldClient {
         })
     }
 
-    /// One load.
+    /// Returns a load.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`].
+    /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn load(&self, load_id: LoadId) -> Result<LoadView, Error> {
         let author = self.author()?;
         self.store.read(|db| load_view(db, &author, load_id))
@@ -254,7 +256,6 @@ fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Res
     Ok(loaded(db, author, load_id)?.0)
 }
 
-/// A load as a screen shows it, and the deliveries on it that count.
 fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
     let found = require_visible::<Load>(db, author, load_id, "load")?;
     let basis = Basis { document: load_id.into(), version: found.version() };
@@ -283,7 +284,7 @@ fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result
     Ok((view, manifest))
 }
 
-/// What is unusual about putting this much more on a load.
+/// Returns the checks for adding a weight to a load.
 pub(super) fn check_load(
     db: &rusqlite::Connection,
     reference: &Reference,
@@ -302,7 +303,7 @@ pub(super) fn check_load(
     Ok(checks)
 }
 
-/// The deliveries on a load that count, by id.
+/// Returns the deliveries on a load that are not voided, ordered by id.
 fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
     let filter = DeliveryFilter { load_id: Some(load_id), ..DeliveryFilter::default() };
     let mut lines = Vec::new();

@@ -1,8 +1,7 @@
-//! [`FieldClient`]: the one handle that an app holds; joins records, rules, store and sync.
+//! [`FieldClient`], the API of an app: joins records, rules, store and sync. Has no rules, SQL or formats of its own.
 //!
-//! Owns the session and the order of one action: look, check, build and write in one transaction, then return.
-//! Has no rule, no SQL and no format of its own. Calls block on the disk (and [`FieldClient::sync`] on the network); whoever must
-//! not wait runs them on a thread. Read next: `action.rs` for how anything is written.
+//! Calls block on the disk, [`FieldClient::sync`] and [`FieldClient::enrol`] on the network; an app runs them on a worker thread. Read
+//! next: `action.rs`, for how anything is written.
 
 mod access;
 mod action;
@@ -55,12 +54,12 @@ pub use today::Today;
 
 use listen::Stops;
 
-/// The database's name inside the data folder.
+/// Name of the database in the data folder.
 const FILE: &str = "field.db";
-/// Locked while the folder is open: two openings would count receipts twice.
+/// File that is locked while the folder is open: two open clients would give a receipt number twice.
 const LOCK_FILE: &str = "field.lock";
 
-/// A phone's store and session. Any thread may call it.
+/// A phone's store and session; any thread may call it.
 ///
 /// ```
 /// use farmtally_core::client::FieldClient;
@@ -76,38 +75,36 @@ const LOCK_FILE: &str = "field.lock";
 /// # }
 /// ```
 pub struct FieldClient {
-    // Locks are taken in this order, none twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `noticed` and `events` are held for one statement.
+    // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
+    // `noticed` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
     identity: RwLock<Identity>,
-    /// Held while a person's action is built and written, over the whole transaction: a receipt's number is given once. Sync takes it only to
-    /// follow other clocks.
+    /// Locked for the whole transaction of an action, so that a receipt number is given once. Sync locks it to advance the hybrid clock and
+    /// to count the time without contact.
     counters: Mutex<Counters>,
-    /// Held while a sync runs: there is never more than one.
+    /// Locked while a sync runs, so that only one does.
     syncing: Mutex<()>,
-    /// The monotonic clock up to which the time without contact is counted.
+    /// Monotonic time up to which the time without contact is counted.
     counted_to: AtomicU64,
-    /// What the camera has seen of another phone's parcel.
     frames: Mutex<QrCollector>,
-    /// When to sync again without being asked.
+    /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
-    /// Whether nothing came since what nobody here may read was looked for.
+    /// Whether nothing was received since the last purge.
     is_purged: AtomicBool,
-    /// Ends listeners.
     listening: Stops,
-    /// Whoever waits to hear of changes may outlive the client.
+    /// Shared, because a listener may outlive the client.
     events: Arc<Events>,
-    /// What reads depend on without a record of it changing, when it was last told.
+    /// Day and access at the last check: reads depend on them although no record changes.
     noticed: Mutex<Option<access::DayAndAccess>>,
-    /// Rises with every cancellation: a sync that began before it ends.
+    /// Number of cancellations; a rise ends the syncs requested before it.
     cancellations: AtomicU64,
-    /// Held until the client is dropped; the system lets go of it when the process is killed.
+    /// Locked until the client is dropped; the system unlocks it if the process is killed.
     _lock: File,
 }
 
-/// Who the phone is, and what the organisation told it; replaced when a sync brings news.
+/// The installation, its rights and the reference data; replaced after a sync.
 #[derive(Clone, Default)]
 struct Identity {
     installation: Option<Arc<Installation>>,
@@ -115,7 +112,7 @@ struct Identity {
     device: Arc<DeviceAccess>,
 }
 
-/// Who is using the phone, and what they may do.
+/// The current user of the phone and their rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The organisation's id.
@@ -126,21 +123,21 @@ pub struct Session {
     pub device_id: DeviceId,
     /// The installation's code on receipts.
     pub device_code: DeviceCode,
-    /// The person's id.
+    /// The user's id.
     pub user_id: UserId,
-    /// The person's name; the id as text before the first sync.
+    /// The user's name; the id as text before the first sync.
     pub user_name: String,
-    /// The grant by which the person works here; `None` before the first sync, and once nothing is granted any more.
+    /// The user's newest grant on this phone; `None` before the first sync and while the user has none.
     pub grant_id: Option<GrantId>,
-    /// What the person is in the organisation, by that grant.
+    /// Role of that grant.
     pub role: Option<Role>,
-    /// The centres that were granted; none without a grant.
+    /// Centres of that grant; empty without one.
     pub centres: Vec<CentreCode>,
-    /// When this device last had everything from the server, by its own clock.
+    /// When the last complete sync ended, by this device's clock.
     pub synced_at: Option<Timestamp>,
 }
 
-/// What an action needs to know about its author.
+/// The author of an action and what they may do.
 #[derive(Clone)]
 struct Author {
     installation: Arc<Installation>,
@@ -161,7 +158,7 @@ impl Author {
         }
     }
 
-    /// Where this user may see deliveries and loads.
+    /// Returns the scopes in which this user may see deliveries and loads.
     fn seasons(&self) -> Vec<Scope> {
         let of = |centre: &CentreCode| {
             let season = |it: &Season| Scope::Season(centre.clone(), it.season.clone());
@@ -181,7 +178,7 @@ impl Author {
 }
 
 impl FieldClient {
-    /// Opens the store in a folder of the app's own, and makes it if there is none.
+    /// Opens the store in a folder of the app's own; creates both if they do not exist.
     ///
     /// # Errors
     /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Invalid`] if it cannot be used;
@@ -190,10 +187,11 @@ impl FieldClient {
         Self::open_with(data_dir, None, environment)
     }
 
-    /// The same for a store that is encrypted with a key from the phone's key store; a new store gets a new key.
+    /// Opens a store that is encrypted with a key from the phone's key store; a new store gets a new key.
     ///
     /// # Errors
-    /// Those of [`Self::open`]; [`Error::Store`] also if the key store gives no key or a wrong one, or this build has no feature `encryption`.
+    /// Those of [`Self::open`]; [`Error::Store`] also if the key store gives no key or a wrong one, or this build lacks the feature
+    /// `encryption`.
     pub fn open_encrypted(data_dir: &Path, keys: &dyn KeyStore, environment: Environment) -> Result<Self, Error> {
         Self::open_with(data_dir, Some(keys), environment)
     }
@@ -251,7 +249,7 @@ impl FieldClient {
         Ok(client)
     }
 
-    /// Who is using the phone; `None` before enrolment.
+    /// Returns the current user and their rights; `None` before enrolment.
     pub fn session(&self) -> Option<Session> {
         let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
@@ -271,17 +269,17 @@ impl FieldClient {
         })
     }
 
-    /// Centres, seasons, commodities, lorries and rules as far as they were received.
+    /// Returns the reference data, as far as received.
     pub fn reference(&self) -> Arc<Reference> {
         self.identity().reference
     }
 
-    /// Returns what the office told this phone to do about itself, if it is not to work.
+    /// Returns the office's order to this phone, if any.
     pub fn order(&self) -> Option<Order> {
         self.identity().device.order
     }
 
-    /// Projects every document again and returns how many there are; the rows come out as they were, but for their places in lists.
+    /// Projects every document again and returns how many there are. The rows stay the same except for their order of arrival.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -289,7 +287,7 @@ impl FieldClient {
         Ok(self.write(&Topic::ALL, |db| crate::store::records::rebuild(&mut seam(db)))?)
     }
 
-    /// Where an app hears of changes.
+    /// Returns the events of this client.
     pub fn events(&self) -> Arc<Events> {
         Arc::clone(&self.events)
     }
@@ -299,7 +297,7 @@ impl FieldClient {
     }
 
     fn refresh_identity(&self) -> Result<(), Error> {
-        // Held while it is read: whoever reads later must not be overwritten by whoever read earlier.
+        // Locked while reading, so that an older state cannot replace a newer one.
         let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
         *identity = self.store.read(|db| {
             let installation = installation::load(db)?.map(Arc::new);
@@ -332,7 +330,7 @@ impl FieldClient {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The season that a centre buys a commodity in on this day.
+    /// Returns the season in which a commodity is bought on this day.
     fn season_of(
         author: &Author,
         commodity: &crate::units::CommodityCode,
@@ -355,11 +353,11 @@ impl Drop for FieldClient {
     }
 }
 
-/// Locks a file for as long as it is open; `false` if somebody else has.
+/// Locks a file for as long as it is open; `false` if it is locked elsewhere.
 #[cfg(unix)]
 fn try_lock(file: &File) -> std::io::Result<bool> {
     use rustix::fs::{FlockOperation, flock};
-    // What `File::try_lock` does, which before Rust 1.98 always fails on Android.
+    // Does what `File::try_lock` does; before Rust 1.98, that always fails on Android.
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
@@ -380,12 +378,12 @@ fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Gr
     device.grants.iter().rev().find(|grant| grant.user == installation.user).cloned()
 }
 
-/// Whether a document belongs to a scope that this grant reaches.
+/// Returns whether a grant covers a scope.
 fn is_within(grant: &Grant, scope: &Scope) -> bool {
     scope.centre().is_none_or(|centre| grant.centres.contains(centre))
 }
 
-/// A record that this user may see.
+/// Returns a record that this user may see.
 fn require_visible<K: RecordKind>(
     db: &rusqlite::Connection,
     author: &Author,
@@ -400,7 +398,6 @@ fn not_found(what: &'static str) -> Error {
     Error::NotFound { what }
 }
 
-/// Requires that the record is still the one that the caller saw.
 fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 8]) -> Result<(), Error> {
     if basis == (Basis { document: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
 }

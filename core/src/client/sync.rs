@@ -1,4 +1,4 @@
-//! Enrolment and sync, as an app calls them.
+//! Enrolment and sync.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -22,111 +22,108 @@ use crate::sync::{Progress, Transport};
 use crate::units::{HybridClock, Timestamp};
 use crate::{Error, ErrorCode};
 
-/// Rounds of one sync at most: each further one follows from an order of the office.
+/// Maximum number of rounds of a sync; each after the first follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
 
-/// How a run of sync is asked for; by default a run that a timer or an event began, without a budget.
+/// Options of a sync; by default an automatic one without a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// Whether a person asked: such a run is tried at once, whatever became of those before.
+    /// Whether a person asked for it; such a sync ignores the retry schedule.
     pub is_manual: bool,
-    /// What the run may spend.
+    /// Limits of time and data.
     pub budget: SyncBudget,
-    /// When it was asked for, by [`FieldClient::ticket`], if it had to wait before it could be called.
+    /// Ticket from [`FieldClient::ticket`], if the sync had to wait before it could be called.
     pub ticket: Option<SyncTicket>,
 }
 
-/// When a run of sync was asked for: its time counts from there, and a later cancellation ends it, however long it waits for its turn.
+/// Moment of a request for a sync: its time budget counts from there, and a later cancellation ends it, even while it waits for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncTicket {
-    /// The monotonic clock.
+    /// Monotonic time.
     at_ms: u64,
-    /// The count of cancellations.
+    /// Number of cancellations at that time.
     cancellations: u64,
 }
 
-/// What one run of sync may spend. It ends after the answer with which one of these is used up; the next run goes on from there.
+/// Limits of one sync. It ends with the response that uses up one of them; the next sync continues from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncBudget {
-    /// Milliseconds from when it was asked for.
+    /// Milliseconds since the sync was requested.
     pub time_ms: u64,
-    /// Bytes up and down.
+    /// Bytes sent and received.
     pub bytes: u64,
 }
 
 impl Default for SyncBudget {
-    /// Whatever it takes.
+    /// Unlimited.
     fn default() -> Self {
         Self { time_ms: u64::MAX, bytes: u64::MAX }
     }
 }
 
-/// How a run of sync ended.
+/// How a sync ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncOutcome {
-    /// The server has all that this phone had, in its log or held, and this phone has all that the server had.
+    /// The server has everything from this phone, logged or held, and this phone has everything from the server.
     Complete,
-    /// The budget was used up; or something waits for other changes, or the server did not answer about a parcel of others, and everything
-    /// else is done.
+    /// The budget was used up; or the server deferred or refused something, or did not answer about a colleague's parcel, and the rest is
+    /// done.
     Partial,
-    /// There was no connection, or it broke off. What was done stays done.
+    /// There was no connection, or it broke; what was exchanged stays exchanged.
     Offline,
-    /// Somebody cancelled. What was done stays done.
+    /// It was cancelled; what was exchanged stays exchanged.
     Cancelled,
-    /// Nothing was tried, because the tries before failed and the next one is not due. A manual run tries at once.
+    /// Nothing was tried, because earlier syncs failed and the next automatic one is not due.
     NotDue,
 }
 
-/// What one run of sync did.
+/// Result of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncReport {
     /// How it ended.
     pub outcome: SyncOutcome,
-    /// What it did.
+    /// Counts of what it sent and received.
     pub progress: Progress,
-    /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
+    /// Milliseconds until the next sync is due; `None` if there is nothing to retry.
     pub next_try_ms: Option<u64>,
 }
 
-/// What the phone knows about being in step with the server; never better than what was acknowledged.
+/// What the phone knows about the server's state, from acknowledgements only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncStatus {
-    /// What the server does not have in its log yet.
+    /// Changes that the server's log does not have yet.
     pub backlog: Backlog,
-    /// Entries from the server that this version could not apply.
+    /// Number of entries from the server that this version cannot apply.
     pub set_aside: u64,
-    /// What this phone carries for others.
+    /// Parcels of colleagues.
     pub carried: Carried,
-    /// When all that waited was last packed for a carrier, by this device's clock; says nothing about its arrival.
+    /// When everything unanswered was last exported, by this device's clock; does not mean that it arrived.
     pub exported_at: Option<Timestamp>,
-    /// When a run was last complete, by this device's clock.
+    /// When the last complete sync ended, by this device's clock.
     pub synced_at: Option<Timestamp>,
-    /// Up to when, by the server's clock, two verified copies of its data exist; `None` as long as there are none, and this phone keeps
-    /// everything it handed in.
+    /// Time, by the server's clock, up to which two safe copies of its data exist; `None` if there are none.
     pub copied_at: Option<Timestamp>,
-    /// Milliseconds from now until the next run is due; `None` if there is nothing to try for.
+    /// Milliseconds until the next sync is due; `None` if there is nothing to retry.
     pub next_try_ms: Option<u64>,
-    /// Whether the server failed so often that it is left alone for a while; a manual run tries at once.
+    /// Whether the circuit breaker is open, because the server failed repeatedly; a manual sync ignores it.
     pub is_server_failing: bool,
 }
 
-/// One call for a sync.
+/// A running sync.
 struct Run<'a> {
     transport: &'a dyn Transport,
     on_progress: &'a dyn Fn(&Progress),
     ticket: SyncTicket,
     budget: SyncBudget,
-    /// What its rounds have done.
     done: Progress,
 }
 
 impl FieldClient {
-    /// Enrols this installation with a code from the office, and fetches reference data and grant. Needs the network, once.
-    ///
-    /// An attempt whose answer was lost may be repeated with the same code.
+    /// Enrols this installation with a code from the office and runs a first sync. If the response was lost, repeat it with the same code.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an address that is none, and for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for a malformed address and for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled;
+    /// [`Error::Unavailable`].
     pub fn enrol(
         &self,
         transport: &dyn Transport,
@@ -139,7 +136,7 @@ impl FieldClient {
             return Err(Error::not_allowed(already));
         }
         let server_url = check_address(server_url)?;
-        // One spelling: the same code typed otherwise must find the key of the earlier attempt.
+        // Normalised: the same code typed differently must find the key of the earlier attempt.
         let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
         let code = check_text(&code.to_ascii_uppercase(), true).map_err(|wrong| Error::invalid("code", wrong))?;
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
@@ -156,13 +153,12 @@ impl FieldClient {
         })?;
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
-        // Enrolled it is from here on; if this first sync fails, the session has no grant yet and any later sync brings it.
+        // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
         drop(self.sync(transport, &|_| ()));
         self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
     }
 
-    /// Pushes everybody's work from this phone and fetches the news, because a person asked: [`FieldClient::sync_with`], manual and without
-    /// a budget.
+    /// Runs a sync that a person asked for: [`FieldClient::sync_with`], manual and without a budget.
     ///
     /// # Errors
     /// As [`FieldClient::sync_with`].
@@ -170,14 +166,15 @@ impl FieldClient {
         self.sync_with(transport, &SyncOptions { is_manual: true, ..SyncOptions::default() }, on_progress)
     }
 
-    /// Pushes everybody's work from this phone and fetches the news. Only one run at a time: a second caller waits, then runs its own.
+    /// Sends the changes of all users of this phone and fetches what is new. Only one sync runs at a time; a second call waits and then
+    /// runs its own.
     ///
-    /// Being offline is not an error: the outcome says so, and what was done stays done. Whether and when to call again, `next_try_ms` says;
-    /// a call that comes earlier and is not manual does nothing. `on_progress` is told after every answer; it must not call this.
+    /// Being offline is an outcome, not an error. `next_try_ms` says when to call again; an automatic sync before that does nothing.
+    /// `on_progress` is called after every response and must not call this.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]; after these
-    /// too the next try is in [`SyncStatus`].
+    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]. Then
+    /// [`SyncStatus`] says when the next sync is due.
     pub fn sync_with(
         &self,
         transport: &dyn Transport,
@@ -206,20 +203,21 @@ impl FieldClient {
         if let Some(how) = how {
             self.retry_schedule().run_ended(how, now_ms, self.random_u64());
         }
-        // What came in last is read by now, and when everybody was in step has changed.
+        // The identity was read again after the last response, and `synced_at` may have changed.
         self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
         self.refresh_day_and_access();
         let (outcome, _) = ended?;
         Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.retry_schedule().wait_ms(now_ms) })
     }
 
-    /// Returns the outcome, and what it means for the next try; nothing if somebody cancelled.
+    /// Returns the outcome and how the run ended for the retry schedule; `None` if it was cancelled.
     fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         let mut ended = (SyncOutcome::Complete, Some(RunEnd::Complete));
-        // More than once only when the office ordered something that makes work: a new key, a last handing in.
+        // A further round follows only from an order of the office: after a change of keys, or to upload everything before a wipe.
         for _ in 0..MAX_ROUNDS {
             ended = self.sync_once(run)?;
-            // Not only after a complete run: what keeps a copied phone from completing may be that it shares its key.
+            // Also after a partial run: a copied phone that shares its key may never complete one, and the order to change the key ends
+            // that.
             let is_complete = match ended.0 {
                 SyncOutcome::Complete => true,
                 SyncOutcome::Partial => false,
@@ -254,7 +252,7 @@ impl FieldClient {
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();
             self.store.write(|db| {
-                // Without copies nothing is ever safe, and a phone's disk is not endless.
+                // A server without safe copies never lets a phone trim anything, so the size is limited as well.
                 if has_grown {
                     outbox::prune(db, MAX_KEPT_BYTES)?;
                     for cursor in incoming::cursors(db)? {
@@ -268,7 +266,7 @@ impl FieldClient {
             self.save_contact_time()?;
         }
         self.refresh_identity()?;
-        // What is recorded from now on sorts after what came in, unless that is more than a day ahead.
+        // Later records sort after those received, unless the received ones are more than a day ahead.
         let mut counters = self.counters();
         let mut clock = HybridClock::after(counters.hybrid);
         clock.observe(newest, self.environment.clock.now());
@@ -301,7 +299,7 @@ impl FieldClient {
                 handled => handled?,
             }
             let now = exchange.progress;
-            // Verdicts change records, drafts and the inbox as much as what was read.
+            // Verdicts change records, drafts and the inbox too.
             let is_news = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
             self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
             (run.on_progress)(&now);
@@ -316,8 +314,8 @@ impl FieldClient {
         })
     }
 
-    /// Whether the server would refuse the challenge that this phone has. Told by both clocks, because each has its fault: the wall clock may be
-    /// wrong, the monotonic one stands still while the phone sleeps. Being wrong costs a small request; not knowing costs a large one.
+    /// Returns whether the server would reject this phone's challenge as too old. Uses the larger age of both clocks, because the wall
+    /// clock may be wrong and the monotonic clock stops while the phone sleeps. A wrong yes costs a small request, a wrong no a large one.
     fn has_expired_challenge(&self, installation: &Installation) -> bool {
         let given_at = installation.synced_at.map_or(installation.server_time, |at| at.max(installation.server_time));
         let age_ms = self.environment.clock.now().0.saturating_sub(given_at.0);
@@ -329,23 +327,23 @@ impl FieldClient {
         self.retry_schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Any number, for waits that should differ from phone to phone.
+    /// Returns a random number, for waits that differ between phones.
     pub(super) fn random_u64(&self) -> u64 {
         u64::from_le_bytes(self.environment.random())
     }
 
-    /// Now, for a run that must wait before it can be called.
+    /// Returns a ticket for a sync that must wait before it can be called.
     pub fn ticket(&self) -> SyncTicket {
         let cancellations = self.cancellations.load(Ordering::Acquire);
         SyncTicket { at_ms: self.environment.clock.monotonic_ms(), cancellations }
     }
 
-    /// Ends every sync that was asked for, after the answer it waits for.
+    /// Ends all requested syncs, each after the response that it waits for.
     pub fn cancel_sync(&self) {
         self.cancellations.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What the server does not have yet, and since when.
+    /// Returns what the server does not have yet, and since when.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -371,7 +369,7 @@ impl FieldClient {
 }
 
 impl Run<'_> {
-    /// Whether the budget is used up; the first request is always sent.
+    /// Returns whether the budget is used up; the first request is always sent.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
         let time_ms = now_ms.saturating_sub(self.ticket.at_ms);
@@ -379,7 +377,7 @@ impl Run<'_> {
     }
 }
 
-/// The address of a server as requests begin with it: a scheme, a host, perhaps a port and a path, nothing else.
+/// Checks a server's address (HTTP or HTTPS, a host, at most a port and a path) and returns it without a slash at its end.
 fn check_address(text: &str) -> Result<String, Error> {
     let wrong = |reason: &dyn std::fmt::Display| {
         Error::invalid("server_url", format!("no address, such as https://sync.example.org: {reason}"))

@@ -1,4 +1,4 @@
-//! The day's screen: what was recorded, what is being weighed, which loads there are, what the server does not have yet.
+//! A centre's day: totals, drafts, loads and sync status.
 
 use super::{DeliveryView, FieldClient, SyncStatus};
 use crate::Error;
@@ -11,26 +11,26 @@ use crate::units::{BusinessDate, CentreCode};
 /// A centre's day, over all its seasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Today {
-    /// Which day.
+    /// The business date.
     pub date: BusinessDate,
-    /// What the recorded deliveries add up to.
+    /// Totals of the recorded deliveries.
     pub sum: Sum,
-    /// Deliveries that are still being weighed, of all days.
+    /// Drafts, of all days.
     pub drafts: Vec<DeliveryView>,
-    /// The day's loads.
+    /// Loads that were opened on this day.
     pub loads: Vec<LoadRow>,
-    /// What the server does not have yet, of all days.
+    /// Sync status, of all days.
     pub sync: SyncStatus,
 }
 
 impl FieldClient {
-    /// The day that the phone's clock and zone say it is.
+    /// Returns today's date by the phone's clock and zone.
     pub fn date(&self) -> BusinessDate {
         let clock = &self.environment.clock;
         clock.now().date(clock.zone_minutes())
     }
 
-    /// A centre's day; today's if none is given.
+    /// Returns a centre's day; today if `date` is `None`.
     ///
     /// # Errors
     /// [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`], [`Error::Store`].
@@ -38,7 +38,7 @@ impl FieldClient {
         let author = self.author()?;
         author.require_centre(centre)?;
         let date = date.unwrap_or_else(|| self.date());
-        // One snapshot: a delivery that is recorded meanwhile is a draft or in the sum, not neither.
+        // One snapshot, so that a delivery that is recorded meanwhile is either a draft or in the sum.
         Ok(self.store.read(|db| {
             let (mut sum, mut loads) = (Sum::default(), Vec::new());
             for season in author.reference.all::<Season>() {

@@ -7,10 +7,10 @@ use crate::units::CentreCode;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Centre {
-    /// Its code.
+    /// Code of the centre.
     #[n(0)]
     pub centre: CentreCode,
-    /// Its name.
+    /// Name of the centre.
     #[n(1)]
     pub name: String,
 }

@@ -3,14 +3,14 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::CommodityCode;
 
-/// Something that is bought.
+/// A commodity that the organisation buys.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Commodity {
-    /// Its code.
+    /// Code of the commodity.
     #[n(0)]
     pub commodity: CommodityCode,
-    /// Its name.
+    /// Name of the commodity.
     #[n(1)]
     pub name: String,
 }

@@ -1,32 +1,32 @@
-//! What every decision says about itself: who decided it, when, having seen what, and why.
+//! Decision envelopes: author, role, time, basis, key and reason of a decision.
 
 use minicbor::{Decode, Encode};
 
 use crate::scope::Scope;
 use crate::units::{DecisionKey, DocumentId, Timestamp, UserId, derived};
 
-/// Who decided. The numbers are on every wire: never reuse one.
+/// Author of a decision. The numbers are in logs and messages: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum DecisionAuthor {
-    /// The server, which concluded it from what it had.
+    /// The server, which drew a conclusion from the data that it had.
     #[n(0)]
     Server,
-    /// The operator of the server, by a command.
+    /// The server's operator, by a command.
     #[n(1)]
     Operator,
-    /// A user.
+    /// A user, by id.
     #[n(2)]
     User(#[n(0)] UserId),
 }
 
-/// A record as the author of a decision saw it.
+/// A record and its version as the author of a decision saw them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DecisionBasis {
-    /// The record's document.
+    /// Document of the record.
     #[n(0)]
     pub document: DocumentId,
-    /// The version that was seen: the first eight bytes of the SHA-256 over the document's heads.
+    /// Version that was seen: the first eight bytes of the SHA-256 over the document's heads.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub version: [u8; 8],
 }
@@ -35,59 +35,59 @@ pub struct DecisionBasis {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DecisionEnvelope {
-    /// Who decided.
+    /// Author of the decision.
     #[n(0)]
     pub author: DecisionAuthor,
-    /// The name of the role that the author had then; empty for the server and the operator.
+    /// Name of the role that the author had at that time; empty for the server and the operator.
     #[n(1)]
     pub role: String,
-    /// When, by the server's clock.
+    /// Time of the decision by the server's clock.
     #[n(2)]
     pub decided_at: Timestamp,
-    /// The records that it was based on; may be empty.
+    /// Records that the decision was based on; may be empty.
     #[n(3)]
     pub basis: Vec<DecisionBasis>,
-    /// The same for the same request of an author, or for the same conclusion of the server.
+    /// Idempotency key: the same for a repeated request of an author, and for a repeated conclusion of the server.
     #[n(4)]
     pub key: DecisionKey,
-    /// The author's words to those whom it concerns; may be empty.
+    /// The author's message to those whom the decision concerns; may be empty.
     #[n(5)]
     pub reason: String,
 }
 
-/// Who decides now, and why: what the envelopes of all decisions that follow from one request have in common.
+/// Author, time and reason shared by the envelopes of all decisions that follow from one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecidedBy {
-    /// Who decides.
+    /// Author of the decisions.
     pub author: DecisionAuthor,
-    /// When, by the server's clock.
+    /// Time of the decisions by the server's clock.
     pub decided_at: Timestamp,
-    /// The request's own key; `None` for a conclusion of the server, whose key follows from what it concludes.
+    /// Key of the request; `None` for a conclusion of the server, whose key is derived from its content.
     pub request: Option<DecisionKey>,
-    /// The author's words; may be empty.
+    /// The author's message; may be empty.
     pub reason: String,
 }
 
 impl DecidedBy {
-    /// A conclusion of the server.
+    /// Returns the values for a conclusion of the server.
     pub fn server(decided_at: Timestamp) -> Self {
         Self { author: DecisionAuthor::Server, decided_at, request: None, reason: String::new() }
     }
 
-    /// A command of the operator; `request` is drawn anew for each command.
+    /// Returns the values for a command of the operator; `request` must be a new random key for each command.
     pub fn operator(decided_at: Timestamp, request: DecisionKey) -> Self {
         Self { author: DecisionAuthor::Operator, request: Some(request), ..Self::server(decided_at) }
     }
 
-    /// The same with the author's words.
+    /// Returns the values with this reason.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), ..self }
     }
 
-    /// Returns the envelope for a decision of this number and body in a scope.
+    /// Returns the envelope of a decision with this kind's number and body in a scope.
     ///
-    /// Its key is the first 16 bytes of SHA-256 over the request's key, if there is one, the scope, a NUL, the number and the body.
+    /// Its key is the first 16 bytes of SHA-256 over the request's key (if there is one), the scope, a NUL, the number and the body.
     pub(super) fn envelope(&self, scope: &Scope, number: u8, body: &[u8]) -> DecisionEnvelope {
         let request = self.request.as_ref().map_or(&[][..], |request| request.as_bytes());
         DecisionEnvelope {

@@ -3,11 +3,11 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Effect, Stored};
 use crate::units::DocumentId;
 
-/// The end of a document's bytes, because a person is forgotten. Hashes stay, so chains and signatures still hold.
+/// Erasure of a document's bytes, because a person is to be forgotten. Hashes are kept, so chains and signatures still verify.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Erasure {
-    /// The document.
+    /// Document to erase.
     #[n(0)]
     pub document: DocumentId,
 }

@@ -5,23 +5,23 @@ use crate::permission::Role;
 use crate::records::Table;
 use crate::units::{CentreCode, Column, DeviceId, GrantId, ToValue, UserId, Value};
 
-/// What a user may do on a device, checked offline by core and for each entry by the server.
+/// A user's permission to work on a device. The phone checks it offline, the server for each entry.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Grant {
-    /// Its id.
+    /// Id of the grant.
     #[n(0)]
     pub grant: GrantId,
-    /// To whom it is given.
+    /// User who receives it.
     #[n(1)]
     pub user: UserId,
-    /// The device on which it holds.
+    /// Device on which it is valid.
     #[n(2)]
     pub device: DeviceId,
-    /// The role that it gives.
+    /// Role of the user.
     #[n(3)]
     pub role: Role,
-    /// The centres that it covers.
+    /// Centres that it covers.
     #[n(4)]
     pub centres: Vec<CentreCode>,
 }

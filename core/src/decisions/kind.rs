@@ -1,9 +1,8 @@
-//! The kinds of decision: what a kind declares about itself, its erased form, and a decision of any kind.
+//! Kinds of decision: the trait that a kind implements, its type-erased form, and a decision of any kind.
 //!
-//! Owns [`DecisionKind`] and [`Decision`]. Everything generic about decisions follows from a kind's constants, on phone and server: where
-//! they may be logged, what they are projected to, what is forgotten with a scope. Does not know a database.
-//! Invariants: numbers and names are on every wire and in every database, and are never used again for something else; the bytes of a
-//! decision are never written anew.
+//! Owns [`DecisionKind`] and [`Decision`]. A kind's constants say where its decisions may be logged, what they are projected to, and what
+//! is deleted with a scope, on phone and server. Does not own the database.
+//! Invariants: numbers and names are in every message and database and are never reused; the bytes of a decision are never encoded again.
 
 use std::any::Any;
 use std::fmt;
@@ -17,14 +16,14 @@ use crate::records::{Table, TableInfo};
 use crate::scope::Scope;
 use crate::units::{DocumentId, Value};
 
-/// Whom a kind concerns, and so in which scopes its decisions are logged.
+/// Audience of a kind, which determines the scopes in which its decisions may be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everybody: the scope of the organisation.
+    /// All devices: the scope of the organisation.
     Organisation,
     /// One device: its own scope.
     Device,
-    /// Those who have the records that it names: the scope of the records, or of the device that they are from.
+    /// All devices that have the records named by the decision: the scope of the records, or of the device that they come from.
     Scope,
 }
 
@@ -39,18 +38,18 @@ impl Audience {
     }
 }
 
-/// How the decisions of a kind are stored beside their bytes.
+/// The form in which the decisions of a kind are stored beside their bytes.
 pub enum Stored<D: 'static> {
-    /// The last one about the same matter counts.
+    /// Only the last decision about a matter counts.
     Latest {
-        /// The matter: the same text for the same matter, in whichever scope it is logged.
+        /// Matter as text, the same in every scope in which it is logged.
         key: fn(&D) -> String,
-        /// Whether all of them are kept in memory: for small reference data only.
+        /// Whether all decisions of the kind are kept in memory; for small reference data only.
         is_cached: bool,
     },
-    /// Each is a row of a table of its own, for good: of several with the same key the first one counts.
+    /// Each decision is a permanent row of the kind's own table; of several with the same key, the first one counts.
     Rows(Table<D>),
-    /// It has no row; it only names records, or does what [`DecisionKind::effect`] says.
+    /// A decision has no row; it only names records, or has a [`DecisionKind::effect`].
     Event,
 }
 
@@ -59,62 +58,60 @@ pub enum Stored<D: 'static> {
 pub enum StoredInfo {
     /// [`Stored::Latest`].
     Latest {
-        /// Whether all of them are kept in memory.
+        /// Whether all decisions of the kind are kept in memory.
         is_cached: bool,
     },
-    /// [`Stored::Rows`], names and types. The key is one of the columns.
+    /// [`Stored::Rows`], as names and types. The key is one of the columns.
     Rows(TableInfo),
     /// [`Stored::Event`].
     Event,
 }
 
-/// The place of a decision that is applied, and its envelope.
+/// Position and envelope of a decision that is being applied.
 #[derive(Clone, Copy, Debug)]
 pub struct AppliedAt<'a> {
-    /// In whose log it stands.
+    /// Scope of the log that contains it.
     pub scope: &'a Scope,
-    /// Its number there.
+    /// Sequence number in that log.
     pub sequence: u64,
-    /// Who decided, when and why.
+    /// Envelope of the decision.
     pub envelope: &'a DecisionEnvelope,
 }
 
-/// What a decision does beyond being stored. The same decision may be applied again.
+/// An effect of a decision beyond being stored. The same decision may be applied again.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect<'a> {
-    /// The bytes of a document are dropped for good.
+    /// Erases the bytes of a document permanently.
     EraseDocument(DocumentId),
-    /// What a person decided about held changes is carried out.
+    /// Carries out a person's ruling on held changes.
     ApplyRuling(&'a Ruling),
 }
 
-/// A kind of decision. Everything generic about decisions follows from these constants and functions.
-///
-/// Its CBOR form is an array; a newer version may add fields at its end.
+/// A kind of decision. Its CBOR form is an array; a newer version may append fields.
 pub trait DecisionKind:
     Clone + fmt::Debug + PartialEq + Encode<()> + for<'b> Decode<'b, ()> + Send + Sync + Sized + 'static
 {
-    /// The kind's number on the wire and in databases. Never used again; 12 was used by a kind that is gone.
+    /// Number of the kind in messages and databases. Never reused; 12 belonged to a kind that was removed.
     const NUMBER: u8;
-    /// The kind's name, the same everywhere.
+    /// Name of the kind, the same everywhere.
     const NAME: &'static str;
-    /// Whom it concerns.
+    /// Audience of its decisions.
     const AUDIENCE: Audience;
-    /// How it is stored.
+    /// Form in which its decisions are stored.
     const STORED: Stored<Self>;
 
-    /// Returns the records that it names.
+    /// Returns the records that the decision names.
     fn documents(&self) -> Vec<DocumentId> {
         Vec::new()
     }
 
-    /// Returns what it does beyond being stored, if anything.
+    /// Returns the decision's effect beyond being stored, if any.
     fn effect(&self) -> Option<Effect<'_>> {
         None
     }
 }
 
-/// What a kind declares, without its type.
+/// Constants and decoder of a kind, without its type.
 pub struct DecisionKindInfo {
     /// [`DecisionKind::NUMBER`].
     pub number: u8,
@@ -122,14 +119,14 @@ pub struct DecisionKindInfo {
     pub name: &'static str,
     /// [`DecisionKind::AUDIENCE`].
     pub audience: Audience,
-    /// [`DecisionKind::STORED`], names and types.
+    /// [`DecisionKind::STORED`], as names and types.
     pub stored: fn() -> StoredInfo,
-    /// Reads the body of a decision, or fails with [`Error::Malformed`] for what this version cannot read.
+    /// Decodes the body of a decision; [`Error::Malformed`] if this version cannot read it.
     pub read: fn(&[u8]) -> Result<Content, Error>,
 }
 
 impl DecisionKindInfo {
-    /// The kind of a type.
+    /// Returns the information about the kind `D`.
     pub const fn of<D: DecisionKind>() -> &'static Self {
         const {
             &Self {
@@ -147,7 +144,7 @@ impl DecisionKindInfo {
     }
 }
 
-/// Returns the kind of a number; `None` for one that a newer version made.
+/// Returns the kind with a number; `None` if this version does not know it.
 pub fn kind_of(number: u8) -> Option<&'static DecisionKindInfo> {
     DECISIONS.iter().copied().find(|kind| kind.number == number)
 }
@@ -156,17 +153,17 @@ fn read<D: DecisionKind>(body: &[u8]) -> Result<D, Error> {
     decode(body).map_err(|error| Error::Malformed { kind: D::NAME, reason: error.to_string() })
 }
 
-/// What a decision of any known kind says. Implemented for every [`DecisionKind`].
+/// The content of a decision of any known kind. Implemented for every [`DecisionKind`].
 pub trait AnyContent: Any + fmt::Debug + Send + Sync {
-    /// Returns its kind.
+    /// Returns the kind of the decision.
     fn kind(&self) -> &'static DecisionKindInfo;
-    /// Returns the matter of which the last decision counts; `None` for a kind that is stored otherwise.
+    /// Returns the matter, for a kind that is [`Stored::Latest`]; `None` for other kinds.
     fn key(&self) -> Option<String>;
-    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; none for a kind without a table.
+    /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; empty for a kind without a table.
     fn cells(&self) -> Vec<Value<'_>>;
-    /// Returns the records that it names, each once, in order.
+    /// Returns the records that the decision names, sorted and without duplicates.
     fn documents(&self) -> Vec<DocumentId>;
-    /// Returns what the decision does beyond being stored, if anything.
+    /// Returns the decision's effect beyond being stored, if any.
     fn effect(&self) -> Option<Effect<'_>>;
 }
 
@@ -201,12 +198,12 @@ impl<D: DecisionKind> AnyContent for D {
     }
 }
 
-/// What a decision of any known kind says.
+/// The content of a decision, of any known kind.
 #[derive(Clone, Debug)]
 pub struct Content(Arc<dyn AnyContent>);
 
 impl Content {
-    /// Returns the decision, if it is of this kind.
+    /// Returns the content if it is of the kind `D`.
     pub fn downcast_ref<D: DecisionKind>(&self) -> Option<&D> {
         let any: &dyn Any = &*self.0;
         any.downcast_ref()
@@ -220,14 +217,14 @@ impl std::ops::Deref for Content {
     }
 }
 
-/// A decision of any kind, known or not, as its bytes: `[number, envelope, body]`, and what a newer version put behind it.
+/// A decision of any kind, known or not, as its bytes: `[number, envelope, body]` and any fields that a newer version appended.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decision {
     number: u8,
     bytes: Box<[u8]>,
-    /// Where the body begins and ends.
+    /// Start and end of the body in `bytes`.
     body: (usize, usize),
-    /// Where the envelope begins; it ends where the body begins.
+    /// Start of the envelope, which ends where the body starts.
     envelope: usize,
 }
 
@@ -237,28 +234,28 @@ impl Decision {
         let body = encode(content);
         let envelope = encode(&by.envelope(scope, D::NUMBER, &body));
         let head = encode(&D::NUMBER);
-        // The beginning of an array of three.
+        // CBOR header of an array of three.
         let bytes = [&[0x83], head.as_slice(), &envelope, &body].concat();
         let begins = bytes.len() - body.len();
         Self { number: D::NUMBER, body: (begins, bytes.len()), envelope: begins - envelope.len(), bytes: bytes.into() }
     }
 
-    /// Returns the number of its kind.
+    /// Returns the number of the kind.
     pub fn number(&self) -> u8 {
         self.number
     }
 
-    /// Returns its bytes, as they came.
+    /// Returns the bytes, unchanged since they were made.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Returns what it says, if it is of this kind.
+    /// Decodes the body if the decision is of the kind `D`; `None` otherwise.
     pub fn get<D: DecisionKind>(&self) -> Option<Result<D, Error>> {
         (self.number == D::NUMBER).then(|| read(self.body()))
     }
 
-    /// Returns what it says, of whichever kind.
+    /// Decodes the body by the number of its kind.
     ///
     /// # Errors
     /// [`Error::Unknown`] for a kind of a newer version, [`Error::Malformed`] for a body that this version cannot read.
@@ -267,16 +264,16 @@ impl Decision {
         (kind.read)(self.body())
     }
 
-    /// Returns who decided, when and why.
+    /// Decodes the envelope of the decision.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for what this version cannot read.
+    /// [`Error::Malformed`] if this version cannot read it.
     pub fn envelope(&self) -> Result<DecisionEnvelope, Error> {
         let bytes = self.bytes.get(self.envelope..self.body.0).unwrap_or_default();
         decode(bytes).map_err(|error| Error::Malformed { kind: "envelope", reason: error.to_string() })
     }
 
-    /// Returns its envelope, and what it says.
+    /// Decodes the envelope and the body.
     ///
     /// # Errors
     /// Those of [`Self::envelope`] and [`Self::content`].
@@ -288,7 +285,7 @@ impl Decision {
         self.bytes.get(self.body.0..self.body.1).unwrap_or_default()
     }
 
-    /// Reads what fills `bytes` exactly.
+    /// Finds the parts of a decision in its bytes, without decoding envelope and body.
     fn parse(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
         let mut decoder = Decoder::new(bytes);
         let fields = decoder.array()?.filter(|fields| *fields >= 3);

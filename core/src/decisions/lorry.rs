@@ -3,14 +3,14 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::{Grams, LorryPlate};
 
-/// A lorry.
+/// A lorry that carries loads.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Lorry {
-    /// Its plate.
+    /// Plate of the lorry.
     #[n(0)]
     pub lorry: LorryPlate,
-    /// What it may carry.
+    /// Weight that it may carry.
     #[n(1)]
     pub payload: Grams,
 }

@@ -1,7 +1,7 @@
-//! What only the server writes: ordered, append-only, never merged.
+//! Decisions: records that only the server writes, ordered, append-only and never merged.
 //!
-//! Owns the decisions' kinds, one module each, and their envelope. Phone and server apply them with the same code (`store::decisions`).
-//! Invariant: a decision that this version cannot read is kept as it came, and tried again at every opening of the store.
+//! Owns the kinds, one module each, and the envelope. Phone and server apply decisions with the same code (`store::decisions`).
+//! Invariant: a decision that this version cannot read is kept unchanged and tried again each time the store is opened.
 
 mod centre;
 mod commodity;
@@ -42,7 +42,7 @@ pub use season::Season;
 pub use suspension::Suspension;
 pub use user::User;
 
-/// All kinds, by number. A new kind adds its line here.
+/// All kinds, by number. Add a new kind here.
 pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Organisation>(),
     DecisionKindInfo::of::<Centre>(),
@@ -61,21 +61,21 @@ pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Notice>(),
 ];
 
-/// Why a decision was not read. It is kept, and read by a version that can.
+/// Error for a decision that this version cannot read. The decision is kept for a version that can.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its kind was made by a newer version.
+    /// The kind is of a newer version.
     #[error("decision kind {number} is not known to this version")]
     Unknown {
-        /// The kind's number.
+        /// Number of the kind.
         number: u8,
     },
-    /// It holds what this version cannot read.
+    /// The content is not readable for this version.
     #[error("malformed {kind}: {reason}")]
     Malformed {
-        /// The part or kind in question.
+        /// Part or kind that cannot be read.
         kind: &'static str,
-        /// What cannot be read.
+        /// Reason given by the decoder.
         reason: String,
     },
 }

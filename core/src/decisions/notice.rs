@@ -6,10 +6,10 @@ use super::{Audience, DecisionKind, Stored};
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Notice {
-    /// Its code: a later notice of the same code replaces it.
+    /// Code of the notice; a later notice with the same code replaces it.
     #[n(0)]
     pub code: String,
-    /// The text; empty to show it no longer.
+    /// Text of the notice; empty to remove it.
     #[n(1)]
     pub text: String,
 }

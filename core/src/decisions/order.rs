@@ -3,14 +3,14 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::{DeviceId, named};
 
-/// What a device must do about itself; the newest counts.
+/// An order of the office to a device; the newest counts.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DeviceOrder {
-    /// The device.
+    /// Device that must obey.
     #[n(0)]
     pub device: DeviceId,
-    /// What to do.
+    /// Order to carry out.
     #[n(1)]
     pub order: Order,
 }
@@ -23,20 +23,20 @@ impl DecisionKind for DeviceOrder {
 }
 
 named! {
-    /// What a device may be told about itself. The numbers are on every wire: never reuse one.
+    /// The orders that a device can receive. The numbers are in logs and messages: never reuse one.
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub Order, "an order" {
-        /// Go on: an earlier order no longer holds.
+        /// Return to normal work; an earlier order is cancelled.
         #[n(0)]
         Resume = "resume",
-        /// It is lost: record nothing, read nothing more; what it hands over is held.
+        /// The device is lost: it may not record, and may read only its own scope; the server holds its changes.
         #[n(1)]
         Lost = "lost",
-        /// Hand everything over, then destroy what is here.
+        /// Send everything to the server, then destroy the local data.
         #[n(2)]
         Wipe = "wipe",
-        /// There is a second copy of it: take a new key and a new id.
+        /// Take a new key and a new id, because a second copy of the device exists or another device has its code.
         #[n(3)]
         Rekey = "rekey",
     }

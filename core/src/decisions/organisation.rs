@@ -3,17 +3,17 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::OrganisationId;
 
-/// The organisation whose data this is.
+/// The organisation that owns the data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Organisation {
-    /// Its id.
+    /// Id of the organisation.
     #[n(0)]
     pub organisation_id: OrganisationId,
-    /// Its name.
+    /// Name of the organisation.
     #[n(1)]
     pub name: String,
-    /// Minutes that its local time is ahead of UTC.
+    /// Minutes by which its local time is ahead of UTC.
     #[n(2)]
     pub zone_minutes: i16,
 }

@@ -5,30 +5,30 @@ use crate::records::Table;
 use crate::units::{Column, DocumentId, ReviewId, ToValue, derived, open_codes};
 
 open_codes! {
-    /// The kinds of matter that the server raises.
+    /// Kinds of matter that the server raises for a person. Nothing enforces what a kind blocks yet (`docs/records.md`, "Reviews").
     pub ReviewCode {
-        /// Two loads for one lorry on one day. Blocks dispatch.
+        /// Two or more loads have one lorry on one day. Blocks dispatch.
         LoadContention = "load_contention",
-        /// A delivery on a load whose manifest does not name it. Blocks settlement of the delivery.
+        /// A delivery is on a load that is being closed, and no manifest names it. Blocks settlement of the delivery.
         LateDelivery = "late_delivery",
-        /// Two registrations that may be one farmer. Blocks payment.
+        /// Two registrations may be one farmer. Blocks payment.
         FarmerLookAlike = "farmer_look_alike",
-        /// A device handed over two different bundles under one number: cloned, restored, or broken flash.
+        /// A device sent two different bundles under one number: it was cloned or set back to a backup, or its flash memory is broken.
         DeviceFork = "device_fork",
-        /// Recorded under a grant that had ended, by somebody who could not know. Blocks settlement.
+        /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.
         GrantEnded = "grant_ended",
-        /// Came back after the recovery from its loss had been ended. Blocks settlement.
+        /// Lost entries were restored after a person had ended the recovery. Blocks settlement.
         LateEvidence = "late_evidence",
-        /// A device no longer has the bytes of a change, because its document was erased there by a decision that this server lost. Erase
-        /// it again, or find another device that has it.
+        /// A device did not send the bytes of a change, because it erased the document by a decision that this server lost, or for no known
+        /// reason. Erase the document again, or find another device that has it.
         BytesMissing = "bytes_missing",
     }
 }
 
 impl ReviewCode {
-    /// The review of this matter about these records.
+    /// Returns the review with this code that concerns these records.
     ///
-    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents: the same matter found twice is one review.
+    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents, so the same matter found twice is one review.
     pub fn review(self, mut documents: Vec<DocumentId>) -> Review {
         documents.sort_unstable();
         documents.dedup();
@@ -38,17 +38,17 @@ impl ReviewCode {
     }
 }
 
-/// A matter that waits for a person. It holds what `code` says it blocks, never the record.
+/// A matter that waits for a person. It blocks what its code names, never the record itself.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Review {
-    /// Its id: the same matter has the same id, however often it is found.
+    /// Id of the review, the same however often the matter is found.
     #[n(0)]
     pub review: ReviewId,
-    /// What kind of matter.
+    /// Kind of the matter.
     #[n(1)]
     pub code: ReviewCode,
-    /// The records that it is about.
+    /// Records that it concerns.
     #[n(2)]
     pub documents: Vec<DocumentId>,
 }

@@ -3,11 +3,11 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::GrantId;
 
-/// The end of a grant. What was made without knowing of it is logged and reviewed, what was made knowing it is held.
+/// The end of a grant. Changes made without knowledge of it are logged and reviewed; changes made with knowledge of it are held.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Revocation {
-    /// The grant that ends.
+    /// Grant that ends.
     #[n(0)]
     pub grant: GrantId,
 }

@@ -3,20 +3,20 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::{BagType, BusinessDate, CommodityCode, Grams};
 
-/// The numbered rules of one commodity that are stamped on each delivery; immutable once published.
+/// The numbered rules of one commodity. The number is stamped on each delivery; a published rule set is immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RuleSet {
-    /// Its number, rising.
+    /// Number of the rule set; a later one is higher.
     #[n(0)]
     pub number: u32,
-    /// The commodity that it is for.
+    /// Commodity to which it applies.
     #[n(1)]
     pub commodity: CommodityCode,
-    /// The first day on which it holds.
+    /// First day on which it is valid.
     #[n(2)]
     pub valid_from: BusinessDate,
-    /// What bags there are and what they weigh empty.
+    /// Bag types and their empty weights.
     #[n(3)]
     pub bag_types: Vec<BagTypeRule>,
     /// Whether a delivery needs a moisture reading.
@@ -31,23 +31,23 @@ impl DecisionKind for RuleSet {
     const STORED: Stored<Self> = Stored::Latest { key: |it| it.number.to_string(), is_cached: true };
 }
 
-/// A type of bag or crate.
+/// The rule for one type of bag or crate.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct BagTypeRule {
-    /// Its number, 0 to 15.
+    /// Number of the type, 0 to 15.
     #[n(0)]
     pub number: u8,
-    /// Its name.
+    /// Name of the type.
     #[n(1)]
     pub name: String,
-    /// What an empty one weighs.
+    /// Weight of an empty bag.
     #[n(2)]
     pub tare: Grams,
 }
 
 impl BagTypeRule {
-    /// Whether the rule is about this type.
+    /// Returns whether the rule applies to this type.
     pub fn is_for(&self, bag_type: BagType) -> bool {
         self.number == bag_type.number()
     }

@@ -3,17 +3,17 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Effect, Stored};
 use crate::units::{ChangeHash, DocumentId};
 
-/// What a person decided about held changes of a device; logged in the device's scope. The envelope has the words for their author.
+/// A person's ruling on held changes of a device, logged in the device's scope. The envelope has the message to their author.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Ruling {
-    /// The document.
+    /// Document of the changes.
     #[n(0)]
     pub document: DocumentId,
-    /// The changes, those that follow from the first among them.
+    /// Held changes, including those that follow from the first.
     #[n(1)]
     pub changes: Vec<ChangeHash>,
-    /// Whether they are in the log now; otherwise they went back to their author.
+    /// Whether they were approved and are now in the log; otherwise they were rejected and return to their author.
     #[n(2)]
     pub is_approved: bool,
 }

@@ -3,20 +3,20 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::{BusinessDate, CommodityCode, SeasonCode};
 
-/// A season of one commodity.
+/// A span of days in which one commodity is bought.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Season {
-    /// Its code.
+    /// Code of the season.
     #[n(0)]
     pub season: SeasonCode,
-    /// What is bought.
+    /// Commodity that is bought.
     #[n(1)]
     pub commodity: CommodityCode,
-    /// First day.
+    /// First day of the season.
     #[n(2)]
     pub from: BusinessDate,
-    /// Last day.
+    /// Last day of the season.
     #[n(3)]
     pub to: BusinessDate,
 }

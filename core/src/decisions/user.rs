@@ -7,10 +7,10 @@ use crate::units::UserId;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct User {
-    /// Their id.
+    /// Id of the user.
     #[n(0)]
     pub user: UserId,
-    /// Their name.
+    /// Name of the user.
     #[n(1)]
     pub name: String,
 }

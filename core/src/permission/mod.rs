@@ -1,6 +1,6 @@
-//! Who may do and read what, as data: one implementation for phone and server.
+//! Permissions as data: roles, their capabilities, and the scopes that a device may read. Phone and server use this implementation.
 //!
-//! Owns roles, their capabilities and what a device may read. Knows no record kind and no grant.
+//! Does not own record kinds and grants.
 
 mod visibility;
 
@@ -11,55 +11,55 @@ use minicbor::{Decode, Encode};
 use crate::units::{FromValue, ToValue, Value, named};
 
 named! {
-    /// What a person is in the organisation. The numbers are in every grant: never reuse one.
+    /// A person's role in the organisation. The numbers are in every grant: never reuse one.
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub Role, "a role" {
         /// Records deliveries; may not open loads or edit what others recorded.
         #[n(0)]
         Clerk = "clerk",
-        /// Runs the field work of a centre.
+        /// Runs the field work of a centre; may also open loads.
         #[n(1)]
         FieldManager = "field_manager",
-        /// Heads a centre and its lorries.
+        /// Heads a centre and its lorries; may also amend and void what others recorded.
         #[n(2)]
         Dispatcher = "dispatcher",
     }
 }
 
-/// Something that a role may or may not do without network.
+/// An action that a role may or may not take. The phone checks it without network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// Record deliveries.
     RecordDelivery,
     /// Register and change farmers.
     RegisterFarmer,
-    /// Open a load and ask to close it.
+    /// Open a load, correct its lorry, and ask to close it.
     OpenLoad,
-    /// Join a load that somebody else opened.
+    /// Join a load that another person opened.
     JoinLoad,
     /// Amend and void a recorded delivery.
     AmendDelivery,
 }
 
-/// Whose record somebody changes.
+/// Authorship of a record, relative to the person who changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// One that did not exist before.
+    /// A record that did not exist before.
     New,
-    /// One that they created, this many milliseconds before.
+    /// A record that the person created.
     Own {
-        /// By the clocks of both changes; negative if the earlier one's was ahead.
+        /// Milliseconds since then, by the clocks of both changes; negative if the clock of the earlier change was ahead.
         age_ms: i64,
     },
-    /// One that somebody else created, or nobody knows who.
+    /// A record that another person created, or whose creator is not known.
     Others,
 }
 
 const HOUR_MS: i64 = 3_600_000;
 
 impl Role {
-    /// Whether the role may do this: the table in `docs/records.md`, "Who may do what".
+    /// Returns whether the role has a capability, by the table "Who may do what" in `docs/records.md`.
     pub fn may(self, capability: Capability) -> bool {
         match capability {
             Capability::RecordDelivery
@@ -70,10 +70,10 @@ impl Role {
         }
     }
 
-    /// Checks that the role may do this to this record: what the phone refuses, the server holds.
+    /// Checks that the role may do this to this record. If not, the phone refuses the action, and the server holds the change.
     ///
     /// # Errors
-    /// [`Denied`].
+    /// [`Denied`] if the role may not do this, not to this record, or not so late.
     pub fn check(self, capability: Capability, subject: Subject) -> Result<(), Denied> {
         if !self.may(capability) {
             return Err(Denied::Role(self));
@@ -88,7 +88,7 @@ impl Role {
         }
     }
 
-    /// How long after recording somebody may amend or void their own delivery; `None` is without end.
+    /// Returns the time after recording within which a person may amend or void their own delivery; `None` is no limit.
     fn amend_window_ms(self) -> Option<i64> {
         match self {
             Self::Clerk => Some(HOUR_MS),
@@ -98,26 +98,26 @@ impl Role {
     }
 }
 
-/// Why a role may not do something.
+/// The reason why a role may not do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// The role does not do this at all.
+    /// The role lacks the capability.
     #[error("a {0} may not do this")]
     Role(Role),
-    /// Not to what others recorded.
+    /// The role may not change what others recorded.
     #[error("a {0} may not change what others recorded")]
     Others(Role),
-    /// Not any more.
+    /// The role's time limit for own records has passed.
     #[error("a {role} may change it until {hours} h after recording")]
     Late {
-        /// Whose role.
+        /// Role of the person.
         role: Role,
-        /// How long it is allowed.
+        /// Time limit in hours after recording.
         hours: i64,
     },
 }
 
-/// Stored as its name.
+/// Stores the name of the role.
 impl ToValue for Role {
     fn to_value(&self) -> Value<'_> {
         Value::text(self.as_str())

@@ -3,32 +3,32 @@ use std::collections::BTreeSet;
 use crate::scope::Scope;
 use crate::units::{CentreCode, DeviceId};
 
-/// The scopes that a device may read: its own always; the organisation's and those of granted centres unless it is marked as lost.
+/// Scopes that a device may read: its own always; the organisation's and those of granted centres unless the device is marked as lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visibility {
-    /// The device.
+    /// Device that reads.
     pub device: DeviceId,
-    /// Whether the office has marked it as lost.
+    /// Whether the office has marked the device as lost.
     pub is_lost: bool,
-    /// Centres of the grants that hold on it.
+    /// Centres of the grants that are valid on the device.
     pub centres: BTreeSet<CentreCode>,
 }
 
 impl Visibility {
-    /// Whether the device may read a scope.
+    /// Returns whether the device may read a scope.
     pub fn can_read(&self, scope: &Scope) -> bool {
         match scope {
             Scope::Device(device) => *device == self.device,
-            // Of a form that it does not know, a phone keeps what its server sends.
+            // A phone keeps what its server sends in a scope of a newer form.
             Scope::Organisation | Scope::Unknown(_) => !self.is_lost,
             Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
         }
     }
 
-    /// Returns the names of the scopes that the device may read, as ranges from the first to the last.
+    /// Returns the names of the scopes that the device may read, as inclusive ranges; scopes of an unknown form are not among them.
     pub fn scopes(&self) -> impl Iterator<Item = (String, String)> {
         let one = |scope: Scope| (scope.to_string(), scope.to_string());
-        // No character is greater than the last, so the range ends with the centre's seasons.
+        // No character is greater than U+10FFFF, so the range contains exactly the centre's seasons.
         let centre = move |centre: &CentreCode| {
             let seasons = (format!("c/{centre}/"), format!("c/{centre}/\u{10ffff}"));
             [one(Scope::Centre(centre.clone())), seasons]

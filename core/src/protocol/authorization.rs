@@ -1,7 +1,7 @@
-//! How a device signs its requests: no tokens on phones, nothing to refresh or to lose.
+//! Signed requests: a device signs each request instead of keeping a token, so there is nothing to refresh or lose.
 //!
-//! `authorization: FarmTally <base64url of device id, challenge and signature>`; the signature covers the server's key, the device, the method, the path,
-//! the SHA-256 of the body as sent, and a challenge from an earlier answer. Requests are idempotent, so a challenge may be used again.
+//! Header: `authorization: FarmTally <base64url of device id, challenge and signature>`. The signature covers server key, device, method,
+//! path, SHA-256 of the body as sent, and an earlier challenge. Requests are idempotent, so a challenge may be used again.
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
@@ -12,36 +12,36 @@ use crate::units::DeviceId;
 
 const SCHEME: &str = "FarmTally ";
 
-/// What an `authorization` header says.
+/// Content of an `authorization` header.
 #[derive(Clone, Debug)]
 pub struct Authorization {
-    /// Who asks.
+    /// Device that signed the request.
     pub device: DeviceId,
-    /// Which moment they repeat.
+    /// Challenge from an earlier response.
     pub challenge: Challenge,
     signature: [u8; 64],
 }
 
 impl Authorization {
-    /// Signs a request.
+    /// Signs a request with the device's key.
     pub fn sign(request: &SignedRequest<'_>, device: DeviceId, challenge: Challenge, key: &SigningKey) -> Self {
         let signature = key.sign(&request.message(device, challenge)).to_bytes();
         Self { device, challenge, signature }
     }
 
-    /// Whether the device with this key signed the request.
+    /// Returns whether the device with this key signed the request.
     pub fn verify(&self, request: &SignedRequest<'_>, key: &VerifyingKey) -> bool {
         let message = request.message(self.device, self.challenge);
         key.verify(&message, &Signature::from_bytes(&self.signature)).is_ok()
     }
 
-    /// The header's value.
+    /// Returns the header's value.
     pub fn to_header(&self) -> String {
         let bytes = [self.device.as_bytes().as_slice(), &self.challenge.0, &self.signature].concat();
         format!("{SCHEME}{}", BASE64URL_NOPAD.encode(&bytes))
     }
 
-    /// Reads a header's value; `None` for anything else.
+    /// Parses a header's value; `None` if it has another form.
     pub fn from_header(value: &str) -> Option<Self> {
         let bytes = BASE64URL_NOPAD.decode(value.strip_prefix(SCHEME)?.as_bytes()).ok()?;
         let (device, rest) = bytes.split_first_chunk::<16>()?;
@@ -54,16 +54,16 @@ impl Authorization {
     }
 }
 
-/// The request that a signature covers.
+/// Parts of a request that the signature covers.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedRequest<'a> {
-    /// The key of the server it is meant for.
+    /// Public key of the server that the request is for.
     pub server_key: &'a [u8; 32],
-    /// `POST` or `GET`.
+    /// HTTP method: `POST` or `GET`.
     pub method: &'a str,
-    /// The path, without the server's address.
+    /// Path without the server's address.
     pub path: &'a str,
-    /// The body as sent.
+    /// Body as sent.
     pub body: &'a [u8],
 }
 

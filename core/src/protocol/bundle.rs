@@ -1,8 +1,7 @@
-//! A bundle: what a device hands over, sealed and signed; any carrier may bring it.
+//! A bundle: sealed and signed changes of one device, which any carrier may deliver.
 //!
-//! Owns the bundle's form, its signature and the chain of a device's bundles (format: `docs/protocol.md`).
-//! Invariant: the signature covers the header and, for each entry, its envelope and the *hash* of its change, never the coding of the bytes;
-//! so the coding may improve, and a person's bytes may be erased, without breaking a signature.
+//! Format: `docs/protocol.md`, "Bundles". Invariant: the signature covers the header and, for each entry, its envelope and the *hash* of
+//! its change, never the encoding. So the encoding may improve, and a person's bytes may be erased, without breaking a signature.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -14,81 +13,81 @@ use crate::records::Change;
 use crate::scope::Scope;
 use crate::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantId, OrganisationId, Timestamp, UserId};
 
-/// The form of bundles that this version writes and reads.
+/// Version of the bundle form that this build writes and reads.
 pub const BUNDLE_VERSION: u16 = 1;
-/// The newest set of record kinds and keys that this version knows.
+/// Newest schema (set of record kinds and keys) that this build knows.
 pub const SCHEMA_VERSION: u16 = 1;
 
 const SIGNED_AS: &[u8] = b"farmtally bundle 1\0";
 
-/// Who sealed a bundle, as what number of theirs, and when by their clock.
+/// Bundle header: the sealing device, its sequence number, and its clock.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleHeader {
-    /// The form of the bundle.
+    /// Version of the bundle form.
     #[n(0)]
     pub version: u16,
-    /// Whose data it is.
+    /// Organisation that owns the data.
     #[n(1)]
     pub organisation: OrganisationId,
-    /// Who sealed it.
+    /// Device that sealed the bundle.
     #[n(2)]
     pub device: DeviceId,
-    /// The device's own count, from 1.
+    /// Number of the bundle in the device's own count, from 1.
     #[n(3)]
     pub sequence: u64,
-    /// The device's bundle before; zeroes for the first.
+    /// Hash of the device's previous bundle; zeroes for the first.
     #[n(4)]
     pub previous: BundleHash,
-    /// The wall clock at sealing.
+    /// Wall-clock time of sealing.
     #[n(5)]
     pub sealed_at: Timestamp,
-    /// The newest record kinds and keys that the device knew.
+    /// Newest schema that the device knew.
     #[n(6)]
     pub schema: u16,
 }
 
-/// What one action of a person changed.
+/// Changes of one action of a person.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleAction {
-    /// Who.
+    /// Person who acted.
     #[n(0)]
     pub author: UserId,
-    /// By which grant.
+    /// Grant that the person acted under.
     #[n(1)]
     pub grant: GrantId,
-    /// How far the author had read the device's own scope: tells which grants and revocations they could know.
+    /// Number of entries of the device's own scope that the author had read; shows which grants and revocations they could know.
     #[n(2)]
     pub device_cursor: u64,
-    /// The changes.
+    /// Changes of the action.
     #[n(3)]
     pub entries: Vec<BundleEntry>,
 }
 
-/// One change with where it belongs.
+/// One change, with its document and scope.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleEntry {
-    /// The document.
+    /// Document that the change belongs to.
     #[n(0)]
     pub document: DocumentId,
-    /// The number of its kind.
+    /// Number of the record kind.
     #[n(1)]
     pub kind: u8,
-    /// The scope that the author knew.
+    /// Scope as the author knew it.
     #[n(2)]
     pub scope: Scope,
-    /// The stripped change ([`Change::stripped`]); empty once it is erased.
+    /// Stripped change ([`Change::stripped`]); empty once erased.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub change: Vec<u8>,
-    /// The hash of a change whose bytes were erased: the signature still fits.
+    /// Hash of the change if its bytes were erased, so that the signature stays valid.
     #[n(4)]
     pub erased: Option<ChangeHash>,
 }
 
 impl BundleEntry {
-    /// The hash of its change.
+    /// Returns the hash of the entry's change, even if its bytes were erased.
     pub fn change_hash(&self) -> ChangeHash {
         self.erased.unwrap_or_else(|| Change::hash_of_stripped(&self.change))
     }
@@ -103,55 +102,55 @@ impl BundleEntry {
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
 pub struct Bundle {
-    /// Who, when and after which.
+    /// Header, which links to the previous bundle.
     #[n(0)]
     pub header: BundleHeader,
-    /// What.
+    /// Actions, in order.
     #[n(1)]
     pub actions: Vec<BundleAction>,
     #[cbor(n(2), with = "minicbor::bytes")]
     signature: [u8; 64],
 }
 
-/// What the log keeps about a change beside its bytes.
+/// What the log keeps of a change besides its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ChangeEnvelope {
-    /// The device that sealed it.
+    /// Device that sealed the change.
     #[n(0)]
     pub device: DeviceId,
-    /// Who made it.
+    /// Person who made the change.
     #[n(1)]
     pub author: UserId,
-    /// By which grant.
+    /// Grant that the person acted under.
     #[n(2)]
     pub grant: GrantId,
-    /// The document.
+    /// Document that the change belongs to.
     #[n(3)]
     pub document: DocumentId,
-    /// The number of its kind.
+    /// Number of the record kind.
     #[n(4)]
     pub kind: u8,
-    /// The scope that the author knew.
+    /// Scope as the author knew it.
     #[n(5)]
     pub scope: Scope,
 }
 
 impl Bundle {
-    /// Seals what a device hands over.
+    /// Seals actions into a bundle and signs it.
     pub fn seal(header: BundleHeader, actions: Vec<BundleAction>, key: &SigningKey) -> Self {
         let mut bundle = Self { header, actions, signature: [0; 64] };
         bundle.signature = key.sign(&bundle.message()).to_bytes();
         bundle
     }
 
-    /// Reads a bundle's bytes without judging them.
+    /// Parses a bundle without checking its signature or its changes.
     ///
     /// # Errors
     /// [`RefusalCode::BundleTooLarge`], [`RefusalCode::BundleUnreadable`], [`RefusalCode::BundleVersionUnknown`].
     pub fn parse(bytes: &[u8]) -> Result<Self, RefusalCode> {
-        // Changes are cut at the limit; envelopes come on top, half as much for the smallest changes. Whoever pulls must get a frame and
-        // a whole bundle's entries into one answer.
+        // A bundle is cut at the limit for changes; its envelopes add half as much if the changes are as small as possible. The bound is
+        // needed because one response must have room for a frame and the entries of a whole bundle.
         if bytes.len() > 2 * crate::limits::MAX_BUNDLE_BYTES {
             return Err(RefusalCode::BundleTooLarge);
         }
@@ -162,19 +161,19 @@ impl Bundle {
         if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
             return Err(RefusalCode::BundleUnreadable);
         }
-        // The signature covers the hash that stands for erased bytes, so it says nothing about bytes beside it.
+        // The signature covers only the hash of erased bytes, so it would not cover bytes next to that hash.
         if bundle.entries().any(|(_, entry)| entry.erased.is_some() && !entry.change.is_empty()) {
             return Err(RefusalCode::BundleUnreadable);
         }
         Ok(bundle)
     }
 
-    /// The bytes that travel and are kept.
+    /// Returns the bytes that are sent and stored.
     pub fn to_bytes(&self) -> Vec<u8> {
         encode(self)
     }
 
-    /// Checks the signature and returns the bundle's hash.
+    /// Verifies the signature and returns the bundle's hash.
     ///
     /// # Errors
     /// [`RefusalCode::BundleSignatureWrong`].
@@ -184,18 +183,18 @@ impl Bundle {
         Ok(BundleHash(Sha256::digest(message).into()))
     }
 
-    /// The bundle's name.
+    /// Returns the hash, which identifies the bundle.
     pub fn hash(&self) -> BundleHash {
         BundleHash(Sha256::digest(self.message()).into())
     }
 
-    /// The entries in order, numbered from 0 across actions.
+    /// Returns the entries in order, numbered from 0 across actions.
     pub fn entries(&self) -> impl Iterator<Item = (&BundleAction, &BundleEntry)> {
         let of = |action| std::iter::repeat(action);
         self.actions.iter().flat_map(move |action| of(action).zip(&action.entries))
     }
 
-    /// What the log keeps about an entry beside its bytes.
+    /// Returns what the log keeps of an entry besides its bytes.
     pub fn envelope(&self, action: &BundleAction, entry: &BundleEntry) -> ChangeEnvelope {
         ChangeEnvelope {
             device: self.header.device,
@@ -207,7 +206,7 @@ impl Bundle {
         }
     }
 
-    /// Drops the bytes of a document's changes and keeps their hashes. Returns whether there were any.
+    /// Erases the bytes of a document's changes and keeps their hashes. Returns whether there were any.
     pub fn erase(&mut self, document: DocumentId) -> bool {
         let entries = self.actions.iter_mut().flat_map(|action| &mut action.entries);
         let mut has_erased = false;
@@ -218,7 +217,7 @@ impl Bundle {
         has_erased
     }
 
-    /// The bundle with the hashes of its changes in place of their bytes: all that its signature covers.
+    /// Returns the bundle with the hashes of its changes instead of their bytes: all that its signature covers.
     #[must_use]
     pub fn without_bytes(&self) -> Self {
         let mut bundle = self.clone();

@@ -1,29 +1,29 @@
 use crate::units::open_codes;
 
 open_codes! {
-    /// Why the server keeps an entry for a person to decide (`docs/protocol.md`, "Verdicts").
+    /// Reason why the server holds an entry for a person to decide (`docs/protocol.md`, "Verdicts").
     pub HoldCode {
-        /// The author's grant does not allow it.
+        /// The author's grant does not allow the change.
         NotAllowed = "not_allowed",
-        /// The entry is outside of the granted centres, or not where its record belongs.
+        /// The centre is not in the grant, or the scope is not that of the record.
         OutOfScope = "out_of_scope",
-        /// A key of the change does not belong to the record's kind.
+        /// The change writes what the shape of its record kind does not allow, or the document is of another kind.
         Shape = "shape",
-        /// The bytes are no change, or a value cannot be read.
+        /// The bytes are not a change, or a value cannot be read.
         Malformed = "malformed",
-        /// It builds on a change that is held.
+        /// The entry builds on a held change.
         FollowsHeld = "follows_held",
-        /// A draft of a phone that was wiped.
+        /// The entry is a draft of a phone that was wiped.
         Draft = "draft",
     }
 }
 
 open_codes! {
-    /// Why the server refused a bundle or a parcel as a whole (`docs/errors.md`). A refused bundle leaves no trace on the server; the device keeps it.
+    /// Reason why the server refused a whole bundle or parcel (`docs/errors.md`). The device keeps it; the server keeps nothing.
     pub RefusalCode {
-        /// Not a bundle, or cut.
+        /// Not a bundle, or truncated.
         BundleUnreadable = "bundle_unreadable",
-        /// A form of bundle that this server does not read.
+        /// Version of the bundle is unknown to this server.
         BundleVersionUnknown = "bundle_version_unknown",
         /// Made for another organisation.
         BundleForeignOrganisation = "bundle_foreign_organisation",
@@ -31,19 +31,19 @@ open_codes! {
         BundleDeviceUnknown = "bundle_device_unknown",
         /// Not signed by the device's key, or changed after signing.
         BundleSignatureWrong = "bundle_signature_wrong",
-        /// Larger than a bundle may be.
+        /// Larger than the limit for bundles.
         BundleTooLarge = "bundle_too_large",
-        /// Not a parcel, or a part is missing.
+        /// Not a parcel, or truncated.
         ParcelUnreadable = "parcel_unreadable",
-        /// A form of parcel that this server does not read.
+        /// Version of the parcel is unknown to this server.
         ParcelVersionUnknown = "parcel_version_unknown",
-        /// Larger than a parcel may be.
+        /// Larger than the limit for parcels.
         ParcelTooLarge = "parcel_too_large",
         /// Sealed for another organisation.
         ParcelForeignOrganisation = "parcel_foreign_organisation",
         /// Encrypted to another server's key.
         ParcelForeignServer = "parcel_foreign_server",
-        /// Changed after it was sealed: it does not open.
+        /// Changed after sealing, so that it cannot be decrypted.
         ParcelDamaged = "parcel_damaged",
     }
 }

@@ -1,6 +1,6 @@
-//! The log of a scope: a contiguous sequence whose every prefix has one name.
+//! The log of a scope: numbered entries in a hash chain.
 //!
-//! Owns the hash chain and what an entry's hash covers. A cursor `(n, chain hash)` names the whole prefix up to n.
+//! A cursor `(n, chain hash)` identifies all entries up to n.
 
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
@@ -11,13 +11,13 @@ use crate::scope::Scope;
 use crate::units::{ChainHash, ChangeHash, EntryHash, OrganisationId};
 
 impl ChainHash {
-    /// The chain before the first entry of a scope.
+    /// Returns the chain hash before the first entry of a scope.
     pub fn start(organisation: OrganisationId, scope: &Scope) -> Self {
         let hash = Sha256::new().chain_update(b"farmtally scope 1\0").chain_update(organisation.as_bytes());
         Self(hash.chain_update(scope.to_string()).finalize().into())
     }
 
-    /// The chain after one more entry.
+    /// Returns the chain hash after one more entry.
     #[must_use]
     pub fn then(self, entry: EntryHash) -> Self {
         Self(Sha256::new().chain_update(self.0).chain_update(entry.0).finalize().into())
@@ -25,35 +25,35 @@ impl ChainHash {
 }
 
 impl EntryHash {
-    /// Of a change: its envelope and its hash, so that its bytes can be erased and the chain still holds.
+    /// Returns the hash of a change's entry. It covers the change's hash, so that the chain stays valid when the bytes are erased.
     pub fn of_change(envelope: &ChangeEnvelope, change: ChangeHash) -> Self {
         let hash = Sha256::new().chain_update(b"change\0").chain_update(Sha256::digest(encode(envelope)));
         Self(hash.chain_update(change.0).finalize().into())
     }
 
-    /// Of a decision: its bytes.
+    /// Returns the hash of a decision's entry, which covers the decision's bytes.
     pub fn of_decision(decision: &[u8]) -> Self {
         Self(Sha256::new().chain_update(b"decision\0").chain_update(Sha256::digest(decision)).finalize().into())
     }
 }
 
-/// A place in a scope's log.
+/// How far a scope's log was read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Cursor {
-    /// Whose log.
+    /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// How many entries lie before this place.
+    /// Sequence number of the last entry read; 0 before the first.
     #[n(1)]
     pub sequence: u64,
-    /// The chain hash there.
+    /// Chain hash after that entry.
     #[n(2)]
     pub chain: ChainHash,
 }
 
 impl Cursor {
-    /// The place before a scope's first entry.
+    /// Returns the cursor before a scope's first entry.
     pub fn start(organisation: OrganisationId, scope: Scope) -> Self {
         Self { sequence: 0, chain: ChainHash::start(organisation, &scope), scope }
     }
@@ -65,30 +65,30 @@ impl Cursor {
     }
 }
 
-/// A cursor as a phone names it: eight bytes of the chain hash are enough to notice another history.
+/// Short form of a cursor in requests. Eight bytes of the chain hash are enough to detect another history.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct CursorName {
-    /// Whose log.
+    /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// How many entries lie before this place.
+    /// Sequence number of the last entry read; 0 before the first.
     #[n(1)]
     pub sequence: u64,
-    /// The beginning of the chain hash there.
+    /// First eight bytes of the chain hash after that entry.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub chain: [u8; 8],
 }
 
 impl Cursor {
-    /// The short form that is sent up.
+    /// Returns the short form for requests.
     pub fn name(&self) -> CursorName {
         CursorName { scope: self.scope.clone(), sequence: self.sequence, chain: self.chain.short() }
     }
 }
 
 impl ChainHash {
-    /// Its first eight bytes.
+    /// Returns the first eight bytes.
     pub fn short(&self) -> [u8; 8] {
         self.0.first_chunk().copied().unwrap_or_default()
     }

@@ -1,6 +1,6 @@
-//! What phone and server say to each other: CBOR maps with integer keys, compressed with zstd.
+//! Messages between phone and server: CBOR maps with integer keys, compressed with zstd.
 //!
-//! Owns the messages and their limits (format: `docs/protocol.md`). Unknown keys are skipped, so either side may be newer.
+//! [`pack`] and [`unpack`] enforce the size limits. Format: `docs/protocol.md`. Unknown keys are skipped, so either side may be newer.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -17,33 +17,33 @@ use crate::units::{
     BundleHash, ChainHash, ChangeHash, DeviceCode, DeviceId, OrganisationId, ParcelId, Timestamp, UserId,
 };
 
-/// The version of the exchange that this build speaks.
+/// Protocol version of this build.
 pub const PROTOCOL_VERSION: u16 = 1;
 
-/// Why a message could not be read.
+/// Reason why a message could not be packed or read.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// Larger than any message may be.
+    /// The message exceeds a size limit.
     #[error("the message is larger than {limit} bytes")]
     TooLarge {
-        /// What is allowed.
+        /// Limit in bytes.
         limit: usize,
     },
-    /// Not what was expected.
+    /// The bytes are not the expected message.
     #[error("the message cannot be read: {source}")]
     Unreadable {
-        /// What is wrong.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Not signed by the server whose key was pinned.
+    /// The signature is not that of the pinned server key.
     #[error("the answer is not signed by this organisation's server")]
     Unsigned,
 }
 
-/// Packs a message for the wire.
+/// Encodes and compresses a message.
 ///
 /// # Errors
-/// [`WireError::TooLarge`] if it would not be accepted.
+/// [`WireError::TooLarge`] if the receiver would reject its size.
 pub fn pack<T: Encode<()>>(message: &T) -> Result<Vec<u8>, WireError> {
     let plain = encode(message);
     if plain.len() > MAX_BODY_BYTES {
@@ -56,7 +56,7 @@ pub fn pack<T: Encode<()>>(message: &T) -> Result<Vec<u8>, WireError> {
     Ok(packed)
 }
 
-/// Reads a message from the wire; never unpacks more than the limit, whatever the bytes claim.
+/// Decompresses and decodes a message. Never unpacks more than the limit, whatever size the bytes claim.
 ///
 /// # Errors
 /// [`WireError::TooLarge`], [`WireError::Unreadable`].
@@ -78,23 +78,23 @@ fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Wir
     WireError::Unreadable { source: error.into() }
 }
 
-/// `POST /v1/enrol`: redeems a code, once; the same code with the same key is answered the same way again.
+/// Body of `POST /v1/enrol`: redeems an enrolment code once. The same code with the same key gets the same answer again.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct EnrolRequest {
-    /// The version spoken.
+    /// Protocol version of the phone.
     #[n(0)]
     pub protocol: u16,
-    /// The code that the office handed out.
+    /// Enrolment code from the office.
     #[n(1)]
     pub code: String,
-    /// The device's new public key.
+    /// New public key of the device.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// A signature over the code with that key: shows that the device holds the other half.
+    /// Signature over the code with that key, which proves that the device has the private key.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub proof: [u8; 64],
-    /// What kind of phone, for the office's list.
+    /// Model of the phone, for the office's list.
     #[n(4)]
     pub model: String,
 }
@@ -102,7 +102,7 @@ pub struct EnrolRequest {
 const ENROL_AS: &[u8] = b"farmtally enrol 1\0";
 
 impl EnrolRequest {
-    /// The request of a device with this key.
+    /// Returns the signed request of a device with this key.
     pub fn new(code: &str, key: &SigningKey, model: &str) -> Self {
         Self {
             protocol: PROTOCOL_VERSION,
@@ -113,7 +113,7 @@ impl EnrolRequest {
         }
     }
 
-    /// The key, if the proof fits it.
+    /// Returns the public key if the proof is valid.
     pub fn verified_key(&self) -> Option<VerifyingKey> {
         let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
         let message = [ENROL_AS, self.code.as_bytes()].concat();
@@ -122,17 +122,17 @@ impl EnrolRequest {
     }
 }
 
-/// `POST /v1/rekey`: a device goes on under a new key and id. Signed with the old key; the same new key is answered the same way again.
+/// Body of `POST /v1/rekey`, signed with the old key: a new key and id. The same new key gets the same answer again.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct RekeyRequest {
-    /// The version spoken.
+    /// Protocol version of the phone.
     #[n(0)]
     pub protocol: u16,
-    /// The device's new public key.
+    /// New public key of the device.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// A signature over the old device id with that key.
+    /// Signature over the old device id with that key.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub proof: [u8; 64],
 }
@@ -140,7 +140,7 @@ pub struct RekeyRequest {
 const REKEY_AS: &[u8] = b"farmtally rekey 1\0";
 
 impl RekeyRequest {
-    /// The request of a device that has made this key.
+    /// Returns the signed request of a device for this new key.
     pub fn new(device: DeviceId, key: &SigningKey) -> Self {
         Self {
             protocol: PROTOCOL_VERSION,
@@ -149,7 +149,7 @@ impl RekeyRequest {
         }
     }
 
-    /// The key, if the proof fits it and the device.
+    /// Returns the public key if the proof is valid for this device.
     pub fn verified_key(&self, device: DeviceId) -> Option<VerifyingKey> {
         let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
         let message = [REKEY_AS, device.as_bytes()].concat();
@@ -158,61 +158,61 @@ impl RekeyRequest {
     }
 }
 
-/// The answer to an enrolment.
+/// Response to an enrolment or a rekey.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct Enrolment {
-    /// Who the device is.
+    /// Certificate of the device.
     #[n(0)]
     pub certificate: Certificate,
-    /// The server's public key, to be pinned.
+    /// Public key of the server, to be pinned.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub server_key: [u8; 32],
-    /// For the first signed request.
+    /// Challenge for the first signed request.
     #[n(2)]
     pub challenge: Challenge,
-    /// The server's clock.
+    /// Time on the server's clock.
     #[n(3)]
     pub server_time: Timestamp,
 }
 
 impl Enrolment {
-    /// Whether the server that it names has signed it, for the owner of this key.
+    /// Returns whether the certificate is for this key and signed by the server key in the response.
     pub fn is_for(&self, key: &VerifyingKey) -> bool {
         let server = VerifyingKey::from_bytes(&self.server_key);
         self.certificate.public_key == key.to_bytes() && server.is_ok_and(|server| self.certificate.verify(&server))
     }
 }
 
-/// The server's word that a device is enrolled. `POST /v1/readmit` shows it to a server that has forgotten the device.
+/// The server's signed statement that a device is enrolled. `POST /v1/readmit` shows it to a server that lost the enrolment.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Certificate {
-    /// The organisation.
+    /// Organisation of the device.
     #[n(0)]
     pub organisation: OrganisationId,
-    /// The device.
+    /// Id of the device.
     #[n(1)]
     pub device: DeviceId,
-    /// Its short code for receipts.
+    /// Short code of the device, for receipts.
     #[n(2)]
     pub device_code: DeviceCode,
-    /// Its public key.
+    /// Public key of the device.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// The person it was handed to.
+    /// User that the device was given to.
     #[n(4)]
     pub user: UserId,
-    /// The device that it was before it took a new key.
+    /// Id of the device before it took a new key, if it did.
     #[n(5)]
     pub ancestor: Option<DeviceId>,
-    /// When it was enrolled.
+    /// Time of enrolment.
     #[n(6)]
     pub enrolled_at: Timestamp,
-    /// The server's public key that will follow, held offline; to be pinned too.
+    /// Public key that will follow the server's current one, to be pinned too; its private key is kept offline.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub successor_key: [u8; 32],
-    /// The server's signature over all of it.
+    /// Signature of the server over all other fields.
     #[cbor(n(8), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
@@ -220,13 +220,13 @@ pub struct Certificate {
 const CERTIFIED_AS: &[u8] = b"farmtally certificate 1\0";
 
 impl Certificate {
-    /// Signs it.
+    /// Signs the certificate with the server's key.
     #[must_use]
     pub fn sign(self, key: &SigningKey) -> Self {
         Self { signature: key.sign(&self.message()).to_bytes(), ..self }
     }
 
-    /// Whether this server signed it.
+    /// Returns whether the server with this key signed the certificate.
     pub fn verify(&self, key: &VerifyingKey) -> bool {
         key.verify(&self.message(), &Signature::from_bytes(&self.signature)).is_ok()
     }
@@ -238,40 +238,40 @@ impl Certificate {
     }
 }
 
-/// A moment that the server has vouched for; every signed request repeats a recent one.
+/// Time that the server has authenticated; every signed request repeats a recent one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Challenge(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 24]);
 
-/// `POST /v1/sync`, up.
+/// Body of `POST /v1/sync`.
 #[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncRequest {
-    /// The version spoken.
+    /// Protocol version of the phone.
     #[n(0)]
     pub protocol: u16,
-    /// How far each scope was read; one that is not named is read from the start.
+    /// Cursor of each scope; a scope that is not listed is read from the start.
     #[n(2)]
     pub cursors: Vec<CursorName>,
     /// Sealed bundles, oldest first.
     #[n(3)]
     pub bundles: Vec<minicbor::bytes::ByteVec>,
-    /// How many bytes of frames to send at most, before compression; at least one frame comes.
+    /// Limit for the frames of the response, in bytes before compression; at least one frame is sent.
     #[n(4)]
     pub budget_bytes: u32,
-    /// Whether the device's own changes must come with their bytes, because it has lost its bundles.
+    /// Whether the device's own changes must be sent with their bytes, because it lost its bundles.
     #[n(5)]
     pub own_bytes: bool,
     /// Parcels of other devices, oldest first.
     #[cbor(n(6), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<minicbor::bytes::ByteVec>,
-    /// Places further back in the scopes that had diverged.
+    /// Earlier cursors of scopes that have diverged.
     #[cbor(n(7), default, skip_if = "Vec::is_empty")]
     pub checkpoints: Vec<CursorName>,
-    /// What the server may have lost. Whoever offers asks for nothing else in the same request.
+    /// Log entries that the server may have lost. A request with offers asks for nothing else.
     #[cbor(n(8), default, skip_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
-    /// The [`SafeCopy`] that the device knows; 0 for none.
+    /// [`SafeCopy::copy`] that the device knows; 0 for none.
     #[cbor(n(9), default, skip_if = "is_zero")]
     pub safe_copy: u64,
 }
@@ -280,14 +280,14 @@ fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
 
-/// `POST /v1/sync`, down. Statement and news stay bytes until the signature over them is checked.
+/// Response to `POST /v1/sync`. Statement and updates stay encoded until their signature is verified.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncResponse {
-    /// The version spoken.
+    /// Protocol version of the server.
     #[n(0)]
     pub protocol: u16,
-    /// For the next signed request.
+    /// Challenge for the next signed request.
     #[n(1)]
     pub challenge: Challenge,
     /// CBOR of the [`Statement`].
@@ -296,13 +296,13 @@ pub struct SyncResponse {
     /// CBOR of the [`SyncUpdates`].
     #[n(3)]
     pub news: minicbor::bytes::ByteVec,
-    /// The server's signature over both, and over the request that they answer.
+    /// Signature of the server over both, and over the request that they answer.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
 impl SyncResponse {
-    /// Signs what the server has to say to a request, whose body as sent is given.
+    /// Signs the response to a request; `request` is its body as sent.
     pub fn sign(
         request: &[u8],
         statement: &Statement,
@@ -315,17 +315,17 @@ impl SyncResponse {
         Self { protocol: PROTOCOL_VERSION, challenge, statement: statement.into(), news: news.into(), signature }
     }
 
-    /// Reads both parts, if the signature is that of the server and this is the answer to the request.
+    /// Verifies the signature and decodes both parts; `request` is the body that was sent.
     ///
     /// # Errors
-    /// [`WireError::Unsigned`], [`WireError::Unreadable`].
+    /// [`WireError::Unsigned`] if the server did not sign this response to this request, [`WireError::Unreadable`].
     pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, SyncUpdates), WireError> {
         let message = Self::message(request, &self.statement, &self.news);
         key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
         Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
     }
 
-    /// The statement stands at the end and the rest only as hashes, so that a phone can keep a statement as evidence without the rest.
+    /// Returns the signed message. All but the statement is hashed, so that a phone can keep a statement as evidence without the rest.
     fn message(request: &[u8], statement: &[u8], news: &[u8]) -> Vec<u8> {
         Self::signed_part(Sha256::digest(request).into(), Sha256::digest(news).into(), statement)
     }
@@ -338,7 +338,7 @@ impl SyncResponse {
         message
     }
 
-    /// What is worth keeping of an answer: enough to show later that the server signed its statement.
+    /// Returns the evidence that the server signed its statement.
     pub fn evidence(&self, request: &[u8]) -> Evidence {
         Evidence {
             request: Sha256::digest(request).into(),
@@ -349,176 +349,176 @@ impl SyncResponse {
     }
 }
 
-/// What a sync brought.
+/// Updates in a sync response: verdicts, frames and diverged scopes.
 #[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncUpdates {
-    /// What became of each bundle.
+    /// Verdicts on the bundles of the request.
     #[n(0)]
     pub verdicts: Vec<BundleVerdict>,
-    /// Stretches of logs, the most urgent scope first.
+    /// Frames of logs, the most urgent scope first.
     #[n(1)]
     pub frames: Vec<LogFrame>,
-    /// Whether there is more to fetch.
+    /// Whether the server has more to send.
     #[n(2)]
     pub more: bool,
-    /// Scopes whose log here is not the one that the device has read. Nothing that was handed over is judged then.
+    /// Scopes whose log on the server is not the one that the device read. If there are any, no bundle or parcel is judged.
     #[n(3)]
     pub diverged: Vec<Divergence>,
-    /// Parcels that were carried here and need not be carried again.
+    /// Verdicts on the carried parcels, which need not be carried again.
     #[cbor(n(4), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<ParcelVerdict>,
 }
 
-/// Heads that the server hands out under its signature; a server that cannot reproduce one later has lost data.
+/// Log heads under the server's signature. A server that cannot reproduce one later has lost data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Statement {
-    /// To whom.
+    /// Device that the statement is for.
     #[n(0)]
     pub device: DeviceId,
-    /// The server's clock.
+    /// Time on the server's clock.
     #[n(1)]
     pub server_time: Timestamp,
-    /// The newest bundle of this device that the server has: number and hash.
+    /// Newest bundle of this device that the server has.
     #[n(2)]
     pub device_head: Option<DeviceHead>,
-    /// The heads of the scopes that have news for the device; of the others it has the head already.
+    /// Heads of the scopes with new entries for the device; it already has the heads of the others.
     #[n(3)]
     pub heads: Vec<Cursor>,
-    /// What the device may let go of; absent if it knows that already, or there are no two verified copies yet.
+    /// What the device may trim; absent if the device knows it already, or there are no two verified copies yet.
     #[n(4)]
     pub safe: Option<SafeCopy>,
-    /// How many recoveries the server had begun: what an older statement shows to be lost was known to be.
+    /// Number of recoveries that the server had begun. A loss that a statement with an older number shows was already known.
     #[cbor(n(5), default, skip_if = "is_zero")]
     pub epoch: u32,
 }
 
-/// What two verified copies of the server's data contain.
+/// Content of two verified copies of the server's data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct SafeCopy {
-    /// When the older of the two was made, in milliseconds; names the pair.
+    /// Time in milliseconds when the older of the two copies was made; identifies the pair.
     #[n(0)]
     pub copy: u64,
-    /// Up to where it has each scope's log.
+    /// Positions of the scopes' logs in the copies.
     #[n(1)]
     pub scopes: Vec<SafePosition>,
-    /// Up to which bundle of the device.
+    /// Number of the device's newest bundle in the copies.
     #[n(2)]
     pub bundle: u64,
 }
 
-/// Up to where two verified copies have a scope's log.
+/// Position up to which two verified copies contain a scope's log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct SafePosition {
-    /// Whose log.
+    /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// How many entries.
+    /// Number of entries in the copies.
     #[n(1)]
     pub sequence: u64,
 }
 
-/// The newest bundle of a device that the server has.
+/// Newest bundle of a device that the server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DeviceHead {
-    /// Its number.
+    /// Number of the bundle.
     #[n(0)]
     pub sequence: u64,
-    /// Its hash.
+    /// Hash of the bundle.
     #[n(1)]
     pub hash: BundleHash,
 }
 
-/// What became of a parcel; what became of the bundles in it is their owner's to know.
+/// Verdict on a carried parcel. The verdicts on its bundles are for their own device only.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ParcelVerdict {
-    /// Which parcel.
+    /// Id of the parcel.
     #[n(0)]
     pub parcel: ParcelId,
-    /// Set if it was refused as a whole; otherwise it was taken.
+    /// Reason if the whole parcel was refused; `None` if it was accepted.
     #[n(1)]
     pub refused: Option<RefusalCode>,
 }
 
-/// What became of a bundle.
+/// Verdict on a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleVerdict {
-    /// Which bundle, by its place in the request.
+    /// Index of the bundle in the request.
     #[n(0)]
     pub index: u32,
-    /// Set if the bundle was refused as a whole; it left no trace on the server.
+    /// Reason if the whole bundle was refused; it left no trace on the server.
     #[n(1)]
     pub refused: Option<RefusalCode>,
-    /// What became of its entries, in runs that lie end to end from entry 0.
+    /// Verdicts on its entries: consecutive runs from entry 0.
     #[n(2)]
     pub runs: Vec<VerdictRun>,
 }
 
-/// Entries in a row with the same fate.
+/// Consecutive entries with the same verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct VerdictRun {
-    /// How many entries.
+    /// Number of entries.
     #[n(0)]
     pub count: u32,
-    /// The fate; for logged entries, that of the first, the others follow on.
+    /// Verdict of the entries; if logged, that of the first, and the sequence numbers of the others follow.
     #[n(1)]
     pub verdict: Verdict,
 }
 
-/// What became of one entry.
+/// Verdict on one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Verdict {
-    /// In the log at this place; repeated for an entry that was there before.
+    /// Logged at this position, now or earlier.
     #[n(0)]
     Logged {
-        /// The document's scope, as the server's record says.
+        /// Scope of the document, as the server recorded it.
         #[n(0)]
         scope: Scope,
-        /// The entry's number, from 1.
+        /// Sequence number of the entry, from 1.
         #[n(1)]
         sequence: u64,
     },
-    /// Waits for other changes, or for a newer server. This is no acknowledgement; any device may bring what is missing.
+    /// Waits for other changes, or for a newer server. Not an acknowledgement; any device may bring what is missing.
     #[n(1)]
     Deferred {
-        /// What is missing; empty if the server is too old to judge the entry.
+        /// Hashes of the missing changes; empty if the server is too old to judge the entry.
         #[n(0)]
         missing: Vec<ChangeHash>,
     },
-    /// Kept verbatim for a person to decide.
+    /// Kept unchanged for a person to decide.
     #[n(2)]
     Held {
-        /// Why.
+        /// Code of the reason.
         #[n(0)]
         code: HoldCode,
         /// Details for people.
         #[n(1)]
         reason: String,
     },
-    /// A person sent it back to its author; it will not be logged.
+    /// Rejected by a person: returned to its author and never logged.
     #[n(3)]
     Rejected {
-        /// Words for the author, may be empty.
+        /// Text for the author; may be empty.
         #[n(0)]
         reason: String,
     },
-    /// Its document was erased; the bytes are wanted nowhere.
+    /// Its document was erased; nobody needs the bytes.
     #[n(4)]
     Erased,
-    /// Its bytes are missing, and the server does not know its document as erased. Not final: any device may bring the bytes.
+    /// Its bytes are missing, and the server has no erasure of its document. Not final: any device may bring the bytes.
     #[n(5)]
     BytesMissing,
 }
 
 impl Verdict {
-    /// Whether this entry's fate continues a run that began with `first`, `count` entries before.
+    /// Returns whether this verdict continues a run that began with `first`, `count` entries before.
     fn continues(&self, first: &Self, count: u32) -> bool {
         match (first, self) {
             (Self::Logged { scope, sequence }, Self::Logged { scope: own_scope, sequence: own }) => {
@@ -528,7 +528,7 @@ impl Verdict {
         }
     }
 
-    /// Gathers fates into runs.
+    /// Groups verdicts into runs.
     pub fn runs(verdicts: impl IntoIterator<Item = Self>) -> Vec<VerdictRun> {
         let mut runs: Vec<VerdictRun> = Vec::new();
         for verdict in verdicts {
@@ -541,20 +541,20 @@ impl Verdict {
     }
 }
 
-/// A stretch of a scope's log. It is applied with its cursor in one transaction, and ends with the chain hash that must come out.
+/// Consecutive entries of a scope's log, applied with the new cursor in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct LogFrame {
-    /// Whose log.
+    /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// How many entries lie before.
+    /// Number of log entries before the first of the frame.
     #[n(1)]
     pub after: u64,
-    /// The entries.
+    /// Entries of the frame.
     #[n(2)]
     pub entries: Vec<FrameEntry>,
-    /// The chain hash after the last of them.
+    /// Chain hash that must result after the last entry.
     #[n(3)]
     pub chain: ChainHash,
 }
@@ -565,65 +565,65 @@ pub enum FrameEntry {
     /// A change of another device.
     #[n(0)]
     Change {
-        /// What is logged about it.
+        /// Envelope of the change.
         #[n(0)]
         envelope: ChangeEnvelope,
-        /// The stripped change.
+        /// Stripped change.
         #[cbor(n(1), with = "minicbor::bytes")]
         change: Vec<u8>,
     },
-    /// A decision.
+    /// A decision of the server.
     #[n(1)]
     Decision {
-        /// Its bytes, kept as they are even by a phone that cannot read them yet.
+        /// Bytes of the decision, stored unchanged even by a phone that cannot read them yet.
         #[cbor(n(0), with = "minicbor::bytes")]
         decision: Vec<u8>,
     },
-    /// Entries in a row of one of the receiver's own bundles; it has the bytes.
+    /// Consecutive entries of one of the receiver's own bundles, whose bytes it has.
     #[n(2)]
     Own {
-        /// Which bundle.
+        /// Hash of the bundle.
         #[n(0)]
         bundle: BundleHash,
-        /// The first entry in it, from 0.
+        /// Number of the first entry in the bundle, from 0.
         #[n(1)]
         first: u32,
-        /// How many entries.
+        /// Number of entries.
         #[n(2)]
         count: u32,
     },
-    /// A change of a document that was erased: all that is left is what its place in the chain needs.
+    /// A change of an erased document; only what the hash chain needs is left.
     #[n(3)]
     Erased {
-        /// What is logged about it.
+        /// Envelope of the change.
         #[n(0)]
         envelope: ChangeEnvelope,
-        /// The hash of the change.
+        /// Hash of the change.
         #[n(1)]
         change: ChangeHash,
     },
 }
 
-/// The body of `401`: sign again, with this challenge.
+/// Body of a `401` response, after which the phone signs again with this challenge, and of the responses to `/v1/wiped` and `/v1/readmit`.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct ChallengeResponse {
-    /// For the next signed request.
+    /// Challenge for the next signed request.
     #[n(0)]
     pub challenge: Challenge,
-    /// The server's clock.
+    /// Time on the server's clock.
     #[n(1)]
     pub server_time: Timestamp,
 }
 
-/// The body of any other refusal.
+/// Body of any other error response.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Problem {
-    /// A stable code of `docs/errors.md`.
+    /// Stable code from `docs/errors.md`.
     #[n(0)]
     pub code: String,
-    /// What is wrong, for logs.
+    /// Description of the problem, for logs.
     #[n(1)]
     pub reason: String,
 }
@@ -672,7 +672,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bent = bytes.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            // A wrong challenge costs a round; a wrong time is corrected by the first answer.
+            // A wrong challenge costs one more request; a wrong time is corrected by the first response.
             if let Ok(bent) = decode::<Enrolment>(&bent)
                 && bent.is_for(&device.verifying_key())
             {

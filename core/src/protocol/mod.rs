@@ -1,7 +1,6 @@
-//! What phone and server say to each other: values and their coding. No store, no I/O.
+//! Protocol between phone and server: values and their encoding, without storage or I/O.
 //!
-//! Owns bundles, logs and their hash chains, messages, signed requests, repair, parcels and QR frames. Does not judge records and does not
-//! send anything. Invariant: everything is named by its hash, so every request may be repeated. Format: `docs/protocol.md`.
+//! Does not judge records. Invariant: everything is identified by its hash, so every request may be repeated. Format: `docs/protocol.md`.
 //! Read next: `bundle.rs`, then `message.rs`.
 
 pub mod authorization;

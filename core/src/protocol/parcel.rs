@@ -1,8 +1,8 @@
-//! Hand-over: sealed bundles as parcels that somebody else carries, encrypted to the server.
+//! Hand-over parcels: sealed bundles, encrypted to the server, which somebody else carries.
 //!
-//! Owns the form of parcels and why one is refused (format and construction: `docs/protocol.md`, "Hand-over"). Does not judge bundles, which
-//! prove themselves, and does not store anything. Invariants: a carrier learns to whom a parcel goes and how large it is, no more; whatever
-//! the bytes claim, no more is read, unpacked or kept than the limits say. Read next: `qr.rs` for the way from screen to camera.
+//! Format: `docs/protocol.md`, "Hand-over". Does not judge bundles, which prove themselves, and stores nothing. Invariants: a carrier
+//! learns only the recipient and the size of a parcel; no more is read, unpacked or kept than the limits allow, whatever the bytes claim.
+//! Read next: `qr.rs`.
 
 use std::convert::Infallible;
 use std::io::Read;
@@ -23,27 +23,27 @@ use crate::environment::Environment;
 use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_PARCEL_BYTES};
 use crate::units::{OrganisationId, ParcelId};
 
-/// The form of parcels that this version writes and reads.
+/// Version of the parcel form that this build writes and reads.
 pub const PARCEL_VERSION: u8 = 1;
 
 const MAGIC: &[u8; 4] = b"FTPL";
-/// Names the use of the key, so that what is sealed here opens nowhere else.
+/// Purpose of the encryption (HPKE `info`): output sealed for this purpose cannot be opened for any other.
 const SEALED_AS: &[u8] = b"farmtally parcel 1\0";
 /// Magic, version, organisation, fingerprint of the server's key, length of the rest.
 const HEADER_BYTES: usize = 4 + 1 + 16 + 8 + 4;
-/// The sender's one-time public key, and the tag of the cipher.
+/// One-time public key of the sender, and tag of the cipher.
 const BOX_BYTES: usize = 32 + 16;
 
-/// Why a parcel or a QR frame was not taken. Nothing is lost by it: whoever handed it over still has everything.
+/// Reason why a parcel or QR frame was not accepted. Nothing is lost: the sender still has everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandoverError {
-    /// Something else, or cut, or with an inside that is no list of bundles.
+    /// Not a parcel, truncated, or the content is not a list of bundles.
     #[error("these bytes are no parcel, or a part is missing")]
     Unreadable,
-    /// A version from the future, or none.
+    /// Version 0, or a version newer than this build.
     #[error("the parcel's version is not known here")]
     UnknownVersion,
-    /// Larger than allowed.
+    /// Larger than the limit.
     #[error("the parcel is too large")]
     TooLarge,
     /// Meant for another organisation.
@@ -52,13 +52,13 @@ pub enum HandoverError {
     /// Encrypted to another server's key.
     #[error("the parcel is meant for another server")]
     ForeignServer,
-    /// Changed on its way: it does not open, or its pieces do not fit together.
+    /// Changed in transit: it cannot be decrypted, or its QR frames contradict each other.
     #[error("the parcel was changed on its way")]
     Damaged,
 }
 
 impl HandoverError {
-    /// The error's stable name.
+    /// Returns the error's stable code.
     pub fn code(self) -> RefusalCode {
         match self {
             Self::Unreadable => RefusalCode::ParcelUnreadable,
@@ -72,17 +72,17 @@ impl HandoverError {
 }
 
 impl ParcelId {
-    /// The name of these bytes, parcel or not.
+    /// Returns the id of these bytes, whether or not they are a parcel.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 }
 
-/// Bundles sealed for the server: anybody may carry it, nobody else can open it.
+/// Bundles encrypted to the server: anybody may carry them, only the server can open them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parcel {
     organisation: OrganisationId,
-    /// The first bytes of the SHA-256 of the server's public key.
+    /// First eight bytes of the SHA-256 of the server's public key.
     server: [u8; 8],
     bytes: Vec<u8>,
 }
@@ -94,10 +94,10 @@ impl std::fmt::Debug for Parcel {
 }
 
 impl Parcel {
-    /// Seals bundles into as few parcels as hold them, in their order.
+    /// Seals bundles in order, into several parcels if they exceed the limits of one.
     ///
     /// # Errors
-    /// [`HandoverError::TooLarge`] if a single bundle does not fit, [`HandoverError::ForeignServer`] if the key is none.
+    /// [`HandoverError::TooLarge`] if a single bundle does not fit, [`HandoverError::ForeignServer`] if the key is not a valid one.
     pub fn pack<B: AsRef<[u8]>>(
         bundles: &[B],
         organisation: OrganisationId,
@@ -154,10 +154,10 @@ impl Parcel {
         Ok(Self { organisation, server, bytes })
     }
 
-    /// Reads the next parcel of a file; `None` where the file ends between two.
+    /// Reads the next parcel of a file; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`HandoverError::Unreadable`], [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`]; what comes behind can't be read then.
+    /// [`HandoverError::Unreadable`], [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`]: the rest is then unreadable.
     pub fn read(file: &mut impl Read) -> Result<Option<Self>, HandoverError> {
         let mut bytes = take(file, HEADER_BYTES)?;
         if bytes.is_empty() {
@@ -184,7 +184,7 @@ impl Parcel {
         Ok(Some(Self { organisation, server, bytes }))
     }
 
-    /// All parcels of a file, which holds at least one. What cannot be read comes last.
+    /// Returns all parcels of a file, up to and including the first error. An empty file is an error.
     pub fn read_all(mut file: impl Read) -> impl Iterator<Item = Result<Self, HandoverError>> {
         let (mut is_first, mut is_over) = (true, false);
         std::iter::from_fn(move || {
@@ -201,7 +201,7 @@ impl Parcel {
         })
     }
 
-    /// Reads bytes that are one parcel and nothing else.
+    /// Parses bytes that are exactly one parcel.
     ///
     /// # Errors
     /// Those of [`Self::read`].
@@ -210,22 +210,22 @@ impl Parcel {
         if bytes.is_empty() { Ok(parcel) } else { Err(HandoverError::Unreadable) }
     }
 
-    /// The parcel's name.
+    /// Returns the parcel's id.
     pub fn id(&self) -> ParcelId {
         ParcelId::of(&self.bytes)
     }
 
-    /// Whose data it is, as the outside says.
+    /// Returns the organisation that the unencrypted header names.
     pub fn organisation(&self) -> OrganisationId {
         self.organisation
     }
 
-    /// The bytes that travel.
+    /// Returns the bytes to carry.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether it goes to this organisation on this server, as the outside says.
+    /// Checks that the unencrypted header names this organisation and this server.
     ///
     /// # Errors
     /// [`HandoverError::ForeignOrganisation`], [`HandoverError::ForeignServer`].
@@ -239,11 +239,10 @@ impl Parcel {
         Ok(())
     }
 
-    /// The bundles in it, which only the server can read.
+    /// Decrypts the bundles, which only the server can do.
     ///
     /// # Errors
-    /// [`HandoverError::Damaged`] if it does not open with this key, [`HandoverError::Unreadable`] if its inside is no list of bundles,
-    /// [`HandoverError::TooLarge`] if there are too many.
+    /// [`HandoverError::Damaged`] if this key cannot decrypt it; [`HandoverError::Unreadable`], [`HandoverError::TooLarge`].
     pub fn open(&self, server: &SigningKey) -> Result<Vec<Vec<u8>>, HandoverError> {
         let (header, sealed) = self.bytes.split_at_checked(HEADER_BYTES).ok_or(HandoverError::Unreadable)?;
         let (one_time_key, sealed) = sealed.split_at_checked(32).ok_or(HandoverError::Unreadable)?;
@@ -264,12 +263,12 @@ impl Parcel {
     }
 }
 
-/// The first bytes of the SHA-256.
+/// Returns the first `N` bytes of the SHA-256.
 pub(super) fn short_hash<const N: usize>(bytes: &[u8]) -> [u8; N] {
     Sha256::digest(bytes).first_chunk().copied().unwrap_or([0; N])
 }
 
-/// Up to so many bytes; fewer at the end of the file. The buffer grows with what is there, not with what is claimed.
+/// Reads up to `count` bytes, fewer at the end of the file. The buffer grows with the bytes that are present, not with the claimed count.
 fn take(file: &mut impl Read, count: usize) -> Result<Vec<u8>, HandoverError> {
     let mut bytes = Vec::new();
     file.take(count as u64).read_to_end(&mut bytes).map_err(|_medium| HandoverError::Unreadable)?;
@@ -280,7 +279,7 @@ fn encode_content<B: AsRef<[u8]>>(bundles: &[B]) -> Vec<u8> {
     encode(&bundles.iter().map(|bundle| bundle.as_ref().into()).collect::<Vec<&ByteSlice>>())
 }
 
-/// By hand, because the count must be known before anything is kept.
+/// Decodes the list of bundles by hand, because the count must be checked before anything is stored.
 fn decode_content(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
     let unreadable = |_form| HandoverError::Unreadable;
     let mut decoder = Decoder::new(plain);
@@ -293,7 +292,6 @@ fn decode_content(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
     if decoder.position() == plain.len() { Ok(bundles) } else { Err(HandoverError::Unreadable) }
 }
 
-/// Lets the cipher draw its one-time key from the environment.
 struct EnvironmentRng<'a>(&'a Environment);
 
 impl TryRng for EnvironmentRng<'_> {
@@ -356,7 +354,6 @@ mod tests {
         let read: Vec<Parcel> = Parcel::read_all(file.as_slice()).collect::<Result<_, _>>().expect("parcels");
         assert_eq!(read, parcels);
         assert_eq!(pack(&vec![vec![1]; MAX_BUNDLES + 1]).len(), 2);
-        // The largest bundle that the server takes fits.
         assert_eq!(pack(&[noise(2 * crate::limits::MAX_BUNDLE_BYTES)]).len(), 1);
     }
 
@@ -370,7 +367,7 @@ mod tests {
         let largest = (MAX_PARCEL_BYTES - 200..MAX_PARCEL_BYTES).rev().find_map(|bytes| fits(bytes).ok());
         assert_eq!(largest, Some(MAX_PARCEL_BYTES));
         assert_eq!(fits(MAX_PARCEL_BYTES), Err(HandoverError::TooLarge));
-        // Read likewise: at the limit it is missing bytes, above it is too large.
+        // Reading: at the limit bytes are missing, above it the parcel is too large.
         let [parcel] = pack(&[vec![1]]).try_into().expect("one");
         for (length, expected) in [
             (MAX_PARCEL_BYTES - HEADER_BYTES, HandoverError::Unreadable),
@@ -386,7 +383,7 @@ mod tests {
         }
     }
 
-    /// Anybody can seal anything to the server, so the inside is as hostile as the outside.
+    /// Seals any content. Anybody can seal to the server, so the content is as untrusted as the header.
     fn sealed(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
         let packed = zstd::bulk::compress(plain, 3).expect("it packs");
         seal_raw(&packed).open(&server())
@@ -466,7 +463,7 @@ mod tests {
         assert_eq!(parcel.open(&SigningKey::from_bytes(&[8; 32])), Err(HandoverError::Damaged), "another server's key");
     }
 
-    /// Sealed once by version 1 and kept: it must open for ever. It was opened with another implementation too, written from RFC 9180.
+    /// A parcel sealed by version 1, which must open for ever. Another implementation, written from RFC 9180, opened it too.
     #[test]
     fn a_parcel_of_version_1_opens_for_ever() {
         let hex = "4654504c0107070707070707070707070707070707dbc298251c51321b00000055a5e8c214b9cbcd496b6bd51cbc4ffaec67\

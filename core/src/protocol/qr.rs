@@ -1,26 +1,25 @@
-//! QR frames: a parcel shown as a loop of codes, read by a camera in any order.
+//! QR frames: parcels shown as a loop of QR codes, which a camera reads in any order.
 //!
-//! Owns the form of QR frames and their collection (format: `docs/protocol.md`, "Hand-over"). Does not draw or read codes: it hands out and
-//! takes the bytes in them. Invariants: a series is complete only if its whole has the name that each frame gave; no more is kept than the
-//! limits say, whatever frames claim.
+//! Format: `docs/protocol.md`, "Hand-over". Does not draw or scan codes. Invariants: a series is complete only if the hash of the whole is
+//! the name in each frame; no more is kept than the limits allow, whatever frames claim.
 
 use super::parcel::{HandoverError, short_hash};
 use crate::limits::{MAX_QR_FRAMES, QR_FRAME_BYTES};
 
-/// The form of QR frames that this version writes and reads.
+/// Version of the QR frame form that this build writes and reads.
 pub const QR_FRAME_VERSION: u8 = 1;
 
 const MAGIC: &[u8; 3] = b"FTQ";
 /// Magic, version, name of the series, number, count.
 const HEADER_BYTES: usize = 3 + 1 + 8 + 2 + 2;
 const CHECK_BYTES: usize = 4;
-/// What a frame carries; the last of a series may carry less.
+/// Payload of a frame; the last one of a series may have less.
 const SLICE_BYTES: usize = QR_FRAME_BYTES - HEADER_BYTES - CHECK_BYTES;
 
-/// Cuts one or more parcels, end to end, into frames for codes that are shown one after another, again and again.
+/// Cuts one or more concatenated parcels into frames, to be shown in a loop.
 ///
 /// # Errors
-/// [`HandoverError::TooLarge`] beyond [`MAX_QR_FRAMES`]: hand over a file instead; [`HandoverError::Unreadable`] for nothing.
+/// [`HandoverError::TooLarge`] beyond [`MAX_QR_FRAMES`]: hand over a file instead; [`HandoverError::Unreadable`] if there are no bytes.
 pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
     if bytes.is_empty() {
         return Err(HandoverError::Unreadable);
@@ -44,18 +43,18 @@ pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
     Ok((0..count).zip(slices).map(frame).collect())
 }
 
-/// How far a series has been read.
+/// Progress of reading a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QrProgress {
-    /// Frames that were read.
+    /// Number of frames read.
     pub received: u32,
-    /// Frames of the series.
+    /// Number of frames in the series.
     pub total: u32,
-    /// The numbers of those that are missing, from 0.
+    /// Numbers of the missing frames, from 0.
     pub missing: Vec<u32>,
 }
 
-/// Collects the frames of one series, in any order, with repeats; a frame of another series begins anew.
+/// Collector of the frames of one series, in any order and with repeats. A frame of another series starts a new collection.
 #[derive(Debug, Default)]
 pub struct QrCollector {
     name: [u8; 8],
@@ -64,11 +63,11 @@ pub struct QrCollector {
 }
 
 impl QrCollector {
-    /// Takes the bytes of one code.
+    /// Adds the bytes of one code.
     ///
     /// # Errors
-    /// [`HandoverError::Unreadable`] if it is no QR frame or was read wrongly, [`HandoverError::UnknownVersion`], [`HandoverError::TooLarge`],
-    /// [`HandoverError::Damaged`] if the frame contradicts the others. What was collected stays.
+    /// [`HandoverError::Unreadable`] if it is not a QR frame or was misread, [`HandoverError::UnknownVersion`],
+    /// [`HandoverError::TooLarge`], [`HandoverError::Damaged`] if the frame contradicts the others. The collection is kept.
     pub fn take(&mut self, frame: &[u8]) -> Result<QrProgress, HandoverError> {
         let frame = QrFrame::parse(frame)?;
         if frame.name != self.name || self.slices.is_empty() {
@@ -90,10 +89,10 @@ impl QrCollector {
         QrProgress { received: count(self.slices.len() - missing.len()), total: count(self.slices.len()), missing }
     }
 
-    /// What the series carries, once and as soon as every frame was read.
+    /// Returns the parcels of the series, once, as soon as every frame was read.
     ///
     /// # Errors
-    /// [`HandoverError::Damaged`] if the whole has another name than the frames gave; the collection begins anew.
+    /// [`HandoverError::Damaged`] if their hash is not the name in the frames; the collection starts again.
     pub fn parcels(&mut self) -> Result<Option<Vec<u8>>, HandoverError> {
         let slices: Option<Vec<&[u8]>> = self.slices.iter().map(Option::as_deref).collect();
         let Some(slices) = slices.filter(|slices| !slices.is_empty() && !self.is_handed_out) else { return Ok(None) };
@@ -143,7 +142,7 @@ impl<'a> QrFrame<'a> {
     }
 }
 
-/// Finds codes that were read wrongly.
+/// Returns the checksum that detects misread codes.
 fn check(bytes: &[u8]) -> [u8; CHECK_BYTES] {
     short_hash(bytes)
 }
@@ -154,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// A frame with a right check, whatever else is in it.
+    /// Returns a changed frame with a valid checksum.
     fn forged(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut frame = frames(&[1; 10]).expect("frames").remove(0);
         frame.truncate(frame.len() - CHECK_BYTES);
@@ -212,7 +211,6 @@ mod tests {
         ] {
             assert_eq!(frames(&vec![0; bytes]).map(|frames| frames.len()), count, "{bytes} bytes");
         }
-        // The largest parcel fits a series.
         assert!(frames(&vec![0; crate::limits::MAX_PARCEL_BYTES]).is_ok());
     }
 
@@ -261,13 +259,12 @@ mod tests {
             collector.take(frame).expect("a frame");
         }
         assert_eq!(collector.parcels(), Ok(Some(vec![1; SLICE_BYTES + 1])), "it began anew");
-        // A third frame of a series of two.
         let mut third = whole[0].clone();
         third.truncate(third.len() - CHECK_BYTES);
         third.splice(12..16, [0, 2, 0, 3]);
         third.extend(check(&third));
         assert_eq!(collector.take(&third), Err(HandoverError::Damaged));
-        // The showing phone has something new to show.
+        // The showing phone has another series to show.
         let other = frames(&[3; 10]).expect("frames");
         assert_eq!(collector.take(&other[0]).expect("a frame").total, 1);
         assert_eq!(collector.parcels(), Ok(Some(vec![3; 10])));

@@ -1,7 +1,7 @@
-//! What phone and server say to each other when their logs differ: where they still agreed, and what the server has lost.
+//! Messages for logs that have diverged: the last common position, and entries that the server lost.
 //!
-//! Owns the messages of repair (format: `docs/protocol.md`). A server that was set back to an older copy is given back what it had signed;
-//! a phone whose log went another way reads it again from the last place that both know.
+//! A server that was set back to an older copy gets the entries that it had signed restored by phones; a phone whose log differs reads
+//! again from the last common position. Format: `docs/protocol.md`, "Repair and recovery".
 
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -13,26 +13,26 @@ use crate::records::Change;
 use crate::scope::Scope;
 use crate::units::{ChainHash, EntryHash};
 
-/// A statement that the server signed, with what its signature covers besides. A server that cannot reproduce it has lost data.
+/// Statement that the server signed, with the other data that its signature covers. A server that cannot reproduce it has lost data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Evidence {
     /// SHA-256 of the request that was answered.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub request: [u8; 32],
-    /// SHA-256 of the news beside the statement.
+    /// SHA-256 of [`SyncResponse::news`].
     #[cbor(n(1), with = "minicbor::bytes")]
     pub news: [u8; 32],
     /// CBOR of the [`Statement`].
     #[n(2)]
     pub statement: minicbor::bytes::ByteVec,
-    /// The server's signature.
+    /// Signature of the server.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
 impl Evidence {
-    /// The statement, if this server signed it.
+    /// Returns the statement if the server with this key signed it.
     pub fn open(&self, key: &VerifyingKey) -> Option<Statement> {
         let message = SyncResponse::signed_part(self.request, self.news, &self.statement);
         key.verify(&message, &Signature::from_bytes(&self.signature)).ok()?;
@@ -40,37 +40,37 @@ impl Evidence {
     }
 }
 
-/// A stretch of a log that the server may have lost, offered back to it. Long stretches come in several pieces, oldest first.
+/// Run of log entries that the server may have lost. A long run is sent in several offers, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Offer {
-    /// Whose log.
+    /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// How many entries lie before.
+    /// Number of log entries before the first of the offer.
     #[n(1)]
     pub after: u64,
-    /// The entries, with their bytes.
+    /// Entries, with their bytes.
     #[n(2)]
     pub entries: Vec<FrameEntry>,
-    /// Shows that the server once had all of it.
+    /// Evidence that the server once had all of the run.
     #[n(3)]
     pub evidence: Evidence,
 }
 
-/// A scope in which the device names a place that does not lie on the server's log.
+/// Scope in which the device's cursor is not on the server's log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Divergence {
-    /// Which scope.
+    /// The diverged scope.
     #[n(0)]
     pub scope: Scope,
-    /// The last place among the checkpoints that both know; absent if the device has named none.
+    /// Sequence number of the newest checkpoint that is on the server's log; absent if the device sent none.
     #[n(1)]
     pub common: Option<u64>,
 }
 
-/// What an entry adds to its chain; `None` for one that names the bytes of somebody else.
+/// Returns the hash of an entry; `None` for [`FrameEntry::Own`], whose bytes are elsewhere.
 pub fn entry_hash(entry: &FrameEntry) -> Option<EntryHash> {
     match entry {
         FrameEntry::Change { envelope, change } => {
@@ -82,7 +82,7 @@ pub fn entry_hash(entry: &FrameEntry) -> Option<EntryHash> {
     }
 }
 
-/// The places after each of these entries, from one place on; `None` if one of them names the bytes of somebody else.
+/// Returns the chain hash after each entry, starting at a cursor; `None` if one of them is [`FrameEntry::Own`].
 pub fn walk(from: &Cursor, entries: &[FrameEntry]) -> Option<Vec<ChainHash>> {
     let mut at = from.clone();
     let chain = |entry: &FrameEntry| {

@@ -1,16 +1,6 @@
-//! Bags, packed: 20 bags of 100 g steps take about 44 bytes (their entropy is 34).
+//! Packed binary form of a delivery's bags: 20 bags in steps of 100 g take about 44 bytes (their entropy is 34).
 //!
-//! Owns the format: varints are LEB128, low bit and byte first.
-//!
-//! | part | form |
-//! |---|---|
-//! | how many | varint n; nothing follows if 0 |
-//! | first number | varint: the first bag's label; each next bag has the next label |
-//! | last bag | varint: seconds from the last bag to the moment of recording |
-//! | weights | varint unit in grams (greatest common divisor), varint lightest weight / unit, byte width in bits, n × width bits of (weight − lightest) / unit |
-//! | times | byte width in bits, (n − 1) × width bits: whole seconds since the bag before |
-//! | kinds | byte: bag type × 16 + source of most bags; varint m, then m × (varint index, byte) for the others |
-//! | labels left out | varint m, then m × (varint index, varint how many labels are left out before that bag) |
+//! Format: `docs/records.md`, "Packed bags".
 
 use std::collections::BTreeMap;
 
@@ -20,7 +10,7 @@ use super::Error;
 use crate::limits::MAX_BAGS;
 use crate::units::{BagType, BagWeight, Grams, Timestamp};
 
-/// How a weight came into the phone.
+/// How a weight was entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(index_only)]
 pub enum BagSource {
@@ -31,10 +21,10 @@ pub enum BagSource {
     /// Read from a scale.
     #[n(1)]
     Scale,
-    /// The previous weight again.
+    /// Repeated from the previous bag.
     #[n(2)]
     Repeat,
-    /// Spoken.
+    /// Entered by voice.
     #[n(3)]
     Voice,
 }
@@ -47,28 +37,28 @@ impl TryFrom<u8> for BagSource {
     }
 }
 
-/// One bag as it was weighed. Its CBOR form is that of drafts.
+/// One weighed bag. The CBOR form is that of drafts; a recorded delivery has its bags packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Bag {
-    /// The label on the bag; never changes, not even when others are voided.
+    /// Label on the bag; never changes, even if other bags are voided.
     #[n(0)]
     pub number: u32,
-    /// Its weight, bag included.
+    /// Weight including the bag itself.
     #[n(1)]
     pub gross: BagWeight,
-    /// What it is made of, for the tare.
+    /// Type of the bag, which decides its tare.
     #[n(2)]
     pub bag_type: BagType,
-    /// How the weight came in.
+    /// How the weight was entered.
     #[n(3)]
     pub source: BagSource,
-    /// When, to the second.
+    /// Time of weighing; packing keeps whole seconds only.
     #[n(4)]
     pub weighed_at: Timestamp,
 }
 
-/// Packs bags in the order of their labels, recorded at `recorded_at`.
+/// Packs bags that are sorted by label; times are stored relative to `recorded_at`.
 pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 + bags.len() * 3);
     put_varint(&mut out, bags.len() as u64);
@@ -107,7 +97,7 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     out
 }
 
-/// Reads what [`pack`] wrote.
+/// Reads the bytes that [`pack`] wrote.
 pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, Error> {
     let mut input = Input(packed);
     let count = input.index(MAX_BAGS)?;
@@ -180,7 +170,6 @@ fn most_frequent(kinds: &[u8]) -> u8 {
     kinds.iter().copied().max_by_key(|kind| counts.get(kind).copied()).unwrap_or(0)
 }
 
-/// Writes a number as LEB128.
 pub(super) fn put_varint(out: &mut Vec<u8>, value: u64) {
     // Writing to a Vec cannot fail.
     drop(leb128::write::unsigned(out, value));
@@ -225,7 +214,7 @@ impl Input<'_> {
         })
     }
 
-    /// Small enough that even the most bags with the most left out stay within 32 bits.
+    /// Reads a label below 1,000,000, so that the labels of [`MAX_BAGS`] bags with the largest gaps cannot overflow `u32`.
     fn label(&mut self) -> Result<u32, Error> {
         let label = u32::try_from(self.varint()?).ok().filter(|label| *label < 1_000_000);
         label.ok_or_else(|| broken("too large a bag number"))

@@ -1,7 +1,7 @@
 //! One Automerge change: the unit that is recorded, sent, logged and merged.
 //!
-//! Owns the border to Automerge's change format. Invariant: a [`Change`] has parsed, its hash is that of its bytes, these are what Automerge
-//! itself writes for its content, and its operations can be read without a panic.
+//! Invariants: a [`Change`] has the hash of its bytes, and reading its operations cannot panic; one that came through [`Change::parse`] has
+//! the bytes that Automerge itself writes for its content.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +15,7 @@ use crate::units::ChangeHash;
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE_CHUNK: u8 = 1;
 
-/// A change that has parsed.
+/// A parsed change.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub(super) inner: automerge::Change,
@@ -23,10 +23,10 @@ pub struct Change {
 }
 
 impl Change {
-    /// Reads the raw form of a change.
+    /// Reads a change in Automerge's raw form.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] above [`MAX_CHANGE_BYTES`], [`Error::Malformed`] for anything else that is no change.
+    /// [`Error::TooLarge`] above [`MAX_CHANGE_BYTES`], [`Error::Malformed`] for any other bytes that are not a change.
     pub fn parse(raw: &[u8]) -> Result<Self, Error> {
         if raw.len() > MAX_CHANGE_BYTES {
             return Err(Error::TooLarge { bytes: raw.len(), limit: MAX_CHANGE_BYTES });
@@ -36,7 +36,7 @@ impl Change {
             return Err(Error::malformed(format!("more than {MAX_OPERATIONS} operations")));
         }
         let change = Self::load(raw)?;
-        // Automerge takes a change that is written in another way than its own, but cannot load the document that it saves then (0.12.0).
+        // Automerge accepts a change that is encoded differently from its own output, but then cannot load the document it saves (0.12.0).
         let rewritten = guarded(|| automerge::Change::from(change.expanded.clone()))?;
         if rewritten.hash() != change.inner.hash() {
             return Err(Error::malformed("not written as Automerge writes it"));
@@ -44,7 +44,7 @@ impl Change {
         Ok(change)
     }
 
-    /// Reads the raw form of a change that has parsed before.
+    /// Reads a raw change without the limits and the encoding check of [`Change::parse`].
     pub(super) fn load(raw: &[u8]) -> Result<Self, Error> {
         let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
         if raw.get(4..8) != inner.hash().0.get(..4) {
@@ -58,17 +58,17 @@ impl Change {
         Ok(Self { inner, expanded })
     }
 
-    /// The change's name.
+    /// Returns the hash, which identifies the change.
     pub fn hash(&self) -> ChangeHash {
         ChangeHash(self.inner.hash().0)
     }
 
-    /// The raw form; Automerge's own compression is never used, the wire compresses better.
+    /// Returns the raw form. Automerge's own compression is never used, because the wire compresses better.
     pub fn raw(&self) -> &[u8] {
         self.inner.raw_bytes()
     }
 
-    /// The raw form without what the receiver can work out: magic, checksum, chunk type and length.
+    /// Returns the raw form without the parts that a receiver can compute: magic, checksum, chunk type and length.
     ///
     /// Format: Automerge binary format, "Chunk container".
     pub fn stripped(&self) -> &[u8] {
@@ -77,7 +77,7 @@ impl Change {
         raw.get(9 + length..).unwrap_or_default()
     }
 
-    /// Reads what [`Change::stripped`] left.
+    /// Reads the bytes that [`Change::stripped`] returned.
     ///
     /// # Errors
     /// As [`Change::parse`].
@@ -91,12 +91,11 @@ impl Change {
         Self::parse(&raw)
     }
 
-    /// The hash of the change that [`Change::stripped`] left these bytes of.
+    /// Returns the hash of the change whose [`Change::stripped`] bytes these are.
     pub fn hash_of_stripped(body: &[u8]) -> ChangeHash {
         ChangeHash(Sha256::digest(chunk(body)).into())
     }
 
-    /// The keys that are written, and their bytes.
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
         use automerge::legacy::{Key, OpType};
         self.expanded.operations.iter().filter_map(|op| match (&op.key, &op.action) {
@@ -107,26 +106,26 @@ impl Change {
         })
     }
 
-    /// The hashes of the changes this one was made on top of.
+    /// Returns the hashes of the changes that this change depends on.
     pub fn dependencies(&self) -> Vec<ChangeHash> {
         self.inner.deps().iter().map(|hash| ChangeHash(hash.0)).collect()
     }
 
-    /// The first four bytes of the actor in hex, with which every added key ends.
+    /// Returns the first four bytes of the actor in hex, which are part of every added key.
     pub(super) fn actor_prefix(&self) -> String {
         actor_prefix(self.inner.actor_id())
     }
 
-    /// Whether this is the first change of its actor in the document, made without having seen any other.
+    /// Returns whether this is the first change of its actor, made without having seen any other change.
     pub(super) fn is_first(&self) -> bool {
         self.inner.deps().is_empty() && self.inner.seq() == 1 && self.inner.start_op().get() == 1
     }
 }
 
-/// How many operations the action column of a raw change claims; `None` if that cannot be read.
+/// Returns how many operations the action column of a raw change claims to have; `None` if the column cannot be read.
 ///
-/// Automerge 0.12 walks as many operations as a run claims before it doubts them: 2^62 of them fit into ten bytes. Format: Automerge binary
-/// format, "Change chunks" and "Run length encoded columns".
+/// Automerge 0.12 iterates over as many operations as a run claims before it validates them, and ten bytes can claim 2^62. Format:
+/// Automerge binary format, "Change chunks" and "Run length encoded columns".
 fn claimed_operations(raw: &[u8]) -> Option<u64> {
     const ACTION_COLUMN: u64 = 0x42;
     let mut input = Leb(raw.get(9..)?);
@@ -173,7 +172,7 @@ fn claimed_operations(raw: &[u8]) -> Option<u64> {
     Some(operations)
 }
 
-/// Bytes that are read as LEB128 numbers; every step fails at their end.
+/// Reader of LEB128 numbers; every method returns `None` at the end of the bytes.
 struct Leb<'a>(&'a [u8]);
 
 impl Leb<'_> {
@@ -196,7 +195,7 @@ impl Leb<'_> {
     }
 }
 
-/// What a change's hash covers: the chunk's type, its length and its bytes.
+/// Returns the bytes that a change's hash covers: chunk type, length and body.
 fn chunk(body: &[u8]) -> Vec<u8> {
     let mut chunk = Vec::with_capacity(body.len() + 6);
     chunk.push(CHANGE_CHUNK);
@@ -210,7 +209,7 @@ pub(super) fn actor_prefix(actor: &automerge::ActorId) -> String {
     data_encoding::HEXLOWER.encode(bytes.get(..4).unwrap_or(bytes))
 }
 
-/// Runs Automerge on bytes from outside: its decoder is thorough, but panics on some hostile operations (0.12.0, `legacy::OpType::from_parts`).
+/// Returns a panic of Automerge as an error: it panics on some hostile operations (0.12.0, `legacy::OpType::from_parts`).
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_panic| Error::Malformed { reason: "the change cannot be read".into() })
 }

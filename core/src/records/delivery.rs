@@ -1,7 +1,6 @@
-//! A delivery: what a farmer handed over, bag by bag.
+//! A delivery: the bags that a farmer handed over.
 //!
-//! Owns the delivery's keys and values, and the reading of a document as a [`Delivery`].
-//! Invariants: what was confirmed with "record" is one immutable value; a void is final; bags are only ever added or voided.
+//! Invariants: the recorded snapshot never changes; a void is final; bags are only added or voided.
 
 use minicbor::{Decode, Encode};
 
@@ -20,7 +19,7 @@ use crate::units::{
     Location, Percent, ReceiptNumber, SeasonCode, ToValue, UserId, Value,
 };
 
-/// The value under `v1`. What stays the same for long stands together and first, so that a bundle of many compresses to little.
+/// Value of the key `v1`. Fields that stay equal over many deliveries come first and together, so that a bundle of many compresses well.
 /// New fields go to the end; a reader skips those it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -47,7 +46,7 @@ pub(crate) struct DeliverySnapshot {
     pub(crate) replaces: Option<DeliveryId>,
 }
 
-/// The part of a snapshot that is the same for many deliveries in a row.
+/// Part of a snapshot that is equal in many consecutive deliveries.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct DeliveryConstants {
@@ -74,7 +73,7 @@ pub(crate) struct DeliveryConstants {
 }
 
 impl DeliverySnapshot {
-    /// What a change recorded, if it is the creating change of a delivery.
+    /// Returns the snapshot in the creating change of a delivery; `None` for any other change.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
         let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
         super::decode(value).ok()
@@ -103,14 +102,14 @@ struct MoreBags {
     bags: Vec<u8>,
 }
 
-/// Why something was amended or voided: a reason code and, if wanted, words.
+/// Reason for an amendment or a void.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Reason {
-    /// A code such as `mistyped`, `wrong_farmer`, `returned`.
+    /// Code such as `mistyped`, `wrong_farmer`, `returned`.
     #[n(0)]
     pub code: String,
-    /// Words of the person, may be empty.
+    /// Free text of the person; may be empty.
     #[n(1)]
     pub text: String,
 }
@@ -133,7 +132,7 @@ struct Event {
     step: Step,
     #[n(2)]
     reason: Reason,
-    /// How many amendments the author had seen; a void that saw fewer than there are was written at the same time as one.
+    /// Number of amendments the author had seen. A void that saw fewer than exist is concurrent with one of them.
     #[n(3)]
     amendments_seen: u32,
 }
@@ -147,97 +146,96 @@ enum Step {
     Voided,
 }
 
-/// Something that a person did to a recorded delivery, or to one of its bags.
+/// Amendment or void of a recorded delivery, or void of one of its bags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
-    /// Who, where and when.
+    /// Author, device and time.
     pub stamp: Stamp,
-    /// Why.
+    /// Reason that the person gave.
     pub reason: Reason,
 }
 
-/// A bag in a recorded delivery.
+/// Bag of a recorded delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryBag {
-    /// The bag's key in the document: `v1-3`, or `1a2b3c4d-21` for one that was added later.
+    /// Key of the bag in the document: `v1-3`, or `1a2b3c4d-21` if it was added later.
     pub key: String,
-    /// What was weighed.
+    /// The bag as weighed.
     pub bag: Bag,
-    /// Why it no longer counts; empty for a bag that stands.
+    /// Voids of this bag; empty if the bag counts.
     pub voids: Vec<Act>,
 }
 
-/// A delivery as all its changes tell it.
+/// Delivery, projected from all changes of its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id.
+    /// Id of the delivery.
     pub delivery_id: DeliveryId,
-    /// Who recorded it, where and when.
+    /// Author, device and time of recording.
     pub recorded: Stamp,
-    /// Minutes that the recording phone's local time was ahead of UTC.
+    /// Minutes that local time on the recording phone was ahead of UTC.
     pub zone_minutes: i16,
-    /// The collection centre.
+    /// Collection centre of the delivery.
     pub centre: CentreCode,
-    /// The season.
+    /// Season of the delivery.
     pub season: SeasonCode,
-    /// What was delivered.
+    /// Commodity that was delivered.
     pub commodity: CommodityCode,
-    /// The number of the rule set it was recorded under.
+    /// Number of the rule set it was recorded under.
     pub rule_set: u32,
-    /// Who delivered; never changes.
+    /// Farmer who delivered; never changes.
     pub farmer_id: FarmerId,
-    /// The recording device's count.
+    /// Number of the receipt in the recording device's count.
     pub receipt_sequence: u32,
-    /// The day it counts for.
+    /// Day that the delivery counts for.
     pub business_date: BusinessDate,
-    /// The load it lies on.
+    /// Load that carries the delivery.
     pub load_id: Option<LoadId>,
-    /// How many bags were said to come.
+    /// Declared number of bags.
     pub declared_bags: Option<u32>,
-    /// Moisture, in the order of reading; the last one counts.
+    /// Moisture readings in order; the last one counts.
     pub readings: Vec<Percent>,
-    /// Where it was recorded.
+    /// Location of the recording phone.
     pub location: Option<Location>,
-    /// The voided delivery that this one stands in for.
+    /// Delivery that this one replaces: a voided one, or one that the office rejected.
     pub replaces: Option<DeliveryId>,
-    /// All bags ever added, voided ones too.
+    /// All bags ever added, including voided ones.
     pub bags: Vec<DeliveryBag>,
     /// Amendments, oldest first.
     pub amendments: Vec<Act>,
-    /// Voids, oldest first; one is enough.
+    /// Voids of the delivery, oldest first; several if people voided it concurrently.
     pub voids: Vec<Act>,
-    /// Fields that were given different values without knowledge of each other.
+    /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Delivery {
-    /// Whether it no longer counts. A void wins over any concurrent amendment.
+    /// Returns whether the delivery no longer counts. A void wins over any concurrent amendment.
     pub fn is_voided(&self) -> bool {
         !self.voids.is_empty()
     }
 
-    /// The bags that count.
+    /// Returns the bags that are not voided.
     pub fn counted_bags(&self) -> impl Iterator<Item = &Bag> {
         self.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| &bag.bag)
     }
 
-    /// Sum of the bags that count, whether or not the delivery is voided (domain formula 1).
+    /// Returns the sum of the gross weights of all bags that are not voided, even if the delivery itself is voided.
     pub fn gross(&self) -> Grams {
         self.counted_bags().map(|bag| bag.gross.grams()).sum()
     }
 
-    /// The number on the receipt.
+    /// Returns the number on the receipt.
     pub fn receipt_number(&self) -> ReceiptNumber {
         ReceiptNumber { centre: self.centre.clone(), device: self.recorded.device, sequence: self.receipt_sequence }
     }
 
-    /// The label for the next bag.
     pub(crate) fn next_bag_number(&self) -> u32 {
         self.bags.iter().map(|bag| bag.bag.number).max().unwrap_or(0) + 1
     }
 }
 
-/// What an amendment writes.
+/// One correction within an amendment.
 pub(crate) enum Amendment {
     AddBags(Vec<Bag>),
     VoidBag { key: String, reason: Reason },
@@ -246,7 +244,6 @@ pub(crate) enum Amendment {
     SetDeclaredBags(Option<u32>),
 }
 
-/// The keys that amend a delivery, the reason among them.
 pub(crate) fn amend(delivery: &Delivery, stamp: Stamp, reason: Reason, amendments: Vec<Amendment>) -> Vec<Put> {
     let mut puts = vec![event(delivery, stamp, Step::Amended, reason)];
     puts.extend(amendments.into_iter().map(|amendment| match amendment {
@@ -262,7 +259,6 @@ pub(crate) fn amend(delivery: &Delivery, stamp: Stamp, reason: Reason, amendment
     puts
 }
 
-/// The key that voids a delivery.
 pub(crate) fn void(delivery: &Delivery, stamp: Stamp, reason: Reason) -> Vec<Put> {
     vec![event(delivery, stamp, Step::Voided, reason)]
 }
@@ -272,7 +268,7 @@ fn event(delivery: &Delivery, stamp: Stamp, step: Step, reason: Reason) -> Put {
     Put::Add('e', String::new(), encode(&Event { stamp, step, reason, amendments_seen }))
 }
 
-/// The void stands; whoever amended without knowing of it should be told.
+/// Returns the soft conflict between a void and concurrent amendments: the void wins, and the authors of the amendments see it.
 fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
     let value = |act: &Act, what: &str, is_effective| ConflictValue {
         text: format!("{what}: {}", act.reason.code),
@@ -316,7 +312,7 @@ impl RecordKind for Delivery {
             (Column::int("gross_g"), |it| Value::int(it.gross().0)),
         ],
     };
-    // What deliveries add up to is shown with their loads.
+    // The totals of loads depend on deliveries.
     const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
 
     type Id = DeliveryId;

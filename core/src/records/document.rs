@@ -1,7 +1,6 @@
-//! One flat Automerge document: scalar bytes under root keys, nothing else.
+//! A flat Automerge document: scalar bytes under root keys.
 //!
-//! Owns loading, committing and reading of documents. Knows no record kind.
-//! Invariant: a document in memory lives only as long as one call; 18 KB each would not fit a phone otherwise.
+//! Does not know record kinds. Invariant: a document is in memory only during one call; at 18 KB each they would not fit a phone.
 
 use crate::units::ChangeHash;
 use automerge::legacy::{Key, ObjectId, Op, OpType as LegacyOpType, SortedVec};
@@ -11,26 +10,25 @@ use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ROOT, ReadDoc, Scalar
 use super::change::guarded;
 use super::{Change, Error};
 
-/// Who writes in this opening of the store: random, never stored, so that a copied file cannot repeat a sequence.
+/// Automerge actor of one opened store. Random and never stored, so that a copied database file cannot reuse its sequence numbers.
 #[derive(Clone, Debug)]
 pub struct Actor(ActorId);
 
 impl Actor {
-    /// An actor of sixteen random bytes.
+    /// Returns an actor of sixteen random bytes.
     pub fn new(random: [u8; 16]) -> Self {
         Self(ActorId::from(random))
     }
 }
 
-/// A key to write and its bytes.
 pub(crate) enum Put {
-    /// The snapshot or a register, under its own name.
+    /// Snapshot or register, under its own name.
     Key(&'static str, Vec<u8>),
-    /// A new key of an `add` family: the family's letter, what it is about (may be empty), the value.
+    /// New key of an added family: letter of the family, key that it refers to (may be empty), value.
     Add(char, String, Vec<u8>),
 }
 
-/// One of the values a key holds, with the change that wrote it.
+/// One value of a key, with the change that wrote it.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(crate) value: Vec<u8>,
@@ -69,8 +67,8 @@ impl Document {
         change.dependencies().into_iter().filter(|hash| !self.contains(*hash)).collect()
     }
 
-    /// Whether each operation overwrites only values of its own key that its author had seen. Automerge itself hides whatever operation
-    /// is named, under any key: a register's write could make a void disappear.
+    /// Returns whether each operation overwrites only values of its own key that its author had seen. Automerge does not check this: an
+    /// operation hides any operation that it names, under any key, so the write of a register could hide a void.
     pub(crate) fn overwrites_only_seen_values(&self, change: &Change) -> bool {
         change.expanded.operations.iter().filter(|op| !op.pred.is_empty()).all(|op| {
             let Key::Map(key) = &op.key else { return false };
@@ -83,8 +81,8 @@ impl Document {
         })
     }
 
-    /// Whether the change counts its operations on from those it was made on top of. Automerge takes others, but cannot load what it
-    /// saves then (0.12.0, "`max_op` is lower than `start_op`").
+    /// Returns whether the change's operation ids continue directly after those of its dependencies. Automerge accepts other changes, but
+    /// then cannot load the document it saves (0.12.0, "`max_op` is lower than `start_op`").
     pub(crate) fn continues_operation_ids(&self, change: &Change) -> bool {
         let before = change.inner.deps().iter().filter_map(|hash| self.inner.get_change_by_hash(hash));
         let newest = before.map(|change| change.max_op()).max().unwrap_or(0);
@@ -95,11 +93,11 @@ impl Document {
         guarded(|| self.inner.apply_changes([change.inner.clone()]))?.map_err(Error::malformed)
     }
 
-    /// A document of the same changes but these and all that builds on them.
+    /// Returns the document without these changes and everything that builds on them.
     pub(crate) fn without(&self, changes: &[ChangeHash]) -> Result<Self, Error> {
         let mut out: std::collections::HashSet<_> = changes.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
         let mut rest = Self::new();
-        // In the order of their dependencies, so that one pass is enough.
+        // Dependencies come first, so one pass is enough.
         for change in self.inner.get_changes(&[]) {
             if out.contains(&change.hash()) || change.deps().iter().any(|hash| out.contains(hash)) {
                 out.insert(change.hash());
@@ -110,7 +108,6 @@ impl Document {
         Ok(rest)
     }
 
-    /// Writes `puts` as one change.
     pub(crate) fn commit(&mut self, actor: &Actor, puts: Vec<Put>) -> Result<Change, Error> {
         self.inner.set_actor(actor.0.clone());
         let prefix = super::change::actor_prefix(&actor.0);
@@ -135,7 +132,7 @@ impl Document {
         self.inner.keys(ROOT)
     }
 
-    /// All concurrent values of a key, in the order of their changes' hashes.
+    /// Returns all concurrent values of a key, sorted by the hash of their change.
     pub(crate) fn values(&self, key: &str) -> Result<Vec<Written>, Error> {
         let mut written = Vec::new();
         for (value, id) in self.inner.get_all(ROOT, key).map_err(Error::malformed)? {
@@ -149,12 +146,12 @@ impl Document {
     }
 }
 
-/// `<family><about>-<actor>-<n>`: no two clerks and no two clones can ever write the same one.
+/// Returns `<family><about>-<actor>-<n>`. The actor keeps the keys of different clerks and of cloned phones apart.
 fn added_key(family: char, about: &str, actor_prefix: &str, n: u64) -> String {
     if about.is_empty() { format!("{family}{actor_prefix}-{n}") } else { format!("{family}{about}-{actor_prefix}-{n}") }
 }
 
-/// The creating change of a document, made without one: 5 µs instead of 12, and its bytes equal Automerge's own (a test compares).
+/// Returns a document's creating change without building the document: 5 µs instead of 12. A test compares it with Automerge's own.
 pub(crate) fn create(actor: &Actor, snapshot: Vec<u8>) -> Result<Change, Error> {
     let change = ExpandedChange {
         operations: vec![Op {
@@ -177,7 +174,7 @@ pub(crate) fn create(actor: &Actor, snapshot: Vec<u8>) -> Result<Change, Error> 
     Change::from_inner(automerge::Change::from(change))
 }
 
-/// A change writes a register once, with what was put last: the second time it would overwrite what its author had not seen.
+/// Keeps the last put of each snapshot or register. A second put in the same change would overwrite a value that its author had not seen.
 fn last_of_each_key(puts: Vec<Put>) -> Vec<Put> {
     let mut last: Vec<Put> = Vec::new();
     for put in puts {

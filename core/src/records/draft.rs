@@ -1,4 +1,4 @@
-//! A delivery while it is weighed: a value of one phone, no document yet.
+//! A delivery that is still being weighed: stored on one phone, not a document yet.
 
 use minicbor::{Decode, Encode};
 
@@ -9,56 +9,56 @@ use crate::units::{
     Timestamp, UserId,
 };
 
-/// A delivery that is not recorded yet. It lives on one phone, survives a crash, and counts nowhere.
+/// Delivery that is not recorded yet. It is stored on one phone, survives a crash, and is in no total.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Draft {
-    /// Who weighs.
+    /// User who weighs.
     #[n(0)]
     pub user: UserId,
-    /// Where.
+    /// Collection centre of the delivery.
     #[n(1)]
     pub centre: CentreCode,
-    /// In which season.
+    /// Season of the delivery.
     #[n(2)]
     pub season: SeasonCode,
-    /// What.
+    /// Commodity being weighed.
     #[n(3)]
     pub commodity: CommodityCode,
-    /// For which day.
+    /// Day that the delivery will count for.
     #[n(4)]
     pub business_date: BusinessDate,
-    /// For whom; needed before recording.
+    /// Farmer who delivers; required before recording.
     #[n(5)]
     pub farmer_id: Option<FarmerId>,
-    /// Onto which load.
+    /// Load that will carry the delivery.
     #[n(6)]
     pub load_id: Option<LoadId>,
-    /// How many bags were said to come.
+    /// Declared number of bags.
     #[n(7)]
     pub declared_bags: Option<u32>,
-    /// The bags so far.
+    /// Bags weighed so far.
     #[n(8)]
     pub bags: Vec<Bag>,
-    /// The label for the next bag.
+    /// Label for the next bag.
     #[n(9)]
     pub next_number: u32,
     /// Moisture readings so far.
     #[n(10)]
     pub readings: Vec<Percent>,
-    /// Where the phone was.
+    /// Location of the phone.
     #[n(11)]
     pub location: Option<Location>,
-    /// The voided delivery that this one stands in for.
+    /// Delivery that this one replaces: a voided one, or one that the office rejected.
     #[n(12)]
     pub replaces: Option<DeliveryId>,
-    /// The receipt that was printed already, when the office sent a recorded delivery back.
+    /// Number of the receipt that was already printed, if the office rejected the recorded delivery.
     #[n(13)]
     pub receipt_sequence: Option<u32>,
 }
 
 impl Draft {
-    /// What was recorded, to be weighed or corrected again; `None` for anything but the creation of a delivery.
+    /// Returns the content of a rejected delivery, to be corrected and recorded again; `None` unless the change created a delivery.
     pub(crate) fn of_rejected(document: DocumentId, change: &Change) -> Option<Self> {
         let DeliverySnapshot {
             constants,

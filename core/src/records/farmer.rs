@@ -1,8 +1,7 @@
-//! A farmer: an identity that stays, and contact details of their own that can be erased.
+//! A farmer: an identity that is kept for ever, and contact details in a document of their own that can be erased.
 //!
-//! Owns the keys and values of both documents.
-//! Invariant: nothing personal stands in the identity, and each change of the contact carries 16 random bytes, so that nobody can find out
-//! an erased name by trying names against the hash that stays.
+//! Invariants: the identity has no personal data; each change of the contact has 16 random bytes, so that nobody can find an erased name by
+//! hashing candidates and comparing them with the hash that is kept.
 
 use minicbor::{Decode, Encode};
 
@@ -15,7 +14,7 @@ use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
 
-/// The identity's value under `v1`.
+/// Value of the identity's key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct FarmerSnapshot {
@@ -27,7 +26,7 @@ pub(crate) struct FarmerSnapshot {
     pub(crate) sequence: u32,
 }
 
-/// The contact's value under `v1`.
+/// Value of the contact's key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct ContactSnapshot {
@@ -41,28 +40,28 @@ pub(crate) struct ContactSnapshot {
     pub(crate) details: ContactDetails,
 }
 
-/// How people know and reach a farmer.
+/// Name, village and telephone number of a farmer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ContactDetails {
-    /// The name as people say it.
+    /// Name as people say it.
     #[n(0)]
     pub name: String,
-    /// The village, may be empty.
+    /// Village; may be empty.
     #[n(1)]
     pub village: String,
-    /// The telephone number with country code, may be empty.
+    /// Telephone number with country code; may be empty.
     #[n(2)]
     pub phone: String,
 }
 
 impl ContactDetails {
-    /// Name and village as they are compared: two farmers of a centre with the same key may be one, however they are written.
+    /// Returns name and village, folded for comparison. Two farmers of a centre with the same key may be the same person.
     pub fn name_key(&self) -> String {
         format!("{}/{}", folded_text(&self.name), folded_text(&self.village))
     }
 
-    /// The digits of the telephone number, by which two farmers may be one as well; `None` for fewer than seven.
+    /// Returns the digits of the telephone number, compared like [`Self::name_key`]; `None` if there are fewer than seven.
     pub fn phone_key(&self) -> Option<String> {
         let digits: String = self.phone.chars().filter(char::is_ascii_digit).collect();
         (digits.len() >= 7).then_some(digits)
@@ -78,42 +77,42 @@ struct Personal {
     text: String,
 }
 
-/// A farmer's identity as all its changes tell it.
+/// Identity of a farmer, projected from all changes of its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Farmer {
-    /// Its id.
+    /// Id of the farmer.
     pub farmer_id: FarmerId,
-    /// Who registered, where and when.
+    /// Author, device and time of the registration.
     pub registered: Stamp,
-    /// The home centre.
+    /// Home centre of the farmer.
     pub centre: CentreCode,
-    /// The registering device's count.
+    /// Number of the farmer in the registering device's count.
     pub sequence: u32,
-    /// Values given without knowledge of each other.
+    /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Farmer {
-    /// The code until the office gives a shorter one.
+    /// Returns the code that is used until the office gives a shorter one.
     pub fn code(&self) -> FarmerCode {
         FarmerCode { centre: self.centre.clone(), device: self.registered.device, sequence: self.sequence }
     }
 }
 
-/// A farmer's contact as all its changes tell it.
+/// Contact of a farmer, projected from all changes of its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Its id.
+    /// Id of the contact.
     pub contact_id: ContactId,
-    /// Whose it is.
+    /// Farmer that the contact belongs to.
     pub farmer_id: FarmerId,
-    /// The details that count.
+    /// Effective details.
     pub details: ContactDetails,
-    /// Values given without knowledge of each other.
+    /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
-/// The keys that change the details from `old` to `new`; `nonce` gives fresh random bytes.
+/// Returns the keys that change the details from `old` to `new`; `nonce` returns fresh random bytes.
 pub(crate) fn edit_contact(
     stamp: Stamp,
     old: &ContactDetails,
@@ -239,7 +238,7 @@ impl RecordKind for Contact {
         None
     }
 
-    /// People know contact details by their farmer.
+    /// Returns the farmer, because people look for a contact under its farmer.
     fn subject(&self) -> (Kind, DocumentId) {
         (Kind::of::<Farmer>(), self.farmer_id.into())
     }

@@ -1,8 +1,7 @@
-//! The kinds of record: what a kind declares about itself, its erased form, and the one list.
+//! Record kinds: the trait that declares a kind, its type-erased form, and the list of all kinds.
 //!
-//! Owns [`RecordKind`] and [`KINDS`]. Everything generic about records follows from a kind's constants, on phone and server: the check of
-//! changes, permission and scope, the projection's table, wiping, erasure, events. Does not know a database or a screen.
-//! Invariant: numbers and names of kinds are in every database and on every wire, and are never used again for something else.
+//! Checks of changes, permissions, scopes, projection tables, wiping, erasure and events ask the constants of [`RecordKind`], on phone and
+//! server. Invariant: numbers and names of kinds are in every database and message, and are never reused.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -13,79 +12,79 @@ use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shap
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value, words};
 
-/// All kinds, by number. A new kind adds its line here.
+/// All kinds, by number. A new kind is added here.
 pub const KINDS: [Kind; 5] =
     [Kind::of::<Delivery>(), Kind::of::<Load>(), Kind::of::<Farmer>(), Kind::of::<Contact>(), Kind::of::<Note>()];
 
-/// Whether records of a kind are about a person, and are erased when the person is forgotten.
+/// Whether a kind's records are personal data, which are erased when the person is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
-    /// Names or describes a person: its bytes can be erased.
+    /// Names or describes a person; its bytes can be erased.
     Personal,
     /// Kept for good; refers to people by id only.
     Business,
 }
 
-/// What may have to be read again after a change.
+/// Part of the data that an app reads again after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
-    /// The phone's user, what they may do, orders of the office.
+    /// Current user, their permissions, and orders of the office.
     Session,
-    /// Centres, commodities, bag types, lorries, names.
+    /// Centres, commodities, bag types, lorries and names.
     Reference,
     /// Deliveries and drafts.
     Deliveries,
-    /// Farmers.
+    /// Farmers and their contacts.
     Farmers,
-    /// Loads.
+    /// Loads and their totals.
     Loads,
-    /// What waits for a person.
+    /// Items that wait for a person.
     Inbox,
-    /// What the server does not have yet, and the progress of a sync.
+    /// Changes that the server does not have yet, and the progress of a sync.
     Sync,
 }
 
 impl Topic {
-    /// All topics.
+    /// All topics, in order of declaration.
     pub const ALL: [Self; 7] =
         [Self::Session, Self::Reference, Self::Deliveries, Self::Farmers, Self::Loads, Self::Inbox, Self::Sync];
 }
 
-/// A kind of record. Everything generic about records follows from these constants and functions.
+/// Declaration of a record kind. Code that works on any kind depends only on these constants and functions.
 pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
-    /// The kind's number on the wire and in databases, from 1.
+    /// Number of the kind in messages and databases, from 1.
     const NUMBER: u8;
-    /// The kind's name, the same everywhere.
+    /// Name of the kind, the same on every surface.
     const NAME: &'static str;
-    /// The form of the scopes in which its documents live.
+    /// Form of the scopes that contain its documents.
     const HOME: ScopeForm;
-    /// Whether it is about a person.
+    /// Whether its records are personal data.
     const PRIVACY: Privacy;
-    /// The keys of its documents.
+    /// Keys of its documents.
     const SHAPE: Shape;
-    /// The table of its projection.
+    /// Table of its projection.
     const TABLE: Table<Self>;
-    /// What an app reads again when one changes.
+    /// Topics that a changed record belongs to.
     const TOPICS: &'static [Topic];
-    /// The texts by whose words people find it; `None` for a kind that is not searched by words.
+    /// Texts that are indexed for word search; `None` if the kind is not searched.
     const SEARCHED: Option<for<'a> fn(&'a Self) -> Vec<&'a str>> = None;
 
-    /// Its id; every id of a record is that of its document.
+    /// Type of its ids; a record's id is the id of its document.
     type Id: Copy + From<DocumentId> + Into<DocumentId>;
 
     /// Returns the record's id.
     fn id(&self) -> Self::Id;
 
-    /// Reads the record from its document's keys; `None` while its creating change is missing.
+    /// Projects the record from its document's keys; `None` while its creating change is missing.
     ///
     /// # Errors
     /// [`Error::Malformed`] for a value that cannot be read.
     fn project(id: Self::Id, fields: &Fields) -> Result<Option<Self>, Error>;
 
-    /// Returns the fields that were given different values without knowledge of each other.
+    /// Returns the conflicts between concurrent changes.
     fn conflicts(&self) -> &[Conflict];
 
-    /// Returns who created it, where and when; `None` while that is not known here, or not told by the record.
+    /// Returns author, device and time of creation; `None` if unknown here or not part of the record.
     fn created(&self) -> Option<Stamp>;
 
     /// Returns the newest time of any of its values.
@@ -93,55 +92,54 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
         self.created().map_or(HybridTime::default(), |stamp| stamp.at)
     }
 
-    /// Returns the scope that its own content names, if it names one.
+    /// Returns the scope that the record's own content names, if any.
     fn own_scope(&self) -> Option<Scope> {
         None
     }
 
-    /// Returns the record that people know it by, as kind and document: itself, unless it is a part of another.
+    /// Returns kind and document of the record that people look for: the record itself, unless it is a part of another.
     fn subject(&self) -> (Kind, DocumentId) {
         (Kind::of::<Self>(), self.id().into())
     }
 }
 
-/// The table that a kind is projected to: of records beside the columns `arrival`, `scope` and `conflicts`, of decisions beside `scope`,
-/// `seq` and `decided_at_ms`.
+/// Projection table. Those of records also have the columns `arrival`, `scope`, `conflicts`; of decisions `scope`, `seq`, `decided_at_ms`.
 pub struct Table<K: 'static> {
-    /// The table.
+    /// Name of the table.
     pub name: &'static str,
-    /// The column of the id. A record's id is no column of its own, a decision's is.
+    /// Column of the id. `columns` contains it for a decision, but not for a record.
     pub key: &'static str,
-    /// The kind's own columns, and how each is filled.
+    /// The kind's own columns, each with the function that returns its value.
     pub columns: &'static [(Column<'static>, ValueOf<K>)],
 }
 
-/// Returns the value of a column.
+/// Function that returns the value of a column.
 pub type ValueOf<K> = for<'a> fn(&'a K) -> Value<'a>;
 
 impl<K> Table<K> {
-    /// Returns the names and types.
+    /// Returns the names and column types.
     pub fn info(&self) -> TableInfo {
         TableInfo { name: self.name, key: self.key, columns: self.columns.iter().map(|(column, _)| *column).collect() }
     }
 
-    /// Returns the values of the kind's own columns, in their order.
+    /// Returns the values of the kind's own columns, in order.
     pub fn cells<'a>(&self, of: &'a K) -> Vec<Value<'a>> {
         self.columns.iter().map(|(_, value)| value(of)).collect()
     }
 }
 
-/// The names and types of a kind's table.
+/// Names and column types of a kind's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableInfo {
-    /// The table.
+    /// Name of the table.
     pub name: &'static str,
-    /// The column of the id.
+    /// Column of the id.
     pub key: &'static str,
     /// The kind's own columns.
     pub columns: Vec<Column<'static>>,
 }
 
-/// What a kind declares, without its type.
+/// Constants of a kind, without its Rust type.
 pub struct KindInfo {
     /// [`RecordKind::NUMBER`].
     pub number: u8,
@@ -153,22 +151,22 @@ pub struct KindInfo {
     pub privacy: Privacy,
     /// [`RecordKind::SHAPE`].
     pub shape: Shape,
-    /// [`RecordKind::TABLE`], names and types.
+    /// Names and column types of [`RecordKind::TABLE`].
     pub table: fn() -> TableInfo,
     /// [`RecordKind::TOPICS`].
     pub topics: &'static [Topic],
-    /// Whether there is [`RecordKind::SEARCHED`].
+    /// Whether [`RecordKind::SEARCHED`] is set.
     pub is_searched: bool,
     /// [`RecordKind::project`].
     pub project: fn(DocumentId, &Fields) -> Result<Option<Record>, Error>,
 }
 
-/// A kind of record; the same kind has the same number.
+/// Record kind as a value; kinds are compared by number.
 #[derive(Clone, Copy)]
 pub struct Kind(&'static KindInfo);
 
 impl Kind {
-    /// The kind of a type.
+    /// Returns the kind of a record type.
     pub const fn of<K: RecordKind>() -> Self {
         Self(
             const {
@@ -187,7 +185,7 @@ impl Kind {
         )
     }
 
-    /// The kind of a number; `None` for one that a newer version made.
+    /// Returns the kind with this number; `None` if a newer version added it.
     pub fn from_number(number: u8) -> Option<Self> {
         KINDS.into_iter().find(|kind| kind.number == number)
     }
@@ -238,15 +236,15 @@ impl FromValue for Kind {
     }
 }
 
-/// What a record of any kind tells. Implemented for every [`RecordKind`].
+/// Type-erased view of a record, implemented for every [`RecordKind`].
 pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
-    /// Returns its kind.
+    /// Returns the record's kind.
     fn kind(&self) -> Kind;
-    /// Returns its document.
+    /// Returns the id of its document.
     fn document(&self) -> DocumentId;
     /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`].
     fn cells(&self) -> Vec<Value<'_>>;
-    /// Returns the words by which people find it, folded, each once, in order.
+    /// Returns the folded search words, sorted and without duplicates.
     fn words(&self) -> Vec<String>;
     /// [`RecordKind::conflicts`].
     fn conflicts(&self) -> &[Conflict];
@@ -299,23 +297,23 @@ impl<K: RecordKind> AnyRecord for K {
     }
 }
 
-/// A record of any kind.
+/// Record of any kind.
 #[derive(Clone, Debug)]
 pub struct Record(Arc<dyn AnyRecord>);
 
 impl Record {
-    /// A record without its type.
+    /// Erases the type of a record.
     pub fn new<K: RecordKind>(record: K) -> Self {
         Self(Arc::new(record))
     }
 
-    /// The record, if it is of this kind.
+    /// Returns a reference to the record if it is a `K`.
     pub fn downcast_ref<K: RecordKind>(&self) -> Option<&K> {
         let any: &dyn Any = &*self.0;
         any.downcast_ref()
     }
 
-    /// The record, if it is of this kind.
+    /// Returns the record if it is a `K`.
     pub fn downcast<K: RecordKind>(self) -> Option<K> {
         let any: Arc<dyn Any + Send + Sync> = self.0;
         any.downcast().ok().map(Arc::unwrap_or_clone)

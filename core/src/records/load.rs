@@ -1,7 +1,7 @@
 //! A lorry load: opened by one clerk, joined by others, closed with a manifest.
 //!
-//! Owns the load's keys and values, and the reading of a document as a [`Load`].
-//! Invariant: a clerk who joins by code writes into the document before having seen it; what the code said stands until the creating change arrives.
+//! Invariant: a clerk who joins by code may write into the document before receiving its creating change; until then the header of the join
+//! code is used.
 
 use minicbor::{Decode, Encode};
 
@@ -16,7 +16,7 @@ use crate::units::{
     SeasonCode, ToValue, UserId, Value,
 };
 
-/// The value under `v1`.
+/// Value of the key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct LoadSnapshot {
@@ -28,32 +28,32 @@ pub(crate) struct LoadSnapshot {
     pub(crate) driver: Option<String>,
 }
 
-/// What identifies a load to people; a join code carries the same.
+/// Fields that identify a load to people; a join code has the same ones.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct LoadHeader {
-    /// Where it was opened.
+    /// Centre where the load was opened.
     #[n(0)]
     pub centre: CentreCode,
-    /// In which season.
+    /// Season of the load.
     #[n(1)]
     pub season: SeasonCode,
-    /// On which day.
+    /// Business date of the load.
     #[n(2)]
     pub date: BusinessDate,
-    /// By which installation.
+    /// Device that opened the load.
     #[n(3)]
     pub device: DeviceCode,
-    /// The installation's own count.
+    /// Number of the load in that device's count.
     #[n(4)]
     pub sequence: u32,
-    /// The lorry.
+    /// Plate of the lorry.
     #[n(5)]
     pub lorry: LorryPlate,
 }
 
 impl LoadHeader {
-    /// The number that people read out.
+    /// Returns the load number that people read out.
     pub fn number(&self) -> LoadNumber {
         LoadNumber { centre: self.centre.clone(), date: self.date, device: self.device, sequence: self.sequence }
     }
@@ -68,65 +68,65 @@ struct Joined {
     header: LoadHeader,
 }
 
-/// One delivery as the closer saw it.
+/// One delivery of a manifest, as the closer saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ManifestLine {
-    /// Which delivery.
+    /// Id of the delivery.
     #[n(0)]
     pub delivery_id: DeliveryId,
-    /// Its version: the first eight bytes of the SHA-256 over its heads.
+    /// Version of the delivery: the first eight bytes of the SHA-256 over its heads.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub version: [u8; 8],
-    /// Bags that counted.
+    /// Number of counted bags.
     #[n(2)]
     pub bags: u32,
-    /// Their weight.
+    /// Gross weight of those bags.
     #[n(3)]
     pub gross: Grams,
 }
 
-/// A request to close, with all that the closer knew to be on the lorry. The office confirms one of possibly several.
+/// Request to close a load, with all deliveries that the closer knew to be on it. The office confirms one if there are several.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct CloseRequest {
-    /// Who asked, where and when.
+    /// Author, device and time of the request.
     #[n(0)]
     pub stamp: Stamp,
-    /// The deliveries, by id.
+    /// Deliveries, by id.
     #[n(1)]
     pub manifest: Vec<ManifestLine>,
 }
 
 impl CloseRequest {
-    /// What the manifest adds up to.
+    /// Returns the total gross weight of the manifest.
     pub fn gross(&self) -> Grams {
         self.manifest.iter().map(|line| line.gross).sum()
     }
 }
 
-/// A clerk who loads.
+/// Clerk who opened or joined a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loader {
-    /// Who.
+    /// User id of the clerk.
     pub user: UserId,
-    /// With which installation.
+    /// Device of the clerk.
     pub device: DeviceCode,
-    /// Since when.
+    /// Time of opening or joining.
     pub since: HybridTime,
 }
 
-/// How far a load has come, as far as the field knows.
+/// State of a load, as far as the field knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LoadState {
-    /// Deliveries are being put on.
+    /// Deliveries are being loaded.
     Open = 0,
-    /// Somebody asked to close it.
+    /// Somebody requested to close it.
     Closing = 1,
 }
 
 impl LoadState {
-    /// The state's stable name.
+    /// Returns the state's stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -135,51 +135,48 @@ impl LoadState {
     }
 }
 
-/// A load as all its changes tell it.
+/// Load, projected from all changes of its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Its id.
+    /// Id of the load.
     pub load_id: LoadId,
-    /// Number, place, day and the lorry it was opened with.
+    /// Identification, with the lorry that the load was opened with.
     pub header: LoadHeader,
-    /// The lorry that counts.
+    /// Effective lorry, after corrections.
     pub lorry: LorryPlate,
-    /// The driver, if known.
+    /// Driver, if known.
     pub driver: Option<String>,
-    /// Who opened it; unknown on a phone that joined by code and has not synced since.
+    /// Author, device and time of opening; `None` on a phone that joined by code and has not synced since.
     pub opened: Option<Stamp>,
-    /// Everybody who loads, in the order of their clocks.
+    /// Clerks who opened or joined, earliest first.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseRequest>,
-    /// Fields that were given different values without knowledge of each other.
+    /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Load {
-    /// Open until somebody asks to close.
+    /// Returns [`LoadState::Closing`] once somebody requested to close the load.
     pub fn state(&self) -> LoadState {
         if self.close_requests.is_empty() { LoadState::Open } else { LoadState::Closing }
     }
 
-    /// Whether a manifest names the delivery. Without any manifest nothing is late.
+    /// Returns whether a manifest names the delivery; false if there is no manifest, when no delivery is late.
     pub fn names(&self, delivery_id: DeliveryId) -> bool {
         let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
         lines.any(|line| line.delivery_id == delivery_id)
     }
 }
 
-/// The key with which a clerk joins.
 pub(crate) fn join(stamp: Stamp, header: LoadHeader) -> Vec<Put> {
     vec![Put::Add('j', String::new(), encode(&Joined { stamp, header }))]
 }
 
-/// The key that asks to close.
 pub(crate) fn request_close(request: &CloseRequest) -> Vec<Put> {
     vec![Put::Add('c', String::new(), encode(request))]
 }
 
-/// The key that corrects the lorry.
 pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Vec<Put> {
     vec![Put::Key("lorry", encode(&Register { stamp, value }))]
 }
@@ -216,7 +213,7 @@ impl RecordKind for Load {
         self.load_id
     }
 
-    /// `None` while neither the creating change nor a join is known.
+    /// Returns `None` while neither the creating change nor a join is known.
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
         let number = |snapshot: &LoadSnapshot| snapshot.header.number().to_string();

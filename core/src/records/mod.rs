@@ -1,8 +1,8 @@
-//! What field staff record: one flat Automerge document per thing that happened or exists.
+//! Records of field staff: one flat Automerge document for each delivery, load, farmer, contact and note.
 //!
-//! Owns the document shapes, the commands' values and the projections. Does not store, send or decide.
-//! Invariants: a record is a pure function of its document's set of changes, never of their order; nothing is ever deleted or
-//! overwritten by somebody who had not seen it. Read next: `shape.rs` for the table of a kind, `merge` here for how a change meets a document.
+//! Owns the document shapes, the values that commands write, and the projections. Does not store, send or decide. Invariants: a record
+//! depends only on its document's set of changes, never on their order; nothing is deleted, or overwritten by somebody who had not seen it.
+//! Read next: `shape.rs` for the keys of a kind, then [`merge`].
 
 mod bags;
 mod change;
@@ -38,35 +38,35 @@ use crate::codec;
 pub(crate) use crate::codec::encode;
 use crate::units::{ChangeHash, DocumentId};
 
-/// Why a change was not merged.
+/// Reason why a change was not merged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no change, or hold values that cannot be read.
+    /// The bytes are not a change, or a value cannot be read.
     #[error("malformed change: {reason}")]
     Malformed {
-        /// What cannot be read.
+        /// Description of the problem.
         reason: String,
     },
-    /// The change writes what its record kind does not allow.
+    /// The change writes something that its record kind does not allow.
     #[error("key {key:?} breaks the record's shape: {reason}")]
     Shape {
-        /// The key in question.
+        /// Key in question; empty if the error concerns the whole change.
         key: String,
-        /// What is not allowed.
+        /// Rule that the change breaks.
         reason: String,
     },
-    /// Changes that this one was made on top of are not here yet.
+    /// Changes that this one depends on are missing here.
     #[error("{} earlier changes are missing", .hashes.len())]
     Missing {
-        /// Their hashes.
+        /// Hashes of the missing changes.
         hashes: Vec<ChangeHash>,
     },
-    /// The change is larger than any may be.
+    /// The change is larger than the limit.
     #[error("{bytes} bytes, at most {limit} are allowed")]
     TooLarge {
-        /// Its size.
+        /// Size of the change in bytes.
         bytes: usize,
-        /// What is allowed.
+        /// Limit in bytes.
         limit: usize,
     },
 }
@@ -77,39 +77,39 @@ impl Error {
     }
 }
 
-/// A document after a change: what to store.
+/// Document after a merge, with its record.
 #[derive(Debug)]
 pub struct Merged {
-    /// The document: the raw first change until the first edit, then Automerge's saved form.
+    /// Bytes to store: the raw creating change until the first edit, then Automerge's saved form.
     pub saved: Vec<u8>,
-    /// The hashes of the changes that no other builds on, in order.
+    /// Hashes of the changes that no other change builds on, sorted.
     pub heads: Vec<ChangeHash>,
     /// The record; `None` while its creating change is missing.
     pub record: Option<Record>,
-    /// Whether the change was known before, and nothing changed.
+    /// Whether the document already had the change, so that nothing changed.
     pub was_known: bool,
 }
 
 impl Merged {
-    /// The version that a manifest, a basis or a settlement names.
+    /// Returns the version that a manifest or a basis names.
     pub fn version(&self) -> [u8; 8] {
         version(&self.heads)
     }
 }
 
-/// The first eight bytes of the SHA-256 over a document's heads.
+/// Returns a document's version: the first eight bytes of the SHA-256 over its heads.
 pub fn version(heads: &[ChangeHash]) -> [u8; 8] {
     let heads: Vec<u8> = heads.iter().flat_map(|head| head.0).collect();
     let digest: [u8; 32] = Sha256::digest(heads).into();
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-/// Merges a change into a stored document, or begins one.
+/// Merges a change into a stored document, or creates the document if there is none.
 ///
-/// A lone creating change is read without Automerge's document (2.7 µs instead of 16, 2026-11-21).
+/// A lone creating change is read without an Automerge document, which takes 2.7 µs instead of 16 (2026-11-21).
 ///
 /// # Errors
-/// [`Error::Shape`] and [`Error::Malformed`] for changes that must be held, [`Error::Missing`] for one that came too early.
+/// [`Error::Shape`] and [`Error::Malformed`] for a change to be held, [`Error::Missing`] for one that precedes its dependencies.
 pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) -> Result<Merged, Error> {
     kind.shape.check(change)?;
     if saved.is_none()
@@ -136,7 +136,7 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
     merged(kind, id, &document, was_known)
 }
 
-/// Reads a stored document without changing it; like [`merge`], one that is its creating change without Automerge's document.
+/// Reads a stored document without changing it; like [`merge`], reads a lone creating change without an Automerge document.
 ///
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
@@ -150,7 +150,7 @@ pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
     merged(kind, id, &Document::load(saved)?, true)
 }
 
-/// What a lone creating change is, without Automerge's document; `None` for any other change.
+/// Returns the document of a lone creating change, without an Automerge document; `None` for any other change.
 fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
     let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
     Ok(Some(Merged {
@@ -161,7 +161,7 @@ fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>
     }))
 }
 
-/// A stored document without some of its changes and all that builds on them; `None` if nothing is left.
+/// Returns a stored document without some changes and everything that builds on them; `None` if no change is left.
 ///
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
@@ -170,7 +170,7 @@ pub fn without(kind: Kind, id: DocumentId, saved: &[u8], changes: &[ChangeHash])
     if rest.heads().is_empty() { Ok(None) } else { merged(kind, id, &rest, false).map(Some) }
 }
 
-/// Writes `puts` on top of a stored document, or begins one.
+/// Writes `puts` as one change on top of a stored document, or creates the document if there is none.
 pub(crate) fn edit(
     kind: Kind,
     id: DocumentId,
@@ -187,7 +187,7 @@ pub(crate) fn edit(
     Ok((change, merged(kind, id, &document, false)?))
 }
 
-/// What writes a register again as one of several had it, with knowledge of all; `None` if it is no register, or none of them had it so.
+/// Returns the put that ends a conflict: the value of register `field` that `choice` wrote, under a new stamp; `None` if there is none.
 ///
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.
@@ -215,7 +215,7 @@ fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> R
     })
 }
 
-/// The keys of a document with all their concurrent values.
+/// Keys of a document, each with all its concurrent values.
 pub struct Fields(BTreeMap<String, Vec<Written>>);
 
 impl Fields {
@@ -224,7 +224,7 @@ impl Fields {
         keys.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The keys of a document that has only its creating change, if that writes the snapshot alone.
+    /// Returns the keys of a document that has only its creating change; `None` if that change writes anything but the snapshot.
     fn of_creation(change: &Change) -> Option<Self> {
         use automerge::legacy::{Key, OpType};
         let [op] = change.expanded.operations.as_slice() else { return None };
@@ -237,7 +237,7 @@ impl Fields {
         }
     }
 
-    /// The value of a register that counts; concurrent others become a hard conflict.
+    /// Returns the effective value of a register; different concurrent values are added as a hard conflict.
     fn register<T: for<'b> Decode<'b, ()> + Encode<()>>(
         &self,
         key: &'static str,
@@ -249,7 +249,7 @@ impl Fields {
         Ok(value.map(|register| register.value))
     }
 
-    /// The value of a key that counts; others, as of two phones that created the same document, become a hard conflict.
+    /// Returns the effective value of a key; different ones, as of two phones that created one document, are added as a hard conflict.
     fn effective<T: for<'b> Decode<'b, ()>>(
         &self,
         key: &'static str,
@@ -276,7 +276,7 @@ impl Fields {
         Ok(values.into_iter().next().map(|(value, _)| value))
     }
 
-    /// All values of a family with the rest of their keys. Should one key ever hold two values, both count.
+    /// Returns all values of a family, each with its key after the family's letter. If a key has two values, both are returned.
     fn added<T: for<'b> Decode<'b, ()>>(&self, family: char) -> Result<Vec<(String, T)>, Error> {
         let mut values = Vec::new();
         for (key, written) in &self.0 {

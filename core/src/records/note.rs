@@ -1,9 +1,8 @@
-//! A note: what a person remarks on a record. Made once, and never changed.
+//! A note: a person's remark on a record, never changed once made.
 //!
-//! Owns the note's value and the reading of a document as a [`Note`]. A note lives in the scope of a season, so it is about what lives
-//! there: deliveries and loads, and what later versions put there. That the record is there, in the same scope, nobody checks.
-//! Invariant: no note is about a farmer or contact. They live elsewhere, and what is said of a person must be erasable; a note's words are
-//! kept for good, as those of a [`super::delivery::Reason`] are, also if they name somebody.
+//! A note is in a season's scope, and so are the records it refers to: deliveries, loads, and kinds of later versions. Nothing checks that
+//! the record exists there. Invariant: no note refers to a farmer or contact, because text on a person must be erasable; that of a note is
+//! kept for good, like a [`super::delivery::Reason`], even if it names somebody.
 
 use minicbor::{Decode, Encode};
 
@@ -14,7 +13,7 @@ use crate::permission::Capability;
 use crate::scope::ScopeForm;
 use crate::units::{Column, DocumentId, ToValue, Value};
 
-/// The value under `v1`.
+/// Value of the key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct NoteSnapshot {
@@ -29,7 +28,7 @@ struct NoteSnapshot {
 }
 
 impl NoteSnapshot {
-    /// The same for every version that reads it: which kinds it knows does not matter.
+    /// Checks the note with the same result in every version, whichever kinds that version knows.
     fn check(&self) -> Result<(), Error> {
         if [0, Farmer::NUMBER, Contact::NUMBER].contains(&self.record_kind) {
             return Err(Error::malformed(format!("a note on a record of kind {}", self.record_kind)));
@@ -41,20 +40,20 @@ impl NoteSnapshot {
     }
 }
 
-/// A note as its document tells it.
+/// Note, projected from its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Its id.
+    /// Id of the note.
     pub note_id: DocumentId,
-    /// Who made it, where and when.
+    /// Author, device and time.
     pub made: Stamp,
-    /// The number of the kind of what it is about; it may be one that a newer version made.
+    /// Kind number of the record that the note refers to; may be a kind of a newer version.
     pub record_kind: u8,
-    /// What it is about.
+    /// Document of the record that the note refers to.
     pub record: DocumentId,
-    /// The remark.
+    /// Text of the remark.
     pub text: String,
-    /// Remarks that two phones made under one id.
+    /// Conflict between remarks that two phones made under one id.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -63,7 +62,7 @@ impl RecordKind for Note {
     const NAME: &'static str = "note";
     const HOME: ScopeForm = ScopeForm::Season;
     const PRIVACY: Privacy = Privacy::Business;
-    // Whoever weighs may remark on it.
+    // Anyone who may weigh may add notes.
     const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::RecordDelivery, "the remark", leading_stamp)]);
     const TABLE: Table<Self> = Table {
         name: "notes",
@@ -102,7 +101,7 @@ impl RecordKind for Note {
         Some(self.made)
     }
 
-    /// People know a note by what it is about, if this version knows that.
+    /// Returns the record that the note refers to, or the note itself if this version does not know that record's kind.
     fn subject(&self) -> (Kind, DocumentId) {
         Kind::from_number(self.record_kind)
             .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record))

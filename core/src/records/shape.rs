@@ -1,7 +1,7 @@
-//! The table of a record kind: which keys its documents have, and how each may be written.
+//! Shape of a record kind: the keys of its documents, and how each may be written.
 //!
-//! Owns the one list that the commands, the check of foreign changes and the projection share.
-//! Invariant: a change that passes [`Shape::check`] can be applied in any order and never hides or removes what another wrote.
+//! Owns the table that commands, the check of foreign changes and the projection share. Invariant: a change that passes [`Shape::check`]
+//! can be applied in any order; that it overwrites only values its author had seen is checked by `records::merge`.
 
 use automerge::ScalarValue;
 use automerge::legacy::{Key, ObjectId, OpType};
@@ -10,39 +10,39 @@ use super::stamp::{Stamp, Stamped};
 use super::{Change, Error};
 use crate::permission::Capability;
 
-/// The key of the immutable value that the creating change writes.
+/// Key of the immutable value that the creating change writes.
 pub(crate) const SNAPSHOT: &str = "v1";
 
-/// How a key may be written, and how concurrent writes of it meet.
+/// How a key may be written, and how concurrent values are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// In the creating change only; never again.
+    /// Written only by the creating change.
     Snapshot,
-    /// A family of keys: a new key each time, ending in the writer's actor and a number; never overwritten. All count.
+    /// Family of keys: each write adds a new key that ends in the writer's actor and a number. Never overwritten; all values count.
     Add,
-    /// As [`Class::Add`], with the key of what it is about before the actor.
+    /// Like [`Class::Add`], with the key that it refers to before the actor.
     AddAbout,
-    /// Overwritten by those who saw the old value; concurrent values are all kept and shown as a conflict.
+    /// Overwritten by an author who saw the old value. Concurrent values are all kept and shown as a conflict.
     Register,
 }
 
-/// One row of the table.
+/// Rule for a key or a family of keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRule {
-    /// The key itself, or the one-letter family of an [`Class::Add`].
+    /// The key, or the one-letter family of a [`Class::Add`] or [`Class::AddAbout`].
     pub key: &'static str,
-    /// How it may be written.
+    /// How the key may be written.
     pub class: Class,
-    /// What its author must be allowed to do.
+    /// Capability that the author needs.
     pub capability: Capability,
-    /// What it is, for people.
+    /// Description of the value, for people.
     pub describes: &'static str,
-    /// Reads who wrote a value, where and when.
+    /// Function that reads the stamp of a value.
     pub stamp: fn(&[u8]) -> Result<Stamp, Error>,
 }
 
 impl KeyRule {
-    /// The snapshot, which has a stamp of its own form.
+    /// Returns the rule of the snapshot, whose stamp has a form of its own.
     pub(crate) const fn snapshot(
         capability: Capability,
         describes: &'static str,
@@ -51,38 +51,38 @@ impl KeyRule {
         Self { key: SNAPSHOT, class: Class::Snapshot, capability, describes, stamp }
     }
 
-    /// A register or a family of added keys: their values begin with the stamp.
+    /// Returns the rule of a register or a family of added keys, whose values begin with the stamp.
     pub(crate) const fn of(class: Class, key: &'static str, capability: Capability, describes: &'static str) -> Self {
         Self { key, class, capability, describes, stamp: leading_stamp }
     }
 
-    /// Whether the rule is about a family of keys.
+    /// Returns whether the rule applies to a family of keys.
     pub(crate) fn is_family(&self) -> bool {
         matches!(self.class, Class::Add | Class::AddAbout)
     }
 }
 
-/// The stamp of a value that begins with it, as all but some snapshots do.
+/// Reads the stamp of a value that begins with it, as all values do except some snapshots.
 pub(crate) fn leading_stamp(value: &[u8]) -> Result<Stamp, Error> {
     super::decode::<Stamped>(value).map(|stamped| stamped.stamp)
 }
 
-/// The table of one record kind.
+/// Rules for the keys of one record kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape(pub &'static [KeyRule]);
 
 impl Shape {
-    /// The rule of a key, if the table declares it.
+    /// Returns the rule of a key, if the kind declares the key.
     pub fn rule(&self, key: &str) -> Option<&KeyRule> {
         self.0.iter().find(|rule| if rule.is_family() { key.starts_with(rule.key) } else { key == rule.key })
     }
 
-    /// The capabilities that a change needs; none for keys that the table does not declare.
+    /// Returns the capabilities that a change needs; keys that are not declared add none.
     pub fn capabilities(&self, change: &Change) -> impl Iterator<Item = Capability> {
         change.values().filter_map(|(key, _)| self.rule(key)).map(|rule| rule.capability)
     }
 
-    /// The stamps of all values that a change writes.
+    /// Returns the stamps of all values that a change writes.
     ///
     /// # Errors
     /// [`Error::Malformed`] for a value that cannot be read, [`Error::Shape`] for a key that is not declared.
@@ -97,12 +97,12 @@ impl Shape {
     /// Checks that a change writes only declared keys, each as its class allows.
     ///
     /// # Errors
-    /// [`Error::Shape`] naming the key.
+    /// [`Error::Shape`], with the key.
     pub fn check(&self, change: &Change) -> Result<(), Error> {
         if change.expanded.operations.is_empty() {
             return Err(refuse("", "an empty change"));
         }
-        // Nothing here writes these, and a time beyond what Automerge 0.12.0 can count spoils the document for good.
+        // This code writes none of these, and a time beyond the range of Automerge 0.12.0 damages the document for good.
         let change_itself = &change.expanded;
         if change_itself.time != 0 || change_itself.message.is_some() || !change_itself.extra_bytes.is_empty() {
             return Err(refuse("", "a time, message or bytes beside the keys"));
@@ -137,7 +137,7 @@ impl Shape {
     }
 }
 
-/// Whether an added key has the form of its class, with this actor.
+/// Returns whether an added key has the form of its class and contains this actor.
 fn is_own(rule: &KeyRule, key: &str, actor: &str) -> bool {
     let rest = key.strip_prefix(rule.key).and_then(|rest| rest.rsplit_once('-'));
     rest.is_some_and(|(head, n)| {

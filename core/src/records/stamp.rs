@@ -1,21 +1,21 @@
-//! Who wrote a value, when, and which of several concurrent values stands.
+//! Stamps: author, device and time of a value, and the order of concurrent values.
 
 use minicbor::{Decode, Encode};
 
 use crate::permission::Subject;
 use crate::units::{ChangeHash, DeviceCode, HybridTime, Timestamp, UserId};
 
-/// Author, device and time of a value; every value in a document carries one.
+/// Author, device and time of a value; every value in a document has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Stamp {
-    /// The person.
+    /// User who wrote the value.
     #[n(0)]
     pub user: UserId,
-    /// The installation.
+    /// Device that wrote the value.
     #[n(1)]
     pub device: DeviceCode,
-    /// The hybrid clock.
+    /// Hybrid time of writing.
     #[n(2)]
     pub at: HybridTime,
     /// Whether the device doubted its own clock.
@@ -24,12 +24,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The wall clock's part.
+    /// Returns the wall-clock part of the hybrid time.
     pub fn written_at(&self) -> Timestamp {
         Timestamp(self.at.wall_ms)
     }
 
-    /// Whose record somebody changes who writes another stamp, this one being that of its creation.
+    /// Returns whose record a change with the stamp `change` concerns; `self` is the stamp of the record's creation.
     pub fn subject_of(&self, change: &Self) -> Subject {
         if self.user == change.user {
             Subject::Own { age_ms: change.at.wall_ms.saturating_sub(self.at.wall_ms) }
@@ -38,14 +38,14 @@ impl Stamp {
         }
     }
 
-    /// The order of concurrent values, the effective one greatest: clocks in doubt lose, then the later hybrid clock wins,
-    /// then the greater change hash. Automerge's own winner is arbitrary and never asked.
+    /// Returns the rank of a concurrent value; the effective value has the greatest. Suspect clocks lose, then the later hybrid time wins,
+    /// then the greater change hash. Automerge's own winner is arbitrary and not used.
     pub(crate) fn rank(&self, change: ChangeHash) -> (bool, HybridTime, ChangeHash) {
         (!self.clock_suspect, self.at, change)
     }
 }
 
-/// Any value but the snapshots of deliveries, loads and farmers: the stamp comes first.
+/// Beginning of every value except the snapshots of deliveries, loads and farmers.
 #[derive(Decode)]
 #[cbor(array)]
 pub(crate) struct Stamped {
@@ -53,7 +53,7 @@ pub(crate) struct Stamped {
     pub(crate) stamp: Stamp,
 }
 
-/// A value of a register.
+/// Value of a register.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct Register<T> {
@@ -64,7 +64,7 @@ pub(crate) struct Register<T> {
 }
 
 impl Register<()> {
-    /// The bytes of a register's value under another stamp, whatever the value is.
+    /// Returns the bytes of a register's value under another stamp, without decoding the value.
     pub(crate) fn restamped(value: &[u8], stamp: Stamp) -> Option<Vec<u8>> {
         let mut decoder = minicbor::Decoder::new(value);
         decoder.array().ok().flatten().filter(|length| *length == 2)?;
@@ -74,26 +74,26 @@ impl Register<()> {
     }
 }
 
-/// One of the values that stand against each other.
+/// One of several concurrent values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConflictValue {
     /// The value as text.
     pub text: String,
-    /// Who wrote it, where and when.
+    /// Author, device and time.
     pub stamp: Stamp,
-    /// Whether this is the one that counts until a person chooses.
+    /// Whether this value counts until a person chooses.
     pub is_effective: bool,
-    /// The change that wrote it, by which a person may choose it; `None` if there is nothing to choose.
+    /// Change that wrote the value, which a person may choose; `None` if there is nothing to choose.
     pub change: Option<ChangeHash>,
 }
 
-/// Concurrent values of one field, all of them.
+/// All concurrent values of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The field's name in the shape table, or `lifecycle`.
+    /// Name of the field in the shape table, or `lifecycle`.
     pub field: String,
-    /// Hard: the same field was given different values. Soft: both can stand, but somebody should know.
+    /// True for a hard conflict: one field has different values. False for a soft one: all can be kept, but somebody should know.
     pub is_hard: bool,
-    /// The values, the effective one first.
+    /// All values, the effective one first.
     pub values: Vec<ConflictValue>,
 }

@@ -3,30 +3,30 @@ use crate::records::Bag;
 use crate::units::{BusinessDate, Percent, named};
 
 named! {
-    /// Something unusual that a person must say yes to before it is recorded. The names are stable: apps carry texts for them.
+    /// Something unusual that a person must confirm before it is recorded. The names are stable, because apps have texts for them.
     pub Check, "a check" {
         /// A bag outside of 10 to 100 kg.
         UncommonBagWeight = "uncommon_bag_weight",
         /// More than 1,000 bags.
         UncommonBagCount = "uncommon_bag_count",
-        /// Other than the declared number of bags.
+        /// Another number of bags than declared.
         DeclaredBagsDiffer = "declared_bags_differ",
         /// Moisture outside of 10 to 30 %.
         UncommonMoisture = "uncommon_moisture",
-        /// The rule set asks for a moisture reading.
+        /// No moisture reading, although the rule set requires one.
         MoistureMissing = "moisture_missing",
-        /// More than 60 days back or more than one ahead.
+        /// A business date more than 60 days back or more than one day ahead.
         UncommonDate = "uncommon_date",
-        /// A farmer with the same telephone number, or the same name and village, is registered.
+        /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
-        /// The load was asked to be closed: the delivery will count as late.
+        /// Closing the load was already requested, so the delivery will count as late.
         LoadClosing = "load_closing",
-        /// With this delivery, what is known to be on the load exceeds the lorry's payload.
+        /// With this delivery, the load exceeds the lorry's payload, as far as this phone knows.
         OverCapacity = "over_capacity",
     }
 }
 
-/// What is unusual about a delivery that is about to be recorded.
+/// Returns what is unusual in a delivery before it is recorded.
 pub(crate) fn check_delivery(
     bags: &[Bag],
     declared_bags: Option<u32>,
@@ -46,7 +46,7 @@ pub(crate) fn check_delivery(
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
 }
 
-/// Why a text that a person typed cannot be kept.
+/// The reason why a text that a person typed is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// A required text is empty.
@@ -63,7 +63,7 @@ pub enum TextError {
     NoPhoneNumber,
 }
 
-/// Trims a person's text and checks that it is one line of at most [`MAX_TEXT`] characters.
+/// Returns a person's text trimmed, if it is one line of at most [`MAX_TEXT`] characters.
 ///
 /// # Errors
 /// [`TextError::Empty`] if `required`, [`TextError::TooLong`], [`TextError::ControlCharacter`].
@@ -80,7 +80,7 @@ pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
     }
 }
 
-/// Brings a telephone number into its one form: digits, led by `+` if it has a country code; empty if there is none.
+/// Normalises a telephone number to digits, led by `+` if it has a country code; an empty text stays empty.
 pub(crate) fn check_phone(text: &str) -> Result<String, TextError> {
     let phone: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
     let digits = phone.strip_prefix('+').unwrap_or(&phone);

@@ -1,6 +1,6 @@
-//! The rules of the trade as pure functions: the same code on phone and server.
+//! Trade rules as pure functions, the same on phone and server.
 //!
-//! Owns arithmetic and checks. Reads records and reference data that it is handed; fetches nothing.
+//! Owns arithmetic and checks. Does not read the store: records and reference data are arguments.
 
 mod check;
 mod weight;

@@ -2,22 +2,23 @@ use crate::decisions::RuleSet;
 use crate::records::Bag;
 use crate::units::Grams;
 
-/// What a delivery's bags add up to.
+/// Totals of the bags of a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Bags that count.
+    /// Number of bags that count.
     pub bags: u32,
-    /// Their weight, bags included.
+    /// Weight of produce and bags.
     pub gross_g: Grams,
-    /// The weight of the empty bags.
+    /// Weight of the empty bags.
     pub tare_g: Grams,
-    /// Gross less tare, never below nothing.
+    /// Gross minus tare, never below zero.
     pub net_g: Grams,
 }
 
-/// Domain formulas 1, 2, 3 and 7: gross is the sum of the bags, tare the sum of each type's empty weight, net the difference.
+/// Returns the totals of bags: gross is the sum of their weights, tare the sum of the empty weight of each bag's type in the rule set,
+/// and net is `max(gross - tare, 0)`.
 ///
-/// A bag type that the rule set does not name has no tare: a farmer is never paid less for a gap in the rules.
+/// A bag type that the rule set does not name has no tare, so that no farmer is paid less because of a gap in the rules.
 pub fn totals<'a>(bags: impl Iterator<Item = &'a Bag>, rules: Option<&RuleSet>) -> Totals {
     let mut totals = Totals::default();
     for bag in bags {

@@ -1,6 +1,6 @@
-//! Parcels of other phones, until the server has named them.
+//! Parcels of other phones that this phone carries to the server.
 //!
-//! Owns the table `carried`. Invariant: a parcel leaves only when the server says that it took it, or will never take it.
+//! Owns the table `carried`. Invariant: a parcel is deleted only when the server says that it accepted or refused it.
 
 use rusqlite::Connection;
 
@@ -10,14 +10,14 @@ use crate::protocol::message::ParcelVerdict;
 use crate::protocol::parcel::Parcel;
 use crate::units::ParcelId;
 
-/// What this phone carries for others.
+/// Counts of the parcels that this phone carries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
-    /// Parcels that the server has not taken yet.
+    /// Parcels without an answer of the server.
     pub parcels: u64,
-    /// Their bytes.
+    /// The size of these parcels in bytes.
     pub bytes: u64,
-    /// Why the server refused a parcel, if it did: the last one's code. It was dropped here; its owner still has all that was in it.
+    /// Why the server refused a parcel: the code of the last refused one. Its bytes were deleted here; its owner still has all of them.
     pub refused: Option<RefusalCode>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn load(db: &Connection) -> Result<Carried, Error> {
     Ok(statement.query_row([], |row| Ok(Carried { parcels: row.get(0)?, bytes: row.get(1)?, refused: row.get(2)? }))?)
 }
 
-/// Keeps a parcel; one that is there already stays where it is, one that was refused is tried again.
+/// Adds a parcel. One that is here already keeps its number; one that was refused is sent again.
 pub(crate) fn add(db: &Connection, parcel: &Parcel) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO carried (parcel_id, bytes) VALUES (?1, ?2)
@@ -37,13 +37,12 @@ pub(crate) fn add(db: &Connection, parcel: &Parcel) -> Result<(), Error> {
     Ok(())
 }
 
-/// A parcel that waits.
 pub(crate) struct Waiting {
     pub(crate) number: i64,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The oldest parcels after a number, up to so many and so many bytes; at least one if there is any.
+/// Returns the oldest parcels after a number: at most `count` and at most `bytes`, but at least one if there is any.
 pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<Waiting>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT carried, bytes FROM carried WHERE carried > ?1 AND bytes IS NOT NULL ORDER BY carried LIMIT ?2",
@@ -61,7 +60,7 @@ pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -
     Ok(parcels)
 }
 
-/// Takes the server's word over; of those that it refused, the last is remembered without its bytes. Returns whether one left.
+/// Applies the server's verdict on a parcel, and returns whether its bytes were deleted. Keeps only the code of the last refused parcel.
 pub(crate) fn apply_verdicts(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
     let ParcelId(id) = verdict.parcel;
     let left = match &verdict.refused {

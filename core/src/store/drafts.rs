@@ -1,4 +1,4 @@
-//! Deliveries that are still being weighed: only here, never sent, in no total.
+//! Deliveries that are still being weighed: only on this phone, never sent, in no total.
 //!
 //! Owns the table `drafts`. Invariant: each bag that was called out is on the disk before the call returns.
 
@@ -14,14 +14,14 @@ fn read(version: u64, body: &[u8]) -> Result<(u64, Draft), Error> {
     Ok((version, draft))
 }
 
-/// A draft with its version.
+/// Returns a draft with its version.
 pub(crate) fn find(db: &Connection, id: DeliveryId) -> Result<Option<(u64, Draft)>, Error> {
     let mut statement = db.prepare_cached("SELECT version, body FROM drafts WHERE delivery_id = ?1")?;
     let row: Option<(u64, Vec<u8>)> = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     row.map(|(version, body)| read(version, &body)).transpose()
 }
 
-/// All drafts, the oldest first.
+/// Returns all drafts, oldest first.
 pub(crate) fn all(db: &Connection) -> Result<Vec<(DeliveryId, u64, Draft)>, Error> {
     let mut statement = db.prepare_cached("SELECT delivery_id, version, body FROM drafts ORDER BY delivery_id")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?;
@@ -42,8 +42,7 @@ pub(crate) fn save(db: &Connection, id: DeliveryId, version: u64, draft: &Draft)
     Ok(())
 }
 
-/// A delivery has come whose draft is still here, as this phone was set back to an older copy: the draft goes on under another id, or recording
-/// it would replace the delivery.
+/// Gives another id to a draft whose delivery arrives by sync (after a rollback to a backup): recording it would overwrite the delivery.
 pub(crate) fn rename_conflicting(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let id = DeliveryId::from(document);
     if let Some((version, draft)) = find(db, id)? {

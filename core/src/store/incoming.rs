@@ -1,7 +1,7 @@
-//! What came from the server: how far each scope was read, decisions as they came, entries that could not be applied.
+//! Entries received from the server: cursors, decisions, and entries that could not be applied.
 //!
-//! Owns the tables `log_cursors`, `decisions`, `set_aside`; carries out on a phone what decisions do beyond being stored ([`Effect`]).
-//! Invariants: a frame's entries and its cursor are one transaction; an entry that fails is set aside verbatim and never blocks the rest.
+//! Owns the tables `log_cursors`, `decisions` and `set_aside`, and carries out the effects of decisions on a phone ([`Effect`]).
+//! Invariants: a frame is applied with its cursor in one transaction; an entry that fails is set aside unchanged and never blocks others.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
-/// How far each scope was read.
+/// Returns the cursors of all scopes that were read.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
     let mut statement = db.prepare_cached("SELECT scope, seq, chain FROM log_cursors WHERE seq > 0 ORDER BY scope")?;
     let cursor = |row: &rusqlite::Row<'_>| {
@@ -26,7 +26,7 @@ pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
     Ok(statement.query_map([], cursor)?.collect::<Result<_, _>>()?)
 }
 
-/// How far one scope was read.
+/// Returns the cursor of a scope; its start if nothing was read.
 pub(crate) fn cursor(db: &Connection, organisation: OrganisationId, scope: &Scope) -> Result<Cursor, Error> {
     let mut statement = db.prepare_cached("SELECT seq, chain FROM log_cursors WHERE scope = ?1")?;
     let row = statement.query_row([scope], |row| Ok((row.get(0)?, ChainHash(row.get(1)?)))).optional()?;
@@ -36,20 +36,19 @@ pub(crate) fn cursor(db: &Connection, organisation: OrganisationId, scope: &Scop
     })
 }
 
-/// Whether the phone's own entries of this scope must come with their bytes.
+/// Returns whether the phone's own entries of a scope must come with their bytes, because the scope was purged.
 fn wants_own(db: &Connection, scope: &Scope) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM log_cursors WHERE scope = ?1 AND wants_own")?.exists([scope])?)
 }
 
-/// Notes that all scopes were read to their ends, so that the phone's own entries are its own again.
+/// Notes that all scopes were read to their ends: from now on the log may name the phone's own entries without their bytes.
 pub(crate) fn caught_up(db: &Connection) -> Result<(), Error> {
     db.execute("UPDATE log_cursors SET wants_own = 0 WHERE wants_own AND seq > 0", [])?;
     Ok(())
 }
 
-/// Forgets all that was received of the scopes that nobody on this phone may read, as soon as nothing of them waits in the outbox.
-/// Held work counts as waiting: without the log of its scope, a phone whose work a server has logged and lost could not give it back.
-/// Returns how many scopes were forgotten.
+/// Deletes what was received of scopes that no user here may read, except scopes with changes in the outbox; returns the number of scopes.
+/// Held changes count, because without the scope's log the phone could not restore them if a server logged and lost them.
 pub(crate) fn purge(
     db: &Connection,
     organisation: OrganisationId,
@@ -83,22 +82,22 @@ pub(crate) fn purge(
     Ok(lost.len())
 }
 
-/// Why a frame was not taken over.
+/// An error of applying a frame.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FrameError {
-    /// It does not begin where this phone stands: an older answer that came late, or one that overtook another. Ask again.
+    /// The frame does not begin at the phone's cursor, because a response came late or overtook another. Ask again.
     #[error("the frame begins elsewhere")]
     NotContiguous,
-    /// An own bundle that the frame refers to is gone. Ask for the bytes.
+    /// The frame names own entries of which this phone no longer has the bytes. Ask for the bytes.
     #[error("an own bundle is not here any more")]
     OwnBytesNeeded,
-    /// The entries do not give the chain hash that the server promised.
+    /// The entries do not lead to the chain hash that the server stated.
     #[error("the log of {scope} does not follow from what was read before")]
     Diverged {
-        /// Whose log.
+        /// The scope of the log.
         scope: Scope,
     },
-    /// The store did not do as told.
+    /// An error of the store.
     #[error(transparent)]
     Store(#[from] Error),
 }
@@ -109,16 +108,16 @@ impl From<rusqlite::Error> for FrameError {
     }
 }
 
-/// What a frame brought, or one entry.
+/// Result of applying a frame or an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
-    /// Changes of others and decisions.
+    /// Entries of others: changes, erased changes and decisions.
     pub(crate) entries: u64,
-    /// The newest hybrid time among the records that changed.
+    /// The newest hybrid time in the changed records.
     pub(crate) newest: HybridTime,
-    /// Whether bytes were dropped that must not stay on the disk either.
+    /// Whether bytes were erased, so that the store must be scrubbed.
     pub(crate) has_erased: bool,
-    /// Whether own changes that were held are to be handed over again.
+    /// Whether a ruling approved held changes, whose bundles must be handed over again.
     pub(crate) has_approved: bool,
 }
 
@@ -131,7 +130,7 @@ impl Received {
     }
 }
 
-/// Takes a frame over, with its cursor. Must run inside one transaction.
+/// Applies a frame and its cursor. Must run inside a transaction.
 pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &LogFrame) -> Result<Received, FrameError> {
     let mut cursor = cursor(db, organisation, &frame.scope)?;
     if cursor.sequence != frame.after {
@@ -176,7 +175,6 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &LogFr
     Ok(received)
 }
 
-/// Notes how far a scope was read.
 fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, ?2, ?3, 0)
@@ -186,14 +184,13 @@ fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps a decision as it came.
 fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
     db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
         .execute((scope, sequence, decision))?;
     Ok(())
 }
 
-/// Takes changes in a row over: merges all, then writes all.
+/// Applies consecutive changes: merges all of them, then writes all of them.
 fn apply_changes(
     db: &Connection,
     cursor: &mut Cursor,
@@ -231,14 +228,13 @@ fn apply_changes(
     Ok(())
 }
 
-/// The documents of which entries are set aside.
 fn documents_set_aside(db: &Connection) -> Result<BTreeSet<DocumentId>, Error> {
     let select = "SELECT DISTINCT document_id FROM set_aside WHERE document_id IS NOT NULL";
     let mut statement = db.prepare_cached(select)?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// What an entry changed; `None` if this version cannot apply it, and it was set aside with the reason.
+/// Returns what an entry changed; sets the entry aside and returns `None` if this version cannot apply it.
 fn or_set_aside(
     db: &Connection,
     at: &Cursor,
@@ -258,13 +254,11 @@ fn or_set_aside(
     Ok(None)
 }
 
-/// Changes that are merged and not written yet.
+/// Changes that are merged and not yet written.
 struct Changes<'a> {
     db: &'a Connection,
     merged: records::Batch,
-    /// Whether any draft is here.
     has_drafts: bool,
-    /// Whether any document was erased here.
     has_erased: bool,
 }
 
@@ -293,7 +287,7 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Why an entry was not applied. But for [`Self::Store`] this version cannot apply it: it is set aside for one that can.
+/// The reason why an entry was not applied. Except for [`Self::Store`], it is set aside for a version that can apply it.
 #[derive(Debug, thiserror::Error)]
 enum Unapplied {
     #[error("the form of {0} is not known to this version")]
@@ -333,7 +327,7 @@ fn apply_entry(db: &Connection, scope: &Scope, sequence: u64, entry: &FrameEntry
     }
 }
 
-/// Projects a decision and does what it does on this phone.
+/// Projects a decision and carries out its effect on this phone.
 fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Decision) -> Result<Received, Unapplied> {
     let (envelope, content) = decision.read()?;
     let at = AppliedAt { scope, sequence, envelope: &envelope };
@@ -356,7 +350,7 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
     Ok(applied)
 }
 
-/// Drops a document's bytes wherever they are on this phone.
+/// Deletes a document's bytes everywhere on this phone.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
     db.execute("DELETE FROM set_aside WHERE document_id = ?1", [document])?;
@@ -364,12 +358,11 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     records::erase(&mut seam(db), document)
 }
 
-/// Tries a document's set-aside entries again.
 fn retry_set_aside_of(db: &Connection, document: DocumentId) -> Result<(), Error> {
     retry(db, "document_id = ?1", [document]).map(drop)
 }
 
-/// Returns whether anything was erased.
+/// Applies the set-aside entries that `which` selects; returns whether anything was erased.
 fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<bool, Error> {
     let mut statement =
         db.prepare_cached(&format!("SELECT scope, seq, entry FROM set_aside WHERE {which} ORDER BY scope, seq"))?;
@@ -391,13 +384,11 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
     Ok(has_erased)
 }
 
-/// Tries every set-aside entry again, in the order in which they came: this version may know what an older one did not.
-/// Returns whether anything was erased.
+/// Applies all set-aside entries, because this version may know what an older one did not. Returns whether anything was erased.
 pub(crate) fn retry_all(db: &Connection) -> Result<bool, Error> {
     retry(db, "true", [])
 }
 
-/// How many entries are set aside.
 pub(crate) fn set_aside_count(db: &Connection) -> Result<u64, Error> {
     Ok(db.query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))?)
 }

@@ -1,6 +1,4 @@
-//! Who this phone is to its server, and what it counts by itself.
-//!
-//! Owns the tables `installation` and `counters`.
+//! The identity of this phone, its contact with the server, and its counters.
 
 use ed25519_dalek::SigningKey;
 use rusqlite::types::Type;
@@ -11,7 +9,7 @@ use crate::codec::{decode, encode};
 use crate::protocol::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
-/// What enrolment gave.
+/// The identity and keys from enrolment, and the last contact with the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
     pub(crate) organisation: OrganisationId,
@@ -25,7 +23,7 @@ pub(crate) struct Installation {
     pub(crate) server_time: Timestamp,
     pub(crate) synced_at: Option<Timestamp>,
     pub(crate) certificate: Certificate,
-    /// When the copy was made, in milliseconds by the server's clock, up to which two copies are safe; 0 for none.
+    /// When the newest safe copy that the phone knows was made, in milliseconds by the server's clock; 0 for none.
     pub(crate) safe_copy: u64,
 }
 
@@ -55,7 +53,7 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     Ok(installation.optional()?)
 }
 
-/// The key to enrol with: the one of an attempt with this code whose answer was lost, or `fresh`, kept before anything is sent.
+/// Returns the key to enrol with: that of an attempt with this code whose response was lost, or `fresh`, saved before anything is sent.
 pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> Result<SigningKey, Error> {
     let kept = db
         .query_row("SELECT secret_key FROM enrolling WHERE code = ?1", [code], |row| row.get::<_, [u8; 32]>(0))
@@ -86,7 +84,7 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
     Ok(())
 }
 
-/// Goes on as another device: a new id, code and key.
+/// Saves a new device id, code and key; the user stays.
 pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
     let update = "UPDATE installation SET secret_key = ?1, challenge = ?2, server_time_ms = ?3, certificate = ?4, server_head = 0";
     let certificate = encode(&enrolment.certificate);
@@ -95,13 +93,12 @@ pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) ->
     Ok(())
 }
 
-/// Makes somebody else the one who is using the phone.
 pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
     db.execute("UPDATE installation SET user_id = ?1", [user])?;
     Ok(())
 }
 
-/// The tables of a phone that a wipe empties, beside the rows and words of records and what decisions project to.
+/// Tables that a wipe empties, besides those of record kinds, search words and decisions.
 const WIPED: [&str; 14] = [
     "documents",
     "erased",
@@ -119,12 +116,12 @@ const WIPED: [&str; 14] = [
     "installation",
 ];
 
-/// What a wipe keeps, each with the reason.
+/// Tables that a wipe keeps, each with the reason.
 #[cfg(test)]
 const KEPT_BY_WIPE: [(&str, &str); 1] =
     [("counters", "a phone that is enrolled again must not give a receipt number twice; the numbers tell nothing")];
 
-/// Destroys all that was recorded or received, keys and unanswered bundles included, but for the counters.
+/// Deletes all that was recorded or received, including keys and unanswered bundles, except the counters.
 pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
     super::records::clear_rows(&mut super::seam(db))?;
     super::decisions::clear(&mut super::seam(db))?;
@@ -160,7 +157,7 @@ pub(crate) fn exported_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.flatten().map(Timestamp))
 }
 
-/// What the phone counts by itself: numbers for people, actions, time.
+/// The phone's own counters: receipt, load and farmer numbers, actions, and time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counters {
     pub(crate) receipts: u32,
@@ -170,7 +167,7 @@ pub(crate) struct Counters {
     pub(crate) hybrid: HybridTime,
     /// Milliseconds without contact with the server, up to `seen_at`.
     pub(crate) idle_ms: u64,
-    /// The wall clock when this was last written.
+    /// The wall clock when this was last saved.
     pub(crate) seen_at: Timestamp,
 }
 
@@ -245,7 +242,6 @@ mod tests {
         assert_eq!(filled_after_wipe.expect("wiped"), kept);
     }
 
-    /// Adds a row in which every value is 1.
     fn fill(db: &Connection, table: &str) -> Result<(), Error> {
         let sql = "SELECT group_concat(CASE type WHEN 'INTEGER' THEN '1' WHEN 'TEXT' THEN '''1''' ELSE 'x''01''' END)
              FROM pragma_table_info(?1)";

@@ -1,7 +1,7 @@
-//! The key of an encrypted store: where it comes from, and how a wrong one is told from a damaged file.
+//! The key of an encrypted store: loading or creating it, and telling a wrong key from a damaged file.
 //!
-//! SQLCipher says of a wrong key what it says of a damaged file. So a fingerprint of the key lies beside the file; of a random key it
-//! betrays nothing. It only explains a failure: a key that opens the file is right.
+//! SQLCipher reports a wrong key and a damaged file alike, so a fingerprint of the key is stored next to the file. The key is random, so
+//! its fingerprint reveals nothing. The fingerprint only explains failures: a key that opens the file is right.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -16,44 +16,43 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Error;
 use crate::environment::Environment;
 
-/// Bytes in a store's key.
 const KEY_BYTES: usize = 32;
 
-/// What every file of SQLite begins with that has no key.
+/// The first bytes of an unencrypted SQLite file.
 const PLAIN: &[u8; 16] = b"SQLite format 3\0";
 
-/// The key store did not do as told.
+/// An error of the key store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct KeyStoreError {
-    /// What was in the way, for logs.
+    /// What failed, for logs.
     pub reason: String,
 }
 
-/// Where a phone keeps the key of a store: the keystore of Android, the keychain of iOS, or what stands in for them. Each data folder has its
-/// own. If the key is lost, so is what the phone holds and the server does not.
+/// Storage for the key of a store, such as the Android keystore or the iOS keychain. Each data folder has a key of its own. If it is lost,
+/// so is everything on the phone that the server does not have.
 pub trait KeyStore {
-    /// The key that was saved; none if none ever was.
+    /// Returns the saved key; `None` if no key was ever saved.
     ///
     /// # Errors
-    /// [`KeyStoreError`] if it cannot be had now: the phone may not have been unlocked yet.
+    /// [`KeyStoreError`] if the key is not available now, for example before the phone was first unlocked.
     fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
-    /// Keeps a new key of 32 bytes for good.
+    /// Saves a new key of 32 bytes permanently.
     ///
     /// # Errors
-    /// [`KeyStoreError`].
+    /// [`KeyStoreError`] if the key cannot be saved.
     fn save(&self, key: &[u8]) -> Result<(), KeyStoreError>;
 }
 
-/// A store's key.
+/// The 32-byte key of a store.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoreKey([u8; KEY_BYTES]);
 
 impl StoreKey {
-    /// The key that `keys` keeps for a file; a new one if there is no file yet. The caller sees to it that nobody else makes the file meanwhile.
+    /// Returns the key in `keys`, or creates one if there is no file. The caller ensures that nobody else creates the file meanwhile.
     pub(crate) fn of(file: &Path, keys: &dyn KeyStore, environment: &Environment) -> Result<Self, Error> {
-        // One after another: two new stores that are wrongly given one key store get one key, instead of one losing its own.
+        // One at a time: if two new stores are wrongly given the same key store, both get one key, and neither loses its own.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         if !can_encrypt()? {
@@ -84,10 +83,10 @@ impl StoreKey {
         Ok(Some(Self(key.map_err(wrong)?)))
     }
 
-    /// Hands the key to a new connection, before anything else is done with it.
+    /// Sets the key on a new connection; must be called before anything else.
     pub(super) fn unlock(&self, connection: &Connection) -> Result<(), Error> {
         let hex = Zeroizing::new(HEXLOWER.encode(&self.0));
-        // Bytes in hex are the key itself, anything else would be stretched as a passphrase.
+        // SQLCipher takes hexadecimal bytes as the key itself; it would stretch anything else as a passphrase.
         let statements = Zeroizing::new(format!("PRAGMA cipher_log_level = NONE; PRAGMA key = \"x'{}'\";", *hex));
         connection.execute_batch(&statements)?;
         Ok(())
@@ -111,14 +110,14 @@ impl std::fmt::Debug for StoreKey {
     }
 }
 
-/// Whether SQLite is SQLCipher here. Plain SQLite passes over the pragma that hands it a key, and would write in the clear.
+/// Returns whether SQLite is SQLCipher in this build. Plain SQLite ignores the key pragma and would write unencrypted.
 fn can_encrypt() -> Result<bool, Error> {
     let memory = Connection::open_in_memory()?;
     let version = memory.query_row("PRAGMA cipher_version", [], |row| row.get::<_, String>(0)).optional()?;
     Ok(version.is_some())
 }
 
-/// Whether a file that cannot be read is damaged, or wants another key.
+/// Turns [`Error::Corrupt`] into [`Error::WrongKey`] if the fingerprint or the file's first bytes show that the key is wrong.
 pub(super) fn explain(error: Error, file: &Path, key: Option<&StoreKey>) -> Error {
     if !matches!(error, Error::Corrupt { .. }) {
         return error;
@@ -131,7 +130,7 @@ pub(super) fn explain(error: Error, file: &Path, key: Option<&StoreKey>) -> Erro
     }
 }
 
-/// Keeps the fingerprint of a key that opened the file.
+/// Stores the fingerprint of a key that opened the file.
 pub(super) fn keep_fingerprint(file: &Path, key: &StoreKey) -> std::io::Result<()> {
     let fingerprint = key.fingerprint();
     if kept_fingerprint(file).as_ref() == Some(&fingerprint) {
@@ -163,7 +162,7 @@ mod tests {
     use super::super::{PHONE, Store};
     use super::*;
 
-    /// A key store that holds a key, or refuses.
+    /// A key store that has a key, forgets it, or refuses.
     #[derive(Default)]
     struct Keys {
         kept: Mutex<Option<Vec<u8>>>,
@@ -295,11 +294,11 @@ mod tests {
 
             fs::remove_file(fingerprint_path(&file)).expect("lost");
             assert!(matches!(open(&file, &holding(&[1; 32])), Err(Error::Corrupt { .. })), "nobody can tell");
-            drop(open(&file, &keys).expect("the key is right all the same"));
+            drop(open(&file, &keys).expect("the key is right anyway"));
             assert_eq!(fs::read(fingerprint_path(&file)).expect("kept again"), fingerprint);
 
             fs::write(fingerprint_path(&file), "?").expect("damaged");
-            drop(open(&file, &keys).expect("the key is right all the same"));
+            drop(open(&file, &keys).expect("the key is right anyway"));
             assert_eq!(fs::read(fingerprint_path(&file)).expect("mended"), fingerprint);
         }
 

@@ -1,7 +1,7 @@
-//! SQLite: one file, one writer, a few readers.
+//! SQLite storage: one file, one writer, a few readers.
 //!
-//! Owns connections, settings, migrations, and the tables that phone and server share (`records`, `decisions`).
-//! Does not know what is sent or decided. Invariants: what [`Store::write`] returned from is on the disk; what failed left no trace.
+//! Owns connections, settings, migrations and the tables of a phone. [`records`], [`decisions`] and [`rows`] run on any [`sql`] engine, and
+//! on the server too. Invariants: what [`Store::write`] returned from is on the disk; what failed left no trace.
 
 pub(crate) mod carried;
 pub mod decisions;
@@ -31,20 +31,20 @@ pub use key::{KeyStore, KeyStoreError};
 /// One numbered step of a schema; never edited once released.
 pub type Migration = &'static str;
 
-/// The tables that phone and server share, as the first migration of both.
+/// The tables that phone and server share; the first migration of both.
 pub const RECORDS: Migration = include_str!("migrations/0001_create_records.sql");
 pub(crate) const PHONE: &[Migration] = &[RECORDS, include_str!("migrations/0002_create_phone.sql")];
 
-/// Why the store did not do as told. Nothing was changed.
+/// An error of the store. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No room on the device.
     #[error("the storage is full: free some space and try again")]
     Full,
-    /// The file is damaged, or no database.
+    /// The file is damaged or is not a database.
     #[error("the database cannot be read: {source}")]
     Corrupt {
-        /// What SQLite or the reader says.
+        /// The error of SQLite or of the decoder.
         source: sql::Source,
     },
     /// The file was written by a newer version.
@@ -55,25 +55,25 @@ pub enum Error {
         /// The newest known here.
         known: usize,
     },
-    /// The file is whole, and this key does not open it.
+    /// The file is intact, but this key does not open it.
     #[error("the key does not open the store: {reason}")]
     WrongKey {
-        /// What speaks against it.
+        /// How the key was found to be wrong.
         reason: String,
     },
-    /// The key store did not give a key, or did not keep one.
+    /// The key store did not return a key, or did not keep one.
     #[error("the key store does not help: {reason}")]
     KeyUnavailable {
-        /// What was in the way.
+        /// Why there is no key.
         reason: String,
     },
-    /// A key was given to a build that would write in the clear.
+    /// A key was given to a build that would write unencrypted.
     #[error("this build cannot encrypt: build it with the feature `encryption`, or give no key")]
     NoEncryption,
     /// A change could not be merged.
     #[error(transparent)]
     Record(#[from] crate::records::Error),
-    /// Anything else that the database reports.
+    /// Any other error of the database.
     #[error("the database refuses: {0}")]
     Sql(#[source] sql::Error),
 }
@@ -110,17 +110,17 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// The seam over a connection that is inside a transaction: what phone and server share is written against it.
+/// Returns a [`sql::Writer`] over a connection that is inside a transaction, for the code that phone and server share.
 pub(crate) fn seam(db: &Connection) -> sql::sqlite::SqliteWriter<'_> {
     sql::sqlite::SqliteWriter::new(db)
 }
 
-/// Commits after which the write-ahead log is folded back, outside of anybody's call.
+/// Commits between two checkpoints of the write-ahead log.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
 const READERS_KEPT: usize = 2;
-/// How long a statement waits for another connection.
+/// Longest wait of a statement for another connection.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
-/// How long the emptying of the log waits for readers.
+/// Longest wait for readers when the write-ahead log is emptied; nobody can write meanwhile.
 const SCRUB_WAIT: Duration = Duration::from_millis(100);
 
 /// An open database file.
@@ -131,31 +131,31 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     commits: AtomicU32,
-    /// Whether bytes that were deleted are still in the write-ahead log, because somebody read when it was to be emptied.
+    /// Whether the write-ahead log still contains deleted bytes, because a reader kept it from being emptied.
     scrub_due: AtomicBool,
 }
 
 impl Store {
-    /// Opens a file, makes it if there is none, and brings its schema up to date.
+    /// Opens a file, creates it if it is missing, and migrates its schema.
     ///
     /// # Errors
-    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], [`Error::WrongKey`] if it is encrypted, or what SQLite reports.
+    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], [`Error::WrongKey`] if the file is encrypted; other SQLite errors.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         Self::open_with(path, None, migrations, OpenFlags::default())
     }
 
-    /// The same for a file that is encrypted with a key, all of it, from its first byte.
+    /// Like [`Self::open`], for a file that is encrypted as a whole with `key`.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// As for [`Self::open`].
     pub(crate) fn open_encrypted(path: &Path, key: StoreKey, migrations: &[Migration]) -> Result<Self, Error> {
         Self::open_with(path, Some(key), migrations, OpenFlags::default())
     }
 
-    /// The same for a file that must be there.
+    /// Like [`Self::open`], for a file that must exist.
     ///
     /// # Errors
-    /// Those of [`Self::open`]; [`Error::Corrupt`] if it is missing.
+    /// As for [`Self::open`]; [`Error::Corrupt`] if the file is missing.
     pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         Self::open_with(path, None, migrations, flags).map_err(|error| match error {
@@ -175,11 +175,11 @@ impl Store {
         let mut writer = connect(path, key.as_ref(), flags).map_err(|error| key::explain(error, path, key.as_ref()))?;
         migrate(&mut writer, migrations)?;
         if let Some(key) = &key {
-            // Without it a wrong key would be called damage, no more.
+            // A lost fingerprint is harmless: a wrong key is then reported as damage.
             drop(key::keep_fingerprint(path, key));
         }
-        // A process that is always killed early must not let the log grow for ever, nor keep in it what was erased just before. Without
-        // room, or while another process reads, the next opening tries again.
+        // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early. If the disk is full
+        // or another process reads, the next opening tries again.
         drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
@@ -191,7 +191,6 @@ impl Store {
         })
     }
 
-    /// The folder that the file is in.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.path.parent()
     }
@@ -199,7 +198,7 @@ impl Store {
     /// Runs `f` on a snapshot.
     ///
     /// # Errors
-    /// Those of `f`, and what SQLite reports.
+    /// Errors of `f` and of SQLite.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
@@ -216,17 +215,17 @@ impl Store {
         Ok(result)
     }
 
-    /// Runs `f` in the one transaction that may write, and commits it durably if it succeeds.
+    /// Runs `f` in a write transaction, and commits it durably if `f` succeeds. Only one runs at a time.
     ///
     /// # Errors
-    /// Those of `f`, and what SQLite reports; nothing is changed then.
+    /// Errors of `f` and of SQLite; nothing was changed.
     pub fn write<T, E: From<Error>>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let result = f(&transaction)?;
         transaction.commit().map_err(Error::from)?;
         if self.scrub_due.load(Ordering::Acquire) {
-            // The commit stands, whatever comes of this; the next one tries again.
+            // The commit is done even if this fails; the next commit tries again.
             drop(self.empty_log(&writer));
         }
         drop(writer);
@@ -236,10 +235,10 @@ impl Store {
         Ok(result)
     }
 
-    /// Copies the database as of one moment into a new file.
+    /// Copies a snapshot of the database into a new file.
     ///
     /// # Errors
-    /// What SQLite reports.
+    /// SQLite errors.
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
         let reader = connect(&self.path, self.key.as_ref(), OpenFlags::default())?;
         reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
@@ -249,17 +248,16 @@ impl Store {
         })
     }
 
-    /// Folds the write-ahead log back and empties it, so that nothing deleted stays in it. Deleted rows are overwritten when they are deleted.
-    /// Returns whether it did: a reader keeps the log in use. Then each later write tries again, and so does the next opening.
+    /// Checkpoints and empties the write-ahead log, so that it keeps no deleted bytes; the file itself overwrites rows when they are
+    /// deleted. Returns `false` if a reader still uses the log; later writes and the next opening then try again.
     ///
     /// # Errors
-    /// What SQLite reports.
+    /// SQLite errors.
     pub fn scrub(&self) -> Result<bool, Error> {
         lock(&self.readers).clear();
         self.empty_log(&lock(&self.writer))
     }
 
-    /// Does not wait for readers for long: nobody can write meanwhile.
     fn empty_log(&self, writer: &Connection) -> Result<bool, Error> {
         self.scrub_due.store(true, Ordering::Release);
         writer.busy_timeout(SCRUB_WAIT)?;
@@ -270,7 +268,7 @@ impl Store {
         Ok(!is_busy)
     }
 
-    /// Folds the write-ahead log back on a thread of its own: inside a call it would cost that one call milliseconds.
+    /// Checkpoints the write-ahead log on another thread, because it would cost the calling write milliseconds.
     fn checkpoint_aside(&self) {
         let (path, key) = (self.path.clone(), self.key.clone());
         let folds_back = std::thread::Builder::new().spawn(move || {
@@ -279,25 +277,25 @@ impl Store {
                 drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
             }
         });
-        // Without a thread the log only grows a little longer; the commit has happened.
+        // If no thread starts, the log grows until the next checkpoint.
         drop(folds_back);
     }
 }
 
-/// A panic while a lock was held rolled its transaction back, so the connection behind it is whole.
+/// Locks a mutex even if it is poisoned: a panic rolled back its transaction, so the connection is usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn connect(path: &Path, key: Option<&StoreKey>, flags: OpenFlags) -> Result<Connection, Error> {
-    // A path that begins with `file:` would be a URI, and name another file than the one whose folder is locked.
+    // SQLite reads a path that begins with `file:` as a URI, which would name another file than the one whose folder is locked.
     let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
     if let Some(key) = key {
         key.unlock(&connection)?;
     }
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Without this a statement on a table with a partial index is prepared again for each value bound (recording: 3.1 times the floor).
+    // Otherwise a statement on a table with a partial index is prepared again for each bound value (recording took 3.1 times the floor).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection

@@ -1,8 +1,8 @@
-//! Own changes until the server has acknowledged each by name.
+//! Own changes until the server has acknowledged each of them by name.
 //!
-//! Owns the tables `outbox`, `bundles` and `returned`. Invariants: a change leaves the outbox only when the server names it, by a final
-//! verdict or in its log; a sealed bundle stays, and only erasure takes bytes out of it. What the server holds is not in the
-//! document any more, nor is what builds on it: work goes on from what will count.
+//! Owns the tables `outbox`, `bundles` and `rejected`. Invariants: a change leaves the outbox only by a final verdict or by the log; only
+//! erasure changes a sealed bundle; a held change is taken out of its document with all that builds on it, so that later edits start from
+//! the rest.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -15,7 +15,7 @@ use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::units::{BundleHash, ChangeHash, DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
 
-/// One change on its way.
+/// A change to be added to the outbox.
 pub(crate) struct Outgoing<'a> {
     pub(crate) action: u64,
     pub(crate) author: UserId,
@@ -47,7 +47,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
     Ok(())
 }
 
-/// The oldest unsealed changes, in transactions, up to `limit` bytes of changes; at least one transaction if there is any.
+/// Returns the oldest unsealed changes by number and as actions: up to `limit` bytes, but at least one action if there is any.
 pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<BundleAction>), Error> {
     let mut statement = db.prepare_cached(
         "SELECT outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change FROM outbox
@@ -81,7 +81,7 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<B
     Ok((numbers, transactions))
 }
 
-/// Keeps a sealed bundle and notes for each change where in it it lies.
+/// Saves a sealed bundle, and for each of its changes the position in the bundle.
 pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> Result<(), Error> {
     db.prepare_cached(
         "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, ?2, ?3, ?4, 0, 0)",
@@ -94,7 +94,7 @@ pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> 
     Ok(())
 }
 
-/// The newest bundle's number, 0 for none, and its hash if this device sealed it: under a new key the chain begins anew, the count goes on.
+/// Returns the newest bundle's number (0: none), and its hash if this device sealed it: a new key starts a new chain, but not new numbers.
 pub(crate) fn head(db: &Connection, device: DeviceId) -> Result<(u64, Option<BundleHash>), Error> {
     let mut statement =
         db.prepare_cached("SELECT bundle_seq, hash, device_id FROM bundles ORDER BY bundle_seq DESC LIMIT 1")?;
@@ -105,12 +105,10 @@ pub(crate) fn head(db: &Connection, device: DeviceId) -> Result<(u64, Option<Bun
     Ok(head.optional()?.unwrap_or((0, None)))
 }
 
-/// Whether something was recorded that lies in no bundle yet.
 pub(crate) fn has_unsealed(db: &Connection) -> Result<bool, Error> {
     Ok(!unsealed(db, 0)?.0.is_empty())
 }
 
-/// A bundle that the server has not answered in full.
 pub(crate) struct Unanswered {
     pub(crate) sequence: u64,
     pub(crate) bytes: Vec<u8>,
@@ -125,19 +123,18 @@ pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The newest own bundle up to which the server has all, by the head that it names; 0 if that is a bundle of another copy of this phone.
+/// Returns the number up to which the server has all own bundles, from its `head`; 0 if another copy of this phone sealed that bundle.
 pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<DeviceHead>) -> Result<u64, Error> {
     let Some(DeviceHead { sequence, hash }) = head else { return Ok(0) };
-    // An older one than those that are kept was let go; a newer one this copy has not sealed.
+    // A bundle older than those that are kept was trimmed; another copy of this phone sealed one newer than all.
     let own = "SELECT coalesce(max(hash) FILTER (WHERE bundle_seq = ?2) <> ?3, ?2 > coalesce(max(bundle_seq), 0))
                FROM bundles WHERE device_id = ?1";
     let is_other = db.prepare_cached(own)?.query_row((device, sequence, hash.0), |row| row.get(0))?;
     Ok(if is_other { 0 } else { sequence })
 }
 
-/// Hands bundles over again that the server had and may have lost: those that lie behind the last one up to which it knows all of this device.
-/// Only when it knows less than it did, or a recovery began since: it never passes a gap, such as a bundle of which nothing is kept any
-/// more. Returns whether there are any.
+/// Marks bundles after `known` to be handed over again, if the server knows less than it did or has begun a recovery since; returns whether
+/// there are any. A low `known` alone is no loss: it stops at a gap, such as a bundle of which no copy is left.
 pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64, epoch: u32) -> Result<bool, Error> {
     let before: (u64, u32) =
         db.query_row("SELECT server_head, server_epoch FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -155,18 +152,18 @@ pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64, epoch: 
     Ok(has_lost)
 }
 
-/// Hands everything over again that was sealed under an earlier key: a server that lost this device has lost what it was before, too.
+/// Marks all bundles sealed under earlier keys to be handed over again: a server that lost this device has lost those devices too.
 pub(crate) fn offer_earlier_again(db: &Connection, device: DeviceId) -> Result<(), Error> {
     db.execute("UPDATE bundles SET is_answered = 0 WHERE device_id <> ?1", [device])?;
     wait_again(db, "device_id <> ?1", [device])
 }
 
-/// What is in these bundles waits for the server's word again: it may say something else than before.
+/// Puts the changes of bundles into the outbox again, to wait for new verdicts, which may differ from the old ones.
 fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
     let mut statement =
         db.prepare(&format!("SELECT bundle_seq, bytes FROM bundles WHERE {which} ORDER BY bundle_seq"))?;
     let mut insert = db.prepare(
-        // Numbered below all others: what is not sealed yet comes after all that is.
+        // Numbered below all others, because unsealed changes come after all sealed ones.
         "INSERT INTO outbox (outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms,
              bundle_seq, entry)
          SELECT (SELECT coalesce(min(outbox), 1) - 1 FROM outbox), 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
@@ -197,8 +194,8 @@ fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -
     Ok(())
 }
 
-/// Lets go of bundles that two copies of the server's data contain, unless something in them still waits, or an entry of the log that is
-/// kept has its bytes only there.
+/// Deletes answered bundles up to `sequence`, which two copies of the server's data contain. Keeps the newest bundle, those with changes in
+/// the outbox, and those that the log tail needs for the bytes of its entries.
 pub(crate) fn trim(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE device_id = ?1 AND bundle_seq <= ?2 AND is_answered = 1
@@ -211,7 +208,7 @@ pub(crate) fn trim(db: &Connection, device: DeviceId, sequence: u64) -> Result<(
     Ok(())
 }
 
-/// Lets go of the oldest answered bundles while all of them are larger than `limit` bytes, unless something in them still waits.
+/// Deletes the oldest answered bundles beyond `limit` bytes, except the newest bundle and those with changes in the outbox.
 pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE bundle_seq IN (
@@ -225,7 +222,7 @@ pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many changes wait for a verdict and lie in no bundle up to `after`.
+/// Returns the number of changes without a verdict that are not in a bundle up to `after`.
 pub(crate) fn waiting(db: &Connection, after: u64) -> Result<u64, Error> {
     let mut statement = db.prepare_cached(
         "SELECT count(*) FROM outbox WHERE held_code IS NULL AND (bundle_seq IS NULL OR bundle_seq > ?1)",
@@ -233,7 +230,7 @@ pub(crate) fn waiting(db: &Connection, after: u64) -> Result<u64, Error> {
     Ok(statement.query_row([after], |row| row.get(0))?)
 }
 
-/// Notes that bundles are about to leave; from here on the server may have them.
+/// Marks bundles as sent, before they are sent; from then on the server may have them.
 pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error> {
     let mut statement = db.prepare_cached("UPDATE bundles SET was_sent = 1 WHERE bundle_seq = ?1")?;
     for sequence in sequences {
@@ -242,7 +239,7 @@ pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error>
     Ok(())
 }
 
-/// One of the phone's own bundles by its hash.
+/// Returns one of the phone's own bundles by its hash.
 pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, Error> {
     let mut statement = db.prepare_cached("SELECT bytes FROM bundles WHERE hash = ?1")?;
     let bytes: Option<Vec<u8>> = statement.query_row([hash.0], |row| row.get(0)).optional()?;
@@ -253,16 +250,16 @@ fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
     Bundle::parse(bytes).map_err(|refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
 }
 
-/// How many entries got which fate.
+/// Counts of entries by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct VerdictCounts {
     pub(crate) logged: u64,
     pub(crate) held: u64,
-    /// Whether bytes were dropped that must not stay on the disk either.
+    /// Whether bytes were erased, so that the store must be scrubbed.
     pub(crate) has_erased: bool,
 }
 
-/// One of the phone's own changes that has not left the outbox.
+/// A sealed change of this phone; `outbox` is 0 if it is not in the outbox any more.
 struct OwnChange {
     outbox: i64,
     author: UserId,
@@ -292,7 +289,7 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<OwnChange>, Er
     Ok(statement.query_row((bundle, entry), own).optional()?)
 }
 
-/// Those of a document's sealed changes that are among these, each with its bundle, in the order in which they were made.
+/// Returns the sealed changes of a document that are among `changes`, each with its bundle, in the order in which they were made.
 fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, OwnChange)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry",
@@ -312,7 +309,7 @@ fn remove(db: &Connection, own: &OwnChange) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes the server's verdicts over: what has a final one leaves, held changes are marked, deferred ones wait.
+/// Applies the server's verdicts on a bundle: removes changes with a final verdict, and marks held and deferred ones.
 pub(crate) fn apply_verdicts(
     db: &Connection,
     sequence: u64,
@@ -329,7 +326,7 @@ pub(crate) fn apply_verdicts(
         .query_row([sequence], |row| row.get(0))?;
     let mut entry = 0_u32;
     for run in &verdict.runs {
-        // The count is the server's word: never walk further than there are entries.
+        // The server sent the count: stop at the last entry.
         for _ in 0..run.count.min(last.map_or(0, |last| (last + 1).saturating_sub(entry))) {
             if let Some(own) = own(db, sequence, entry)? {
                 apply_verdict(db, &own, &run.verdict, now, &mut settled)?;
@@ -344,7 +341,7 @@ pub(crate) fn apply_verdicts(
     Ok(settled)
 }
 
-/// A bundle is answered once nothing of it waits for a verdict.
+/// Marks a bundle as answered unless one of its changes waits for a verdict.
 fn answered(db: &Connection, sequence: u64) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "UPDATE bundles SET is_answered =
@@ -379,17 +376,17 @@ fn apply_verdict(
             Ok(())
         }
         Verdict::Rejected { reason } => reject(db, own, reason, now),
-        // What is waiting here has its bytes: somebody left them out on the way, so they are sent again.
+        // The outbox has the bytes, which were left out on the way; they are sent again.
         Verdict::BytesMissing => Ok(()),
         Verdict::Erased => {
-            // The decision stands in the log, unless the server has lost that and knows only that the person is forgotten.
+            // The log has the erasure too, unless the server lost it and only its journal still knows it.
             settled.has_erased = true;
             incoming::erase(db, own.document)
         }
     }
 }
 
-/// The log names an entry of one of the phone's own bundles: that is an acknowledgement, and an approval of what was held.
+/// Removes an own change that the log names by its bundle: this acknowledges the change, and approves it if it was held.
 pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
     let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
     let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
@@ -402,13 +399,11 @@ pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<
     Ok(())
 }
 
-/// Whether anything that was sealed waits here.
 pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM outbox WHERE bundle_seq IS NOT NULL LIMIT 1")?.exists([])?)
 }
 
-/// The log names changes that may be the phone's own, otherwise than by their bundle: another device handed them over, or the server got
-/// them back.
+/// Removes own changes that the log does not name by their bundle, because another device handed them over or the server restored them.
 pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if reapply(db, &own)? {
@@ -419,8 +414,8 @@ pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[C
     Ok(())
 }
 
-/// A person approved these changes. They count again here, but only the log says that they are in it: a server that was set back may still
-/// know that it approved something that it has lost.
+/// Puts approved changes back into their document. They stay in the outbox until the log names them, because a server that was rolled back
+/// may know the approval but have lost the change.
 pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if !reapply(db, &own)? {
@@ -434,15 +429,15 @@ pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeH
     Ok(())
 }
 
-/// Puts a change that was held back into its document. Returns `false` if it builds on a change that is held here too: it stays held until the
-/// log, which names both in their order, comes to it.
+/// Puts a change back into its document if it is held. Returns `false` if it builds on another held change: it stays held until the log,
+/// which has both in order, names it.
 fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
     if !own.is_held {
         return Ok(true);
     }
     let Some(kind) = Kind::from_number(own.kind) else { return Ok(true) };
     match records::apply(&mut seam(db), &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
-        // A document that was forgotten meanwhile comes back by its log, and this change with it.
+        // A purged document comes back from its log, and this change with it.
         Err(Error::Record(crate::records::Error::Missing { hashes })) => {
             Ok(sealed(db, own.document, &hashes)?.iter().all(|(_, other)| !other.is_held))
         }
@@ -450,7 +445,7 @@ fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
     }
 }
 
-/// A person returned these changes of a document: they leave the outbox, and what can be weighed again becomes a draft.
+/// Takes changes that the office rejected out of the outbox and their document; the creation of a delivery becomes a draft.
 pub(crate) fn rejected(
     db: &Connection,
     document: DocumentId,
@@ -472,7 +467,7 @@ pub(crate) fn rejected(
     Ok(())
 }
 
-/// Own changes that no longer wait, because a server that has lost them since had logged them, and that have not come back before.
+/// Returns own changes that a server logged and lost, so that they are not in the outbox any more, and that were not rejected before.
 fn kept(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<OwnChange>, Error> {
     let mut found = Vec::new();
     if changes.is_empty() {
@@ -499,7 +494,7 @@ fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Res
     let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_rejected(own.document, &change));
     let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"rejected".as_slice(), own.document.as_bytes()]));
     if let (Some(id), Some(draft)) = (draft_id, &draft)
-        // It may come back twice: what was weighed again since stays as it is.
+        // A change may be rejected twice; a draft or delivery that was made of it stays as it is.
         && drafts::find(db, id)?.is_none()
         && records::find(&mut seam(db), id.into())?.is_none()
     {
@@ -513,13 +508,13 @@ fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Res
     remove(db, own)
 }
 
-/// Whether changes of a document are held: whoever writes on must do so as another actor.
+/// Returns whether any change of a document is held. If so, an edit needs another actor, because the held changes may come back.
 pub(crate) fn has_held(db: &Connection, document: DocumentId) -> Result<bool, Error> {
     let query = "SELECT 1 FROM outbox WHERE document_id = ?1 AND held_code IS NOT NULL";
     Ok(db.prepare_cached(query)?.exists([document])?)
 }
 
-/// Adds a draft for the office's eyes: an entry of kind 0, which the server always holds.
+/// Adds a draft for the office to the outbox, as an entry of kind 0, which the server always holds.
 pub(crate) fn add_draft(
     db: &Connection,
     author: UserId,
@@ -537,14 +532,13 @@ pub(crate) fn add_draft(
     Ok(())
 }
 
-/// Whether the server has an answer for every change, it is logged or held there, and for all that is carried for others.
+/// Returns whether the server has logged or held every own change, and no carried parcel is left.
 pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
     let waits = "SELECT 1 FROM outbox WHERE held_code IS NULL UNION ALL SELECT 1 FROM carried WHERE bytes IS NOT NULL";
     Ok(!db.prepare_cached(waits)?.exists([])?)
 }
 
-/// Takes everything that has no verdict out of its bundle, to be sealed again by another key in the order in which it was made. Numbers
-/// rise above those that stay sealed.
+/// Unseals all changes that are not held, for another key to seal them in the same order; their numbers rise above those still sealed.
 pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     db.execute_batch(
         "UPDATE outbox SET outbox = newest + place, bundle_seq = NULL, entry = NULL, missing = NULL
@@ -557,7 +551,7 @@ pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets a document's bytes in outbox and bundles.
+/// Deletes a document's bytes in the outbox, in rejected changes and in bundles.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     db.execute("DELETE FROM outbox WHERE document_id = ?1", [document])?;
     db.execute("DELETE FROM rejected WHERE document_id = ?1", [document])?;
@@ -577,25 +571,25 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     Ok(())
 }
 
-/// How far a record is on its way to the server's log.
+/// Sync state of a record, from least to most in need of attention.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SyncState {
-    /// The server's log has all of it.
+    /// The server's log has all of its changes.
     #[default]
     Logged,
-    /// It was handed to the network; nothing came back yet.
+    /// It was sent; there is no response yet.
     Sent,
     /// It is only on this phone.
     Unsent,
-    /// The server keeps it for a person to decide.
+    /// The server keeps it until a person approves or rejects it.
     Held {
-        /// Why.
+        /// The reason for holding it.
         code: HoldCode,
     },
 }
 
 impl SyncState {
-    /// The state's stable name.
+    /// Returns the state's stable name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Logged => "logged",
@@ -606,7 +600,6 @@ impl SyncState {
     }
 }
 
-/// How far a document is; the worst of its changes counts.
 pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, Error> {
     let mut statement = db.prepare_cached(
         "SELECT held_code, coalesce(was_sent, 0) FROM outbox LEFT JOIN bundles USING (bundle_seq) WHERE document_id = ?1",
@@ -624,22 +617,22 @@ pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, 
     Ok(worst)
 }
 
-/// What the server does not have in its log yet.
+/// Counts of changes that the server's log does not have yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Changes that are only on this phone.
     pub unsent: u64,
-    /// Changes that were handed to the network without an answer yet.
+    /// Changes that were sent and have no response yet.
     pub sent: u64,
-    /// Changes that the server has seen and cannot judge yet: they wait for other changes.
+    /// Changes that the server received but cannot judge yet, because it waits for other changes or for an upgrade.
     pub deferred: u64,
-    /// For how many other changes the deferred ones wait, counted for each of them.
+    /// Changes that the server waits for, counted for each deferred change.
     pub missing: u64,
-    /// Changes that the server keeps for a person to decide.
+    /// Changes that the server keeps until a person approves or rejects them.
     pub held: u64,
-    /// When the oldest change that is neither logged nor held was made.
+    /// When the oldest change that is not held was made.
     pub oldest_at: Option<Timestamp>,
-    /// Why the server refused a bundle as a whole, if it did.
+    /// Why the server refused a bundle as a whole; `None` if it did not.
     pub refused: Option<RefusalCode>,
 }
 
@@ -667,7 +660,7 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     })?)
 }
 
-/// A change that the server keeps for a person to decide.
+/// A change that the server keeps until a person approves or rejects it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldChange {
     pub(crate) author: UserId,
@@ -675,13 +668,12 @@ pub(crate) struct HeldChange {
     pub(crate) document: DocumentId,
     pub(crate) kind: u8,
     pub(crate) change: Vec<u8>,
-    /// Why, as a stable code.
     pub(crate) code: HoldCode,
-    /// Why, in words.
+    /// The reason in words.
     pub(crate) reason: String,
 }
 
-/// What the server holds, the oldest first.
+/// Returns held changes, oldest first.
 pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT author_id, scope, document_id, kind, change, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL
@@ -701,7 +693,6 @@ pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Work that the office sent back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected {
     pub(crate) number: i64,
@@ -713,7 +704,7 @@ pub(crate) struct Rejected {
     pub(crate) at: Timestamp,
 }
 
-/// What the office sent back and nobody has put away yet, the oldest first.
+/// Returns rejected changes that nobody has dismissed, oldest first.
 pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT rejected, document_id, draft_id, reason, rejected_at_ms, author_id, scope FROM rejected WHERE is_dismissed = 0
@@ -733,7 +724,7 @@ pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Notes that a person has seen what the office sent back.
+/// Marks a rejected change as seen by a person.
 pub(crate) fn dismiss(db: &Connection, number: i64) -> Result<(), Error> {
     db.execute("UPDATE rejected SET is_dismissed = 1 WHERE rejected = ?1", [number])?;
     Ok(())

@@ -1,7 +1,7 @@
-//! Documents and the rows they project to.
+//! Documents and the rows that they project to.
 //!
-//! Owns the tables `documents` and `erased`, and the writing of each kind's table. Which tables and columns there are, the kinds themselves
-//! say ([`Kind`]). Invariant: a document, its row and its search words change in one transaction.
+//! Owns the tables `documents` and `erased`, and writes the table of each kind, which [`Kind`] describes. Invariant: a document, its row
+//! and its search words change in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,13 +15,13 @@ use crate::units::{ChangeHash, DocumentId, HybridTime, ToValue};
 /// A stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its kind.
+    /// The kind of its record.
     pub kind: Kind,
-    /// Its scope.
+    /// The scope that it belongs to.
     pub scope: Scope,
-    /// Its bytes.
+    /// The raw first change until the first edit, then Automerge's saved form.
     pub saved: Vec<u8>,
-    /// The hashes of the changes that no other builds on, in order.
+    /// The changes that no other change builds on, in order.
     pub heads: Vec<ChangeHash>,
 }
 
@@ -31,7 +31,7 @@ impl Stored {
     }
 }
 
-/// What the statements about a kind's table are made of.
+/// The parts of the statements on a kind's table.
 struct Projection {
     table: &'static str,
     key: &'static str,
@@ -50,14 +50,14 @@ impl Projection {
     }
 }
 
-/// The tables of all kinds, made once.
+/// The projections of all kinds.
 static PROJECTIONS: LazyLock<BTreeMap<Kind, Projection>> =
     LazyLock::new(|| KINDS.into_iter().map(|kind| (kind, Projection::new(kind))).collect());
 
 /// Returns a document.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error> {
     Ok(db.query_one(
         "SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1",
@@ -66,10 +66,10 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
     )?)
 }
 
-/// Returns some documents, given by the values of their ids.
+/// Returns documents by their ids; those that are not stored are left out.
 ///
 /// # Errors
-/// As [`find`].
+/// As for [`find`].
 pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<DocumentId, Stored>, Error> {
     let statement = "SELECT kind, scope, saved, heads, documents.document_id FROM keys
          JOIN documents ON documents.document_id = keys.document";
@@ -78,10 +78,10 @@ pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<Docum
     Ok(found.into_iter().collect())
 }
 
-/// Returns a document and what it says.
+/// Returns a document and its content.
 ///
 /// # Errors
-/// As [`find`], and [`Error::Record`] for bytes that cannot be read.
+/// As for [`find`]; [`Error::Record`] for an unreadable document.
 pub fn load(db: &mut dyn Reader, id: DocumentId) -> Result<Option<(Stored, Merged)>, Error> {
     let Some(stored) = find(db, id)? else { return Ok(None) };
     let merged = records::read(stored.kind, id, &stored.saved)?;
@@ -91,51 +91,51 @@ pub fn load(db: &mut dyn Reader, id: DocumentId) -> Result<Option<(Stored, Merge
 /// A record of one kind with its document.
 #[derive(Clone, Debug)]
 pub struct Found<K> {
-    /// The document.
+    /// The stored document.
     pub stored: Stored,
-    /// The record.
+    /// The record in it.
     pub record: K,
 }
 
 impl<K> Found<K> {
-    /// The version that was read: the first eight bytes of the SHA-256 over its heads.
+    /// Returns the version of the record: the first eight bytes of the SHA-256 over its heads.
     pub fn version(&self) -> [u8; 8] {
         records::version(&self.stored.heads)
     }
 }
 
-/// Returns a record of one kind; `None` if it is not here, of another kind, or without its creating change.
+/// Returns a record of one kind; `None` if it is not stored, of another kind, or without its creating change.
 ///
 /// # Errors
-/// As [`load`].
+/// As for [`load`].
 pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found<K>>, Error> {
     let Some((stored, merged)) = load(db, id.into())? else { return Ok(None) };
     Ok(merged.record.and_then(Record::downcast).map(|record| Found { stored, record }))
 }
 
-/// Merges a change into its document and brings row and words up to date.
+/// Merges a change into its document, and updates its row and its words.
 ///
 /// # Errors
-/// [`Error::Record`] says why the change must be held or must wait; nothing was written then.
+/// [`Error::Record`] if the change must be held or deferred; nothing was written.
 pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<(), Error> {
     let mut batch = Batch::default();
     batch.merge(db, scope, kind, id, change)?;
     batch.write(db)
 }
 
-/// Documents into which changes were merged, to be written together.
+/// Documents with merged changes, to be written together.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     merged: BTreeMap<DocumentId, (Scope, Kind, Merged)>,
-    /// In the order of their first changes, which is that of their rows' arrival.
+    /// In the order of their first changes, in which their rows get their `arrival`.
     documents: Vec<DocumentId>,
 }
 
 impl Batch {
-    /// Merges a change into its document, and returns the newest time in the record if that changed.
+    /// Merges a change into its document. Returns the record's newest time; `None` if the change was known or there is no record.
     ///
     /// # Errors
-    /// As [`apply`]; the batch is as before then.
+    /// As for [`apply`]; the batch is unchanged.
     pub(super) fn merge(
         &mut self,
         db: &mut dyn Reader,
@@ -168,7 +168,7 @@ impl Batch {
     /// Writes the documents, their rows and their words.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
         let saved = |id| self.merged.get(id).map(|(scope, kind, merged)| (scope, *kind, *id, merged));
         let documents: Vec<Saved<'_>> = self.documents.iter().filter_map(saved).collect();
@@ -176,21 +176,21 @@ impl Batch {
     }
 }
 
-/// A document to be written: where it belongs, its kind, its id, and what merging gave.
+/// A document to be written: its scope, kind and id, and its merged content.
 pub type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
 
 /// Writes a document, its row and its words.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
     save_all(db, &[(scope, kind, id, merged)])
 }
 
-/// Writes documents, each at most once, their rows and their words.
+/// Writes documents with their rows and words; each document may be given once.
 ///
 /// # Errors
-/// As [`save`].
+/// As for [`save`].
 pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Error> {
     let before = words_before(db, documents)?;
     let rows: Vec<Value<'_>> = documents
@@ -220,7 +220,7 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
     search::replace(db, &words)
 }
 
-/// The words by which documents are found now; none for a kind that is not searched by words. What cannot be read is found by none from here on.
+/// Returns the words that the documents are found by now. Removes all words of a document that cannot be read any more.
 fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap<DocumentId, Vec<String>>, Error> {
     let searched: Vec<DocumentId> =
         documents.iter().filter(|(_, kind, ..)| kind.is_searched).map(|(_, _, id, _)| *id).collect();
@@ -243,7 +243,7 @@ fn words_of(stored: &Stored, id: DocumentId) -> Result<Vec<String>, Error> {
     Ok(records::read(stored.kind, id, &stored.saved)?.record.map_or_else(Vec::new, |record| record.words()))
 }
 
-/// Writes the rows of records, a statement for each kind.
+/// Writes the rows of records, with one statement per kind.
 fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Result<(), Error> {
     let mut cells = BTreeMap::<Kind, Vec<Value<'_>>>::new();
     for (scope, id, record) in rows {
@@ -260,10 +260,10 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
     Ok(())
 }
 
-/// Removes a document, its row and its words, whether or not they can be read; its changes may come again.
+/// Removes a document, its row and its words, even if they cannot be read. Its changes may be received again.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let kind =
         db.query_one("SELECT kind FROM documents WHERE document_id = ?1", &values![id], |row| row.get::<u8>(0))?;
@@ -276,10 +276,10 @@ pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes changes out of a document, with all that builds on them; without any change left the document is removed.
+/// Takes changes, and all that builds on them, out of a document. Removes the document if no record is left.
 ///
 /// # Errors
-/// Those of the database, and [`Error::Record`] for bytes that cannot be read.
+/// Database errors; [`Error::Record`] for an unreadable document.
 pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     let Some(stored) = find(db, id)? else { return Ok(()) };
     match records::without(stored.kind, id, &stored.saved, changes)? {
@@ -291,10 +291,10 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
     }
 }
 
-/// Drops a document's bytes for good: from here on it is known only by its id.
+/// Removes a document permanently: only its id is kept.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     remove(db, document)?;
     let insert = "INSERT INTO erased (document_id) VALUES (?1) ON CONFLICT (document_id) DO NOTHING";
@@ -302,18 +302,18 @@ pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether a document's bytes were dropped for good.
+/// Returns whether a document was erased.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
     Ok(db.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![id])?)
 }
 
-/// Returns the documents that have fields in conflict, by id.
+/// Returns the documents that have fields in conflict, ordered by id.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
     let mut documents = Vec::new();
     for projection in PROJECTIONS.values() {
@@ -327,10 +327,10 @@ fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
     format!("SELECT {key} FROM {table} WHERE conflicts > 0 ORDER BY 1")
 }
 
-/// Deletes all rows of all kinds, and all search words.
+/// Deletes the rows of all kinds, and all search words.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
     for projection in PROJECTIONS.values() {
         db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
@@ -338,10 +338,10 @@ pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
     search::clear(db)
 }
 
-/// Projects every document again and returns how many there are. The rows come out as they were, but for the order of arrival.
+/// Projects all documents again and returns how many there are. The rows are the same as before, except for `arrival`.
 ///
 /// # Errors
-/// Those of the database, and [`Error::Record`] for bytes that cannot be read.
+/// Database errors; [`Error::Record`] for an unreadable document.
 pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
     clear_rows(db)?;
     let ids = db.query_all("SELECT document_id FROM documents ORDER BY document_id", &[], |row| row.get(0))?;

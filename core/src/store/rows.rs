@@ -1,6 +1,6 @@
-//! Rows as lists show them, on the phone and on the office's page.
+//! Rows of lists, on the phone and on the office's page.
 //!
-//! Owns the reading of the projection tables. Pages go by key, so that arriving rows neither repeat nor skip.
+//! Owns the reading of the projection tables. Pages are cut by key, so that rows that arrive meanwhile are neither repeated nor skipped.
 
 use super::sql::{self, Column, Dialect, Reader, Row, Value, values};
 use super::{Error, search};
@@ -16,39 +16,39 @@ use crate::units::{
 /// A delivery in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
-    /// Its place in the order of arrival here; the key of paging.
+    /// Number in the order of arrival in this database; the key of paging.
     pub arrival: i64,
-    /// Its id.
+    /// The delivery's id.
     pub delivery_id: DeliveryId,
-    /// Where it belongs.
+    /// The scope of the delivery.
     pub scope: Scope,
     /// The farmer who delivered.
     pub farmer_id: FarmerId,
-    /// The load it lies on.
+    /// The load that it is on, if any.
     pub load_id: Option<LoadId>,
-    /// The day it counts for.
+    /// The day that it counts for.
     pub business_date: BusinessDate,
     /// When it was recorded.
     pub recorded_at: Timestamp,
     /// The person who recorded it.
     pub user_id: UserId,
-    /// The installation that recorded it.
+    /// The code of the device that recorded it.
     pub device_code: DeviceCode,
-    /// The installation's count.
+    /// The device's receipt count.
     pub receipt_sequence: u32,
-    /// Whether it no longer counts.
+    /// Whether it was voided, and is in no total.
     pub is_voided: bool,
-    /// How often it was amended.
+    /// Number of amendments.
     pub amendments: u32,
-    /// Fields in conflict.
+    /// Number of fields in conflict.
     pub conflicts: u32,
-    /// Bags that count.
+    /// Number of bags that count.
     pub bags: u32,
-    /// Their weight.
+    /// Gross weight of these bags.
     pub gross_g: Grams,
 }
 
-/// How the rows of a list are read from a kind's table.
+/// A row of a list, read from a kind's table.
 trait ListRow: Sized {
     const COLUMNS: &'static str;
     fn read(row: &dyn Row) -> Result<Self, sql::Error>;
@@ -80,27 +80,27 @@ impl ListRow for DeliveryRow {
     }
 }
 
-/// Which deliveries to list; what is not given does not matter.
+/// Conditions that deliveries must all fulfil; `None` is no condition.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
-    /// Of this scope.
+    /// In this scope.
     pub scope: Option<Scope>,
-    /// Of these scopes, which somebody may see.
+    /// In one of these scopes, those that a person may see.
     pub within: Option<Vec<Scope>>,
-    /// Of this day.
+    /// On this business date.
     pub date: Option<BusinessDate>,
     /// On this load.
     pub load_id: Option<LoadId>,
-    /// Of this farmer.
+    /// Delivered by this farmer.
     pub farmer_id: Option<FarmerId>,
-    /// Those before this position; the newest come first.
+    /// With an `arrival` below this one, that is, earlier.
     pub before: Option<i64>,
 }
 
-/// Returns deliveries, the newest to arrive here first.
+/// Returns deliveries, the last to arrive in this database first.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
     let mut params: Vec<Value<'_>> = Vec::new();
     let mut conditions = vec!["true".to_owned()];
@@ -117,7 +117,7 @@ pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> R
         }
     }
     if let Some(within) = &filter.within {
-        // A page follows the order of arrival, and ends soon; the plus keeps SQLite from sorting all rows of the scopes instead.
+        // A page follows the order of arrival and ends soon; the plus keeps SQLite from sorting all rows of the scopes instead.
         let scope = if db.dialect() == Dialect::Sqlite { "+scope" } else { "scope" };
         let first = params.len() + 1;
         let places: Vec<String> = (first..first + within.len()).map(|number| format!("?{number}")).collect();
@@ -135,16 +135,16 @@ pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> R
     Ok(db.query_all(&statement, &params, DeliveryRow::read)?)
 }
 
-/// What the deliveries that count add up to.
+/// Totals of deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// Deliveries that count.
+    /// Deliveries that are not voided.
     pub deliveries: u64,
-    /// Voided ones, in none of the other numbers.
+    /// Voided deliveries, which are in none of the other numbers.
     pub voided: u64,
-    /// Bags that count.
+    /// Bags of the deliveries that are not voided.
     pub bags: u64,
-    /// Their weight.
+    /// Gross weight of these bags.
     pub gross_g: Grams,
 }
 
@@ -160,18 +160,18 @@ impl std::ops::Add for Sum {
     }
 }
 
-/// Returns the sum of a scope and day, over all loads and none.
+/// Returns the totals of a scope and day, with and without a load.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
     sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
 }
 
-/// Returns the sum of a load.
+/// Returns the totals of a load.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
     sum(db, "load_id = ?1", &values![load])
 }
@@ -189,10 +189,10 @@ fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum
     Ok(sum.unwrap_or_default())
 }
 
-/// Returns the latest day of these scopes that has a delivery.
+/// Returns the latest business date of a delivery in these scopes.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
     let statement =
         "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
@@ -201,10 +201,10 @@ pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<Busine
     Ok(latest.into_iter().max().flatten())
 }
 
-/// Returns those of these scopes that have deliveries or loads on a day, in order.
+/// Returns those of these scopes that have deliveries or loads on a day, sorted.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn scopes_on(db: &mut dyn Reader, scopes: &[Scope], date: BusinessDate) -> Result<Vec<Scope>, Error> {
     let keys: Vec<Value<'_>> = scopes.iter().flat_map(|scope| [scope.to_value(), date.to_value()]).collect();
     let statement = "SELECT scope FROM keys
@@ -219,21 +219,21 @@ pub fn scopes_on(db: &mut dyn Reader, scopes: &[Scope], date: BusinessDate) -> R
 /// A load in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadRow {
-    /// Its id.
+    /// The load's id.
     pub load_id: LoadId,
-    /// Where it belongs.
+    /// The scope of the load.
     pub scope: Scope,
-    /// The number that people read out.
+    /// The load number, as people read it out.
     pub number: String,
-    /// The lorry.
+    /// The plate of its lorry.
     pub lorry: LorryPlate,
-    /// The day it was opened.
+    /// The day when it was opened.
     pub business_date: BusinessDate,
-    /// How far it has come.
+    /// Whether it is open or closing.
     pub state: LoadState,
-    /// Clerks who load.
+    /// Number of clerks who opened or joined it.
     pub loaders: u32,
-    /// Fields in conflict.
+    /// Number of fields in conflict.
     pub conflicts: u32,
 }
 
@@ -255,19 +255,19 @@ impl ListRow for LoadRow {
     }
 }
 
-/// Returns one load.
+/// Returns a load by its id.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Error> {
     let statement = format!("SELECT {} FROM loads WHERE load_id = ?1", LoadRow::COLUMNS);
     Ok(db.query_one(&statement, &values![id], LoadRow::read)?)
 }
 
-/// Returns the loads of a scope and day, in the order of their numbers.
+/// Returns the loads of a scope and day, ordered by number.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn loads(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
     let statement = format!(
         "SELECT {} FROM loads WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id",
@@ -276,16 +276,16 @@ pub fn loads(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<V
     Ok(db.query_all(&statement, &values![scope, date], LoadRow::read)?)
 }
 
-/// A farmer in a list, with contact details if they are here.
+/// A farmer in a list, with contact details if they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FarmerRow {
-    /// The id.
+    /// The farmer's id.
     pub farmer_id: FarmerId,
-    /// Where the farmer belongs.
+    /// The scope of the farmer.
     pub scope: Scope,
-    /// The code.
+    /// The farmer code.
     pub code: String,
-    /// Name, village and telephone number; empty texts if they are not here.
+    /// Contact details; empty texts if they are not stored.
     pub contact: ContactDetails,
 }
 
@@ -304,10 +304,10 @@ impl ListRow for FarmerRow {
     }
 }
 
-/// Returns one farmer.
+/// Returns a farmer by id, with the newest contact details.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>, Error> {
     let statement = format!(
         "SELECT {} FROM farmers LEFT JOIN contacts ON contacts.farmer_id = farmers.farmer_id WHERE farmers.farmer_id = ?1
@@ -317,11 +317,11 @@ pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>
     Ok(db.query_one(&statement, &values![id], FarmerRow::read)?)
 }
 
-/// Returns farmers of a scope, the newest first: each word of `text` begins a word of the name, village or telephone number. Without a word,
-/// all.
+/// Returns farmers of a scope, newest first, in which each word of `text` is a prefix of a word of the name, village or telephone number.
+/// Returns all farmers if `text` has no word.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
     if words(text).is_empty() {
         let statement = format!(
@@ -345,24 +345,24 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
     Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
-/// A document, and by what people know it.
+/// A document with the number or code that people know it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The document.
+    /// The document's id.
     pub document: DocumentId,
-    /// Its kind.
+    /// The kind of its record.
     pub kind: Kind,
-    /// Its scope.
+    /// The scope of the document.
     pub scope: Scope,
-    /// A load's number, a farmer's code; empty for a delivery.
+    /// Load number or farmer code; empty for a delivery.
     pub number: String,
 }
 
-/// Returns what a text names in these scopes: a delivery by its receipt, a load by its number, farmers by their code or by words of their
-/// contact details. Of the last at most `limit`.
+/// Returns deliveries by receipt number, loads by number and farmers by code, all in any scope; then farmers of `scopes` by the words of
+/// their contact details, until there are `limit` records or more.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<Named>, Error> {
     let mut all = Vec::new();
     let upper = text.trim().to_uppercase();
@@ -396,16 +396,16 @@ fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_
 /// Returns the newest contact document of a farmer.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn contact_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Option<ContactId>, Error> {
     let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id DESC LIMIT 1";
     Ok(db.query_one(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Returns the standing deliveries on some loads.
+/// Returns the deliveries on some loads that are not voided, each with its load.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let statement = "SELECT deliveries.load_id, delivery_id FROM keys
@@ -413,10 +413,10 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Returns the loads of some lorries on a day, for each of the lorries asked for.
+/// Returns the loads of lorries, each given with scope and day, in the order of `lorries`.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn loads_of_lorries<'l>(
     db: &mut dyn Reader,
     lorries: impl IntoIterator<Item = (&'l Scope, BusinessDate, &'l LorryPlate)>,
@@ -438,20 +438,20 @@ pub fn loads_of_lorries<'l>(
     Ok(found)
 }
 
-/// Returns all contact documents of a farmer, by id.
+/// Returns all contact documents of a farmer, ordered by id.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactId>, Error> {
     let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id";
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Returns farmers who may be those of some contact details, with the number of the details from 0: of the same scope, and alike by
-/// [`ContactDetails::name_key`] or [`ContactDetails::phone_key`]. The farmers of the details themselves are among them.
+/// Returns farmers of the same scope with the same [`ContactDetails::name_key`] or [`ContactDetails::phone_key`] as some contact details,
+/// each with the index of these details. The farmers of the details themselves are included.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn look_alikes<'c>(
     db: &mut dyn Reader,
     contacts: impl IntoIterator<Item = (&'c Scope, &'c ContactDetails)>,

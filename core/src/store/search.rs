@@ -1,19 +1,19 @@
-//! Search by the beginnings of words.
+//! Search by prefixes of words.
 //!
-//! Owns the table `words`: for each document its folded words ([`crate::units::words`]) and their beginnings of one to three characters, so
-//! that a short beginning is one key. The engines only index the table, so both find the same.
+//! Owns the table `words`: for each document its folded words ([`crate::units::words`]) and their prefixes of one to three characters, so
+//! that a short prefix is one key. The engines only index the table, so search is the same on both.
 
 use super::sql::{Column, Insert, Reader, Writer, values};
 use super::{Error, records};
 use crate::scope::Scope;
 use crate::units::{DocumentId, ToValue, Value, words};
 
-/// Beginnings up to this length are rows of their own, in characters.
+/// Longest prefix that has a row of its own, in characters.
 const MAX_BEGINNING: usize = 3;
 
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
-/// Replaces the words of documents: where each is, the words before and after.
+/// Replaces the words of documents, each given as scope, id, words before and words after.
 pub(super) fn replace(
     db: &mut dyn Writer,
     documents: &[(&Scope, DocumentId, Vec<String>, Vec<String>)],
@@ -37,19 +37,17 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// Deletes a document's words.
 pub(super) fn remove(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     db.execute("DELETE FROM words WHERE document_id = ?1", &values![document])?;
     Ok(())
 }
 
-/// Deletes all words.
 pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     db.execute("DELETE FROM words", &[])?;
     Ok(())
 }
 
-/// Returns documents of a scope, the newest id first: each word of `text` begins one of theirs. None for a text without a word.
+/// Returns up to `limit` documents, newest id first, in which each word of `text` begins a word; none if `text` has no word.
 pub(super) fn beginning_with(
     db: &mut dyn Reader,
     scope: &Scope,
@@ -79,7 +77,7 @@ pub(super) fn beginning_with(
     }
 }
 
-/// Documents that have a word with the longest beginning, and the first characters of the others.
+/// Returns documents that have a word with the longest prefix, and words with the first characters of the other prefixes.
 fn candidates(
     db: &mut dyn Reader,
     scope: &Scope,
@@ -93,11 +91,11 @@ fn candidates(
         params.push(Value::Text(text.into()));
         params.len()
     };
-    // One word drives the query, in the order of documents; others are looked up for each.
+    // One word drives the query, in the order of documents; the others are looked up for each document.
     let driver = if is_row(longest) {
         format!("w.token = ?{}", number_of(longest.clone()))
     } else {
-        // No character is greater than the last, so this is above every word that begins so.
+        // No character is greater than U+10FFFF, so the upper bound is above every word with this prefix.
         let (from, to) = (number_of(longest.clone()), number_of(format!("{longest}\u{10ffff}")));
         format!("w.token >= ?{from} AND w.token < ?{to}")
     };
@@ -112,7 +110,7 @@ fn candidates(
         params.push(before.to_value());
         conditions.push(format!(" AND w.document_id < ?{}", params.len()));
     }
-    // One document may have several words in a range.
+    // Several words of a document may be in a range.
     let distinct = if is_row(longest) { "" } else { "DISTINCT " };
     let statement = format!(
         "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {driver}{} ORDER BY w.document_id DESC LIMIT ?2",
@@ -121,7 +119,7 @@ fn candidates(
     Ok(db.query_all(&statement, &params, |row| row.get(0))?)
 }
 
-/// Whether each of the wanted words begins one of a document's. Beginnings that are rows have been compared by the search.
+/// Returns whether each wanted word begins a word of the document; skips those that [`candidates`] compared in full.
 fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> Result<bool, Error> {
     let open: Vec<&String> = wanted.iter().skip(1).filter(|word| !is_row(word)).collect();
     if open.is_empty() {
@@ -132,7 +130,6 @@ fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> R
     Ok(open.into_iter().all(|word| has.iter().any(|it| it.starts_with(word.as_str()))))
 }
 
-/// Whether a beginning is a row of its own.
 fn is_row(word: &str) -> bool {
     word.chars().count() <= MAX_BEGINNING
 }
@@ -141,7 +138,7 @@ fn beginning(word: &str, length: usize) -> String {
     word.chars().take(length).collect()
 }
 
-/// The rows of some words: themselves and their beginnings, each once.
+/// Returns the tokens of words: the words and their prefixes, without duplicates.
 fn tokens(words: &[String]) -> Vec<String> {
     let lengths = 1..=MAX_BEGINNING;
     let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));

@@ -1,7 +1,7 @@
-//! What was read of each log, entry by entry, with the statement that the server signed about it.
+//! The newest entries that were read of each log, and the server's signed evidence about it.
 //!
-//! Owns the tables `log_tail` and `evidence`. Kept so that a server that was set back to an older copy can be given back what it lost,
-//! and so that a log that went another way is read again only from where both agreed.
+//! Owns the tables `log_tail` and `evidence`. They let this phone restore what a server that was rolled back to an older copy has lost, and
+//! read a diverged log again only from the last position in common.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -14,7 +14,7 @@ use crate::records::Change;
 use crate::scope::Scope;
 use crate::units::{ChainHash, DocumentId, OrganisationId};
 
-/// Notes an entry that was read; `cursor` is the place after it.
+/// Saves an entry that was read; `cursor` is the cursor after it.
 pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {
     let own_bundle = match entry {
         FrameEntry::Own { bundle, .. } => Some(bundle.0),
@@ -25,7 +25,7 @@ pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Resu
     Ok(())
 }
 
-/// Notes that the server signed the place up to which a scope was read.
+/// Saves the server's evidence about a scope, with the cursor up to which the scope was read.
 pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO evidence (scope, seq, evidence) VALUES (?1, ?2, ?3)
@@ -35,7 +35,7 @@ pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence)
     Ok(())
 }
 
-/// What the server signed about a scope, and how far it reaches.
+/// Returns the evidence about a scope, and the sequence number that it covers.
 pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Evidence)>, Error> {
     let mut statement = db.prepare_cached("SELECT seq, evidence FROM evidence WHERE scope = ?1")?;
     let row: Option<(u64, Vec<u8>)> = statement.query_row([scope], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -43,7 +43,7 @@ pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Ev
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
-/// Places that were read, from the newest on: each twice as far back as the one before, then the oldest that is kept, then the start.
+/// Returns checkpoints: the newest entry, entries at doubling distances from it, the oldest that is kept, and the start.
 pub(crate) fn checkpoints(
     db: &Connection,
     organisation: OrganisationId,
@@ -60,7 +60,7 @@ pub(crate) fn checkpoints(
         sequences.push(newest - back);
         back = back * 2 + 1;
     }
-    // Two copies of the server's data contain it: a server that was set back knows at least that one.
+    // Usually two copies of the server's data contain the oldest one, so that a server that was rolled back knows at least that.
     sequences.push(oldest);
     sequences.dedup();
     let mut cursors = Vec::new();
@@ -77,7 +77,7 @@ fn chain_at(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<Chai
     Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
 }
 
-/// Entries after a place up to another, with their bytes, up to about `limit` bytes, at least one if the next one is kept.
+/// Returns consecutive entries after `after`, with their bytes: about `limit` bytes, but at least one if the next one is kept.
 pub(crate) fn entries_after(
     db: &Connection,
     scope: &Scope,
@@ -105,7 +105,7 @@ pub(crate) fn entries_after(
     Ok(entries)
 }
 
-/// One of the phone's own entries as anybody else would read it.
+/// Replaces an own entry by the form that other phones read, if its bundle is still here.
 fn with_bytes(db: &Connection, entry: FrameEntry) -> Result<FrameEntry, Error> {
     let FrameEntry::Own { bundle, first, .. } = entry else { return Ok(entry) };
     let own = outbox::find(db, bundle)?;
@@ -119,39 +119,39 @@ fn with_bytes(db: &Connection, entry: FrameEntry) -> Result<FrameEntry, Error> {
     })
 }
 
-/// Goes back to a place that both know; what came after is read again.
+/// Rewinds a scope to a sequence number that phone and server have in common; the rest is read again.
 pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scope, to: u64) -> Result<(), Error> {
     let start = ChainHash::start(organisation, scope);
     let known = chain_at(db, scope, to)?;
-    // A place that is not kept any more: from the start, which both know.
+    // If that entry is not kept any more, rewind to the start.
     let (to, chain) = known.map_or((0, start), |chain| (to, chain));
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM decisions WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM set_aside WHERE scope = ?1 AND seq > ?2", (scope, to))?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     db.execute("UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", (scope, to, chain.0))?;
-    // A grant of which the server knows nothing any more would get work held.
+    // A grant that the server has lost must not be used, because the server would hold changes made under it.
     let mut statement = db.prepare("SELECT seq, decision FROM decisions WHERE scope = ?1 ORDER BY seq")?;
     let rows = statement.query_map([scope], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let known = rows.collect::<Result<Vec<(u64, Vec<u8>)>, _>>()?;
     decisions::rebuild(&mut seam(db), scope, &known)
 }
 
-/// Lets go of what lies before a place that two copies of the server's data contain; the place itself stays known.
+/// Deletes the entries before `sequence`; of that entry only the chain hash is kept.
 pub(crate) fn trim(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1 AND seq < ?2", (scope, sequence))?;
     db.execute("UPDATE log_tail SET entry = NULL, own_bundle = NULL WHERE scope = ?1 AND seq = ?2", (scope, sequence))?;
     Ok(())
 }
 
-/// Forgets what was kept of a scope.
+/// Deletes the tail and the evidence of a scope.
 pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1", [scope])?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     Ok(())
 }
 
-/// Drops the bytes of a document's entries; the chain holds without them.
+/// Deletes the bytes of a document's entries, and keeps their hashes for the chain.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail WHERE entry IS NOT NULL")?;
     let mut rows = statement.query([])?;

@@ -1,4 +1,4 @@
-//! How values of [`crate::units`] are stored by rusqlite.
+//! Conversions of [`crate::units`] values to and from rusqlite.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -10,7 +10,7 @@ use crate::units::{
     EntryHash, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId, ParcelId, ReviewId, SeasonCode, UserId,
 };
 
-/// Ids and hashes: their bytes.
+/// Ids and hashes, stored as their bytes.
 macro_rules! stored_as_bytes {
     ($length:literal: $($name:ident)*) => {$(
         impl ToSql for $name {
@@ -31,7 +31,7 @@ macro_rules! stored_as_bytes {
 stored_as_bytes!(16: OrganisationId DeviceId UserId GrantId DocumentId DeliveryId LoadId FarmerId ContactId ReviewId);
 stored_as_bytes!(32: ChangeHash BundleHash EntryHash ChainHash ParcelId);
 
-/// Codes and scopes: their only spelling.
+/// Codes and scopes, stored as text; any spelling but the canonical one is refused when read.
 macro_rules! stored_as_text {
     ($($name:ident)*) => {$(
         impl ToSql for $name {

@@ -1,8 +1,8 @@
-//! The exchange as a state machine: it says what to ask next and takes the answer; it never touches the network.
+//! The exchange as a state machine: it returns the next request and processes the response, without network access.
 //!
-//! Owns the order of a sync: seal, push before pull, what is carried for others, verdicts, frames, until there is nothing more either way.
-//! Invariants: a bundle or parcel is sent at most once in a run, unless the server says something new about it; an answer is believed only under the pinned server's signature; a frame and its
-//! cursor are one transaction, so a run may end between any two steps and the next one continues.
+//! Owns the order of a sync: seal, push before pull, parcels of others, verdicts, frames, until neither side has more. Invariants: a bundle
+//! or parcel is sent at most once in a run, unless a response requires it again; a response is trusted only under the pinned server's
+//! signature; a frame and its cursor are one transaction, so a run may end after any step and the next one continues.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,64 +31,62 @@ use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
 
-/// What a run has done so far, in all its rounds.
+/// Progress of a run over all its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Changes that the server took into its log in this run.
+    /// Own changes that the server logged in this run.
     pub logged: u64,
-    /// Changes that the server keeps for a person to decide.
+    /// Own changes that the server holds for a person to decide.
     pub held: u64,
-    /// Changes of others and decisions that came in.
+    /// Changes of others and decisions that were received.
     pub received: u64,
-    /// Parcels of others that the server took.
+    /// Parcels of others that the server accepted.
     pub parcels_taken: u64,
-    /// Parcels of others that the server refused; they were dropped here, and their owners still have all that was in them.
+    /// Parcels of others that the server refused. They were dropped here; their owners still have the content.
     pub parcels_refused: u64,
-    /// Own changes that the server has answered in this run, whatever it said.
+    /// Own changes that the server answered in this run, with any verdict.
     pub sent: u64,
-    /// Own changes that this run has to hand over, those that were answered included.
+    /// Own changes that this run has to send, including those answered.
     pub to_send: u64,
-    /// Entries of the logs that were read in this run: those of others, and places of own changes.
+    /// Log entries read in this run, including positions of own changes.
     pub read: u64,
-    /// Entries of the logs that are there to be read, as far as the server has said, those that were read included.
+    /// Log entries to read, as far as the server has said, including those read.
     pub to_read: u64,
-    /// Requests sent.
+    /// Number of requests sent.
     pub requests: u64,
-    /// Bytes up, above TLS ([`WireRequest::bytes`]).
+    /// Bytes sent, above TLS ([`WireRequest::bytes`]).
     pub bytes_up: u64,
-    /// Bytes of bodies that came down.
+    /// Bytes of response bodies received.
     pub bytes_down: u64,
 }
 
-/// Bundles in one request: as raw changes half a megabyte, well below the limit of a body.
+/// Bundles in one request: half a megabyte of raw changes, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
-/// Parcels in one request; fewer if they do not fit beside the bundles.
+/// Parcels in one request; fewer if they do not fit next to the bundles.
 const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
-/// Answers in a row that bring nothing forward, after which the run gives up.
+/// Consecutive responses without progress after which the run fails.
 const MAX_IDLE_ANSWERS: u32 = 6;
-/// Bytes of entries in one piece of an offer.
+/// Bytes of entries in one offer.
 const OFFER_BYTES: usize = MAX_BODY_BYTES / 4;
 
-/// What a run does about logs that differ.
+/// Repair of diverged logs in a run.
 #[derive(Default)]
 struct Repair {
-    /// Scopes of which the next request names checkpoints.
+    /// Scopes whose checkpoints the next request sends.
     asking: BTreeSet<Scope>,
-    /// What the server is being given back, the last first.
+    /// Runs of entries to restore to the server; the last one is sent first.
     offering: Vec<Offering>,
-    /// Entries in the piece that was just sent.
     sent: u64,
-    /// Scopes that were offered in this run; a second difference is the phone's to follow.
+    /// Scopes offered in this run; if one of them diverges again, the phone rewinds instead.
     offered: BTreeSet<Scope>,
-    /// Scopes that are read again in this run.
     rewound: BTreeSet<Scope>,
-    /// Whether bundles went again in this run because the server had lost them.
+    /// Whether bundles were sent again in this run because the server had lost them.
     hands_over_again: bool,
     shows_certificate: bool,
     was_readmitted: bool,
 }
 
-/// A stretch of a log on its way back to the server.
+/// Run of log entries to restore to the server.
 #[derive(Clone)]
 struct Offering {
     scope: Scope,
@@ -97,48 +95,47 @@ struct Offering {
     evidence: Evidence,
 }
 
-/// What is known about the challenge of the next request.
+/// State of the challenge for the next request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Freshness {
-    /// It is too old: the next request carries no work, which would be sent in vain.
+    /// Too old: the next request carries no bundles or parcels, which would be sent in vain.
     Expired,
-    /// The server should take it.
+    /// Expected to be accepted by the server.
     Believed,
-    /// The server refused the one before and gave this one.
+    /// Sent by the server when it refused the previous one.
     Renewed,
 }
 
-/// One run of sync.
 pub(crate) struct Exchange<'a> {
     store: &'a Store,
     environment: &'a Environment,
     installation: Arc<Installation>,
     challenge: message::Challenge,
-    /// The newest bundle that was sent in this run.
+    /// Number of the newest bundle that was sent in this run.
     sent_up_to: u64,
     in_flight: Vec<u64>,
-    /// The newest parcel that was sent in this run.
+    /// Number of the newest parcel that was sent in this run.
     carried_up_to: i64,
     carrying: Vec<i64>,
-    /// How many changes of the outbox are under way.
+    /// Number of own changes in the last request.
     under_way: u64,
-    /// The body of the last request; an answer to any other is not believed.
+    /// Body of the last request; a response to any other is not trusted.
     asked: Vec<u8>,
     own_bytes: bool,
-    /// Whether there is nothing more either way.
+    /// Whether neither side has more to send.
     pub(crate) is_done: bool,
     freshness: Freshness,
     repair: Repair,
     idle_answers: u32,
-    /// How often the pinned server has answered.
+    /// Number of responses from the pinned server.
     pub(crate) answers: u32,
     pub(crate) progress: Progress,
-    /// The newest hybrid time that came in.
+    /// Newest hybrid time received.
     pub(crate) newest: HybridTime,
 }
 
 impl<'a> Exchange<'a> {
-    /// Continues the counts of the earlier rounds of the run.
+    /// Returns an exchange that continues the counts of the run's earlier rounds.
     pub(crate) fn new(
         store: &'a Store,
         environment: &'a Environment,
@@ -167,17 +164,17 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Asks for a fresh challenge first, with a request that carries no work: a large one would be sent in vain.
+    /// Gets a fresh challenge first, with a request without bundles and parcels: a large request would be sent in vain.
     pub(crate) fn ask_first(&mut self) {
         self.freshness = Freshness::Expired;
     }
 
-    /// Whether this run went back in a log: what it took from there may hold no more.
+    /// Returns whether this run rewound a log; what was applied after the common position may no longer be valid.
     pub(crate) fn has_rewound(&self) -> bool {
         !self.repair.rewound.is_empty()
     }
 
-    /// What to ask next; `None` when there is nothing more either way.
+    /// Returns the next request; `None` when neither side has more to send.
     pub(crate) fn next_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.is_done {
             return Ok(None);
@@ -213,11 +210,11 @@ impl<'a> Exchange<'a> {
             };
             match message::pack(&request) {
                 Ok(body) => break body,
-                // Own work goes first; a single parcel always fits.
+                // Bundles come first; a single parcel always fits.
                 Err(WireError::TooLarge { .. }) if parcels.len() > usize::from(bundles.is_empty()) => {
                     parcels.truncate(parcels.len() / 2);
                 }
-                // Changes that compress badly: fewer at once. A single bundle always fits.
+                // Changes that compress badly: send fewer bundles. A single bundle always fits.
                 Err(WireError::TooLarge { .. }) if bundles.len() > 1 => bundles.truncate(bundles.len() / 2),
                 Err(error) => return Err(internal(&error)),
             }
@@ -240,7 +237,7 @@ impl<'a> Exchange<'a> {
         request
     }
 
-    /// The next piece of what the server has lost, or the paper that makes it know this device again.
+    /// Returns the next chunk of log that the server lost, or the certificate that re-admits this device.
     fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.repair.shows_certificate {
             let request =
@@ -254,7 +251,7 @@ impl<'a> Exchange<'a> {
         loop {
             let entries = self.store.read(|db| tail::entries_after(db, &scope, after, up_to, limit))?;
             if entries.is_empty() || entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. })) {
-                // Not all of it is here any more: the phone follows the server instead.
+                // The phone no longer has all of the entries: it follows the server's log instead.
                 self.repair.offering.pop();
                 return self.repair_request();
             }
@@ -276,7 +273,7 @@ impl<'a> Exchange<'a> {
         SyncRequest { protocol: PROTOCOL_VERSION, own_bytes: self.own_bytes, ..SyncRequest::default() }
     }
 
-    /// Where the logs differ: first asks where they agreed, then gives back what the server had signed, then reads again from there.
+    /// Repairs diverged logs: asks for the last common position, then offers what the server had signed, then rewinds to there.
     fn mend(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
         for Divergence { scope, common } in diverged {
             let Some(common) = common else {
@@ -307,7 +304,6 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Takes the answer to the last request.
     pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
         self.progress.bytes_down += response.body.len() as u64;
         if std::mem::take(&mut self.repair.shows_certificate) {
@@ -328,7 +324,7 @@ impl<'a> Exchange<'a> {
                 self.apply_response(&answer)
             }
             401 => {
-                // Without a challenge somebody else has answered, such as a proxy.
+                // A body without a challenge is not from the server, but for instance from a proxy.
                 let answer: ChallengeResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
                 if self.freshness != Freshness::Renewed {
                     self.freshness = Freshness::Renewed;
@@ -339,14 +335,14 @@ impl<'a> Exchange<'a> {
                 if self.repair.was_readmitted {
                     return Err(unknown_device());
                 }
-                // The server that once enrolled this device may have been set back to before that. What it lost with the device is offered
-                // again whether or not its answer to the certificate arrives: afterwards it knows the device as if nothing had happened.
+                // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
+                // if the response to the certificate is lost: afterwards the server knows the device as ever.
                 self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?;
                 self.repair.shows_certificate = true;
                 self.send_again();
                 Ok(())
             }
-            // The server can do nothing with what is kept here: the phone follows the server instead.
+            // The server cannot use the entries that are kept here: the phone follows the server's log instead.
             422 if std::mem::take(&mut self.repair.sent) > 0 => {
                 self.repair.offering.pop();
                 Ok(())
@@ -355,7 +351,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// What was on its way was not judged: it goes with the next request.
+    /// Requeues what was in the last request, because the server gave no verdict on it.
     fn send_again(&mut self) {
         self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
         self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
@@ -386,7 +382,7 @@ impl<'a> Exchange<'a> {
             return Ok(());
         }
         if !news.diverged.is_empty() {
-            // Nothing was judged: what was handed over goes again once the logs agree.
+            // Nothing was judged: bundles and parcels are sent again once the logs agree.
             self.send_again();
             return self.mend(&news.diverged);
         }
@@ -400,13 +396,13 @@ impl<'a> Exchange<'a> {
         if has_read || had_work || !news.more {
             self.idle_answers = 0;
         }
-        // A frame that needs the phone's own bytes was left lying: the same again, with them.
+        // A frame that needs the bytes of own changes was skipped: request it again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;
         self.is_done = !news.more && !asks_again && !self.has_more_to_send()?;
         Ok(())
     }
 
-    /// Applies what the server says of work that was handed over, and of what its copies contain.
+    /// Applies the server's verdicts, its head of this device, and what its copies contain.
     fn apply_statement(
         &mut self,
         statement: &Statement,
@@ -461,7 +457,7 @@ impl<'a> Exchange<'a> {
         Ok(has_read)
     }
 
-    /// Whether anything waits that this run has not handed over: somebody may have recorded something meanwhile.
+    /// Returns whether there is anything that this run has not sent, such as a record made during the run.
     fn has_more_to_send(&self) -> Result<bool, Error> {
         self.store.read(|db| {
             let own = outbox::unanswered(db, self.sent_up_to, 1)?;
@@ -470,15 +466,15 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    /// How many entries lie between what was read and these heads.
+    /// Returns the number of log entries between the cursors and these heads.
     fn behind(&self, heads: &[Cursor]) -> Result<u64, Error> {
         let cursors = self.store.read(incoming::cursors)?;
         let read = |head: &Cursor| cursors.iter().find(|it| it.scope == head.scope).map_or(0, |it| it.sequence);
         Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
     }
 
-    /// Applies a frame with its cursor and, if it reaches a head that the server signed, with that evidence: a phone that has read something
-    /// can always prove it. Returns whether the frame was applied.
+    /// Applies a frame with its cursor and, if it reaches a head that the server signed, stores the evidence in the same transaction: a
+    /// phone can always prove what it read. Returns whether the frame was applied.
     fn apply_frame(&mut self, frame: &LogFrame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
         let organisation = self.installation.organisation;
         let applied = self.store.write(|db| {
@@ -515,13 +511,12 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The request of a device to go on under a new key, signed with the old one.
 pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
     let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
     Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
 }
 
-/// The challenge in an answer of status 401; `None` if somebody else answered.
+/// Returns the challenge of a 401 response; `None` if the response is not from the server.
 pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
     message::unpack::<ChallengeResponse>(&answer.body).ok().map(|answer| answer.challenge)
 }
@@ -530,7 +525,7 @@ pub(crate) fn unknown_device() -> Error {
     Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
 }
 
-/// A request of a device that the server does not know.
+/// Returns an unsigned request, for a device that the server does not know.
 pub(crate) fn unsigned_request(
     server_url: &str,
     path: &'static str,
@@ -540,7 +535,6 @@ pub(crate) fn unsigned_request(
     Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path, authorization: None, body })
 }
 
-/// A request under the device's signature.
 pub(crate) fn signed_request(
     method: &'static str,
     installation: &Installation,
@@ -554,7 +548,7 @@ pub(crate) fn signed_request(
     WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }
 
-/// Reads the answer to an enrolment under this key.
+/// Reads the response to an enrolment, which must be for this key.
 pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enrolment, Error> {
     match response.status {
         200 => message::unpack(&response.body)
@@ -564,7 +558,7 @@ pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enr
     }
 }
 
-/// What an answer that is none means: by the server's code, or by the status if the server did not write it.
+/// Returns the error for a failed response: by the server's code, or by the status if the server did not write the body.
 fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
     let problem: Option<Problem> = message::unpack(body).ok();
     let code = problem.as_ref().and_then(|it| it.code.parse().ok()).unwrap_or_else(|| code_of_status(status));
@@ -574,10 +568,10 @@ fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
         ErrorCode::NotAllowed | ErrorCode::OutOfScope | ErrorCode::Locked => Error::Refused { code, reason },
         ErrorCode::TooLarge => Error::TooLarge { field, reason },
         ErrorCode::InvalidInput => Error::Invalid { field, reason },
-        // A server of another version has no such path.
+        // A server of another version does not have this path.
         ErrorCode::IncompatibleVersion | ErrorCode::NotFound => Error::UpdateNeeded { reason },
         ErrorCode::RateLimited | ErrorCode::Interrupted | ErrorCode::Offline => Error::Unavailable { code, reason },
-        // It is the server's disk that is full: nothing that the person with the phone can mend.
+        // The server's disk is full, not the phone's: nothing that the person with the phone can fix.
         ErrorCode::StorageFull => Error::Unavailable { code: ErrorCode::Interrupted, reason },
         ErrorCode::ConfirmNeeded
         | ErrorCode::Stale
@@ -589,7 +583,7 @@ fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
     }
 }
 
-/// The meaning of a status that comes from a proxy, a captive portal, or a server with a code of a newer version.
+/// Returns the code for a status from a proxy, a captive portal, or a server with a code of a newer version.
 fn code_of_status(status: u16) -> ErrorCode {
     match status {
         401 => ErrorCode::Unauthorized,
@@ -599,13 +593,13 @@ fn code_of_status(status: u16) -> ErrorCode {
         426 => ErrorCode::IncompatibleVersion,
         429 => ErrorCode::RateLimited,
         408 | 502..=504 => ErrorCode::Interrupted,
-        // A captive portal or a proxy answers in the server's place: that is no connection.
+        // A captive portal or proxy answered instead of the server, which is the same as no connection.
         200..=399 | 404 | 405 | 511 => ErrorCode::Offline,
         _ => ErrorCode::Internal,
     }
 }
 
-/// An answer that broke off or was changed on its way: asking again is safe.
+/// Returns the error for a response that was truncated or changed in transit; retrying is safe.
 fn damaged(error: &WireError) -> Error {
     Error::Unavailable { code: ErrorCode::Interrupted, reason: error.to_string() }
 }

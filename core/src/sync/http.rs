@@ -1,6 +1,6 @@
-//! Requests over HTTP and HTTPS.
+//! HTTP and HTTPS transport.
 //!
-//! Owns the client: rustls with ring, and a fixed list of certificate roots, because the platform's verifier would need a Kotlin part on Android.
+//! Uses rustls with ring and a fixed list of root certificates: the platform's verifier would need Kotlin code on Android.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use super::transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};
 use crate::limits::MAX_WIRE_BYTES;
 
-/// How long an answer may take.
+/// Longest time that a response may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// A transport over HTTP; keeps connections open between requests.
+/// Transport over HTTP; keeps connections open between requests.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     client: reqwest::blocking::Client,
 }
 
 impl HttpTransport {
-    /// A transport that waits up to ten seconds for a connection and a minute for an answer.
+    /// Creates a transport that waits up to ten seconds for a connection and a minute for a response.
     ///
     /// # Errors
     /// [`TransportError`] if TLS cannot be set up.
@@ -28,9 +28,9 @@ impl HttpTransport {
             .tls_backend_preconfigured(tls()?)
             .connect_timeout(Duration::from_secs(10))
             .timeout(ANSWER_TIME)
-            // Less than a server keeps a connection that says nothing.
+            // Less than a server keeps an idle connection.
             .pool_idle_timeout(Duration::from_secs(20))
-            // A phone has no proxy in its environment; a developer's must not come between a program and its own loopback.
+            // A phone has no proxy in its environment, and a developer's proxy must not intercept connections to loopback.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -50,7 +50,7 @@ impl Transport for HttpTransport {
         let asked_at = Instant::now();
         let response = builder.body(request.body.clone()).send().map_err(failed)?;
         let status = response.status().as_u16();
-        // One byte more than allowed is read, so that the exchange sees that it is too much.
+        // One byte more than allowed is read, so that the exchange detects an oversized response.
         let mut answer = BufReader::new(response.take(MAX_WIRE_BYTES as u64 + 1));
         let mut body = Vec::new();
         loop {
@@ -58,7 +58,7 @@ impl Transport for HttpTransport {
             if piece.is_empty() {
                 return Ok(WireResponse { status, body });
             }
-            // Each wait for bytes has a limit of its own: many short ones must not take for ever.
+            // Each read has its own timeout; many short reads must not take for ever.
             if asked_at.elapsed() > ANSWER_TIME {
                 return Err(TransportError { reason: "the answer came too slowly".into() });
             }
@@ -76,7 +76,7 @@ pub(super) fn tls() -> Result<rustls::ClientConfig, TransportError> {
     Ok(tls.map_err(failed)?.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Keeps the cause: reqwest's own text says only which request failed. The address is left out, it may hold a name.
+/// Keeps an error's root cause: reqwest's own text says only which request failed, by a URL that may contain a name.
 pub(super) fn failed(error: impl std::error::Error) -> TransportError {
     let mut reason = String::new();
     let mut cause: Option<&dyn std::error::Error> = error.source();

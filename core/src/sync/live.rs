@@ -1,22 +1,20 @@
-//! The border to the live signal: the server says how far its logs are, the exchange fetches.
+//! The live signal: the server reports how far its logs are, and the exchange fetches the entries.
 //!
-//! Owns the trait and how a line is read; with the feature `http`, the client of its WebSocket. Nothing depends on the signal: sync is right
-//! without it. Format: `docs/protocol.md`, section Live.
+//! Sync is correct without the signal. Format: `docs/protocol.md`, "Live".
 
 use std::ops::ControlFlow;
 
 use super::transport::{TransportError, WireRequest, WireResponse};
 use crate::scope::Scope;
 
-/// Carries the live signal. Core brings one for a WebSocket over HTTPS; tests and apps may bring their own.
+/// Connection that receives the live signal. This crate provides one for a WebSocket over HTTPS; tests and apps may bring their own.
 pub trait Live: Send + Sync {
-    /// Sends a request and hands every line of the answer to `hear`, until the connection ends or `hear` breaks off.
+    /// Sends a request and passes every line of the response to `hear`, until the connection ends or `hear` breaks.
     ///
-    /// `hear` is called with `None` at least every few seconds while nothing comes, so that it can break off. A line is one of the
-    /// message's lines. Returns the answer, whose body counts only if its status is not 200.
+    /// While nothing arrives, `hear` gets `None` at least every few seconds. The response's body is used only if its status is not 200.
     ///
     /// # Errors
-    /// [`TransportError`] if no answer came, or nothing at all for more than two heartbeats.
+    /// [`TransportError`] if no response came, or nothing at all for more than two heartbeats.
     fn listen(
         &self,
         request: &WireRequest,
@@ -24,7 +22,7 @@ pub trait Live: Send + Sync {
     ) -> Result<WireResponse, TransportError>;
 }
 
-/// Reads a line: a scope, and how many entries its log has. `None` for what this version does not know.
+/// Parses a line into a scope and the number of entries in its log; `None` if this version does not know the form.
 pub fn head(line: &str) -> Option<(Scope, u64)> {
     let (scope, sequence) = line.split_once(' ')?;
     Some((scope.parse().ok()?, sequence.parse().ok()?))
@@ -52,13 +50,12 @@ mod http {
     use crate::sync::http::{failed, tls};
     use crate::sync::transport::{TransportError, WireRequest, WireResponse};
 
-    /// How often the listener is asked whether it has had enough.
+    /// Interval at which `hear` may break.
     const STEP: Duration = Duration::from_secs(1);
-    /// Steps without an answer, or of silence after it, until the connection is taken for dead: the server gives a sign of life every
-    /// thirty seconds.
+    /// Steps without data after which the connection counts as dead; the server sends a heartbeat every thirty seconds.
     const SILENT_STEPS: u32 = 75;
 
-    /// Hears the server's WebSocket over HTTP or HTTPS, on the caller's thread.
+    /// WebSocket client over HTTP or HTTPS that runs on the caller's thread.
     #[derive(Debug)]
     pub struct HttpLive {
         client: reqwest::Client,
@@ -66,7 +63,7 @@ mod http {
     }
 
     impl HttpLive {
-        /// A listener that waits up to ten seconds for a connection.
+        /// Creates a client that waits up to ten seconds for a connection.
         ///
         /// # Errors
         /// [`TransportError`] if TLS cannot be set up.
@@ -82,8 +79,7 @@ mod http {
             Ok(Self { client, runtime })
         }
 
-        /// Drives the connection until there is something, or `hear` breaks off. `hear` runs outside of the runtime: it may use the
-        /// network itself, and block.
+        /// Drives a future until it is ready; `None` if `hear` breaks. `hear` runs outside of the runtime and may block or use the network.
         fn wait_for<F: Future>(
             &self,
             future: F,
@@ -142,7 +138,7 @@ mod http {
                 let flow = match message.map_err(failed)? {
                     Message::Text(lines) => lines.lines().try_for_each(|line| hear(Some(line))),
                     Message::Close(_) => break,
-                    // A sign of life.
+                    // A heartbeat.
                     _ => hear(None),
                 };
                 if flow.is_break() {

@@ -1,8 +1,7 @@
-//! How work reaches the server and news reaches the phone.
+//! Sync between phone and server.
 //!
-//! Owns the order of an exchange, the sealing of bundles, when a sync is tried again, and the network seam. Does not judge records; what is
-//! said is in [`crate::protocol`]. Invariants: nothing leaves the outbox without a verdict that names it; the exchange has no network of its
-//! own, so tests drive it through any. Read next: `exchange.rs`.
+//! Does not judge records; messages are in [`crate::protocol`]. Invariants: a change leaves the outbox only when the server names it; the
+//! exchange has no network access, so tests run it over any transport. Read next: `exchange.rs`.
 
 pub(crate) mod exchange;
 #[cfg(feature = "http")]

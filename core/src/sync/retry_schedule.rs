@@ -1,35 +1,33 @@
-//! When to try again: a state machine without a clock of its own, which never gives up.
+//! Retry schedule for automatic syncs: exponential backoff with a circuit breaker. Never gives up.
 //!
-//! Owns the waiting between tries that nobody asked for, and the breaker that spares a server which fails again and again. Times are
-//! readings of one monotonic clock; it begins anew with the process, because whoever opens the app may try at once.
+//! Pure: the caller supplies a monotonic time. A new process starts a new schedule, because a person who opens the app may sync at once.
 
-/// The wait after a first failure is at most this; each further failure doubles it.
+/// Longest wait after the first failure; each further failure doubles it.
 const FIRST_MS: u64 = 2_000;
-/// More would not fit; the wait is at its longest long before.
+/// Limit that keeps the shift in range; the wait reaches [`MAX_MS`] after eight doublings.
 const MAX_DOUBLINGS: u32 = 16;
-/// No wait is longer than this while the server is not to blame: signal comes and goes.
+/// Longest wait unless the server is the cause, because network coverage comes and goes.
 const MAX_MS: u64 = 5 * 60_000;
-/// Failures of the server in a row after which it is left alone for a while.
+/// Consecutive failures of the server that open the circuit breaker.
 const BROKEN_AFTER: u32 = 5;
-/// How long it is left alone at most.
+/// Longest wait while the circuit breaker is open.
 const BROKEN_MS: u64 = 20 * 60_000;
 
-/// How a try ended.
+/// How a sync run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunEnd {
-    /// There is nothing more to do.
     Complete,
-    /// It was cut short on purpose: the rest may follow at once.
+    /// It was cut short on purpose; the rest may follow at once.
     Slice,
-    /// The server is well, but something waits for others.
+    /// The server works, but something waits for others.
     Waiting,
-    /// No connection, or something on this phone.
+    /// There was no connection, or something failed on this phone.
     Failed,
-    /// The server answered wrongly, or that it cannot.
+    /// The server reported a failure, or sent a wrong response.
     ServerFailed,
 }
 
-/// What became of the last tries.
+/// Outcome of the latest runs, and when the next one is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetrySchedule {
     failures: u32,
@@ -38,7 +36,7 @@ pub(crate) struct RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// A try has ended. `random` is any number: the wait is drawn with it from the upper half, so that many phones do not come at once.
+    /// Records the end of a run. `random` picks the wait from the upper half of the range, so that many phones do not sync at once.
     pub(crate) fn run_ended(&mut self, ended: RunEnd, now_ms: u64, random: u64) {
         match ended {
             RunEnd::Complete => *self = Self::default(),
@@ -55,12 +53,12 @@ impl RetrySchedule {
         }
     }
 
-    /// Milliseconds until the next try is due; `None` if there is nothing to try for.
+    /// Returns the milliseconds until the next run is due; `None` if none is scheduled.
     pub(crate) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
         self.next_at_ms.map(|next_at_ms| next_at_ms.saturating_sub(now_ms))
     }
 
-    /// Whether the server failed so often that it is left alone for a while.
+    /// Returns whether the circuit breaker is open.
     pub(crate) fn is_broken(&self) -> bool {
         self.server_failures >= BROKEN_AFTER
     }
@@ -70,7 +68,6 @@ impl RetrySchedule {
 mod tests {
     use super::*;
 
-    /// The shortest and the longest wait after each of `tries`.
     fn waits(tries: &[RunEnd]) -> Vec<(u64, u64)> {
         let (mut early, mut late) = (RetrySchedule::default(), RetrySchedule::default());
         let wait = |retry_schedule: &mut RetrySchedule, ended, random| {

@@ -1,4 +1,4 @@
-//! Seals the outbox into bundles: the one way, for the exchange and for a hand-over alike.
+//! Sealing of the outbox into bundles, for the exchange and for a hand-over alike.
 
 use crate::Error;
 use crate::environment::Environment;
@@ -9,7 +9,7 @@ use crate::store::installation::Installation;
 use crate::store::outbox;
 use crate::units::BundleHash;
 
-/// Seals all that is not sealed yet, one action a bundle, so that several callers at once do each bundle once.
+/// Seals all unsealed changes, each bundle in a transaction of its own, so that concurrent callers seal each change once.
 pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Installation) -> Result<(), Error> {
     loop {
         let sealed = store.write(|db| {

@@ -1,25 +1,25 @@
-//! The border to the network: one request, one answer.
+//! The network seam: a [`Transport`] sends one request and returns one response.
 
-/// A request as it goes over HTTP.
+/// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireRequest {
-    /// `POST` or `GET`.
+    /// HTTP method: `POST` or `GET`.
     pub method: &'static str,
-    /// The server's address without a slash at its end, such as `https://sync.example.org`.
+    /// Address of the server without a slash at its end, such as `https://sync.example.org`.
     pub server_url: String,
-    /// The path, such as `/v1/sync`.
+    /// Path, such as `/v1/sync`.
     pub path: &'static str,
-    /// The `authorization` header, if the request is signed.
+    /// Value of the `authorization` header, if the request is signed.
     pub authorization: Option<String>,
-    /// A CBOR message in zstd.
+    /// CBOR message, compressed with zstd.
     pub body: Vec<u8>,
 }
 
-/// The media type of all bodies.
+/// Media type of all bodies.
 pub const CONTENT_TYPE: &str = "application/vnd.farmtally+cbor-zstd";
 
 impl WireRequest {
-    /// Bytes above TLS that this request costs: body, path and the headers named here.
+    /// Returns the bytes above TLS that this request costs: method, path, content type, `authorization` and body.
     pub fn bytes(&self) -> u64 {
         let headers = self.authorization.as_ref().map_or(0, |value| "authorization: \r\n".len() + value.len());
         let line = self.method.len() + self.path.len() + CONTENT_TYPE.len();
@@ -27,28 +27,28 @@ impl WireRequest {
     }
 }
 
-/// The answer.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireResponse {
-    /// The HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// A CBOR message in zstd; anything at all from a proxy in between.
+    /// CBOR message, compressed with zstd; any bytes if a proxy answered.
     pub body: Vec<u8>,
 }
 
-/// No answer came. The server may or may not have acted; asking again is always safe.
+/// Failure to get a response. The server may or may not have acted; retrying is always safe.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no answer from the server: {reason}")]
 pub struct TransportError {
-    /// What happened.
+    /// Description of the failure.
     pub reason: String,
 }
 
-/// Carries requests. Core brings one for HTTPS; tests and apps may bring their own.
+/// Sender of requests. This crate provides one for HTTPS; tests and apps may bring their own.
 pub trait Transport: Send + Sync {
-    /// Sends a request and waits for the answer.
+    /// Sends a request and waits for the response.
     ///
     /// # Errors
-    /// [`TransportError`] if none came within a time of the transport's choosing.
+    /// [`TransportError`] if no response came within a time that the transport chooses.
     fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError>;
 }

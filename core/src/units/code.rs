@@ -1,4 +1,4 @@
-//! Short codes by which an organisation names its reference records; they are the records' identifiers.
+//! Short codes that identify an organisation's reference records.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::UnitError;
 
-/// The characters of a code, with zeroes after them: a code is copied with every row and message, and has no memory of its own.
+/// Returns the characters of a code, padded with zero bytes. A code allocates nothing, because it is copied with every row and message.
 fn pack<const LONGEST: usize>(characters: impl Iterator<Item = char>) -> Result<[u8; LONGEST], UnitError> {
     let wrong = || UnitError::new(format!("a code is 1 to {LONGEST} of the characters A to Z and 0 to 9"));
     let mut code = [0; LONGEST];
@@ -28,7 +28,7 @@ macro_rules! codes {
         pub struct $name([u8; $longest]);
 
         impl $name {
-            /// The code as text.
+            /// Returns the code as text.
             pub fn as_str(&self) -> &str {
                 let length = self.0.iter().take_while(|byte| **byte != 0).count();
                 self.0.get(..length).and_then(|code| std::str::from_utf8(code).ok()).unwrap_or_default()
@@ -47,7 +47,7 @@ macro_rules! codes {
             }
         }
 
-        /// Lower case becomes upper case; spaces and hyphens are left out.
+        /// Converts lower case to upper case and ignores spaces and hyphens.
         impl FromStr for $name {
             type Err = UnitError;
             fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -76,23 +76,23 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A collection centre, such as `KOLAR`.
+    /// Code of a centre, such as `KOLAR`: 1 to 8 characters.
     CentreCode, 8;
-    /// A season of one commodity, such as `2019`.
+    /// Code of a season, such as `2019`: 1 to 8 characters.
     SeasonCode, 8;
-    /// A commodity, such as `TOMATO`.
+    /// Code of a commodity, such as `TOMATO`: 1 to 8 characters.
     CommodityCode, 8;
-    /// A lorry's plate, such as `KA07A1234`.
+    /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }
 
-/// A type of bag or crate by its number in the rule set, 0 to 15.
+/// Number of a type of bag or crate in the rule set, 0 to 15.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct BagType(#[n(0)] u8);
 
 impl BagType {
-    /// The number in the rule set.
+    /// Returns the number in the rule set.
     pub fn number(self) -> u8 {
         self.0
     }

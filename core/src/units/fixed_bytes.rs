@@ -1,8 +1,8 @@
-/// Implements what ids and hashes have in common: a number of bytes, as which they are sent and stored.
+/// Implements access to the bytes of an id or hash, and its conversions from and to bytes and SQL values.
 macro_rules! fixed_bytes {
     ($name:ident, $length:literal) => {
         impl $name {
-            /// The bytes as they are stored and sent.
+            /// Returns the bytes as they are stored and sent.
             pub fn as_bytes(&self) -> &[u8; $length] {
                 &self.0
             }

@@ -7,13 +7,13 @@ use minicbor::{Decode, Encode};
 
 use super::{UnitError, parse_decimal};
 
-/// A weight in grams; sums may be any size, a single bag is a [`BagWeight`].
+/// A weight in grams, of any size and sign; the gross weight of one bag is a [`BagWeight`]. Sums and differences saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Grams(#[n(0)] pub i64);
 
 impl Grams {
-    /// No weight.
+    /// Weight of 0 g.
     pub const ZERO: Self = Self(0);
 }
 
@@ -37,7 +37,7 @@ impl Sum for Grams {
     }
 }
 
-/// Kilograms with as many decimals as needed, at least one: `62.4`, `3431.0`, `0.001`.
+/// Prints kilograms with as many decimals as needed, at least one: `62.4`, `3431.0`, `0.001`.
 impl fmt::Display for Grams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -51,7 +51,7 @@ impl fmt::Display for Grams {
     }
 }
 
-/// Kilograms as decimal text (`62.4`), or grams with their unit (`62400 g`).
+/// Parses kilograms as decimal text (`62.4`), or grams with their unit (`62400 g`).
 impl FromStr for Grams {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -63,18 +63,18 @@ impl FromStr for Grams {
     }
 }
 
-/// The gross weight of one bag: 1 g to 1,000 kg.
+/// Gross weight of one bag, 1 g to 1,000 kg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct BagWeight(#[n(0)] i64);
 
 impl BagWeight {
-    /// The lightest bag that can be recorded.
+    /// Lightest bag that can be recorded.
     pub const MIN: Grams = Grams(1);
-    /// The heaviest bag that can be recorded.
+    /// Heaviest bag that can be recorded.
     pub const MAX: Grams = Grams(1_000_000);
 
-    /// The weight in grams.
+    /// Returns the weight in grams.
     pub fn grams(self) -> Grams {
         Grams(self.0)
     }

@@ -1,4 +1,4 @@
-//! Hashes of 32 bytes (SHA-256, FIPS 180-4), one type for each thing that is known by one.
+//! SHA-256 hashes (32 bytes, FIPS 180-4), with a type for each kind of thing that is hashed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,14 +41,14 @@ macro_rules! hashes {
 }
 
 hashes! {
-    /// The hash of a change; covers its content and, through their hashes, all changes that it depends on.
+    /// Hash of a change; covers its content and, through their hashes, all changes that it depends on.
     ChangeHash
-    /// The hash of a bundle's signed part.
+    /// Hash of a bundle's signed part.
     BundleHash
-    /// The hash of an entry of a log: envelope and change, or decision.
+    /// Hash of a log entry: of its envelope and change, or of its decision.
     EntryHash
-    /// The hash of a log up to an entry; covers all entries before.
+    /// Hash of a log up to an entry; covers all entries before it.
     ChainHash
-    /// The hash of a parcel's bytes.
+    /// Hash of a parcel's bytes.
     ParcelId
 }

@@ -1,4 +1,4 @@
-//! Identifiers of 128 bits, made on the device and ordered by time (UUID version 7, RFC 9562).
+//! Identifiers of 128 bits: UUID version 7 (RFC 9562), which sorts by time, or derived from what they identify ([`derived`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::UnitError;
 use super::fixed_bytes::fixed_bytes;
 
-/// An id that follows from what it stands for: the first sixteen bytes of SHA-256 over the parts.
+/// Returns an id derived from its content: the first 16 bytes of SHA-256 over the parts, concatenated without separators.
 pub fn derived<'a, T: From<[u8; 16]>>(parts: impl IntoIterator<Item = &'a [u8]>) -> T {
     let mut hash = Sha256::new();
     for part in parts {
@@ -46,27 +46,27 @@ macro_rules! ids {
 }
 
 ids! {
-    /// An organisation: nothing crosses from one to another.
+    /// Id of an organisation; no data crosses from one organisation to another.
     OrganisationId
-    /// An installation on a phone; a new one at every enrolment.
+    /// Id of an installation of the app on a phone; a new one at every enrolment and change of keys.
     DeviceId
-    /// A person who records.
+    /// Id of a person who records.
     UserId
-    /// What the server allowed a user on a device.
+    /// Id of a grant.
     GrantId
-    /// Any field document, whatever its kind.
+    /// Id of a document of any kind.
     DocumentId
-    /// A delivery, from its draft on.
+    /// Id of a delivery and of the draft that it was.
     DeliveryId
-    /// A lorry load.
+    /// Id of a lorry load.
     LoadId
-    /// A farmer's identity.
+    /// Id of a farmer.
     FarmerId
-    /// A farmer's contact details, which can be erased.
+    /// Id of a farmer's contact details, which can be erased.
     ContactId
-    /// A matter that waits for a person.
+    /// Id of a review.
     ReviewId
-    /// What a decision is known by when it is asked for, or concluded, again.
+    /// Idempotency key of a decision, by which a repeated request or conclusion is recognised.
     DecisionKey
 }
 

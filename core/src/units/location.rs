@@ -2,7 +2,7 @@ use minicbor::{Decode, Encode};
 
 use super::UnitError;
 
-/// Where a phone was, as its receiver reported it.
+/// Location of a phone, as its receiver reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Location {
@@ -15,13 +15,13 @@ pub struct Location {
     /// Radius of the receiver's error in centimetres.
     #[n(2)]
     pub accuracy_cm: u32,
-    /// Age of the fix when it was taken over, in milliseconds.
+    /// Age of the fix when it was recorded, in milliseconds.
     #[n(3)]
     pub age_ms: u32,
 }
 
 impl Location {
-    /// Checks that the place is on the globe.
+    /// Checks that the location is on the globe.
     ///
     /// # Errors
     /// A latitude beyond ±90° or a longitude beyond ±180°.

@@ -1,9 +1,9 @@
-//! Quantities, times and names as small exact types.
+//! Quantities, times, ids and codes as small exact types.
 //!
-//! Owns parsing and printing; every number is an integer (`docs/glossary.md` lists the units).
-//! Does not know records, storage or the network.
+//! Owns parsing, printing and conversion to CBOR and SQL values. Every number is an integer; `docs/glossary.md` lists the units.
+//! Does not own records, storage or the network.
 //!
-//! Invariant: a value that exists is within its hard bounds, so nothing downstream checks again.
+//! Invariant: a value is within its hard bounds, so callers do not check again. Only a [`Location`] needs [`Location::check`].
 
 mod code;
 mod fixed_bytes;
@@ -37,11 +37,11 @@ pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
 pub use value::{Column, ColumnType, FromValue, ToValue, Value};
 pub use words::{folded_text, words};
 
-/// Why a text or number is not a value of a unit.
+/// Error for a text or number that is not a value of the unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct UnitError {
-    /// What is wrong and what would be right, as a lowercase fragment.
+    /// What is wrong and what is expected, as a lowercase fragment.
     pub reason: String,
 }
 
@@ -51,7 +51,7 @@ impl UnitError {
     }
 }
 
-/// Reads decimal text with at most `scale` decimals as an integer of that scale: `("62.4", 3)` is 62,400.
+/// Parses decimal text with at most `scale` decimals into an integer of that scale: `("62.4", 3)` is 62,400.
 fn parse_decimal(text: &str, scale: u32) -> Result<i64, UnitError> {
     let wrong = || UnitError::new("not a number: write digits, with a point before decimals");
     let (negative, digits) = match text.strip_prefix('-') {

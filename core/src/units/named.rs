@@ -1,6 +1,6 @@
-//! Enums whose variants have stable names, all of which this version knows.
+//! Enums whose variants have stable names. A name that this version does not know is an error; see `open_code` for enums that keep it.
 
-/// Defines an enum that is printed and parsed by the names of its variants. The text before the braces says what a name is of.
+/// Defines an enum that is printed and parsed by the names of its variants. The literal before the braces is used in the parse error.
 macro_rules! named {
     ($(#[$meta:meta])* $visible:vis $name:ident, $what:literal {
         $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+
@@ -12,10 +12,10 @@ macro_rules! named {
         }
 
         impl $name {
-            /// All variants.
+            /// All variants, in the order of declaration.
             $visible const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
-            /// The variant's stable name.
+            /// Returns the variant's stable name.
             $visible fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+

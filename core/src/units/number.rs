@@ -1,4 +1,4 @@
-//! Numbers that people read out: unique because each device counts under its own code.
+//! Numbers that people read out. They are unique because each device counts under its own code.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{BusinessDate, CentreCode, UnitError};
 
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The short code that the server gave an installation, printed in Crockford's base 32.
+/// Short code that the server gave an installation, printed in Crockford's base 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct DeviceCode(#[n(0)] pub u32);
@@ -43,12 +43,12 @@ impl std::str::FromStr for DeviceCode {
     }
 }
 
-/// `CENTRE-DEVICE-SEQ-C`, where `C` guards against a misread character.
+/// Receipt number, printed as `CENTRE-DEVICE-COUNT-C`, where `C` detects a misread character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReceiptNumber {
-    /// Where the delivery was recorded.
+    /// Centre where the delivery was recorded.
     pub centre: CentreCode,
-    /// By which installation.
+    /// Installation that recorded the delivery.
     pub device: DeviceCode,
     /// The installation's own count, from 1.
     pub sequence: u32,
@@ -61,7 +61,7 @@ impl fmt::Display for ReceiptNumber {
     }
 }
 
-/// Hyphens as printed; lower case counts as upper case.
+/// Accepts hyphens only as printed, and either case.
 impl std::str::FromStr for ReceiptNumber {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -74,12 +74,12 @@ impl std::str::FromStr for ReceiptNumber {
     }
 }
 
-/// A farmer's code until the server gives a shorter one: `FARMER-CENTRE-DEVICE-SEQ` without the first word, led by `T`.
+/// Farmer code that the registering phone gives, printed as `T-CENTRE-DEVICE-COUNT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FarmerCode {
-    /// The home centre.
+    /// Home centre of the farmer.
     pub centre: CentreCode,
-    /// The installation that registered the farmer.
+    /// Installation that registered the farmer.
     pub device: DeviceCode,
     /// The installation's own count, from 1.
     pub sequence: u32,
@@ -91,14 +91,14 @@ impl fmt::Display for FarmerCode {
     }
 }
 
-/// `CENTRE-MMDD-DEVICE-SEQ` of a lorry load.
+/// Number of a lorry load, printed as `CENTRE-MMDD-DEVICE-COUNT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadNumber {
-    /// Where the load was opened.
+    /// Centre where the load was opened.
     pub centre: CentreCode,
-    /// On which day.
+    /// Day when the load was opened.
     pub date: BusinessDate,
-    /// By which installation.
+    /// Installation that opened the load.
     pub device: DeviceCode,
     /// The installation's own count, from 1.
     pub sequence: u32,
@@ -112,7 +112,8 @@ impl fmt::Display for LoadNumber {
     }
 }
 
-/// ISO/IEC 7064, MOD 37,36: catches every single wrong character and most swaps of neighbours. Hyphens do not count.
+/// Returns the check character of ISO/IEC 7064, MOD 37,36, which detects every single wrong character and most swaps of neighbours.
+/// Hyphens are ignored.
 fn check_character(text: &str) -> char {
     let mut product = 36;
     for value in text.chars().filter_map(|c| c.to_digit(36)) {

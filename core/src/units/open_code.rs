@@ -1,6 +1,6 @@
-//! Enums of stable codes that keep a code of a newer version as it is.
+//! Enums of stable codes that keep a code of a newer version unchanged.
 
-/// Defines an enum of stable codes: text in CBOR, SQL and the foreign interface. `Other` holds a code that this version does not know.
+/// Defines an enum of stable codes, which are text in CBOR, SQL and the foreign interface. `Other` keeps a code unknown to this version.
 macro_rules! open_codes {
     ($(#[$doc:meta])* $visible:vis $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -15,7 +15,7 @@ macro_rules! open_codes {
             /// The codes that this version knows.
             $visible const KNOWN: &[Self] = &[$(Self::$variant),+];
 
-            /// The code as text.
+            /// Returns the code as text.
             $visible fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -24,7 +24,7 @@ macro_rules! open_codes {
             }
         }
 
-        /// By the text.
+        /// Orders by the code's text.
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> std::cmp::Ordering {
                 self.as_str().cmp(other.as_str())

@@ -11,7 +11,7 @@ use super::{UnitError, parse_decimal};
 pub struct Percent(#[n(0)] i32);
 
 impl Percent {
-    /// Hundredths of a percent.
+    /// Returns the hundredths of a percent.
     pub fn hundredths(self) -> i32 {
         self.0
     }

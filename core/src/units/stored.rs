@@ -1,4 +1,6 @@
-//! How units are stored in columns: codes as text, several separated by blanks, quantities as integers, hashes one after another; and how quantities with bounds are read from CBOR.
+//! Conversion of units to and from columns, and bounds checks when they are decoded from CBOR.
+//!
+//! Codes are stored as text, lists of codes separated by spaces, quantities as integers, lists of hashes as concatenated bytes.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,7 +12,7 @@ use super::{
     Percent, SeasonCode, Timestamp, ToValue, Value,
 };
 
-/// Implements both conversions: the value of a unit, and the unit of a value.
+/// Implements [`ToValue`] and [`FromValue`] for units.
 macro_rules! stored {
     ([$($unit:ty)*] as |$of:ident| $value:expr, |$read:ident| $unit_of:expr) => {$(
         impl ToValue for $unit {
@@ -47,7 +49,7 @@ stored!([Vec<CentreCode>]
     as |codes| Value::Text(codes.iter().map(CentreCode::as_str).collect::<Vec<_>>().join(" ").into()),
     |value| value.as_text()?.split_whitespace().map(|code| code.parse().ok()).collect());
 
-/// Implements the reading of units that not every number is.
+/// Implements [`Decode`] with a bounds check.
 macro_rules! decoded_within_bounds {
     ($($unit:ident: $number:ty),*) => {$(
         impl<'b, C> Decode<'b, C> for $unit {
@@ -60,7 +62,7 @@ macro_rules! decoded_within_bounds {
 
 decoded_within_bounds!(BagType: u8, BagWeight: Grams, Percent: i64);
 
-/// Reads a text that must be exactly as its value prints: parsing alone would also take `kolar` for `KOLAR`.
+/// Parses a text that must equal the printed form of its value: parsing alone would also accept `kolar` for `KOLAR`.
 pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
     let text = value.as_text()?;
     text.parse::<T>().ok().filter(|read| read.to_string() == text)

@@ -6,20 +6,20 @@ use minicbor::{Decode, Encode};
 
 use super::UnitError;
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+/// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Timestamp(#[n(0)] pub i64);
 
 impl Timestamp {
-    /// The calendar day in a zone that is `zone_minutes` ahead of UTC.
+    /// Returns the calendar day in a zone that is `zone_minutes` ahead of UTC.
     pub fn date(self, zone_minutes: i16) -> BusinessDate {
         let local_ms = self.0.saturating_add(i64::from(zone_minutes) * 60_000);
         BusinessDate(i32::try_from(local_ms.div_euclid(86_400_000)).unwrap_or(i32::MAX))
     }
 }
 
-/// `2026-11-21T10:30:00Z`, to the second.
+/// Prints UTC to the second: `2026-11-21T10:30:00Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp_millis(self.0) {
@@ -29,7 +29,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A calendar day without time or zone: days since 1970-01-01.
+/// A calendar day without time or zone, in days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct BusinessDate(#[n(0)] pub i32);
@@ -40,7 +40,7 @@ impl From<NaiveDate> for BusinessDate {
     }
 }
 
-/// `2026-11-21`.
+/// Prints year, month and day: `2026-11-21`.
 impl fmt::Display for BusinessDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NaiveDate::from_epoch_days(self.0) {
@@ -59,41 +59,41 @@ impl FromStr for BusinessDate {
     }
 }
 
-/// A point in hybrid logical time: the wall clock where it runs forward, a counter where it does not.
+/// A hybrid logical time: the wall clock while it runs forward, and a counter while it does not.
 ///
 /// Source: Kulkarni et al., *Logical Physical Clocks*, 2014.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(array)]
 pub struct HybridTime {
-    /// The wall clock in milliseconds.
+    /// Wall clock in milliseconds since 1970-01-01T00:00:00Z.
     #[n(0)]
     pub wall_ms: i64,
-    /// Tells apart what happened within one millisecond, or while the clock stood behind.
+    /// Distinguishes events within one millisecond, or while the wall clock is behind.
     #[n(1)]
     pub counter: u32,
 }
 
-/// Hands out rising [`HybridTime`]s on one device.
+/// Generator of strictly increasing [`HybridTime`]s on one device.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HybridClock {
     last: HybridTime,
 }
 
-/// How far ahead of this device another clock may be and still be followed.
+/// Largest lead over this device at which another clock is still followed, in milliseconds.
 const TRUSTED_LEAD_MS: i64 = 24 * 3_600_000;
 
 impl HybridClock {
-    /// A clock that continues after `last`.
+    /// Returns a clock that continues after `last`.
     pub fn after(last: HybridTime) -> Self {
         Self { last }
     }
 
-    /// The newest time handed out or observed.
+    /// Returns the newest time that was generated or observed.
     pub fn last(&self) -> HybridTime {
         self.last
     }
 
-    /// The next time at wall clock `now`: later than all before, whatever the wall clock does.
+    /// Returns the next time at wall clock `now`. It is later than all before, even if the wall clock was set back.
     pub fn tick(&mut self, now: Timestamp) -> HybridTime {
         self.last = if now.0 > self.last.wall_ms {
             HybridTime { wall_ms: now.0, counter: 0 }
@@ -107,7 +107,7 @@ impl HybridClock {
         self.last
     }
 
-    /// Follows another device's time, unless that is more than a day ahead of `now`.
+    /// Advances the clock to another device's time, unless that is more than a day ahead of `now`.
     pub fn observe(&mut self, remote: HybridTime, now: Timestamp) {
         if remote.wall_ms <= now.0.saturating_add(TRUSTED_LEAD_MS) {
             self.last = self.last.max(remote);

@@ -1,20 +1,20 @@
-//! Values of columns and parameters of a database, and the Rust types that are stored as them. No database is known here.
+//! Values of columns and SQL parameters, and the Rust types that are stored as them. Independent of the database engine.
 
 use std::borrow::Cow;
 
-/// What a column or parameter holds. Either may also be null.
+/// Type of a column or parameter; each may also be null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
-    /// A signed integer of 64 bits.
+    /// A signed 64-bit integer.
     Int,
     /// Unicode text without NUL.
     Text,
-    /// Bytes.
+    /// A string of bytes.
     Blob,
 }
 
 impl ColumnType {
-    /// The type's name in error messages.
+    /// Returns the type's name for error messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int => "an integer",
@@ -24,54 +24,54 @@ impl ColumnType {
     }
 }
 
-/// A column's name and type. The type is given because a column of nulls does not tell it.
+/// Name and type of a column. The type is stated because it cannot be derived from a column of nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column<'a> {
-    /// The name in the table or in the list of keys.
+    /// Name in the table or in the list of keys.
     pub name: &'a str,
-    /// What it holds.
+    /// Type of its values.
     pub column_type: ColumnType,
 }
 
 impl<'a> Column<'a> {
-    /// A column of integers.
+    /// Returns a column of integers.
     pub const fn int(name: &'a str) -> Self {
         Self { name, column_type: ColumnType::Int }
     }
 
-    /// A column of text.
+    /// Returns a column of text.
     pub const fn text(name: &'a str) -> Self {
         Self { name, column_type: ColumnType::Text }
     }
 
-    /// A column of bytes.
+    /// Returns a column of bytes.
     pub const fn blob(name: &'a str) -> Self {
         Self { name, column_type: ColumnType::Blob }
     }
 }
 
-/// A value of a parameter or a column.
+/// A value of a column or parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value<'a> {
-    /// SQL's NULL.
+    /// The SQL value `NULL`.
     Null,
-    /// An integer.
+    /// A signed 64-bit integer.
     Int(i64),
-    /// Text without NUL; owned only if it was printed for the purpose.
+    /// Text without NUL; owned only if it was printed to make this value.
     Text(Cow<'a, str>),
-    /// Bytes; owned only if they were written for the purpose.
+    /// Bytes; owned only if they were encoded to make this value.
     Blob(Cow<'a, [u8]>),
-    /// A number beyond [`i64`]. No column holds it: a statement with it fails.
+    /// An integer that does not fit in an [`i64`]. No column can store it, so a statement with it fails.
     OutOfRange,
 }
 
 impl<'a> Value<'a> {
-    /// A text that is borrowed.
+    /// Returns a value that borrows the text.
     pub const fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 
-    /// A number of any integer type.
+    /// Returns an integer value, or [`Self::OutOfRange`] if the number does not fit in an [`i64`].
     pub fn int(number: impl TryInto<i64>) -> Self {
         number.try_into().map_or(Self::OutOfRange, Self::Int)
     }
@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns whether a column of this type holds it; each holds null.
+    /// Returns whether a column of this type can store the value; each can store null.
     pub fn is_of(&self, column_type: ColumnType) -> bool {
         match self {
             Self::Null => true,
@@ -111,20 +111,20 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A type that a column can be read as.
+/// A type that can be read from a column.
 pub trait FromValue: Sized {
-    /// Converts a column's value; `None` if it is not one of this type.
+    /// Converts a column's value; `None` if it is not a value of this type.
     fn from_value(value: Value<'_>) -> Option<Self>;
 }
 
-/// A type that can be a parameter.
+/// A type that can be stored in a column or passed as a parameter.
 pub trait ToValue {
-    /// Returns the value that is stored for it.
+    /// Returns the value to store.
     fn to_value(&self) -> Value<'_>;
 }
 
-/// Makes an array of [`Value`](crate::units::Value)s from values of any types that are
-/// [`ToValue`](crate::units::ToValue): `values![document, scope, 7]`.
+/// Makes an array of [`Value`](crate::units::Value)s from expressions of any [`ToValue`](crate::units::ToValue) types:
+/// `values![document, scope, 7]`.
 #[macro_export]
 macro_rules! sql_values {
     ($($value:expr),* $(,)?) => {
@@ -150,7 +150,7 @@ macro_rules! integers {
 
 integers!(i64 i32 i16 u64 u32 u16 u8 usize);
 
-/// Stored as 0 and 1.
+/// Reads 0 as false and 1 as true.
 impl FromValue for bool {
     fn from_value(value: Value<'_>) -> Option<Self> {
         match value.as_int()? {
@@ -221,7 +221,7 @@ impl<const N: usize> ToValue for [u8; N] {
     }
 }
 
-/// `None` is null.
+/// Reads null as `None`.
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: Value<'_>) -> Option<Self> {
         match value {

@@ -1,14 +1,14 @@
-//! Words of a text as they are searched and compared: folded, the same on every engine and platform.
+//! Words of a text, folded for search and comparison. The result is the same on every engine and platform.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Cuts a text into folded words.
+/// Splits a text into folded words.
 ///
-/// A word is a run of letters, digits and the marks that belong to them. It is folded to compatibility decomposition (Unicode NFKD) in small
-/// letters, without the marks of Latin, Greek and Cyrillic letters (U+0300 to U+036F), which do not distinguish words, and without joiners
-/// (U+200C, U+200D); the vowel signs of Indic scripts distinguish words and stay. A word with apostrophes or hyphens is given in parts and
-/// whole: `obrien` and `brien` both find `O'Brien`.
+/// A word is a run of letters, digits and their combining marks. Folding means compatibility decomposition (Unicode NFKD) in lower case,
+/// without the marks of Latin, Greek and Cyrillic letters (U+0300 to U+036F), which do not distinguish words, and without joiners (U+200C,
+/// U+200D). The vowel signs of Indic scripts distinguish words and are kept. A word with apostrophes or hyphens is returned in parts and
+/// as a whole: `obrien` and `brien` both find `O'Brien`.
 pub fn words(text: &str) -> Vec<String> {
     let folded: String = text.nfkd().flat_map(char::to_lowercase).nfkd().filter_map(folded).collect();
     let mut all = Vec::new();
@@ -22,13 +22,13 @@ pub fn words(text: &str) -> Vec<String> {
     all
 }
 
-/// All letters, digits and marks of a text, folded as in [`words`] and without what stands between: how names are compared.
+/// Returns all letters, digits and marks of a text, folded as in [`words`] and joined. Names are compared in this form.
 pub fn folded_text(text: &str) -> String {
     let folded = text.nfkd().flat_map(char::to_lowercase).nfkd().filter_map(folded);
     folded.filter(|c| is_of_word(*c)).collect()
 }
 
-/// A folded character; `None` for one that does not distinguish words.
+/// Returns the folded character; `None` for one that does not distinguish words.
 fn folded(c: char) -> Option<char> {
     match c {
         '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}' => None,
@@ -45,7 +45,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c)
 }
 
-/// Whether a character joins parts of one word.
+/// Returns whether a character joins parts of one word.
 fn is_joint(c: char) -> bool {
     matches!(c, '\'' | '\u{2019}' | '-' | '\u{2010}')
 }

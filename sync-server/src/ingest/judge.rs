@@ -1,6 +1,6 @@
-//! The judgement of entries, on what was loaded before.
+//! Verdicts on entries, judged on a loaded [`State`].
 //!
-//! Owns the order of checks (docs/protocol.md, "Verdicts"). What an entry waits for mends it, whoever brings it.
+//! Owns the order of checks (docs/protocol.md, "Verdicts"). A deferred entry is judged again when any device brings the missing change.
 
 use farmtally_core::decisions::Grant;
 use farmtally_core::decisions::ReviewCode;
@@ -17,10 +17,10 @@ use crate::Error;
 use crate::reviews::Finding;
 use crate::storage::{DeferredEntry, HeldEntry, PendingEntry, RejectedEntry};
 
-/// The kind of an entry that is no record: a draft of a phone that was wiped.
+/// Kind number of a draft that a wiped phone handed over; it is not a record.
 const DRAFT: u8 = 0;
 
-/// Why an entry waits for a person.
+/// Why an entry is held.
 pub(super) struct Hold {
     code: HoldCode,
     pub(super) reason: String,
@@ -36,10 +36,10 @@ impl Hold {
     }
 }
 
-/// What may stop an entry from being logged at once.
+/// Why an entry is not logged now.
 pub(super) enum NotLogged {
     Hold(Hold),
-    /// A hold, unless the entry is of a newer schema: then it waits for a newer server.
+    /// Held, unless the entry has a newer schema: then it is deferred until a newer server reads it.
     Unreadable(Hold),
     Defer(Vec<ChangeHash>),
     Error(Error),
@@ -58,7 +58,7 @@ impl From<Hold> for NotLogged {
 }
 
 impl State {
-    /// What becomes of an entry; whatever waited for it is judged as well.
+    /// Judges an entry, and the entries that were deferred because of it.
     pub(super) fn judge(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         let verdict = self.verdict(entry)?;
         if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
@@ -68,7 +68,7 @@ impl State {
         Ok(verdict)
     }
 
-    /// Judges again what waited for a change that waits no longer, and what waited for that.
+    /// Judges again the entries that wait for a change which is no longer deferred, then those that wait for them.
     pub(super) fn judge_waiting(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         let mut settled = vec![change];
         while let Some(change) = settled.pop() {
@@ -89,14 +89,13 @@ impl State {
         Ok(())
     }
 
-    /// Removes an entry that has its verdict from those that wait. The same change under another envelope stays: its author may have a
-    /// permission that this one lacks.
+    /// Removes a judged entry from the deferred ones. The same change under another envelope stays, because its grant may allow it.
     fn no_longer_waits(&mut self, entry: &PendingEntry) {
         let is_it = |it: &DeferredEntry| it.entry.change == entry.change && it.entry.envelope == entry.envelope;
         self.document(entry.document()).deferred.remove(is_it);
     }
 
-    /// What was said before, if that was final, or a judgement.
+    /// Returns the earlier verdict if it was final, otherwise judges the entry.
     fn verdict(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         if let Some(verdict) = self.settled(entry) {
             return Ok(verdict);
@@ -125,7 +124,7 @@ impl State {
         if document.is_erased {
             return Some(Verdict::Erased);
         }
-        // By device and grant too: nobody can get another's change held by handing it over in the own name.
+        // The envelope must match too, so that nobody can have another author's change held by handing it over as their own.
         let is_it = |it: &&HeldEntry| it.entry.change == change && it.entry.envelope == entry.pending.envelope;
         if let Some(held) = document.held.iter().find(is_it) {
             return Some(Verdict::Held { code: held.code.clone(), reason: held.reason.clone() });
@@ -134,7 +133,6 @@ impl State {
         rejected.map(|it| Verdict::Rejected { reason: it.reason.clone() })
     }
 
-    /// The checks in their order; whoever passes them all is logged.
     fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, NotLogged> {
         let envelope = &entry.pending.envelope;
         if envelope.kind == DRAFT {
@@ -167,7 +165,7 @@ impl State {
         Verdict::Held { code: hold.code, reason: hold.reason }
     }
 
-    /// An entry without what it builds on waits for it; if that is held or was sent back, it shares its lot.
+    /// Defers an entry whose dependencies are missing. If one of them was rejected or is held, so is the entry.
     fn wait(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
         let (now, pending) = (self.now, &entry.pending);
         let device = pending.envelope.device;
@@ -193,10 +191,10 @@ impl State {
         Verdict::Deferred { missing }
     }
 
-    /// Whether the author was granted to write these keys in this scope. Returns whether the grant had ended, which they could not know.
+    /// Checks that the grant allows writing these keys in this scope. Returns whether the grant had ended without the author's knowledge.
     fn permit(&self, kind: Kind, entry: &Entry, change: &Change) -> Result<bool, NotLogged> {
         let envelope = &entry.pending.envelope;
-        // A grant with a role of a newer version is not known either.
+        // A grant whose role only a newer version knows is unknown too.
         let unknown = || NotLogged::Unreadable(Hold::not_allowed("the grant is not known"));
         let (grant, ended_at) = self.grant(envelope.grant).ok_or_else(unknown)?;
         let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
@@ -212,7 +210,7 @@ impl State {
         }
     }
 
-    /// Whether the author's role allows this change of a record that is here: of their own within a window of time, or of others'.
+    /// Checks that the author's role allows changing this record, which depends on its creator and age.
     fn permit_subject(&mut self, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
         let Some(role) = self.grant(envelope.grant).map(|(grant, _)| grant.role) else { return Ok(()) };
         let Some((_, _, saved)) = self.document(envelope.document).current().filter(|(_, known, _)| *known == kind)
@@ -220,7 +218,7 @@ impl State {
             return Ok(());
         };
         let record = records::read(kind, envelope.document, saved).map_err(storage)?.record;
-        // A value that cannot be read is found where it is merged.
+        // An unreadable value is found when it is merged.
         let stamps = kind.shape.stamps(change).unwrap_or_default();
         let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
         let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
@@ -231,7 +229,7 @@ impl State {
         Ok(())
     }
 
-    /// Merges a change into its document and logs it in the document's scope; returns its number there.
+    /// Merges a change into its document and logs it in the document's scope. Returns its sequence number.
     pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, NotLogged> {
         let envelope = &entry.pending.envelope;
         let (id, scope) = (envelope.document, &envelope.scope);
@@ -242,7 +240,7 @@ impl State {
                 let reason = format!("the document is a {known:?}, not a {kind:?}");
                 return Err(Hold::new(HoldCode::Shape, reason).into());
             }
-            // What was granted is checked for the entry's scope, so it must be the document's.
+            // The grant was checked for the entry's scope, so that must be the document's.
             if at != scope {
                 let reason = format!("the document belongs to {at}, not to {scope}");
                 return Err(Hold::new(HoldCode::OutOfScope, reason).into());
@@ -264,7 +262,7 @@ impl State {
     }
 }
 
-/// Returns what turns an error about an entry's content into a stop.
+/// Returns a function that converts an error about an entry's content.
 fn unreadable(code: HoldCode) -> impl FnOnce(&records::Error) -> NotLogged {
     move |error| NotLogged::Unreadable(Hold::new(code, error.to_string()))
 }
@@ -295,7 +293,7 @@ fn check_grant(
     }
 }
 
-/// Requires a scope of the form in which the kind lives. No person can approve another.
+/// Requires a scope of the kind's form. No person can approve another.
 fn require_home(kind: Kind, scope: &Scope) -> Result<(), NotLogged> {
     if kind.home.is_of(scope) {
         return Ok(());
@@ -303,7 +301,7 @@ fn require_home(kind: Kind, scope: &Scope) -> Result<(), NotLogged> {
     Err(NotLogged::Unreadable(Hold::new(HoldCode::OutOfScope, format!("a {kind:?} does not belong to {scope}"))))
 }
 
-/// Whether all values name the author and device that the bundle's signature vouches for.
+/// Requires that all values name the author and device for which the bundle's signature vouches.
 fn require_stamps(source: &Source, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
     let stamps = kind.shape.stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
     let is_own = |stamp: &Stamp| {

@@ -1,4 +1,4 @@
-//! What a person decides about held entries: the lane of a document is logged, or goes back to its authors.
+//! Rulings on held entries: the lane of a document is logged, or rejected.
 
 use farmtally_core::decisions::{DecidedBy, Ruling};
 use farmtally_core::records::Kind;
@@ -11,7 +11,7 @@ use super::state::{Entry, State};
 use crate::Error;
 use crate::storage::{Device, HeldEntry, RejectedEntry, WriteTransaction};
 
-/// Logs held changes of a document unchanged, with all that builds on them; all of the document's if none is named.
+/// Logs held changes of a document unchanged, with all that builds on them. Without `named`, all held changes of the document.
 pub(crate) fn approve(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
@@ -24,7 +24,7 @@ pub(crate) fn approve(
     Ok(approved)
 }
 
-/// Sends held changes of a document back to their authors, with all that builds on them; all of the document's if none is named.
+/// Rejects held changes of a document, with all that builds on them. Without `named`, all held changes of the document.
 pub(crate) fn reject(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
@@ -37,7 +37,7 @@ pub(crate) fn reject(
     Ok(rejected)
 }
 
-/// Saves what was ruled, and tells the devices that made these changes, and those that they are by now.
+/// Saves the state, and logs the ruling for the devices that made these changes and those that they became.
 fn rule(
     db: &mut WriteTransaction<'_>,
     state: State,
@@ -58,7 +58,7 @@ fn rule(
     Ok(())
 }
 
-/// The id of a device, and those that it had before it took new keys.
+/// Returns the id of a device, then those that it had before it took new keys.
 pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Item = DeviceId> {
     std::iter::successors(Some(device), |id| devices.iter().find(|it| it.device == *id).and_then(|it| it.ancestor))
 }
@@ -80,7 +80,7 @@ impl State {
                     continue;
                 }
                 if self.document(document).logged.contains_key(&held.entry.change) {
-                    // Another device had handed the same change over.
+                    // Another device has handed over the same change.
                     approved.push(held);
                     continue;
                 }
@@ -88,7 +88,7 @@ impl State {
                     require_other(named, &held, "it is no record: send it back instead")?;
                     continue;
                 };
-                // Each by itself: a lane may be larger than a frame.
+                // Each may be in a frame of its own: a lane may be larger than a frame.
                 self.allow_frame_break();
                 match self.append(&entry, kind, change) {
                     Ok(_) => approved.push(held),
@@ -162,7 +162,7 @@ fn follows(entry: &Entry, earlier: &[HeldEntry]) -> bool {
     change.dependencies().iter().any(|hash| earlier.iter().any(|it| it.entry.change == *hash))
 }
 
-/// A change that cannot be approved is passed over, unless it is the one that was named.
+/// Fails if this change was named; otherwise it is skipped, because it cannot be approved.
 fn require_other(named: Option<ChangeHash>, held: &HeldEntry, reason: &str) -> Result<(), Error> {
     if named == Some(held.entry.change) {
         return Err(Error::Invalid { field: "change", reason: format!("it can't be approved: {reason}") });

@@ -1,9 +1,9 @@
-//! What phones hand over: judged, merged, logged, reviewed.
+//! Ingestion of bundles: entries are judged, merged and logged, and reviews are raised.
 //!
-//! Owns the three steps of it: all that is kept about the documents of a bundle is loaded in a few batches ([`state`]), the entries are judged
-//! on that alone ([`judge`]), and what follows is written as one set of rows. Never judges by a domain rule: what breaks one is logged and
-//! reviewed ([`crate::reviews`]). Invariants: verdict, log, chain head, document and row are one transaction; verdicts follow from what is
-//! kept, so an entry that comes again, in whichever bundle, gets the verdict that holds by then.
+//! Owns its three steps: load all that is stored about the bundle's documents in a few batches ([`state`]), judge the entries on that
+//! alone ([`judge`]), and write the results as one set of rows. Does not apply domain rules: [`crate::reviews`] does.
+//! Invariants: verdict, log, chain head, document and row are one transaction. A verdict follows from what is stored, so an entry that
+//! comes again, in any bundle, gets the verdict that is valid then.
 
 mod judge;
 mod lane;
@@ -27,7 +27,7 @@ use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransact
 pub(crate) use lane::{approve, lineage, reject};
 use state::{Entry, State};
 
-/// Judges a bundle as a whole, then each of its entries.
+/// Checks a bundle as a whole, then judges each of its entries.
 pub(crate) fn ingest(
     db: &mut WriteTransaction<'_>,
     index: u32,
@@ -66,7 +66,7 @@ struct Opened {
     device: Device,
 }
 
-/// Reads a bundle and checks its signature. The inner error refuses the bundle without a trace.
+/// Parses a bundle and checks its signature. The inner error refuses the bundle without a trace.
 fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, RefusalCode>, Error> {
     let bundle = match Bundle::parse(bytes) {
         Ok(bundle) if bundle.header.organisation != db.organisation() => {
@@ -82,7 +82,7 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, Re
     Ok(bundle.verify(&key).map(|hash| Opened { bundle, hash, device }))
 }
 
-/// Keeps what was signed, and advances the device's head. Returns whether the device has sealed another bundle under this number.
+/// Stores the signed part of a bundle and advances the device's head. Returns whether the device sealed another bundle under this number.
 fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &Device) -> Result<bool, Error> {
     let BundleHeader { device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
@@ -91,7 +91,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &D
     let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
     let bytes = bundle.without_bytes().to_bytes();
     db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes })?;
-    // Never past a gap: a phone hands over again what follows the head, as this server may have been set back to before it.
+    // Never past a gap: a phone repeats all bundles after the head, and this server may have been restored from before them.
     let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {
         db.set_head(*device, DeviceHead { sequence: *sequence, hash })?;
@@ -99,7 +99,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &D
     Ok(is_fork)
 }
 
-/// Two copies of one installation are about: both go on, each under a key of its own.
+/// Orders a device to take a new key: two copies of one installation exist, and each continues under its own key.
 fn order_rekey(
     db: &mut WriteTransaction<'_>,
     commit_id: u64,
@@ -114,7 +114,7 @@ fn order_rekey(
     decide_all(db, commit_id, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
-/// Judges again what waited for a newer server.
+/// Judges again the entries that waited for a newer server.
 pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
         db.deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
@@ -126,7 +126,7 @@ pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp)
     Ok(())
 }
 
-/// Judges what waited for changes that were logged otherwise.
+/// Judges the entries that waited for changes which were logged by other means than a bundle.
 pub(crate) fn judge_waiting(
     db: &mut WriteTransaction<'_>,
     logged: &[(DocumentId, ChangeHash)],
@@ -140,7 +140,7 @@ pub(crate) fn judge_waiting(
     Ok(())
 }
 
-/// Logs a decision that belongs to nothing else in the log, and projects it. What it does beyond that, the caller has done already.
+/// Logs a decision under its own commit id and projects it. The caller has already carried out its other effects.
 pub(crate) fn decide<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,

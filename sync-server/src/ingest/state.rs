@@ -1,6 +1,6 @@
-//! What judging looks at, loaded at once and written at once.
+//! State that judging works on, loaded and written in a few statements.
 //!
-//! Owns the number of statements: it does not grow with the number of entries.
+//! Invariant: the number of statements does not grow with the number of entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,17 +18,16 @@ use crate::storage::{
     DeferredEntry, Device, HeldEntry, LogPosition, NewEntry, PendingEntry, RejectedEntry, WriteTransaction,
 };
 
-/// An entry as it is judged.
+/// An entry to judge.
 pub(super) struct Entry {
     pub(super) pending: PendingEntry,
-    /// Its change; the reason instead, if its bytes are none.
+    /// Its change, or why its bytes are not one.
     pub(super) change: Result<Change, records::Error>,
     /// Whether the bytes were left out because the document was erased on the device.
     pub(super) is_missing: bool,
 }
 
 impl Entry {
-    /// An entry of a bundle.
     pub(super) fn of(
         bundle: &Bundle,
         hash: BundleHash,
@@ -60,7 +59,7 @@ impl From<PendingEntry> for Entry {
     }
 }
 
-/// The rows of one table about one document, and how they are to change.
+/// Rows of one table about one document, and how they change.
 pub(super) struct Rows<T> {
     kept: Vec<T>,
     new: Vec<T>,
@@ -82,7 +81,6 @@ impl<T: Clone> Rows<T> {
         self.new.push(row);
     }
 
-    /// Removes rows and returns them.
     pub(super) fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Vec<T> {
         let mut removed: Vec<T> = self.kept.extract_if(.., |row| is_it(row)).collect();
         self.gone.extend(removed.iter().cloned());
@@ -91,15 +89,15 @@ impl<T: Clone> Rows<T> {
     }
 }
 
-/// A document, and what is kept of its changes.
+/// A document and the state of its changes.
 #[derive(Default)]
 pub(super) struct Document {
-    /// As it was loaded.
+    /// As loaded.
     stored: Option<Stored>,
-    /// As it is now, if anything was merged.
+    /// As merged since, if anything was.
     merged: Option<(Scope, Kind, Merged)>,
     pub(super) is_erased: bool,
-    /// Where its changes are in the log.
+    /// Positions of its changes in the log.
     pub(super) logged: BTreeMap<ChangeHash, LogPosition>,
     pub(super) held: Rows<HeldEntry>,
     pub(super) deferred: Rows<DeferredEntry>,
@@ -107,7 +105,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Where it belongs, its kind, and its saved form; `None` if nothing of it is logged.
+    /// Returns its scope, kind and saved form; `None` if none of its changes is logged.
     pub(super) fn current(&self) -> Option<(&Scope, Kind, &[u8])> {
         let merged = self.merged.as_ref().map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
         merged.or_else(|| self.stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())))
@@ -128,7 +126,6 @@ impl Source {
     }
 }
 
-/// An entry that goes into a log.
 struct Logged {
     commit_id: u64,
     entry: PendingEntry,
@@ -141,25 +138,25 @@ impl Logged {
     }
 }
 
-/// All that is kept about some documents, as it was loaded and as judging changed it.
+/// Documents and their entries, as loaded and as changed by judging.
 pub(crate) struct State {
     pub(super) now: Timestamp,
     documents: BTreeMap<DocumentId, Document>,
     pub(super) sources: BTreeMap<DeviceId, Source>,
-    /// Grants that entries name, and where in their devices' scopes they ended.
+    /// Grants that entries name, and the sequence number in the device's scope at which each ended.
     pub(super) grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
-    /// The newest entry of each log.
+    /// Sequence number of each log's newest entry.
     heads: BTreeMap<Scope, u64>,
-    /// A number that no entry before has.
+    /// Lowest commit id that no logged entry has.
     first_commit_id: u64,
     commit_id: u64,
     logged: Vec<Logged>,
-    /// What people are to look at.
+    /// Reviews to raise.
     pub(super) findings: Vec<Finding>,
 }
 
 impl State {
-    /// Nothing is kept.
+    /// Returns a state without documents.
     pub(super) fn empty(now: Timestamp) -> Self {
         Self {
             now,
@@ -174,7 +171,7 @@ impl State {
         }
     }
 
-    /// Loads all that is kept about the documents of some entries, and some other documents.
+    /// Loads the state of some entries' documents, and of some other documents.
     pub(super) fn load<'e>(
         db: &mut WriteTransaction<'_>,
         entries: impl IntoIterator<Item = &'e PendingEntry>,
@@ -206,7 +203,7 @@ impl State {
         Ok(state)
     }
 
-    /// Notes what must be known to judge an entry.
+    /// Collects the device, scope and grant of an entry, to be loaded.
     fn note_context(&mut self, entry: &PendingEntry, grants: &mut BTreeSet<GrantId>) {
         self.sources.entry(entry.envelope.device).or_default();
         if !self.heads.contains_key(&entry.envelope.scope) {
@@ -249,17 +246,16 @@ impl State {
         self.sources.get(&device)
     }
 
-    /// A grant, and where in its device's scope it ended.
     pub(super) fn grant(&self, id: GrantId) -> Option<&(Grant, Option<u64>)> {
         self.grants.get(&id)
     }
 
-    /// What is logged from here on does not belong together with what was before: a frame may be cut between.
+    /// Starts a new commit id, so that a frame may be cut between the entries logged before and after.
     pub(super) fn allow_frame_break(&mut self) {
         self.commit_id = self.first_commit_id + self.logged.len() as u64;
     }
 
-    /// Puts a change into its document and at the end of its scope's log; returns its number there.
+    /// Stores a merged document and appends the entry to its scope's log. Returns its sequence number.
     pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, merged: Merged) -> u64 {
         let (scope, document) = (&entry.envelope.scope, entry.document());
         let sequence = self.heads.entry(scope.clone()).or_default();
@@ -273,7 +269,7 @@ impl State {
         sequence
     }
 
-    /// Writes all that judging changed, and raises what follows. Returns the number of what was logged last.
+    /// Writes all that judging changed, and raises reviews. Returns the last commit id.
     pub(super) fn save(self, db: &mut WriteTransaction<'_>) -> Result<u64, Error> {
         for logged in self.logged.chunk_by(|a, b| a.commit_id == b.commit_id) {
             let entries: Vec<_> = logged.iter().map(|it| (&it.entry.envelope.scope, it.entry())).collect();

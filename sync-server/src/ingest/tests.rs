@@ -1,4 +1,4 @@
-//! Judgements on states that are written down here: no database, no server.
+//! Judgements on states built in memory, without a database.
 
 use farmtally_core::decisions::Grant;
 use farmtally_core::permission::Role;
@@ -14,7 +14,7 @@ use crate::storage::{Device, HeldEntry, RejectedEntry};
 /// A bundle of a day's work on one phone: farmers, loads, deliveries.
 const BUNDLE: &[u8] = include_bytes!("../../../tests/fixtures/golden/asha.bundle");
 
-/// The entries of the bundle, and a server to which nothing of them has come.
+/// Returns the entries of the bundle, and the state of a server that has none of them.
 fn fresh() -> (State, Vec<Entry>) {
     let bundle = Bundle::parse(BUNDLE).expect("a bundle");
     let hash = bundle.hash();
@@ -47,7 +47,7 @@ fn fresh() -> (State, Vec<Entry>) {
     (state, entries)
 }
 
-/// The device's code as its values are stamped.
+/// Returns the device code in the stamps of an entry.
 fn code_of(entry: &Entry) -> DeviceCode {
     let kind = Kind::from_number(entry.pending.envelope.kind).expect("a kind");
     let stamps = kind.shape.stamps(change(entry)).expect("stamps");
@@ -58,7 +58,7 @@ fn change(entry: &Entry) -> &Change {
     entry.change.as_ref().expect("a change")
 }
 
-/// The creating change of a delivery that has further changes, and the first of these.
+/// Returns the indexes of the change that creates a delivery, and of the next change of that delivery.
 fn delivery(entries: &[Entry]) -> (usize, usize) {
     let is_delivery = |entry: &Entry| entry.pending.envelope.kind == Kind::of::<Delivery>().number;
     let builds = |entry: &&Entry| is_delivery(entry) && !change(entry).dependencies().is_empty();
@@ -67,7 +67,7 @@ fn delivery(entries: &[Entry]) -> (usize, usize) {
     (first, next)
 }
 
-/// A verdict in a word: its kind, and the code of a hold.
+/// Formats a verdict: its kind, and the sequence number, count or code.
 fn word(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Logged { sequence, .. } => format!("logged {sequence}"),
@@ -140,7 +140,7 @@ fn newer_scope() -> Scope {
     "c/KOLAR/2019/pay".parse().expect("a scope")
 }
 
-/// Where farmers live.
+/// Scope of farmers.
 fn home() -> Scope {
     "c/KOLAR".parse().expect("a scope")
 }
@@ -149,7 +149,7 @@ fn no_change() -> records::Error {
     Change::parse_stripped(&[]).expect_err("no change")
 }
 
-/// Makes an entry one of a version with a newer schema.
+/// Gives an entry a newer schema version.
 fn newer(entry: &mut Entry) -> &mut Entry {
     entry.pending.schema = SCHEMA_VERSION + 1;
     entry

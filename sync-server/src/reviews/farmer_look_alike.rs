@@ -1,7 +1,7 @@
-//! Two farmers who may be one.
+//! Review of two farmers who may be the same person.
 //!
-//! A farmer is compared with the first ones registered of those who look alike: with all of them, a telephone number that many were given
-//! would raise a review for each pair.
+//! A farmer is compared only with those look-alikes that were registered first: comparing with all would raise a review for each pair of
+//! farmers who share a telephone number, and one number may be given for many.
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Contact;
@@ -12,7 +12,7 @@ use super::{Finding, Touched, of_kind};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
-/// How many others a farmer is compared with.
+/// Maximum farmers that one is compared with.
 const MAX_COMPARED: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {

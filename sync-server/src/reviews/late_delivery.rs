@@ -1,4 +1,4 @@
-//! Deliveries that lie on a load after somebody asked to close it, in no manifest.
+//! Review of deliveries on a load that somebody has asked to close, which are in no manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Two loads of one lorry on one day: two clerks may have opened the same one.
+//! Review of two loads of one lorry on one day: two clerks may have opened the same load twice.
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Load;
@@ -8,7 +8,7 @@ use super::{Finding, Touched, of_kind};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
-/// How many other loads a review names, the first opened ones.
+/// Maximum other loads that a review names; those opened first.
 const MAX_RIVALS: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {

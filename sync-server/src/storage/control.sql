@@ -1,4 +1,4 @@
--- Which organisation a device or an enrolment code belongs to.
+-- Organisation of each device and enrolment code.
 
 CREATE TABLE organisations (
     organisation_id BLOB NOT NULL PRIMARY KEY

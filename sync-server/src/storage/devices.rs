@@ -1,4 +1,4 @@
-//! Devices and enrolment codes.
+//! Statements about devices and enrolment codes.
 
 use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::store::sql::{self, Row, values};
@@ -7,7 +7,7 @@ use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
 use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
 use crate::Error;
 
-/// How far device codes jump with each recovery.
+/// Device codes skipped with each recovery.
 const CODES_PER_RECOVERY: u32 = 10_000;
 
 const DEVICE: &str =
@@ -47,7 +47,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_all(&format!("SELECT {DEVICE} FROM devices ORDER BY device_code"), &[], device)?)
     }
 
-    /// Returns a device and those that it was before it took new keys, the newest first.
+    /// Returns a device and those that it was before it took new keys, newest first.
     pub fn lineage(&mut self, id: DeviceId) -> Result<Vec<Device>, Error> {
         let statement = format!(
             "WITH RECURSIVE lineage (device_id, generation) AS (
@@ -73,12 +73,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
-    /// Adds a device under the next free code beyond `given`, which is returned.
+    /// Adds a device under the next free code above `given`, and returns the code.
     pub fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error> {
         let statement = "SELECT (SELECT coalesce(max(device_code), 0) FROM devices), (SELECT coalesce(max(epoch), 0) FROM recoveries)";
         let numbers = self.reader().query_one(statement, &[], |row| Ok((row.get::<u32>(0)?, row.get::<u32>(1)?)))?;
         let (newest, recoveries) = numbers.unwrap_or_default();
-        // From two characters on, so that codes look alike on receipts; far above what a lost copy may have given out.
+        // At least 32, so that all codes have two characters; and far above those that a lost database may have given out.
         let floor = recoveries.saturating_mul(CODES_PER_RECOVERY).saturating_add(32);
         let code = DeviceCode(newest.max(given).saturating_add(1).max(floor));
         self.readmit_device(&Device { code, ..device.clone() })?;
@@ -105,7 +105,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Notes a device's last request.
+    /// Records the time of a device's last request.
     pub fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         self.connection.execute("UPDATE devices SET seen_at_ms = ?2 WHERE device_id = ?1", &values![device, at])?;
         Ok(())
@@ -118,14 +118,14 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Notes the receipt of a device that has destroyed what it held.
+    /// Records the time of the receipt that a device sends before it destroys its data; the first one counts.
     pub fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         let update = "UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1";
         self.connection.execute(update, &values![device, at])?;
         Ok(())
     }
 
-    /// Adds an enrolment code, or notes who redeemed it.
+    /// Adds an enrolment code, or records the device that redeemed it.
     pub fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)

@@ -1,4 +1,4 @@
-//! Entries that are not in the log: held for a person, returned to their authors, deferred until what they wait for is there.
+//! Statements about entries that are not in the log: held, rejected or deferred.
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
@@ -50,13 +50,13 @@ fn rejected(row: &dyn Row) -> Result<RejectedEntry, sql::Error> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns all held entries, the oldest first.
+    /// Returns all held entries, oldest first.
     pub fn held(&mut self) -> Result<Vec<HeldEntry>, Error> {
         let statement = format!("SELECT {HELD} FROM held ORDER BY held_at_ms, bundle_hash, entry");
         Ok(self.reader().query_all(&statement, &[], held)?)
     }
 
-    /// Returns the held entries of some documents, the oldest first.
+    /// Returns the held entries of some documents, oldest first.
     pub fn held_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<HeldEntry>, Error> {
         let statement = format!(
             "SELECT {HELD} FROM keys JOIN held ON held.document_id = keys.document ORDER BY held_at_ms, bundle_hash, entry"
@@ -64,13 +64,13 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         self.of_documents(documents, &statement, held)
     }
 
-    /// Returns all entries that wait, the oldest first.
+    /// Returns all deferred entries, oldest first.
     pub fn deferred(&mut self) -> Result<Vec<DeferredEntry>, Error> {
         let statement = format!("SELECT {DEFERRED} FROM deferred ORDER BY deferred_at_ms, bundle_hash, entry");
         Ok(self.reader().query_all(&statement, &[], deferred)?)
     }
 
-    /// Returns the entries of some documents that wait, the oldest first.
+    /// Returns the deferred entries of some documents, oldest first.
     pub fn deferred_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DeferredEntry>, Error> {
         let statement = format!(
             "SELECT {DEFERRED} FROM keys JOIN deferred ON deferred.document_id = keys.document
@@ -79,7 +79,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         self.of_documents(documents, &statement, deferred)
     }
 
-    /// Returns the changes of some documents that went back to their authors.
+    /// Returns the rejected changes of some documents.
     pub fn rejected_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<RejectedEntry>, Error> {
         let statement = "SELECT document_id, change_hash, device_id, reason
              FROM keys JOIN rejected ON rejected.document_id = keys.document";
@@ -98,7 +98,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
-    /// Keeps entries for a person; one that is kept already stays as it is.
+    /// Adds held entries; one that is already held stays as it is.
     pub fn add_held(&mut self, held: &[HeldEntry]) -> Result<(), Error> {
         let columns =
             [&PENDING[..], &[Column::text("code"), Column::text("reason"), Column::int("held_at_ms")]].concat();
@@ -111,7 +111,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Keeps entries that wait, or what they wait for now.
+    /// Adds deferred entries, or updates the changes that they wait for.
     pub fn add_deferred(&mut self, deferred: &[DeferredEntry]) -> Result<(), Error> {
         let columns = [&PENDING[..], &[Column::blob("missing"), Column::int("deferred_at_ms")]].concat();
         let rows: Vec<Value<'_>> = deferred
@@ -123,7 +123,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Notes that changes went back to their authors.
+    /// Adds rejected changes.
     pub fn add_rejected(&mut self, rejected: &[RejectedEntry]) -> Result<(), Error> {
         let columns = [
             Column::blob("document_id"),
@@ -138,7 +138,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Drops held entries.
+    /// Deletes held entries.
     pub fn remove_held(&mut self, entries: impl IntoIterator<Item = EntryHash>) -> Result<(), Error> {
         for entry in entries {
             self.connection.execute("DELETE FROM held WHERE entry_hash = ?1", &values![entry])?;
@@ -146,7 +146,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Drops entries that waited.
+    /// Deletes deferred entries.
     pub fn remove_deferred(&mut self, entries: impl IntoIterator<Item = EntryHash>) -> Result<(), Error> {
         for entry in entries {
             self.connection.execute("DELETE FROM deferred WHERE entry_hash = ?1", &values![entry])?;
@@ -154,7 +154,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Drops what was held of a change, or waited, whoever handed it over.
+    /// Deletes the held and deferred entries of a change, of all devices.
     pub fn remove_pending(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         for table in ["held", "deferred"] {
             let delete = format!("DELETE FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
@@ -164,7 +164,7 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// The values of [`PENDING`].
+/// Returns the values of the [`PENDING`] columns.
 fn pending_values(entry: &PendingEntry) -> [Value<'_>; 9] {
     [
         entry.bundle.to_value(),

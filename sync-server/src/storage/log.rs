@@ -1,4 +1,4 @@
-//! Bundles, and the logs of scopes.
+//! Statements about bundles, and about the logs of scopes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,18 +33,18 @@ fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns whether a bundle came before.
+    /// Returns whether a bundle was received before.
     pub fn has_bundle(&mut self, bundle: BundleHash) -> Result<bool, Error> {
         Ok(self.reader().exists("SELECT 1 FROM bundles WHERE hash = ?1", &values![bundle])?)
     }
 
-    /// Returns whether the device handed over another bundle under this number.
+    /// Returns whether the device sealed another bundle under this number.
     pub fn has_other_bundle(&mut self, device: DeviceId, sequence: u64, hash: BundleHash) -> Result<bool, Error> {
         let statement = "SELECT 1 FROM bundles WHERE device_id = ?1 AND bundle_seq = ?2 AND hash <> ?3";
         Ok(self.reader().exists(statement, &values![device, sequence, hash])?)
     }
 
-    /// Returns the head of a scope's log; `None` for one without entries.
+    /// Returns the head of a scope's log; `None` for a log without entries.
     pub fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error> {
         let statement = "SELECT seq, chain FROM scopes WHERE scope = ?1";
         Ok(self.reader().query_one(statement, &values![scope], |row| {
@@ -80,7 +80,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(heads)
     }
 
-    /// Returns the ends of all logs, by scope.
+    /// Returns the heads of all logs, by scope.
     pub fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
         Ok(self.reader().query_all("SELECT scope, seq, chain FROM scopes ORDER BY scope", &[], |row| {
             Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? })
@@ -92,26 +92,26 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_all("SELECT scope FROM scopes ORDER BY scope", &[], |row| row.get(0))?)
     }
 
-    /// Returns a number for what belongs together, different from all before if something is appended with each.
+    /// Returns a new commit id. It differs from all before, provided that something is appended under each.
     pub fn next_commit_id(&mut self) -> Result<u64, Error> {
-        // All scopes' sequences together rise with every entry.
+        // The sum of all sequence numbers rises with every entry.
         let statement = "SELECT CAST(coalesce(sum(seq), 0) AS BIGINT) FROM scopes";
         Ok(self.reader().query_one(statement, &[], |row| row.get(0))?.unwrap_or(0))
     }
 
-    /// Returns the entry with a number.
+    /// Returns the entry at a position.
     pub fn entry(&mut self, scope: &Scope, sequence: u64) -> Result<Option<LogEntry>, Error> {
         let statement = format!("{LOG} WHERE scope = ?1 AND seq = ?2");
         Ok(self.reader().query_one(&statement, &values![scope, sequence], log_entry)?)
     }
 
-    /// Returns entries after a number, in order, at most `limit` of them.
+    /// Returns at most `limit` entries after a sequence number, in order.
     pub fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error> {
         let statement = format!("{LOG} WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
         Ok(self.reader().query_all(&statement, &values![scope, sequence, limit], log_entry)?)
     }
 
-    /// Returns decisions of a log after a position, with their numbers.
+    /// Returns at most `limit` decisions after a sequence number, each with its own, in order.
     pub fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let statement =
             "SELECT seq, body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq LIMIT ?3";
@@ -120,13 +120,13 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
             .query_all(statement, &values![scope, sequence, limit], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// Returns the position of a change of a document in the log.
+    /// Returns the position of a document's change in the log.
     pub fn position_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<LogPosition>, Error> {
         let statement = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         Ok(self.reader().query_one(statement, &values![document, change], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// Returns the positions of all changes of some documents in the log.
+    /// Returns the positions of all logged changes of some documents.
     pub fn positions_of(
         &mut self,
         documents: &[Value<'_>],
@@ -139,7 +139,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
-    /// Keeps what was signed of a bundle; one that is here already stays as it is.
+    /// Stores the signed part of a bundle; one that is already stored stays as it is.
     pub fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)
@@ -149,8 +149,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Appends to the logs of scopes, and returns the position after each entry. `work` is the same for all that belongs together: no frame
-    /// is cut between.
+    /// Appends entries to the logs of scopes, and returns the cursor after each. No frame is cut between entries of one `commit_id`.
     pub fn append_all(&mut self, commit_id: u64, entries: &[(&Scope, NewEntry<'_>)]) -> Result<Vec<Cursor>, Error> {
         let unread: BTreeSet<&Scope> =
             entries.iter().map(|(scope, _)| *scope).filter(|scope| !self.heads.contains_key(*scope)).collect();
@@ -167,7 +166,7 @@ impl WriteTransaction<'_> {
         }
         self.insert_changes(entries, &cursors)?;
         self.insert_entries(commit_id, entries, &cursors)?;
-        // The last of each scope.
+        // The last cursor of each scope remains.
         let heads: BTreeMap<&Scope, &Cursor> = cursors.iter().map(|cursor| (&cursor.scope, cursor)).collect();
         let rows: Vec<Value<'_>> =
             heads.values().flat_map(|head| values![head.scope, head.sequence, head.chain]).collect();
@@ -233,7 +232,7 @@ impl WriteTransaction<'_> {
 }
 
 impl NewEntry<'_> {
-    /// What the entry adds to its chain.
+    /// Returns the hash that the entry adds to its chain.
     fn hash(&self) -> EntryHash {
         match self {
             Self::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),

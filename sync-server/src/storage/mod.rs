@@ -1,6 +1,6 @@
-//! Where the server keeps things: the tables of an organisation, as statements over the seam that SQLite and PostgreSQL share.
+//! Storage of the server: the statements about an organisation's tables, over the SQL seam that SQLite and PostgreSQL share.
 //!
-//! Owns the trait of a backend, the [`Transaction`], and the rows it gives. Invariant: all that one write does is one transaction.
+//! Owns the trait of a backend, the [`Transaction`] and its rows. Invariant: one write is one transaction.
 
 mod devices;
 mod held;
@@ -29,56 +29,55 @@ pub use sqlite::{SqliteStorage, check_control, check_copy};
 
 use crate::Error;
 
-/// A database for all organisations of a server: open, snapshot, retried write, copy. What is in it, the modules here say, as
-/// functions of a [`Transaction`].
+/// Database for all organisations of a server. Its tables are accessed by the methods of a [`Transaction`].
 pub trait Storage: Database {
-    /// All organisations, in the order of their ids.
+    /// Returns all organisations, in the order of their ids.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
 
-    /// Makes room for an organisation that is not listed yet, unless there is.
+    /// Creates the space for an organisation that is not listed yet, if it has none.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Lists an organisation, and makes room for it if there is none.
+    /// Lists an organisation, and creates its space if it has none.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Notes to which organisation a device id or the hash of an enrolment code leads.
+    /// Records the organisation of a device id, or of the hash of an enrolment code.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Returns where a device id or the hash of an enrolment code leads.
+    /// Returns the organisation of a device id, or of the hash of an enrolment code.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error>;
 
-    /// Overwrites what was deleted wherever the database still keeps bytes of it, as far as the engine lets its clients.
+    /// Overwrites deleted bytes wherever the database still has them, as far as its engine allows a client to.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Copies all data into a folder that it makes, each organisation as of one moment.
+    /// Copies all data into a folder that it creates, each organisation as of one moment.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Unusable`], [`Error::Io`], or [`Error::Unsupported`] if the engine has a tool of its own for copies.
+    /// [`Error::Storage`], [`Error::Unusable`], [`Error::Io`], or [`Error::Unsupported`] if the engine has its own tool for copies.
     fn copy_to(&self, folder: &Path) -> Result<(), Error>;
 }
 
-/// Where an entry stands: in which scope's log, under which number.
+/// Position of a log entry: its scope and sequence number.
 pub type LogPosition = (Scope, u64);
 
-/// A connection of the seam that can at least read.
+/// A connection of the SQL seam that can at least read.
 pub trait Access {
     /// Returns the connection for reading.
     fn reader(&mut self) -> &mut dyn Reader;
@@ -96,12 +95,11 @@ impl Access for dyn Writer + '_ {
     }
 }
 
-/// A transaction of one organisation. Its methods are the statements about the server's tables, a file for each group of tables; they fail
-/// only with [`Error::Storage`].
+/// Transaction of one organisation. Its methods are the statements about the server's tables; they fail only with [`Error::Storage`].
 pub struct Transaction<'a, C: Access + ?Sized> {
     connection: &'a mut C,
     organisation: OrganisationId,
-    /// Where the logs end to which it has appended.
+    /// Heads of the logs that it has appended to.
     heads: BTreeMap<Scope, Cursor>,
 }
 
@@ -115,12 +113,12 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
         Self { connection, organisation, heads: BTreeMap::new() }
     }
 
-    /// Returns the connection, for what core's store reads.
+    /// Returns the connection, for the queries of core's store.
     pub fn reader(&mut self) -> &mut dyn Reader {
         self.connection.reader()
     }
 
-    /// Returns whose data it is about.
+    /// Returns the organisation whose data it accesses.
     pub fn organisation(&self) -> OrganisationId {
         self.organisation
     }
@@ -132,10 +130,10 @@ impl WriteTransaction<'_> {
     }
 }
 
-/// Runs `work` on a snapshot and returns its result.
+/// Runs `f` on a snapshot and returns its result.
 ///
 /// # Errors
-/// Those of `work`, [`Error::Storage`].
+/// Those of `f`, [`Error::Storage`].
 pub fn read<T>(
     storage: &dyn Storage,
     organisation: OrganisationId,
@@ -144,10 +142,10 @@ pub fn read<T>(
     sql::read(storage, organisation, |reader| f(&mut Transaction::new(reader, organisation)))
 }
 
-/// Runs `work` in a transaction, perhaps more than once, and returns its result once it is durable, with the heads of the logs it appended to.
+/// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable, with the heads of the logs it appended to.
 ///
 /// # Errors
-/// Those of `work`, [`Error::Storage`].
+/// Those of `f`, [`Error::Storage`].
 pub fn write<T>(
     storage: &dyn Storage,
     organisation: OrganisationId,
@@ -163,52 +161,51 @@ pub fn write<T>(
 /// An enrolled device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its id.
+    /// Id of the device.
     pub device: DeviceId,
-    /// Its code on receipts.
+    /// Code on its receipts.
     pub code: DeviceCode,
-    /// Its public key.
+    /// Ed25519 key that verifies its signatures.
     pub public_key: [u8; 32],
-    /// To whom it was handed.
+    /// User for whom it was enrolled.
     pub user: UserId,
-    /// What kind of phone.
+    /// Model of the phone; empty after a readmission.
     pub model: String,
-    /// Since when.
+    /// Time of enrolment.
     pub enrolled_at: Timestamp,
-    /// Its last request.
+    /// Time of its last request, to the minute.
     pub seen_at: Timestamp,
-    /// Its newest bundle here.
+    /// Its newest bundle up to which none is missing.
     pub head: Option<DeviceHead>,
-    /// The device that it was before it took a new key.
+    /// Device that it was before it took a new key.
     pub ancestor: Option<DeviceId>,
-    /// When its receipt came that it has destroyed what it held.
+    /// When its receipt of an order to wipe came; it sends that before it destroys its data.
     pub wiped_at: Option<Timestamp>,
 }
 
-/// What an enrolment code gives.
+/// An enrolment code and the grant that it gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolmentCode {
     /// SHA-256 of the code.
     pub hash: [u8; 32],
-    /// To whom.
+    /// User of the grant.
     pub user: UserId,
-    /// As what.
+    /// Role of the grant.
     pub role: Role,
-    /// Where.
+    /// Centres that the grant covers.
     pub centres: Vec<CentreCode>,
-    /// Until when.
+    /// Last time at which it can be redeemed.
     pub expires_at: Timestamp,
-    /// Who redeemed it.
+    /// Device that redeemed it.
     pub device: Option<DeviceId>,
 }
 
-/// A bundle as it is kept: what was signed, without the bytes of its changes. These are in the log, or with the entries that are held or
-/// deferred.
+/// A bundle as stored: its signed part. The bytes of its changes are in the log, or in its held and deferred entries.
 #[derive(Clone, Debug)]
 pub struct StoredBundle<'a> {
-    /// Its hash.
+    /// Hash of the bundle.
     pub hash: BundleHash,
-    /// The device that sealed it.
+    /// Device that sealed it.
     pub device: DeviceId,
     /// Its number on that device.
     pub sequence: u64,
@@ -219,115 +216,115 @@ pub struct StoredBundle<'a> {
 /// An entry of a bundle that is not in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingEntry {
-    /// The bundle it came in.
+    /// Bundle in which it came.
     pub bundle: BundleHash,
-    /// Its number there, from 0.
+    /// Index in the bundle, from 0.
     pub entry: u32,
-    /// What is logged about it.
+    /// Its envelope, as it will be logged.
     pub envelope: ChangeEnvelope,
-    /// How far its author had read the device's scope.
+    /// Sequence number up to which its author had read the device's scope.
     pub device_cursor: u64,
-    /// The schema of the version that sealed the bundle.
+    /// Schema version of the bundle.
     pub schema: u16,
-    /// The hash of the change.
+    /// Hash of the change.
     pub change: ChangeHash,
-    /// The stripped change, whatever it is.
+    /// The stripped change, or a draft's bytes; not checked.
     pub bytes: Vec<u8>,
 }
 
 impl PendingEntry {
-    /// The document.
+    /// Returns the document's id.
     pub fn document(&self) -> DocumentId {
         self.envelope.document
     }
 
-    /// The hash of envelope and change, by which the entry is known.
+    /// Returns the hash of envelope and change, which identifies the entry.
     pub fn hash(&self) -> EntryHash {
         EntryHash::of_change(&self.envelope, self.change)
     }
 }
 
-/// An entry for the log.
+/// An entry to append to a log.
 #[derive(Clone, Debug)]
 pub enum NewEntry<'a> {
-    /// A device's change.
+    /// Change of a device.
     Change {
-        /// What is logged about it.
+        /// Its envelope.
         envelope: &'a ChangeEnvelope,
-        /// The hash of the change.
+        /// Hash of the change.
         hash: ChangeHash,
         /// The stripped change; `None` once it is erased.
         change: Option<&'a [u8]>,
-        /// The bundle it came in first, and its number there.
+        /// Bundle in which it first came, and its index there.
         origin: (BundleHash, u32),
     },
-    /// A decision.
+    /// Bytes of a decision.
     Decision(&'a [u8]),
 }
 
-/// An entry of the log.
+/// An entry of a log.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
-    /// Its number and the chain after it.
+    /// Position of the entry, and the chain hash after it.
     pub cursor: Cursor,
-    /// The transaction it came with.
+    /// Commit id that it shares with entries logged together.
     pub commit_id: u64,
-    /// What it is.
+    /// Change or decision.
     pub content: LogContent,
 }
 
-/// What an entry of the log holds.
+/// Content of a log entry.
 #[derive(Clone, Debug)]
 pub enum LogContent {
-    /// A device's change.
+    /// Change of a device.
     Change {
-        /// What is logged about it.
+        /// Its envelope.
         envelope: ChangeEnvelope,
-        /// The hash of the change.
+        /// Hash of the change.
         hash: ChangeHash,
         /// The stripped change; `None` once it is erased.
         change: Option<Vec<u8>>,
-        /// The bundle it came in first, and its number there.
+        /// Bundle in which it first came, and its index there.
         origin: (BundleHash, u32),
     },
-    /// A decision.
+    /// Bytes of a decision.
     Decision(Vec<u8>),
 }
 
-/// An entry that a person must decide about.
+/// An entry that waits for a person to approve or reject it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldEntry {
     /// The entry.
     pub entry: PendingEntry,
-    /// Why, as a stable code.
+    /// Stable code of the reason.
     pub code: HoldCode,
-    /// Why, in words.
+    /// The reason in words.
     pub reason: String,
-    /// Since when.
+    /// When it was first held.
     pub held_at: Timestamp,
 }
 
-/// A time during which this server had lost data that it had acknowledged.
+/// Period in which a server restores data that it had acknowledged and lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Which one, from 1.
+    /// Number of the recovery, from 1.
     pub epoch: u32,
-    /// How it was noticed.
+    /// How the loss was detected.
     pub reason: String,
-    /// Since when.
+    /// When it was detected.
     pub started_at: Timestamp,
-    /// Until when; `None` while it lasts.
+    /// When a person ended it; `None` while it lasts.
     pub ended_at: Option<Timestamp>,
 }
 
-/// What a copy of an organisation's data contains.
+/// Content of a verified copy of an organisation's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// When the copy was made.
+    /// Modification time of the copied file.
     pub made_at: Timestamp,
-    /// Where each log ends in it.
+    /// Head of each log in the copy.
     pub cursors: Vec<Cursor>,
-    /// The newest bundle of each device in it.
+    /// Newest bundle of each device in the copy.
     pub devices: Vec<(DeviceId, u64)>,
 }
 
@@ -336,21 +333,21 @@ pub struct Copied {
 pub struct DeferredEntry {
     /// The entry.
     pub entry: PendingEntry,
-    /// What it waits for; empty if only a newer server can judge it.
+    /// Changes that it waits for; empty if only a newer server can judge it.
     pub missing: Vec<ChangeHash>,
-    /// Since when.
+    /// When it was first deferred.
     pub deferred_at: Timestamp,
 }
 
-/// A change that went back to its author.
+/// A change that the office rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedEntry {
-    /// The document.
+    /// Document of the change.
     pub document: DocumentId,
-    /// The hash of the change.
+    /// Hash of the change.
     pub change: ChangeHash,
-    /// The device that sealed it.
+    /// Device that sealed it.
     pub device: DeviceId,
-    /// Words for the author, may be empty.
+    /// Reason for the author; may be empty.
     pub reason: String,
 }

@@ -1,4 +1,4 @@
-//! Recoveries, what devices offer back, and verified copies.
+//! Statements about recoveries, offered entries and verified copies.
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::protocol::message::FrameEntry;
@@ -21,13 +21,13 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         })?)
     }
 
-    /// Returns when verified copies were made, the newest first, at most `limit` of them.
+    /// Returns when the newest verified copies were made, newest first, at most `limit`.
     pub fn backup_times(&mut self, limit: usize) -> Result<Vec<Timestamp>, Error> {
         let statement = "SELECT made_at_ms FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
         Ok(self.reader().query_all(statement, &values![limit], |row| row.get(0))?)
     }
 
-    /// Returns verified copies, the newest first, at most `limit` of them.
+    /// Returns the newest verified copies, newest first, at most `limit`.
     pub fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error> {
         let statement = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
         let rows: Vec<(Timestamp, Vec<u8>)> =
@@ -39,7 +39,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         rows.into_iter().map(copied).collect()
     }
 
-    /// Returns all pieces of a scope that a device has offered: how many entries lie before, and the entries.
+    /// Returns the staged entries of a scope that a device has offered, and the sequence number before the first.
     pub fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error> {
         let statement = "SELECT seq, entry FROM staged WHERE device_id = ?1 AND scope = ?2 ORDER BY seq";
         let rows: Vec<(u64, Vec<u8>)> =
@@ -49,7 +49,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok((after, entries))
     }
 
-    /// Returns how many bytes of pieces a device has brought, in all scopes.
+    /// Returns the size of a device's staged entries in all scopes, in bytes.
     pub fn staged_bytes(&mut self, device: DeviceId) -> Result<u64, Error> {
         let statement = "SELECT CAST(coalesce(sum(length(entry)), 0) AS BIGINT) FROM staged WHERE device_id = ?1";
         Ok(self.reader().query_one(statement, &values![device], |row| row.get(0))?.unwrap_or(0))
@@ -58,7 +58,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
-    /// Notes a recovery, or its end.
+    /// Adds a recovery, or records its end.
     pub fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO recoveries (epoch, reason, started_at_ms, ended_at_ms) VALUES (?1, ?2, ?3, ?4)
@@ -68,7 +68,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Notes a verified copy.
+    /// Adds a verified copy.
     pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
         self.connection
@@ -80,7 +80,7 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Keeps a piece of what a device offers back; one that does not follow on from the pieces before begins anew.
+    /// Stages a piece of what a device offers; a piece that does not follow the staged ones replaces them.
     pub fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error> {
         let follows = "SELECT 1 FROM staged WHERE device_id = ?1 AND scope = ?2 AND seq = ?3";
         if !self.reader().exists(follows, &values![device, offer.scope, offer.after])? {
@@ -98,13 +98,13 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Forgets what a device has offered of a scope.
+    /// Deletes a device's staged entries of a scope.
     pub fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error> {
         self.connection.execute("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", &values![device, scope])?;
         Ok(())
     }
 
-    /// Drops all pieces that were offered.
+    /// Deletes all staged entries.
     pub fn clear_stages(&mut self) -> Result<(), Error> {
         self.connection.execute("DELETE FROM staged", &[])?;
         Ok(())

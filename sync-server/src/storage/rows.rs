@@ -1,4 +1,4 @@
-//! Core's tables: what the server alone reads of them and how it writes them. The rest core reads, over [`Transaction::reader`].
+//! Statements about core's tables that only the server needs. All others are core's, over [`Transaction::reader`].
 
 use farmtally_core::decisions::{AppliedAt, Decision, Order};
 use farmtally_core::permission::Visibility;
@@ -13,19 +13,19 @@ use crate::Error;
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns those of some documents whose bytes were dropped for good.
+    /// Returns those of some documents that are erased.
     pub fn erased_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DocumentId>, Error> {
         let statement = "SELECT document_id FROM keys JOIN erased ON erased.document_id = keys.document";
         self.of_documents(documents, statement, |row| row.get(0))
     }
 
-    /// Returns the places of decisions that wait for a newer server.
+    /// Returns the positions of deferred decisions.
     pub fn deferred_decisions(&mut self) -> Result<Vec<LogPosition>, Error> {
         let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
         Ok(self.reader().query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// Returns what a device may read now.
+    /// Returns the scopes that a device may read now.
     pub fn visibility(&mut self, device: DeviceId) -> Result<Visibility, Error> {
         let is_lost = decisions::order(self.reader(), device)?.is_some_and(|order| order.order == Order::Lost);
         let centres =
@@ -41,7 +41,7 @@ impl WriteTransaction<'_> {
         Ok(records::save_all(self.connection, documents)?)
     }
 
-    /// Projects a decision, from its place in the log; one that this version cannot read is deferred.
+    /// Projects a decision at its position in the log; one that this version cannot read is deferred.
     pub fn apply_decision(&mut self, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
         let Ok((envelope, content)) = decision.read() else {
             let insert =
@@ -56,14 +56,14 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Drops all bytes of a document: rows, log, what waits or is held.
+    /// Erases the bytes of a document: its rows, its changes in the log, and its held and deferred entries.
     pub fn erase(&mut self, document: DocumentId) -> Result<(), Error> {
         let statement = "UPDATE log SET body = NULL
              WHERE (scope, seq) IN (SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";
         self.connection.execute(statement, &values![document])?;
         self.connection.execute("DELETE FROM held WHERE document_id = ?1", &values![document])?;
         self.connection.execute("DELETE FROM deferred WHERE document_id = ?1", &values![document])?;
-        // Pieces of an offer may hold it too; the device offers them again.
+        // Staged entries may contain them too; devices offer these again.
         self.clear_stages()?;
         Ok(records::erase(self.connection, document)?)
     }

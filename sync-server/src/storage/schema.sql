@@ -1,4 +1,4 @@
--- What the server keeps for one organisation, beside the records that phones have too.
+-- The server's own tables of one organisation; the tables of records are core's.
 
 CREATE TABLE devices (
     device_id      BLOB NOT NULL PRIMARY KEY,
@@ -8,22 +8,22 @@ CREATE TABLE devices (
     model          TEXT NOT NULL,
     enrolled_at_ms INTEGER NOT NULL,
     seen_at_ms     INTEGER NOT NULL,
-    head_seq       INTEGER NOT NULL,             -- its newest bundle here, 0 for none
+    head_seq       INTEGER NOT NULL,             -- number of its newest bundle without a gap before it; 0 for none
     head_hash      BLOB,
-    ancestor_id    BLOB,                         -- the device that it was before it took a new key
-    wiped_at_ms    INTEGER                       -- when its receipt came
+    ancestor_id    BLOB,                         -- device that it was before it took a new key
+    wiped_at_ms    INTEGER                       -- when its receipt came, which it sends before it destroys its data
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE enrolment_codes (
-    code_hash     BLOB NOT NULL PRIMARY KEY,     -- SHA-256: the code itself is only shown once
+    code_hash     BLOB NOT NULL PRIMARY KEY,     -- SHA-256; the code itself is not stored
     user_id       BLOB NOT NULL,
     role          TEXT NOT NULL,
-    centres       TEXT NOT NULL,                 -- codes, separated by blanks
+    centres       TEXT NOT NULL,                 -- codes, separated by spaces
     expires_at_ms INTEGER NOT NULL,
-    device_id     BLOB                           -- who redeemed it
+    device_id     BLOB                           -- device that redeemed it
 ) STRICT, WITHOUT ROWID;
 
--- What was signed of each bundle: the hashes of its changes stand in place of their bytes, which are in the log, in held or in deferred.
+-- Signed part of each bundle: the hashes of its changes replace their bytes, which are in log, held or deferred.
 CREATE TABLE bundles (
     hash           BLOB NOT NULL PRIMARY KEY,
     device_id      BLOB NOT NULL,
@@ -34,27 +34,27 @@ CREATE INDEX bundles_by_device ON bundles (device_id, bundle_seq);
 
 CREATE TABLE scopes (
     scope TEXT NOT NULL PRIMARY KEY,
-    seq   INTEGER NOT NULL,                      -- taken inside the commit, never from a counter that may skip
+    seq   INTEGER NOT NULL,                      -- set in the transaction that appends: a database sequence could skip numbers
     chain BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE log (
     scope          TEXT NOT NULL,
     seq            INTEGER NOT NULL,
-    chain          BLOB NOT NULL,                -- after this entry
-    commit_id INTEGER NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
+    chain          BLOB NOT NULL,                -- chain hash after this entry
+    commit_id INTEGER NOT NULL,             -- shared by entries between which no frame is cut
     bundle_hash    BLOB,                         -- null for a decision
     entry          INTEGER,
     envelope       BLOB,                         -- CBOR of protocol::bundle::ChangeEnvelope; null for a decision
-    body           BLOB,                         -- the stripped change, or the decision; null once it is erased
+    body           BLOB,                         -- stripped change or decision; null once it is erased
     change_hash    BLOB,                         -- null for a decision
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Decisions are few among very many changes.
+-- Finds the few decisions among very many changes.
 CREATE INDEX log_decisions ON log (scope, seq) WHERE envelope IS NULL;
 
--- Where a change stands in the log.
+-- Position of each change in the log.
 CREATE TABLE logged_changes (
     document_id BLOB NOT NULL,
     change_hash BLOB NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE logged_changes (
     PRIMARY KEY (document_id, change_hash)
 ) STRICT, WITHOUT ROWID;
 
--- Entries that a person must decide about.
+-- Entries that a person must approve or reject.
 CREATE TABLE held (
     document_id BLOB NOT NULL,
     change_hash BLOB NOT NULL,
@@ -71,8 +71,8 @@ CREATE TABLE held (
     entry       INTEGER NOT NULL,
     entry_hash  BLOB NOT NULL,                   -- over envelope and change, as in the log
     envelope    BLOB NOT NULL,                   -- CBOR of protocol::bundle::ChangeEnvelope
-    device_cursor INTEGER NOT NULL,              -- how far the author had read the device's scope
-    schema_version INTEGER NOT NULL,             -- of the version that sealed the bundle
+    device_cursor INTEGER NOT NULL,              -- sequence number up to which the author had read the device's scope
+    schema_version INTEGER NOT NULL,             -- of the bundle
     change      BLOB NOT NULL,                   -- stripped; a draft's bytes for kind 0
     code        TEXT NOT NULL,
     reason      TEXT NOT NULL,
@@ -81,16 +81,16 @@ CREATE TABLE held (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX held_by_document ON held (document_id, change_hash);
 
--- Changes that went back to their authors: what builds on them follows.
+-- Changes that the office rejected. Changes that build on them are rejected too.
 CREATE TABLE rejected (
     document_id    BLOB NOT NULL,
     change_hash    BLOB NOT NULL,
-    device_id      BLOB NOT NULL,                -- that handed it over
+    device_id      BLOB NOT NULL,                -- device that sealed it
     reason         TEXT NOT NULL,
     PRIMARY KEY (document_id, change_hash, device_id)
 ) STRICT, WITHOUT ROWID;
 
--- When this server had lost data that it had acknowledged; the newest counts.
+-- Periods in which this server restored data that it had acknowledged and lost; the newest counts.
 CREATE TABLE recoveries (
     epoch         INTEGER NOT NULL PRIMARY KEY,  -- 1, 2 …
     reason        TEXT NOT NULL,
@@ -98,14 +98,14 @@ CREATE TABLE recoveries (
     ended_at_ms   INTEGER                        -- null while it lasts
 ) STRICT;
 
--- Copies of this database that were verified, and what they contain.
+-- Verified copies of this database, and what they contain.
 CREATE TABLE backups (
     made_at_ms     INTEGER NOT NULL PRIMARY KEY,
-    copy_id        BLOB NOT NULL UNIQUE,         -- what `backup` called it: a copy of a copy is the same one
-    content        BLOB NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
+    copy_id        BLOB NOT NULL UNIQUE,         -- written by `backup`; a copy of a copy has the same one
+    content        BLOB NOT NULL                 -- CBOR of the heads of all logs, and of each device's newest bundle
 ) STRICT;
 
--- Pieces of what devices offer back, until they reach what this server had signed.
+-- Pieces of what devices offer, until they reach a head that this server had signed.
 CREATE TABLE staged (
     device_id BLOB NOT NULL,
     scope     TEXT NOT NULL,
@@ -114,7 +114,7 @@ CREATE TABLE staged (
     PRIMARY KEY (device_id, scope, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Entries that wait for other changes, or for a newer server; whoever brings what is missing mends them.
+-- Entries that wait for other changes, or for a newer server. Any device may bring what is missing.
 CREATE TABLE deferred (
     document_id    BLOB NOT NULL,
     change_hash    BLOB NOT NULL,
@@ -125,20 +125,20 @@ CREATE TABLE deferred (
     device_cursor  INTEGER NOT NULL,
     schema_version INTEGER NOT NULL,
     change         BLOB NOT NULL,                -- stripped
-    missing        BLOB NOT NULL,                -- 32 bytes each; empty: only a newer server can judge it
+    missing        BLOB NOT NULL,                -- hashes of 32 bytes; empty if only a newer server can judge it
     deferred_at_ms INTEGER NOT NULL,
     PRIMARY KEY (entry_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deferred_by_document ON deferred (document_id, change_hash);
 
--- Places of decisions that wait for a newer server.
+-- Positions of decisions that wait for a newer server.
 CREATE TABLE deferred_decisions (
     scope TEXT NOT NULL,
     seq   INTEGER NOT NULL,
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What stands on a paper, as the office looks it up.
+-- Numbers on paper, by which the office searches.
 CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
 CREATE INDEX loads_by_number ON loads (number);
 CREATE INDEX farmers_by_code ON farmers (code);

@@ -1,4 +1,4 @@
-//! The embedded backend: a control file and one file an organisation, in a folder.
+//! SQLite backend: a folder with a control file and one file for each organisation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,10 @@ pub struct SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens the files in a folder, and makes them if there are none.
+    /// Opens the files in a folder, or creates them.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::Io`], [`Error::Unusable`] if only `control.db` is missing, [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         let control = folder.join("control.db");
@@ -48,7 +48,7 @@ impl SqliteStorage {
             return Ok(Arc::clone(store));
         }
         let path = self.folder.join(format!("{organisation}.db"));
-        // Of one that is known its file must be there: an empty one in its place would look like an organisation without work.
+        // The file of a listed organisation must exist: an empty one in its place would look like an organisation without records.
         let is_known = self.organisations()?.contains(&organisation);
         let store =
             if is_known { Store::open_existing(&path, ORGANISATION)? } else { Store::open(&path, ORGANISATION)? };
@@ -75,7 +75,7 @@ impl Database for SqliteStorage {
     }
 }
 
-/// What a transaction failed with, through core's store.
+/// Error of a transaction, on its way through core's store.
 struct Failed(sql::Error);
 
 impl Failed {
@@ -131,7 +131,7 @@ impl Storage for SqliteStorage {
             return Err(Error::unusable(&folder.display(), "it is within the data itself"));
         }
         std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
-        // Organisations first: a route to an organisation that is not in the copy would be worse than one that is missing.
+        // Organisations first: a route to an organisation that is not in the copy would be worse than a missing route.
         for organisation in self.organisations()? {
             self.store(organisation)?.copy_to(&folder.join(format!("{organisation}.db")))?;
         }
@@ -139,7 +139,7 @@ impl Storage for SqliteStorage {
     }
 
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error> {
-        // Each try waits for readers by itself.
+        // Each try waits for readers.
         for _ in 0..SCRUBS {
             if self.store(organisation)?.scrub()? {
                 return Ok(());
@@ -150,13 +150,13 @@ impl Storage for SqliteStorage {
     }
 }
 
-/// How often a scrub is tried before a person must know of it.
+/// Tries of a scrub before it fails.
 const SCRUBS: u32 = 6;
 
-/// Works every log of a copied file out again, entry by entry, and says what the copy contains.
+/// Verifies a copied file by recomputing the chain of every log, and returns what the copy contains.
 ///
 /// # Errors
-/// [`Error::Unusable`] naming what does not come out, [`Error::Storage`].
+/// [`Error::Unusable`] naming what does not match, [`Error::Io`], [`Error::Storage`].
 pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, Error> {
     let wrong = |reason: String| Error::unusable(&path.display(), reason);
     let db = checked(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
@@ -212,7 +212,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
     Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })
 }
 
-/// Requires that a copied `control.db` is whole and knows an organisation.
+/// Requires that a copied `control.db` is intact and lists an organisation.
 ///
 /// # Errors
 /// [`Error::Unusable`].

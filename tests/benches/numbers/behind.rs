@@ -1,4 +1,4 @@
-//! A sync with nothing to say: behind a thousand farmers, and behind very many records, on servers that know as many devices.
+//! Empty syncs: of a phone that has a thousand farmers, and of one that has very many records, on servers with equally many devices.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::world::{Exchanged, Loads, Phone, Place, World, season_scope};
 
 /// Entries that are written in one transaction.
 const AT_ONCE: usize = 10_000;
-/// Where ids of copied documents begin: 1 January 2030, in milliseconds.
+/// Time of the first id of a copied document: 1 January 2030, in milliseconds.
 const COPIES_FROM_MS: u64 = 1_893_456_000_000;
 
 /// A delivery of the season, to be copied.
@@ -29,8 +29,8 @@ struct Original {
     origin: (BundleHash, u32),
 }
 
-/// Copies deliveries of the season under new ids, until its log has so many entries: merged, saved and logged by the server's own storage,
-/// without bundles and without being judged. Returns how long that took.
+/// Copies deliveries of the season under new ids, until its log has `records` entries: merged, saved and logged by the server's storage,
+/// without bundles and without checks. Returns how long that took.
 fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     let begun = Instant::now();
     let storage = SqliteStorage::open(&world.server_folder().join("data")).expect("storage");
@@ -61,7 +61,7 @@ fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     begun.elapsed()
 }
 
-/// Returns how long the log is now.
+/// Copies deliveries in one transaction. Returns the new length of the log.
 fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Original)]) -> Result<u64, Error> {
     let kind = Kind::of::<Delivery>();
     let merged = |document, original: &Original| merge(kind, document, None, &original.change).expect("it merges");
@@ -81,7 +81,7 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
     Ok(cursors.last().map_or(0, |cursor| cursor.sequence))
 }
 
-/// One id a second: UUIDs of version 7, as everywhere.
+/// A version 7 UUID; one a second.
 fn id(number: u64, rng: &mut StdRng) -> DocumentId {
     let mut bytes: [u8; 16] = rng.random();
     bytes[..6].copy_from_slice(&(COPIES_FROM_MS + number * 1_000).to_be_bytes()[2..]);
@@ -90,7 +90,7 @@ fn id(number: u64, rng: &mut StdRng) -> DocumentId {
     DocumentId::from(bytes)
 }
 
-/// Syncs of one phone.
+/// Measurements of one phone's empty syncs.
 #[derive(Default)]
 struct Idle {
     up: usize,
@@ -109,7 +109,7 @@ impl Idle {
     }
 }
 
-/// Two phones take turns: one knows the season, which is grown for it, the other only the farmers.
+/// Measures empty syncs of two phones in turn: one has the whole season, whose log is grown for it, the other only the farmers.
 pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Table) {
     let mut small = World::open(Place::Disk);
     let few = small.phone("kavya", Loads::Others, Place::Memory);
@@ -120,12 +120,12 @@ pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Tabl
     let many = season.phone("lalita", Loads::Others, Place::Memory);
     let scope = season_scope();
     let took = grow(season, &scope, sizes.behind);
-    // It knows all of that: its cursor stands at the end of the log.
+    // Its cursor is moved to the end of the log, as if it had read all of that.
     let server = floor::open(&season.server_database());
     let head = floor::row(&server, "SELECT scope, seq, chain FROM scopes WHERE scope = ?1", [&scope]);
     let phone = floor::open(&many.database());
     floor::run(&phone, "UPDATE log_cursors SET seq = ?2, chain = ?3 WHERE scope = ?1", &head).expect("moved");
-    // A device costs the server something too: both servers know as many.
+    // Each device costs the server something too, so both servers get the same number.
     let count = |db: &Connection, what: &str| -> u64 { db.query_row(what, [], |row| row.get(0)).expect("a number") };
     let devices = |db: &Connection| count(db, "SELECT count(*) FROM devices");
     let small_server = floor::open(&small.server_database());
@@ -133,7 +133,7 @@ pub(crate) fn nothing_to_say(season: &mut World, sizes: &Sizes, table: &mut Tabl
         let name = format!("idle-{}", devices(&small_server));
         drop(small.new_phone(&name, Loads::Others, Place::Memory));
     }
-    // Their names are no news any more.
+    // The phone fetches the decisions about the new devices.
     few.syncs();
     let behind = [&server, &small_server].map(|db| count(db, "SELECT sum(seq) FROM scopes"));
     println!("grown to {} log entries in {took:.0?}; the other server has {}", behind[0], behind[1]);

@@ -1,4 +1,4 @@
-//! What goes over the wire: a large push beside the same rows as JSON lines, a working day.
+//! Bytes on the wire: of a large push, compared with the same rows as JSON lines, and of a working day.
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::DeliveryView;
@@ -11,15 +11,15 @@ use crate::floor;
 use crate::table::{Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World};
 
-/// The level that the wire uses.
+/// Compression level of the wire.
 const LEVEL: i32 = 3;
 
-/// Bodies of the requests that were answered; a request that only fetched a fresh challenge is counted apart.
+/// Sizes of the request bodies that were answered, without requests that only fetched a new challenge.
 fn bodies_up(exchanged: &[Exchanged]) -> Vec<usize> {
     exchanged.iter().filter(|it| it.response.status == 200).map(|it| it.request.body.len()).collect()
 }
 
-/// What a request costs before its first delivery: cursors, one sealed bundle with nothing in it.
+/// Bytes that a request takes before its first delivery: cursors, and one sealed bundle without content.
 fn fixed_part(exchanged: &[Exchanged]) -> usize {
     let mut requests = exchanged.iter().map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
     let mut request = requests.find(|request| !request.bundles.is_empty()).expect("a request with work");
@@ -29,7 +29,7 @@ fn fixed_part(exchanged: &[Exchanged]) -> usize {
     message::pack(&request).expect("a body").len()
 }
 
-/// Pushes one delivery, sixty, and all that the phone has; each beside its rows as JSON lines.
+/// Measures pushes of one delivery, of sixty, and of all that the phone has; each next to its rows as JSON lines.
 pub(crate) fn push(world: &mut World, phone: Phone, table: &mut Table) {
     let mut one = world.phone("chand", Loads::Others, Place::Memory);
     one.weighs(1);
@@ -74,7 +74,7 @@ pub(crate) fn packed(bytes: &[u8]) -> usize {
     zstd::bulk::compress(bytes, LEVEL).expect("it packs").len()
 }
 
-/// All bundles of several requests in one, larger than the limit of a request allows.
+/// Size of the bundles of several requests in one request, which would exceed the limit.
 fn one_stream(exchanged: &[Exchanged]) -> usize {
     let answered = exchanged.iter().filter(|it| it.response.status == 200);
     let mut requests = answered.map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
@@ -83,16 +83,16 @@ fn one_stream(exchanged: &[Exchanged]) -> usize {
     packed(&encode(&whole))
 }
 
-/// How a bag is written in JSON.
+/// Form of a bag in JSON.
 #[derive(Clone, Copy)]
 pub(crate) enum Bags {
     /// Grams, seconds before the next bag, type and source as numbers.
     Arrays,
-    /// Named fields with label and moment.
+    /// Named fields with label and time.
     Objects,
 }
 
-/// The same facts as JSON lines.
+/// Writes a phone's deliveries as JSON lines.
 pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
     let peek = floor::open(&phone.database());
     let session = phone.client.session().expect("a session");
@@ -161,7 +161,7 @@ fn bag_arrays(view: &DeliveryView, recorded_at_ms: i64) -> Vec<[i64; 4]> {
     bags
 }
 
-/// Sixty deliveries up, two hundred of four others down.
+/// Measures a working day: sixty deliveries up, two hundred of four others down.
 pub(crate) fn working_day(world: &mut World, table: &mut Table) {
     let mut phone = world.phone("farida", Loads::Others, Place::Memory);
     let mut others: Vec<Phone> = ["gopal", "hema", "indu", "javed"]
@@ -183,7 +183,7 @@ pub(crate) fn working_day(world: &mut World, table: &mut Table) {
     table.line(what, [format!("{bytes} B"), none(), none(), "≤ 16384 B".to_owned()], 1);
 }
 
-/// Fifty deliveries on each of two phones, and three syncs after which both have all.
+/// Measures fifty deliveries on each of two phones, and the three syncs after which both have all.
 pub(crate) fn two_phones(world: &mut World, table: &mut Table) {
     let mut phones = ["kiran", "lata"].map(|name| world.phone(name, Loads::Others, Place::Memory));
     for phone in &mut phones {

@@ -1,4 +1,4 @@
-//! The first sync of a new phone behind a whole season: read from the logs, beside the same rows by plain rusqlite.
+//! First sync of a new phone with a whole season to read, compared with the same rows by plain rusqlite.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,16 +18,16 @@ use crate::process::{self, HttpPhone, ServerProcess};
 use crate::table::{Samples, Table, mebibytes, micros, millis, none, ratio};
 use crate::world::{Exchanged, FARMERS, Loads, Phone, Place, World, new_code, settle};
 
-/// People who weigh a season.
+/// People who weigh the season.
 const WEIGHERS: usize = 5;
 
-/// A server behind which a season lies.
+/// A server with the records of a season.
 pub(crate) struct Season {
     pub(crate) world: World,
     weighers: Vec<Phone>,
-    /// Deliveries.
+    /// Number of deliveries.
     deliveries: usize,
-    /// Bytes that these made the server's files grow by.
+    /// Bytes by which they made the server's files grow.
     grown: u64,
 }
 
@@ -45,21 +45,21 @@ impl Season {
         Self { world, weighers, deliveries: sizes.season, grown }
     }
 
-    /// What a delivery takes on the server's disk.
+    /// Reports the bytes that a delivery takes on the server's disk.
     pub(crate) fn on_disk(&self, table: &mut Table) {
         let each = format!("{:.0} B", self.grown as f64 / self.deliveries as f64);
         let what = format!("all files of the server, a delivery of {}", self.deliveries);
         table.line(what, [each, none(), none(), "≤ 1200 B".to_owned()], 1);
     }
 
-    /// The same deliveries as JSON lines.
+    /// Compressed size of the same deliveries as JSON lines.
     fn json_bytes(&self) -> usize {
         let lines: String = self.weighers.iter().map(|weigher| json_lines(weigher, Bags::Arrays)).collect();
         packed(lines.as_bytes())
     }
 }
 
-/// Bytes of all files of the server, its database folded and without free pages.
+/// Bytes of all files of the server, with its database checkpointed and without free pages.
 fn bytes_of_server(world: &World, name: &str) -> u64 {
     let copy = world.path(&format!("{name}.db"));
     let path = copy.to_str().expect("a path in UTF-8");
@@ -71,7 +71,7 @@ fn bytes_of_server(world: &World, name: &str) -> u64 {
     bytes(&copy) + control + journal
 }
 
-/// The table of each record kind, by its number: name, key, columns.
+/// Name and primary key of each record kind's table, by the kind's number.
 const TABLES: [(&str, &str); 4] =
     [("deliveries", "delivery_id"), ("loads", "load_id"), ("farmers", "farmer_id"), ("contacts", "contact_id")];
 
@@ -82,7 +82,7 @@ struct Written {
     row: Values,
 }
 
-/// What a phone wrote, frame by frame; each document as it was in the end, in the frame that brought it first.
+/// Documents that a phone wrote, by frame: each in its final state, in the first frame that has it.
 fn written(peek: &Connection, frames: &[LogFrame]) -> Vec<Vec<Written>> {
     let mut seen = BTreeSet::new();
     let mut of = |entry: &FrameEntry| match entry {
@@ -125,7 +125,7 @@ fn frames(exchanged: &[Exchanged]) -> Vec<LogFrame> {
     frames.collect()
 }
 
-/// Times and bytes of new phones in this process.
+/// Measures times and bytes of new phones in this process.
 pub(crate) fn alone(season: &mut Season, sizes: &Sizes, table: &mut Table) {
     let (mut times, mut floors) = (Samples::default(), Samples::default());
     let (mut bytes, mut records) = (0, 0);
@@ -148,7 +148,7 @@ pub(crate) fn alone(season: &mut Season, sizes: &Sizes, table: &mut Table) {
     table.line("  bytes down, a record", cells, records);
 }
 
-/// Syncs; without the server's time, which answers on this thread.
+/// Syncs, and returns the time without the server's, which runs on this thread.
 fn timed(phone: &Phone) -> (Duration, Vec<Exchanged>) {
     settle();
     let begun = Instant::now();
@@ -158,7 +158,7 @@ fn timed(phone: &Phone) -> (Duration, Vec<Exchanged>) {
     (whole.saturating_sub(exchanged.iter().map(|it| it.took).sum()), exchanged)
 }
 
-/// The memory of a phone in a process of its own, over HTTP.
+/// Measures the memory of a phone in its own process, over HTTP.
 pub(crate) fn in_a_process(season: &Season, table: &mut Table) {
     let office = Server::open(&season.world.server_folder(), Environment::system()).expect("the office");
     let server = ServerProcess::start(&season.world.server_folder());
@@ -171,7 +171,7 @@ pub(crate) fn in_a_process(season: &Season, table: &mut Table) {
     table.line("  its whole time over HTTP", cells, 1);
 }
 
-/// What must be equal everywhere.
+/// Values that must be equal on server and phones.
 fn sums(db: &Connection) -> Values {
     floor::row(
         db,
@@ -181,7 +181,7 @@ fn sums(db: &Connection) -> Values {
     )
 }
 
-/// Many phones at once, a thread each, against one server process.
+/// Measures many phones at once, a thread each, against one server process.
 pub(crate) fn together(season: &Season, sizes: &Sizes, table: &mut Table) {
     let office = Server::open(&season.world.server_folder(), Environment::system()).expect("the office");
     let server = ServerProcess::start(&season.world.server_folder());

@@ -1,4 +1,4 @@
-//! Plain rusqlite with the store's settings: the least that the same rows can cost.
+//! The floor of a measurement: the same rows written by plain rusqlite with the store's settings.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,27 +7,26 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior, params_from_iter};
 
-/// Commits between checkpoints, as in the store; outside of what is measured.
+/// Commits between checkpoints, as in the store; checkpoints are not measured.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
 
-/// The values of one row.
 pub(crate) type Values = Vec<Value>;
 
-/// A file of its own that takes the same rows.
+/// A separate database file that gets the same rows.
 pub(crate) struct Floor {
     db: Connection,
     commits: u32,
 }
 
 impl Floor {
-    /// A copy of a database file as it is now.
+    /// Copies a database file as it is now.
     pub(crate) fn copy_of(database: &Path, copy: &Path) -> Self {
         let path = copy.to_str().expect("a path in UTF-8");
         open(database).execute("VACUUM INTO ?1", [path]).expect("a copy");
         Self { db: open(copy), commits: 0 }
     }
 
-    /// One durable transaction.
+    /// Runs `f` in one durable transaction.
     pub(crate) fn write(&mut self, f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate).expect("a transaction");
         f(&transaction).expect("written");
@@ -35,7 +34,7 @@ impl Floor {
         self.commits += 1;
     }
 
-    /// Folds the log back when it is time; call it between samples.
+    /// Checkpoints the write-ahead log when it is due; call it between samples.
     pub(crate) fn rest(&mut self) {
         if self.commits >= COMMITS_PER_CHECKPOINT {
             self.commits = 0;
@@ -58,7 +57,6 @@ pub(crate) fn open(path: &Path) -> Connection {
     db
 }
 
-/// All rows of a query.
 pub(crate) fn rows(db: &Connection, query: &str, parameters: impl Params) -> Vec<Values> {
     let mut statement = db.prepare_cached(query).expect("a query");
     let columns = statement.column_count();
@@ -67,12 +65,11 @@ pub(crate) fn rows(db: &Connection, query: &str, parameters: impl Params) -> Vec
     rows.collect::<Result<_, _>>().expect("rows")
 }
 
-/// The one row of a query.
+/// The only row of a query.
 pub(crate) fn row(db: &Connection, query: &str, parameters: impl Params) -> Values {
     rows(db, query, parameters).pop().expect("a row")
 }
 
-/// Runs a statement with these values.
 pub(crate) fn run(db: &Connection, statement: &str, values: &Values) -> rusqlite::Result<()> {
     db.prepare_cached(statement)?.execute(params_from_iter(values)).map(drop)
 }

@@ -1,11 +1,12 @@
-//! The numbers of design section 12, each beside its floor measured in the same run: `cargo bench -p farmtally-tests`.
+//! Benchmarks of design section 12, each with a floor measured in the same run: `cargo bench -p farmtally-tests`.
 //!
-//! Owns the order of the measurements and the table they end in. Owns no target: `docs/performance.md` says what each number means.
-//! Measured and floor take turns, sample by sample, in one process: machines differ and are never quiet, so the ratios and the bytes count,
-//! not the microseconds. Read next: `record.rs` for how two things are compared, `world.rs` for the data.
+//! Owns the order of the measurements and the resulting table. Does not own targets: `docs/performance.md` says what each number means.
+//! Measured call and floor alternate, sample by sample, in one process: machines differ and are never idle, so the ratios and bytes count,
+//! not the microseconds.
+//! Read next: `record.rs` for how two things are compared, `world.rs` for the data.
 //!
-//! Names of parts measure only these: `cargo bench -p farmtally-tests -- phone server season`.
-//! Without `--bench` (as under `cargo test --all-targets`) the same code runs on little data, to show that it still works.
+//! Names of parts restrict the run: `cargo bench -p farmtally-tests -- phone server season`. Without `--bench` (as in `cargo test
+//! --all-targets`) the same code runs on little data, to show that it still works.
 
 mod behind;
 mod bytes;
@@ -21,29 +22,29 @@ use first::Season;
 use table::Table;
 use world::{Place, World};
 
-/// How much of everything.
+/// Numbers of everything that is measured.
 struct Sizes {
     /// Rounds of measured recordings; the phone syncs after each.
     rounds: usize,
-    /// Deliveries a round.
+    /// Deliveries in a round.
     per_round: usize,
     /// Deliveries in the large push.
     push: usize,
-    /// Rounds of recordings on top of the large unsent backlog; they belong to `push`.
+    /// Rounds of recordings on top of the large unsent backlog; included in `push`.
     backlog_rounds: usize,
-    /// Working days that the server takes in, a bundle each.
+    /// Working days that the server ingests, one bundle each.
     days: usize,
     /// Requests with many working days at once.
     late_days: usize,
     /// Phones that fetch the large push.
     pulls: usize,
-    /// Syncs with nothing to say.
+    /// Empty syncs.
     idle_syncs: usize,
-    /// Deliveries of the season that new phones find.
+    /// Deliveries of the season that new phones fetch.
     season: usize,
-    /// Phones that find it at once.
+    /// Phones that fetch it at once.
     crowd: usize,
-    /// Entries of the log behind the syncs with nothing to say.
+    /// Log entries that the phone with empty syncs has.
     behind: u64,
 }
 
@@ -75,7 +76,7 @@ impl Sizes {
         behind: 500,
     };
 
-    /// Variables of the environment change what takes longest.
+    /// Applies environment variables for the parts that take longest.
     fn or_as_asked(self) -> Self {
         let asked = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().expect("a number"));
         Self {
@@ -86,7 +87,7 @@ impl Sizes {
     }
 }
 
-/// Part of the measurements: its name, and what measures it.
+/// Name of a part of the measurements, and its function.
 type Part = (&'static str, fn(&Sizes, &mut Table));
 
 const PARTS: [Part; 3] = [("phone", phone), ("server", server::ingest), ("season", season)];
@@ -110,7 +111,7 @@ fn main() {
     table.print();
 }
 
-/// A phone that records, sends and fetches.
+/// Measures a phone that records, sends and fetches.
 fn phone(sizes: &Sizes, table: &mut Table) {
     let mut world = World::open(Place::Disk);
     record::bags_and_deliveries(&mut world, sizes, table);
@@ -123,7 +124,7 @@ fn phone(sizes: &Sizes, table: &mut Table) {
     bytes::two_phones(&mut world, table);
 }
 
-/// What a whole season costs those who come to it.
+/// Measures the cost of a whole season for phones that sync with it.
 fn season(sizes: &Sizes, table: &mut Table) {
     let mut season = Season::weighed(sizes);
     season.on_disk(table);

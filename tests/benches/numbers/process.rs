@@ -1,4 +1,4 @@
-//! Processes beside this one: the real server, and a phone whose memory can be told apart. Owns what `/proc` says about them.
+//! Other processes: the real server, and a phone whose memory is measured separately. Owns the reading of `/proc`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use farmtally_core::sync::HttpTransport;
 
 use crate::world::enrol;
 
-/// The first argument of a process that is one phone.
+/// First argument of a process that is one phone.
 pub(crate) const PHONE: &str = "--phone";
 
 /// `farmtally-server serve`, until it is dropped.
@@ -34,10 +34,10 @@ impl ServerProcess {
         peak_mib(&self.child.id().to_string())
     }
 
-    /// What all its threads computed so far.
+    /// CPU time of all its threads so far.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // After the name, which may hold anything; in hundredths of a second.
+        // After the name, which may contain any character; in hundredths of a second.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
         Duration::from_millis(10 * ticks)
@@ -46,13 +46,14 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // One that has ended already is as good.
+        // An error means that it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// The binary that the variable names, or one of the bench's own profile, which is built now: cargo builds no binaries of other packages.
+/// Path of `FARMTALLY_SERVER`, or of a binary with the bench's profile, which is built now because cargo builds no binaries of other
+/// packages.
 fn server_binary() -> PathBuf {
     if let Some(named) = std::env::var_os("FARMTALLY_SERVER") {
         return named.into();
@@ -65,7 +66,7 @@ fn server_binary() -> PathBuf {
     bench.ancestors().nth(2).expect("the folder of the profile").join("farmtally-server")
 }
 
-/// The most memory that a process ever had in use; not a number where the system does not tell.
+/// Peak memory of a process in MiB; NaN where the system does not report it.
 fn peak_mib(process: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kib =
@@ -73,7 +74,7 @@ fn peak_mib(process: &str) -> f64 {
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
 }
 
-/// A phone that talks HTTP, enrolled and with nothing read yet.
+/// A phone over HTTP, enrolled and without a first sync.
 pub(crate) struct HttpPhone {
     client: FieldClient,
     transport: HttpTransport,
@@ -87,7 +88,7 @@ impl HttpPhone {
         Self { client, transport }
     }
 
-    /// Syncs until all is through; returns each attempt.
+    /// Syncs until all is sent and fetched. Returns the report of each attempt.
     pub(crate) fn syncs(&self) -> Vec<SyncReport> {
         let mut reports: Vec<SyncReport> = Vec::new();
         while reports.last().is_none_or(|report| report.outcome != SyncOutcome::Complete) {
@@ -98,14 +99,14 @@ impl HttpPhone {
     }
 }
 
-/// What a phone in a process of its own needed for its first sync.
+/// Time and memory of a first sync.
 pub(crate) struct Needed {
     pub(crate) took: Duration,
-    /// Before it, and at its most.
+    /// Before the sync, and at the peak.
     pub(crate) mib: [f64; 2],
 }
 
-/// Lets a phone in a process of its own sync for the first time.
+/// Runs the first sync of a phone in its own process.
 pub(crate) fn first_sync(folder: &Path, url: &str, code: &str) -> Needed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.arg(PHONE).arg(folder).args([url, code]);
@@ -116,7 +117,7 @@ pub(crate) fn first_sync(folder: &Path, url: &str, code: &str) -> Needed {
     Needed { took: Duration::from_secs_f64(numbers[0]), mib: [numbers[1], numbers[2]] }
 }
 
-/// Is that phone: folder, address and code.
+/// Runs as that phone; the arguments are folder, URL and code.
 pub(crate) fn be_phone(arguments: &[String]) {
     let [folder, url, code] = arguments else { panic!("three arguments") };
     let phone = HttpPhone::enrol(Path::new(folder), url, code);

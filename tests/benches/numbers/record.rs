@@ -1,6 +1,6 @@
-//! Adding a bag and recording a delivery, beside the same rows by plain rusqlite.
+//! Adding a bag and recording a delivery, compared with the same rows by plain rusqlite.
 //!
-//! The floor writes, a round later, what the phone wrote: so both can take turns, and neither always goes first.
+//! The floor writes, one round later, what the phone wrote, so that they can alternate and neither always goes first.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use crate::floor::{self, Floor, Values};
 use crate::table::{Samples, Table, micros, none};
 use crate::world::{BAGS, Loads, Phone, Place, World, settle};
 
-/// What one delivery left on the phone's disk, step by step.
+/// Rows that one delivery left on the phone's disk.
 struct Written {
-    /// The draft: id, version, body, after each step.
+    /// The draft after each step: id, version, body.
     draft: Vec<Values>,
     document: Values,
     delivery: Values,
@@ -65,7 +65,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// The rows for a phone that syncs often.
+    /// Adds the rows for a phone that syncs often.
     fn rows_in_step(&self, table: &mut Table) {
         let [bag, bag_floor] = &self.bag;
         let [record, record_floor] = &self.record;
@@ -75,7 +75,7 @@ impl Recorded {
         table.times("add a bag to a draft", bag, bag_floor, ["≤ 1.3×", "–"]);
     }
 
-    /// The rows for a phone with a backlog.
+    /// Adds the rows for a phone with a backlog.
     pub(crate) fn rows(&self, table: &mut Table, unsent: usize) {
         let [record, record_floor] = &self.record;
         let what = format!("record a delivery, {unsent} unsent");
@@ -85,11 +85,11 @@ impl Recorded {
     }
 }
 
-/// A phone beside its floor.
+/// A phone with its floor.
 struct Pair {
     phone: Phone,
     floor: Floor,
-    /// Looks at what the phone wrote.
+    /// Connection that reads what the phone wrote.
     peek: Connection,
     /// What the phone wrote in the round before.
     before: Vec<Written>,
@@ -102,7 +102,7 @@ impl Pair {
         Self { phone, floor, peek, before: Vec::new() }
     }
 
-    /// One round. Without anything from a round before the floor rests, and nothing is measured.
+    /// Runs one round. Without a round before it, the floor has nothing to write, and nothing is measured.
     fn round(&mut self, deliveries: usize, times: &mut Recorded) {
         let before = std::mem::take(&mut self.before);
         for number in 0..deliveries {
@@ -162,7 +162,7 @@ fn written(peek: &Connection, id: DeliveryId, draft: Vec<Values>) -> Written {
     }
 }
 
-/// Runs and times both, whose turn it is first; only the first if there is no floor yet.
+/// Runs and times both, alternating which goes first. Without a floor, runs the first one and returns `None`.
 fn in_turn(turn: usize, measured: impl FnOnce(), floor: Option<impl FnOnce()>) -> Option<[Duration; 2]> {
     settle();
     let Some(floor) = floor else {
@@ -171,7 +171,7 @@ fn in_turn(turn: usize, measured: impl FnOnce(), floor: Option<impl FnOnce()>) -
     };
     if turn.is_multiple_of(2) {
         let measured = time(measured);
-        // A checkpoint that the call began is not the floor's to bear.
+        // A checkpoint that the call began must not slow down the floor.
         settle();
         Some([measured, time(floor)])
     } else {
@@ -192,7 +192,7 @@ fn add(samples: &mut [Samples; 2], took: Option<[Duration; 2]>) {
     }
 }
 
-/// A phone that syncs after every round.
+/// Measures a phone that syncs after every round.
 pub(crate) fn bags_and_deliveries(world: &mut World, sizes: &Sizes, table: &mut Table) {
     let phone = world.phone("asha", Loads::Opened, Place::Disk);
     let mut pair = Pair::new(phone, world, "asha-floor.db");
@@ -206,7 +206,7 @@ pub(crate) fn bags_and_deliveries(world: &mut World, sizes: &Sizes, table: &mut 
     times.rows_in_step(table);
 }
 
-/// A phone that has not synced for months. It is handed on, still unsent.
+/// Measures a phone that has not synced for months. Returns it, still unsent.
 pub(crate) fn behind_a_backlog(world: &mut World, sizes: &Sizes) -> (Phone, Recorded) {
     let measured = sizes.per_round * (sizes.backlog_rounds + 1);
     let mut phone = world.phone("bela", Loads::Others, Place::Memory);

@@ -1,4 +1,4 @@
-//! Changes a second: taken in by the server, and fetched by a phone.
+//! Changes a second: ingested by the server, and fetched by a phone.
 
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,12 @@ use crate::floor::{self, Floor, Values};
 use crate::table::{Samples, Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World, settle};
 
-/// Changes a second beside those of the floor.
+/// Adds a row with changes a second, measured and floor.
 fn rates(table: &mut Table, what: String, changes: usize, measured: &Samples, floor: &Samples, reach: &str) {
     let rate = |samples: &Samples| changes as f64 / samples.median_us() * 1e6;
     let (measured_rate, floor_rate) = (rate(measured), rate(floor));
     let text = |rate: f64| format!("{rate:.0}/s");
-    // As everywhere the ratio is of times: above one is slower than the floor.
+    // The ratio is of times, as everywhere: above 1 is slower than the floor.
     let cells = [text(measured_rate), text(floor_rate), ratio(floor_rate, measured_rate), reach.to_owned()];
     table.line(what, cells, measured.len());
 }
@@ -28,7 +28,8 @@ pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
     (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others, Place::Disk)).collect()
 }
 
-/// Phones that fetch what others pushed since, beside documents, rows, tail and cursor by plain rusqlite, one transaction a frame.
+/// Measures phones that fetch what others pushed, compared with documents, rows, tail and cursor by plain rusqlite, one transaction a
+/// frame.
 pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
     let (mut measured, mut floors) = (Samples::default(), Samples::default());
     let mut changes = 0;
@@ -41,7 +42,7 @@ pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
         let (_, exchanged) = phone.syncs();
         let whole = begun.elapsed();
         settle();
-        // The server answers on this thread.
+        // Without the server's time, which runs on this thread.
         measured.push(whole.saturating_sub(exchanged.iter().map(|it| it.took).sum()));
         let frames = frames(&exchanged);
         changes = frames.iter().sum();
@@ -88,10 +89,10 @@ fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[u
     begun.elapsed()
 }
 
-/// Days that a phone hands over in one request: it puts at most eight bundles into it.
+/// Days in one request: a phone puts at most eight bundles into it.
 const LATE_DAYS: usize = 8;
 
-/// What bundles of one request left on the server's disk.
+/// Rows that the bundles of one request left on the server's disk.
 struct Ingested {
     bundles: Vec<Values>,
     log: Vec<Values>,
@@ -103,7 +104,7 @@ struct Ingested {
 }
 
 impl Ingested {
-    /// The device's newest bundles with all that came of them.
+    /// Reads the device's newest bundles with their rows.
     fn newest(peek: &Connection, device: &Value, count: usize) -> Self {
         let bundles = "SELECT hash, device_id, bundle_seq, bytes FROM bundles WHERE device_id = ?1
              ORDER BY bundle_seq DESC LIMIT ?2";
@@ -162,8 +163,8 @@ impl Ingested {
     }
 }
 
-/// Whole requests with one bundle of a day, and with as many as a phone puts into one, beside the same rows by plain rusqlite in one
-/// transaction; the same with all files in memory, where a durable commit costs nothing; the same on PostgreSQL.
+/// Measures requests with one bundle of a day, and with as many as a phone puts into one, compared with the same rows by plain rusqlite in
+/// one transaction; the same with all files in memory, where a durable commit costs nothing; the same on PostgreSQL.
 pub(crate) fn ingest(sizes: &Sizes, table: &mut Table) {
     let [disk, disk_late] = on_sqlite(Place::Disk, sizes);
     let [memory, memory_late] = on_sqlite(Place::Memory, sizes);
@@ -195,7 +196,7 @@ struct Times {
     floor: Samples,
 }
 
-/// Requests of one bundle, and of many.
+/// Measures requests of one bundle, and of many.
 fn on_sqlite(place: Place, sizes: &Sizes) -> [Times; 2] {
     let mut world = World::open(place);
     [(sizes.days, 1), (sizes.late_days, LATE_DAYS)].map(|(requests, bundles)| {
@@ -212,7 +213,7 @@ fn on_sqlite(place: Place, sizes: &Sizes) -> [Times; 2] {
     })
 }
 
-/// Writes what the request before left, by plain rusqlite.
+/// The floor: writes by plain rusqlite what the request before left.
 struct Replay {
     floor: Floor,
     peek: Connection,
@@ -231,7 +232,7 @@ impl Replay {
     }
 }
 
-/// Times of a phone's requests, each with so many bundles of a day; the first is not counted.
+/// Times of a phone's requests with `bundles` bundles of a day each; the first is not counted.
 fn hand_over(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
     let mut phone = world.phone(&format!("hands over {requests} of {bundles}"), Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());

@@ -1,9 +1,8 @@
-//! Samples and the table that they end in.
+//! Samples, and the table of results.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Times of one thing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<Duration>);
 
@@ -16,7 +15,7 @@ impl Samples {
         self.0.len()
     }
 
-    /// The time that this share of the samples does not exceed, in microseconds.
+    /// The time in microseconds that `share` of the samples do not exceed.
     fn quantile_us(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -38,7 +37,6 @@ impl Samples {
     }
 }
 
-/// One line of the table.
 struct Line {
     what: String,
     measured: String,
@@ -48,18 +46,17 @@ struct Line {
     samples: String,
 }
 
-/// The table.
 #[derive(Default)]
 pub(crate) struct Table(Vec<Line>);
 
 impl Table {
-    /// A line whose texts are ready.
+    /// Adds a line of formatted texts.
     pub(crate) fn line(&mut self, what: impl Into<String>, cells: [String; 4], samples: usize) {
         let [measured, floor, ratio, reach] = cells;
         self.0.push(Line { what: what.into(), measured, floor, ratio, reach, samples: samples.to_string() });
     }
 
-    /// Times beside those of a floor: the median, and the 99th percentile where there are enough samples for one.
+    /// Adds lines that compare times with a floor: the median, and the 99th percentile if there are enough samples.
     pub(crate) fn times(&mut self, what: &str, measured: &Samples, floor: &Samples, reach: [&str; 2]) {
         let [reach_median, reach_p99] = reach;
         let mut add = |name: &str, measured: f64, floor: f64, reach: &str, samples| {

@@ -1,4 +1,4 @@
-//! The data: a server, phones that it knows, and working days as `docs/performance.md` describes them.
+//! Data of the benchmarks: a server, phones, and working days as in `docs/performance.md`.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -39,7 +39,7 @@ const CENTRE: &str = "KOLAR";
 const COMMODITY: &str = "TOMATO";
 const SEASON: &str = "2026";
 const DAY_MS: i64 = 86_400_000;
-/// 3 August 2026, half past six in the morning, in milliseconds: a Monday.
+/// 06:30 Indian time on Monday, 3 August 2026, in milliseconds.
 const FIRST_MORNING_MS: i64 = 1_785_718_800_000;
 /// Deliveries that one person weighs in a day.
 pub(crate) const PER_DAY: usize = 60;
@@ -47,10 +47,10 @@ pub(crate) const PER_DAY: usize = 60;
 pub(crate) const BAGS: usize = 20;
 const PER_LOAD: usize = 40;
 pub(crate) const FARMERS: i64 = 1_000;
-/// Loads that somebody else opened.
+/// Loads that another person opened.
 const LOADS: usize = 200;
 
-/// A clock that is moved by the millisecond.
+/// A clock that moves only when told to, by the millisecond.
 struct MovedClock(AtomicI64);
 
 impl MovedClock {
@@ -68,28 +68,28 @@ impl Clock for MovedClock {
         330
     }
 
-    /// Stands still: no phone here lapses for want of its server.
+    /// Does not move, so no phone lapses for lack of contact.
     fn monotonic_ms(&self) -> u64 {
         0
     }
 }
 
-/// One request with its answer.
+/// One request with its response.
 pub(crate) struct Exchanged {
     pub(crate) request: WireRequest,
     pub(crate) response: WireResponse,
-    /// What the server took.
+    /// Time that the server took.
     pub(crate) took: Duration,
 }
 
 impl Exchanged {
-    /// Bodies and the authorization header.
+    /// Bytes of both bodies and of the authorization header.
     pub(crate) fn bytes(&self) -> usize {
         self.request.body.len() + self.request.authorization.as_ref().map_or(0, String::len) + self.response.body.len()
     }
 }
 
-/// Leads to the server in this process, and keeps what went by.
+/// A transport to the server in this process, which keeps requests and responses.
 struct Wire {
     server: Arc<Server>,
     exchanged: Mutex<Vec<Exchanged>>,
@@ -106,7 +106,7 @@ impl Transport for Wire {
     }
 }
 
-/// A server, its organisation, and what all phones find on it.
+/// A server, its organisation, and records for all phones.
 pub(crate) struct World {
     clock: Arc<MovedClock>,
     server: Arc<Server>,
@@ -118,7 +118,7 @@ pub(crate) struct World {
     phones: u64,
 }
 
-/// Lets only the enrolment through.
+/// A transport that passes only the enrolment.
 struct Enrolling<'a>(&'a dyn Transport);
 
 impl Transport for Enrolling<'_> {
@@ -131,23 +131,23 @@ impl Transport for Enrolling<'_> {
     }
 }
 
-/// Enrols a phone that has read nothing yet; its first sync is still to come.
+/// Enrols a phone without its first sync.
 pub(crate) fn enrol(client: &FieldClient, transport: &dyn Transport, url: &str, code: &str) {
     client.enrol(&Enrolling(transport), url, code, "test phone").expect("enrolled");
 }
 
-/// Where deliveries belong.
+/// The scope of all deliveries.
 pub(crate) fn season_scope() -> Scope {
     format!("c/{CENTRE}/{SEASON}").parse().expect("a scope")
 }
 
 impl World {
-    /// A server whose files are there; those of phones are wherever each is.
+    /// Opens a server with its files at `place`; those of phones are placed separately.
     pub(crate) fn open(place: Place) -> Self {
         Self::with(place, Server::open)
     }
 
-    /// A server whose data are elsewhere.
+    /// Opens a server with its data on another storage.
     pub(crate) fn on(storage: Box<dyn Storage>) -> Self {
         Self::with(Place::Memory, |folder, environment| Server::with_storage(storage, folder, environment))
     }
@@ -171,7 +171,7 @@ impl World {
         let mut world =
             Self { clock, server: Arc::new(server), organisation, farmers, loads, folder, memory, phones: 0 };
         let mut registrar = world.phone("registrar", Loads::Opened, Place::Memory);
-        // Over the two years before, so that their ids lie as far apart as they would.
+        // Spread over the two years before, so that ids are as far apart as in practice.
         world.farmers = (0..FARMERS).map(|number| registrar.registers(number)).collect();
         world.clock.0.store(FIRST_MORNING_MS, Ordering::Relaxed);
         world.loads = (0..LOADS).map(|_| registrar.opens_load()).collect();
@@ -179,14 +179,14 @@ impl World {
         world
     }
 
-    /// A phone that is enrolled and has what the server has.
+    /// A phone that is enrolled and has synced.
     pub(crate) fn phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         let phone = self.new_phone(name, loads, place);
         phone.syncs();
         phone
     }
 
-    /// A phone that is enrolled and has read nothing yet.
+    /// A phone that is enrolled and has not synced.
     pub(crate) fn new_phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         self.phones += 1;
         let folder = match place {
@@ -212,28 +212,28 @@ impl World {
         phone
     }
 
-    /// Where the server keeps everything.
+    /// The folder of all the server's files.
     pub(crate) fn server_folder(&self) -> PathBuf {
         self.folder.path().join("server")
     }
 
-    /// The organisation's file on the server.
+    /// The path of the organisation's database on the server.
     pub(crate) fn server_database(&self) -> PathBuf {
         self.server_folder().join("data").join(format!("{}.db", self.organisation))
     }
 
-    /// A place in memory for the folder of a phone.
+    /// A path in memory, for the folder of a phone.
     pub(crate) fn memory(&self, name: &str) -> PathBuf {
         self.memory.path().join(name)
     }
 
-    /// A place on the disk for a file or a folder.
+    /// A path on the disk, for a file or a folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
-/// What a code gives to somebody of this name.
+/// Rights that an enrolment code gives to a user of this name.
 pub(crate) fn new_code(name: &str) -> NewCode {
     NewCode {
         user: name.to_owned(),
@@ -246,25 +246,25 @@ fn environment(clock: &Arc<MovedClock>, seed: u64) -> Environment {
     Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
 }
 
-/// Where a phone keeps its file.
+/// Location of files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// On the project's own disk: its commits are measured.
+    /// The project's own disk: commits are measured.
     Disk,
-    /// In memory, if the system has such a folder: thousands of commits that nobody measures.
+    /// Memory, if the system has such a folder: for thousands of commits that are not measured.
     Memory,
 }
 
-/// Which loads a phone names.
+/// Loads that a phone's deliveries name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loads {
-    /// It opens them itself.
+    /// Opened by this phone.
     Opened,
-    /// Somebody else opened them: all changes of this phone are deliveries.
+    /// Opened by another phone, so that all changes of this one are deliveries.
     Others,
 }
 
-/// Somebody with a phone, who weighs.
+/// A phone whose user weighs.
 pub(crate) struct Phone {
     pub(crate) client: FieldClient,
     pub(crate) recorded: Vec<DeliveryId>,
@@ -284,7 +284,7 @@ impl Phone {
         self.folder.join("field.db")
     }
 
-    /// The phone goes on in another folder.
+    /// Moves the phone's files to another folder.
     pub(crate) fn moves_to(self, folder: PathBuf) -> Self {
         let Self {
             client,
@@ -299,7 +299,7 @@ impl Phone {
             loads,
             load,
         } = self;
-        // The last connection to close folds the log into the file.
+        // The last connection to close checkpoints the log into the file.
         drop(client);
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::copy(before.join("field.db"), folder.join("field.db")).expect("a copy");
@@ -332,7 +332,7 @@ impl Phone {
         self.client.open_load(&input).expect("a load").load_id
     }
 
-    /// Begins the next delivery: of any farmer, the first of the day or some time after the one before.
+    /// Starts the next delivery, of a random farmer: the first of the day, or some time after the one before.
     pub(crate) fn starts(&mut self) -> DeliveryView {
         if self.recorded.len().is_multiple_of(PER_DAY) {
             let days = (self.clock.now().0 - FIRST_MORNING_MS) / DAY_MS + 1;
@@ -368,7 +368,7 @@ impl Phone {
         }
     }
 
-    /// A moisture reading around 18 %, and the place with 4.4 m of noise.
+    /// A moisture reading around 18 %, and the location with 4.4 m of noise.
     pub(crate) fn last_steps(&mut self) -> [DraftEdit; 2] {
         self.clock.pass_ms(self.rng.random_range(2_000..8_000));
         let hundredths = 1_800 + self.noise(200.0);
@@ -382,7 +382,7 @@ impl Phone {
         [DraftEdit::AddReading(reading), DraftEdit::SetLocation(location)]
     }
 
-    /// Roughly normal, with this standard deviation.
+    /// A roughly normal random number with this standard deviation.
     fn noise(&mut self, deviation: f64) -> i32 {
         let sum: f64 = (0..12).map(|_| self.rng.random_range(0.0..1.0)).sum();
         #[expect(clippy::cast_possible_truncation, reason = "at most six deviations of a few hundred")]
@@ -390,7 +390,7 @@ impl Phone {
         noise
     }
 
-    /// Weighs deliveries without being measured.
+    /// Weighs and records deliveries that are not measured.
     pub(crate) fn weighs(&mut self, deliveries: usize) {
         for _ in 0..deliveries {
             let mut draft = self.starts();
@@ -405,7 +405,7 @@ impl Phone {
         }
     }
 
-    /// Syncs until all is through; returns what went by.
+    /// Syncs, and requires that the sync is complete. Returns its requests and responses.
     pub(crate) fn syncs(&self) -> (SyncReport, Vec<Exchanged>) {
         drop(self.exchanged());
         let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
@@ -413,12 +413,12 @@ impl Phone {
         (report, self.exchanged())
     }
 
-    /// Seals what is recorded, and reaches no server.
+    /// Seals what is recorded, without reaching the server.
     pub(crate) fn seals(&self) {
         drop(self.client.sync(&Enrolling(&self.wire), &|_| ()));
     }
 
-    /// Time passes.
+    /// Advances the clock.
     pub(crate) fn rests(&self, ms: i64) {
         self.clock.pass_ms(ms);
     }
@@ -428,7 +428,7 @@ impl Phone {
     }
 }
 
-/// Waits until a checkpoint that some call began on a thread of its own is over, as it is on a phone before the next bag.
+/// Waits until a checkpoint that some call began on another thread is over, as it is on a phone before the next bag.
 pub(crate) fn settle() {
     let threads = || std::fs::read_dir(Path::new("/proc/self/task")).map_or(1, Iterator::count);
     while threads() > 1 {

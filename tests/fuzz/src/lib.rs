@@ -1,7 +1,7 @@
-//! What all targets need.
+//! Setup that all targets share.
 
-/// libFuzzer ends at every panic, caught or not. Those of Automerge on hostile bytes are expected, and caught in core (`records/change.rs`);
-/// one that is not caught still ends the run.
+/// Ignores panics within Automerge. libFuzzer ends at every panic, caught or not; those of Automerge on hostile bytes are expected, and
+/// core catches them (`records/change.rs`). One that is not caught still ends the run.
 pub fn pass_over_caught_panics() {
     let end = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

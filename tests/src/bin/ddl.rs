@@ -1,4 +1,4 @@
-//! Writes the PostgreSQL tables anew from the SQLite ones: `cargo run -p farmtally-tests --bin ddl`.
+//! Writes the PostgreSQL schema from the SQLite one: `cargo run -p farmtally-tests --bin ddl`.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! Runs seeded schedules and says what they found.
+//! Runs seeded schedules and reports failures.
 //!
-//! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; it ends with 1 at the first that fails.
-//! `simulate --all …` runs them all and names each that fails; `simulate --postgres …` with the server's data on PostgreSQL.
-//! `simulate --replay SEED [--without STEP,…]` runs one, without some of its steps, and prints what everybody did.
-//! `simulate --shrink SEED` finds the smallest part of one that fails, prints it, and says how to replay it.
+//! `simulate [--seeds N] [--from S]` runs N schedules from seed S on, on all cores; exit code 1 at the first that fails.
+//! `simulate --all …` runs all of them and names each that fails; `simulate --postgres …` keeps the server's data on PostgreSQL.
+//! `simulate --replay SEED [--without STEP,…]` runs one schedule, without some of its steps, and prints its trace.
+//! `simulate --shrink SEED` finds the smallest part of a failing schedule, prints it, and says how to replay it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;

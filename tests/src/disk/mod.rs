@@ -1,9 +1,10 @@
-//! Disks that fail: what a phone or server has written, kept in memory, with crashes, power cuts and a lack of room as planned.
+//! Simulated disks: SQLite files in memory, with planned crashes, power cuts and full disks.
 //!
-//! Owns the content of every SQLite file under a mounted folder, and what becomes of it when the machine dies. Files of other kinds
-//! (keys, locks) are real ones. Knows no schema. Invariants: a machine that died fails every call until it is revived, and handles from
-//! before stay dead; what was synced is never lost; a file's content is a function of the calls and of the plan's seed.
-//! Read next: `vfs.rs`, through which SQLite comes here.
+//! Owns the content of every SQLite file under a mounted folder, and what a crash leaves of it. Files of other kinds (keys, locks) are real
+//! ones.
+//! Invariants: a machine that died fails every call until it is revived, and handles opened before stay dead; what was synced is never
+//! lost; a file's content is a function of the calls and of the plan's seed.
+//! Read next: `vfs.rs`, which SQLite calls.
 
 mod vfs;
 
@@ -15,41 +16,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// What goes wrong with a disk.
+/// A fault of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskFault {
-    /// The process is killed instead of the write; all before it stays.
+    /// The process is killed before the write.
     Killed,
-    /// The process is killed within the write: a part of it is there.
+    /// The process is killed within the write: a part of it is kept.
     KilledWithin,
-    /// Power fails instead of the write: of what was not synced any part may be there.
+    /// Power fails before the write: of what was not synced, any part may be kept.
     PowerCut,
-    /// There is no more room: files do not grow until somebody frees some.
+    /// The disk is full: files do not grow until [`Machine::relieve`].
     Full,
 }
 
 impl DiskFault {
-    /// All of them.
+    /// All disk faults.
     pub const ALL: [Self; 4] = [Self::Killed, Self::KilledWithin, Self::PowerCut, Self::Full];
 }
 
-/// When what goes wrong.
+/// A planned fault.
 #[derive(Clone, Copy, Debug)]
 pub struct DiskPlan {
     /// Writes, syncs, truncations and removals that still succeed.
     pub after: u64,
-    /// What happens then.
+    /// The fault that follows.
     pub fault: DiskFault,
-    /// Chooses what a power cut or a torn write leaves.
+    /// Determines what a power cut or a torn write leaves.
     pub seed: u64,
 }
 
-/// The files of a folder at some moment, by name; cheap to copy.
+/// The files of a folder at some moment, by name; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Image(BTreeMap<String, Arc<Vec<u8>>>);
 
 impl Image {
-    /// The files of a folder of the system, as they would be in a folder of this name.
+    /// Reads the files of a real folder, named as if in a folder `name`.
     pub fn of(folder: &Path, name: &str) -> Self {
         let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
         let named = |file: std::fs::DirEntry| {
@@ -59,7 +60,7 @@ impl Image {
         Self(files.map(named).collect())
     }
 
-    /// The files that have these bytes in them.
+    /// Names of the files that contain these bytes.
     pub fn files_with(&self, bytes: &[u8]) -> Vec<&str> {
         let has = |content: &[u8]| content.windows(bytes.len()).any(|window| window == bytes);
         self.0.iter().filter(|(_, content)| has(content)).map(|(name, _)| name.as_str()).collect()
@@ -75,22 +76,22 @@ pub struct Machine {
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, File>,
-    /// Rises with every revival: handles of an earlier life are dead.
+    /// Incremented at every revival; handles of earlier lives are dead.
     life: u64,
     is_dead: bool,
     is_full: bool,
     plan: Option<DiskPlan>,
-    /// How often something was written, synced, truncated or removed.
+    /// Number of writes, syncs, truncations and removals so far.
     points: u64,
     handles: u64,
 }
 
-/// A write or truncation that was not synced yet: how to take it back.
+/// A write or truncation that was not synced yet, with what it takes to undo it.
 struct Unsynced {
     offset: usize,
     old: Vec<u8>,
     old_length: usize,
-    /// How much was written; `None` for a truncation.
+    /// Length of the write; `None` for a truncation.
     written: Option<usize>,
 }
 
@@ -104,7 +105,7 @@ struct File {
     shared_locks: [SharedLock; 8],
 }
 
-/// Who holds which of SQLite's locks on a file, by handle.
+/// Holders of SQLite's locks on a file, by handle.
 #[derive(Default)]
 struct Locks {
     readers: Vec<u64>,
@@ -119,24 +120,19 @@ struct SharedLock {
     writer: Option<u64>,
 }
 
-/// The index of a write-ahead log, which all connections to a file share. It dies with the process.
+/// Index of a write-ahead log, shared by all connections to a file. Lost when the process dies.
 #[derive(Default)]
 struct SharedMemory(Mutex<Vec<Box<[AtomicU64]>>>);
 
-/// Why a call on a file fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failure {
-    /// The machine is dead.
     Dead,
-    /// There is no room.
     Full,
-    /// There is no such file.
     Missing,
-    /// Somebody else holds the lock.
     Busy,
 }
 
-/// One opening of a file by SQLite.
+/// A file opened by SQLite.
 struct Handle {
     machine: Arc<Machine>,
     name: String,
@@ -170,7 +166,7 @@ impl Machine {
         machine
     }
 
-    /// Forgets the folder. Files that are open stay usable.
+    /// Forgets the folder. Open files stay usable.
     pub fn unmount(&self) {
         MACHINES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
     }
@@ -179,12 +175,12 @@ impl Machine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Plans the next fault, in place of any that was planned.
+    /// Plans the next fault, replacing any planned one.
     pub fn plan(&self, plan: DiskPlan) {
         self.state().plan = Some(plan);
     }
 
-    /// Plans nothing any more, and frees room.
+    /// Cancels the planned fault, and frees space.
     pub fn relieve(&self) {
         let mut state = self.state();
         state.plan = None;
@@ -196,29 +192,29 @@ impl Machine {
         self.state().is_dead
     }
 
-    /// Whether there is no room.
+    /// Whether the disk is full.
     pub fn is_full(&self) -> bool {
         self.state().is_full
     }
 
-    /// How often something was written, synced, truncated or removed.
+    /// Number of writes, syncs, truncations and removals so far.
     pub fn points(&self) -> u64 {
         self.state().points
     }
 
-    /// The process is killed now.
+    /// Kills the process now.
     pub fn kill(&self) {
         self.state().is_dead = true;
     }
 
-    /// Power fails now.
+    /// Cuts power now.
     pub fn cut_power(&self, seed: u64) {
         let mut state = self.state();
         state.is_dead = true;
         state.lose_unsynced(&mut StdRng::seed_from_u64(seed));
     }
 
-    /// Starts again on what survived. Whoever had the files open must be gone, or finds them dead.
+    /// Starts the machine again on the files that survived. Handles opened before are dead.
     pub fn revive(&self) {
         let mut state = self.state();
         state.life += 1;
@@ -233,14 +229,14 @@ impl Machine {
         }
     }
 
-    /// The files as they are now.
+    /// Copies the files as they are now.
     pub fn image(&self) -> Image {
         let state = self.state();
         let files = state.files.iter().map(|(name, file)| (name.clone(), Arc::new(file.content.clone())));
         Image(files.collect())
     }
 
-    /// Replaces all files. Nobody may have any open.
+    /// Replaces all files. None may be open.
     pub fn put(&self, image: &Image) {
         let mut state = self.state();
         state.files = image
@@ -292,12 +288,12 @@ impl Machine {
 }
 
 impl State {
-    /// Something is about to be written. An error says that it is not.
+    /// Counts an operation, and fails it if a planned fault says so.
     fn point(&mut self) -> Result<(), Failure> {
         self.torn_point().map_err(|(failure, _)| failure)
     }
 
-    /// As [`State::point`]; a process that is killed within the write brings a seed that says how much of it is there.
+    /// As [`State::point`]; with an error comes a seed if a part of the write is kept.
     fn torn_point(&mut self) -> Result<(), (Failure, Option<u64>)> {
         if self.is_dead {
             return Err((Failure::Dead, None));
@@ -327,7 +323,7 @@ impl State {
         Err((Failure::Dead, Some(seed)))
     }
 
-    /// Of what was not synced each piece stays, goes or is torn.
+    /// Keeps, drops or tears each unsynced piece, at random.
     fn lose_unsynced(&mut self, rng: &mut StdRng) {
         for file in self.files.values_mut() {
             let mut again = Vec::new();
@@ -363,7 +359,7 @@ fn overwrite(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl Handle {
-    /// Runs `f` on the file, unless this handle is dead.
+    /// Runs `f` on the machine's state, unless this handle is dead.
     fn with<T>(&self, f: impl FnOnce(&mut State) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut state = self.machine.state();
         if state.is_dead || state.life != self.life {
@@ -376,7 +372,7 @@ impl Handle {
         self.with(|state| f(state.files.get_mut(&self.name).ok_or(Failure::Missing)?))
     }
 
-    /// Fills as much of `bytes` as there is, the rest with zeroes; returns how much there was.
+    /// Fills `bytes` with what the file has there, and the rest with zeroes. Returns how much it had.
     fn read(&self, bytes: &mut [u8], offset: usize) -> Result<usize, Failure> {
         self.with_file(|file| {
             let there = file.content.get(offset..).unwrap_or_default();
@@ -477,7 +473,7 @@ impl Handle {
         })
     }
 
-    /// Keeps at most a lock of this level, 0 or 1.
+    /// Lowers the lock to this level, 0 or 1.
     fn unlock(&self, level: u8) -> Result<(), Failure> {
         let me = Some(self.number);
         self.with_file(|file| {
@@ -497,7 +493,6 @@ impl Handle {
         self.with_file(|file| Ok(file.locks.reserved.is_some()))
     }
 
-    /// The shared memory of the file's write-ahead log.
     fn shared_memory(&mut self) -> Result<Arc<SharedMemory>, Failure> {
         if let Some(shared) = &self.shared {
             return self.with(|_| Ok(Arc::clone(shared)));
@@ -556,7 +551,7 @@ impl Handle {
                 Ok(())
             })
         });
-        // A dead handle has nothing to leave.
+        // Fails only if this handle is dead, and then there is nothing to leave.
         let _ = left;
     }
 

@@ -1,4 +1,4 @@
-//! The way from SQLite to the disks that fail: a virtual file system of SQLite's, registered as the default one.
+//! A SQLite virtual file system on simulated disks, registered as the default one.
 //!
 //! Owns the translation of SQLite's calls, nothing else. Files outside of mounted folders go to the system's own file system.
 //!
@@ -16,7 +16,7 @@ use rusqlite::ffi;
 
 use super::{Failure, Handle, machine_of};
 
-/// What SQLite holds for an open file of ours.
+/// An open file of ours, as SQLite holds it.
 #[repr(C)]
 struct OpenFile {
     base: ffi::sqlite3_file,
@@ -52,7 +52,7 @@ pub(super) fn register() {
     REGISTERED.call_once(|| {
         // SAFETY: the system's file system is never unregistered, and ours is never freed.
         unsafe {
-            // Counting memory takes a lock at each allocation. Too late it changes nothing.
+            // Memory statistics take a lock at each allocation. If SQLite is already initialised, this call has no effect.
             ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
             ffi::sqlite3_initialize();
             let system = ffi::sqlite3_vfs_find(std::ptr::null());
@@ -73,7 +73,6 @@ pub(super) fn register() {
     });
 }
 
-/// The system's own file system.
 fn system() -> *mut ffi::sqlite3_vfs {
     // SAFETY: it is registered under this name on every Unix.
     unsafe { ffi::sqlite3_vfs_find(c"unix".as_ptr()) }
@@ -88,7 +87,7 @@ fn text<'a>(name: *const c_char) -> Option<&'a str> {
 }
 
 fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Handle {
-    // SAFETY: `open` put a boxed handle there, which `close` takes away last.
+    // SAFETY: `open` put a boxed handle there, which only `close` removes, last.
     unsafe { &mut *(*file.cast::<OpenFile>()).handle }
 }
 
@@ -176,7 +175,7 @@ unsafe extern "C" fn full_pathname(
     ffi::SQLITE_OK
 }
 
-/// Nobody waits in virtual time.
+/// Returns at once: in virtual time nothing sleeps.
 unsafe extern "C" fn sleep(_vfs: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
     microseconds
 }
@@ -187,7 +186,7 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_OK
 }
 
-/// Lengths and offsets that SQLite names are never negative.
+/// Converts a length or offset of SQLite, which is never negative.
 fn size(number: impl TryInto<usize>) -> usize {
     number.try_into().unwrap_or_default()
 }
@@ -259,7 +258,7 @@ unsafe extern "C" fn sector_size(_file: *mut ffi::sqlite3_file) -> c_int {
 }
 
 unsafe extern "C" fn device_characteristics(_file: *mut ffi::sqlite3_file) -> c_int {
-    // What the system's own file system says, and what the tearing of writes here keeps to.
+    // As the system's own file system reports; the tearing of writes here complies with it.
     ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
 }
 
@@ -278,7 +277,7 @@ unsafe extern "C" fn shm_map(
         }
     }
     let found = regions.get(size(region)).map_or(std::ptr::null_mut(), |region| region.as_ptr().cast_mut());
-    // SAFETY: `result` is valid. The region stays where it is for as long as the handle keeps the shared memory.
+    // SAFETY: `result` is valid. The region does not move for as long as the handle keeps the shared memory.
     unsafe { *result = found.cast() };
     ffi::SQLITE_OK
 }

@@ -1,7 +1,7 @@
-//! What people do, and what befalls their phones and the server.
+//! The actions of a schedule: what people do, and which faults happen to phones and the server.
 //!
-//! To add something: a function of the world and a phone, and a line in `ACTIONS`. What a call promises goes through
-//! [`World::promises`]; what it may refuse through [`World::hears`].
+//! To add one: a function of the world and a phone, and a line in `ACTIONS`. A call that promises a fact is made with
+//! [`World::expect_durable`]; any other result is classified with [`World::observe`].
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
@@ -25,17 +25,17 @@ use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
 use crate::{Forger, bag, reason};
 
-/// Something that happens.
+/// One kind of step.
 pub struct Action {
-    /// What it is called in trace and coverage.
+    /// Name in trace and coverage.
     pub name: &'static str,
-    /// How often, among the others.
+    /// Relative frequency.
     pub weight: u32,
-    /// Lets it happen on a phone.
+    /// Does it on a phone.
     pub act: fn(&mut World, usize),
 }
 
-/// All that happens by default.
+/// All actions of a schedule.
 pub const ACTIONS: &[Action] = &[
     Action { name: "registers", weight: 4, act: registers },
     Action { name: "weighs", weight: 16, act: weighs },
@@ -80,7 +80,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "recovery ends", weight: 3, act: office::recovery_ends },
 ];
 
-/// What would happen too, each with why it does not.
+/// Actions that are left out, each with the reason.
 pub const LEFT_OUT: &[(&str, &str)] = &[
     ("the server is upgraded", "there is no older one yet, see tests/versions.rs"),
     (
@@ -93,7 +93,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Draws an action.
+/// Draws an action by weight. Returns its index.
 pub fn pick(rng: &mut StdRng) -> usize {
     let all = ACTIONS.iter().map(|action| action.weight).sum();
     let mut left = rng.random_range(0..all);
@@ -109,12 +109,12 @@ pub fn pick(rng: &mut StdRng) -> usize {
 const NAMES: [&str; 3] = ["Lakshmi Devi", "Ramesh Gowda", "Meena Kumari"];
 const LORRIES: [&str; 3] = ["KA07A1111", "KA07A2222", "KA07A3333"];
 
-/// A farmer like others, but for the telephone number.
+/// A farmer whose only unique value is the telephone number.
 fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let centre = world.centre(who);
     let name = NAMES[world.rng.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
-    // Unlike any other, so that it can be searched for once the farmer is forgotten.
+    // Unique, so that the check can search for it once the farmer is erased.
     let phone = format!("98450{}", world.weights(1)[0]);
     FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
 }
@@ -135,7 +135,7 @@ fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     world.picks(&farmers)
 }
 
-/// A load of which the phone knows, or none.
+/// A random load, if the phone knows it.
 fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
     let loads = world.loads.clone();
     let (load, _) = world.picks(&loads)?;
@@ -187,7 +187,7 @@ fn records(world: &mut World, who: usize, delivery: DeliveryId) {
     }
 }
 
-/// Mostly one of the newest: people talk about the same things.
+/// Picks mostly one of the two newest deliveries, so that phones change the same ones.
 pub(super) fn any_delivery(world: &mut World) -> Option<DeliveryId> {
     let mut known = world.known_deliveries();
     if !world.once_in(3) {
@@ -263,7 +263,7 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
     });
 }
 
-/// Two phones change one delivery without knowing of each other.
+/// Two phones change one delivery without knowing of each other's change.
 fn two_at_once(world: &mut World, who: usize) {
     let neighbours =
         world.living().into_iter().filter(|other| *other != who && world.centre(*other) == world.centre(who));
@@ -322,9 +322,9 @@ pub(super) fn syncs(world: &mut World, who: usize) {
     world.syncs_meanwhile(who, plan, meanwhile);
 }
 
-/// Another phone carries some of this one's sealed bundles to the server, in any order; it must still push them itself.
+/// Another phone uploads some of this one's sealed bundles, in any order; this one must still push them itself.
 fn carries(world: &mut World, who: usize) {
-    // Sealing happens when a sync begins, with or without a network.
+    // A sync seals bundles when it starts, even without a network.
     world.syncs(who, vec![(NetworkFault::RequestLost, 0)]);
     if world.phones[who].machine.is_dead() {
         return;

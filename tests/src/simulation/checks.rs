@@ -1,4 +1,4 @@
-//! What must hold when everybody has come to rest.
+//! Invariants that must hold once phones and server are quiescent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ use super::phone::Phone;
 use super::world::World;
 use crate::market::fingerprint_of;
 
-/// Rounds of syncs after which nothing may move any more.
+/// Rounds of syncs after which the simulation must be quiescent.
 const ROUNDS: usize = 8;
 
 impl World {
-    /// No more faults: everybody syncs, and the office does what is left to do, until a round brings nothing new.
+    /// Quiesces: without faults, every phone syncs and the office settles what waits, until a round changes nothing.
     pub fn quiesce(&mut self) {
         self.aftermath();
         self.server.delivers_stalled(true);
@@ -31,7 +31,7 @@ impl World {
                 let report = self.syncs(who, Vec::new()).expect("a sync without faults");
                 is_settled &= report.outcome == SyncOutcome::Complete;
             }
-            // Once nobody has handed anything over for a round, nobody has anything left to fetch.
+            // If nothing was uploaded for a round, nothing is left to fetch.
             is_settled &= self.kept_by_server() == before;
             self.notes_decisions();
             if is_settled && self.settles() == 0 {
@@ -41,14 +41,13 @@ impl World {
         panic!("the phones never come to rest");
     }
 
-    /// How much the server has.
     fn kept_by_server(&mut self) -> u64 {
         let sql = "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM held)";
         let db = server_reader(&self.server, &mut self.server_reader);
         db.query_row(sql, [], |row| row.get(0)).expect("a count")
     }
 
-    /// Everything that must hold now.
+    /// Checks all invariants.
     pub fn check_invariants(&mut self) {
         let server = fingerprint_of(server_reader(&self.server, &mut self.server_reader));
         let in_doubt = contacts_of(&server, self.erased.iter().filter(|(_, sure)| !**sure).map(|(farmer, _)| *farmer));
@@ -69,7 +68,7 @@ impl World {
             let own = fingerprint_of(phone.looks());
             let scope = format!("c/{}", phone.centre);
             let (here, there) = (within(&own, &scope), within(&server, &scope));
-            // A review that went with a loss is raised again later; who read it before knows the first time.
+            // A review that the server lost is raised again later; a phone that had read it keeps the first time.
             let timed = |text: String| if self.was_set_back { without_times(&text) } else { text };
             let timed = |text: String| without_contacts(&timed(text), &in_doubt);
             assert_same(&format!("{} and the server", phone.name), &timed(here), &timed(there));
@@ -82,7 +81,7 @@ impl World {
         self.checks_receipts();
     }
 
-    /// Whatever was promised is on every replica of its centre, nothing else, and the sums are those of the books.
+    /// Checks that every replica of a centre shows all facts of the oracle and nothing else, and that sums equal the oracle's.
     fn checks_facts(&mut self) {
         let mut facts = std::mem::take(&mut self.facts);
         let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
@@ -136,7 +135,7 @@ impl World {
         self.facts = facts;
     }
 
-    /// Of who was forgotten nothing is left in any file; of everybody else the contact details are where they are needed.
+    /// Checks that no file contains data of an erased farmer, and that the contact details of all others are on the server.
     fn checks_erasures(&mut self) {
         let db = server_reader(&self.server, &mut self.server_reader);
         for fact in &self.facts {
@@ -159,7 +158,7 @@ impl World {
                 None => {
                     let sql = "SELECT count(*) FROM contacts WHERE phone = ?1";
                     let count = db.query_row(sql, [number], |row| row.get::<_, u64>(0)).expect("a count");
-                    // The office decides about record and contact apart; what it sent back is with the phone.
+                    // The office decides about record and contact separately; a rejected one is on the phone.
                     let may_miss = fact.certainty == Certainty::Maybe || !self.rejected.is_empty();
                     assert!(count == 1 || may_miss, "{number} is on the server {count} times");
                 }
@@ -167,7 +166,7 @@ impl World {
         }
     }
 
-    /// Rows are what a fresh projection of the documents gives.
+    /// Checks that table rows equal a fresh projection of the documents.
     fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
         for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped()).zip(fingerprints) {
             phone.client().rebuild().expect("rebuilt");
@@ -178,7 +177,7 @@ impl World {
         assert_same("the server after a rebuild", &fingerprint_of(db), server);
     }
 
-    /// A device that was neither cloned nor set back gives a receipt number once.
+    /// Checks that a device that was neither cloned nor set back gives each receipt number once.
     fn checks_receipts(&self) {
         let is_doubled = |code: &DeviceCode| {
             self.codes_set_back.contains(code) || self.phones_of_codes.get(code).is_some_and(|phones| phones.len() > 1)
@@ -202,7 +201,7 @@ impl World {
     }
 }
 
-/// Whether a phone has back what the office sent back.
+/// Whether a phone's inbox shows what the office rejected.
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
     let is_it = |item: &InboxItem| {
@@ -212,14 +211,13 @@ fn is_back(phone: &Phone, fact: &Fact) -> bool {
     inbox.iter().any(is_it)
 }
 
-/// Why entries of the log were set aside.
 fn set_aside(db: &rusqlite::Connection) -> Vec<(String, u64, String)> {
     let mut statement = db.prepare("SELECT scope, seq, reason FROM set_aside ORDER BY scope, seq").expect("a table");
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
     rows.collect::<Result<_, _>>().expect("entries")
 }
 
-/// The files in a folder, and in those within, that have these bytes in them.
+/// Files in a folder and its subfolders that contain these bytes.
 fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()) {
@@ -251,7 +249,7 @@ fn without_times(fingerprint: &str) -> String {
     fingerprint.lines().map(timeless).collect::<Vec<_>>().join("\n")
 }
 
-/// The contacts of farmers of whom only some may know that they are forgotten, as the server's journal went back too.
+/// Contacts of farmers whose erasure only some replicas may know of, because the server's journal was set back too.
 fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BTreeSet<String> {
     let farmers: BTreeSet<String> = farmers.map(|farmer| HEXUPPER.encode(farmer.as_bytes())).collect();
     let contact = |line: &str| {
@@ -267,7 +265,7 @@ fn without_contacts(fingerprint: &str, contacts: &BTreeSet<String>) -> String {
     fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
-/// The part of a fingerprint that belongs to a centre.
+/// The lines of a fingerprint that belong to a centre.
 fn within(fingerprint: &str, scope: &str) -> String {
     let mut documents = BTreeSet::new();
     let mut reviews = BTreeSet::new();
@@ -293,7 +291,6 @@ fn within(fingerprint: &str, scope: &str) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-/// All that was promised about a delivery.
 struct Whole<'a> {
     facts: Vec<&'a Fact>,
     is_voided: bool,
@@ -318,7 +315,7 @@ fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
 }
 
 impl Whole<'_> {
-    /// All bags, voided ones too.
+    /// Weights of all bags, voided ones included.
     fn bags(&self) -> Vec<i64> {
         let mut bags = Vec::new();
         for fact in &self.facts {
@@ -332,7 +329,7 @@ impl Whole<'_> {
         bags
     }
 
-    /// The bags that count.
+    /// Weights of the bags that are not voided.
     fn counted_bags(&self) -> Vec<i64> {
         let is_voided = |bag: &i64| {
             self.facts.iter().any(|fact| matches!(fact.what, FactKind::BagVoided { grams, .. } if grams == *bag))
@@ -340,7 +337,7 @@ impl Whole<'_> {
         self.bags().into_iter().filter(|bag| !is_voided(bag)).collect()
     }
 
-    /// The moves that no other move saw.
+    /// Moves that no other move saw.
     fn standing_moves(&self) -> Vec<(Option<LoadId>, Stamp)> {
         let moves = self.facts.iter().filter_map(|fact| match &fact.what {
             FactKind::Moved { load, sign, .. } => Some((*load, sign.own?, sign.seen.as_slice())),
@@ -351,7 +348,7 @@ impl Whole<'_> {
         standing.map(|(load, own, _)| (load, own)).collect()
     }
 
-    /// The load it lies on: that of the standing move whose clock was not in doubt, then of the latest; several if only chance decides.
+    /// The loads it may be on: that of the latest move that no other move saw, a clock not in doubt first; several if stamps are equal.
     fn loads(&self) -> Vec<Option<LoadId>> {
         let moves = self.standing_moves();
         let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
@@ -366,7 +363,7 @@ impl Whole<'_> {
     }
 }
 
-/// What each centre's days add up to.
+/// Sums by centre and business date.
 fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
     let mut sums = BTreeMap::<_, Sum>::new();
     for fact in facts {
@@ -385,7 +382,7 @@ fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(Ce
     sums
 }
 
-/// What is shown is what was promised, each thing once.
+/// Checks that the server shows the facts of each delivery and load, each once, and nothing else.
 fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, Whole<'_>>) {
     for (delivery, it) in whole {
         let Some(shown) = server.record((*delivery).into()).and_then(Record::downcast_ref::<Delivery>) else {

@@ -1,4 +1,4 @@
-//! Clocks that are wrong, each in its own way.
+//! Wrong clocks: with an offset, a drift and jumps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,16 +8,16 @@ use farmtally_core::units::Timestamp;
 
 use crate::SeededEntropy;
 
-/// Half past six in the start state of 9 May 2019, in Indian time.
+/// 06:30 Indian time on 9 May 2019, in milliseconds since 1970.
 pub const START: i64 = 1_557_363_600_000;
 const YEAR: i64 = 365 * 24 * 3_600_000;
-/// How far a clock may be wrong, either way.
+/// Largest offset of a clock from the true time, either way, in milliseconds.
 pub const FAR: i64 = 50 * YEAR;
 
-/// The true time of the world, which nobody sees.
+/// The true time of the world in milliseconds, which no clock shows exactly.
 pub type TrueTime = Arc<AtomicI64>;
 
-/// A clock that is off, runs too fast or too slow, and jumps.
+/// A clock with an offset and a drift.
 pub struct SkewedClock {
     time: TrueTime,
     off_ms: AtomicI64,
@@ -31,7 +31,7 @@ impl SkewedClock {
         Arc::new(Self { time: Arc::clone(time), off_ms: AtomicI64::new(0), drift_per_million, zone_minutes: 330 })
     }
 
-    /// Sets the clock, by so much from what it shows; it never gets farther from the truth than 50 years.
+    /// Moves the clock by `by_ms`; its offset stays within 50 years either way.
     pub fn jump(&self, by_ms: i64) {
         let off = self.off_ms.load(Ordering::Relaxed).saturating_add(by_ms).clamp(-FAR, FAR);
         self.off_ms.store(off, Ordering::Relaxed);
@@ -41,7 +41,7 @@ impl SkewedClock {
         self.time.load(Ordering::Relaxed) - START
     }
 
-    /// This clock, and chance from a seed.
+    /// This clock, with entropy from a seed.
     pub fn environment(self: &Arc<Self>, seed: u64) -> Environment {
         Environment { clock: Arc::clone(self) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
     }

@@ -1,8 +1,8 @@
-//! The decisions in the books: all that the office decided must be in the server's log as it was decided, and count on every phone.
+//! The oracle's decisions: each is in the server's log unchanged, and takes effect on every phone.
 //!
-//! Owns which decisions there are, which of them went when the server was set back, and which phones must give these back. What went need
-//! not come back if the office has decided about the same matter without it. Reviews are not in it: the server raises them anew, and
-//! `checks.rs` compares their rows.
+//! Owns which decisions were made, which of them were lost when the server was set back, and which phones must restore those. A lost
+//! decision need not come back if the office has since decided the same matter without it. Reviews are excluded: the server raises them
+//! again, and `checks.rs` compares their rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,43 +17,43 @@ use rusqlite::{Connection, OptionalExtension};
 use super::monitor::server_reader;
 use super::world::World;
 
-/// Something that was decided.
+/// A decision in the oracle.
 pub struct Decided {
     scope: Scope,
     decision: Decision,
-    /// What it decides about, if the last decision about it counts: the kind and the matter.
+    /// Kind and key, if only the latest decision about a matter counts.
     matter: Option<(u8, String)>,
-    /// Earlier decisions about the same matter that stood on the server then.
+    /// Earlier decisions about the same matter that the server had at that time.
     before: BTreeSet<usize>,
-    /// Whether it ever went when the server was set back.
+    /// Whether it was ever lost when the server was set back.
     was_lost: bool,
-    /// Phones that had it when it went last, and that have not lost it since.
+    /// Phones that had it when it was last lost, and have not lost it since.
     kept_by: BTreeSet<usize>,
 }
 
-/// The decision that counts about each matter, with its scope.
+/// Latest decision of each matter, with its scope.
 type Counted = BTreeMap<(u8, String), Option<(Scope, Decision)>>;
 
-/// What a command promised when it returned.
+/// A decision that a command promised when it returned.
 pub struct Promised {
     what: String,
     is: Box<dyn Fn(&Decision) -> bool>,
 }
 
 impl Promised {
-    /// A decision that says just this.
+    /// A decision equal to this.
     pub(super) fn exactly<D: DecisionKind>(expected: D) -> Self {
         Self::some(&format!("{expected:?}"), move |it: &D| *it == expected)
     }
 
-    /// A decision of which this is true.
+    /// A decision for which `is` returns true.
     pub(super) fn some<D: DecisionKind>(what: &str, is: impl Fn(&D) -> bool + 'static) -> Self {
         let is = move |decision: &Decision| decision.get::<D>().is_some_and(|it| it.is_ok_and(|it| is(&it)));
         Self { what: format!("{}: {what}", D::NAME), is: Box::new(is) }
     }
 }
 
-/// The decisions of a schedule, in the order in which they were made.
+/// Decisions of a schedule, in the order in which they were made.
 #[derive(Default)]
 pub struct Decisions {
     all: Vec<Decided>,
@@ -62,12 +62,12 @@ pub struct Decisions {
 }
 
 impl World {
-    /// Notes that a command promised a decision; it is looked for at the end of the step.
+    /// Records that a command promised a decision; checked at the end of the step.
     pub(super) fn is_promised(&mut self, promised: Promised) {
         self.decisions.promised.push(promised);
     }
 
-    /// Puts what was decided in this step into the books: all that was promised must be among it.
+    /// Adds the decisions of this step to the oracle, and checks that all promised ones are among them.
     pub(super) fn notes_decisions(&mut self) {
         let logged = logged(server_reader(&self.server, &mut self.server_reader));
         let books = &mut self.decisions;
@@ -94,7 +94,7 @@ impl World {
         self.releases_decisions();
     }
 
-    /// Notes which decisions went when the server was set back, and which phones have them.
+    /// Records which decisions were lost when the server was set back, and which phones have them.
     pub(super) fn notes_lost_decisions(&mut self) {
         let logged = logged(server_reader(&self.server, &mut self.server_reader));
         let living = self.living();
@@ -107,7 +107,7 @@ impl World {
         self.releases_decisions();
     }
 
-    /// A phone that is wiped, may not read any more or was set back itself need not give back what it does not have.
+    /// Releases phones that were wiped or may no longer read from having to restore decisions.
     fn releases_decisions(&mut self) {
         let mut decisions = std::mem::take(&mut self.decisions.all);
         for it in &mut decisions {
@@ -125,7 +125,7 @@ impl World {
         self.decisions.all = decisions;
     }
 
-    /// A phone was set back: it may have lost decisions that it would have given back.
+    /// Releases a phone that was set back from having to restore decisions that it lost.
     pub(super) fn forgets_decisions(&mut self, who: usize) {
         for it in self.decisions.all.iter_mut().filter(|it| it.kept_by.contains(&who)) {
             if !has(self.phones[who].looks(), it) {
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// What was decided is on the server as it was decided, the last about each matter counts, and phones know it.
+    /// Checks that the server has each decision unchanged and counts the latest of each matter, and that phones agree.
     pub(super) fn checks_decisions(&mut self) {
         self.notes_decisions();
         let server = server_reader(&self.server, &mut self.server_reader);
@@ -174,7 +174,7 @@ impl World {
         self.counts_times("met: a decision that was lost for good or overtaken", gone);
     }
 
-    /// A phone knows the decisions of its scopes, and of each matter counts the same one as the server. Returns how many there are.
+    /// Checks that a phone has the decisions of its scopes and counts the same of each matter as the server. Returns how many it has.
     fn checks_decisions_on(&self, who: usize, counted: &Counted, is_there: &[bool]) -> u64 {
         let phone = &self.phones[who];
         let own = phone.client().session().expect("an enrolled phone").device_id;
@@ -203,7 +203,7 @@ impl World {
     }
 }
 
-/// The decisions in the server's log, but for reviews, in the order of each scope.
+/// Decisions in the server's log, without reviews, by scope and sequence number.
 fn logged(server: &Connection) -> Vec<(Scope, Decision)> {
     let sql = "SELECT scope, body FROM log WHERE envelope IS NULL ORDER BY scope, seq";
     let mut statement = server.prepare_cached(sql).expect("a table");
@@ -213,7 +213,6 @@ fn logged(server: &Connection) -> Vec<(Scope, Decision)> {
     decisions.filter(|(_, decision): &(Scope, Decision)| decision.number() != Review::NUMBER).collect()
 }
 
-/// Whether a phone has a decision.
 fn has(phone: &Connection, it: &Decided) -> bool {
     let sql = "SELECT 1 FROM decisions WHERE scope = ?1 AND decision = ?2";
     let mut statement = phone.prepare_cached(sql).expect("a table");

@@ -1,4 +1,4 @@
-//! What befalls phones and the server beside failing disks and wires: restarts, wrong clocks, copies, clones.
+//! Faults other than disk and network: restarts, clock jumps, upgrades, restored copies, cloned phones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,13 +27,13 @@ use crate::market::ADDRESS;
 pub struct ServerCopy {
     /// The databases.
     image: ServerImage,
-    /// The journal as it was then.
+    /// The journal at that time.
     journal: Vec<(PathBuf, Vec<u8>)>,
-    /// Whether the server has verified it, or died over that.
+    /// Whether the server verified it, or died while it did.
     is_verified: bool,
-    /// How many device codes there were.
+    /// Number of device codes at that time.
     codes: usize,
-    /// Who was forgotten by then.
+    /// Farmers erased at that time, as in `World::erased`.
     erased: BTreeMap<FarmerId, bool>,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn restarts(world: &mut World, who: usize) {
     starts_at_last(world, who);
 }
 
-/// Starts the app, at the second attempt if there is no room at the first.
+/// Starts the app, at the second attempt if the disk was full at the first.
 fn starts_at_last(world: &mut World, who: usize) {
     let started = world.phones[who].starts();
     match world.observe(who, "starts the app", started) {
@@ -60,7 +60,7 @@ fn starts_at_last(world: &mut World, who: usize) {
 
 fn fold_back(path: &std::path::Path, rng: &mut StdRng) {
     let mode = ["PASSIVE", "RESTART", "TRUNCATE"][rng.random_range(0..3)];
-    // It may fail on a failing disk; then it did not happen.
+    // A failing disk may refuse; then there is no checkpoint.
     let Ok(db) = rusqlite::Connection::open(path) else { return };
     let _ = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
 }
@@ -82,7 +82,7 @@ pub(super) fn clock_jumps(world: &mut World, who: usize) {
     world.log(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
 }
 
-/// Until now the phone was of a version that does not know loads: what it could not read was set aside, and is read after the upgrade.
+/// Upgrades the phone from a version that does not know loads: those were set aside, and are read after the upgrade.
 pub(super) fn is_upgraded(world: &mut World, who: usize) {
     let machine = &world.phones[who].machine;
     if machine.is_dead() || machine.is_full() {
@@ -107,7 +107,7 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
     }
 }
 
-/// Sets the loads aside of which all changes came from others and are kept as they came. Returns how many.
+/// Sets aside the loads of which all changes are in the log tail and none is in the outbox. Returns how many.
 fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
     let mut db = rusqlite::Connection::open(path)?;
     let db = db.transaction()?;
@@ -168,7 +168,7 @@ pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
     world.log(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
 }
 
-/// Somebody new gets a phone and enrols it, over whatever wire, until it works.
+/// A new phone enrols over a faulty network until it succeeds.
 pub(super) fn enrols(world: &mut World, _who: usize) {
     if world.living().len() >= 6 {
         return;
@@ -190,7 +190,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
         } else {
             world.server.machine.relieve();
             world.phones[who].machine.relieve();
-            // What stalled may have told the server since that it was set back.
+            // Meanwhile a stalled request may have shown the server that it was set back.
             world.ends_recovery();
         }
         let phone = &world.phones[who];
@@ -218,7 +218,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     world.notes_code(who);
 }
 
-/// Somebody keeps a copy of the phone's files, as they are on its disk.
+/// Copies the phone's files, as they are on its disk.
 pub(super) fn is_copied(world: &mut World, who: usize) {
     let phone = &world.phones[who];
     let copy = Copy { image: phone.machine.image(), drafts: phone.drafts.clone(), facts: world.facts.len() };
@@ -226,7 +226,7 @@ pub(super) fn is_copied(world: &mut World, who: usize) {
     world.phones[who].copies.push(copy);
 }
 
-/// The phone is set back to an older copy. What it recorded since is lost with it, unless it knew that the server has it.
+/// Sets the phone back to an older copy. What it recorded since is lost, unless the server or another phone has it.
 pub(super) fn goes_back(world: &mut World, who: usize) {
     let copies = world.phones[who].copies.clone();
     let Some(copy) = world.picks(&copies) else { return };
@@ -237,12 +237,12 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     phone.machine.revive();
     phone.machine.put(&copy.image);
     phone.drafts = copy.drafts;
-    // An older copy knows nothing of newer ones.
+    // An older copy does not contain newer ones.
     phone.copies.retain(|other| other.facts <= copy.facts);
     for fact in world.facts.iter_mut().skip(copy.facts).filter(|fact| fact.phone == who) {
         (fact.is_forgotten, fact.is_gone) = (true, true);
     }
-    // What was recorded since is a draft again; nobody records it twice here.
+    // What was recorded since is a draft again; see `LEFT_OUT` for why it is not recorded twice.
     let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
     world.starts_back(who);
@@ -251,7 +251,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     world.audit();
 }
 
-/// Another phone gets the same files; both go on, at times with the same thing.
+/// Adds a phone with the same files; sometimes both then change the same delivery.
 pub(super) fn is_cloned(world: &mut World, who: usize) {
     if world.living().len() >= 6 || world.phones[who].machine.is_dead() {
         return;
@@ -271,7 +271,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     }
 }
 
-/// Somebody copies the server's files, as they are on its disk.
+/// Copies the server's files, as they are on its disk.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.log(None, "the server is copied");
     let (image, journal) = (world.server.copies(), world.server.journal());
@@ -284,7 +284,7 @@ pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     });
 }
 
-/// The office makes a copy of the server's data and has it verified; on PostgreSQL that is not the server's matter.
+/// Makes and verifies a backup of the server's data; does nothing on PostgreSQL, where backups are not made by the server.
 pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     if world.server.is_on_postgres() {
         return;
@@ -302,22 +302,22 @@ pub(super) fn server_is_backed_up(world: &mut World, _who: usize) {
     }
 }
 
-/// The server goes back to an older copy of its data, with its journal or without; never to one from before the older of the two newest that
-/// were verified.
+/// Sets the server back to an older copy of its data, with its current journal or the copy's; never to a copy older than the second newest
+/// verified one.
 pub(super) fn server_goes_back(world: &mut World, _who: usize) {
     let verified = world.server_copies.iter().enumerate().filter(|(_, copy)| copy.is_verified);
     let first = verified.map(|(number, _)| number).rev().nth(1).unwrap_or(0);
     let numbers: Vec<usize> = (first..world.server_copies.len()).collect();
     let Some(number) = world.picks(&numbers) else { return };
     let copy = world.server_copies[number].clone();
-    // See `LEFT_OUT`.
+    // A reason for keeping the current journal is in `LEFT_OUT`.
     let has_journal = world.once_in(2) || world.codes.len() > copy.codes;
     let with = if has_journal { "its journal" } else { "the journal of then" };
     world.log(None, &format!("the server goes back to copy {number}, with {with}"));
     world.counts(&format!("met: a server that went back with {with}"));
     (world.server_reader, world.was_set_back) = (None, true);
     if !has_journal {
-        // Of who was forgotten since, only phones may know.
+        // Only phones may know of farmers erased since.
         for (farmer, is_erased) in &mut world.erased {
             *is_erased &= copy.erased.get(farmer).is_some_and(|then| *then);
         }

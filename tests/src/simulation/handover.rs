@@ -1,11 +1,11 @@
-//! Work that goes to the server by way of others: as a file, as codes on a screen, on a stick.
+//! Work that reaches the server through others: as a file, as QR codes on a screen, on a USB stick.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::world::{CallOutcome, World};
 
-/// A colleague takes what a phone has to hand over, from a file or from its screen.
+/// A colleague's phone takes over what a phone exports, from a file or from its screen.
 pub(super) fn hands_over(world: &mut World, who: usize) {
     let living = world.living();
     let Some(carrier) = world.picks(&living).filter(|carrier| *carrier != who) else { return };
@@ -25,7 +25,7 @@ pub(super) fn hands_over(world: &mut World, who: usize) {
     }
 }
 
-/// The office reads a stick.
+/// The office imports a USB stick.
 pub(super) fn hands_to_office(world: &mut World, who: usize) {
     let Some((file, is_whole)) = exports(world, who) else { return };
     for result in world.server.handle().import(Some(world.server.organisation), file.as_slice()) {
@@ -40,7 +40,7 @@ pub(super) fn hands_to_office(world: &mut World, who: usize) {
     }
 }
 
-/// What a phone has to hand over, as a file, at times cut or bent; and whether it is whole.
+/// Exports a phone's work as a file, sometimes truncated or with a bit flipped. Returns it, and whether it is intact.
 fn exports(world: &mut World, who: usize) -> Option<(Vec<u8>, bool)> {
     let result = world.phones[who].client().export_parcel();
     let CallOutcome::Done(mut file) = world.observe(who, "exports a file", result) else { return None };
@@ -56,7 +56,7 @@ fn exports(world: &mut World, who: usize) -> Option<(Vec<u8>, bool)> {
     Some((file, outcome > 1))
 }
 
-/// One phone shows codes over and over, in any order; the other's camera misses some and reads some wrongly.
+/// One phone shows its QR frames repeatedly, in any order; the other's camera misses some and misreads some.
 fn shows(world: &mut World, who: usize, carrier: usize) {
     let result = world.phones[who].client().parcel_qr_frames();
     let CallOutcome::Done(mut frames) = world.observe(who, "shows codes", result) else { return };

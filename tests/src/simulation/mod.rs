@@ -1,10 +1,10 @@
-//! The seeded simulation: phones, a server, a network and clocks, all of which fail, in one process and in virtual time.
+//! Seeded simulation of phones, a server, a network and clocks, all of which fail, in one process and in virtual time.
 //!
-//! Owns how a schedule runs and what comes of it. Everything is derived from the seed: a seed replays to the byte.
-//! Invariants looked at: what was promised is never lost and shows everywhere; replicas of a scope are equal; rows are what a fresh
-//! projection gives; every queue drains; nobody says logged of what the server does not have; sums are those of the books; what the
-//! office decided stands and counts everywhere.
-//! Read next: `action.rs` for what happens, `server.rs` for the network, `crate::disk` for the disks, `checks.rs` for what must hold.
+//! Everything is derived from the seed, so a seed replays to the byte.
+//! Invariants: no fact that a call promised is lost, and every phone of its centre shows it; replicas of a scope are equal; table rows
+//! equal a fresh projection of the documents; every queue drains; no phone reports "logged" for a change that the server does not have;
+//! sums equal the oracle's; every decision of the office is stored and takes effect everywhere.
+//! Read next: `action.rs` for the steps, `server.rs` for network faults, `crate::disk` for disk faults, `checks.rs` for the invariants.
 
 pub mod action;
 mod checks;
@@ -31,35 +31,35 @@ use postgres::Postgres;
 pub use world::Trace;
 use world::{SharedTrace, World};
 
-/// How many steps a schedule has at most.
+/// Largest number of steps in a schedule.
 pub const MAX_STEPS: usize = 45;
 
-/// What happens in which order: a function of these values.
+/// A sequence of steps and faults, fully determined by these values.
 #[derive(Clone, Default)]
 pub struct Schedule {
-    /// Everything is derived from it.
+    /// Seed from which everything is derived.
     pub seed: u64,
-    /// The numbers of steps that are left out.
+    /// Numbers of the steps that are left out.
     pub without: BTreeSet<usize>,
-    /// Where the server's data are; on SQLite if nowhere else.
+    /// PostgreSQL server that holds the sync server's data; SQLite if `None`.
     pub postgres: Option<Arc<Postgres>>,
 }
 
-/// A schedule that found a defect.
+/// A schedule that violated an invariant.
 #[derive(Debug)]
 pub struct Failure {
-    /// Replays it.
+    /// Seed that replays it.
     pub seed: u64,
-    /// The numbers of the steps that were left out.
+    /// Numbers of the steps that were left out.
     pub without: BTreeSet<usize>,
-    /// What did not hold, behind the place in the code that says so.
+    /// Panic message: source location on the first line, then the violated invariant.
     pub reason: String,
-    /// What everybody did.
+    /// Log of the steps.
     pub trace: Trace,
 }
 
 impl Failure {
-    /// The place in the code that says what did not hold: the same for the same cause, whatever the values are.
+    /// Returns the source location of the failed assertion: equal for equal causes, whatever the values in the message.
     pub fn cause(&self) -> &str {
         self.reason.lines().next().unwrap_or_default()
     }
@@ -87,7 +87,7 @@ thread_local! {
 
 static HOOKED: Once = Once::new();
 
-/// Panics within a schedule are its outcome, not noise.
+/// Installs a panic hook that captures panics within a schedule, as they are its outcome, and does not print them.
 fn hook_panics() {
     HOOKED.call_once(|| {
         let outer = std::panic::take_hook();
@@ -101,18 +101,18 @@ fn hook_panics() {
     });
 }
 
-/// Runs the whole schedule of a seed; returns its trace.
+/// Runs the whole schedule of a seed and returns its trace.
 ///
 /// # Errors
-/// [`Failure`] if something did not hold.
+/// [`Failure`] if an invariant was violated.
 pub fn run(seed: u64) -> Result<Trace, Box<Failure>> {
     run_schedule(&Schedule { seed, ..Schedule::default() })
 }
 
-/// Runs a schedule; returns its trace.
+/// Runs a schedule and returns its trace.
 ///
 /// # Errors
-/// [`Failure`] if something did not hold.
+/// [`Failure`] if an invariant was violated.
 pub fn run_schedule(schedule: &Schedule) -> Result<Trace, Box<Failure>> {
     hook_panics();
     IS_SIMULATING.set(true);

@@ -1,4 +1,4 @@
-//! What is looked at while a schedule lives: whatever was promised is still there, and nobody says logged of what the server does not have.
+//! Checks while a schedule runs: promised facts are still there, and no phone reports "logged" for a change that the server does not have.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::server::{ServerVersion, SimServer};
 use super::world::World;
 
 impl World {
-    /// Finds out what became of the calls in which a phone died.
+    /// Resolves the facts of calls in which a phone died.
     pub fn resolves(&mut self, who: usize) {
         let mut replica = Replica::new(self.phones[who].looks());
         let open = |fact: &mut Fact| fact.phone == who && fact.change.is_none();
@@ -31,13 +31,13 @@ impl World {
         }
     }
 
-    /// The change that a fact just made, if it made one: the newest of its document on the phone, unless another fact did.
+    /// The change that a fact just made: the newest of its document on the phone, unless that belongs to another fact.
     pub(super) fn new_change(&self, fact: &Fact) -> Option<ChangeHash> {
         let newest = newest_change(self.phones[fact.phone].looks(), fact.document());
         newest.filter(|change| self.facts.iter().all(|other| other.change != Some(*change)))
     }
 
-    /// What a phone promised must be on it, drafts too, unless the office has it to decide about.
+    /// Checks that a phone has all facts and drafts that it promised, except changes that are held or rejected.
     pub fn read_state(&mut self, who: usize) {
         self.forgets_if_barred(who);
         let phone = &self.phones[who];
@@ -62,14 +62,14 @@ impl World {
         }
     }
 
-    /// Whether the office's orders and grants let the phone's user read.
+    /// Whether the phone's user may read, by the office's orders and grants.
     pub fn may_read(&self, who: usize) -> bool {
         let client = self.phones[who].client();
         let is_barred = matches!(client.order(), Some(Order::Lost | Order::Wipe));
         client.session().is_some_and(|session| session.grant_id.is_some()) && !is_barred
     }
 
-    /// A phone forgets what nobody on it may read any more, once it is handed in; it may die right after.
+    /// Marks a phone's facts as forgotten once its user may not read: it purges them after the upload, and may die right after.
     fn forgets_if_barred(&mut self, who: usize) {
         if !self.may_read(who) {
             for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// What a phone says the server has must be on the server.
+    /// Checks that the server has all that a phone reports as logged.
     pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
         self.forgets_if_barred(who);
         let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
@@ -94,7 +94,7 @@ impl World {
                     let kept = server.kept(fact);
                     fact.is_logged = kept == Kept::Logged;
                     let is_there = kept == Kept::Rejected || fact.is_logged && server.holds(fact);
-                    // A phone that was not told yet that the server went back knows what it was told before.
+                    // A phone that has not learned yet that the server was set back reports what it knew before.
                     let is_there = is_there || kept == Kept::Nowhere && self.was_set_back && !is_complete;
                     assert!(is_there, "{} says logged, but the server has it not: {}", phone.name, fact.what);
                 }
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// Everything that a phone promised which was wiped is on the server.
+    /// Checks that the server has all facts of a phone that was wiped.
     pub(super) fn checks_handed_in(&mut self, who: usize) {
         let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    /// Finds out what may be lost for good, after a phone or the server went back: what is neither on the server, nor in its phone's
+    /// Marks facts that may be lost for good after a phone or the server was set back: they are neither on the server, nor in their phone's
     /// bundles, nor known to any other phone.
     pub(super) fn audit(&mut self) {
         let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// Notes which device has which code: a code is never given twice.
+    /// Records the code of a phone's device, and checks that no two devices have the same.
     pub(super) fn notes_code(&mut self, who: usize) {
         let Some(session) = self.phones[who].client().session() else { return };
         self.phones[who].is_enrolled = true;
@@ -142,14 +142,14 @@ impl World {
         self.phones_of_codes.entry(session.device_code).or_default().insert(who);
     }
 
-    /// Notes that a phone goes back in time: under its code, receipt numbers may come twice.
+    /// Records that a phone is set back, so that receipt numbers under its code may repeat.
     pub(super) fn notes_set_back(&mut self, who: usize) {
         let session = self.phones[who].client.as_ref().and_then(FieldClient::session);
         self.codes_set_back.extend(session.map(|session| session.device_code));
     }
 }
 
-/// The server's database, as it is now.
+/// A connection to the server's database, as it is now.
 pub(super) fn server_reader<'a>(
     server: &SimServer,
     kept: &'a mut Option<(ServerVersion, Connection)>,
@@ -158,7 +158,7 @@ pub(super) fn server_reader<'a>(
     &kept.insert(read).1
 }
 
-/// How far a phone says a record is; nothing if it does not show it.
+/// The sync state that a phone shows for a record; `None` if it does not show the record.
 fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
     let state = match what {
         FactKind::Registered { farmer, .. } => client.farmer(*farmer).map(|view| view.sync),

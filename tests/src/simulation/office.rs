@@ -1,4 +1,4 @@
-//! What the office does by command.
+//! Actions of the office.
 
 use farmtally_core::client::{InboxKind, PhoneUser};
 use farmtally_core::decisions::{
@@ -16,7 +16,7 @@ use super::phone::Wipe;
 use super::world::{CallOutcome, World};
 
 impl World {
-    /// Judges the end of a command: done, or the server died or has no room, or refused. Anything else is a defect.
+    /// Classifies the result of a command: done, refused, or failed because the server died or its disk is full. Panics on anything else.
     pub(super) fn observe_office<T>(&mut self, what: &str, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(done) => {
@@ -33,13 +33,13 @@ impl World {
         }
     }
 
-    /// Whether the server has lost data and waits for phones to give it back.
+    /// Whether the server has lost data and waits for phones to restore it.
     pub(super) fn is_recovering(&self) -> bool {
         let recovery = self.server.handle().recovery(self.server.organisation).expect("a state");
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
 
-    /// Ends a recovery, if one lasts. Returns whether one did.
+    /// Ends a recovery, if one lasts. Returns whether it did.
     pub(super) fn ends_recovery(&mut self) -> bool {
         if !self.is_recovering() {
             return false;
@@ -50,7 +50,6 @@ impl World {
 }
 
 impl World {
-    /// Orders a phone to do something about itself.
     fn orders(&mut self, who: usize, order: Order) -> bool {
         let Some(session) = self.phones[who].client().session() else { return false };
         let result = self.server.handle().order(self.server.organisation, session.device_code, order);
@@ -62,13 +61,13 @@ impl World {
         is_ordered
     }
 
-    /// Lets the phone's user work there.
+    /// Grants the phone's user its role there.
     fn grants(&mut self, who: usize) -> Option<GrantId> {
         let role = self.phones[who].role.clone();
         self.grants_to(who, &role)
     }
 
-    /// Lets a user work there, whose name is that of the role.
+    /// Grants a role to the user of the same name.
     fn grants_to(&mut self, who: usize, role: &str) -> Option<GrantId> {
         let session = self.phones[who].client().session()?;
         let (may, centre) = (role.parse::<Role>().expect("a role"), self.centre(who));
@@ -81,7 +80,7 @@ impl World {
         Some(grant)
     }
 
-    /// Suspends a user or lifts it.
+    /// Suspends a user, or lifts the suspension.
     fn suspends(&mut self, user: &str, is_suspended: bool) {
         let result = self.server.handle().suspend(self.server.organisation, user, is_suspended);
         let what = if is_suspended { "suspends" } else { "lifts the suspension of" };
@@ -90,7 +89,7 @@ impl World {
         }
     }
 
-    /// Decides about what is held of a document: takes it in, or sends it back. What can't be taken in goes back.
+    /// Approves or rejects the held changes of a document. What can't be approved is rejected.
     fn decides(&mut self, document: DocumentId) {
         let (server, organisation) = (self.server.handle(), self.server.organisation);
         let approve = |server: &Server| server.approve(organisation, document, None);
@@ -99,7 +98,7 @@ impl World {
             self.is_promised(Promised::some("taken in", is));
             return self.counts("met: held work that was taken in");
         }
-        // A server that dies may have done it all the same.
+        // A server that dies may still have done it.
         self.rejected.insert(document);
         let result = server.reject(organisation, document, None, "weigh it again");
         if self.observe_office("sends back what is held", result).is_some() {
@@ -109,7 +108,6 @@ impl World {
         }
     }
 
-    /// Documents of which something is held.
     fn held(&self) -> Vec<DocumentId> {
         let held = self.server.handle().held(self.server.organisation).expect("a list");
         let mut documents: Vec<DocumentId> = held.into_iter().map(|held| held.entry.document()).collect();
@@ -117,7 +115,7 @@ impl World {
         documents
     }
 
-    /// The office decides whatever waits, and lets everybody work again. Returns how much there was to do.
+    /// Decides all that waits and grants every phone its role again. Returns how many decisions that took.
     pub(super) fn settles(&mut self) -> usize {
         let mut done = usize::from(self.ends_recovery());
         for who in self.living() {
@@ -143,7 +141,7 @@ impl World {
         done
     }
 
-    /// Notes that a phone destroyed all that it had: drafts are at the office then, and everything else is logged or held.
+    /// Records that a phone wiped itself, and checks that its drafts are at the office and all else is logged or held.
     pub(super) fn notes_wipe(&mut self, who: usize) {
         let phone = &self.phones[who];
         if phone.is_wiped() || !phone.is_enrolled || phone.client().session().is_some() {
@@ -164,7 +162,7 @@ impl World {
         self.checks_handed_in(who);
     }
 
-    /// What the office sent back is with its author: a delivery as a draft, anything else as a note.
+    /// Adds rejected deliveries that came back as drafts to the drafts of the phone.
     pub(super) fn takes_drafts_up(&mut self, who: usize) {
         let phone = &self.phones[who];
         for item in phone.client().inbox().expect("an inbox") {
@@ -183,7 +181,7 @@ impl World {
     }
 }
 
-/// The office revokes the grant that a phone's user has.
+/// The office revokes the grant of a phone's user.
 pub(super) fn revokes(world: &mut World, who: usize) {
     let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
     let result = world.server.handle().revoke(world.server.organisation, grant);
@@ -192,7 +190,7 @@ pub(super) fn revokes(world: &mut World, who: usize) {
     }
 }
 
-/// The office lets a phone's user work again who may not.
+/// The office grants a phone's user its role again.
 pub(super) fn grants(world: &mut World, who: usize) {
     if !world.is_granted(who) {
         world.grants(who);
@@ -214,21 +212,21 @@ pub(super) fn lifts(world: &mut World, _who: usize) {
     }
 }
 
-/// A phone is lost; its user may not know of it.
+/// The office marks a phone as lost; its user may not know.
 pub(super) fn loses(world: &mut World, who: usize) {
     if world.phones[who].wipe == Wipe::Never {
         world.orders(who, Order::Lost);
     }
 }
 
-/// A phone is found again.
+/// The office lets a lost phone resume.
 pub(super) fn finds(world: &mut World, who: usize) {
     if world.phones[who].client().order() == Some(Order::Lost) {
         world.orders(who, Order::Resume);
     }
 }
 
-/// A phone is given away, at its next contact.
+/// The office orders a phone to wipe itself at its next contact.
 pub(super) fn wipes(world: &mut World, who: usize) {
     if world.living().len() > 1 {
         world.phones[who].wipe = Wipe::Ordered;
@@ -236,7 +234,7 @@ pub(super) fn wipes(world: &mut World, who: usize) {
     }
 }
 
-/// The office decides about something that is held.
+/// The office decides about the held changes of a document.
 pub(super) fn decides(world: &mut World, _who: usize) {
     let held = world.held();
     if let Some(document) = world.picks(&held) {
@@ -244,7 +242,7 @@ pub(super) fn decides(world: &mut World, _who: usize) {
     }
 }
 
-/// The office forgets a farmer.
+/// The office erases a farmer.
 pub(super) fn erases(world: &mut World, _who: usize) {
     let farmers = world.facts.iter().filter_map(|fact| match fact.what {
         FactKind::Registered { farmer, .. } => Some(farmer),
@@ -261,7 +259,7 @@ pub(super) fn erases(world: &mut World, _who: usize) {
     }
 }
 
-/// A phone is handed to another of its users; the office lets somebody else work on it if there is none.
+/// A phone switches to another of its users; if there is none, the office grants one.
 pub(super) fn changes_hands(world: &mut World, who: usize) {
     let Some(session) = world.phones[who].client().session() else { return };
     let others: Vec<PhoneUser> =
@@ -281,28 +279,28 @@ pub(super) fn changes_hands(world: &mut World, who: usize) {
     }
 }
 
-/// The office ends a recovery, whoever is still away.
+/// The office ends a recovery, even if phones have not synced since.
 pub(super) fn recovery_ends(world: &mut World, _who: usize) {
     if world.ends_recovery() {
         world.counts("met: a recovery that the office ended");
     }
 }
 
-/// The office publishes something new, or another version of what there is.
+/// The office publishes a new entry of the reference data, or another version of one.
 pub(super) fn publishes(world: &mut World, _who: usize) {
     let (kind, which) = (world.rng.random_range(0..6), world.rng.random_range(0..3));
     world.last_published = Some((kind, which));
     publishes_version(world, kind, which);
 }
 
-/// The office sees that what it published last is gone, and publishes another version of it.
+/// The office notices that its last publication was lost, and publishes another version of it.
 pub(super) fn publishes_again(world: &mut World) {
     if let Some((kind, which)) = world.last_published {
         publishes_version(world, kind, which);
     }
 }
 
-/// A version of something that is like no other.
+/// Publishes an entry with a unique value.
 fn publishes_version(world: &mut World, kind: u32, which: usize) {
     let unique = world.weights(1)[0];
     let name = format!("{which} {unique}");
@@ -318,7 +316,7 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
             ("commodities", entry, Promised::exactly(Commodity { commodity: commodity.parse().expect("a code"), name }))
         }
         2 => {
-            // Not of tomatoes: their season names the scope of what is recorded.
+            // Never for tomatoes, whose season determines the scope of deliveries.
             let (season, from) = (["2018", "2020", "2021"][which], format!("{}-06-01", 1900 + unique % 100));
             let entry = format!(r#""season": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
             let (from, to) = (from.parse().expect("a date"), "2199-12-31".parse().expect("a date"));
@@ -332,7 +330,7 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
             ("lorries", entry, Promised::exactly(Lorry { lorry, payload: Grams(payload) }))
         }
         4 => {
-            // A number of its own: a rule set never changes.
+            // A new number each time, because a rule set never changes.
             let number = u32::try_from(unique).expect("a number");
             let entry = format!(
                 r#""number": {number}, "commodity": "TOMATO", "valid_from": "1900-01-01", "bag_types": [{{"number": 0, "name": "crate", "tare_g": {unique}}}]"#

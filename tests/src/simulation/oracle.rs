@@ -1,7 +1,7 @@
-//! What the simulation knows to have happened, kept apart from all that it tests; and how a replica is asked about it.
+//! The oracle: what the simulation knows to have happened, independent of the code under test, and how a replica is compared with it.
 //!
-//! Owns the books. A fact is what one call promised when it returned. To add a kind: a variant, a line in `document`, a line in `holds`.
-//! Weights of bags are unlike each other, so that each bag can be told from every other.
+//! A fact is what one call promised when it returned. To add a kind: a variant of [`FactKind`], a line in `document`, a line in `holds`.
+//! Each bag has a unique weight, which identifies it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +17,7 @@ use farmtally_core::units::{
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-/// What a call promised; each names the records that it is about.
+/// What a call promised, with the records concerned.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "fields are named like what they hold")]
 pub enum FactKind {
@@ -29,29 +29,29 @@ pub enum FactKind {
     BagAdded { delivery: DeliveryId, grams: i64 },
     /// A bag was voided.
     BagVoided { delivery: DeliveryId, grams: i64 },
-    /// A delivery was put on another load.
+    /// A delivery was moved to another load.
     Moved { delivery: DeliveryId, load: Option<LoadId>, sign: Sign },
     /// A delivery was voided.
     Voided { delivery: DeliveryId },
     /// A load was opened.
     Opened { load: LoadId },
-    /// Somebody joined a load.
+    /// A user joined a load.
     Joined { load: LoadId, user: UserId, device: DeviceCode },
-    /// Somebody asked to close a load.
+    /// A user asked to close a load.
     CloseAsked { load: LoadId, sign: Sign },
 }
 
-/// How an act is known again: by its stamp, or, before that is known, by what was there before it.
+/// Identifies an act: by its stamp, or until that is known, as the one that was not there before.
 #[derive(Clone, Debug, Default)]
 pub struct Sign {
-    /// The stamps of like acts that its author saw.
+    /// Stamps of acts of the same kind that the author saw.
     pub seen: Vec<Stamp>,
-    /// Its own.
+    /// The act's own stamp, once known.
     pub own: Option<Stamp>,
 }
 
 impl Sign {
-    /// An act on top of these.
+    /// An act made after these.
     pub fn after(seen: Vec<Stamp>) -> Self {
         Self { seen, own: None }
     }
@@ -65,54 +65,54 @@ impl Sign {
     }
 }
 
-/// How much a fact is one.
+/// How certain it is that a fact happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// The call returned.
     Sure,
-    /// The phone died within the call: to be found out when it starts again.
+    /// The phone died within the call; resolved when it starts again.
     Unsure,
-    /// What had it went back to an older copy or was destroyed, and it may exist nowhere else.
+    /// Its phone was set back or destroyed, and no other copy is known: it may be lost.
     Maybe,
 }
 
-/// What the server has of a change.
+/// Where the server keeps a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is in the log.
+    /// In the log.
     Logged,
-    /// It waits for the office.
+    /// Held for the office.
     Held,
-    /// The office sent it back, or something that it builds on.
+    /// Rejected by the office, or built on a rejected change.
     Rejected,
-    /// It waits for what it builds on.
+    /// Deferred until its dependencies arrive.
     Deferred,
-    /// Nothing.
+    /// The server does not have it.
     Nowhere,
 }
 
-/// Something that happened.
+/// Something that a call promised.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// What.
+    /// What was promised.
     pub what: FactKind,
-    /// On which phone, by number.
+    /// Number of the phone.
     pub phone: usize,
-    /// At which centre.
+    /// Centre of the document.
     pub centre: CentreCode,
-    /// The change that says so; known once the phone was looked at.
+    /// The change that carries it; known once the phone was inspected.
     pub change: Option<ChangeHash>,
-    /// Whether it did.
+    /// How certain it is that it happened.
     pub certainty: Certainty,
-    /// Whether the phone said that the server's log has it.
+    /// Whether the phone reported that the server's log has it.
     pub is_logged: bool,
-    /// Whether the phone went back to a copy from before it or may not read it, and need not know of it until it is told.
+    /// Whether the phone need not show it until it receives it again: it was set back to an older copy, or may not read it.
     pub is_forgotten: bool,
-    /// Whether it is in no bundle of the phone any more: the phone went back to a copy from before it, or was wiped.
+    /// Whether no bundle of the phone contains it any more: the phone was set back to an older copy, or wiped.
     pub is_gone: bool,
 }
 
-/// The last two bytes of an id: enough to tell it from the others of a schedule.
+/// Returns the last two bytes of an id in hex: enough to distinguish the ids of a schedule.
 pub fn short(document: impl Into<DocumentId>) -> String {
     let id: DocumentId = document.into();
     let [.., a, b] = id.as_bytes();
@@ -141,7 +141,7 @@ impl fmt::Display for FactKind {
 }
 
 impl Fact {
-    /// The document that it is about.
+    /// The document concerned.
     pub fn document(&self) -> DocumentId {
         match &self.what {
             FactKind::Registered { farmer, .. } => (*farmer).into(),
@@ -157,14 +157,14 @@ impl Fact {
     }
 }
 
-/// The change that a phone made last to a document, if it was not answered yet.
+/// The phone's newest change to a document that the server has not answered yet.
 pub fn newest_change(phone: &Connection, document: DocumentId) -> Option<ChangeHash> {
     let sql = "SELECT change FROM outbox WHERE document_id = ?1 ORDER BY action DESC, outbox DESC LIMIT 1";
     let newest = phone.query_row(sql, [document], |row| row.get::<_, Vec<u8>>(0));
     newest.optional().expect("a table").map(|change| Change::hash_of_stripped(&change))
 }
 
-/// Changes of a phone that wait for the office, and those that it sent back.
+/// A phone's changes that are held, and those that were rejected.
 pub fn put_aside(phone: &Connection) -> BTreeSet<ChangeHash> {
     let sql = "SELECT change FROM outbox WHERE held_code IS NOT NULL UNION ALL SELECT change FROM rejected";
     let mut statement = phone.prepare_cached(sql).expect("a table");
@@ -172,19 +172,19 @@ pub fn put_aside(phone: &Connection) -> BTreeSet<ChangeHash> {
     changes.map(|change| Change::hash_of_stripped(&change.expect("a row"))).collect()
 }
 
-/// Opens a database to look into it.
+/// Opens a database for inspection.
 pub fn reader(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database")
 }
 
-/// A database of a phone or of the server, as it is now.
+/// A database of a phone or of the server, compared with the oracle.
 pub struct Replica<'a> {
     db: &'a Connection,
     records: BTreeMap<DocumentId, Option<Record>>,
 }
 
 impl<'a> Replica<'a> {
-    /// Looks into a database.
+    /// A replica read through this connection.
     pub fn new(db: &'a Connection) -> Self {
         Self { db, records: BTreeMap::new() }
     }
@@ -200,7 +200,7 @@ impl<'a> Replica<'a> {
         self.records.entry(document).or_insert_with(read).as_ref()
     }
 
-    /// What the server has of a fact. To be asked of the server's database.
+    /// Where the server keeps a fact's change. Only for the server's database.
     pub fn kept(&self, fact: &Fact) -> Kept {
         let is_in = |table: &str| {
             let sql = format!("SELECT 1 FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
@@ -217,7 +217,7 @@ impl<'a> Replica<'a> {
         places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
     }
 
-    /// Whether a document has a fact's change here, whatever became of it.
+    /// Whether a document here contains a fact's change, whatever was decided about it.
     pub fn knows(&self, fact: &Fact) -> bool {
         let sql = "SELECT saved FROM documents WHERE document_id = ?1";
         let saved = self.db.query_row(sql, [fact.document()], |row| row.get::<_, Vec<u8>>(0));

@@ -1,4 +1,4 @@
-//! A phone: its folder, its disk, its clock, and the app on it, which is killed and started again.
+//! A simulated phone: folder, disk, clock, and the app on it, which is killed and started again.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -15,53 +15,53 @@ use super::clock::SkewedClock;
 use super::oracle::reader;
 use crate::disk::{Image, Machine};
 
-/// Somebody's phone.
+/// A simulated phone.
 pub struct Phone {
-    /// What it is called in the trace.
+    /// Name in the trace.
     pub name: String,
-    /// Its user's role, which is the user's name too.
+    /// Role of its user, which is also the user's name.
     pub role: String,
-    /// Where its user works.
+    /// Centre where its user works.
     pub centre: CentreCode,
-    /// Its folder.
+    /// Folder of its files.
     pub folder: PathBuf,
     /// Its disk.
     pub machine: Arc<Machine>,
     /// Its clock.
     pub clock: Arc<SkewedClock>,
-    /// Bags that were called out for deliveries that are not recorded yet.
+    /// Bags in grams, by delivery that is not recorded yet.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
     /// Older copies of its files.
     pub copies: Vec<Copy>,
-    /// Whether the office ordered it to destroy what it has.
+    /// Whether it was ordered to wipe itself.
     pub wipe: Wipe,
-    /// Whether it ever was somebody's.
+    /// Whether it was ever enrolled.
     pub is_enrolled: bool,
     pub(super) client: Option<FieldClient>,
-    /// A look into the database, for as long as the app runs.
+    /// Connection to the database, kept while the app runs.
     reader: OnceCell<Connection>,
     rng: u64,
 }
 
-/// Whether a phone destroys what it has.
+/// State of a wipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wipe {
-    /// Nobody asked for it.
+    /// No wipe was ordered.
     Never,
-    /// The office ordered it.
+    /// The office ordered a wipe.
     Ordered,
-    /// It did.
+    /// The phone wiped itself.
     Done,
 }
 
 /// A copy of a phone's files.
 #[derive(Clone)]
 pub struct Copy {
-    /// The files.
+    /// Files of its disk.
     pub image: Image,
-    /// What was being weighed.
+    /// Drafts at that time.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
-    /// How many facts there were.
+    /// Number of facts at that time.
     pub facts: usize,
 }
 
@@ -93,22 +93,22 @@ impl Phone {
         }
     }
 
-    /// The app.
+    /// The running app.
     pub fn client(&self) -> &FieldClient {
         self.client.as_ref().expect("an app that runs")
     }
 
-    /// The phone's database.
+    /// The path of the phone's database.
     pub fn database(&self) -> PathBuf {
         self.folder.join("field.db")
     }
 
-    /// The phone's database, as it is now.
+    /// A connection to the phone's database.
     pub fn looks(&self) -> &Connection {
         self.reader.get_or_init(|| reader(&self.database()))
     }
 
-    /// Whether it destroyed what it had.
+    /// Whether the phone wiped itself.
     pub fn is_wiped(&self) -> bool {
         self.wipe == Wipe::Done
     }
@@ -119,12 +119,12 @@ impl Phone {
         self.client = None;
     }
 
-    /// Starts the app; each start has its own chance.
+    /// Starts the app, with a new seed at each start.
     pub fn starts(&mut self) -> Result<(), Error> {
         self.rng = self.rng.wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.rng))?);
         self.is_enrolled |= self.client().session().is_some();
-        // Another user than before, if the files are older or it died while it changed hands.
+        // The user may differ from before, if the files are older or the phone died while it changed hands.
         let reference = self.client().reference();
         let user = self.client().session().and_then(|it| reference.user(it.user_id));
         self.role = user.map_or_else(|| self.role.clone(), |user| user.name.clone());

@@ -1,6 +1,6 @@
-//! A sync server whose data are on PostgreSQL, for schedules whose disk faults are the phones'.
+//! A sync server with its data on PostgreSQL; disk faults then happen on phones only.
 //!
-//! Owns the databases: each schedule has one of its own, made from that of the start state; what looks into it gets a copy on SQLite.
+//! Owns the databases: each schedule has its own, copied from that of the start state. Checks read a copy of it on SQLite.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,22 +22,22 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server; `None`, and a line that says why, if none can be had.
+    /// Starts a server. Returns `None`, and prints why, if there is none to start.
     pub fn start() -> Option<Arc<Self>> {
         Some(Arc::new(Self { server: PostgresServer::shared()?, start_state: OnceLock::new() }))
     }
 
-    /// A database with the server's tables, without rows.
+    /// Creates a database with the server's tables, without rows.
     pub fn create_database(&self) -> Database {
         Database::new(&self.server, self.server.create_server_database())
     }
 }
 
-/// A database, dropped with this.
+/// A database, dropped with this value.
 pub struct Database {
     server: Arc<PostgresServer>,
     name: String,
-    /// A connection that reads; it would be in the way of a copy.
+    /// Connection for reading; closed before a copy, which it would block.
     reader: Mutex<Option<Client>>,
 }
 
@@ -51,29 +51,29 @@ impl Database {
         f(reader.get_or_insert_with(|| self.server.connect(SUPERUSER, &self.name)))
     }
 
-    /// The storage of a sync server.
+    /// Opens the storage of a sync server on it.
     pub fn storage(&self) -> Box<dyn Storage> {
         let url = PostgresServer::url(SERVER, self.server.address(), &self.name);
         Box::new(PostgresStorage::open(&url, Options::default(), Environment::system()).expect("it opens"))
     }
 
-    /// Brings the planner's statistics up to date, as autovacuum does a minute after a table has grown.
+    /// Updates the planner's statistics, as autovacuum does a minute after a table has grown.
     pub fn analyze(&self) {
         self.read(|client| client.batch_execute("ANALYZE")).expect("analyzed");
     }
 
-    /// Copies it. No sync server may run on it.
+    /// Copies the database. No sync server may run on it.
     pub(super) fn copy(&self) -> Self {
         drop(self.reader.lock().unwrap_or_else(PoisonError::into_inner).take());
         Self::new(&self.server, self.server.copy_database(&self.name))
     }
 
-    /// Another text after each transaction that wrote.
+    /// Returns a text that differs after each transaction that wrote.
     pub(super) fn version(&self) -> String {
         self.read(|client| client.query_one("SELECT pg_current_snapshot()::text", &[])).expect("a snapshot").get(0)
     }
 
-    /// Its rows, in tables of SQLite.
+    /// Copies its rows to tables of SQLite.
     pub(super) fn mirror(&self) -> Connection {
         let db = Connection::open_in_memory().expect("it opens");
         for tables in [RECORDS, include_str!("../../../sync-server/src/storage/schema.sql")] {

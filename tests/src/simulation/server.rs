@@ -1,4 +1,4 @@
-//! The simulated server, and the wires that lead there: what gets lost, late, doubled, cut or bent on its way.
+//! The simulated server, and the faulty network that leads to it.
 //!
 //! Owns the server's restarts and the faults of requests. A server that dies while it answers has not answered.
 
@@ -19,37 +19,37 @@ use super::oracle::reader;
 use super::postgres::Database;
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 
-/// What happens to one request. To add one: a name here and in `ALL`, a line in `send`.
+/// A fault of one request. To add one: a variant, an entry in `ALL`, a line in `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NetworkFault {
-    /// It arrives, and so does the answer.
+    /// No fault.
     None,
-    /// It never arrives.
+    /// The request is lost.
     RequestLost,
-    /// It arrives, the answer does not.
+    /// The request arrives, the response is lost.
     AnswerLost,
-    /// It arrives twice, the second answer comes back.
+    /// The request arrives twice; the second response is returned.
     Doubled,
-    /// It stalls, the phone gives up, and it arrives before some later request of anybody, in any order.
+    /// The phone times out; the request arrives before some later request of any phone, in any order.
     Stalled,
-    /// It is cut at any byte.
+    /// The request is truncated.
     RequestCut,
-    /// One bit of it flips.
+    /// One bit of the request flips.
     RequestBent,
-    /// The answer is cut at any byte.
+    /// The response is truncated.
     AnswerCut,
-    /// One bit of the answer flips.
+    /// One bit of the response flips.
     AnswerBent,
-    /// An answer to an earlier request comes instead.
+    /// The response to an earlier request is returned.
     AnswerOfBefore,
     /// A captive portal answers.
     Portal,
-    /// A balancer says that no server is there.
+    /// A load balancer answers that no server is available.
     Unavailable,
 }
 
 impl NetworkFault {
-    /// All faults.
+    /// All faults, without `None`.
     pub const ALL: [Self; 11] = [
         Self::RequestLost,
         Self::AnswerLost,
@@ -64,7 +64,7 @@ impl NetworkFault {
         Self::Unavailable,
     ];
 
-    /// Whether an answer may be one that no server gave, so that a sync may fail with any error.
+    /// Whether the phone may get a response that no server gave, so that a sync may fail with any error.
     pub fn garbles(self) -> bool {
         !matches!(
             self,
@@ -82,13 +82,13 @@ impl NetworkFault {
 /// A copy of the server's data.
 #[derive(Clone)]
 pub enum ServerImage {
-    /// Files.
+    /// Files of a disk.
     Files(Image),
     /// A database on PostgreSQL.
     Database(Arc<Database>),
 }
 
-/// Opens a server on a database of PostgreSQL, or on files in its folder.
+/// Opens a server on a PostgreSQL database, or on the files in its folder.
 pub(super) fn open_server(
     folder: &Path,
     database: Option<&Database>,
@@ -100,18 +100,18 @@ pub(super) fn open_server(
     }
 }
 
-/// A server, wherever it stands after its crashes.
+/// The simulated server, restarted after each crash.
 pub struct SimServer {
-    /// Its folder: `data` on the machine, `keys` beside.
+    /// Its folder: `data` is on the simulated disk, `keys` and `journal` are not.
     pub folder: PathBuf,
     /// Its disk.
     pub machine: Arc<Machine>,
     /// Its clock.
     pub clock: Arc<SkewedClock>,
-    /// Whose data it is.
+    /// Its only organisation.
     pub organisation: OrganisationId,
     server: Mutex<Option<Arc<Server>>>,
-    /// Where its data are, if they are on PostgreSQL.
+    /// PostgreSQL database of its data, if any.
     database: Mutex<Option<Database>>,
     stalled: Mutex<Vec<WireRequest>>,
     before: Mutex<Option<WireResponse>>,
@@ -125,7 +125,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SimServer {
-    /// A server on this database, or on the files that are there.
+    /// Starts a server on this database, or on the files in its folder.
     pub fn open(
         folder: PathBuf,
         machine: Arc<Machine>,
@@ -164,12 +164,12 @@ impl SimServer {
         *lock(&self.server) = server.ok().filter(|_| !self.machine.is_dead()).map(Arc::new);
     }
 
-    /// The server.
+    /// The running server.
     pub fn handle(&self) -> Arc<Server> {
         Arc::clone(lock(&self.server).as_ref().expect("a server that runs"))
     }
 
-    /// The server's database of the organisation, if it is a file.
+    /// The path of the organisation's database, if it is a file.
     pub fn database(&self) -> Option<PathBuf> {
         (!self.is_on_postgres()).then(|| self.file())
     }
@@ -183,7 +183,7 @@ impl SimServer {
         lock(&self.database).is_some()
     }
 
-    /// Looks into the server's database; what was read before may be used again for as long as the version is the same.
+    /// Returns a connection to the server's database: `kept` if its version is still current, otherwise a new one.
     pub(super) fn reads(&self, kept: Option<(ServerVersion, Connection)>) -> (ServerVersion, Connection) {
         let database = lock(&self.database);
         let version = (self.start_count(), database.as_ref().map(Database::version));
@@ -199,7 +199,7 @@ impl SimServer {
         if !self.is_on_postgres() {
             return ServerImage::Files(self.machine.image());
         }
-        // PostgreSQL copies a database only while nobody is connected to it.
+        // PostgreSQL copies a database only while no client is connected to it.
         drop(lock(&self.server).take());
         let copy = lock(&self.database).as_ref().expect("a database").copy();
         self.starts();
@@ -211,7 +211,7 @@ impl SimServer {
         *lock(&self.deaths)
     }
 
-    /// The server stops in an orderly way and starts again.
+    /// Stops the server in an orderly way and starts it again.
     pub fn restarts(&self) {
         drop(lock(&self.server).take());
         self.starts();
@@ -229,7 +229,7 @@ impl SimServer {
         files
     }
 
-    /// The server stops, and starts again on older data, and on an older journal if one is given.
+    /// Stops the server and starts it again on older data, and on an older journal if one is given.
     pub fn goes_back(&self, image: &ServerImage, journal: Option<&[(PathBuf, Vec<u8>)]>) {
         drop(lock(&self.server).take());
         self.machine.revive();
@@ -251,7 +251,7 @@ impl SimServer {
         }
     }
 
-    /// A dead server starts again, at times only at the second attempt.
+    /// Restarts a dead server, sometimes with another crash during the start.
     pub fn comes_back(&self) {
         drop(lock(&self.server).take());
         *lock(&self.deaths) += 1;
@@ -272,7 +272,7 @@ impl SimServer {
         assert!(lock(&self.server).is_some(), "the server starts again after it died");
     }
 
-    /// The answer; `None` if the server died meanwhile.
+    /// Answers a request; `None` if the server died meanwhile.
     pub fn respond(&self, request: &WireRequest) -> Option<WireResponse> {
         let server = self.handle();
         let response = server.respond(request);
@@ -284,7 +284,7 @@ impl SimServer {
         Some(response)
     }
 
-    /// Some of what stalled arrives, or all of it.
+    /// Delivers some of the stalled requests, or all of them.
     pub fn delivers_stalled(&self, is_all: bool) {
         loop {
             let late = {
@@ -300,20 +300,20 @@ impl SimServer {
     }
 }
 
-/// Which of the server's lives it is, and which of its database's states.
+/// Number of the server's start, and on PostgreSQL the version of its database.
 pub(super) type ServerVersion = (u64, Option<String>);
 
-/// A phone's way to the server, with faults as planned.
+/// A phone's connection to the server, with planned faults.
 pub struct FaultyTransport<'a> {
-    /// Where it leads.
+    /// The server it leads to.
     pub server: &'a SimServer,
-    /// The phone: once it is dead it sends nothing.
+    /// The phone's disk; a dead phone sends nothing.
     pub phone: &'a Machine,
-    /// What happens to the next requests, each with a number that chooses the byte or bit; after that nothing does.
+    /// Faults of the next requests, each with a number that chooses the byte or bit; requests after those have none.
     pub plan: Mutex<VecDeque<(NetworkFault, u64)>>,
-    /// What happened.
+    /// Faults that happened, one for each request.
     pub happened: Mutex<Vec<NetworkFault>>,
-    /// What somebody does on the phone while so many requests after this one are under way.
+    /// Something to do on the phone during the request that follows so many others.
     pub meanwhile: Mutex<Option<(usize, Meanwhile<'a>)>>,
 }
 
@@ -321,14 +321,14 @@ pub struct FaultyTransport<'a> {
 pub type Meanwhile<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 impl<'a> FaultyTransport<'a> {
-    /// A wire with these faults.
+    /// A connection with these faults.
     pub fn new(server: &'a SimServer, phone: &'a Machine, plan: Vec<(NetworkFault, u64)>) -> Self {
         Self { server, phone, plan: Mutex::new(plan.into()), happened: Mutex::default(), meanwhile: Mutex::default() }
     }
 }
 
 impl<'a> FaultyTransport<'a> {
-    /// What happens while the request after so many others is under way.
+    /// Does `act` during the request that follows `after` others.
     pub fn does_meanwhile(&self, after: usize, act: Meanwhile<'a>) {
         *lock(&self.meanwhile) = Some((after, act));
     }

@@ -1,4 +1,4 @@
-//! The start state of every schedule: a server, enrolled phones, and some work done that everybody knows of. Made once and copied.
+//! Start state of every schedule, made once and copied: a server, enrolled phones, and some records that all have synced.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -19,7 +19,7 @@ use super::world::{SharedTrace, World};
 use crate::disk::{Image, Machine};
 use crate::market::{ADDRESS, REFERENCE, folder};
 
-/// The people: role and centre. Schedules take some of them. Only dispatchers change what others recorded.
+/// Role and centre of each person. Schedules use some of them. Only dispatchers change what others recorded.
 pub(super) const PEOPLE: [(&str, &str); 6] = [
     ("dispatcher", "KOLAR"),
     ("dispatcher", "KOLAR"),
@@ -29,11 +29,11 @@ pub(super) const PEOPLE: [(&str, &str); 6] = [
     ("dispatcher", "MALUR"),
 ];
 
-/// A start state with enrolled phones, a server, and some work done that everybody knows of: made once and copied for each schedule.
+/// Start state, as files and facts.
 pub(super) struct StartState {
     pub(super) organisation: OrganisationId,
     pub(super) server: ServerImage,
-    /// What stands beside the data: keys, journal.
+    /// Files outside of the simulated disk, by path: keys, journal.
     pub(super) beside: Vec<(PathBuf, Vec<u8>)>,
     pub(super) phones: Vec<Image>,
     pub(super) facts: Vec<Fact>,
@@ -41,11 +41,11 @@ pub(super) struct StartState {
     pub(super) next_grams: i64,
 }
 
-/// The phone of facts from the start state.
+/// Phone number of facts from the start state.
 const NOBODY: usize = usize::MAX;
 
 impl StartState {
-    /// The start state of a server on files or on PostgreSQL, made at the first call.
+    /// Returns the start state of a server on files or on PostgreSQL, made at the first call.
     pub(super) fn of(postgres: Option<&Postgres>) -> &Self {
         static START_STATE: OnceLock<StartState> = OnceLock::new();
         match postgres {
@@ -61,7 +61,7 @@ impl StartState {
         let house_folder = root.path().join("server");
         let machine = Machine::mount(&house_folder);
         let server = open_server(&house_folder, database.as_ref(), clock.environment(1)).expect("a server");
-        // Whatever the clocks say, there is a season and there are rules.
+        // A season and rules for any date that a wrong clock may show.
         let ever =
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
         let file = ReferenceFile::parse(&ever).expect("reference data");
@@ -114,7 +114,7 @@ impl StartState {
     }
 }
 
-/// A code from the office.
+/// Creates an enrolment code.
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
     let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
     server.create_code(organisation, &NewCode { user: role.to_string(), role, centres }).expect("a code")

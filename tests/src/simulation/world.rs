@@ -1,7 +1,7 @@
-//! The world of one schedule: a server, phones, people's books, and the chance that a seed gives.
+//! State of one schedule: server, phones, oracle and random number generator.
 //!
-//! Owns how a schedule begins and how a step runs. What people do is in `action.rs`, what is looked at meanwhile in `monitor.rs`, what must hold
-//! in the end in `checks.rs`.
+//! Owns how a schedule starts and how a step runs.
+//! Read next: `action.rs` for the steps, `monitor.rs` for checks after each step, `checks.rs` for the invariants at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,71 +29,71 @@ use super::{MAX_STEPS, Schedule};
 use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 use crate::market::folder;
 
-/// What everybody did, one line a step, and how often what happened.
+/// Log of a schedule, one line an event, and its coverage counters.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// The lines.
+    /// Lines of the log.
     pub lines: Vec<String>,
     /// How often each action was taken and each fault happened.
     pub coverage: BTreeMap<String, u64>,
 }
 
-/// A trace that outlives a panic.
+/// Shared trace, so that it outlives a panic.
 pub type SharedTrace = Arc<Mutex<Trace>>;
 
 /// How a call ended.
 pub enum CallOutcome<T> {
-    /// It returned.
+    /// The call returned.
     Done(T),
-    /// It refused, and so changed nothing.
+    /// The call was refused and changed nothing.
     Refused(ErrorCode),
-    /// The phone died within it.
+    /// The phone died within the call.
     Died,
 }
 
-/// One schedule.
+/// State of one schedule while it runs.
 pub struct World {
-    /// Decides everything.
+    /// Random number generator; seeded again at each step.
     pub rng: StdRng,
-    /// The true time.
+    /// The true time, which no clock shows exactly.
     pub time: TrueTime,
-    /// The server.
+    /// The simulated sync server.
     pub server: SimServer,
-    /// The phones.
+    /// Phones, indexed by `who` everywhere.
     pub phones: Vec<Phone>,
-    /// The books.
+    /// Oracle: facts that calls promised.
     pub facts: Vec<Fact>,
-    /// The decisions in the books.
+    /// Oracle: decisions that the office made.
     pub(super) decisions: Decisions,
-    /// Join codes of loads, with their centre.
+    /// Loads with their join codes.
     pub loads: Vec<(LoadId, String)>,
-    /// Copies of the server's data, the oldest first.
+    /// Copies of the server's data, oldest first.
     pub(super) server_copies: Vec<ServerCopy>,
-    /// Which device was seen to have which code.
+    /// Device by device code, as first seen.
     pub(super) codes: BTreeMap<DeviceCode, DeviceId>,
-    /// On which phones a code was seen: several after a clone.
+    /// Phones on which each code was seen; several after a clone.
     pub(super) phones_of_codes: BTreeMap<DeviceCode, BTreeSet<usize>>,
-    /// The codes of phones that went back in time.
+    /// Codes of phones that were set back to an older copy.
     pub(super) codes_set_back: BTreeSet<DeviceCode>,
-    /// Whether the server ever went back.
+    /// Whether the server was ever set back to older data.
     pub(super) was_set_back: bool,
     /// Users whom the office has suspended.
     pub(super) suspended: BTreeSet<String>,
-    /// Farmers whom the office has forgotten, or may have, with whether it has for sure.
+    /// Farmers that the office tried to erase; true if that is certain, false if the command failed or the server lost it.
     pub(super) erased: BTreeMap<FarmerId, bool>,
-    /// Documents of which the office has sent something back.
+    /// Documents of which the office has rejected a change.
     pub(super) rejected: BTreeSet<DocumentId>,
-    /// What the office published last: which kind, and which of it.
+    /// Kind and index of what the office published last.
     pub(super) last_published: Option<(u32, usize)>,
-    /// The weight of the next bag.
+    /// Weight of the next bag, in grams.
     pub(super) next_grams: i64,
-    /// How often an action wrote to its phone's disk and to the server's, at most, so far.
+    /// Largest number of disk operations that each action has caused so far: on its phone, on the server.
     reach: BTreeMap<usize, (u64, u64)>,
-    /// How many actions in a hundred meet a failing disk.
+    /// Percentage of actions that meet a disk fault.
     disk_faults: u32,
-    /// How many requests in a hundred meet a failing network.
+    /// Percentage of requests that meet a network fault.
     wire_faults: u32,
-    /// A look into the server's database, and of which of its versions.
+    /// Connection to the server's database, and the version that it shows.
     pub(super) server_reader: Option<(ServerVersion, Connection)>,
     root: TempDir,
     trace: SharedTrace,
@@ -110,7 +110,7 @@ impl Drop for World {
 }
 
 impl World {
-    /// A world without phones, books and faults.
+    /// A world without phones, facts and faults.
     pub(super) fn around(root: TempDir, time: TrueTime, server: SimServer, rng: StdRng, trace: SharedTrace) -> Self {
         Self {
             rng,
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    /// The world of a schedule, in the start state.
+    /// Builds the world of a schedule from a copy of the start state.
     pub fn open(schedule: &Schedule, trace: SharedTrace) -> Self {
         let start_state = StartState::of(schedule.postgres.as_deref());
         let mut rng = StdRng::seed_from_u64(schedule.seed);
@@ -178,7 +178,7 @@ impl World {
         world
     }
 
-    /// A phone with these files, whose app is not running yet; returns its number.
+    /// Adds a phone with these files, whose app is not running yet. Returns its number.
     pub fn adds_phone(&mut self, role: &str, centre: &str, image: &Image) -> usize {
         let number = self.phones.len();
         let folder = self.root.path().join(format!("phone-{number}"));
@@ -191,42 +191,42 @@ impl World {
         number
     }
 
-    /// Writes a line of the trace.
+    /// Appends a line to the trace.
     pub fn log(&self, who: Option<usize>, what: &str) {
         let name = who.map_or("", |who| self.phones[who].name.as_str());
         let line = format!("{:3} {name} {what}", self.step);
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
     }
 
-    /// Counts something.
+    /// Increments a coverage counter.
     pub fn counts(&self, what: &str) {
         self.counts_times(what, 1);
     }
 
-    /// Counts something that happened several times.
+    /// Adds `times` to a coverage counter.
     pub fn counts_times(&self, what: &str, times: u64) {
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         *trace.coverage.entry(what.to_owned()).or_default() += times;
     }
 
-    /// One of several, if there is any.
+    /// Picks one of several at random; `None` if there are none.
     pub fn picks<T: Clone>(&mut self, among: &[T]) -> Option<T> {
         (!among.is_empty()).then(|| among[self.rng.random_range(0..among.len())].clone())
     }
 
-    /// Whether something happens that does so once in `n` times.
+    /// Returns true with probability 1 in `n`.
     pub fn once_in(&mut self, n: u32) -> bool {
         self.rng.random_ratio(1, n)
     }
 
-    /// Weights of bags, none of them like any other.
+    /// Returns weights of bags in grams, each unique within the schedule.
     pub fn weights(&mut self, count: usize) -> Vec<i64> {
         let first = self.next_grams;
         self.next_grams += i64::try_from(count).expect("a few");
         (first..self.next_grams).collect()
     }
 
-    /// Lives a schedule up to the rest at its end, without these steps.
+    /// Runs the steps of a schedule, except those in `without`.
     pub fn run_steps(&mut self, without: &BTreeSet<usize>) {
         let steps = self.rng.random_range(8..=MAX_STEPS);
         let seeds: Vec<u64> = (0..=steps).map(|_| self.rng.random()).collect();
@@ -267,12 +267,12 @@ impl World {
         }
     }
 
-    /// Whether a disk is to fail.
+    /// Draws whether a disk fault is planned.
     pub fn disk_fails(&mut self) -> bool {
         self.rng.random_range(0..100) < self.disk_faults
     }
 
-    /// Plans faults within what an action has been seen to write.
+    /// Plans disk faults within the number of operations that an action has been seen to cause.
     fn plans_faults(&mut self, who: usize, action: usize) {
         let (phone, server) = self.reach.get(&action).copied().unwrap_or((16, 0));
         if phone > 0 && self.disk_fails() {
@@ -284,13 +284,13 @@ impl World {
         }
     }
 
-    /// The disk of a phone will fail soon.
+    /// Plans a disk fault on a phone within its next `reach` operations.
     pub fn plans_disk_fault(&mut self, who: usize, reach: u64) {
         let plan = self.disk_plan(reach);
         self.phones[who].machine.plan(plan);
     }
 
-    /// At times something dies between two actions.
+    /// Rarely kills a machine or cuts its power between two steps.
     fn accident(&mut self, who: usize) {
         if self.rng.random_range(0..400) >= self.disk_faults {
             return;
@@ -304,7 +304,7 @@ impl World {
         }
     }
 
-    /// Whatever died starts again, and is looked at.
+    /// Restarts the phones and the server that died, and checks them.
     pub fn aftermath(&mut self) {
         for who in 0..self.phones.len() {
             if self.phones[who].machine.is_dead() {
@@ -324,7 +324,7 @@ impl World {
         self.server.machine.relieve();
     }
 
-    /// A phone that died starts again, at times only at the second attempt; what it promised must be there.
+    /// Restarts a phone that died, sometimes with another crash during the start, and checks that it has all that it promised.
     pub fn starts_again(&mut self, who: usize) {
         self.phones[who].ends();
         self.phones[who].machine.revive();
@@ -354,7 +354,7 @@ impl World {
         }
     }
 
-    /// A phone starts on files that were put there.
+    /// Starts a phone on files that were put there, and checks it.
     pub fn starts_back(&mut self, who: usize) {
         self.phones[who].starts().expect("a phone that starts");
         self.read_state(who);
@@ -365,12 +365,12 @@ impl World {
         (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped()).collect()
     }
 
-    /// Whether the phone may do more than hand in.
+    /// Whether the phone has a grant; without one it may only upload.
     pub fn is_granted(&self, who: usize) -> bool {
         self.phones[who].client().session().is_some_and(|session| session.grant_id.is_some())
     }
 
-    /// Judges the end of a call: done, refused for a reason that it may have, or died. Anything else is a defect.
+    /// Classifies the result of a call: done, refused for a permitted reason, or died. Panics on anything else.
     #[track_caller]
     pub fn observe<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> CallOutcome<T> {
         let machine = &self.phones[who].machine;
@@ -397,7 +397,7 @@ impl World {
         said
     }
 
-    /// Makes a call that promises a fact, and writes the fact down as far as it is one.
+    /// Makes a call that promises a fact, and records the fact in the oracle if it was made or may have been.
     pub fn expect_durable<T>(
         &mut self,
         who: usize,
@@ -410,14 +410,14 @@ impl World {
         match self.observe(who, &text, result) {
             CallOutcome::Done(done) => {
                 if self.phones[who].machine.is_dead() {
-                    // It kept its word before it died; that is looked at when it starts again.
+                    // The call returned before the phone died: checked when it starts again.
                     self.facts.push(fact);
                     return None;
                 }
                 let here = Replica::new(self.phones[who].looks()).holds(&mut fact);
                 assert!(here, "what was just done is not there: {text}");
                 fact.change = self.new_change(&fact);
-                // Somebody who joins again changes nothing.
+                // Joining a load a second time changes nothing.
                 if fact.change.is_some() {
                     self.facts.push(fact);
                 }
@@ -432,7 +432,6 @@ impl World {
         }
     }
 
-    /// What a phone has just promised.
     fn fact(&self, who: usize, what: FactKind) -> Fact {
         Fact {
             what,
@@ -446,7 +445,7 @@ impl World {
         }
     }
 
-    /// A plan of wire faults for one sync.
+    /// Draws the network faults of one sync.
     pub fn wire_plan(&mut self) -> Vec<(NetworkFault, u64)> {
         let mut plan = Vec::new();
         for _ in 0..6 {
@@ -460,12 +459,12 @@ impl World {
         plan
     }
 
-    /// A phone syncs over a wire with these faults.
+    /// Syncs a phone over a network with these faults.
     pub fn syncs(&mut self, who: usize, plan: Vec<(NetworkFault, u64)>) -> Option<SyncReport> {
         self.syncs_meanwhile(who, plan, None)
     }
 
-    /// The same, while its user registers a farmer: when so many requests are answered, the next one is under way.
+    /// Syncs a phone, while its user registers a farmer during the request that follows `meanwhile.0` others.
     pub fn syncs_meanwhile(
         &mut self,
         who: usize,
@@ -526,7 +525,7 @@ impl World {
             },
         };
         if !self.phones[who].machine.is_dead() {
-            // An old answer fits a request that is like the old one to the byte; it says what held then.
+            // An old answer matches if the request is identical to the old one; it describes the server at that time.
             let is_old = happened.contains(&NetworkFault::AnswerOfBefore);
             let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
@@ -539,7 +538,7 @@ impl World {
         report
     }
 
-    /// Deliveries that people talk about, with those that only some phones have.
+    /// Deliveries that were recorded on any phone.
     pub fn known_deliveries(&self) -> Vec<DeliveryId> {
         let recorded = self.facts.iter().filter_map(|fact| match fact.what {
             FactKind::Recorded { delivery, .. } => Some(delivery),

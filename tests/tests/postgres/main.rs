@@ -1,4 +1,4 @@
-//! The server on PostgreSQL: its tables are those of SQLite, a market day leaves the same in them, and its statements use their indexes.
+//! The server on PostgreSQL: its tables match those of SQLite, a market day leaves the same rows in them, and its statements use indexes.
 
 mod plans;
 
@@ -20,7 +20,7 @@ use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
 use rusqlite::Connection;
 
-/// Opens a database with chance and time of its own: so a server draws the same numbers whatever it keeps its data on.
+/// Opens a database with separate clock and randomness, so that a server draws the same numbers on either engine.
 fn open(url: &str) -> PostgresStorage {
     PostgresStorage::open(url, Options::default(), Environment::system()).expect("it opens")
 }
@@ -37,7 +37,7 @@ fn the_tables_are_those_of_sqlite() {
     let found = ddl::differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "writes"]);
     let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
     assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
-    // As `sql_contract` asks of every table: a policy that binds its owner too, and keys that begin with the organisation.
+    // As `sql_contract` requires of every table: a policy that applies to its owner too, and keys that start with the organisation.
     let open = "SELECT relname::text FROM pg_class c
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('listed', 'organisations', 'routes')
             AND NOT (relrowsecurity AND relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = c.oid)
@@ -48,7 +48,7 @@ fn the_tables_are_those_of_sqlite() {
     assert!(open.is_empty(), "organisations are not kept apart in {open:?}");
 }
 
-/// What was said on a day, and what a phone and the server showed on the way.
+/// Requests and responses of a day, and what a phone and the server showed meanwhile.
 #[derive(Default)]
 struct Day {
     heard: Mutex<Vec<Exchange>>,
@@ -80,13 +80,13 @@ impl Day {
             server.grants(organisation),
             ["lakshmi vem", "9845011111", "KOLAR-10-2-H", "nobody"].map(|text| server.find(organisation, text)),
         );
-        // A corrected row takes a number of arrival on PostgreSQL, which then has gaps.
+        // On PostgreSQL a corrected row takes a new arrival number, which leaves gaps.
         let parts = shown.split("arrival: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
         self.shown.push(parts.collect());
     }
 }
 
-/// Two phones, look-alikes, a late delivery, conflicts, held work, a farmer who is forgotten, and a server that has lost something.
+/// Two phones, look-alikes, a late delivery, conflicts, held work, an erased farmer, and a server that lost data.
 fn market_day(market: &mut Market) -> Day {
     let mut day = Day::default();
     let (asha, ravi) = (day.enrols(market, "Asha", "field_manager"), day.enrols(market, "Ravi", "dispatcher"));
@@ -110,7 +110,7 @@ fn market_day(market: &mut Market) -> Day {
     assert!(asha.inbox().iter().any(|item| matches!(item.kind, InboxKind::Conflict(_))));
     day.shows(market);
 
-    // Work of a phone that was said to be lost.
+    // Work of a phone that was marked as lost.
     let (server, organisation) = (&market.server, market.organisation);
     let code = ravi.client.session().expect("a session").device_code;
     let approved = ravi.weighs(twice.farmer_id, None, &[40_000]).delivery_id;
@@ -125,7 +125,7 @@ fn market_day(market: &mut Market) -> Day {
     server.order(organisation, code, Order::Resume).expect("ordered");
     day.sync(&[&ravi, &asha]);
 
-    // A farmer is forgotten; what a phone wrote about her meanwhile comes too late.
+    // A farmer is erased; what a phone wrote about her meanwhile arrives too late.
     let farmer = asha.client.farmer(lakshmi.farmer_id).expect("a farmer");
     let details = ContactDetails { name: "Lakshmi B".into(), village: "Vemagal".into(), phone: String::new() };
     asha.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
@@ -134,7 +134,7 @@ fn market_day(market: &mut Market) -> Day {
     assert!(server.find(organisation, "lakshmi").expect("farmers").is_empty());
     day.shows(market);
 
-    // The journal knows of an entry that the database has not.
+    // The journal has an entry that the database lacks.
     let journal = market.server_folder().join("journal").join(format!("{organisation}.heads"));
     let waiting = market.code("Manju", "clerk", "KOLAR");
     let heads = std::fs::read_to_string(&journal).expect("a journal");
@@ -158,7 +158,7 @@ fn market_day(market: &mut Market) -> Day {
     day
 }
 
-/// What the server asks and notes only after a loss, on a new key, or when a copy was verified.
+/// Calls that the server makes only after a loss, for a new key, or after a copy was verified.
 fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
     let called = storage::write(storage, organisation, |db| {
         let devices = db.devices()?;
@@ -168,7 +168,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         let evidence = Evidence { request: [0; 32], news: [0; 32], statement: vec![].into(), signature: [0; 64] };
         let entries = vec![FrameEntry::Decision { decision: vec![1, 2, 3] }; 2];
         let mut shown = Vec::new();
-        // A piece, the one behind it, the same again, and one that begins anew.
+        // A part, the one after it, the same again, and one that starts over.
         for after in [4, 6, 6, 1] {
             let (scope, entries, evidence) = (scope.clone(), entries.clone(), evidence.clone());
             db.stage(device, &Offer { scope: scope.clone(), after, entries, evidence })?;

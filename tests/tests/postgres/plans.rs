@@ -1,4 +1,4 @@
-//! What a server does on a market day with 100,000 rows in each large table, statement by statement, as the engine plans it.
+//! Query plans of all statements of a market day, with 100,000 rows in each large table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +31,7 @@ const LARGE: [&str; 10] = [
 /// Statements that read a whole table, with their plans.
 type Scans = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// Asks for the plan of each statement before it runs, on tables with many rows.
+/// Explains each statement before it runs, on tables with many rows.
 struct Explaining(Scans);
 
 impl Watch for Explaining {
@@ -54,7 +54,6 @@ impl Watch for Explaining {
     }
 }
 
-/// Explains a statement.
 fn explain(db: &mut dyn Reader, scans: &Scans, statement: &str, params: &[Value<'_>]) -> Result<(), SqlError> {
     let (explain, line) = match db.dialect() {
         Dialect::Sqlite => ("EXPLAIN QUERY PLAN", 3),
@@ -76,7 +75,7 @@ fn is_sqlite_scan(line: &str) -> bool {
     table.is_some_and(|table| LARGE.contains(&table) || ["w", "o"].contains(&table))
 }
 
-/// A sequential scan of a large table, or one of an index that looks for nothing but the organisation.
+/// A sequential scan of a large table, or of an index that is restricted by the organisation only.
 fn is_postgres_scan(line: &str) -> bool {
     let line = line.trim();
     let only_organisation = "Index Cond: (organisation = (current_setting('farmtally.organisation'::text))::bigint)";
@@ -84,7 +83,7 @@ fn is_postgres_scan(line: &str) -> bool {
     table.is_some_and(|table| LARGE.contains(&table)) || line == only_organisation
 }
 
-/// As the drivers name the keys of a statement.
+/// Explains a statement with the names that the drivers give to keys.
 fn explain_keys(
     db: &mut dyn Reader,
     scans: &Scans,
@@ -123,7 +122,7 @@ fn explain_keys(
     }
 }
 
-/// Plays a market day; `analyse` runs once the tables are full.
+/// Plays a market day, and requires that no statement scans a large table; `analyse` runs once the tables are full.
 fn no_scans(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, analyse: impl FnOnce()) {
     let scans = Scans::default();
     let explaining = {
@@ -134,7 +133,7 @@ fn no_scans(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, analyse:
     let opens = Rc::clone(&explaining);
     let mut market = Market::open_over(move |folder| -> Box<dyn Storage> { Box::new(opens(folder)) }, 7);
     analyse();
-    // What was planned before the engine knew how many rows there are.
+    // Plans made before the engine had statistics about the rows.
     scans.lock().expect("a lock").clear();
     market_day(&mut market);
     let found = std::mem::take(&mut *scans.lock().expect("a lock"));

@@ -1,4 +1,4 @@
-//! Writes on PostgreSQL that lose their connection or server, or meet another transaction: each counts exactly once.
+//! Cases for writes on PostgreSQL that lose their connection or server, or conflict with another transaction: each counts exactly once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -14,10 +14,10 @@ use postgres::Client;
 
 use super::{Meeting, SCHEMA, count_up, counted, kolar, mandya, open};
 
-/// A time limit that a test waits out; long enough to connect on a busy machine.
+/// A time limit that a test waits for; long enough to connect on a busy machine.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// A database behind a proxy that can lose its connections.
+/// A database behind a proxy that can cut connections.
 struct World {
     database: PostgresStorage,
     proxy: Proxy,
@@ -26,7 +26,7 @@ struct World {
 }
 
 impl World {
-    /// `None` where there is no PostgreSQL.
+    /// Returns `None` if there is no PostgreSQL.
     fn new(options: Options) -> Option<Self> {
         let server = PostgresServer::shared()?;
         let name = server.create_database(SCHEMA);
@@ -39,7 +39,7 @@ impl World {
         self.server.connect(SUPERUSER, &self.name)
     }
 
-    /// Makes each COMMIT that wrote a step last for a while.
+    /// Slows down each COMMIT of a transaction that wrote a step.
     fn slow_down_commits(&self) {
         let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
                 $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
@@ -48,7 +48,7 @@ impl World {
         self.server.connect(OWNER, &self.name).batch_execute(slow).expect("a trigger");
     }
 
-    /// Requires that the counter went up by one with each of so many writes.
+    /// Asserts that each of `writes` writes added one to the counter.
     fn assert_counted(&self, writes: i64) {
         let (value, mut steps) = sql::read(&self.database, kolar(), counted).expect("read");
         steps.sort_unstable();
@@ -56,9 +56,7 @@ impl World {
     }
 }
 
-/// Counts up, and each time loses the connection so; the results must be those of the runs that counted.
-///
-/// Returns how often the work ran in all.
+/// Counts up once for each cut, and asserts that each write counted once. Returns how often the transactions ran in all.
 fn count_with_cuts(world: &World, cuts: &[Cut]) -> usize {
     let runs = AtomicUsize::new(0);
     for (number, cut) in (1..).zip(cuts) {
@@ -91,7 +89,7 @@ fn connections_lost_at_any_moment_of_a_commit_count_once() {
     let Some(world) = World::new(Options::default()) else { return };
     let cuts = [Cut::DuringCommit, Cut::AfterCommit, Cut::BeforeCommit, Cut::DuringCommit];
     let runs = count_with_cuts(&world, &cuts.repeat(6));
-    // Six after and six before; of the others either may have been committed.
+    // Six cuts after the commit need one run, six before it need two; during it, the commit may have happened or not.
     assert!((30..=42).contains(&runs), "{runs}");
 }
 
@@ -117,7 +115,7 @@ fn a_server_that_is_gone_after_a_commit_leaves_the_outcome_unknown() {
     assert_eq!(value, 1);
 }
 
-/// Ends all connections of the server role, and waits until they are gone.
+/// Ends all connections of the server role, and waits until they are closed.
 fn terminate_all(superuser: &mut Client) {
     let others = "FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()";
     superuser.query(&format!("SELECT pg_terminate_backend(pid) {others}"), &[&SERVER]).expect("terminated");
@@ -135,7 +133,7 @@ fn terminate_all(superuser: &mut Client) {
 fn connections_ended_between_any_two_statements_count_once() {
     let Some(world) = World::new(Options::default()) else { return };
     let mut superuser = world.superuser();
-    // Before the first statement, and after each of three.
+    // Before the first statement, and after each of the three.
     for moment in 0..4_usize {
         let runs = AtomicU32::new(0);
         let end = std::cell::RefCell::new(&mut superuser);
@@ -215,7 +213,7 @@ fn many_writers_with_connections_ended_at_random_count_once() {
     world.assert_counted(writers * each);
 }
 
-/// Fails the first run with an SQLSTATE, as the server would.
+/// Makes the first run fail with an SQLSTATE, as the server would.
 fn fail_first_run(database: &dyn Database, code: &str) -> (Result<i64, Error>, u32) {
     let runs = AtomicU32::new(0);
     let raise = format!("DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END $$");
@@ -262,7 +260,7 @@ fn an_error_that_the_work_drops_is_repeated_too() {
 #[test]
 fn a_deadlock_ends_with_both_written() {
     let Some(world) = World::new(Options::default()) else { return };
-    // Locks of the tests' own, taken by two organisations in opposite order.
+    // Two organisations take the tests' own locks in opposite order.
     let write = |organisation, meeting: Meeting, first: i64, second: i64| {
         let runs = AtomicU32::new(0);
         let lock = |writer: &mut dyn Writer, key: i64| {
@@ -314,7 +312,7 @@ fn calls_wait_for_a_connection_until_the_limit() {
     result.expect("read");
 }
 
-/// Chance that always gives the same id.
+/// A random source that always returns the same id.
 struct SameId;
 
 impl Entropy for SameId {
@@ -332,10 +330,10 @@ fn a_work_whose_id_is_there_counts_as_done_and_is_not_done_again() {
     let database = database.expect("it opens");
     for expected in [1, 2, 2] {
         assert_eq!(sql::write(&database, kolar(), count_up).expect("written"), expected);
-        // The connection is as new after each.
+        // The connection can be used again after each write.
         assert_eq!(sql::read(&database, kolar(), counted).expect("read"), (1, vec![1]));
     }
-    // Ids are those of an organisation.
+    // Write ids belong to an organisation.
     assert_eq!(sql::write(&database, mandya(), count_up).expect("written"), 1);
 }
 
@@ -347,7 +345,7 @@ fn write_ids_are_forgotten_after_a_day() {
     superuser.execute("UPDATE writes SET committed_at_ms = committed_at_ms - 90000000", &[]).expect("aged");
     let old =
         "SELECT count(*) FROM writes WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - 86400000";
-    // One write in 256 forgets, by chance.
+    // One write in 256, chosen at random, deletes old ids.
     for _ in 0..5_000 {
         if superuser.query_one(old, &[]).expect("a count").get::<_, i64>(0) == 0 {
             let kept: i64 = superuser.query_one("SELECT count(*) FROM writes", &[]).expect("a count").get(0);

@@ -1,4 +1,4 @@
-//! The isolation of organisations on PostgreSQL, and the likeness of the two schemas.
+//! Cases for the isolation of organisations on PostgreSQL, and a comparison of both schemas.
 
 use farmtally_core::environment::Environment;
 use farmtally_core::store::Store;
@@ -11,12 +11,12 @@ use postgres::error::SqlState;
 
 use super::{SCHEMA, count_up, kolar, mandya, open};
 
-/// Tables without an organisation: the driver's list of them, and what leads to one.
+/// Tables without the column `organisation`.
 const COMMON: &[&str] = &["listed", "organisations", "routes"];
 /// Tables that only PostgreSQL has.
 const DRIVERS: &[&str] = &["listed", "organisations", "routes", "writes"];
 
-/// A role in a transaction of one organisation, or of none.
+/// Begins a transaction of one organisation, or of none.
 fn begin(client: &mut Client, organisation: Option<i64>) {
     client.batch_execute("BEGIN").expect("begun");
     if let Some(number) = organisation {
@@ -65,7 +65,7 @@ fn rows_of_another_organisation_are_not_read_changed_or_deleted() {
     })
     .expect("written");
     let mut superuser = server.connect(SUPERUSER, &name);
-    // The owner too: that is what FORCE is for.
+    // The owner too, because the policy is forced.
     for role in [SERVER, OWNER] {
         let mut client = server.connect(role, &name);
         for table in tables(&mut superuser) {

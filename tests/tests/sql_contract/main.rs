@@ -1,4 +1,4 @@
-//! The contract of SQL: what holds on SQLite and on PostgreSQL alike, from one list of cases; and what only PostgreSQL has to hold.
+//! The SQL contract: one list of cases that SQLite and PostgreSQL must both pass, and cases for PostgreSQL alone.
 
 mod faults;
 mod isolation;
@@ -30,13 +30,13 @@ fn mandya() -> OrganisationId {
     OrganisationId::from([2; 16])
 }
 
-/// A database of two organisations on one of the engines.
+/// A database of two organisations on one engine.
 struct Engine {
     database: Arc<dyn Database>,
     _kept: Kept,
 }
 
-/// What must outlive a database.
+/// What a database needs while it is used.
 enum Kept {
     Folder { _folder: TempDir },
     Server { _server: Arc<PostgresServer> },
@@ -52,7 +52,7 @@ impl Engine {
         Self { database: Arc::new(database), _kept: Kept::Folder { _folder: folder } }
     }
 
-    /// `None` where there is no PostgreSQL.
+    /// Returns `None` if there is no PostgreSQL.
     fn postgres() -> Option<Self> {
         let server = PostgresServer::shared()?;
         let name = server.create_database(SCHEMA);
@@ -69,7 +69,7 @@ impl Engine {
     }
 }
 
-/// Opens a database with both organisations.
+/// Opens a database and adds both organisations.
 fn open(url: &str, options: Options) -> PostgresStorage {
     let database = PostgresStorage::open(url, options, Environment::system()).expect("it opens");
     for organisation in [kolar(), mandya()] {
@@ -78,10 +78,10 @@ fn open(url: &str, options: Options) -> PostgresStorage {
     database
 }
 
-/// How long a thread waits for another one, which a failure may have ended.
+/// Longest wait of a thread for another one, which may have failed.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// One of two threads that wait for each other.
+/// One end of a meeting of two threads that wait for each other.
 struct Meeting {
     here: Sender<()>,
     there: Receiver<()>,
@@ -94,14 +94,14 @@ impl Meeting {
         [Self { here: first, there: from_second }, Self { here: second, there: from_first }]
     }
 
-    /// Waits until the other one is here too.
+    /// Waits until the other thread waits too.
     fn wait(&self) {
         self.here.send(()).expect("the other one is still there");
         self.there.recv_timeout(LIMIT).expect("the other one comes");
     }
 }
 
-/// Counts one up, and returns the new value.
+/// Adds one to the counter and returns the new value.
 fn count_up(writer: &mut dyn Writer) -> Result<i64, Error> {
     let query = "SELECT value FROM counters WHERE centre = 'KOLAR' AND part = 0";
     let value = writer.query_one(query, &[], |row| row.get::<i64>(0))?.unwrap_or(0) + 1;
@@ -114,7 +114,7 @@ fn count_up(writer: &mut dyn Writer) -> Result<i64, Error> {
     Ok(value)
 }
 
-/// The counter, and what each write left.
+/// Returns the counter, and the steps of all writes.
 fn counted(reader: &mut dyn Reader) -> Result<(i64, Vec<i64>), Error> {
     let value = reader.query_one("SELECT value FROM counters WHERE centre = 'KOLAR'", &[], |row| row.get(0))?;
     let steps = reader.query_all("SELECT value FROM steps ORDER BY step", &[], |row| row.get(0))?;

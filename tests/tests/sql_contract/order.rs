@@ -1,4 +1,4 @@
-//! The order of rows.
+//! Cases for the order of rows.
 
 use farmtally_core::store::sql::{Column, FromValue, Insert, Value, values};
 

@@ -1,4 +1,4 @@
-//! Many rows and many keys in one call.
+//! Cases for many rows and many keys in one call.
 
 use farmtally_core::store::sql::{Column, Error, Insert, ToValue, Value, Writer, values};
 
@@ -14,7 +14,7 @@ const UPSERT: Insert<'_> = Insert {
     on_conflict: "ON CONFLICT (centre, part) DO UPDATE SET value = counters.value + excluded.value",
 };
 
-/// A row whose number, name and body are null in every third, the first among them.
+/// Returns a row; the number, name and body of every third are null, beginning with the first.
 fn sample(id: &[u8; 4]) -> [Value<'_>; 4] {
     let number = u32::from_be_bytes(*id);
     match number % 3 {
@@ -87,7 +87,7 @@ pub(crate) fn keys_of_any_number_are_matched_by_n(engine: &Engine) {
     let statement = "SELECT keys.n, samples.body FROM keys JOIN samples
         ON samples.sample_id = keys.id AND samples.number = keys.number AND samples.name = keys.name";
     for count in [0, 1, 60, 5_000] {
-        // Backwards, so that `n` is not the order of the table.
+        // In reverse, so that `n` is not the order of the table.
         let wanted: Vec<[u8; 4]> = stored.iter().rev().take(count).copied().collect();
         let rows: Vec<Value<'_>> =
             wanted.iter().flat_map(|id| values_of(id, u32::from_be_bytes(*id).into()).into_iter().take(3)).collect();

@@ -1,4 +1,4 @@
--- A sample of every form of column, key and index.
+-- One sample of each form of column, key and index.
 
 CREATE TABLE samples (
     sample_id BLOB NOT NULL PRIMARY KEY,
@@ -16,7 +16,7 @@ CREATE TABLE counters (
     PRIMARY KEY (centre, part)
 ) STRICT, WITHOUT ROWID;
 
--- What each write of a counter left, in its order.
+-- The steps that writes of a counter left, in order.
 CREATE TABLE steps (
     step   INTEGER PRIMARY KEY,
     value  INTEGER NOT NULL UNIQUE

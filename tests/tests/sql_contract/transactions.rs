@@ -1,4 +1,4 @@
-//! Transactions: all or nothing, one after the other, on a snapshot, of one organisation.
+//! Cases for transactions: atomic, serial, on a snapshot, of one organisation.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ pub(crate) fn a_failed_statement_leaves_nothing_and_answers_nothing_more(engine:
         assert!(matches!(again, Err(Error::DuplicateKey { .. })), "{again:?}");
         let after = writer.exists("SELECT 1 FROM counters", &[]);
         assert!(matches!(after, Err(Error::Aborted)), "{after:?}");
-        // The error is dropped, and must count nevertheless.
+        // The error is dropped here; the transaction must fail anyway.
         Ok(())
     });
     assert!(matches!(result, Err(Error::Aborted)), "{result:?}");
@@ -101,7 +101,7 @@ pub(crate) fn two_writers_of_one_organisation_count_one_after_the_other(engine: 
 }
 
 pub(crate) fn writers_of_two_organisations_run_at_the_same_time(engine: &Engine) {
-    // Each waits inside of its transaction for the other to be inside of its own.
+    // Each waits inside its transaction until the other is inside its own.
     let write = |organisation: OrganisationId, meeting: Meeting| {
         sql::write(&*engine.database, organisation, |writer| {
             count_up(writer)?;
@@ -132,7 +132,7 @@ pub(crate) fn a_snapshot_does_not_move(engine: &Engine) {
 }
 
 pub(crate) fn a_reader_does_not_write(engine: &Engine) {
-    // That it has no `execute` is tested by the compiler: a doctest of `Reader`. The engine refuses what a query could do.
+    // A doctest of `Reader` shows that it has no `execute`. The engine must refuse queries that write.
     let attempts = [
         "INSERT INTO counters (centre, part, value) VALUES ('KOLAR', 0, 1) RETURNING value",
         "UPDATE counters SET value = 7 RETURNING value",
@@ -157,7 +157,7 @@ pub(crate) fn organisations_do_not_see_each_other(engine: &Engine) {
         ])
     });
     assert_eq!(changed.expect("written"), [0, 0]);
-    // The same keys, in the other organisation.
+    // The same keys as those of the other organisation.
     assert_eq!(sql::write(&*engine.database, mandya(), count_up).expect("written"), 1);
     assert_eq!(engine.read(counted).expect("read"), (1, vec![1]));
 }

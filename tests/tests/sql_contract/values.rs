@@ -1,4 +1,4 @@
-//! Values: their limits, nulls, types.
+//! Cases for values: limits, nulls and types.
 
 use farmtally_core::store::sql::{Error, Reader, Value, values};
 
@@ -13,7 +13,7 @@ fn samples(reader: &mut dyn Reader) -> Result<Vec<Sample>, Error> {
     reader.query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
-/// Writes samples with the ids 0, 1 …, and reads them back.
+/// Writes samples with the ids 0, 1, …, and compares what is read back.
 fn assert_kept(engine: &Engine, expected: &[Sample]) {
     engine
         .write(|writer| {
@@ -66,7 +66,7 @@ pub(crate) fn text_with_nul_is_refused(engine: &Engine) {
     let query = engine.read(|reader| reader.exists("SELECT 1 FROM samples WHERE name = ?1", &values!["\0"]));
     assert!(matches!(query, Err(Error::NulInText)), "{query:?}");
     assert_eq!(engine.read(samples).expect("read"), []);
-    // A blob may have one.
+    // A blob may contain NUL.
     engine.write(|writer| writer.execute(INSERT, &values![b"\0", 1, "", b"a\0b"])).expect("written");
 }
 

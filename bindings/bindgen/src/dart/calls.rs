@@ -1,4 +1,4 @@
-//! Calls: the C functions, and the Dart functions and methods that call them.
+//! Calls: lookups of the C functions, and the Dart functions and methods that call them.
 //!
 //! Required arguments are positional, those with a default are named, and an asynchronous call takes a `cancelToken`.
 
@@ -12,13 +12,13 @@ use super::Module;
 use super::names;
 use super::types::native;
 
-/// The end of the names for the future of a result type: `_futureU8`.
+/// Returns the suffix of the names for futures of a result type, as in `_futureU8`.
 pub(super) fn future_name(result: Option<&FfiType>) -> String {
     let name = FfiType::return_type_name(result);
     if name == "rust_buffer" { "Buffer".into() } else { names::upper(&name) }
 }
 
-/// What a Dart function takes: parameters, and the expressions that its body uses for them.
+/// The parameters of a Dart function, and the expressions that its body uses for them.
 pub(super) struct Parameters {
     required: Vec<String>,
     named: Vec<String>,
@@ -36,7 +36,7 @@ impl Parameters {
 }
 
 impl Module<'_> {
-    /// Parameters with their defaults.
+    /// Returns the parameters with their defaults.
     fn parameters(&self, callable: &dyn Callable) -> Parameters {
         let mut parameters = Parameters { required: Vec::new(), named: Vec::new(), values: Vec::new() };
         for argument in callable.arguments() {
@@ -58,7 +58,7 @@ impl Module<'_> {
         parameters
     }
 
-    /// Parameters of a method that Dart implements: all positional, none with a default.
+    /// Returns the parameters of a method that Dart implements: all positional, without defaults.
     pub(super) fn plain_parameters(&self, arguments: &[&Argument]) -> String {
         let parameters: Vec<String> = arguments
             .iter()
@@ -67,12 +67,12 @@ impl Module<'_> {
         parameters.join(", ")
     }
 
-    /// The reader of the errors that a call throws, as a last argument.
+    /// Returns the last argument of a call that throws: the reader of its errors.
     fn error_argument(&self, callable: &dyn Callable) -> String {
         callable.throws_type().map_or_else(String::new, |ty| format!(", {}", self.reader(ty)))
     }
 
-    /// The expression that makes the call. `receiver` is the object as its C function takes it.
+    /// Returns the expression that makes the call. `receiver` is the object as its C function takes it.
     pub(super) fn call(
         &self,
         callable: &dyn Callable,
@@ -112,12 +112,12 @@ impl Module<'_> {
         expression
     }
 
-    /// A function or method: its documentation, head and body.
+    /// Returns a function or method: documentation, head and body.
     pub(super) fn function(&self, name: &str, callable: &dyn Callable, receiver: Option<&str>, indent: &str) -> String {
         self.function_as("", name, callable, receiver, indent)
     }
 
-    /// The same, `static` perhaps.
+    /// Returns a function or method, with a choice of `static`.
     pub(super) fn function_as(
         &self,
         modifier: &str,
@@ -137,7 +137,7 @@ impl Module<'_> {
         )
     }
 
-    /// A constructor that answers at once.
+    /// Returns a synchronous constructor.
     pub(super) fn factory(&self, head: &str, callable: &dyn Callable) -> String {
         let parameters = self.parameters(callable);
         format!(
@@ -148,7 +148,7 @@ impl Module<'_> {
         )
     }
 
-    /// A method of a trait that Dart may implement too, here of its implementation in Rust.
+    /// Returns a method of a trait that Dart may also implement, for its implementation in Rust.
     pub(super) fn plain_method(&self, callable: &dyn Callable, name: &str, receiver: &str) -> String {
         let values: Vec<String> = callable.arguments().iter().map(|argument| names::value(argument.name())).collect();
         let result = self.result_type(callable.return_type());
@@ -160,12 +160,12 @@ impl Module<'_> {
         )
     }
 
-    /// A function of the library.
+    /// Returns a top-level function.
     pub(super) fn top_level(&self, function: &Function) -> String {
         self.function(&names::value(function.name()), function, None, "")
     }
 
-    /// All C functions that the interface names.
+    /// Returns the lookups of all C functions that the interface names.
     pub(super) fn lookups(&self) -> String {
         let mut lookups: BTreeMap<String, String> = self
             .ci
@@ -180,7 +180,7 @@ impl Module<'_> {
         lookups.into_values().collect()
     }
 
-    /// The functions that drive futures, for each result type of an asynchronous call.
+    /// Returns the functions that drive futures, for each result type of an asynchronous call.
     pub(super) fn futures(&self) -> String {
         let results: BTreeMap<String, Option<FfiType>> = self
             .callables()
@@ -215,7 +215,7 @@ impl Module<'_> {
         text
     }
 
-    /// Everything that Dart can call.
+    /// Returns everything that Dart can call.
     pub(super) fn callables(&self) -> Vec<&dyn Callable> {
         let mut callables: Vec<&dyn Callable> = Vec::new();
         for function in self.ci.function_definitions() {
@@ -234,7 +234,7 @@ impl Module<'_> {
         callables
     }
 
-    /// Methods of a record or enum, named by `name`: `this` crosses by value.
+    /// Returns the methods of a record or enum; `name` names them, and `this` crosses by value.
     pub(super) fn value_members(
         &self,
         ty: &Type,
@@ -254,7 +254,7 @@ impl Module<'_> {
     }
 }
 
-/// The Dart variable that holds a C function.
+/// Returns the Dart variable of a C function.
 fn lookup(name: &str, function: &FfiFunction) -> String {
     let (mut native_types, mut dart_types): (Vec<&str>, Vec<&str>) =
         function.arguments().iter().map(|argument| native(&argument.type_())).unzip();

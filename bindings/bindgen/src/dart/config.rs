@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 
-/// How a custom type looks in Dart, if not as an extension type.
+/// The Dart form of a custom type that is not an extension type.
 #[derive(Clone, Debug)]
 pub(super) struct CustomType {
     pub(super) type_name: String,
-    /// The expression that makes one of the builtin value `{}`.
+    /// Expression that makes a custom value from the built-in value `{}`.
     pub(super) lift: String,
-    /// The expression that makes the builtin value of one, `{}`.
+    /// Expression that makes a built-in value from the custom value `{}`.
     pub(super) lower: String,
     pub(super) imports: Vec<String>,
 }
 
-/// What the section says.
+/// The section's content.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Config {
-    /// The name of the native library without `lib` and ending.
+    /// Name of the native library, without `lib` and extension.
     pub(super) cdylib_name: Option<String>,
     pub(super) custom_types: BTreeMap<String, CustomType>,
 }
 
 impl Config {
-    /// Reads the section out of the whole file.
+    /// Parses the section from the complete file.
     pub(super) fn parse(toml: &toml::Value) -> Result<Self> {
         let mut config = Self::default();
         let section = toml.get("bindings").and_then(|bindings| bindings.get("dart"));

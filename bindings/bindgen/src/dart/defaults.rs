@@ -5,11 +5,11 @@ use uniffi_bindgen::interface::{AsType, DefaultValue, Literal, Radix, Type};
 use super::Module;
 use super::names;
 
-/// A default. One that is no constant stands in the body: the parameter is then nullable, and null means the default.
+/// A default. If it is not a constant, the body has it, and the parameter is nullable: null means the default.
 pub(super) struct Default {
     expression: String,
     is_constant: bool,
-    /// Why there can be none.
+    /// Why no default can be generated.
     pub(super) refusal: Option<&'static str>,
 }
 
@@ -26,12 +26,12 @@ impl Default {
         Self { expression: String::new(), is_constant: true, refusal: Some(refusal) }
     }
 
-    /// Whether a `const` constructor can have it.
+    /// Returns whether a `const` constructor can have it.
     pub(super) fn is_constant(&self) -> bool {
         self.is_constant
     }
 
-    /// A named parameter of a function.
+    /// Returns a named parameter of a function.
     pub(super) fn parameter(&self, dart_type: &str, name: &str) -> String {
         match (self.is_constant, self.expression.as_str()) {
             (false, _) => format!("{dart_type}? {name}"),
@@ -40,13 +40,13 @@ impl Default {
         }
     }
 
-    /// A named parameter of a constructor that redirects to another one, which has the default.
+    /// Returns a named parameter of a constructor that redirects to another one, which has the default.
     pub(super) fn redirected(&self, dart_type: &str, name: &str) -> String {
         let optional = if self.is_constant { "" } else { "?" };
         format!("{dart_type}{optional} {name}")
     }
 
-    /// A named parameter of a constructor, and the entry in its list of initialisers if it needs one.
+    /// Returns a named parameter of a constructor, and its initialiser if it needs one.
     pub(super) fn field(&self, dart_type: &str, name: &str) -> (String, Option<String>) {
         match (self.is_constant, self.expression.as_str()) {
             (false, expression) => (format!("{dart_type}? {name}"), Some(format!("{name} = {name} ?? {expression}"))),
@@ -55,14 +55,14 @@ impl Default {
         }
     }
 
-    /// What a body uses for the parameter.
+    /// Returns the expression that a body uses for the parameter.
     pub(super) fn value(&self, name: &str) -> String {
         if self.is_constant { name.into() } else { format!("({name} ?? {})", self.expression) }
     }
 }
 
 impl Module<'_> {
-    /// The default of an argument or field of this type.
+    /// Returns the default of an argument or field of this type.
     pub(super) fn default(&self, default: &DefaultValue, ty: &Type) -> Default {
         match (default, ty) {
             (_, Type::Box { inner_type }) => self.default(default, inner_type),
@@ -125,7 +125,7 @@ impl Module<'_> {
         }
     }
 
-    /// The default of a type itself.
+    /// Returns the default of a type without a given value.
     fn empty(&self, ty: &Type) -> Default {
         match ty {
             Type::Boolean => Default::constant("false"),
@@ -161,7 +161,7 @@ impl Module<'_> {
     }
 }
 
-/// A Dart string literal.
+/// Returns a Dart string literal.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     for letter in text.chars() {

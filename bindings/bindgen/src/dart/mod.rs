@@ -1,11 +1,10 @@
-//! The Dart generator: one file from one crate's interface, which needs no Dart package.
+//! The Dart generator: writes one file for each crate's interface; the file needs no Dart package.
 //!
-//! Owns the order of that file. What may be in it is checked first (`refusals.rs`); then `values.rs`, `objects.rs` and
-//! `traits.rs` write the types, `calls.rs` the functions, and `runtime.dart` stands at its end as it is. The support table
-//! is in `bindings/bindgen/README.md`.
+//! Owns the order of that file. `refusals.rs` checks first what it may contain; then `values.rs`, `objects.rs` and `traits.rs` write the
+//! types, `calls.rs` writes the functions, and `runtime.dart` is appended unchanged. The support table is in `bindings/bindgen/README.md`.
 //!
-//! Invariants: the same library gives the same file, byte by byte; what is written compiles and does what the Rust item
-//! does, or generation fails with all reasons.
+//! Invariants: the same library gives the same file, byte for byte; the file compiles and does what the Rust item does, or generation fails
+//! with all reasons.
 
 #![expect(
     clippy::format_push_string,
@@ -37,7 +36,7 @@ use uniffi_meta::{EnumShape, Metadata, MetadataGroupMap};
 
 use config::Config;
 
-/// What to generate from, and where to.
+/// Input and output of the generator.
 pub(crate) struct Options {
     pub(crate) source: String,
     pub(crate) out_dir: String,
@@ -80,7 +79,7 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The errors of which only the text crosses, crate by crate.
+/// Returns the errors of which only the text crosses, by crate.
 pub(crate) fn text_errors(metadata: &MetadataGroupMap) -> BTreeMap<String, BTreeSet<String>> {
     let text_error = |item: &Metadata| match item {
         Metadata::Enum(it) if it.shape == (EnumShape::Error { flat: true }) => Some(it.name.clone()),
@@ -89,7 +88,7 @@ pub(crate) fn text_errors(metadata: &MetadataGroupMap) -> BTreeMap<String, BTree
     metadata.iter().map(|(name, group)| (name.clone(), group.items.iter().filter_map(text_error).collect())).collect()
 }
 
-/// One crate's interface on its way to Dart.
+/// One crate's interface and what is needed to write it in Dart.
 struct Module<'a> {
     ci: &'a ComponentInterface,
     config: Config,
@@ -98,7 +97,7 @@ struct Module<'a> {
 }
 
 impl Module<'_> {
-    /// The whole file.
+    /// Returns the complete file.
     fn render(&self) -> Result<String> {
         let refusals = self.refusals();
         if !refusals.is_empty() {
@@ -160,7 +159,7 @@ impl Module<'_> {
             .collect()
     }
 
-    /// The class that loads the library.
+    /// Returns the class that loads the library.
     fn library_class(&self) -> String {
         names::upper(self.ci.namespace()) + "Library"
     }

@@ -1,21 +1,20 @@
-//! Names: what a Rust item is called in Dart.
+//! Names of Rust items in Dart.
 //!
-//! Owns the case conventions, the escape of words that Dart or the generated code needs (a trailing `_`), and how errors are
-//! named: `FieldError` is `FieldException`, its variant `Stale` is `FieldStale`. Does not own collisions: `refusals.rs` finds
-//! them.
+//! Owns the case conventions, the escape of words that Dart or the generated code needs (a trailing `_`), and the names of errors:
+//! `FieldError` is `FieldException`, its variant `Stale` is `FieldStale`. Does not own collisions: `refusals.rs` finds them.
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 
-/// Words that cannot be the name of a value everywhere, and the types, functions and annotations that the code around it needs.
-/// Other words of Dart, such as `sync` and `required`, can be.
+/// Words that cannot name a value everywhere, and the types, functions and annotations that generated code needs. Other words of Dart, such
+/// as `sync` and `required`, are allowed.
 const RESERVED_WORDS: &str = "as assert await bool break case catch class const continue default do double dynamic else enum extends false \
     final finally for identical if in int is new null num override pragma rethrow return super switch this throw true \
     try var void when while with yield";
 
-/// Members that every Dart object, and every generated one, has already.
+/// Members that every Dart object, or every generated one, has.
 const RESERVED_MEMBERS: &str = "compareTo dispose hashCode noSuchMethod runtimeType toString";
 
-/// What every Dart enum has already.
+/// Members that every Dart enum has.
 const RESERVED_IN_ENUMS: &str = "index values";
 
 /// Types that generated code uses by these names.
@@ -27,60 +26,61 @@ fn escaped(name: String, reserved: &[&str]) -> String {
     if reserved.iter().any(|words| words.split(' ').any(|word| word == name)) { name + "_" } else { name }
 }
 
-/// Whether Dart reads it as a name: Rust also takes letters of other scripts, and digits behind an underscore that is not kept.
+/// Returns whether Dart accepts it as a name. Rust also allows letters of other scripts, and digits after an underscore that is dropped
+/// here.
 pub(super) fn is_identifier(name: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// A function, or an argument.
+/// Returns the name of a function or argument.
 pub(super) fn value(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS])
 }
 
-/// A method or field of a class.
+/// Returns the name of a method or field of a class.
 pub(super) fn member(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS])
 }
 
-/// A value or method of a Dart enum.
+/// Returns the name of a value or method of a Dart enum.
 pub(super) fn enum_member(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS, RESERVED_IN_ENUMS])
 }
 
-/// A class.
+/// Returns the name of a class.
 pub(super) fn class(name: &str) -> String {
     escaped(upper(name), &[RESERVED_TYPES])
 }
 
-/// A class that is thrown.
+/// Returns the name of a class that is thrown.
 pub(super) fn exception(name: &str) -> String {
     let (name, stem) = (upper(name), stem(name));
     escaped(if stem == name { name } else { stem + "Exception" }, &[RESERVED_TYPES])
 }
 
-/// What the classes of an error's variants begin with.
+/// Returns the prefix of the classes of an error's variants.
 pub(super) fn stem(error: &str) -> String {
     let name = upper(error);
     name.strip_suffix("Error").filter(|stem| !stem.is_empty()).unwrap_or(&name).to_owned()
 }
 
-/// The field of a variant, by its place if it has no name.
+/// Returns the name of a variant's field, made from its index if it has none.
 pub(super) fn field(name: &str, index: usize) -> String {
     if name.is_empty() { format!("v{}", index + 1) } else { member(name) }
 }
 
-/// The class of a variant.
+/// Returns the name of a variant's class.
 pub(super) fn variant(prefix: &str, variant: &str) -> String {
     escaped(prefix.to_owned() + &upper(variant), &[RESERVED_TYPES])
 }
 
-/// A part of a name within the generated code.
+/// Returns a part of a name within the generated code.
 pub(super) fn upper(name: &str) -> String {
     name.to_upper_camel_case()
 }
 
-/// Documentation, each line at `indent`.
+/// Returns documentation, each line at `indent`.
 pub(super) fn docs(text: Option<&str>, indent: &str) -> String {
     text.into_iter()
         .flat_map(str::lines)

@@ -1,4 +1,4 @@
-//! Objects: a Dart class holds a handle that it frees once, and every call takes a clone of it.
+//! Objects: a Dart class has a handle that it frees once, and every call takes a clone of it.
 //!
 //! A trait that only Rust implements is such a class too; one that Dart may implement is in `traits.rs`.
 
@@ -11,7 +11,7 @@ use super::names;
 pub(super) const RECEIVER: &str = "_handle.clone()";
 
 impl Module<'_> {
-    /// An object.
+    /// Returns an object's class.
     pub(super) fn object(&self, object: &Object) -> String {
         if object.has_callback_interface() {
             return self.foreign_trait(object);
@@ -45,7 +45,7 @@ impl Module<'_> {
         text
     }
 
-    /// The handle, how it comes in and how it is freed.
+    /// Returns the members that hold, create and free the handle.
     pub(super) fn handle_members(&self, class: &str, object: &Object) -> String {
         format!(
             "  {class}._(int handle) {{
@@ -62,7 +62,7 @@ impl Module<'_> {
         )
     }
 
-    /// What Rust's own traits are in Dart.
+    /// Returns the Dart members for Rust's own traits.
     fn trait_members(&self, class: &str, traits: &UniffiTraitMethods) -> String {
         let other = ["other".to_owned()];
         let mut text = String::new();

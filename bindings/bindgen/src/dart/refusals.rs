@@ -1,4 +1,4 @@
-//! What cannot be generated: the item's name, and why. Nothing is written if there is any.
+//! Refusals: items that cannot be generated, each with the reason. If there is one, nothing is written.
 //!
 //! A refusal is better than code that fails at run time, so each limit of the support table (see `README.md`) is checked here.
 
@@ -19,7 +19,7 @@ impl Refusals {
         self.0.push(format!("{item}: {reason}"));
     }
 
-    /// The items of a scope have names that Dart can read, and no two of them one.
+    /// Checks that the names of a scope are valid in Dart and differ from each other.
     fn names<'a>(&mut self, scope: &str, names: impl IntoIterator<Item = (String, &'a str)>) {
         let mut taken: BTreeMap<String, &str> = BTreeMap::new();
         for (dart, rust) in names {
@@ -34,7 +34,7 @@ impl Refusals {
 }
 
 impl Module<'_> {
-    /// All refusals, sorted.
+    /// Returns all refusals, sorted.
     pub(super) fn refusals(&self) -> Vec<String> {
         let mut refusals = Refusals::default();
         self.refuse_external(&mut refusals);
@@ -66,7 +66,7 @@ impl Module<'_> {
         refusals.0
     }
 
-    /// Everything that Dart can call, with where it is.
+    /// Returns everything that Dart can call, with its path.
     fn paths(&self) -> Vec<(String, &dyn Callable)> {
         let mut paths: Vec<(String, &dyn Callable)> = Vec::new();
         for it in self.ci.function_definitions() {
@@ -186,7 +186,7 @@ impl Module<'_> {
         }
     }
 
-    /// What Dart implements: nothing that must be answered at once on a thread of Rust.
+    /// Refuses methods that Dart would have to answer synchronously on a thread of Rust.
     fn refuse_foreign(&self, refusals: &mut Refusals, item: &str, methods: &[&Method]) {
         for method in methods {
             let path = format!("{item}.{}", method.name());
@@ -222,7 +222,7 @@ impl Module<'_> {
         matches!(ty, Type::Enum { name, .. } if self.text_errors.contains(name))
     }
 
-    /// Whether a type is, or holds at any depth, one that `wanted` says.
+    /// Returns whether `wanted` holds for a type or for one that it contains at any depth.
     fn reaches(&self, ty: &Type, wanted: &dyn Fn(&Type) -> bool) -> bool {
         let mut seen = BTreeSet::new();
         let mut open = vec![ty.clone()];
@@ -255,7 +255,7 @@ impl Module<'_> {
     }
 }
 
-/// A type without custom types around it.
+/// Returns a type without custom types around it.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Custom { builtin, .. } => bare(builtin),
@@ -264,7 +264,7 @@ fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether two Dart values of the type with equal contents differ.
+/// Returns whether two Dart values of the type differ although their contents are equal.
 fn is_compared_by_identity(ty: &Type) -> bool {
     match bare(ty) {
         Type::Optional { inner_type } => is_compared_by_identity(inner_type),
@@ -272,7 +272,7 @@ fn is_compared_by_identity(ty: &Type) -> bool {
     }
 }
 
-/// What no Dart type says.
+/// Refuses types that Dart cannot express.
 fn refuse_type(refusals: &mut Refusals, item: &str, ty: &Type) {
     for ty in ty.iter_types() {
         match ty {

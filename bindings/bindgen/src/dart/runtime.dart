@@ -1,6 +1,6 @@
 // --- what every generated library needs ------------------------------------------------------------------------------
 
-/// A Rust call broke: a panic, or a value that Rust did not take. The object that was called can still be used.
+/// A call into Rust failed: a panic, or a value that Rust did not accept. The object that was called remains usable.
 final class RustPanic implements Exception {
   const RustPanic(this.message);
 
@@ -28,7 +28,7 @@ final class LibraryException implements Exception {
   String toString() => 'LibraryException: $message';
 }
 
-/// Cancels the asynchronous calls it was given to: their Rust futures are dropped, and they throw [CallCancelled].
+/// Cancels the asynchronous calls that were given this token: their Rust futures are dropped, and they throw [CallCancelled].
 ///
 /// A call that is already done keeps its result. Calls made with a token after its [cancel] are not started.
 final class CancelToken {
@@ -67,10 +67,10 @@ final class _ForeignBytes extends _ffi.Struct {
 
 typedef _Status = _ffi.Pointer<_RustCallStatus>;
 
-// One block for all calls of the isolate: no call starts while another one runs.
+// One status block for all calls of the isolate: no call starts while another one runs.
 final _Status _status = _firstMemory(_ffi.sizeOf<_RustCallStatus>()).cast();
 
-// The library's own memory functions need a status block already, so this one block comes from the system.
+// The library's memory functions need a status block already, so the system allocates this one.
 _ffi.Pointer<_ffi.Void> _firstMemory(int size) {
   final library = _io.Platform.isWindows ? _ffi.DynamicLibrary.open('ole32.dll') : _ffi.DynamicLibrary.process();
   return library.lookupFunction<_ffi.Pointer<_ffi.Void> Function(_ffi.IntPtr), _ffi.Pointer<_ffi.Void> Function(int)>(
@@ -89,10 +89,10 @@ T _call<T>(T Function(_Status) call, [_Read<Exception>? readError]) {
   return result;
 }
 
-// How to free what was lowered for a call that is not made yet.
+// Frees the values that were lowered for a call that is not made yet.
 final List<void Function()> _lowered = [];
 
-// Lowers values and hands them to Rust, whose they are then. If one is refused, those before it are freed.
+// Lowers values and passes their ownership to Rust. If one is refused, those before it are freed.
 T _handOver<T>(T Function() body) {
   final start = _lowered.length;
   try {
@@ -119,7 +119,7 @@ Exception _failure(_RustCallStatus status, _Read<Exception>? readError) {
   }
 }
 
-// A copy of the words, because freeing the buffer uses the status block that they are in.
+// Copies the words, because freeing the buffer uses the status block that they are in.
 _RustBuffer _taken(_RustBuffer buffer) => _ffi.Struct.create<_RustBuffer>()
   ..capacity = buffer.capacity
   ..len = buffer.len
@@ -147,7 +147,7 @@ void _freeBuffer(_RustBuffer buffer) {
 
 Uint8List _view(_RustBuffer buffer) => buffer.len == 0 ? Uint8List(0) : buffer.data.asTypedList(buffer.len);
 
-// Half of a surrogate pair has no form in UTF-8, and Dart's encoder would put U+FFFD for it.
+// Half of a surrogate pair has no form in UTF-8, and Dart's encoder would replace it with U+FFFD.
 Uint8List _encoded(String text) {
   for (var i = 0; i < text.length; i++) {
     final unit = text.codeUnitAt(i);
@@ -159,7 +159,7 @@ Uint8List _encoded(String text) {
   return _convert.utf8.encode(text);
 }
 
-// Dart's decoder drops a U+FEFF at the start.
+// Keeps a U+FEFF at the start, which Dart's decoder drops.
 String _decoded(Uint8List bytes) {
   final text = _convert.utf8.decode(bytes);
   final isMarked = bytes.length >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf;
@@ -261,7 +261,7 @@ int _i16(int value) => _inRange(value, -0x8000, 0x7fff);
 int _u32(int value) => _inRange(value, 0, 0xffffffff);
 int _i32(int value) => _inRange(value, -0x80000000, 0x7fffffff);
 
-// Dart's integers end at 2^63 - 1: what is above is refused, in both directions.
+// Refuses numbers above 2^63 - 1, the largest Dart integer, in both directions.
 int _u64(int value) {
   if (value < 0) throw RangeError('$value is no unsigned integer that fits into a Dart int');
   return value;
@@ -347,8 +347,8 @@ String _readString(_Reader r) {
 
 void _writeString(_Writer w, String v) => _writeBytes(w, _encoded(v));
 
-// Seconds carry the sign, as on the Rust side: the last second before 1970 has no form there. Dart keeps microseconds, and
-// 100 million days before and after 1970.
+// The seconds have the sign, as in Rust: the last second before 1970 cannot be expressed there. Dart has microseconds, and 100 million days
+// before and after 1970.
 DateTime _readTimestamp(_Reader r) {
   final seconds = _inRange(_readI64(r), -8640000000000, 8640000000000);
   final micros = _readU32(r) ~/ 1000;
@@ -453,7 +453,7 @@ final class _Handle {
   final void Function(int, _Status) _free;
   int? _value;
 
-  // What a call takes: Rust drops it at the end of the call.
+  // Returns a clone for a call; Rust drops it at the end of the call.
   int clone() {
     final value = _value;
     if (value == null) throw StateError('$_type was disposed of');
@@ -479,7 +479,7 @@ typedef _Poll = void Function(int, _ffi.Pointer<_ffi.NativeFunction<_Continuatio
 final Map<int, Completer<int>> _polls = {};
 int _lastPoll = 0;
 
-// One for the isolate, which it keeps alive only while a call is under way.
+// One for the isolate; it keeps the isolate alive only while a call is pending.
 final _ffi.NativeCallable<_Continuation> _continuation = _ffi.NativeCallable<_Continuation>.listener(_continue)
   ..keepIsolateAlive = false;
 
@@ -526,7 +526,7 @@ Future<T> _callAsync<F, T>(
 
 // --- traits that Dart implements -------------------------------------------------------------------------------------
 
-// Handles of Dart objects are odd. The middle bits tell one isolate's from another's.
+// Handles of Dart objects are odd. The middle bits differ between isolates.
 final int _foreignBase = (_math.Random.secure().nextInt(0x3fffffff) + 1) << 32;
 final Map<int, Object> _foreign = {};
 int _lastForeign = 0;
@@ -549,7 +549,7 @@ T _foreignObject<T>(int handle) {
   throw StateError('this isolate has no $T of that handle: a trait must be implemented in one isolate only');
 }
 
-// An argument, taken from Rust now; whether it could be read shows when it is asked for.
+// Takes an argument from Rust now; an error in reading it is thrown when the value is asked for.
 T Function() _lifted<T>(T Function() lift) {
   try {
     final value = lift();
@@ -568,7 +568,7 @@ int _cloneForeign(int handle) => _addForeign(_foreignObject<Object>(handle));
 
 const int _noHandle = 0;
 
-// Hands Rust the table of a trait's functions: free, clone, then the methods. It stays for the life of the process.
+// Gives Rust the table of a trait's functions: free, clone, then the methods. It stays for the life of the process.
 void _registerTrait(void Function(_ffi.Pointer<_ffi.Void>) init, List<_ffi.NativeCallable<Function>> methods) {
   final free = _ffi.NativeCallable<_ForeignFree>.listener(_freeForeign);
   final clone = _ffi.NativeCallable<_ForeignClone>.isolateLocal(_cloneForeign, exceptionalReturn: _noHandle);
@@ -589,7 +589,7 @@ void _fail(_RustCallStatus status, int code, _RustBuffer error) {
 
 void _failUnexpected(_RustCallStatus status, Object error) => _fail(status, 2, _copied(_convert.utf8.encode(_said(error))));
 
-// What an error says of itself, which is code of the error's own.
+// Returns the text of an error, whose toString is the app's own code and may throw.
 String _said(Object error) {
   try {
     return '$error';
@@ -609,7 +609,7 @@ void _load(String? path, _ffi.DynamicLibrary? library) {
   _loaded = _checked(library ?? _open(path));
 }
 
-// Where the platforms' usual build tools put a native library.
+// Opens the library where the platforms' usual build tools put it.
 _ffi.DynamicLibrary _open(String? path) {
   final failures = <String>[];
   _ffi.DynamicLibrary? attempt(String what, _ffi.DynamicLibrary Function() open) {

@@ -1,4 +1,4 @@
-//! What is refused, line by line of the support table, and what a small interface becomes.
+//! Tests of each refusal in the support table, and of the code for a small interface.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,19 +12,19 @@ use uniffi_meta::{
 use super::config::{Config, CustomType};
 use super::{Module, text_errors};
 
-/// What is generated for an interface definition, or all refusals.
+/// Returns the Dart code of an interface definition, or all refusals.
 fn dart(udl: &str) -> String {
     dart_with(udl, Vec::new())
 }
 
-/// The same, with what an interface definition cannot say.
+/// Returns the Dart code of an interface definition with items that UDL cannot express.
 fn dart_with(udl: &str, items: Vec<Metadata>) -> String {
     let mut ci = ComponentInterface::from_webidl(udl, "sample").unwrap();
     let namespace = NamespaceMetadata { crate_name: "sample".into(), name: "sample".into() };
     let items = items.into_iter().collect();
     ci.add_metadata(MetadataGroup { namespace, namespace_docstring: None, items }).unwrap();
     ci.derive_ffi_funcs().unwrap();
-    // In an interface definition, an error written as an enum is a flat one.
+    // In UDL, an error written as an enum is a flat one.
     let text_errors: BTreeSet<String> = ci
         .enum_definitions()
         .iter()
@@ -35,7 +35,7 @@ fn dart_with(udl: &str, items: Vec<Metadata>) -> String {
     module.render().unwrap_or_else(|error| error.to_string())
 }
 
-/// The one refusal of an interface.
+/// Returns the only refusal of an interface.
 fn refusal(udl: &str) -> String {
     refusal_with(udl, Vec::new())
 }
@@ -48,7 +48,7 @@ fn refusal_with(udl: &str, items: Vec<Metadata>) -> String {
     refusals.trim().to_owned()
 }
 
-/// A function of one argument.
+/// Returns a function of one argument.
 fn function(name: &str, ty: Type) -> FnMetadata {
     FnMetadata {
         module_path: "sample".into(),
@@ -244,7 +244,7 @@ fn a_default_that_dart_cannot_write_is_refused() {
         let found = refusal(udl);
         assert!(found.starts_with("f, argument it: ") && found.contains(reason), "{udl}\n{found}");
     }
-    // An interface definition cannot say these.
+    // UDL cannot express these.
     let udl = "namespace sample {}; dictionary Pair { u32 left; };";
     let ci = ComponentInterface::from_webidl(udl, "sample").unwrap();
     let module = Module { ci: &ci, config: Config::default(), text_errors: BTreeSet::new(), library: None };

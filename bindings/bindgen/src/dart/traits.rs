@@ -1,9 +1,9 @@
 //! Traits that Dart implements.
 //!
-//! Rust may call from any thread, and only the isolate's own thread may run Dart code. So every method is a listener, which
-//! Rust does not wait for: an asynchronous one answers through the callback it was given, another one answers nothing.
-//! `refusals.rs` has refused what would need an answer at once. Only `clone` answers at once; Rust calls it when it hands
-//! the object back, which happens within a call from Dart. From another isolate than the object's that call aborts the VM (see `README.md`).
+//! Rust may call from any thread, but only the isolate's own thread may run Dart code. So every method is a listener, for which Rust does
+//! not wait: an asynchronous method answers through its callback, another one returns nothing. `refusals.rs` refuses methods that would
+//! need an answer at once. Only `clone` answers at once; Rust calls it when it passes the object back, within a call from Dart. If that
+//! call comes from another isolate than the object's, the VM aborts (see `README.md`).
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use super::types::{has_rust, native};
 struct Listener {
     native_types: Vec<String>,
     parameters: Vec<String>,
-    /// What comes before all else: from here on, the buffers and objects of the arguments are Dart's to free.
+    /// Runs first: from here on, Dart has to free the buffers and objects of the arguments.
     lifts: String,
     /// The arguments as Dart values.
     values: Vec<String>,
 }
 
 impl Module<'_> {
-    /// A trait object that Dart implements, and Rust perhaps too.
+    /// Returns a trait object that Dart, and perhaps Rust too, implements.
     pub(super) fn foreign_trait(&self, object: &Object) -> String {
         let class = self.class(object.name());
         let rust_class = format!("_Rust${class}");
@@ -66,7 +66,7 @@ int _lower${class}({class} v) {{
         text + &self.table(&class, object.ffi_init_callback().name(), &object.vtable_methods())
     }
 
-    /// A callback interface: only Dart implements it, and it never comes back.
+    /// Returns a callback interface, which only Dart implements and Rust never passes back.
     pub(super) fn callback_interface(&self, interface: &CallbackInterface) -> String {
         let class = self.class(interface.name());
         let mut text = self.interface(&class, interface.docstring(), &interface.methods(), "");
@@ -98,7 +98,7 @@ int _lower${class}({class} v) {{
         text + more + "}\n"
     }
 
-    /// The functions that Rust calls, and the table of them, which Rust gets with the first object.
+    /// Returns the functions that Rust calls, and the table of them, which Rust gets with the first object.
     fn table(&self, class: &str, init: &str, methods: &[(FfiCallbackFunction, Method)]) -> String {
         let mut text = String::new();
         let mut entries = String::new();
@@ -149,7 +149,7 @@ int _lower${class}({class} v) {{
         Listener { native_types, parameters, lifts, values }
     }
 
-    /// A listener that answers later: exactly once, whatever happens.
+    /// Returns an asynchronous listener, which answers exactly once in every case.
     fn answer(&self, name: &str, method: &Method, parameters: &[String], lifts: &str, call: &str) -> String {
         let result = future_name(method.return_type().map(FfiType::from).as_ref());
         let mut success = method.return_type().map_or_else(
@@ -159,7 +159,7 @@ int _lower${class}({class} v) {{
                 format!("final value = await {call};\n    result.value = _handOver(() => {lowered});")
             },
         );
-        // An error that cannot be lowered is an unexpected one.
+        // An error that cannot be lowered counts as unexpected.
         if let Some(ty) = method.throws_type() {
             success = format!(
                 "try {{\n      {}\n    }} on {} catch (error) {{\n      _fail(result.status, 1, _handOver(() => _lower(error, {})));\n    }}",
@@ -184,7 +184,7 @@ Future<void> {name}({}) async {{
         )
     }
 
-    /// The structures in which asynchronous methods answer, one for each type of result.
+    /// Returns the structures in which asynchronous methods answer, one for each result type.
     pub(super) fn results(&self) -> String {
         let objects = self.ci.object_definitions().iter().filter(|it| it.has_callback_interface());
         let interfaces = self.ci.callback_interface_definitions().iter();
@@ -209,7 +209,7 @@ Future<void> {name}({}) async {{
     }
 }
 
-/// The pointer to the function that takes the answer.
+/// Returns the type of the pointer to the answer's callback.
 fn complete_type(method: &Method) -> String {
     let result = future_name(method.return_type().map(FfiType::from).as_ref());
     format!("_ffi.Pointer<_ffi.NativeFunction<_ffi.Void Function(_ffi.Uint64, _Result{result})>>")

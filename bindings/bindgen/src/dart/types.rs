@@ -1,7 +1,7 @@
-//! Types: the Dart type of a UniFFI type, and the expressions that take a value over and back.
+//! Types: the Dart type of a UniFFI type, and the expressions that convert values.
 //!
-//! Lone numbers, truths and handles cross as they are, lone text as its bytes, all else in a buffer. The functions named
-//! here are in `runtime.dart`, or written beside each class.
+//! Single numbers, booleans and handles cross as they are, a single string as its bytes, everything else in a buffer. The functions named
+//! here are in `runtime.dart`, or next to each class.
 
 use uniffi_bindgen::interface::{Enum, FfiType, ObjectImpl, Type};
 
@@ -9,7 +9,7 @@ use super::Module;
 use super::config::CustomType;
 use super::names;
 
-/// The types of an argument or result of a C function, in `dart:ffi` and in Dart.
+/// Returns the types of a C function's argument or result, in `dart:ffi` and in Dart.
 pub(super) fn native(ffi_type: &FfiType) -> (&'static str, &'static str) {
     match ffi_type {
         FfiType::UInt8 => ("_ffi.Uint8", "int"),
@@ -33,7 +33,7 @@ pub(super) fn native(ffi_type: &FfiType) -> (&'static str, &'static str) {
     }
 }
 
-/// The end of the names of the functions for a built-in type: `_readU8`, `_writeU8`.
+/// Returns the suffix of the functions for a built-in type, as in `_readU8` and `_writeU8`.
 fn builtin(ty: &Type) -> Option<&'static str> {
     Some(match ty {
         Type::UInt8 => "U8",
@@ -56,19 +56,19 @@ fn builtin(ty: &Type) -> Option<&'static str> {
 }
 
 impl Module<'_> {
-    /// The class of a named type.
+    /// Returns the class of a named type.
     pub(super) fn class(&self, name: &str) -> String {
         if self.ci.is_name_used_as_error(name) { names::exception(name) } else { names::class(name) }
     }
 
-    /// The class of a variant.
+    /// Returns the class of a variant.
     pub(super) fn variant_class(&self, it: &Enum, variant: &str) -> String {
         let is_error = self.ci.is_name_used_as_error(it.name());
         let prefix = if is_error { names::stem(it.name()) } else { self.class(it.name()) };
         names::variant(&prefix, variant)
     }
 
-    /// The Dart type.
+    /// Returns the Dart type.
     pub(super) fn dart_type(&self, ty: &Type) -> String {
         match ty {
             Type::UInt8
@@ -102,12 +102,12 @@ impl Module<'_> {
         }
     }
 
-    /// The Dart type of a result.
+    /// Returns the Dart type of a result.
     pub(super) fn result_type(&self, ty: Option<&Type>) -> String {
         ty.map_or_else(|| "void".into(), |ty| self.dart_type(ty))
     }
 
-    /// A value of a custom type as one of its builtin type.
+    /// Returns the expression that converts a custom value to its built-in type.
     fn custom_lower(&self, name: &str, value: &str) -> String {
         if self.config.custom_types.contains_key(name) {
             format!("_lower${}({value})", names::upper(name))
@@ -116,7 +116,7 @@ impl Module<'_> {
         }
     }
 
-    /// A value of a builtin type as one of the custom type.
+    /// Returns the expression that converts a built-in value to the custom type.
     pub(super) fn custom_lift(&self, name: &str, value: &str) -> String {
         if self.config.custom_types.contains_key(name) {
             format!("_lift${}({value})", names::upper(name))
@@ -125,7 +125,7 @@ impl Module<'_> {
         }
     }
 
-    /// The expression that turns a Dart value into what a C function takes.
+    /// Returns the expression that converts a Dart value to an argument of a C function.
     pub(super) fn lower(&self, ty: &Type, value: &str) -> String {
         match ty {
             Type::Int64 | Type::Float32 | Type::Float64 => value.into(),
@@ -143,7 +143,7 @@ impl Module<'_> {
         }
     }
 
-    /// The expression that turns what a C function returned into a Dart value.
+    /// Returns the expression that converts a C function's result to a Dart value.
     pub(super) fn lift(&self, ty: &Type, value: &str) -> String {
         match ty {
             Type::UInt64 => format!("_u64({value})"),
@@ -167,7 +167,7 @@ impl Module<'_> {
         }
     }
 
-    /// The function that reads a value from a buffer.
+    /// Returns the function that reads a value from a buffer.
     pub(super) fn reader(&self, ty: &Type) -> String {
         match ty {
             Type::Object { name, .. } | Type::CallbackInterface { name, .. } => {
@@ -180,7 +180,7 @@ impl Module<'_> {
         }
     }
 
-    /// The expression that reads a value from the buffer `r`.
+    /// Returns the expression that reads a value from the buffer `r`.
     pub(super) fn read(&self, ty: &Type) -> String {
         match ty {
             Type::Optional { inner_type } => format!("_readOptional(r, {})", self.reader(inner_type)),
@@ -198,7 +198,7 @@ impl Module<'_> {
         }
     }
 
-    /// The function that writes a value into a buffer.
+    /// Returns the function that writes a value into a buffer.
     pub(super) fn writer(&self, ty: &Type) -> String {
         match ty {
             Type::Record { name, .. } | Type::Enum { name, .. } => format!("_write${}", self.class(name)),
@@ -208,7 +208,7 @@ impl Module<'_> {
         }
     }
 
-    /// The expression that writes a value into the buffer `w`.
+    /// Returns the expression that writes a value into the buffer `w`.
     pub(super) fn write(&self, ty: &Type, value: &str) -> String {
         match ty {
             Type::Optional { inner_type } => format!("_writeOptional(w, {value}, {})", self.writer(inner_type)),
@@ -227,7 +227,7 @@ impl Module<'_> {
         }
     }
 
-    /// The functions of a configured custom type. An expression may name its value more than once, so it gets a parameter.
+    /// Returns the functions of a configured custom type. They have a parameter, because an expression may name its value more than once.
     pub(super) fn custom_functions(&self, name: &str, builtin: &Type, custom: &CustomType) -> String {
         let (CustomType { type_name, lift, lower, .. }, builtin) = (custom, self.dart_type(builtin));
         let (name, lift, lower) = (names::upper(name), lift.replace("{}", "value"), lower.replace("{}", "value"));
@@ -236,14 +236,14 @@ impl Module<'_> {
         )
     }
 
-    /// The class of a custom type that has no configuration: it costs nothing at run time.
+    /// Returns the extension type of a custom type without configuration, which costs nothing at run time.
     pub(super) fn custom_class(&self, name: &str, builtin: &Type, docstring: Option<&str>) -> String {
         let docs = names::docs(docstring, "");
         format!("\n{docs}extension type const {}({} value) {{}}\n", names::class(name), self.dart_type(builtin))
     }
 }
 
-/// Whether Dart code may implement the type.
+/// Returns whether Dart code may implement the type.
 pub(super) fn is_foreign(ty: &Type) -> bool {
     match ty {
         Type::CallbackInterface { .. } => true,
@@ -252,7 +252,7 @@ pub(super) fn is_foreign(ty: &Type) -> bool {
     }
 }
 
-/// Whether Rust code may implement the trait.
+/// Returns whether Rust code may implement the trait.
 pub(super) fn has_rust(imp: ObjectImpl) -> bool {
     !matches!(imp, ObjectImpl::Trait(kind) if !kind.has_rust())
 }

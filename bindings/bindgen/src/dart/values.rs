@@ -1,8 +1,7 @@
 //! Values: records, and enums flat and rich, thrown or not.
 //!
-//! Records and variants are immutable, made with named parameters, and equal if their contents are. The variants of a rich
-//! enum are made through it, `Shape.circle(radius: 1.5)`; errors are caught by their own classes, and the class of all of
-//! them shows what each has.
+//! Records and variants are immutable, have named parameters, and are equal if their contents are. Variants of a rich enum are made through
+//! it, `Shape.circle(radius: 1.5)`. Errors are caught by their own classes; the class of all of them has the fields that every variant has.
 
 use uniffi_bindgen::interface::{AsType, DefaultValue, Enum, Field, Record, Type, Variant};
 
@@ -31,12 +30,12 @@ fn members(fields: &[Field]) -> Vec<Member<'_>> {
 }
 
 impl Module<'_> {
-    /// Whether it becomes a Dart `enum`; else it becomes a sealed class.
+    /// Returns whether it becomes a Dart `enum` instead of a sealed class.
     pub(super) fn is_dart_enum(&self, it: &Enum) -> bool {
         !self.ci.is_name_used_as_error(it.name()) && it.variants().iter().all(|variant| !variant.has_fields())
     }
 
-    /// What stands in a class with these fields: constructor, fields, and equality by content.
+    /// Returns the body of a class with these fields: constructor, fields, and equality by content.
     fn fields(&self, class: &str, members: &[Member<'_>], has_to_string: bool) -> String {
         let mut parameters = Vec::new();
         let mut initialisers = Vec::new();
@@ -80,7 +79,7 @@ impl Module<'_> {
         text
     }
 
-    /// A record.
+    /// Returns a record's class.
     pub(super) fn record(&self, record: &Record) -> String {
         let class = self.class(record.name());
         let members = members(record.fields());
@@ -97,7 +96,7 @@ impl Module<'_> {
         )
     }
 
-    /// The expression that reads an object of a class.
+    /// Returns the expression that reads an object of a class.
     fn construct(&self, class: &str, members: &[Member<'_>]) -> String {
         if members.is_empty() {
             return format!("const {class}()");
@@ -107,7 +106,7 @@ impl Module<'_> {
         format!("{class}({})", arguments.join(", "))
     }
 
-    /// An enum.
+    /// Returns an enum.
     pub(super) fn enumeration(&self, it: &Enum) -> String {
         if self.is_dart_enum(it) { self.flat_enum(it) } else { self.sealed_class(it) }
     }
@@ -173,7 +172,7 @@ void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
         )
     }
 
-    /// What every variant of an error has.
+    /// Returns the getters of the fields that every variant of an error has.
     fn shared_getters(&self, variants: &[(&Variant, Vec<Member<'_>>)]) -> String {
         let Some(((_, first), others)) = variants.split_first() else { return String::new() };
         let is_shared = |member: &&Member<'_>| {
@@ -184,7 +183,7 @@ void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
         first.iter().filter(is_shared).map(getter).collect()
     }
 
-    /// How a variant is made through its enum. The defaults are those of the class that it redirects to.
+    /// Returns the constructor of a variant in its enum. Its defaults are those of the class that it redirects to.
     fn variant_constructor(
         &self,
         class: &str,
@@ -213,7 +212,7 @@ void _write${class}(_Writer w, {class} v) => _writeI32(w, v.index + 1);\n",
     }
 }
 
-/// What is left of an error of which only the text crosses.
+/// Returns the only field of an error of which only the text crosses.
 fn text_member() -> Member<'static> {
     Member { name: "message".into(), ty: Type::String, default: None, docs: None }
 }

@@ -1,18 +1,16 @@
 /// The reads of a client as streams.
 ///
-/// Owns what each read shows, and the one loop of a client that waits for events. Does not own what an event is: events say
-/// what to read again, and carry no data, so that a slow listener misses nothing but what has been replaced since.
-///
-/// Invariants: a client has one loop, while somebody listens; reads of one stream do not overlap; what changed during a read
-/// is read again.
+/// Owns the topics of each read, and the loop that waits for events. Events carry no data, so a slow listener only skips values that
+/// were replaced. Invariants: a client has one loop while it has a listener; reads of one stream do not overlap; what changes during a
+/// read is read again.
 library;
 
 import 'dart:async';
 
 import 'generated/farmtally_ffi.dart';
 
-/// Each stream gives what is there when it is listened to, and again whenever it has changed; whoever is slow gets the newest.
-/// An error of a read is an error of the stream, which goes on. [FieldClient.shutDown] ends it.
+/// Reads as streams: each emits the current value when it gets a listener, and again after each change. A slow listener gets the newest
+/// value. An error of a read is emitted, and the stream continues; [FieldClient.shutDown] ends it.
 extension FieldClientWatch on FieldClient {
   /// [FieldClient.session], now and after each change.
   Stream<Session?> watchSession() => _watch(const {Topic.session, Topic.reference}, session);
@@ -55,7 +53,7 @@ extension FieldClientWatch on FieldClient {
   /// [FieldClient.syncStatus], now and after each change.
   Stream<SyncStatus> watchSyncStatus() => _watch(const {Topic.sync}, syncStatus);
 
-  /// How far the running sync is; null while none runs.
+  /// Progress of the running sync; null while none runs.
   Stream<SyncProgress?> watchSyncProgress() =>
       _Watch(_Pump.of(this), const {Topic.sync}, (event) async => event.progress).stream;
 
@@ -63,11 +61,11 @@ extension FieldClientWatch on FieldClient {
       _Watch(_Pump.of(this), topics, (_) => read()).stream;
 }
 
-/// The loop of a client.
+/// The loop of a client that waits for events.
 final class _Pump {
   _Pump(this._client);
 
-  /// A client does not leave its isolate, so this is one for both.
+  /// A client never leaves its isolate, so this is also one loop for each isolate.
   factory _Pump.of(FieldClient client) => _all[client] ??= _Pump(client);
 
   static final _all = Expando<_Pump>();
@@ -75,10 +73,10 @@ final class _Pump {
   final FieldClient _client;
   final Set<_Watch<Object?>> _watches = {};
 
-  /// Cancels the loop that runs, if any.
+  /// Cancels the running loop, if any.
   CancelToken? _running;
 
-  /// What that loop was told last.
+  /// The last event of that loop.
   Event? _last;
 
   void add(_Watch<Object?> watch) {
@@ -103,7 +101,7 @@ final class _Pump {
   Future<void> _run(CancelToken token) async {
     try {
       while (true) {
-        // The first event is told at once, and names all topics.
+        // The first event comes at once and has all topics.
         final event = await _client.nextEvent(_last?.sequence ?? 0, cancelToken: token);
         if (_running != token) return;
         if (event == null) break;
@@ -113,7 +111,7 @@ final class _Pump {
         }
       }
     } catch (error, trace) {
-      // Nobody listened any more.
+      // The loop was cancelled, because no listener is left.
       if (_running != token) return;
       for (final watch in _watches) {
         watch.fail(error, trace);
@@ -141,11 +139,11 @@ final class _Watch<T> {
     onCancel: () => _pump.remove(this),
   );
 
-  /// What is not yet read for.
+  /// The last event that no read has followed yet.
   Event? _due;
   bool _isReading = false;
 
-  /// Without what is the same as before.
+  /// Skips a value that equals the one before.
   Stream<T> get stream => _values.stream.distinct();
 
   void tell(Event event) {
@@ -158,7 +156,7 @@ final class _Watch<T> {
 
   void end() => _values.close();
 
-  /// A stream that is paused reads once it is resumed.
+  /// Reads what is due; a paused stream reads when it is resumed.
   Future<void> _catchUp() async {
     if (_isReading) return;
     _isReading = true;
@@ -169,7 +167,7 @@ final class _Watch<T> {
         final value = await _read(event);
         if (!_values.isClosed) _values.add(value);
       } on FieldShutDown {
-        // The loop hears of it too, and ends the stream.
+        // The loop ends the stream.
       } catch (error, trace) {
         if (!_values.isClosed) _values.addError(error, trace);
       }

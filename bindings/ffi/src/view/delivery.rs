@@ -12,38 +12,38 @@ use farmtally_core::units::{
 type Bag = BagView;
 type WeightSource = BagSource;
 
-/// How far a delivery has come.
+/// State of a delivery.
 #[uniffi::remote(Enum)]
 pub enum Lifecycle {
-    /// Still being weighed, only on this phone
+    /// Being weighed, only on this phone
     Draft,
-    /// Recorded: it counts
+    /// Recorded; it counts
     Recorded,
-    /// Voided: it no longer counts
+    /// Voided; it does not count
     Voided,
 }
 
-/// How a weight came into the phone.
+/// How a weight was entered.
 #[uniffi::remote(Enum)]
 pub enum WeightSource {
     /// Typed by a person
     Manual,
     /// Read from a scale
     Scale,
-    /// The previous weight again
+    /// The previous weight repeated
     Repeat,
     /// Spoken
     Voice,
 }
 
-/// Where a phone was, as its receiver reported it.
+/// Where a phone was, as reported by its receiver.
 #[uniffi::remote(Record)]
 pub struct Location {
-    /// Degrees × 10⁷
+    /// Latitude in degrees × 10⁷, -900,000,000 to 900,000,000
     pub latitude_e7: i32,
-    /// Degrees × 10⁷
+    /// Longitude in degrees × 10⁷, -1,800,000,000 to 1,800,000,000
     pub longitude_e7: i32,
-    /// Radius of the receiver's error in centimetres
+    /// Radius of the error in centimetres
     pub accuracy_cm: u32,
     /// Age of the fix in milliseconds
     pub age_ms: u32,
@@ -52,77 +52,77 @@ pub struct Location {
 /// A bag of a delivery.
 #[uniffi::remote(Record)]
 pub struct Bag {
-    /// Names the bag when it is removed or voided
+    /// Identifies the bag when it is voided
     pub bag_id: String,
-    /// The label on the bag
+    /// Number on the bag's label
     pub number: u32,
-    /// Its weight, bag included
+    /// Gross weight in grams, with the bag
     pub gross_g: Grams,
-    /// Its type
+    /// Number of the bag type, which decides the tare
     pub bag_type: BagType,
-    /// How the weight came in
+    /// How the weight was entered
     pub source: WeightSource,
-    /// When it was weighed
+    /// When it was weighed, to the second once it is recorded
     pub weighed_at: Timestamp,
-    /// Why it no longer counts; empty for a bag that counts
+    /// Voids of this bag; empty if the bag counts
     pub voids: Vec<Act>,
 }
 
-/// What the bags that count add up to.
+/// Totals of the bags that count.
 #[uniffi::remote(Record)]
 pub struct Totals {
-    /// Bags that count
+    /// Number of bags
     pub bags: u32,
-    /// Their weight, bags included
+    /// Gross weight in grams, with the bags
     pub gross_g: Grams,
-    /// The weight of the empty bags
+    /// Weight of the empty bags in grams; 0 for a bag type without a rule
     pub tare_g: Grams,
-    /// Gross less tare
+    /// Gross less tare in grams, never below 0
     pub net_g: Grams,
 }
 
-/// All that a screen shows of a delivery.
+/// A delivery as a screen shows it.
 #[uniffi::remote(Record)]
 pub struct DeliveryView {
-    /// Its id, the same from draft to settlement
+    /// Id, the same for draft and recorded delivery
     pub delivery_id: DeliveryId,
-    /// What the next change names as seen
+    /// The version shown here; pass it to the next change
     pub basis: Basis,
-    /// How far it has come
+    /// Whether it is a draft, recorded or voided
     pub lifecycle: Lifecycle,
-    /// How far it is on its way to the server's log
+    /// How far it is on its way to the server's log; a draft is unsent
     pub sync: SyncState,
-    /// The number on the receipt; none for a draft
+    /// Receipt number; null for a draft
     pub receipt_number: Option<ReceiptNumber>,
-    /// The centre
+    /// Centre where it is weighed
     pub centre: CentreCode,
-    /// The season
+    /// Season in which it is bought
     pub season: SeasonCode,
-    /// The commodity
+    /// Commodity that is delivered
     pub commodity: CommodityCode,
-    /// The day that it counts for
+    /// Day for which it counts
     pub business_date: BusinessDate,
-    /// The farmer; a recorded delivery has one
+    /// Farmer; null only in a draft
     pub farmer_id: Option<FarmerId>,
-    /// The load
+    /// Load it is on; null if it is on no load
     pub load_id: Option<LoadId>,
-    /// How many bags were said to come
+    /// Number of bags that the farmer declared; null if not asked
     pub declared_bags: Option<u32>,
-    /// All bags, voided ones too
+    /// All bags, with those that are voided
     pub bags: Vec<Bag>,
-    /// Moisture in percent; the last one counts
+    /// Moisture readings in percent; the last one counts
     pub readings: Vec<Percent>,
-    /// Where the phone was
+    /// Where the phone was; null if not known
     pub location: Option<Location>,
-    /// The voided delivery that this one stands in for
+    /// The voided delivery that this one replaces; null for none
     pub replaces: Option<DeliveryId>,
-    /// What the bags that count add up to
+    /// Totals of the bags that count
     pub totals: Totals,
     /// Amendments, oldest first
     pub amendments: Vec<Act>,
     /// Voids, oldest first
     pub voids: Vec<Act>,
-    /// Fields in conflict
+    /// Fields that have concurrent values
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
@@ -131,39 +131,39 @@ pub struct DeliveryView {
 /// A recorded delivery in a list.
 #[uniffi::remote(Record)]
 pub struct DeliveryRow {
-    /// Its place in the order of arrival on this phone
+    /// Number in the order of arrival on this phone
     pub arrival: i64,
-    /// Its id
+    /// Id of the delivery
     pub delivery_id: DeliveryId,
-    /// Where it belongs
+    /// Its centre and season
     pub scope: Scope,
-    /// The farmer
+    /// Farmer
     pub farmer_id: FarmerId,
-    /// The load
+    /// Load it is on; null if it is on no load
     pub load_id: Option<LoadId>,
-    /// The day that it counts for
+    /// Day for which it counts
     pub business_date: BusinessDate,
-    /// When it was recorded
+    /// When it was recorded, by the clock of the recording phone
     pub recorded_at: Timestamp,
-    /// The person who recorded it
+    /// User who recorded it
     pub user_id: UserId,
-    /// The installation that recorded it
+    /// Installation that recorded it
     pub device_code: DeviceCode,
-    /// The installation's count of receipts
+    /// Count in its receipt number
     pub receipt_sequence: u32,
-    /// Whether it no longer counts
+    /// Whether it is voided and does not count
     pub is_voided: bool,
-    /// How often it was amended
+    /// Number of amendments
     pub amendments: u32,
-    /// Fields in conflict
+    /// Number of fields that have concurrent values
     pub conflicts: u32,
-    /// Bags that count
+    /// Number of bags that count
     pub bags: u32,
-    /// Their weight
+    /// Gross weight of these bags in grams
     pub gross_g: Grams,
 }
 
-/// A recorded delivery in a list, and how far it is on its way to the server's log.
+/// A recorded delivery in a list, with its sync state.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct DeliveryItem {
     /// The delivery
@@ -172,17 +172,17 @@ pub struct DeliveryItem {
     pub sync: SyncState,
 }
 
-/// A page of deliveries, the newest to arrive on this phone first.
+/// A page of deliveries, the last to arrive on this phone first.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct DeliveryPage {
     /// The deliveries
     pub items: Vec<DeliveryItem>,
-    /// Where the next page begins, as `after` of a query; none at the end
+    /// Pass it as `after` of the next query; null on the last page
     pub next: Option<i64>,
 }
 
 impl DeliveryPage {
-    /// Makes a page of rows of which one more than a page's was asked for.
+    /// Makes a page of `limit` rows; one more row says that another page follows.
     pub(crate) fn new(mut rows: Vec<(DeliveryRow, SyncState)>, limit: usize) -> Self {
         let has_more = rows.len() > limit;
         rows.truncate(limit);

@@ -1,40 +1,40 @@
 use farmtally_core::client::{Event, SyncProgress, Topic};
 
-/// What may have to be read again.
+/// What to read again.
 #[uniffi::remote(Enum)]
 pub enum Topic {
-    /// Who uses the phone, what they may do
+    /// Current user, rights, and orders of the office
     Session,
-    /// Commodities, bag types, lorries
+    /// Commodities, bag types, lorries and names
     Reference,
     /// Deliveries and drafts
     Deliveries,
-    /// Farmers
+    /// Farmers and their contact details
     Farmers,
     /// Loads
     Loads,
-    /// What waits for a person
+    /// Inbox items
     Inbox,
-    /// What the server does not have yet, and how far a sync is
+    /// Sync status and the progress of a sync
     Sync,
 }
 
-/// Something has changed: read again what is on the screen and of these topics.
+/// A change: read again what the screen shows of these topics.
 #[uniffi::remote(Record)]
 pub struct Event {
-    /// What the wait for newer events names as heard
+    /// Number of the newest change; pass it to the next wait
     pub sequence: u64,
     /// What has changed
     pub topics: Vec<Topic>,
-    /// How far the running sync is; none while none runs
+    /// Progress of the running sync; null while none runs
     pub progress: Option<SyncProgress>,
 }
 
-/// How far a running sync is.
+/// Progress of a running sync.
 #[uniffi::remote(Record)]
 pub struct SyncProgress {
-    /// Changes that the server has answered, and entries that came in
+    /// Own changes that the server has answered, plus log entries read
     pub done: u64,
-    /// All of them, as far as is known yet
+    /// All own changes and log entries to exchange, as far as known
     pub total: u64,
 }

@@ -6,22 +6,22 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::units::{CentreCode, FarmerId};
 
-/// All that a screen shows of a farmer.
+/// A farmer as a screen shows it.
 #[uniffi::remote(Record)]
 pub struct FarmerView {
-    /// The id
+    /// Id of the farmer
     pub farmer_id: FarmerId,
-    /// What the next change of the contact details names as seen
+    /// The version of the contact details shown here; pass it to edit_farmer
     pub basis: Basis,
-    /// The code
+    /// Farmer code, such as T-KOLAR-10-17
     pub code: String,
-    /// The home centre
+    /// Home centre
     pub centre: CentreCode,
-    /// Name, village, telephone number
+    /// Name, village and telephone number
     pub contact: ContactDetails,
-    /// How far the registration is on its way to the server's log
+    /// How far the registration and its corrections are on their way to the server's log
     pub sync: SyncState,
-    /// Fields in conflict
+    /// Fields that have concurrent values
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer
     pub reviews: Vec<ReviewCode>,
@@ -30,12 +30,12 @@ pub struct FarmerView {
 /// A farmer in a list.
 #[uniffi::remote(Record)]
 pub struct FarmerRow {
-    /// The id
+    /// Id of the farmer
     pub farmer_id: FarmerId,
-    /// Where the farmer belongs
+    /// Scope of the home centre
     pub scope: Scope,
-    /// The code
+    /// Farmer code, such as T-KOLAR-10-17
     pub code: String,
-    /// Name, village, telephone number; empty texts if they are not on this phone
+    /// Name, village and telephone number; empty texts if they are not on this phone
     pub contact: ContactDetails,
 }

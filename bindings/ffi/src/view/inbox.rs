@@ -4,100 +4,100 @@ use farmtally_core::protocol::HoldCode;
 use farmtally_core::records::Conflict;
 use farmtally_core::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
 
-/// A matter that waits for a person.
+/// An item of the inbox.
 #[uniffi::remote(Record)]
 pub struct InboxItem {
-    /// The records that it concerns
+    /// Records that it concerns
     pub records: Vec<RecordRef>,
-    /// What a decision names as seen
+    /// The version of the first record; pass it to resolve
     pub basis: Basis,
-    /// What kind of matter it is, and what there is to say about it
+    /// What has to be decided, and why
     pub kind: InboxKind,
-    /// What a person may decide here; empty for what only the office can
+    /// Choices of a person here; empty if only the office can decide
     pub choices: Vec<Choice>,
 }
 
-/// The kinds of matter that wait for a person.
+/// What has to be decided.
 #[uniffi::remote(Enum)]
 pub enum InboxKind {
-    /// Values that were given without knowledge of each other
+    /// A field has concurrent values
     Conflict(
         /// The field and its values
         #[uniffi(name = "conflict")]
         Conflict,
     ),
-    /// The office must look at it
+    /// The office must review something
     Review {
-        /// The review's code
+        /// Code of the review
         code: ReviewCode,
         /// When it was raised
         raised_at: Timestamp,
     },
-    /// The server keeps a change of this phone for a person to decide
+    /// The server keeps a change of this phone until the office approves or rejects it
     Held {
-        /// The code of the reason
+        /// Code of the reason
         code: HoldCode,
         /// The reason in words, for logs
         reason: String,
     },
-    /// The office sent work of this phone back
+    /// The office rejected a change of this phone
     Rejected {
-        /// The item's number, by which it is put away
+        /// Number of the item, for the choice Dismiss
         number: i64,
-        /// Words of the office, may be empty
+        /// The office's reason in words; may be empty
         reason: String,
-        /// The draft that was made of it, if it was a delivery
+        /// The draft that was made of a rejected delivery; null for other records
         draft_id: Option<DeliveryId>,
-        /// When it came back
+        /// When the phone received the rejection
         rejected_at: Timestamp,
     },
 }
 
-/// What a person may decide about a matter.
+/// What a person may decide about an inbox item.
 #[uniffi::remote(Enum)]
 pub enum Choice {
-    /// One of the values that stand against each other counts from now on
+    /// Keeps one of the concurrent values
     Keep {
-        /// The field of the conflict
+        /// Field of the conflict
         field: String,
-        /// The change of the value
+        /// Change that wrote the value
         change: ChangeHash,
     },
-    /// What came back was seen, and leaves the inbox
+    /// Removes a rejected item from the inbox
     Dismiss {
-        /// The item's number
+        /// Number of the item
         number: i64,
     },
 }
 
-/// A record that a matter concerns, by the call that shows it.
+/// A record that an inbox item concerns, by the call that shows it.
 #[uniffi::remote(Enum)]
 pub enum RecordRef {
-    /// A delivery
+    /// A delivery, draft or recorded
     Delivery {
-        /// Its id
+        /// Id of the delivery
         delivery_id: DeliveryId,
     },
-    /// A farmer, or their contact details
+    /// A farmer or their contact details
     Farmer {
-        /// Their id
+        /// Id of the farmer
         farmer_id: FarmerId,
     },
     /// A load
     Load {
-        /// Its id
+        /// Id of the load
         load_id: LoadId,
     },
-    /// A record that is not on this phone
+    /// A record that is not on this phone, or of a kind without a screen
     Other {
-        /// Its id
+        /// Id of the record
         record_id: DocumentId,
     },
 }
 
-/// All that waits for a person: held changes first, then what came back, then conflicts, then reviews.
+/// The inbox: held changes first, then rejected ones, conflicts and reviews.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct InboxPage {
-    /// The matters
+    /// The items
     pub items: Vec<InboxItem>,
 }

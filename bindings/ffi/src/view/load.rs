@@ -10,95 +10,95 @@ use farmtally_core::units::{
 
 type CloseRequest = CloseView;
 
-/// How far a load has come, as far as the field knows.
+/// State of a load, as far as this phone knows.
 #[uniffi::remote(Enum)]
 pub enum LoadState {
-    /// Deliveries are being put on
+    /// Deliveries are being added
     Open,
-    /// Somebody asked to close it
+    /// A request to close it was made
     Closing,
 }
 
-/// All that a screen shows of a load.
+/// A load as a screen shows it.
 #[uniffi::remote(Record)]
 pub struct LoadView {
-    /// Its id
+    /// Id of the load
     pub load_id: LoadId,
-    /// What the next change names as seen
+    /// The version shown here; pass it to the next change
     pub basis: Basis,
-    /// The number that people read out
+    /// Load number, such as KOLAR-1121-10-3
     pub number: String,
-    /// The centre that it was opened at
+    /// Centre where it was opened
     pub centre: CentreCode,
-    /// The season that it was opened in
+    /// Season in which it was opened
     pub season: SeasonCode,
-    /// The day that it was opened on
+    /// Day on which it was opened
     pub business_date: BusinessDate,
-    /// The lorry that counts
+    /// The lorry's plate, as last corrected
     pub lorry: LorryPlate,
-    /// The driver's name
+    /// The driver's name; null if not known
     pub driver: Option<String>,
-    /// How far it has come
+    /// Whether a request to close was made
     pub state: LoadState,
-    /// Everybody who loads, the opener first
+    /// Clerks who opened or joined it, in the order of their clocks
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first
     pub close_requests: Vec<CloseRequest>,
-    /// What the deliveries on it add up to, as far as they are on this phone
+    /// Totals of its deliveries, as far as they are on this phone
     pub sum: Sum,
-    /// Names what is on it; the request to close hands it in
+    /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to request_close
     pub manifest_hash: String,
-    /// Shown as text or QR code, so that others can join without network
+    /// Code that other clerks read, as text or QR code, to join without network
     pub join_code: String,
     /// How far it is on its way to the server's log
     pub sync: SyncState,
-    /// Fields in conflict
+    /// Fields that have concurrent values
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
 }
 
-/// Somebody who loads.
+/// A clerk who opened or joined a load.
 #[uniffi::remote(Record)]
 pub struct Loader {
-    /// The person
+    /// User
     #[uniffi(name = "user_id")]
     pub user: UserId,
-    /// The installation
+    /// Installation
     #[uniffi(name = "device_code")]
     pub device: DeviceCode,
-    /// Since when
+    /// When they opened or joined it
     pub since: HybridTime,
 }
 
 /// A request to close a load.
 #[uniffi::remote(Record)]
 pub struct CloseRequest {
-    /// Who asked, where and when
+    /// Author, installation and time
     pub stamp: Stamp,
-    /// Deliveries that they knew to be on the lorry
+    /// Number of deliveries in its manifest
     pub deliveries: u32,
-    /// Their weight
+    /// Gross weight of these deliveries in grams
     pub gross_g: Grams,
 }
 
 /// A load in a list.
 #[uniffi::remote(Record)]
 pub struct LoadRow {
-    /// Its id
+    /// Id of the load
     pub load_id: LoadId,
-    /// Where it belongs
+    /// Its centre and season
     pub scope: Scope,
-    /// The number that people read out
+    /// Load number, such as KOLAR-1121-10-3
     pub number: String,
-    /// The lorry
+    /// The lorry's plate
     pub lorry: LorryPlate,
-    /// The day that it was opened on
+    /// Day on which it was opened
     pub business_date: BusinessDate,
-    /// How far it has come
+    /// Whether a request to close was made
     pub state: LoadState,
-    /// How many load
+    /// Number of clerks who opened or joined it
     pub loaders: u32,
-    /// Fields in conflict
+    /// Number of fields that have concurrent values
     pub conflicts: u32,
 }

@@ -1,8 +1,8 @@
-//! What screens show: core's own types, described for the other languages.
+//! Views: core's own types, described for the other languages.
 //!
-//! Each item under `uniffi::remote` repeats the fields of core's type of the same name. UniFFI takes names, types and docs from it, then drops
-//! it, and reads and writes the real type: a field or variant that core has and the item does not, or the other way round, does not compile.
-//! A `type` beside it, or `#[uniffi(name = …)]`, says what is called otherwise abroad than in core.
+//! Each item under `uniffi::remote` repeats the fields of core's type of the same name. UniFFI takes names, types and docs from it,
+//! discards it, and reads and writes the real type: a field or variant that only one of the two has does not compile. A `type` next to it,
+//! or `#[uniffi(name = …)]`, gives a name in the other languages that differs from core's.
 
 mod delivery;
 mod event;

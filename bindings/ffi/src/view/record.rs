@@ -5,73 +5,73 @@ use farmtally_core::units::{ChangeHash, DeviceCode, HybridTime, UserId};
 type Contact = ContactDetails;
 type FieldConflict = Conflict;
 
-/// Who wrote something, where and when.
+/// Author, installation and time of a value.
 #[uniffi::remote(Record)]
 pub struct Stamp {
-    /// The person
+    /// User who wrote it
     #[uniffi(name = "user_id")]
     pub user: UserId,
-    /// The installation
+    /// Installation that wrote it
     #[uniffi(name = "device_code")]
     pub device: DeviceCode,
     /// When, by the installation's clock
     pub at: HybridTime,
-    /// Whether the installation doubted its clock
+    /// Whether the installation's clock was behind the server's
     pub clock_suspect: bool,
 }
 
 /// Why something is amended or voided.
 #[uniffi::remote(Record)]
 pub struct Reason {
-    /// A code such as mistyped, wrong_farmer, returned
+    /// A code such as mistyped, wrong_farmer or returned; must not be empty
     pub code: String,
-    /// Words of the person
+    /// The person's own words, one line of at most 200 characters; may be empty
     #[uniffi(default = "")]
     pub text: String,
 }
 
-/// Something that a person did to a recorded delivery, or to one of its bags.
+/// An amendment or void of a delivery, or a void of a bag.
 #[uniffi::remote(Record)]
 pub struct Act {
-    /// Who did it, where and when
+    /// Author, installation and time
     pub stamp: Stamp,
-    /// Why
+    /// Why it was done
     pub reason: Reason,
 }
 
-/// Values of one field that were given without knowledge of each other, all of them.
+/// A field that has concurrent values: each was written without knowledge of the others.
 #[uniffi::remote(Record)]
 pub struct FieldConflict {
-    /// The field
+    /// Name of the field
     pub field: String,
-    /// Whether the same field got different values; otherwise both can stand, but somebody should know
+    /// True if the values exclude each other; false if both can be right, but somebody should know
     pub is_hard: bool,
-    /// The values, the effective one first
+    /// All values, the effective one first
     pub values: Vec<ConflictValue>,
 }
 
-/// One of the values that stand against each other.
+/// One of the concurrent values of a field.
 #[uniffi::remote(Record)]
 pub struct ConflictValue {
     /// The value as text
     pub text: String,
-    /// Who gave it, where and when
+    /// Author, installation and time
     pub stamp: Stamp,
-    /// Whether it is the one that counts until a person chooses
+    /// Whether it counts until a person chooses
     pub is_effective: bool,
-    /// Names the value in a choice; none if there is nothing to choose
+    /// Identifies the value in the choice Keep; null if there is nothing to choose
     pub change: Option<ChangeHash>,
 }
 
-/// Name, village and telephone number of a farmer.
+/// Contact details of a farmer.
 #[uniffi::remote(Record)]
 pub struct Contact {
-    /// The name as people say it
+    /// Name, one line of at most 200 characters; must not be empty
     pub name: String,
-    /// The village, may be empty
+    /// Village; may be empty
     #[uniffi(default = "")]
     pub village: String,
-    /// The telephone number with country code, may be empty
+    /// Telephone number with country code; may be empty
     #[uniffi(default = "")]
     pub phone: String,
 }

@@ -2,36 +2,36 @@ use farmtally_core::decisions::{self, Commodity};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::units::{BusinessDate, CommodityCode, Grams, LorryPlate};
 
-/// A type of bag or crate, by the rules of one commodity.
+/// A bag type in the rules of a commodity.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct BagTypeRule {
-    /// The commodity that comes in it
+    /// Commodity
     pub commodity: CommodityCode,
-    /// Its number, 0 to 15
+    /// Number of the bag type, 0 to 15
     pub number: u8,
-    /// Its name
+    /// Name of the bag type
     pub name: String,
-    /// What an empty one weighs
+    /// Weight of the empty bag in grams
     pub tare_g: Grams,
 }
 
-/// A lorry.
+/// A lorry in the reference data.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Lorry {
-    /// Its plate
+    /// Plate
     pub lorry: LorryPlate,
-    /// What it may carry
+    /// Payload in grams
     pub payload_g: Grams,
 }
 
-/// What a centre works with.
+/// Reference data for weighing and loading.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
     /// Codes of the commodities
     pub commodities: Vec<CommodityCode>,
-    /// Bag types of each commodity's rules today
+    /// Bag types of each commodity, by the rules that are valid today
     pub bag_types: Vec<BagTypeRule>,
-    /// Lorries
+    /// The known lorries
     pub lorries: Vec<Lorry>,
 }
 

@@ -2,60 +2,60 @@ use farmtally_core::client::{Access, PhoneUser, Session};
 use farmtally_core::permission::Role;
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp, UserId};
 
-/// Who is using the phone, and what they may do.
+/// The current user of the phone and their rights.
 #[uniffi::remote(Record)]
 pub struct Session {
-    /// The organisation's id
+    /// Id of the organisation
     pub organisation_id: OrganisationId,
-    /// The organisation's name; empty before the first sync
+    /// Name of the organisation; empty before the first sync
     pub organisation_name: String,
-    /// The installation's id
+    /// Id of this installation
     pub device_id: DeviceId,
-    /// The installation's code on receipts
+    /// Code of this installation on receipts
     pub device_code: DeviceCode,
-    /// The person's id
+    /// Id of the user
     pub user_id: UserId,
-    /// The person's name; the id before the first sync
+    /// Name of the user; the id as text before the first sync
     pub user_name: String,
-    /// The grant by which the person works here; none before the first sync, and once nothing is granted any more
+    /// The user's newest grant on this phone; null before the first sync and while the user has none
     pub grant_id: Option<GrantId>,
-    /// What the person is in the organisation, by that grant
+    /// Role of that grant; null without one
     pub role: Option<Role>,
-    /// The centres that were granted
+    /// Centres of that grant; empty without one
     pub centres: Vec<CentreCode>,
-    /// When this phone last had everything from the server
+    /// When the last complete sync ended, by this phone's clock; null if none did
     pub synced_at: Option<Timestamp>,
 }
 
-/// What a person is in the organisation.
+/// Role of a user in the organisation.
 #[uniffi::remote(Enum)]
 pub enum Role {
-    /// Records deliveries; may not open loads or edit what others recorded
+    /// Records deliveries; may not open loads, or amend deliveries of others or own ones after an hour
     Clerk,
-    /// Runs the field work of a centre
+    /// Runs the field work of a centre; may not amend deliveries of others, or own ones after 24 hours
     FieldManager,
-    /// Heads a centre and its lorries
+    /// Heads a centre and its lorries; may amend any delivery
     Dispatcher,
 }
 
-/// Somebody who may use this phone.
+/// A user who has a grant on this phone.
 #[uniffi::remote(Record)]
 pub struct PhoneUser {
-    /// The person's id
+    /// Id of the user
     pub user_id: UserId,
-    /// The person's name
+    /// Name of the user
     pub name: String,
-    /// What the person is in the organisation
+    /// Role in the user's newest grant on this phone
     pub role: Role,
 }
 
-/// What this phone may still do.
+/// What this phone may do.
 #[uniffi::remote(Enum)]
 pub enum Access {
-    /// Everything that the user's grant says
+    /// Everything that the user's grant allows
     Full,
-    /// Fourteen days without contact: recording goes on, everything else waits for a sync
+    /// Only weighing and recording, because there was no contact with the server for more than 14 days; a sync restores full access
     RecordOnly,
-    /// Twenty-one days without contact, or by order of the office: hand in, nothing else
+    /// Only sync and hand-over: no contact for more than 21 days, or the office ordered it
     Locked,
 }

@@ -9,133 +9,133 @@ type SyncCounts = Progress;
 /// How far a record is on its way to the server's log.
 #[uniffi::remote(Enum)]
 pub enum SyncState {
-    /// It is only on this phone
+    /// Something of it is only on this phone
     Unsent,
-    /// It was handed to the network; nothing came back yet
+    /// It was sent; there is no response yet
     Sent,
     /// The server's log has all of it
     Logged,
-    /// The server keeps it for a person to decide
+    /// The server keeps a change of it until the office approves or rejects it
     Held {
-        /// The code of the reason
+        /// Code of the reason
         code: HoldCode,
     },
 }
 
-/// How a run of sync ended.
+/// How a sync ended.
 #[uniffi::remote(Enum)]
 pub enum SyncOutcome {
-    /// The server has all that this phone had, and this phone has all that the server had
+    /// The server has everything from this phone, logged or held, and this phone has everything from the server
     Complete,
-    /// The budget was used up, or something waits for other changes; everything else is done
+    /// The time was used up; or the server deferred or refused something, and the rest is done
     Partial,
-    /// There was no connection, or it broke off; what was done stays done
+    /// There was no connection, or it broke; what was exchanged stays exchanged
     Offline,
-    /// Somebody cancelled; what was done stays done
+    /// It was cancelled; what was exchanged stays exchanged
     Cancelled,
-    /// Nothing was tried, because the tries before failed and the next one is not due
+    /// Nothing was tried, because earlier syncs failed and the next one in the background is not due
     NotDue,
 }
 
-/// What one run of sync did.
+/// Result of a sync.
 #[uniffi::remote(Record)]
 pub struct SyncReport {
     /// How it ended
     pub outcome: SyncOutcome,
-    /// What was sent and received
+    /// Counts of what it sent and received
     #[uniffi(name = "counts")]
     pub progress: SyncCounts,
-    /// Milliseconds from now until the next run is due; none if there is nothing to try for
+    /// Milliseconds until the next sync is due; null if there is nothing to retry
     pub next_try_ms: Option<u64>,
 }
 
-/// What a run of sync has sent and received.
+/// Counts of what a sync has sent and received.
 #[uniffi::remote(Record)]
 pub struct SyncCounts {
-    /// Changes that the server took into its log
+    /// Own changes that the server took into its log
     pub logged: u64,
-    /// Changes that the server keeps for a person to decide
+    /// Own changes that the server keeps until the office approves or rejects them
     pub held: u64,
-    /// Changes of others and decisions that came in
+    /// Changes of others and decisions that were received
     pub received: u64,
-    /// Parcels of colleagues that the server took
+    /// Colleagues' parcels that the server accepted
     pub parcels_taken: u64,
-    /// Parcels of colleagues that the server refused and that were dropped here; their owners still have what was in them
+    /// Colleagues' parcels that the server refused and this phone dropped; their owners still have the content
     pub parcels_refused: u64,
-    /// Own changes that the server has answered, whatever it said
+    /// Own changes that the server has answered, with any verdict
     pub sent: u64,
-    /// Own changes that there were to hand over, those that were answered included
+    /// Own changes to send, including those in `sent`
     pub to_send: u64,
     /// Entries of the server's logs that were read
     pub read: u64,
-    /// Entries of the server's logs that there were to read, those that were read included
+    /// Entries of the server's logs to read, including those in `read`
     pub to_read: u64,
-    /// Requests sent
+    /// HTTP requests sent
     pub requests: u64,
-    /// Bytes up
+    /// Bytes sent
     pub bytes_up: u64,
-    /// Bytes down
+    /// Bytes received
     pub bytes_down: u64,
 }
 
-/// What the phone knows about being in step with the server; never better than what was acknowledged.
+/// What the phone knows about the server's state, from acknowledgements only.
 #[uniffi::remote(Record)]
 pub struct SyncStatus {
-    /// What the server does not have in its log yet
+    /// Changes that the server's log does not have yet
     pub backlog: Backlog,
-    /// Entries from the server that this version could not apply
+    /// Number of entries from the server that this version cannot apply
     pub set_aside: u64,
-    /// What this phone carries for colleagues
+    /// Parcels of colleagues
     pub carried: Carried,
-    /// When all that waited was last handed over as a file or as codes; says nothing about its arrival
+    /// When everything unanswered was last exported, by this phone's clock; null if never. Does not mean that it arrived
     pub exported_at: Option<Timestamp>,
-    /// When a run was last complete
+    /// When the last complete sync ended, by this phone's clock; null if none did
     pub synced_at: Option<Timestamp>,
-    /// Up to when, by the server's clock, two verified copies of its data exist; none as long as there are none
+    /// Time, by the server's clock, up to which two verified copies of its data exist; null if there are none
     pub copied_at: Option<Timestamp>,
-    /// Milliseconds from now until the next run is due; none if there is nothing to try for
+    /// Milliseconds until the next sync is due; null if there is nothing to retry
     pub next_try_ms: Option<u64>,
-    /// Whether the server failed so often that it is left alone for a while; a run that a person asks for tries at once
+    /// Whether background syncs pause because the server failed repeatedly; a sync that a person asks for is tried at once
     pub is_server_failing: bool,
 }
 
-/// What the server does not have in its log yet.
+/// Changes that the server's log does not have yet.
 #[uniffi::remote(Record)]
 pub struct Backlog {
     /// Changes that are only on this phone
     pub unsent: u64,
-    /// Changes that were handed to the network without an answer yet
+    /// Changes that were sent and have no response yet
     pub sent: u64,
-    /// Changes that the server has seen and cannot judge yet: they wait for other changes
+    /// Changes that the server received but cannot judge, because they build on others that it does not have
     pub deferred: u64,
-    /// For how many other changes the deferred ones wait, counted for each of them
+    /// Missing changes that the deferred ones build on, counted for each of them
     pub missing: u64,
-    /// Changes that the server keeps for a person to decide
+    /// Changes that the server keeps until the office approves or rejects them
     pub held: u64,
-    /// When the oldest change that is neither logged nor held was made
+    /// When the oldest change that is not held was made; null if there is none
     pub oldest_at: Option<Timestamp>,
-    /// The code with which the server refused a bundle of this phone as a whole, if it did
+    /// Code with which the server refused a bundle as a whole; null if it did not
     pub refused: Option<RefusalCode>,
 }
 
-/// What this phone carries for colleagues.
+/// Parcels that this phone carries for colleagues.
 #[uniffi::remote(Record)]
 pub struct Carried {
-    /// Parcels that wait here for the next sync
+    /// Number of parcels to upload with the next sync
     pub parcels: u64,
-    /// Their bytes
+    /// Their size in bytes
     pub bytes: u64,
-    /// The code with which the server refused a parcel, if it did: the last one's
+    /// Code with which the server last refused a parcel; null if it did not
     pub refused: Option<RefusalCode>,
 }
 
-/// How far a colleague's codes have been read.
+/// How many codes of a colleague's series were read.
 #[uniffi::remote(Record)]
 pub struct QrProgress {
     /// Codes that were read
     pub received: u32,
-    /// Codes there are; once all were read, the work is taken along
+    /// Codes of the series; once all were read, the parcel has been imported
     pub total: u32,
-    /// The numbers of those that are missing, from 0
+    /// Numbers of the missing codes, from 0
     pub missing: Vec<u32>,
 }

@@ -2,30 +2,30 @@ use farmtally_core::client::{DeliveryView, SyncStatus, Today};
 use farmtally_core::store::rows::{LoadRow, Sum};
 use farmtally_core::units::{BusinessDate, Grams};
 
-/// What the day's screen shows.
+/// A centre's day.
 #[uniffi::remote(Record)]
 pub struct Today {
-    /// The day
+    /// The business date
     pub date: BusinessDate,
-    /// What the recorded deliveries add up to
+    /// Totals of the recorded deliveries
     pub sum: Sum,
-    /// Deliveries that are still being weighed, of all days
+    /// Drafts, of all days
     pub drafts: Vec<DeliveryView>,
-    /// The day's loads
+    /// Loads that were opened on this day
     pub loads: Vec<LoadRow>,
-    /// What the server does not have yet, of all days
+    /// Sync status, of all days
     pub sync: SyncStatus,
 }
 
-/// What deliveries add up to.
+/// Totals of deliveries.
 #[uniffi::remote(Record)]
 pub struct Sum {
-    /// Deliveries that count
+    /// Deliveries that are not voided
     pub deliveries: u64,
-    /// Voided ones, in none of the other numbers
+    /// Voided deliveries, which are in none of the other numbers
     pub voided: u64,
     /// Bags that count
     pub bags: u64,
-    /// Their weight
+    /// Gross weight of these bags in grams
     pub gross_g: Grams,
 }

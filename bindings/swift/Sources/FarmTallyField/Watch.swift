@@ -1,7 +1,6 @@
-// Reads that stay true: for each read `x`, `watchX` gives what is there, and again whenever that has changed, until the client is shut down.
+// Reads as streams: for each read `x`, `watchX` emits the current value, and again after each change, until the client is shut down.
 //
-// Owns: which topics a read shows. A stream is for one listener. It loses nothing by being slow: between two values only the newest counts. An
-// error of the read ends it.
+// A stream is for one listener. A slow listener skips values but always gets the newest. An error of the read ends the stream.
 
 extension FieldClient {
     /// `session`, now and after each change.
@@ -64,7 +63,7 @@ extension FieldClient {
         watch([.sync]) { try await $0.syncStatus() }
     }
 
-    /// How far the running sync is; nil while none runs.
+    /// Progress of the running sync; nil while none runs.
     public func watchSyncProgress() -> AsyncThrowingStream<SyncProgress?, Error> {
         watch([.sync]) { try await $0.nextEvent(after: 0)?.progress }
     }
@@ -89,13 +88,13 @@ extension FieldClient {
                     }
                     values.finish()
                 } catch FieldError.ShutDown {
-                    // Between an event and its reading the client was shut down.
+                    // The client was shut down between an event and the read.
                     values.finish()
                 } catch {
                     values.finish(throwing: error)
                 }
             }
-            // A wait cannot be given up in generated Swift: the pump of a stream that nobody listens to ends with the next event.
+            // Generated Swift cannot cancel a wait, so the task of a stream without a listener ends with the next event.
             values.onTermination = { _ in pump.cancel() }
         }
     }

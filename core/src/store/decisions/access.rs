@@ -1,4 +1,4 @@
-//! What decisions say about devices: who may work on them, and what they were told.
+//! Grants, suspensions and orders of devices, read from projected decisions.
 
 use super::{latest, read, require};
 use crate::decisions::{DecisionKind, DeviceOrder, Grant, Order, Revocation, Suspension};
@@ -6,18 +6,17 @@ use crate::store::Error;
 use crate::store::sql::{self, Reader, Row, values};
 use crate::units::{DeviceId, GrantId, UserId};
 
-/// Grants, each with what ends it: its revocation, and the suspension of its user, which may be lifted. ?1 is left to the condition.
+/// Selects grants with their revocation and the suspension of their user, which may be lifted. The appended condition uses `?1`.
 const GRANTS: &str = "SELECT grants.grant_id, grants.user_id, grants.device_id, grants.role, grants.centres,
      revocations.seq, suspensions.seq, suspensions.body
  FROM grants
      LEFT JOIN reference AS revocations ON revocations.kind = ?2 AND revocations.code = grants.revocation_code
      LEFT JOIN reference AS suspensions ON suspensions.kind = ?3 AND suspensions.code = grants.suspension_code";
 
-/// A grant as [`GRANTS`] has it.
 struct GrantRow {
     grant: Grant,
     revoked_at: Option<u64>,
-    /// The place of the last suspension, or of its end, and the decision.
+    /// The sequence number and bytes of the last decision that suspended the user or lifted the suspension.
     suspension: Option<(u64, Vec<u8>)>,
 }
 
@@ -43,15 +42,14 @@ impl GrantRow {
     }
 }
 
-/// The grants of a device, the newest last.
 fn grants_query() -> String {
     format!("{GRANTS} WHERE grants.device_id = ?1 ORDER BY grants.decided_at_ms, grants.grant_id")
 }
 
-/// Returns the grants of a device that hold, the newest last.
+/// Returns the grants of a device that are in force, newest last.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
     let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
     let mut grants = Vec::new();
@@ -68,36 +66,36 @@ fn grant_row(db: &mut dyn Reader, grant: GrantId) -> Result<Option<GrantRow>, Er
     Ok(db.query_one(&statement, &values![grant, Revocation::NUMBER, Suspension::NUMBER], GrantRow::read)?)
 }
 
-/// Returns a grant by its id, whether or not it holds.
+/// Returns a grant by its id, whether or not it is in force.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error> {
     Ok(grant_row(db, grant)?.map(|row| row.grant))
 }
 
-/// Returns where in the device's scope a grant ended, by its own end or because its user is suspended; `None` while it holds.
+/// Returns the sequence number in the device's scope that ended a grant, by revocation or suspension; `None` while it is in force.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error> {
     grant_row(db, grant.grant)?.map_or(Ok(None), |row| row.ended_at())
 }
 
 const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id = ?2";
 
-/// Returns whether a user was ever granted anything on a device.
+/// Returns whether a user ever had a grant on a device.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<bool, Error> {
     Ok(db.exists(HAS_GRANT, &values![device, user])?)
 }
 
-/// Returns what a device was told last about itself, unless it is to work.
+/// Returns the last order to a device, unless it is to resume.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
     let order: Option<DeviceOrder> = latest(db, &device.to_string())?;
     Ok(order.filter(|order| order.order != Order::Resume))
@@ -105,13 +103,13 @@ pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder
 
 const SUSPENSIONS: &str = "SELECT body FROM reference WHERE kind = ?1 AND code >= ?2 AND code < ?3 ORDER BY code";
 
-/// Returns who is suspended on a device, by id.
+/// Returns the users who are suspended on a device, ordered by id.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>, Error> {
     let first = Suspension::codes_of(device);
-    // No id has a character behind the tilde.
+    // Every character of an id sorts before the tilde.
     let beyond = format!("{first}~");
     let mut users = Vec::new();
     let params = values![Suspension::NUMBER, first, beyond];
@@ -124,20 +122,20 @@ pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>
     Ok(users)
 }
 
-/// Who may work on a device, and what it was told: what a phone keeps in memory about itself.
+/// The grants and the order of a device: what a phone keeps in memory about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceAccess {
-    /// The grants that hold, the newest last.
+    /// Grants in force, newest last.
     pub grants: Vec<Grant>,
-    /// The order that holds; `None` to work.
+    /// The last order; `None` if there is none, or it is to resume.
     pub order: Option<Order>,
 }
 
 impl DeviceAccess {
-    /// Reads what is known about a device.
+    /// Reads the grants and the order of a device.
     ///
     /// # Errors
-    /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+    /// Database errors; [`Error::Corrupt`] for an unreadable row.
     pub fn load(db: &mut dyn Reader, device: DeviceId) -> Result<Self, Error> {
         let order = order(db, device)?.map(|order| order.order);
         Ok(Self { grants: grants_of(db, device)?, order })
@@ -173,7 +171,7 @@ mod tests {
         Grant { grant, user, device: device(number), role: Role::Clerk, centres }
     }
 
-    /// Counts the rows that are read.
+    /// A reader that counts the rows it reads.
     struct Counting<'a>(&'a mut dyn Reader, usize);
 
     impl Reader for Counting<'_> {

@@ -1,9 +1,8 @@
-//! What decisions project to: the last word about each matter, rows, and which records are named.
+//! Projections of decisions: the latest decision about each matter, rows of their own, and the records that they name.
 //!
-//! Owns the tables `reference`, `named_decisions` and `decision_documents`, and the writing of each kind's table. Which kinds there are and
-//! how each is stored, they say themselves ([`DECISIONS`]); phone and server run this same code. What a decision does beyond that
-//! ([`DecisionKind::effect`]) is carried out by the caller.
-//! Invariant: all that a scope's decisions project to is a function of the decisions of that scope, and is dropped with it.
+//! Owns the tables `reference`, `named_decisions` and `decision_documents`, and writes the table of each kind that has one. [`DECISIONS`]
+//! says how each kind is stored; phone and server run the same code. Does not own the effects of decisions ([`DecisionKind::effect`]),
+//! which the caller carries out. Invariant: the projections of a scope follow from its decisions alone, and are deleted with the scope.
 
 mod access;
 mod reference;
@@ -30,10 +29,10 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     ["reference", "named_decisions", "decision_documents"].into_iter().chain(of_kinds)
 }
 
-/// Projects a decision that was read. Doing it twice changes nothing, and the order in which those of a scope come does not matter.
+/// Projects a decision. It may be projected again, and those of a scope in any order.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, content: &Content) -> Result<(), Error> {
     if let Some(code) = content.key() {
         db.execute(
@@ -69,7 +68,7 @@ fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, conten
     let columns = [&common, table.columns.as_slice()].concat();
     let (name, key) = (table.name, table.key);
     let updates = columns.iter().map(|column| format!("{0} = excluded.{0}", column.name)).collect::<Vec<_>>();
-    // The first of a scope counts, also if an older version set it aside and this one reads it after those that follow.
+    // The first of a scope counts, even if an older version set it aside and this version reads it after later ones.
     let on_conflict = format!(
         "ON CONFLICT ({key}) DO UPDATE SET {} WHERE excluded.scope = {name}.scope AND excluded.seq < {name}.seq",
         updates.join(", ")
@@ -80,10 +79,10 @@ fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, conten
     Ok(())
 }
 
-/// Drops all that the decisions of a scope are projected to.
+/// Deletes the projections of a scope's decisions.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn forget(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     for table in tables() {
         db.execute(&format!("DELETE FROM {table} WHERE scope = ?1"), &values![scope])?;
@@ -91,10 +90,10 @@ pub fn forget(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// Drops all that decisions are projected to.
+/// Deletes the projections of all decisions.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     for table in tables() {
         db.execute(&format!("DELETE FROM {table}"), &[])?;
@@ -102,10 +101,10 @@ pub fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Projects the decisions of a scope anew: these, each with its place, and no others. What they did beyond that stays done.
+/// Replaces the projections of a scope with those of `decisions`, each with its sequence number. Earlier effects are not undone.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)]) -> Result<(), Error> {
     forget(db, scope)?;
     for (sequence, bytes) in decisions {
@@ -118,20 +117,20 @@ pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)])
     Ok(())
 }
 
-/// Returns the decision that counts about the same matter, this one or another, and its place in its scope's log; `None` for a kind of
-/// which each decision stands for itself, or that is not known here.
+/// Returns the latest decision about the matter of `decision`, with its sequence number; `None` if there is none, or the kind is unknown or
+/// not [`StoredInfo::Latest`].
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn current(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
     let Some(code) = decision.content().ok().and_then(|content| content.key()) else { return Ok(None) };
     row(db, decision.number(), &code)
 }
 
-/// Returns the last decision of a kind about a matter.
+/// Returns the latest decision of a kind about a matter.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn latest<D: DecisionKind>(db: &mut dyn Reader, code: &str) -> Result<Option<D>, Error> {
     row(db, D::NUMBER, code)?.map(|(decision, _)| require(&decision)).transpose()
 }
@@ -141,21 +140,21 @@ const ABOUT: &str = "SELECT named_decisions.scope, named_decisions.seq, named_de
      ON named_decisions.scope = decision_documents.scope AND named_decisions.seq = decision_documents.seq
  WHERE decision_documents.document_id = ?1 ORDER BY named_decisions.scope, named_decisions.seq";
 
-/// A decision that names a record, and its place.
+/// A decision that names a record, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// In whose log it stands.
+    /// The scope whose log has it.
     pub scope: Scope,
-    /// Its number there.
+    /// Its sequence number in that log.
     pub sequence: u64,
     /// The decision.
     pub decision: Decision,
 }
 
-/// Returns the decisions that name a record, by scope and place.
+/// Returns the decisions that name a record, ordered by position.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn about(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<Named>, Error> {
     let rows: Vec<(Scope, u64, Vec<u8>)> =
         db.query_all(ABOUT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -192,7 +191,7 @@ mod tests {
     use crate::store::{RECORDS, Store, seam};
     use crate::units::{ColumnType, ReviewId, Timestamp};
 
-    /// Tables that decisions change and that outlive their scope, each with the reason.
+    /// Tables that decisions change and that are kept when a scope is deleted, each with the reason.
     const KEPT_WITHOUT_SCOPE: [(&str, &str); 1] =
         [("erased", "what was dropped for good does not come back because a phone reads less, or again")];
 
@@ -206,7 +205,7 @@ mod tests {
         run.expect("written");
     }
 
-    /// The names and types of a table's columns.
+    /// Returns the names and types of a table's columns.
     fn columns(db: &rusqlite::Connection, table: &str) -> Vec<(String, String)> {
         let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)").expect("a statement");
         let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
@@ -219,7 +218,7 @@ mod tests {
         rows.collect::<Result<_, _>>().expect("scopes")
     }
 
-    /// Puts a row for a scope into a table, whatever its columns.
+    /// Inserts a row of a scope into any table.
     fn fill(db: &rusqlite::Connection, table: &str, scope: &str) {
         let value = |(_, column_type): (String, String)| match column_type.as_str() {
             "BLOB" => format!("CAST('{scope}' AS BLOB)"),

@@ -8,15 +8,15 @@ use crate::store::Error;
 use crate::store::sql::Reader;
 use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
 
-/// All small reference data, kept in memory: an organisation's fits many times over.
+/// The reference data of an organisation, kept in memory because it is small.
 #[derive(Clone, Debug, Default)]
 pub struct Reference(BTreeMap<u8, BTreeMap<String, Content>>);
 
 impl Reference {
-    /// Reads the last decisions of the kinds that are kept in memory.
+    /// Reads the latest decisions of the kinds that are kept in memory.
     ///
     /// # Errors
-    /// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+    /// Database errors; [`Error::Corrupt`] for an unreadable row.
     pub fn load(db: &mut dyn Reader) -> Result<Self, Error> {
         let cached = DECISIONS.iter().filter(|kind| (kind.stored)() == StoredInfo::Latest { is_cached: true });
         let numbers: Vec<String> = cached.map(|kind| kind.number.to_string()).collect();
@@ -31,12 +31,12 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Returns the last decision about a matter, by its code.
+    /// Returns the latest decision about a matter.
     pub fn latest<D: DecisionKind>(&self, code: &str) -> Option<&D> {
         self.0.get(&D::NUMBER)?.get(code)?.downcast_ref()
     }
 
-    /// Returns the last decisions of a kind, by code.
+    /// Returns the latest decisions of a kind, ordered by matter.
     pub fn all<D: DecisionKind>(&self) -> impl DoubleEndedIterator<Item = &D> {
         let of_kind = self.0.get(&D::NUMBER).into_iter().flat_map(BTreeMap::values);
         of_kind.filter_map(Content::downcast_ref)
@@ -47,22 +47,22 @@ impl Reference {
         self.latest("")
     }
 
-    /// Returns the season of a code.
+    /// Returns the season with this code.
     pub fn season(&self, season: &SeasonCode) -> Option<&Season> {
         self.latest(season.as_str())
     }
 
-    /// Returns a user.
+    /// Returns a user by id.
     pub fn user(&self, user: UserId) -> Option<&User> {
         self.latest(&user.to_string())
     }
 
-    /// Returns a user's name; the id for somebody who is not known.
+    /// Returns a user's name, or the id of an unknown user.
     pub fn user_name(&self, user: UserId) -> String {
         self.user(user).map_or_else(|| user.to_string(), |known| known.name.clone())
     }
 
-    /// Returns the rule set of a number.
+    /// Returns the rule set with this number.
     pub fn rule_set(&self, number: u32) -> Option<&RuleSet> {
         self.latest(&number.to_string())
     }
@@ -73,7 +73,7 @@ impl Reference {
         valid.max_by_key(|rules| rules.number)
     }
 
-    /// Returns the bag types that a commodity is delivered in on a day.
+    /// Returns the bag types that are allowed for a commodity on a day.
     pub fn bag_types(&self, commodity: &CommodityCode, date: BusinessDate) -> &[BagTypeRule] {
         self.rules_on(commodity, date).map(|rules| rules.bag_types.as_slice()).unwrap_or_default()
     }

@@ -6,19 +6,19 @@ use crate::store::Error;
 use crate::store::sql::{Column, Reader, Value};
 use crate::units::{DocumentId, ReviewId, Timestamp, ToValue};
 
-/// A review, and when it was raised.
+/// A review with the time when it was raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raised {
     /// The review.
     pub review: Review,
-    /// When, by the server's clock.
+    /// The time by the server's clock.
     pub raised_at: Timestamp,
 }
 
-/// Returns those of some reviews that are known.
+/// Returns those of `reviews` that are stored.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn reviews_of(
     db: &mut dyn Reader,
     reviews: impl IntoIterator<Item = ReviewId>,
@@ -30,10 +30,10 @@ pub fn reviews_of(
     Ok(known.into_iter().collect())
 }
 
-/// Returns all reviews that name a record, the oldest first.
+/// Returns all reviews that name a record, oldest first.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     let mut reviews: Vec<Raised> = Vec::new();
     let statement = "SELECT reviews.review_id, reviews.code, reviews.decided_at_ms, decision_documents.document_id
@@ -54,10 +54,10 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     Ok(reviews)
 }
 
-/// Returns the codes of the reviews that name a record, each once, in order.
+/// Returns the codes of the reviews that name a record, sorted and without duplicates.
 ///
 /// # Errors
-/// Those of the database; [`Error::Corrupt`] for a row that cannot be read.
+/// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<ReviewCode>, Error> {
     let mut codes = BTreeSet::new();
     for named in about(db, document)? {

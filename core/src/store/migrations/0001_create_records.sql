@@ -1,17 +1,17 @@
--- What phone and server both keep: documents, what they project to, and what decisions project to.
+-- Tables of phone and server: documents, and the projections of documents and of decisions.
 
 CREATE TABLE documents (
     document_id BLOB NOT NULL PRIMARY KEY,
     kind        INTEGER NOT NULL,              -- records::Kind
     scope       TEXT NOT NULL,
     saved       BLOB NOT NULL,                 -- the raw first change until the first edit, then Automerge's saved form
-    heads       BLOB NOT NULL                  -- 32 bytes each, in order
+    heads       BLOB NOT NULL                  -- change hashes of 32 bytes each, in order
 ) STRICT, WITHOUT ROWID;
 
--- Projections: can be dropped and rebuilt from documents. No uniqueness beyond the record's id.
+-- Projections can be deleted and rebuilt from documents. Besides `arrival`, only the record's id is unique.
 
 CREATE TABLE deliveries (
-    arrival        INTEGER PRIMARY KEY,        -- the order in which rows came here; the key of paging
+    arrival        INTEGER PRIMARY KEY,        -- order of arrival in this database; the key of paging
     delivery_id    BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
@@ -29,7 +29,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
--- What a load sums up to is read from the index alone.
+-- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (load_id, arrival, is_voided, bag_count, gross_g);
 
 CREATE TABLE loads (
@@ -61,8 +61,8 @@ CREATE TABLE contacts (
     name           TEXT NOT NULL,
     village        TEXT NOT NULL,
     phone          TEXT NOT NULL,
-    name_key       TEXT NOT NULL,                -- name and village as they are compared
-    phone_key      TEXT,                         -- the digits; null without a number
+    name_key       TEXT NOT NULL,                -- name and village in the form in which they are compared
+    phone_key      TEXT,                         -- digits of the telephone number; null if there is none
     conflicts      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
@@ -81,7 +81,7 @@ CREATE TABLE notes (
     conflicts      INTEGER NOT NULL
 ) STRICT;
 
--- Few rows are in conflict, so these cost nothing to keep.
+-- Few rows are in conflict, so these indexes cost almost nothing.
 CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts > 0;
 CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
 CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
@@ -90,7 +90,7 @@ CREATE INDEX notes_in_conflict ON notes (note_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (scope, arrival);
 
--- Folded words of documents, and their beginnings of one to three characters (store::search).
+-- Folded words of documents, and their prefixes of one to three characters (store::search).
 CREATE TABLE words (
     scope       TEXT NOT NULL,
     token       TEXT NOT NULL,
@@ -99,24 +99,24 @@ CREATE TABLE words (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX words_by_document ON words (document_id);
 
--- What decisions project to.
+-- Projections of decisions.
 
--- Of several decisions about the same matter the last one.
+-- The latest of the decisions about one matter.
 CREATE TABLE reference (
     kind  INTEGER NOT NULL,                    -- decisions::DecisionKind::NUMBER
     code  TEXT NOT NULL,                       -- the matter
-    scope TEXT NOT NULL,                       -- in whose log it stands
-    seq   INTEGER NOT NULL,                    -- its place there
-    body  BLOB NOT NULL,                       -- the decision as it came
+    scope TEXT NOT NULL,                       -- scope of the log that has it
+    seq   INTEGER NOT NULL,                    -- sequence number in that log
+    body  BLOB NOT NULL,                       -- bytes of the decision as received
     PRIMARY KEY (kind, code)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reference_by_scope ON reference (scope);
 
--- Decisions that name records, whatever their kind.
+-- Decisions of any kind that name records.
 CREATE TABLE named_decisions (
     scope    TEXT NOT NULL,
     seq      INTEGER NOT NULL,
-    decision BLOB NOT NULL,                    -- as it came
+    decision BLOB NOT NULL,                    -- bytes as received
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -136,9 +136,9 @@ CREATE TABLE grants (
     user_id         BLOB NOT NULL,
     device_id       BLOB NOT NULL,
     role            TEXT NOT NULL,
-    centres         TEXT NOT NULL,             -- codes, separated by blanks
-    revocation_code TEXT NOT NULL,             -- the matter in `reference` by which it ends
-    suspension_code TEXT NOT NULL              -- the matter in `reference` by which its user is suspended
+    centres         TEXT NOT NULL,             -- codes, separated by spaces
+    revocation_code TEXT NOT NULL,             -- matter in `reference` of its revocation
+    suspension_code TEXT NOT NULL              -- matter in `reference` of its user's suspension
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_device ON grants (device_id, user_id);
 CREATE INDEX grants_by_scope ON grants (scope);
@@ -152,7 +152,7 @@ CREATE TABLE reviews (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reviews_by_scope ON reviews (scope);
 
--- Documents whose bytes are gone for good.
+-- Documents whose bytes were erased.
 CREATE TABLE erased (
     document_id BLOB NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

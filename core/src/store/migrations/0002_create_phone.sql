@@ -1,20 +1,19 @@
--- What only a phone keeps.
+-- Tables that only a phone has.
 
 CREATE TABLE installation (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
-    user_id          BLOB NOT NULL,            -- who is using the phone
+    user_id          BLOB NOT NULL,            -- user who is using the phone
     secret_key       BLOB NOT NULL,
     server_url       TEXT NOT NULL,
     server_key       BLOB NOT NULL,
     challenge        BLOB NOT NULL,
-    server_time_ms   INTEGER NOT NULL,         -- the server's clock at the last contact
-    synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync
+    server_time_ms   INTEGER NOT NULL,         -- server's clock at the last contact
+    synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync; null before the first
     certificate      BLOB NOT NULL,            -- CBOR of protocol::message::Certificate
-    server_head      INTEGER NOT NULL DEFAULT 0, -- the last bundle up to which the server said to have all of this device
-    server_epoch     INTEGER NOT NULL DEFAULT 0, -- how many recoveries it had begun then
-    safe_copy        INTEGER NOT NULL DEFAULT 0, -- when the copy was made, by the server's clock, up to which the server's copies are safe
-    exported_at_ms   INTEGER                   -- this device's clock when all that was unanswered was last packed for a carrier; says nothing
-                                               -- about its arrival
+    server_head      INTEGER NOT NULL DEFAULT 0, -- newest bundle up to which the server has all of this device's, by its last statement
+    server_epoch     INTEGER NOT NULL DEFAULT 0, -- the server's epoch in that statement
+    safe_copy        INTEGER NOT NULL DEFAULT 0, -- newest safe copy: when it was made, in milliseconds by the server's clock; 0: none
+    exported_at_ms   INTEGER                   -- this device's clock at the last export; says nothing about its arrival
 ) STRICT;
 
 CREATE TABLE counters (
@@ -22,11 +21,11 @@ CREATE TABLE counters (
     receipts    INTEGER NOT NULL,
     loads       INTEGER NOT NULL,
     farmers     INTEGER NOT NULL,
-    actions     INTEGER NOT NULL,              -- one for each transaction of a person
+    actions     INTEGER NOT NULL,              -- number of actions
     hybrid_ms   INTEGER NOT NULL,
     hybrid_counter INTEGER NOT NULL,
-    idle_ms     INTEGER NOT NULL,              -- without contact with the server, up to seen_at_ms
-    seen_at_ms  INTEGER NOT NULL               -- the wall clock when this row was last written
+    idle_ms     INTEGER NOT NULL,              -- time without contact with the server, up to seen_at_ms
+    seen_at_ms  INTEGER NOT NULL               -- wall clock when this row was last written
 ) STRICT;
 INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 
@@ -36,10 +35,10 @@ CREATE TABLE drafts (
     body        BLOB NOT NULL                  -- CBOR of records::draft::Draft
 ) STRICT, WITHOUT ROWID;
 
--- Own changes until the server has acknowledged each by name.
+-- Own changes that the server has not yet acknowledged by name.
 CREATE TABLE outbox (
     outbox        INTEGER PRIMARY KEY,
-    action        INTEGER NOT NULL,            -- changes of one action belong together
+    action        INTEGER NOT NULL,            -- number of the action, whose changes belong together
     author_id     BLOB NOT NULL,
     grant_id      BLOB NOT NULL,
     device_cursor INTEGER NOT NULL,
@@ -48,11 +47,11 @@ CREATE TABLE outbox (
     scope         TEXT NOT NULL,
     change        BLOB NOT NULL,               -- stripped
     created_at_ms INTEGER NOT NULL,
-    bundle_seq    INTEGER,                     -- null: not yet sealed
-    entry         INTEGER,                     -- its number in the bundle
-    held_code     TEXT,                        -- null: not held by the server
+    bundle_seq    INTEGER,                     -- bundle that has it; null: not yet sealed
+    entry         INTEGER,                     -- index in the bundle, from 0
+    held_code     TEXT,                        -- null: not held
     held_reason   TEXT,
-    missing       INTEGER                      -- changes that the server waits for before it judges this one, 0 if for an upgrade; null: it does not wait
+    missing       INTEGER                      -- changes that the server waits for; 0: it waits for an upgrade; null: not deferred
 ) STRICT;
 CREATE INDEX outbox_by_document ON outbox (document_id);
 CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS NOT NULL;
@@ -60,11 +59,11 @@ CREATE INDEX outbox_by_bundle ON outbox (bundle_seq, entry) WHERE bundle_seq IS 
 CREATE TABLE bundles (
     bundle_seq  INTEGER PRIMARY KEY,
     hash        BLOB NOT NULL UNIQUE,
-    device_id   BLOB NOT NULL,                 -- who sealed it: this phone, by the id that it had then
+    device_id   BLOB NOT NULL,                 -- this phone's id when it sealed the bundle
     bytes       BLOB NOT NULL,
-    is_answered INTEGER NOT NULL,              -- each entry was logged or held
+    is_answered INTEGER NOT NULL,              -- 1: no entry waits for a verdict
     was_sent    INTEGER NOT NULL,
-    refused     TEXT                           -- the server refused the bundle as a whole
+    refused     TEXT                           -- code with which the server refused the whole bundle; null: not refused
 ) STRICT;
 CREATE INDEX bundles_unanswered ON bundles (bundle_seq) WHERE is_answered = 0;
 
@@ -72,21 +71,21 @@ CREATE TABLE log_cursors (
     scope     TEXT NOT NULL PRIMARY KEY,
     seq       INTEGER NOT NULL,
     chain     BLOB NOT NULL,
-    wants_own INTEGER NOT NULL                 -- 1: the documents were purged, so the phone's own entries must come with their bytes
+    wants_own INTEGER NOT NULL                 -- 1: documents were purged, so own entries must come with their bytes
 ) STRICT, WITHOUT ROWID;
 
--- What was read of each log; an own entry only as its place in a bundle.
+-- Entries that were read of each log; an own entry only by its position in a bundle.
 CREATE TABLE log_tail (
     scope TEXT NOT NULL,
     seq   INTEGER NOT NULL,
-    chain BLOB NOT NULL,                       -- after this entry
-    entry BLOB,                                -- CBOR of protocol::message::FrameEntry; null: only the place is known
-    own_bundle BLOB,                           -- the bundle that has the bytes, for an entry of this device
+    chain BLOB NOT NULL,                       -- chain hash after this entry
+    entry BLOB,                                -- CBOR of protocol::message::FrameEntry; null: only the chain hash is kept
+    own_bundle BLOB,                           -- for an own entry, hash of the bundle that has its bytes
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX log_tail_by_bundle ON log_tail (own_bundle) WHERE own_bundle IS NOT NULL;
 
--- What the server signed about the place up to which a scope was read.
+-- What the server signed about the cursor up to which a scope was read.
 CREATE TABLE evidence (
     scope    TEXT NOT NULL PRIMARY KEY,
     seq      INTEGER NOT NULL,
@@ -96,11 +95,11 @@ CREATE TABLE evidence (
 CREATE TABLE decisions (
     scope    TEXT NOT NULL,
     seq      INTEGER NOT NULL,
-    decision BLOB NOT NULL,                    -- as it came
+    decision BLOB NOT NULL,                    -- bytes as received
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Entries that could not be applied here, verbatim; tried again after the document's next entry.
+-- Entries that this version could not apply, unchanged; tried again after the document's next entry, and when the store is opened.
 CREATE TABLE set_aside (
     scope       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
@@ -111,29 +110,29 @@ CREATE TABLE set_aside (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX set_aside_by_document ON set_aside (document_id);
 
--- Work that the office sent back to its author, until the author has seen it.
+-- Changes that the office rejected, until their author dismisses them.
 CREATE TABLE rejected (
     rejected       INTEGER PRIMARY KEY,
     author_id      BLOB NOT NULL,
     document_id    BLOB NOT NULL,
     scope          TEXT NOT NULL,
     change         BLOB NOT NULL,              -- stripped, as it was sent
-    draft_id       BLOB,                       -- the draft that was made of it
+    draft_id       BLOB,                       -- draft that was made of it, if any
     reason         TEXT NOT NULL,
     rejected_at_ms INTEGER NOT NULL,
-    is_dismissed    INTEGER NOT NULL DEFAULT 0  -- seen by a person; kept, so that the same decision read again does nothing
+    is_dismissed    INTEGER NOT NULL DEFAULT 0  -- 1: dismissed by a person; kept, so that reading the same ruling again does nothing
 ) STRICT;
 
 -- Parcels of other phones that this one carries to the server.
 CREATE TABLE carried (
     carried       INTEGER PRIMARY KEY,
     parcel_id     BLOB NOT NULL UNIQUE,        -- SHA-256 of the bytes
-    bytes         BLOB,                        -- null: the server refused it; the note is left until the next such one
-    refused       TEXT                         -- why
+    bytes         BLOB,                        -- null: the server refused it; the row is kept until another one is refused
+    refused       TEXT                         -- code with which the server refused it
 ) STRICT;
 
--- The key of an enrolment under way: a repeated request must show the same one.
+-- The key of an enrolment that has not finished: a repeated request must show the same key.
 CREATE TABLE enrolling (
-    code       TEXT NOT NULL PRIMARY KEY,     -- another code gets a key of its own
+    code       TEXT NOT NULL PRIMARY KEY,     -- enrolment code; each has a key of its own
     secret_key BLOB NOT NULL
 ) STRICT;

@@ -1,41 +1,40 @@
-//! Transactions of an organisation, on any engine.
+//! Transactions of one organisation, on any engine.
 
 use std::cell::Cell;
 
 use super::{Error, Reader, Writer};
 use crate::units::OrganisationId;
 
-/// What runs on a snapshot; perhaps more than once.
+/// The body of a read transaction. It may run more than once.
 pub type ReadFn<'a> = &'a dyn Fn(&mut dyn Reader) -> Result<(), Error>;
 
-/// What runs in a transaction; perhaps more than once, so time, ids and chance come from outside of it.
+/// The body of a write transaction. It may run more than once, so time, ids and random numbers must come from outside.
 pub type WriteFn<'a> = &'a dyn Fn(&mut dyn Writer) -> Result<(), Error>;
 
-/// A database of many organisations. [`read`] and [`write`](fn@write) are these methods with a result and the caller's own error.
+/// A database of many organisations. The functions [`read`] and [`write`](fn@write) add a result and the caller's own error type.
 ///
-/// Calls block: in async code they belong on a thread for blocking calls.
+/// Calls block: in async code, make them on a thread for blocking calls.
 pub trait Database: Send + Sync {
-    /// Runs `work` on a snapshot of one organisation.
+    /// Runs `f` on a snapshot of one organisation.
     ///
     /// # Errors
-    /// Those of `work`, [`Error::Unavailable`], [`Error::UnknownOrganisation`].
+    /// Errors of `f`, [`Error::Unavailable`], [`Error::UnknownOrganisation`].
     fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error>;
 
-    /// Runs `work` as the only writer of one organisation, and commits durably and exactly once if it succeeds.
+    /// Runs `f` as the only writer of one organisation. If `f` succeeds, commits durably and exactly once.
     ///
-    /// A transaction that can succeed when it is run again is run again, until a time limit. The last run is the one that counts: it is the
-    /// one that was committed, or the one that failed.
+    /// After a retryable error it is run again, until a time limit. The last run is the one that was committed, or the one that failed.
     ///
     /// # Errors
-    /// Those of `work`, [`Error::Conflict`], [`Error::Unavailable`], [`Error::UnknownOrganisation`]: nothing was changed.
-    /// [`Error::OutcomeUnknown`] if nobody can say whether it was.
+    /// Errors of `f`, [`Error::Conflict`], [`Error::Unavailable`], [`Error::UnknownOrganisation`]: nothing was changed.
+    /// [`Error::OutcomeUnknown`] if it cannot be found out whether the transaction was committed.
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error>;
 }
 
-/// Runs `work` on a snapshot of one organisation and returns its result.
+/// Runs `f` on a snapshot of one organisation and returns its result.
 ///
 /// # Errors
-/// Those of `work` and of [`Database::read`].
+/// Errors of `f` and of [`Database::read`].
 pub fn read<T, E: From<Error>>(
     database: &dyn Database,
     organisation: OrganisationId,
@@ -46,10 +45,10 @@ pub fn read<T, E: From<Error>>(
     last_result(last, ended)
 }
 
-/// Runs `work` as the only writer of one organisation, commits if it succeeds, and returns its result.
+/// Runs `f` as the only writer of one organisation, commits if it succeeds, and returns its result.
 ///
 /// # Errors
-/// Those of `work` and of [`Database::write`].
+/// Errors of `f` and of [`Database::write`].
 pub fn write<T, E: From<Error>>(
     database: &dyn Database,
     organisation: OrganisationId,
@@ -60,7 +59,7 @@ pub fn write<T, E: From<Error>>(
     last_result(last, ended)
 }
 
-/// Sets the result of the newest run, and says to the database only whether it failed.
+/// Stores the result of the latest run; the database learns only whether it failed.
 fn keep<T, E>(last: &Cell<Option<Result<T, E>>>, result: Result<T, E>) -> Result<(), Error> {
     let said = if result.is_ok() { Ok(()) } else { Err(Error::Aborted) };
     last.set(Some(result));

@@ -1,48 +1,48 @@
-//! What can go wrong with a statement or a transaction, the same for every engine.
+//! Errors of statements and transactions, the same for every engine.
 
-/// What the engine reports. Drivers leave out what may quote a record, such as the key of a conflict.
+/// The engine's own error. Drivers leave out text that may quote a record, such as the key of a conflict.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a statement or transaction failed. Nothing was changed, except perhaps after [`Self::OutcomeUnknown`].
+/// An error of a statement or transaction. Nothing was changed, except perhaps after [`Self::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A row with this key exists, or two rows of one insert have the same key.
     #[error("a row with this key exists already")]
     DuplicateKey {
-        /// What the engine reports.
+        /// The engine's error, if it came from the engine.
         #[source]
         source: Option<Source>,
     },
-    /// The transaction got in the way of another one (serialization failure, deadlock, lock timeout); run it again.
+    /// The transaction conflicted with another one (serialization failure, deadlock, lock timeout); run it again.
     #[error("another transaction was in the way")]
     Conflict {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
     /// The connection was lost or could not be made; run the transaction again later.
     #[error("the database cannot be reached")]
     Unavailable {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
-    /// The connection was lost during the commit, and until the time limit nobody could be asked whether it happened.
+    /// The connection was lost during the commit, and no new one within the time limit could tell whether the commit happened.
     #[error("the database was lost while it committed: the transaction may have happened")]
     OutcomeUnknown {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
-    /// An earlier statement of the transaction failed, or its work gave up: nothing of it is kept.
+    /// An earlier statement of the transaction failed, or its body returned an error: the transaction is rolled back.
     #[error("the transaction has failed before")]
     Aborted,
-    /// A column does not hold what it is read as or written to.
+    /// A value does not have the type that its column is read as or written to.
     #[error("column {column} is not {expected}")]
     Type {
-        /// The column, counted from 0.
+        /// The column's index, from 0.
         column: usize,
-        /// What was expected.
+        /// The expected type or form.
         expected: &'static str,
     },
     /// A text contains NUL, which PostgreSQL cannot store.
@@ -51,27 +51,27 @@ pub enum Error {
     /// A number is larger than a signed integer of 64 bits.
     #[error("a number is too large for a column")]
     OutOfRange,
-    /// There is no such organisation in the database.
+    /// The organisation is not in the database.
     #[error("the organisation is not in the database")]
     UnknownOrganisation,
-    /// No room on the disk.
+    /// The disk is full.
     #[error("the storage is full: free some space and try again")]
     Full {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
     /// The database is damaged.
     #[error("the database is damaged")]
     Corrupt {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
-    /// The engine refuses a statement: a defect of the statement, or a constraint other than a key.
+    /// The engine refuses the statement: the statement is wrong, or violates a constraint other than a key.
     #[error("the database refuses the statement: {source}")]
     Engine {
-        /// What the engine reports.
+        /// The engine's error.
         #[source]
         source: Source,
     },
@@ -83,7 +83,7 @@ impl Error {
         matches!(self, Self::Conflict { .. } | Self::Unavailable { .. })
     }
 
-    /// Wraps an error of the engine that is none of the other variants.
+    /// Wraps an engine's error that fits none of the other variants.
     pub fn engine(source: impl Into<Source>) -> Self {
         Self::Engine { source: source.into() }
     }

@@ -1,21 +1,21 @@
-//! SQL on SQLite and on PostgreSQL with the same statement texts.
+//! SQL on SQLite and PostgreSQL with the same statement texts.
 //!
-//! Owns the seam: values, rows, statements inside a transaction ([`Reader`], [`Writer`]), and transactions of an organisation
-//! ([`Database`]). Does not know a table. The driver of SQLite is [`sqlite`], that of PostgreSQL is in the server; both keep the contract
-//! that `tests/tests/sql_contract` checks.
+//! Owns values, rows, statements inside a transaction ([`Reader`], [`Writer`]), and transactions of an organisation ([`Database`]). Does
+//! not own any table. The SQLite driver is [`sqlite`]; the PostgreSQL driver is in the server. `tests/tests/sql_contract` checks both.
 //!
 //! # Statement texts
 //!
-//! One text serves both engines if it keeps to these rules:
+//! One text works on both engines if it follows these rules:
 //!
 //! - Parameters are `?1`, `?2`, …; each use of a parameter expects the same type.
-//! - Columns are named: no `SELECT *`, no `rowid`, and `INSERT` lists its columns. A column named in `DO UPDATE SET` is qualified on the
+//! - Columns are named: no `SELECT *`, no `rowid`, and `INSERT` lists its columns. A column in `DO UPDATE SET` is qualified on the
 //!   right-hand side (`seq = heads.seq + 1`).
-//! - `ON CONFLICT (columns) DO …` in exactly this spelling, never `INSERT OR …`. An error ends the transaction, so a conflict is handled by
-//!   the statement, not by its caller.
-//! - A truth value is an integer: `is_voided = 0`, not `NOT is_voided`. `CAST(sum(x) AS BIGINT)`. No `min` or `max` of blobs: `ORDER BY … LIMIT 1`.
-//! - Nulls sort first on SQLite and last on PostgreSQL: say `NULLS FIRST` or `NULLS LAST` where a column that is sorted by can be null.
-//! - Text is compared byte by byte. What needs letters (`upper`, search) is done in Rust. A text in an index is at most 2,600 bytes long.
+//! - `ON CONFLICT (columns) DO …` in exactly this spelling, never `INSERT OR …`. An error ends the transaction, so the statement must
+//!   handle a conflict, not its caller.
+//! - Truth values are integers: `is_voided = 0`, not `NOT is_voided`. Blobs have no `min` or `max`: `ORDER BY … LIMIT 1`. Sums are cast:
+//!   `CAST(sum(x) AS BIGINT)`.
+//! - Nulls sort first on SQLite and last on PostgreSQL: write `NULLS FIRST` or `NULLS LAST` if the sorted column can be null.
+//! - Text is compared byte by byte. What depends on letters (`upper`, search) is done in Rust. An indexed text has at most 2,600 bytes.
 //!
 //! ```
 //! use farmtally_core::store::sql::{Error, Reader, Writer, values};
@@ -43,7 +43,7 @@ pub use crate::units::{Column, ColumnType, FromValue, ToValue, Value};
 pub use database::{Database, ReadFn, WriteFn, read, write};
 pub use error::{Error, Source};
 
-/// The engine behind a connection, for the few statements that cannot be one text.
+/// The engine behind a connection, for the few statements that need two texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite.
@@ -55,7 +55,7 @@ pub enum Dialect {
 /// The table and columns that [`Writer::insert`] fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insert<'a> {
-    /// The table.
+    /// The table's name.
     pub table: &'a str,
     /// The columns, in the order of the values of each row.
     pub columns: &'a [Column<'a>],
@@ -63,31 +63,31 @@ pub struct Insert<'a> {
     pub on_conflict: &'a str,
 }
 
-/// A row of a result. It lives as long as the call of its visitor.
+/// A row of a result, valid only during the call of its visitor.
 pub trait Row {
-    /// Returns the value of a column, counted from 0.
+    /// Returns the value of a column, by index from 0.
     ///
     /// # Errors
-    /// [`Error::Type`] if there is no such column, or if it holds what no [`Value`] can.
+    /// [`Error::Type`] if there is no such column, or if no [`Value`] can represent its value.
     fn value(&self, column: usize) -> Result<Value<'_>, Error>;
 }
 
 impl dyn Row + '_ {
-    /// Reads a column, counted from 0.
+    /// Returns a column as a `T`, by index from 0.
     ///
     /// # Errors
-    /// [`Error::Type`] if it holds something else than a `T`.
+    /// [`Error::Type`] if the value is not a `T`.
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
         T::from_value(self.value(column)?).ok_or(Error::Type { column, expected: std::any::type_name::<T>() })
     }
 }
 
-/// Takes the rows of a result one by one. It cannot use the connection meanwhile: collect first, or join.
+/// A callback for each row of a result. It cannot use the connection: collect the rows first, or join.
 pub type RowVisitor<'a> = &'a mut dyn FnMut(&dyn Row) -> Result<(), Error>;
 
 /// A transaction of one organisation that reads a snapshot.
 ///
-/// After an error, of a statement or of a visitor, all further calls fail with [`Error::Aborted`]. A reader has no method that writes:
+/// After an error of a statement or visitor, all further calls fail with [`Error::Aborted`]. A reader has no method that writes:
 ///
 /// ```compile_fail
 /// fn erase(reader: &mut dyn farmtally_core::store::sql::Reader) {
@@ -98,15 +98,15 @@ pub trait Reader {
     /// Runs a query and passes each row to `visit`, in the query's order.
     ///
     /// # Errors
-    /// Those of the engine and of `visit`. A reader's statement may not write.
+    /// Errors of the engine and of `visit`. A reader that is not a [`Writer`] refuses a statement that writes.
     fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), Error>;
 
-    /// Runs one query about many keys: a `SELECT` from a table `keys`, which has the columns of `keys` and `n`, the number of the key from 0.
+    /// Runs one query for many keys: a `SELECT` from a table `keys`, which has the columns in `keys` and `n`, the index of the key from 0.
     ///
-    /// `rows` are the keys' values row by row. There are no other parameters. Nothing is run if there are no rows.
+    /// `rows` has the keys' values, row by row. There are no other parameters. Without rows nothing is run.
     ///
     /// # Errors
-    /// Those of [`Self::query`], and [`Error::Type`] for a value that is not of its column's type, or a row that is not complete.
+    /// As for [`Self::query`]; [`Error::Type`] for a value that is not of its column's type, or an incomplete row.
     fn query_keys(
         &mut self,
         keys: &[Column<'_>],
@@ -115,7 +115,7 @@ pub trait Reader {
         visit: RowVisitor<'_>,
     ) -> Result<(), Error>;
 
-    /// Returns the engine, for the few statements that cannot be one text.
+    /// Returns the engine behind this connection.
     fn dialect(&self) -> Dialect;
 }
 
@@ -124,22 +124,22 @@ pub trait Writer: Reader {
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
-    /// [`Error::DuplicateKey`], and what else the engine reports.
+    /// [`Error::DuplicateKey`] and other errors of the engine.
     fn execute(&mut self, statement: &str, params: &[Value<'_>]) -> Result<usize, Error>;
 
-    /// Inserts rows, given value by value and row by row, and returns how many rows were inserted or changed.
+    /// Inserts rows, given value by value and row by row; returns how many were inserted or changed.
     ///
     /// # Errors
     /// [`Error::DuplicateKey`], also if two of the rows would update the same one; [`Error::Type`] for a value that is not of its column's
-    /// type, or a row that is not complete; what else the engine reports.
+    /// type, or an incomplete row; other errors of the engine.
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error>;
 }
 
 impl dyn Reader + '_ {
-    /// Returns all rows of a query about many keys, as [`Reader::query_keys`] runs it, read by `read`.
+    /// Returns all rows of a query for many keys (see [`Reader::query_keys`]), each read by `read`.
     ///
     /// # Errors
-    /// Those of [`Reader::query_keys`] and of `read`.
+    /// Errors of [`Reader::query_keys`] and of `read`.
     pub fn query_all_keys<T>(
         &mut self,
         keys: &[Column<'_>],
@@ -159,10 +159,10 @@ impl dyn Reader + '_ {
 macro_rules! queries {
     ($($connection:ident)*) => {$(
         impl dyn $connection + '_ {
-            /// Returns the first row of a query, read by `read`; `None` if it has no row.
+            /// Returns the first row of a query, read by `read`; `None` if there is no row.
             ///
             /// # Errors
-            /// Those of [`Reader::query`] and of `read`.
+            /// Errors of [`Reader::query`] and of `read`.
             pub fn query_one<T>(
                 &mut self,
                 statement: &str,
@@ -179,10 +179,10 @@ macro_rules! queries {
                 Ok(first)
             }
 
-            /// Returns all rows of a query, read by `read`.
+            /// Returns all rows of a query, each read by `read`.
             ///
             /// # Errors
-            /// Those of [`Reader::query`] and of `read`.
+            /// Errors of [`Reader::query`] and of `read`.
             pub fn query_all<T>(
                 &mut self,
                 statement: &str,
@@ -200,7 +200,7 @@ macro_rules! queries {
             /// Returns whether a query has a row.
             ///
             /// # Errors
-            /// Those of [`Reader::query`].
+            /// As for [`Reader::query`].
             pub fn exists(&mut self, statement: &str, params: &[Value<'_>]) -> Result<bool, Error> {
                 Ok(self.query_one(statement, params, |_| Ok(()))?.is_some())
             }
@@ -208,10 +208,10 @@ macro_rules! queries {
     )*};
 }
 
-// Both, because a method of `dyn Reader` is not one of `dyn Writer`.
+// For both, because a method of `dyn Reader` is not one of `dyn Writer`.
 queries!(Reader Writer);
 
-/// Splits values into rows of `columns`, and refuses an incomplete row, a value of another type, and what no engine can hold.
+/// Splits values into rows of `columns`. Refuses an incomplete row, a value of another type, and a value that no engine can store.
 ///
 /// # Errors
 /// [`Error::Type`], [`Error::NulInText`], [`Error::OutOfRange`].
@@ -235,7 +235,7 @@ pub fn checked_rows<'v, 'a>(
     Ok(rows)
 }
 
-/// Refuses parameters that no engine can hold.
+/// Refuses parameters that no engine can store.
 ///
 /// # Errors
 /// [`Error::NulInText`], [`Error::OutOfRange`].

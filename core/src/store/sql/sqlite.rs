@@ -1,4 +1,4 @@
-//! The driver of SQLite, over a connection or transaction of rusqlite.
+//! The SQLite driver, over a rusqlite connection or transaction.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use super::{
     Column, ColumnType, Dialect, Error, Insert, Reader, Row, RowVisitor, Source, Value, Writer, check, checked_rows,
 };
 
-/// A connection that only reads. The caller holds it in a transaction if it needs a snapshot.
+/// A [`Reader`] over a connection. For a snapshot the caller must have begun a transaction.
 #[derive(Debug)]
 pub struct SqliteReader<'a> {
     connection: &'a Connection,
@@ -19,13 +19,13 @@ pub struct SqliteReader<'a> {
 }
 
 impl<'a> SqliteReader<'a> {
-    /// A reader over a connection.
+    /// Returns a reader over a connection.
     pub fn new(connection: &'a Connection) -> Self {
         Self { connection, has_failed: false }
     }
 }
 
-/// A connection inside a transaction that writes. The transaction's owner commits it after [`Self::finish`].
+/// A [`Writer`] over a connection inside a transaction. The transaction's owner commits it after [`Self::finish`].
 #[derive(Debug)]
 pub struct SqliteWriter<'a> {
     transaction: &'a Connection,
@@ -33,12 +33,12 @@ pub struct SqliteWriter<'a> {
 }
 
 impl<'a> SqliteWriter<'a> {
-    /// A writer over a connection that is inside a transaction.
+    /// Returns a writer over a connection that is inside a transaction.
     pub fn new(transaction: &'a Connection) -> Self {
         Self { transaction, has_failed: false }
     }
 
-    /// Ends the writing; the transaction may be committed only if this succeeds.
+    /// Ends the writing; commit the transaction only if this succeeds.
     ///
     /// # Errors
     /// [`Error::Aborted`] if a statement failed, even if its error was dropped: SQLite itself would keep the statements before it.
@@ -47,7 +47,7 @@ impl<'a> SqliteWriter<'a> {
     }
 }
 
-/// Runs one step of a transaction, unless an earlier one failed.
+/// Runs one step of a transaction, unless an earlier step failed.
 fn step<T>(has_failed: &mut bool, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     if *has_failed {
         return Err(Error::Aborted);
@@ -114,7 +114,7 @@ impl Writer for SqliteWriter<'_> {
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error> {
         step(&mut self.has_failed, || {
             let rows = checked_rows(into.columns, rows)?;
-            // PostgreSQL refuses it; SQLite would keep the last row, and a defect would show only there.
+            // PostgreSQL refuses this; SQLite would keep the last row, so the defect would show only on PostgreSQL.
             if cfg!(debug_assertions) && updates_a_row_twice(into, rows.clone()) {
                 return Err(Error::DuplicateKey { source: None });
             }
@@ -133,8 +133,8 @@ fn query(mut statement: CachedStatement<'_>, params: &[Value<'_>], visit: RowVis
     Ok(())
 }
 
-/// Passes all keys as one parameter, a JSON array: a statement about all of them sorts and counts as it does on PostgreSQL. Keys of one
-/// column are its elements; of more, each is an array, which SQLite parses again for each of its columns.
+/// Passes all keys as one parameter, a JSON array, so that one statement sorts and counts all of them, as on PostgreSQL. Keys of one column
+/// are its elements. Keys of several columns are arrays, which SQLite parses again for each column.
 fn query_keys(
     connection: &Connection,
     keys: &[Column<'_>],
@@ -164,7 +164,7 @@ fn query_keys(
     query(statement, &[Value::Text(Cow::Owned(json(rows)))], visit)
 }
 
-/// Prints rows as a JSON array of their values, or of their arrays if they are longer; bytes as hex.
+/// Returns rows as a JSON array of values, or of arrays if rows have several values; bytes as hexadecimal.
 fn json<'v>(rows: impl Iterator<Item = &'v [Value<'v>]>) -> String {
     let mut json = String::from("[");
     for (number, row) in rows.enumerate() {
@@ -188,7 +188,6 @@ fn push_json(json: &mut String, value: &Value<'_>) {
             for character in text.chars() {
                 match character {
                     '"' | '\\' => json.extend(['\\', character]),
-                    // Writing to a String cannot fail.
                     '\0'..' ' => drop(write!(json, "\\u{:04x}", u32::from(character))),
                     _ => json.push(character),
                 }
@@ -218,7 +217,7 @@ fn insert_text(into: &Insert<'_>) -> String {
     format!("INSERT INTO {} ({columns}) VALUES ({params}) {}", into.table, into.on_conflict)
 }
 
-/// Whether two rows have the same values in the columns of `ON CONFLICT (…) DO UPDATE`; a null is the same as nothing.
+/// Returns whether two rows have the same values in the columns of `ON CONFLICT (…) DO UPDATE`; a null equals nothing.
 fn updates_a_row_twice<'v>(into: &Insert<'_>, rows: impl Iterator<Item = &'v [Value<'v>]>) -> bool {
     let Some((target, action)) =
         into.on_conflict.strip_prefix("ON CONFLICT (").and_then(|target| target.split_once(')'))
@@ -269,7 +268,7 @@ impl ToSql for Value<'_> {
 }
 
 impl Error {
-    /// Whether SQLite found no file to open.
+    /// Returns whether SQLite could not open the file.
     pub(crate) fn is_missing_file(&self) -> bool {
         let Self::Engine { source } = self else { return false };
         let error = source.downcast_ref::<rusqlite::Error>();
@@ -283,7 +282,7 @@ impl From<rusqlite::Error> for Error {
         let code = error.sqlite_error_code();
         let source: Source = error.into();
         match (code, extended_code) {
-            // Without room for the log's index a file does not even open.
+            // On a full disk SQLite cannot create the log's index, so the file does not even open.
             (Some(ErrorCode::DiskFull), _) | (_, Some(ffi::SQLITE_IOERR_SHMSIZE)) => Self::Full { source },
             (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => Self::Corrupt { source },
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Self::Conflict { source },

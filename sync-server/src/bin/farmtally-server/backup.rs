@@ -1,4 +1,4 @@
-//! Copies of all data, and the proof of what they hold.
+//! Commands that copy all data, and verify a copy.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use crate::data::Data;
 use crate::output::say;
 
-/// Copy all data into a new folder, while the server works
+/// Copy all data into a new folder while the server runs (SQLite only)
 #[derive(Args)]
 pub(crate) struct Backup {
     #[command(flatten)]
@@ -24,12 +24,12 @@ impl Backup {
     }
 }
 
-/// Prove that a copy contains what was acknowledged; phones may delete what two verified copies contain
+/// Verify a copy against this server's logs (SQLite only); phones may delete what two verified copies contain
 #[derive(Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
     data: Data,
-    /// The folder that `backup` made
+    /// The folder that `backup` created
     copy: PathBuf,
 }
 

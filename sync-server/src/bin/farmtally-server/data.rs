@@ -1,4 +1,4 @@
-//! The arguments that commands share: a server's data, an organisation in it, a person who works there.
+//! Arguments that commands share: the data of a server, an organisation, a person.
 
 use std::path::PathBuf;
 
@@ -11,19 +11,19 @@ use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
 
-/// The data of a server.
+/// Data of a server.
 #[derive(Args)]
 pub(crate) struct Data {
-    /// The folder with databases and keys; it is made if there is none
+    /// The folder with databases, journal and keys; only `serve` and `org create` create it
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Keep the databases on PostgreSQL, and only keys and journal in the folder; better set in the environment if there is a password in it
+    /// Keep the databases on PostgreSQL, and only journal and keys in the folder; if the URL has a password, set the environment variable
     #[arg(long, value_name = "URL", env = "FARMTALLY_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
 }
 
 impl Data {
-    /// Opens the folder, and makes it if there is none.
+    /// Opens the folder, or creates it.
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
         let environment = Environment::system();
         let server = match &self.postgres {
@@ -37,7 +37,7 @@ impl Data {
         server.with_context(|| format!("cannot open {}", self.data.display()))
     }
 
-    /// Opens a folder that is there: a mistyped one must not become a second server.
+    /// Opens an existing folder; a mistyped name must not create a second server.
     pub(crate) fn open_existing(&self) -> anyhow::Result<Server> {
         let part = if self.postgres.is_some() { "keys" } else { "data" };
         if !self.data.join(part).is_dir() {
@@ -50,18 +50,18 @@ impl Data {
     }
 }
 
-/// One organisation of a data folder.
+/// One organisation of a server.
 #[derive(Args)]
 pub(crate) struct Target {
     #[command(flatten)]
     data: Data,
-    /// The organisation; may be left out while there is only one
+    /// The id of the organisation; optional while there is only one
     #[arg(long)]
     org: Option<OrganisationId>,
 }
 
 impl Target {
-    /// Opens a folder that is there, and finds the organisation in it.
+    /// Opens an existing folder, and chooses the organisation.
     pub(crate) fn open(&self) -> anyhow::Result<(Server, OrganisationId)> {
         let server = self.data.open_existing()?;
         let organisation = choose(&server, self.org)?;
@@ -69,21 +69,20 @@ impl Target {
     }
 }
 
-/// A person and what they may do.
+/// A person, their role and their centres.
 #[derive(Args)]
 pub(crate) struct Person {
     /// The person's name
     #[arg(long)]
     pub(crate) user: String,
-    /// clerk, `field_manager` or dispatcher
+    /// `clerk`, `field_manager` or `dispatcher`
     #[arg(long)]
     pub(crate) role: Role,
-    /// A centre they work at; may be given several times
+    /// The code of a centre they work at; may be given several times
     #[arg(long = "centre", required = true)]
     pub(crate) centres: Vec<CentreCode>,
 }
 
-/// Returns the organisation that was asked for, or the only one there is.
 pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {
     let all = server.organisations()?;
     match (asked, all.as_slice()) {

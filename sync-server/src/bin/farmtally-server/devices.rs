@@ -1,11 +1,11 @@
-//! The list of phones.
+//! Command that lists the phones.
 
 use clap::Args;
 
 use crate::data::Target;
 use crate::output::say;
 
-/// List the phones: code, user, model, last contact, and what stops them
+/// List the phones: code, user, model, last contact, and orders or suspensions in force
 #[derive(Args)]
 pub(crate) struct Devices {
     #[command(flatten)]

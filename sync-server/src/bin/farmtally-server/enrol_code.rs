@@ -1,4 +1,4 @@
-//! Codes with which phones are enrolled.
+//! Command that creates enrolment codes.
 
 use clap::Args;
 use farmtally_sync_server::NewCode;
@@ -6,7 +6,7 @@ use farmtally_sync_server::NewCode;
 use crate::data::{Person, Target};
 use crate::output::say;
 
-/// Make a code with which one phone can be enrolled, once, within seven days
+/// Create a code that enrols one phone, once, within seven days
 #[derive(Args)]
 pub(crate) struct EnrolCode {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Forgetting a person.
+//! Command that erases a person's data.
 
 use clap::Args;
 use farmtally_core::units::FarmerId;
@@ -6,12 +6,12 @@ use farmtally_core::units::FarmerId;
 use crate::data::Target;
 use crate::output::say;
 
-/// Forget a person: drop a farmer's contact details everywhere, for good
+/// Erase a farmer's contact details everywhere, for good
 #[derive(Args)]
 pub(crate) struct Erase {
     #[command(flatten)]
     target: Target,
-    /// The farmer
+    /// The id of the farmer, as `find` prints it
     farmer: FarmerId,
 }
 

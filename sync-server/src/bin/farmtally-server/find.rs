@@ -1,16 +1,16 @@
-//! Finding records by what stands on paper.
+//! Command that finds records by the numbers on paper, or by words.
 
 use clap::Args;
 
 use crate::data::Target;
 use crate::output::say;
 
-/// Find the id of a delivery by its receipt, of a load by its number, of farmers by code, name, village or telephone number
+/// Find the id of a delivery by its receipt number, of a load by its number, of farmers by code, name, village or telephone number
 #[derive(Args)]
 pub(crate) struct Find {
     #[command(flatten)]
     target: Target,
-    /// What stands on the paper, or words
+    /// The number on the paper, or words
     #[arg(required = true)]
     text: Vec<String>,
 }

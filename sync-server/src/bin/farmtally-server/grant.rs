@@ -1,4 +1,4 @@
-//! Grants: who may do what on which phone.
+//! Commands about grants.
 
 use clap::{Args, Subcommand};
 use farmtally_core::units::{DeviceCode, GrantId};
@@ -6,7 +6,7 @@ use farmtally_core::units::{DeviceCode, GrantId};
 use crate::data::{Person, Target};
 use crate::output::say;
 
-/// Say who may do what on which phone
+/// Manage who may do what on which phone
 #[derive(Args)]
 pub(crate) struct Grant {
     #[command(subcommand)]
@@ -15,7 +15,7 @@ pub(crate) struct Grant {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Let a user work on a phone that is enrolled already; prints the grant
+    /// Let a user work on a phone that is already enrolled, and print the id of the grant
     Add {
         #[command(flatten)]
         target: Target,
@@ -25,7 +25,7 @@ enum Command {
         #[command(flatten)]
         person: Person,
     },
-    /// List the grants that hold
+    /// List the grants in force
     List {
         #[command(flatten)]
         target: Target,
@@ -34,7 +34,7 @@ enum Command {
     Revoke {
         #[command(flatten)]
         target: Target,
-        /// Which
+        /// The id of the grant, as `grant list` prints it
         grant: GrantId,
     },
 }

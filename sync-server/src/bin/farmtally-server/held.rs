@@ -1,4 +1,4 @@
-//! Decisions about held entries.
+//! Commands about held changes.
 
 use clap::{Args, Subcommand};
 use farmtally_core::units::{ChangeHash, DocumentId};
@@ -7,7 +7,7 @@ use farmtally_sync_server::storage::HeldEntry;
 use crate::data::Target;
 use crate::output::say;
 
-/// Decide about entries that are held
+/// List, approve or reject held changes
 #[derive(Args)]
 pub(crate) struct Held {
     #[command(subcommand)]
@@ -16,31 +16,31 @@ pub(crate) struct Held {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List what is held: document, change, code, device, reason
+    /// List held changes: document, change, code, device, reason
     List {
         #[command(flatten)]
         target: Target,
     },
-    /// Log held changes of a document unchanged, with all that builds on them
+    /// Approve held changes of a document: they are logged unchanged, with all that builds on them
     Approve {
         #[command(flatten)]
         target: Target,
         /// The id of the document, as `held list` prints it
         document: DocumentId,
-        /// Only this change and what builds on it; otherwise all that is held of the document
+        /// Only this change and what builds on it; without it, all held changes of the document
         #[arg(long)]
         change: Option<ChangeHash>,
     },
-    /// Send held changes of a document back to their authors, with all that builds on them
+    /// Reject held changes of a document, with all that builds on them; their authors get them back
     Reject {
         #[command(flatten)]
         target: Target,
         /// The id of the document, as `held list` prints it
         document: DocumentId,
-        /// Only this change and what builds on it; otherwise all that is held of the document
+        /// Only this change and what builds on it; without it, all held changes of the document
         #[arg(long)]
         change: Option<ChangeHash>,
-        /// Words for the authors
+        /// The reason, which the authors read
         #[arg(long, default_value = "")]
         reason: String,
     },

@@ -1,4 +1,4 @@
-//! Takes in what was carried here as files.
+//! Command that imports files which phones exported.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -12,15 +12,15 @@ use farmtally_sync_server::{Imported, Server};
 use crate::data::{Data, choose};
 use crate::output::{complain, say};
 
-/// Take what phones without network handed over as files; a file that was taken before changes nothing
+/// Import files that phones without network exported; importing a file again changes nothing
 #[derive(Args)]
 pub(crate) struct Import {
     #[command(flatten)]
     data: Data,
-    /// Take only what belongs to this organisation
+    /// Import only what belongs to this organisation
     #[arg(long)]
     org: Option<OrganisationId>,
-    /// Files as phones export them
+    /// Files that phones exported
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -41,7 +41,7 @@ impl Import {
     }
 }
 
-/// Takes all that a file holds and says what was taken; then fails if there was something that could not be taken.
+/// Imports all parcels of a file and prints the counts; fails afterwards if a parcel was refused.
 fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(!path.is_dir(), "is a folder: name the files in it");
     let file = File::open(path).context("cannot be opened")?;

@@ -1,4 +1,4 @@
-//! `farmtally-server`: runs the sync server and does what the office does by command, one file a command or group of commands.
+//! `farmtally-server`: runs the sync server and the office's commands, one file for each command or group of commands.
 
 mod backup;
 mod data;
@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 
 use output::complain;
 
-/// Reconciles phones, and keeps what the office decides.
+/// Sync server for phones, and the office's commands
 #[derive(Parser)]
 #[command(name = "farmtally-server", version)]
 struct Cli {
@@ -31,7 +31,7 @@ struct Cli {
     command: Command,
 }
 
-/// The commands, in the order in which the help lists them. The help of each is the doc comment of its arguments.
+/// The commands, in the order of the help. The help of each is the doc comment of its arguments.
 #[derive(Subcommand)]
 enum Command {
     Grant(grant::Grant),
@@ -45,7 +45,7 @@ enum Command {
     Find(find::Find),
     Erase(erase::Erase),
     Serve(serve::Serve),
-    /// Print the SQL that makes the tables on PostgreSQL; the role that runs it owns them, and must not be the one that the server connects as
+    /// Print the SQL that creates the tables on PostgreSQL; the role that runs it owns them, and should not be the server's role
     Tables,
     Org(org::Org),
     EnrolCode(enrol_code::EnrolCode),
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error and its causes in one line, each text once: many errors already contain the text of their source.
+/// Formats an error and its causes in one line, each text once: many errors already contain the text of their source.
 fn causes(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

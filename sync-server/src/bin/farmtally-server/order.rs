@@ -1,4 +1,4 @@
-//! Orders to a phone.
+//! Command that gives an order to a phone.
 
 use clap::Args;
 use farmtally_core::decisions::Order;
@@ -7,14 +7,14 @@ use farmtally_core::units::DeviceCode;
 use crate::data::Target;
 use crate::output::say;
 
-/// Order a phone: `lost` locks it, `wipe` makes it hand everything in and destroy the rest, `rekey` gives it a new key, `work` ends an order
+/// Order a phone: `lost` locks it, `wipe` makes it upload and destroy its data, `rekey` gives it a new key, `resume` ends an order
 #[derive(Args)]
 pub(crate) struct GiveOrder {
     #[command(flatten)]
     target: Target,
     /// The phone's code, as on its receipts
     device: DeviceCode,
-    /// lost, wipe, rekey or work
+    /// `lost`, `wipe`, `rekey` or `resume`
     order: Order,
 }
 

@@ -1,4 +1,4 @@
-//! Organisations and their reference data.
+//! Commands about organisations and their reference data.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use farmtally_sync_server::ReferenceFile;
 use crate::data::{Data, Target};
 use crate::output::say;
 
-/// Create and update organisations
+/// Create, update and list organisations
 #[derive(Args)]
 pub(crate) struct Org {
     #[command(subcommand)]
@@ -23,10 +23,10 @@ enum Command {
     Create {
         #[command(flatten)]
         data: Data,
-        /// Its name
+        /// The name of the organisation
         #[arg(value_parser = |name: &str| check_text(name, true))]
         name: String,
-        /// Centres, commodities, seasons, lorries and rule sets as JSON (docs/operating.md)
+        /// A JSON file of centres, commodities, seasons, lorries, rule sets and notices (format: docs/operating.md)
         #[arg(long, value_name = "FILE")]
         reference: Option<PathBuf>,
         /// Minutes that local time is ahead of UTC
@@ -37,11 +37,11 @@ enum Command {
     Update {
         #[command(flatten)]
         target: Target,
-        /// As for `create`
+        /// A JSON file, as for `create`
         #[arg(long, value_name = "FILE")]
         reference: PathBuf,
     },
-    /// List organisations
+    /// List the organisations: id and name
     List {
         #[command(flatten)]
         data: Data,
@@ -70,7 +70,6 @@ impl Org {
     }
 }
 
-/// Reads and parses a file of reference data.
 fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
     let json = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     ReferenceFile::parse(&json).with_context(|| format!("in {}", path.display()))

@@ -1,11 +1,11 @@
-//! The recovery of lost data from phones.
+//! Commands about the recovery of lost data.
 
 use clap::{Args, Subcommand};
 
 use crate::data::Target;
 use crate::output::say;
 
-/// See whether this server has lost data, and end the recovery once all phones have been in touch
+/// Show whether this server has lost data, and end the recovery once all phones that matter have synced
 #[derive(Args)]
 pub(crate) struct Recovery {
     #[command(subcommand)]
@@ -14,12 +14,12 @@ pub(crate) struct Recovery {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say whether a recovery lasts, since when and why
+    /// Show the last recovery: when it began, whether it lasts, and why it began
     Status {
         #[command(flatten)]
         target: Target,
     },
-    /// End it: from here on things are decided again
+    /// End the recovery, so that held changes can be decided and phones enrolled again
     End {
         #[command(flatten)]
         target: Target,

@@ -1,4 +1,4 @@
-//! The server itself, until it is stopped.
+//! Command that runs the server until it is stopped.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +11,7 @@ use farmtally_sync_server::{MAX_LISTENERS, Server, serve};
 use crate::data::Data;
 use crate::output::say;
 
-/// Answer phones and show the office's page
+/// Run the server: answer phones, and show the office's page
 #[derive(Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 chooses a free one
     #[arg(long, default_value_t = 8484)]
     port: u16,
-    /// Phones that may listen for news at the same time; each holds a connection
+    /// How many phones may listen for news at the same time; each holds a connection
     #[arg(long, value_name = "N", default_value_t = MAX_LISTENERS)]
     listeners: usize,
 }
@@ -40,7 +40,7 @@ impl Serve {
         }
         server.limit_listeners(self.listeners);
         let server = Arc::new(server);
-        // Opened and dropped outside of the runtime: the client of PostgreSQL blocks.
+        // Opened and dropped outside of the runtime, because the PostgreSQL client blocks.
         tokio::runtime::Runtime::new()?.block_on(answer(Arc::clone(&server), self.host, self.port))
     }
 }
@@ -50,7 +50,7 @@ async fn answer(server: Arc<Server>, host: IpAddr, port: u16) -> anyhow::Result<
     let mut running = serve(server, host, port).await?;
     let address = running.address();
     tracing::info!(%address, "listening");
-    // Who started the server with port 0 reads the address here.
+    // A caller that asked for port 0 reads the address here.
     say(&format_args!("http://{address}/"))?;
     tokio::select! {
         ended = running.wait() => Ok(ended?),
@@ -61,7 +61,7 @@ async fn answer(server: Arc<Server>, host: IpAddr, port: u16) -> anyhow::Result<
     }
 }
 
-/// Waits for Ctrl-C, or the signal with which service managers stop a program.
+/// Waits for Ctrl-C or SIGTERM.
 async fn asked_to_stop() {
     #[cfg(unix)]
     {
@@ -73,6 +73,6 @@ async fn asked_to_stop() {
             }
         }
     }
-    // Without a signal handler the program still ends at Ctrl-C, only not in order.
+    // Without a signal handler, Ctrl-C still ends the program, but running requests are cut off.
     drop(tokio::signal::ctrl_c().await);
 }

@@ -1,18 +1,18 @@
-//! Suspending a user.
+//! Command that suspends a user.
 
 use clap::Args;
 
 use crate::data::Target;
 use crate::output::say;
 
-/// Suspend a user on every phone, or lift it
+/// Suspend a user on every phone, or lift the suspension
 #[derive(Args)]
 pub(crate) struct Suspend {
     #[command(flatten)]
     target: Target,
-    /// The person's name
+    /// The user's name
     user: String,
-    /// Let them work again
+    /// Lift the suspension
     #[arg(long)]
     lift: bool,
 }

@@ -1,10 +1,9 @@
-//! The tables on PostgreSQL.
+//! Command that prints the PostgreSQL tables.
 
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 
 use crate::output::say;
 
-/// Prints the SQL that makes the tables.
 pub(crate) fn run() -> anyhow::Result<()> {
     say(&format_args!("{CONTROL}\n{}", TABLES.join("\n")))
 }

@@ -1,13 +1,12 @@
--- What the driver itself keeps. Run once, by the role that owns the tables; the server connects as another one, which row level security
--- binds and which may read and write them.
+-- Tables of the driver itself, created by the owner of all tables. The server connects as another role, bound by row level security.
 
--- The number of an organisation is what rows carry and row level security compares; it never leaves the database.
+-- Number of each organisation, which all rows carry and row level security compares. It never leaves the database.
 CREATE TABLE organisations (
     number          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organisation_id BYTEA NOT NULL UNIQUE
 );
 
--- Transactions that were committed, for as long as somebody may ask whether they were.
+-- Ids of committed transactions, kept for as long as a retry may look for them.
 CREATE TABLE writes (
     organisation    BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     write_id         BYTEA NOT NULL,

@@ -1,9 +1,9 @@
-//! Errors of PostgreSQL as errors of the seam.
+//! Conversion of PostgreSQL errors into those of the SQL seam.
 
 use farmtally_core::store::sql::{Error, Source};
 use postgres::error::{DbError, Severity, SqlState};
 
-/// An error as the server reports it, without its detail: that can quote a row.
+/// An error that the server reported, without its detail, which may quote a row.
 #[derive(Debug, thiserror::Error)]
 #[error("{message} (SQLSTATE {code})")]
 struct ServerError {
@@ -32,7 +32,7 @@ pub(super) fn failure(error: postgres::Error) -> Error {
     }
 }
 
-/// Converts an error of an insert of many rows, of which two may have updated the same row.
+/// Converts an error of an insert of many rows, two of which may have updated the same row.
 pub(super) fn insert_failure(error: postgres::Error) -> Error {
     match error.as_db_error() {
         Some(reported) if *reported.code() == SqlState::CARDINALITY_VIOLATION => {
@@ -42,17 +42,17 @@ pub(super) fn insert_failure(error: postgres::Error) -> Error {
     }
 }
 
-/// Converts an error of connecting. Each of them means that the server cannot be reached now.
+/// Converts an error of connecting; each means that the server cannot be reached now.
 pub(super) fn connect_failure(error: postgres::Error) -> Error {
     Error::Unavailable { source: error.into() }
 }
 
-/// Returns whether the server answered and will answer again: then the transaction is known not to have happened.
+/// Returns whether the server answered and keeps the connection, so that the transaction is known not to have been committed.
 pub(super) fn is_answer(error: &postgres::Error) -> bool {
     error.as_db_error().is_some_and(|reported| !ends_connection(reported))
 }
 
-/// Returns whether a row of the table with the same key was there.
+/// Returns whether the table already had a row with the same key.
 pub(super) fn is_duplicate_in(error: &postgres::Error, table: &str) -> bool {
     error
         .as_db_error()
@@ -63,7 +63,7 @@ fn server_error(reported: &DbError) -> ServerError {
     ServerError { message: reported.message().to_owned(), code: reported.code().code().to_owned() }
 }
 
-/// Whether the server closes the connection (a shutdown, an administrator, a timeout), or has no place for one.
+/// Returns whether the server closes the connection (shutdown, administrator, timeout), or accepts no more connections.
 fn ends_connection(reported: &DbError) -> bool {
     let class = reported.code().code().get(..2);
     reported.parsed_severity() != Some(Severity::Error)
@@ -71,7 +71,7 @@ fn ends_connection(reported: &DbError) -> bool {
         || *reported.code() == SqlState::TOO_MANY_CONNECTIONS
 }
 
-/// Whether the connection broke without a word of the server.
+/// Returns whether the connection broke without an answer from the server.
 fn is_lost(error: &postgres::Error) -> bool {
     let source = std::error::Error::source(error);
     error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)

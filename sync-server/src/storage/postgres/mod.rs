@@ -1,12 +1,12 @@
-//! PostgreSQL: one set of tables for all organisations, kept apart by row level security.
+//! PostgreSQL backend: one set of tables for all organisations, kept apart by row level security.
 //!
-//! Owns connections, transactions and their repetition; the statements are those of SQLite ([`farmtally_core::store::sql`]). Each table has
-//! the column `organisation` first in its keys, filled and compared from the setting `farmtally.organisation` of the transaction.
-//! Invariants: a statement sees the rows of one organisation; a write counts exactly once, even if its connection is lost.
+//! Owns connections, transactions and their repetition; the statements are those of SQLite ([`farmtally_core::store::sql`]). Each table
+//! has the column `organisation` first in its keys, filled from and compared with the transaction's setting `farmtally.organisation`.
+//! Invariants: a statement sees the rows of one organisation; a write is applied exactly once, even if its connection is lost.
 //!
-//! A write takes an advisory lock of its organisation before its first statement, so READ COMMITTED shows it all that was committed before.
-//! Together with its COMMIT it inserts a work id. If the answer to the COMMIT is lost, the next run takes the lock first, which waits for a
-//! COMMIT that is still under way, and then looks for the id (measured without: 8 of 300 writes were done twice).
+//! A write takes an advisory lock of its organisation before its first statement, so READ COMMITTED shows it all that was committed
+//! before. With its COMMIT it inserts a write id. If the answer to the COMMIT is lost, the next run takes the lock, which waits for a
+//! COMMIT that is still running, and then looks for the id (measured without: 8 of 300 writes were applied twice).
 
 mod error;
 mod pool;
@@ -31,25 +31,25 @@ use retry::Retries;
 use session::{Committed, Session};
 use transaction::PostgresTransaction;
 
-/// The tables that the driver itself needs, as the owner of the tables creates them.
+/// DDL of the driver's own tables, to be run by their owner.
 pub const CONTROL: &str = include_str!("control.sql");
 
-/// The tables of the server: the routes to organisations, and what it keeps for each, as SQLite does in [`farmtally_core::store::RECORDS`] and
-/// in `schema.sql`. The last two are written by `cargo run -p farmtally-tests --bin ddl`.
+/// DDL of the server's tables: the routes to organisations, and what [`farmtally_core::store::RECORDS`] and `schema.sql` are on SQLite.
+/// The last two are written by `cargo run -p farmtally-tests --bin ddl`.
 pub const TABLES: [&str; 3] = [include_str!("routes.sql"), include_str!("records.sql"), include_str!("schema.sql")];
 
 /// Limits of a [`PostgresStorage`].
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Connections at most; further calls wait for one.
+    /// Maximum number of connections; further calls wait for one.
     pub connections: usize,
-    /// How long a transaction is repeated that another one or a lost connection was in the way of, and how long a call waits for a connection.
+    /// How long a transaction is repeated after a conflict or a lost connection, and how long a call waits for a connection.
     pub retry_for: Duration,
-    /// How long a statement may run.
+    /// Maximum duration of a statement.
     pub statement_timeout: Duration,
-    /// How long a write waits for the one before it in its organisation.
+    /// How long a write waits for an earlier one in its organisation.
     pub lock_timeout: Duration,
-    /// How long a transaction may send nothing before the server ends it, so that a lost server holds no lock for ever.
+    /// How long a transaction may be idle before PostgreSQL ends it, so that a crashed server does not keep its lock for ever.
     pub idle_timeout: Duration,
 }
 
@@ -65,28 +65,28 @@ impl Default for Options {
     }
 }
 
-/// Storage in a database on a PostgreSQL server, which has the tables already ([`CONTROL`], [`TABLES`]).
+/// Storage in a PostgreSQL database that already has the tables ([`CONTROL`], [`TABLES`]).
 ///
-/// Calls block, and panic in async code: they belong on threads for blocking calls.
+/// Calls block, and panic in async code: make them on threads for blocking calls.
 pub struct PostgresStorage {
     pool: Pool,
     environment: Environment,
     retry_for: Duration,
-    /// Numbers that were looked up; they never change.
+    /// Cache of organisations' numbers, which never change.
     numbers: Mutex<BTreeMap<OrganisationId, i64>>,
 }
 
-/// Why a run of a transaction failed.
+/// Error of one run of a transaction.
 struct Failure {
     error: Error,
     is_retryable: bool,
 }
 
-/// How a run of a write that counts has ended.
+/// Result of one run of a write that is applied.
 enum CommitOutcome {
-    /// It was committed.
+    /// This run was committed.
     Committed,
-    /// An earlier run was; this one is to be undone.
+    /// An earlier run was committed; this one must be rolled back.
     CommittedBefore,
 }
 
@@ -97,15 +97,14 @@ impl From<Error> for Failure {
 }
 
 impl PostgresStorage {
-    /// Connects to a server by a connection string or URL of libpq's form.
+    /// Connects to a server by a libpq connection string or URL.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; [`Error::Engine`] if the string cannot be read, if row level security does not bind the role, or if tables are
-    /// missing.
+    /// [`Error::Unavailable`]; [`Error::Engine`] if the string is invalid, the role bypasses row level security, or tables are missing.
     pub fn open(url: &str, options: Options, environment: Environment) -> Result<Self, Error> {
         let mut config: postgres::Config = url.parse().map_err(failure)?;
         config.application_name("farmtally-server").connect_timeout(options.retry_for);
-        // So that a network that swallows packets ends a connection too.
+        // Detects a network that drops packets, which would otherwise leave the connection open.
         config.tcp_user_timeout(options.idle_timeout).keepalives_idle(options.idle_timeout);
         config.keepalives_interval(options.idle_timeout / 3).keepalives_retries(3);
         let database = Self {
@@ -125,7 +124,7 @@ impl PostgresStorage {
         Ok(database)
     }
 
-    /// Runs a statement outside of organisations that may run twice, and returns its result.
+    /// Runs a repeatable statement that belongs to no organisation, and returns its result.
     fn on_session<T>(&self, run: impl Fn(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         self.repeat(|| {
             let mut lease = self.pool.lease()?;
@@ -135,7 +134,7 @@ impl PostgresStorage {
         })
     }
 
-    /// Repeats what may run twice, until it succeeds, fails with an error that another run would meet too, or the time is up.
+    /// Repeats `run` until it succeeds, fails with an error that is not retryable, or the time limit is reached.
     fn repeat<T>(&self, run: impl Fn() -> Result<T, Failure>) -> Result<T, Error> {
         let mut retries = Retries::new(&self.environment, self.retry_for);
         loop {
@@ -171,7 +170,7 @@ impl PostgresStorage {
         transaction.ended(result)
     }
 
-    /// Runs a transaction once. `doubt` is why the outcome of an earlier run is not known, and becomes that of this one.
+    /// Runs a write once. `doubt` is why the outcome of an earlier run is unknown; set if that of this run is.
     fn write_once(
         &self,
         organisation: OrganisationId,
@@ -202,7 +201,7 @@ impl PostgresStorage {
         let number = self.number(session, organisation)?;
         session.begin_write(number)?;
         if doubt.is_some() {
-            // The lock is held, so no earlier run is still under way: what is not here now never will be.
+            // The lock is held, so no earlier run is still in progress: an id that is not here now never will be.
             let has_happened = session.has_committed(write_id)?;
             *doubt = None;
             if has_happened {

@@ -1,4 +1,4 @@
-//! A bounded number of connections, which calls take turns to use.
+//! Bounded pool of connections.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,7 +8,6 @@ use farmtally_core::store::sql::Error;
 use super::Options;
 use super::session::Session;
 
-/// The connections of a database.
 pub(super) struct Pool {
     config: postgres::Config,
     options: Options,
@@ -19,20 +18,19 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Connections {
     idle: Vec<Session>,
-    /// Those in use and idle.
+    /// Connections in use and idle.
     open: usize,
 }
 
 impl Pool {
-    /// A pool without connections yet.
     pub(super) fn new(config: postgres::Config, options: Options) -> Self {
         Self { config, options, connections: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Takes a connection, or makes one.
+    /// Returns an idle connection, or opens one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if none can be made, or none is given back in time.
+    /// [`Error::Unavailable`] if none can be opened, or none is returned in time.
     pub(super) fn lease(&self) -> Result<Lease<'_>, Error> {
         let until = Instant::now() + self.options.retry_for;
         let mut connections = self.lock();
@@ -43,7 +41,7 @@ impl Pool {
             if connections.open < self.options.connections.max(1) {
                 connections.open += 1;
                 drop(connections);
-                // Counted, so that dropping it frees the place even if connecting fails.
+                // Already counted in `open`, so that dropping it frees the slot even if connecting fails.
                 let mut lease = Lease { pool: self, session: None, is_kept: false };
                 lease.session = Some(Session::connect(&self.config, &self.options)?);
                 return Ok(lease);
@@ -62,14 +60,14 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Closes the connections on a thread of its own: closing blocks, which would panic if the last user were async code.
+    /// Closes the connections on a separate thread: closing blocks, which would panic if the last user is async code.
     fn drop(&mut self) {
         let idle = std::mem::take(&mut self.lock().idle);
         drop(std::thread::spawn(move || drop(idle)).join());
     }
 }
 
-/// A connection in use. Unless [`kept`](Self::keep) it is closed, which ends its transaction: a panic leaves no lock.
+/// A connection in use. Unless it is [`kept`](Self::keep), dropping it closes it and ends its transaction, so a panic leaves no lock.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,
     session: Option<Session>,
@@ -80,17 +78,17 @@ impl Lease<'_> {
     /// Returns the connection.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] for one that was not made.
+    /// [`Error::Unavailable`] if it was never opened.
     pub(super) fn session(&mut self) -> Result<&mut Session, Error> {
         self.session.as_mut().ok_or_else(|| Error::Unavailable { source: "not connected".into() })
     }
 
-    /// Gives the connection back, outside of a transaction.
+    /// Returns the connection to the pool; it must be outside of a transaction.
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
 
-    /// Undoes the transaction and gives the connection back, if that is possible.
+    /// Rolls back the transaction, and returns the connection to the pool if that succeeds.
     pub(super) fn end_transaction(mut self) {
         self.is_kept = self.session.as_mut().is_some_and(|session| session.rollback().is_ok());
     }
@@ -104,7 +102,7 @@ impl Drop for Lease<'_> {
                 connections.idle.push(session);
                 Vec::new()
             }
-            // What ended this connection has likely ended the idle ones too.
+            // Idle connections are closed too, because the same failure has probably ended them.
             session => {
                 let mut dropped = std::mem::take(&mut connections.idle);
                 connections.open = connections.open.saturating_sub(dropped.len() + 1);
@@ -114,7 +112,7 @@ impl Drop for Lease<'_> {
         };
         drop(connections);
         self.pool.freed.notify_all();
-        // Closing waits for the server, so not under the lock.
+        // Closing waits for the server, so it must not hold the lock.
         drop(dropped);
     }
 }

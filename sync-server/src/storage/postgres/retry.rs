@@ -1,4 +1,4 @@
-//! How long and how often a transaction is repeated.
+//! Pauses between the runs of a repeated transaction.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use farmtally_core::environment::Environment;
 const FIRST_PAUSE_MS: u64 = 4;
 const MAX_PAUSE_MS: u64 = 250;
 
-/// Growing, random pauses until a time limit. Time, not a count of tries, is the limit: with a fault every 3 to 28 ms, 50 tries were not
-/// enough for 38 of 300 writes.
+/// Growing random pauses up to a time limit. With a fault every 3 to 28 ms, a limit of 50 tries was too low for 38 of 300 writes.
 pub(super) struct Retries<'a> {
     environment: &'a Environment,
     until_ms: u64,
@@ -22,7 +21,7 @@ impl<'a> Retries<'a> {
         Self { environment, until_ms, pause_ms: FIRST_PAUSE_MS }
     }
 
-    /// Sleeps for between half a pause and one and a half; returns `false` at once if the time is up.
+    /// Sleeps for half to one and a half times the current pause; returns `false` at once if the time limit is reached.
     pub(super) fn pause(&mut self) -> bool {
         let left_ms = self.until_ms.saturating_sub(self.environment.clock.monotonic_ms());
         if left_ms == 0 {

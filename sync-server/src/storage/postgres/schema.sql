@@ -1,4 +1,4 @@
--- What the server keeps for one organisation, beside the records that phones have too.
+-- The server's own tables of one organisation; the tables of records are core's.
 
 CREATE TABLE devices (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
@@ -12,10 +12,10 @@ CREATE TABLE devices (
     model          TEXT COLLATE "C" NOT NULL,
     enrolled_at_ms BIGINT NOT NULL,
     seen_at_ms     BIGINT NOT NULL,
-    head_seq       BIGINT NOT NULL,             -- its newest bundle here, 0 for none
+    head_seq       BIGINT NOT NULL,             -- number of its newest bundle without a gap before it; 0 for none
     head_hash      BYTEA,
-    ancestor_id    BYTEA,                         -- the device that it was before it took a new key
-    wiped_at_ms    BIGINT                       -- when its receipt came
+    ancestor_id    BYTEA,                         -- device that it was before it took a new key
+    wiped_at_ms    BIGINT                       -- when its receipt came, which it sends before it destroys its data
 );
 ALTER TABLE devices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE devices FORCE ROW LEVEL SECURITY;
@@ -25,19 +25,19 @@ CREATE POLICY devices_of_organisation ON devices
 CREATE TABLE enrolment_codes (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, code_hash),
-    code_hash     BYTEA NOT NULL,     -- SHA-256: the code itself is only shown once
+    code_hash     BYTEA NOT NULL,     -- SHA-256; the code itself is not stored
     user_id       BYTEA NOT NULL,
     role          TEXT COLLATE "C" NOT NULL,
-    centres       TEXT COLLATE "C" NOT NULL,                 -- codes, separated by blanks
+    centres       TEXT COLLATE "C" NOT NULL,                 -- codes, separated by spaces
     expires_at_ms BIGINT NOT NULL,
-    device_id     BYTEA                           -- who redeemed it
+    device_id     BYTEA                           -- device that redeemed it
 );
 ALTER TABLE enrolment_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE enrolment_codes FORCE ROW LEVEL SECURITY;
 CREATE POLICY enrolment_codes_of_organisation ON enrolment_codes
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- What was signed of each bundle: the hashes of its changes stand in place of their bytes, which are in the log, in held or in deferred.
+-- Signed part of each bundle: the hashes of its changes replace their bytes, which are in log, held or deferred.
 CREATE TABLE bundles (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, hash),
@@ -56,7 +56,7 @@ CREATE TABLE scopes (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, scope),
     scope TEXT COLLATE "C" NOT NULL,
-    seq   BIGINT NOT NULL,                      -- taken inside the commit, never from a counter that may skip
+    seq   BIGINT NOT NULL,                      -- set in the transaction that appends: a database sequence could skip numbers
     chain BYTEA NOT NULL
 );
 ALTER TABLE scopes ENABLE ROW LEVEL SECURITY;
@@ -68,12 +68,12 @@ CREATE TABLE log (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     scope          TEXT COLLATE "C" NOT NULL,
     seq            BIGINT NOT NULL,
-    chain          BYTEA NOT NULL,                -- after this entry
-    commit_id BIGINT NOT NULL,             -- entries of one transaction share it; a frame is never cut between them
+    chain          BYTEA NOT NULL,                -- chain hash after this entry
+    commit_id BIGINT NOT NULL,             -- shared by entries between which no frame is cut
     bundle_hash    BYTEA,                         -- null for a decision
     entry          BIGINT,
     envelope       BYTEA,                         -- CBOR of protocol::bundle::ChangeEnvelope; null for a decision
-    body           BYTEA,                         -- the stripped change, or the decision; null once it is erased
+    body           BYTEA,                         -- stripped change or decision; null once it is erased
     change_hash    BYTEA,                         -- null for a decision
     PRIMARY KEY (organisation, scope, seq)
 );
@@ -82,10 +82,10 @@ ALTER TABLE log FORCE ROW LEVEL SECURITY;
 CREATE POLICY log_of_organisation ON log
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Decisions are few among very many changes.
+-- Finds the few decisions among very many changes.
 CREATE INDEX log_decisions ON log (organisation, scope, seq) WHERE envelope IS NULL;
 
--- Where a change stands in the log.
+-- Position of each change in the log.
 CREATE TABLE logged_changes (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     document_id BYTEA NOT NULL,
@@ -99,7 +99,7 @@ ALTER TABLE logged_changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY logged_changes_of_organisation ON logged_changes
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Entries that a person must decide about.
+-- Entries that a person must approve or reject.
 CREATE TABLE held (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     document_id BYTEA NOT NULL,
@@ -108,8 +108,8 @@ CREATE TABLE held (
     entry       BIGINT NOT NULL,
     entry_hash  BYTEA NOT NULL,                   -- over envelope and change, as in the log
     envelope    BYTEA NOT NULL,                   -- CBOR of protocol::bundle::ChangeEnvelope
-    device_cursor BIGINT NOT NULL,              -- how far the author had read the device's scope
-    schema_version BIGINT NOT NULL,             -- of the version that sealed the bundle
+    device_cursor BIGINT NOT NULL,              -- sequence number up to which the author had read the device's scope
+    schema_version BIGINT NOT NULL,             -- of the bundle
     change      BYTEA NOT NULL,                   -- stripped; a draft's bytes for kind 0
     code        TEXT COLLATE "C" NOT NULL,
     reason      TEXT COLLATE "C" NOT NULL,
@@ -122,12 +122,12 @@ CREATE POLICY held_of_organisation ON held
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX held_by_document ON held (organisation, document_id, change_hash);
 
--- Changes that went back to their authors: what builds on them follows.
+-- Changes that the office rejected. Changes that build on them are rejected too.
 CREATE TABLE rejected (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     document_id    BYTEA NOT NULL,
     change_hash    BYTEA NOT NULL,
-    device_id      BYTEA NOT NULL,                -- that handed it over
+    device_id      BYTEA NOT NULL,                -- device that sealed it
     reason         TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (organisation, document_id, change_hash, device_id)
 );
@@ -136,7 +136,7 @@ ALTER TABLE rejected FORCE ROW LEVEL SECURITY;
 CREATE POLICY rejected_of_organisation ON rejected
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- When this server had lost data that it had acknowledged; the newest counts.
+-- Periods in which this server restored data that it had acknowledged and lost; the newest counts.
 CREATE TABLE recoveries (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, epoch),
@@ -150,21 +150,21 @@ ALTER TABLE recoveries FORCE ROW LEVEL SECURITY;
 CREATE POLICY recoveries_of_organisation ON recoveries
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Copies of this database that were verified, and what they contain.
+-- Verified copies of this database, and what they contain.
 CREATE TABLE backups (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, made_at_ms),
     UNIQUE (organisation, copy_id),
     made_at_ms     BIGINT NOT NULL,
-    copy_id        BYTEA NOT NULL,         -- what `backup` called it: a copy of a copy is the same one
-    content        BYTEA NOT NULL                 -- CBOR of the places of all logs, and of each device's newest bundle
+    copy_id        BYTEA NOT NULL,         -- written by `backup`; a copy of a copy has the same one
+    content        BYTEA NOT NULL                 -- CBOR of the heads of all logs, and of each device's newest bundle
 );
 ALTER TABLE backups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE backups FORCE ROW LEVEL SECURITY;
 CREATE POLICY backups_of_organisation ON backups
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Pieces of what devices offer back, until they reach what this server had signed.
+-- Pieces of what devices offer, until they reach a head that this server had signed.
 CREATE TABLE staged (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     device_id BYTEA NOT NULL,
@@ -178,7 +178,7 @@ ALTER TABLE staged FORCE ROW LEVEL SECURITY;
 CREATE POLICY staged_of_organisation ON staged
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Entries that wait for other changes, or for a newer server; whoever brings what is missing mends them.
+-- Entries that wait for other changes, or for a newer server. Any device may bring what is missing.
 CREATE TABLE deferred (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     document_id    BYTEA NOT NULL,
@@ -190,7 +190,7 @@ CREATE TABLE deferred (
     device_cursor  BIGINT NOT NULL,
     schema_version BIGINT NOT NULL,
     change         BYTEA NOT NULL,                -- stripped
-    missing        BYTEA NOT NULL,                -- 32 bytes each; empty: only a newer server can judge it
+    missing        BYTEA NOT NULL,                -- hashes of 32 bytes; empty if only a newer server can judge it
     deferred_at_ms BIGINT NOT NULL,
     PRIMARY KEY (organisation, entry_hash)
 );
@@ -200,7 +200,7 @@ CREATE POLICY deferred_of_organisation ON deferred
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX deferred_by_document ON deferred (organisation, document_id, change_hash);
 
--- Places of decisions that wait for a newer server.
+-- Positions of decisions that wait for a newer server.
 CREATE TABLE deferred_decisions (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     scope TEXT COLLATE "C" NOT NULL,
@@ -212,7 +212,7 @@ ALTER TABLE deferred_decisions FORCE ROW LEVEL SECURITY;
 CREATE POLICY deferred_decisions_of_organisation ON deferred_decisions
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- What stands on a paper, as the office looks it up.
+-- Numbers on paper, by which the office searches.
 CREATE INDEX deliveries_by_receipt ON deliveries (organisation, device_code, receipt_seq);
 CREATE INDEX loads_by_number ON loads (organisation, number);
 CREATE INDEX farmers_by_code ON farmers (organisation, code);

@@ -1,4 +1,4 @@
-//! A connection: its settings, its prepared statements, and the borders of its transactions.
+//! A connection: its settings, its prepared statements, and the begin and end of its transactions.
 
 use farmtally_core::store::sql::{Error, FromValue, Source, Value};
 use farmtally_core::units::OrganisationId;
@@ -8,31 +8,30 @@ use super::Options;
 use super::error::{connect_failure, failure, is_answer, is_duplicate_in};
 use super::statement::Statements;
 
-/// How long the id of a transaction is kept. Nobody asks for one after [`Options::retry_for`].
+/// How long write ids are kept. None is looked up after [`Options::retry_for`].
 const WRITE_IDS_KEPT_MS: i64 = 24 * 3_600_000;
 
-/// What became of a COMMIT.
+/// Outcome of a COMMIT.
 pub(super) enum Committed {
-    /// It happened.
+    /// It was committed.
     Now,
-    /// An earlier one under the same id happened; this one did not.
+    /// An earlier run with the same write id was committed; this one was not.
     Before,
-    /// It did not happen.
+    /// It was not committed.
     Refused(Error),
-    /// Its answer was lost.
+    /// The answer was lost.
     Unknown(Source),
 }
 
-/// A connection and the statements prepared on it.
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) statements: Statements,
 }
 
 impl Session {
-    /// Connects, and sets the limits that the server enforces.
+    /// Connects, and sets the limits that PostgreSQL enforces.
     pub(super) fn connect(config: &Config, options: &Options) -> Result<Self, Error> {
-        // The one place that chooses how connections are encrypted.
+        // The one place that chooses the encryption of connections.
         let mut client = config.connect(NoTls).map_err(connect_failure)?;
         let set = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
@@ -50,7 +49,6 @@ impl Session {
         self.client.query_one(query, &[]).and_then(|row| row.try_get(0)).map_err(failure)
     }
 
-    /// Returns the number of an organisation.
     pub(super) fn number(&mut self, organisation: OrganisationId) -> Result<Option<i64>, Error> {
         let query = "SELECT number FROM organisations WHERE organisation_id = $1";
         let row = self.client.query_opt(query, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
@@ -64,7 +62,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lists an organisation, unless it is.
+    /// Lists an organisation, unless it is listed.
     pub(super) fn list(&mut self, organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT INTO listed (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
         self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
@@ -77,7 +75,7 @@ impl Session {
         rows.map_err(failure)?.iter().map(organisation_of).collect()
     }
 
-    /// Notes to which organisation a key leads.
+    /// Records the organisation of a device id or enrolment code.
     pub(super) fn add_route(&mut self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT INTO routes (key, organisation_id) VALUES ($1, $2)
             ON CONFLICT (key) DO UPDATE SET organisation_id = excluded.organisation_id";
@@ -85,7 +83,7 @@ impl Session {
         Ok(())
     }
 
-    /// Returns where a key leads.
+    /// Returns the organisation of a device id or enrolment code.
     pub(super) fn route(&mut self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
         let row = self.client.query_opt("SELECT organisation_id FROM routes WHERE key = $1", &[&key]);
         row.map_err(failure)?.as_ref().map(organisation_of).transpose()
@@ -108,16 +106,16 @@ impl Session {
         ))
     }
 
-    /// Returns whether the transaction with this id was committed.
+    /// Returns whether the transaction with this write id was committed.
     pub(super) fn has_committed(&mut self, write_id: [u8; 16]) -> Result<bool, Error> {
         let query = "SELECT 1 FROM writes WHERE write_id = $1";
         Ok(self.client.query_opt(query, &[&write_id.as_slice()]).map_err(failure)?.is_some())
     }
 
-    /// Commits under an id, in one round trip.
+    /// Commits under a write id, in one round trip.
     pub(super) fn commit(&mut self, write_id: [u8; 16]) -> Committed {
         let hex = data_encoding::HEXLOWER.encode(&write_id);
-        // Now and then, by chance of the id.
+        // Deletes old write ids in one of 256 commits.
         let forget = if write_id.first() == Some(&0) {
             format!(
                 "DELETE FROM writes WHERE committed_at_ms < (extract(epoch FROM now()) * 1000)::bigint - {WRITE_IDS_KEPT_MS}; "
@@ -134,7 +132,6 @@ impl Session {
         }
     }
 
-    /// Ends a transaction and undoes it.
     pub(super) fn rollback(&mut self) -> Result<(), Error> {
         self.batch("ROLLBACK")
     }

@@ -1,4 +1,4 @@
-//! Statement texts of the seam as PostgreSQL's, prepared once on each connection.
+//! Translation of the seam's statement texts for PostgreSQL, and the cache of prepared statements.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use postgres::{Client, Error, Statement};
 
 use super::value::{fits, type_of};
 
-/// Statements kept at most on a connection. Texts that depend on a number of parameters have no other bound.
+/// Maximum statements cached on a connection; texts with a varying number of parameters have no other bound.
 const MAX_STATEMENTS: usize = 512;
 
 const CONFLICT: &str = "ON CONFLICT (";
 
-/// The prepared statements of a connection, by the text that they were made of.
+/// Prepared statements of a connection, by their texts before translation.
 #[derive(Default)]
 pub(super) struct Statements(HashMap<String, Statement>);
 
@@ -57,7 +57,7 @@ impl Statements {
     }
 }
 
-/// Writes `?1` as `$1` and `ON CONFLICT (` as `ON CONFLICT (organisation, `, outside of quotes and comments.
+/// Translates `?1` to `$1`, and `ON CONFLICT (` to `ON CONFLICT (organisation, `, outside of quotes and comments.
 fn translate(text: &str) -> String {
     let mut translated = String::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -90,7 +90,7 @@ fn translate(text: &str) -> String {
     translated
 }
 
-/// Where a quote or comment ends that begins at the start of `text`. A doubled quote counts as two quotations.
+/// Returns the end of a quote or comment at the start of `text`. A doubled quote counts as two quotes.
 fn end_of(text: &str, mark: &str) -> usize {
     text.match_indices(mark).map(|(at, _)| at).find(|at| *at > 0).map_or(text.len(), |at| at + mark.len())
 }

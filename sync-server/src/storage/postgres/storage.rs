@@ -1,4 +1,4 @@
-//! The server's data on PostgreSQL.
+//! [`Storage`] of the server on PostgreSQL.
 
 use std::path::Path;
 
@@ -31,13 +31,12 @@ impl Storage for PostgresStorage {
         Ok(self.on_session(|session| session.route(key))?)
     }
 
-    /// Does nothing: what was deleted is in rows that only the owner of the tables can have removed, by `VACUUM`, and in a log that is the
-    /// operator's.
+    /// Does nothing: deleted bytes are in dead rows, which only the tables' owner can `VACUUM`, and in the operator's write-ahead log.
     fn scrub(&self, _organisation: OrganisationId) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Refuses: a copy is `pg_dump`'s matter.
+    /// Returns [`Error::Unsupported`]: copies are made with `pg_dump`.
     fn copy_to(&self, _folder: &Path) -> Result<(), Error> {
         Err(Error::Unsupported { reason: "the data are on PostgreSQL: copy them with its own `pg_dump`" })
     }

@@ -1,4 +1,4 @@
-//! The statements of a transaction.
+//! Statements of a transaction.
 
 use farmtally_core::store::sql::{
     Column, Dialect, Error, Insert, Reader, RowVisitor, Value, Writer, check, checked_rows,
@@ -30,7 +30,7 @@ impl<'a> PostgresTransaction<'a> {
         Self { session, state: State::Running }
     }
 
-    /// Says how the work ended that gave `result`. What its statements met decides whether it is run again, not what it made of their errors.
+    /// Converts the result of the work. Errors of its statements decide whether it is repeated, not what the work made of them.
     pub(super) fn ended(self, result: Result<(), Error>) -> Result<(), Failure> {
         match self.state {
             State::Running => result.map_err(|error| Failure { error, is_retryable: false }),
@@ -116,7 +116,7 @@ impl Writer for PostgresTransaction<'_> {
     }
 }
 
-/// Runs a statement to its end and returns how many rows it changed.
+/// Runs a statement to its end and returns the number of changed rows.
 fn count(mut rows: postgres::RowIter<'_>) -> Result<usize, postgres::Error> {
     while rows.next()?.is_some() {}
     Ok(rows.rows_affected().and_then(|count| usize::try_from(count).ok()).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! Values of the seam in PostgreSQL's binary form.
+//! Conversion of the seam's values to and from PostgreSQL's binary format.
 
 use std::error::Error as StdError;
 
@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use farmtally_core::store::sql::{Column, ColumnType, Error, Row, Value};
 use postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
-/// Returns the type that a parameter is declared as; the server works out that of a null.
+/// Returns the declared type of a parameter; PostgreSQL infers that of a null.
 pub(super) fn type_of(value: &Value<'_>) -> Type {
     match value {
         Value::Null | Value::OutOfRange => Type::UNKNOWN,
@@ -27,7 +27,6 @@ pub(super) fn fits(value: &Value<'_>, parameter: &Type) -> bool {
     }
 }
 
-/// A parameter.
 #[derive(Debug)]
 pub(super) struct Param<'a>(pub(super) &'a Value<'a>);
 
@@ -92,7 +91,7 @@ impl ToSql for Array<'_> {
     to_sql_checked!();
 }
 
-/// Returns the types of arrays of these columns.
+/// Returns the array types of these columns.
 pub(super) fn array_types(columns: &[Column<'_>]) -> Vec<Type> {
     let array_type = |column: &Column<'_>| match column.column_type {
         ColumnType::Int => Type::INT8_ARRAY,
@@ -102,7 +101,7 @@ pub(super) fn array_types(columns: &[Column<'_>]) -> Vec<Type> {
     columns.iter().map(array_type).collect()
 }
 
-/// A column of a result.
+/// One value of a result row.
 struct Field<'a>(Value<'a>);
 
 impl<'a> FromSql<'a> for Field<'a> {
@@ -124,7 +123,6 @@ impl<'a> FromSql<'a> for Field<'a> {
     accepts!(INT8, INT4, INT2, BOOL, BYTEA, TEXT, VARCHAR, BPCHAR, NAME, UNKNOWN);
 }
 
-/// A row of a result.
 pub(super) struct PostgresRow(pub(super) postgres::Row);
 
 impl Row for PostgresRow {

@@ -1,7 +1,7 @@
 /**
- * Reads that stay true: each flow gives what is there, and again whenever it has changed, until the client is shut down.
+ * Reads as flows: each emits the current value, and again after each change, until the client is shut down.
  *
- * They are cold, and none of them loses anything by being slow: between two values only the newest counts.
+ * The flows are cold. A slow collector skips values but always gets the newest; an error of the read ends the flow.
  */
 package org.farmtally.field
 
@@ -40,7 +40,7 @@ fun FieldClient.watchInbox(): Flow<InboxPage> = watch(Topic.INBOX) { inbox() }
 
 fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncStatus() }
 
-/** How far the running sync is; null while none runs. */
+/** Progress of the running sync; null while none runs. */
 fun FieldClient.watchSyncProgress(): Flow<SyncProgress?> = watch(Topic.SYNC) { nextEvent(0uL)?.progress }
 
 private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
@@ -51,6 +51,6 @@ private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClien
         if (event.topics.any(topics::contains)) emit(read())
     }
 }.catch {
-    // Between an event and its reading the client may have been shut down.
+    // The client may have been shut down between an event and the read.
     if (it !is FieldException.ShutDown) throw it
 }.distinctUntilChanged()

@@ -1,34 +1,34 @@
 /**
- * Ids, codes and units as types of their own. They stand in a package of their own because the generated package has aliases of the
- * same names: apps import `org.farmtally.field.DeliveryId` and the others from there.
+ * Value classes of ids, codes and units. The generated package has aliases of the same names, so they need a package of their own; apps
+ * import the aliases, such as `org.farmtally.field.DeliveryId`.
  */
 package org.farmtally.field.values
 
-/** What a person saw when they decided; hand it in as it is. */
+/** A record and the version of it that a person saw; pass it on unchanged. */
 @JvmInline
 value class Basis(val value: String) {
     override fun toString() = value
 }
 
-/** A calendar day, year-month-day. */
+/** A calendar day, such as `2026-11-21`. */
 @JvmInline
 value class BusinessDate(val value: String) {
     override fun toString() = value
 }
 
-/** The code of a centre, such as `KOLAR`. */
+/** Code of a centre, such as `KOLAR`. */
 @JvmInline
 value class CentreCode(val value: String) {
     override fun toString() = value
 }
 
-/** Names a change of a record. */
+/** Hash of a change of a record; pass it on unchanged. */
 @JvmInline
 value class ChangeHash(val value: String) {
     override fun toString() = value
 }
 
-/** The code of a commodity, such as `TOMATO`. */
+/** Code of a commodity, such as `TOMATO`. */
 @JvmInline
 value class CommodityCode(val value: String) {
     override fun toString() = value
@@ -39,7 +39,7 @@ value class DeliveryId(val value: String) {
     override fun toString() = value
 }
 
-/** The code of an installation, as receipts carry it. */
+/** Code of an installation on receipts, such as `10`. */
 @JvmInline
 value class DeviceCode(val value: String) {
     override fun toString() = value
@@ -50,7 +50,7 @@ value class DeviceId(val value: String) {
     override fun toString() = value
 }
 
-/** The id of a record of any kind. */
+/** Id of a record of any kind. */
 @JvmInline
 value class DocumentId(val value: String) {
     override fun toString() = value
@@ -86,13 +86,13 @@ value class ReceiptNumber(val value: String) {
     override fun toString() = value
 }
 
-/** Where a record belongs: `c/CENTRE`, or `c/CENTRE/SEASON`. */
+/** Scope of a record: `c/CENTRE`, or `c/CENTRE/SEASON`. */
 @JvmInline
 value class Scope(val value: String) {
     override fun toString() = value
 }
 
-/** The code of a season. */
+/** Code of a season, such as `2026`. */
 @JvmInline
 value class SeasonCode(val value: String) {
     override fun toString() = value
