@@ -77,7 +77,7 @@ pub enum Error {
     #[error(transparent)]
     Page(#[from] askama::Error),
     /// The listening task has ended.
-    #[error("the server ended: {0}")]
+    #[error("a task of the server failed: {0}")]
     TaskFailed(#[from] tokio::task::JoinError),
     /// A defect of this program.
     Internal {
@@ -140,6 +140,13 @@ impl Error {
             | Self::Page(_)
             | Self::TaskFailed(_)
             | Self::Internal { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// Logs an error that is the server's own fault.
+    pub(crate) fn log(&self, path: &str) {
+        if self.status() >= 500 {
+            tracing::error!(code = %self.code(), path, "{self}");
         }
     }
 

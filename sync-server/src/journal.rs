@@ -84,6 +84,14 @@ impl Journal {
         Ok(heads)
     }
 
+    /// The organisations whose logs it knows.
+    pub(crate) fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
+        let files = std::fs::read_dir(&self.folder).map_err(unusable)?;
+        let names = files.map(|file| Ok(file.map_err(unusable)?.file_name()));
+        let names = names.collect::<Result<Vec<_>, Error>>()?;
+        Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".heads")?.parse().ok()).collect())
+    }
+
     /// Notes how many recoveries an organisation has begun: a database that is set back must not count one number twice.
     pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.raise(&format!("{organisation}.epoch"), epoch)
