@@ -9,7 +9,7 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::{known_user, require_centres, user_named};
+use crate::office::{known_user, require_centres, require_not_suspended, user_named};
 use crate::storage::Device;
 use crate::{Error, Server};
 
@@ -61,6 +61,7 @@ impl Server {
             require_centres(db, centres)?;
             let device = device_of(&db.devices()?, device)?.device;
             let user = user_named(db, user, &by, fresh)?;
+            require_not_suspended(db, user)?;
             let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
             decide(db, &Scope::Device(device), &grant, &by)
         })?;

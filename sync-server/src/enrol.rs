@@ -9,7 +9,7 @@ use farmtally_core::store::decisions;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, lineage};
-use crate::office::code_hash;
+use crate::office::{code_hash, require_not_suspended};
 use crate::recovery::require_whole;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
 use crate::{Error, Server};
@@ -41,6 +41,8 @@ impl Server {
                 }
                 None => {
                     require_whole(db)?;
+                    require_not_suspended(db, code.user)
+                        .map_err(|_suspended| wrong("the user is suspended: ask the office"))?;
                     let mut device = Device {
                         device: fresh,
                         code: DeviceCode(0),

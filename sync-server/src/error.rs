@@ -77,7 +77,7 @@ pub enum Error {
     #[error(transparent)]
     Page(#[from] askama::Error),
     /// The listening task has ended.
-    #[error("the server ended: {0}")]
+    #[error("a task of the server failed: {0}")]
     TaskFailed(#[from] tokio::task::JoinError),
     /// Defect of this program.
     Internal {
@@ -140,6 +140,13 @@ impl Error {
             | Self::Page(_)
             | Self::TaskFailed(_)
             | Self::Internal { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// Logs an error whose status is 500 or above.
+    pub(crate) fn log(&self, path: &str) {
+        if self.status() >= 500 {
+            tracing::error!(code = %self.code(), path, "{self}");
         }
     }
 

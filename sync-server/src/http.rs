@@ -229,12 +229,11 @@ fn carry(answered: WireResponse) -> Response {
 
 async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
     let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
-    match rendered {
-        Ok(Ok(html)) => (PAGE_HEADERS, Html(html)).into_response(),
-        Ok(Err(error)) => {
-            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, format!("{error}\n")).into_response()
-        }
-        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    let error = match rendered.unwrap_or_else(|failed| Err(failed.into())) {
+        Ok(html) => return (PAGE_HEADERS, Html(html)).into_response(),
+        Err(error) => error,
+    };
+    error.log("/");
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, format!("{error}\n")).into_response()
 }

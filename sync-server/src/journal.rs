@@ -83,6 +83,14 @@ impl Journal {
         Ok(heads)
     }
 
+    /// Returns the organisations that the journal has heads of.
+    pub(crate) fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
+        let files = std::fs::read_dir(&self.folder).map_err(unusable)?;
+        let names = files.map(|file| Ok(file.map_err(unusable)?.file_name()));
+        let names = names.collect::<Result<Vec<_>, Error>>()?;
+        Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".heads")?.parse().ok()).collect())
+    }
+
     /// Records the number of recoveries of an organisation, so that a restored database does not use a number twice.
     pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.raise(&format!("{organisation}.epoch"), epoch)

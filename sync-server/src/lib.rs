@@ -85,6 +85,7 @@ impl Server {
         let journal = Journal::open(&folder.join("journal"))?;
         let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
         let server = Self { storage, keys, journal, environment, listeners, watchers, unnoted };
+        server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
@@ -97,6 +98,24 @@ impl Server {
             server.were_erased(organisation, &erased)?;
         }
         Ok(server)
+    }
+
+    /// Requires that keys, journal and data belong to one server; otherwise all data would look lost, and a recovery would begin.
+    fn require_own_data(&self) -> Result<(), Error> {
+        let organisations = self.organisations()?;
+        if !organisations.is_empty() && self.storage.route(&self.keys.public())?.is_none() {
+            let reason = "its databases belong to a server with other keys: name the folder of that server";
+            return Err(Error::unusable(&"the data", reason));
+        }
+        match self.journal.organisations()?.into_iter().find(|known| !organisations.contains(known)) {
+            None => Ok(()),
+            Some(missing) => {
+                let reason = format!(
+                    "the journal knows organisation {missing}, which has no data here: restore its data, or say where they are (--postgres)"
+                );
+                Err(Error::unusable(&"the data", reason))
+            }
+        }
     }
 
     /// Runs `f` on a snapshot and returns its result.
@@ -160,9 +179,7 @@ impl Server {
             Error::Unauthorized => self.challenge(),
             error => problem(error),
         };
-        if error.status() >= 500 {
-            tracing::error!(code = %error.code(), path, "{error}");
-        }
+        error.log(path);
         WireResponse { status: error.status(), body }
     }
 

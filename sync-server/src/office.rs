@@ -8,7 +8,7 @@ use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions::Reference;
+use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::rows::{self, Named};
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
@@ -224,6 +224,7 @@ impl Server {
         self.storage.prepare(organisation_id)?;
         // Listed only once it is complete: a crash in between leaves rows that nothing reads.
         self.publish(organisation_id, &[organisation], &data)?;
+        self.storage.add_route(&self.keys.public(), organisation_id)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)
     }
@@ -296,6 +297,7 @@ impl Server {
             require_whole(db)?;
             require_centres(db, &new.centres)?;
             let user = user_named(db, &new.user, &by, fresh)?;
+            require_not_suspended(db, user)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
                 user,
@@ -327,6 +329,17 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
         }
         if centres.iter().take(at).any(|other| other == centre) {
             return wrong(format!("{centre} is named twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Requires that a user is not suspended on any device. Otherwise they could continue on another device.
+pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+    for device in db.devices()? {
+        if decisions::suspended_on(db.reader(), device.device)?.contains(&user) {
+            let reason = "the user is suspended: lift the suspension first".to_owned();
+            return Err(Error::Invalid { field: "user", reason });
         }
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! Permissions, and the fate of work when they end: nothing recorded is lost, nothing is refused silently.
 
-use farmtally_core::ErrorCode;
 use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
@@ -8,9 +7,11 @@ use farmtally_core::protocol::HoldCode;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
+use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::NewCode;
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{Market, Person, REFERENCE, fingerprint};
+use farmtally_tests::{ADDRESS, Market, Person, REFERENCE, fingerprint};
 
 const DAY: i64 = 24 * 3_600;
 
@@ -104,6 +105,27 @@ fn a_suspended_user_hands_in_and_works_again_once_it_is_lifted() {
     assert_eq!(held(&market), []);
     let nobody = market.server.suspend(market.organisation, "Nobody", true);
     assert_eq!(nobody.expect_err("no such user").code(), ErrorCode::NotFound);
+}
+
+#[test]
+fn a_suspended_user_gets_no_further_phone() {
+    let mut market = Market::open(43);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));
+    let early = market.code("Asha", "field_manager", "KOLAR");
+    market.server.suspend(market.organisation, "Asha", true).expect("suspended");
+    let again = market.meets("Asha on another phone");
+    let enrols = || again.client.enrol(&again.network, ADDRESS, &early, "test phone");
+    assert!(matches!(enrols(), Err(Error::Invalid { field: "code", .. })), "a code from before the suspension");
+    let centres = vec!["KOLAR".parse().expect("a code")];
+    let new = NewCode { user: "asha".to_owned(), role: Role::Clerk, centres: centres.clone() };
+    let refused = market.server.create_code(market.organisation, &new).expect_err("suspended");
+    assert!(refused.to_string().contains("lift the suspension first"), "{refused}");
+    let ravis = ravi.client.session().expect("a session").device_code;
+    let refused = market.server.grant(market.organisation, ravis, "Asha", Role::Clerk, &centres);
+    assert_eq!(refused.expect_err("suspended").code(), ErrorCode::InvalidInput);
+    market.server.suspend(market.organisation, "Asha", false).expect("lifted");
+    enrols().expect("her code is still good");
+    asha.syncs_wholly();
 }
 
 #[test]

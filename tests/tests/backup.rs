@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_KEPT_BYTES;
 use farmtally_sync_server::Server;
-use farmtally_tests::{Market, Person, copy_folder, fingerprint};
+use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
 
 fn count(person: &Person, table: &str) -> i64 {
     let db = rusqlite::Connection::open(person.database()).expect("it opens");
@@ -181,4 +181,27 @@ fn a_database_that_is_missing_is_not_made_anew() {
     assert!(reopens("control.db").contains("control.db: it is missing"));
     let file = format!("{}.db", market.organisation);
     assert!(reopens(&file).contains(&file));
+}
+
+#[test]
+fn data_without_their_own_keys_or_journal_are_refused_before_anything_is_written() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    asha.syncs_wholly();
+    let other = Market::open(8);
+    let opens = |folder: &Path| Server::open(folder, Environment::system()).map(drop);
+    let mixed = market.phone("mixed");
+    copy_folder(&market.server_folder(), &mixed);
+    opens(&mixed).expect("all of one server");
+    copy_folder(&other.server_folder().join("keys"), &mixed.join("keys"));
+    let before = bytes_of(&mixed.join("journal"));
+    let refused = opens(&mixed).expect_err("the keys of another server").to_string();
+    assert!(refused.contains("other keys"), "{refused}");
+    assert_eq!(bytes_of(&mixed.join("journal")), before, "no recovery begins");
+
+    let empty = market.phone("empty");
+    copy_folder(&market.server_folder(), &empty);
+    std::fs::remove_dir_all(empty.join("data")).expect("removed");
+    let refused = opens(&empty).expect_err("no data").to_string();
+    assert!(refused.contains(&market.organisation.to_string()) && refused.contains("--postgres"), "{refused}");
 }

@@ -121,6 +121,7 @@ fn server() -> (TempDir, Server) {
     storage.prepare(organisation).expect("made");
     storage.add_organisation(organisation).expect("added");
     storage.add_route(device.as_bytes(), organisation).expect("added");
+    storage.add_route(&server_key().verifying_key().to_bytes(), organisation).expect("added");
     let known = storage::write(&storage, organisation, |db| {
         let device = Device {
             device,

@@ -1,4 +1,6 @@
-/// FarmTally's field core: weighs, records and syncs farmers' deliveries, with or without network. Start with [FieldClient.open].
+/// FarmTally's field core: weighs, records and syncs farmers' deliveries, with or without network.
+///
+/// Start with [FieldClient.open].
 library;
 
 export 'src/generated/farmtally_ffi.dart';

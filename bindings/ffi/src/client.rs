@@ -72,8 +72,8 @@ impl Engine {
 /// since. A cancelled call has either taken effect completely or not at all.
 ///
 /// Calls about records fail with SignIn before enrolment or without a grant, and with Refused (code locked) on a locked phone; with access
-/// RecordOnly, so does every change but weighing and recording. Calls about the session, the inbox, sync and hand-over work on a locked
-/// phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
+/// RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work on a
+/// locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
 #[derive(uniffi::Object)]
 pub struct FieldClient {
     /// Read-locked by calls that work on the store; a call that waits for the network holds only the engine.
@@ -93,7 +93,6 @@ impl Drop for FieldClient {
     }
 }
 
-/// Runs a call on a worker thread.
 async fn on_thread<T: Send + 'static>(
     f: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
 ) -> Result<T, FieldError> {
@@ -250,8 +249,8 @@ impl FieldClient {
     }
 
     /// Enrols this installation with a code from the office, and runs a first sync. `server_url` is an address such as
-    /// https://sync.example.org; case, spaces and hyphens of `code` do not matter; `model` names the phone for the office, at most 200
-    /// characters.
+    /// `https://sync.example.org`; case, spaces and hyphens of `code` do not matter; `model`, at most 200 characters, names the phone for the
+    /// office.
     ///
     /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this installation is already
     /// enrolled; with Unavailable if no answer came: repeat the call with the same code.

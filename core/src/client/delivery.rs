@@ -1,6 +1,7 @@
 //! Deliveries: recording, amending, voiding and viewing.
 
 use super::draft::find_draft;
+use super::draft::require_bag_type;
 use super::load::check_load;
 use super::{Author, Basis, FieldClient, not_found, require_current, require_record, require_visible};
 use crate::Error;
@@ -213,11 +214,13 @@ impl FieldClient {
             return Err(Error::invalid("edits", "nothing to amend"));
         }
         self.change_delivery(basis, reason, |db, scope, delivery, stamp, reason| {
+            let reference = self.reference();
             let mut amendments = Vec::new();
             let mut added = Vec::new();
             for edit in edits {
                 match edit {
                     DeliveryEdit::AddBag { gross, bag_type, source } => {
+                        require_bag_type(reference.rule_set(delivery.rule_set), *bag_type)?;
                         let offset = u32::try_from(added.len()).unwrap_or(u32::MAX);
                         added.push(Bag {
                             number: delivery.next_bag_number() + offset,
@@ -242,7 +245,6 @@ impl FieldClient {
                         amendments.push(Amendment::SetLoad(*load));
                     }
                     DeliveryEdit::SetBusinessDate(date) => {
-                        let reference = self.reference();
                         let season = reference.season(&delivery.season);
                         if season.is_some_and(|season| !(season.from..=season.to).contains(date)) {
                             return Err(Error::invalid("business_date", "lies outside of the delivery's season"));

@@ -2,6 +2,7 @@
 
 use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_current, require_record};
 use crate::Error;
+use crate::decisions::RuleSet;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
 use crate::records::Bag;
@@ -61,7 +62,6 @@ pub enum DraftEdit {
     SetLocation(Location),
 }
 
-/// Returns whether a draft is the user's own or of a centre granted to them.
 fn may_see(author: &Author, draft: &Draft) -> bool {
     draft.user == author.grant.user || author.grant.centres.contains(&draft.centre)
 }
@@ -165,6 +165,17 @@ impl FieldClient {
     }
 }
 
+/// Requires that the rules know a bag type, or there would be no tare for it. Without rules nothing is recorded anyway.
+pub(super) fn require_bag_type(rules: Option<&RuleSet>, bag_type: BagType) -> Result<(), Error> {
+    match rules {
+        Some(rules) if rules.bag_types.iter().all(|known| !known.is_for(bag_type)) => {
+            let reason = format!("the rules have no bag type {}", bag_type.number());
+            Err(Error::invalid("bag_type", reason))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Draft {
     /// Requires that the farmer, the load and the replaced delivery are on this phone.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
@@ -197,6 +208,7 @@ impl Draft {
                 return Err(Error::TooLarge { field: "bags", reason });
             }
             DraftEdit::AddBag { gross, bag_type, source } => {
+                require_bag_type(author.reference.rules_on(&self.commodity, self.business_date), *bag_type)?;
                 let (gross, bag_type, source) = (*gross, *bag_type, source.unwrap_or_default());
                 self.bags.push(Bag { number: self.next_number, gross, bag_type, source, weighed_at: now });
                 self.next_number += 1;

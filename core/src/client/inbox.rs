@@ -274,7 +274,6 @@ fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate:
     Ok(Basis { document, version: records::version(&heads) })
 }
 
-/// Returns a record's scope, if it is on this phone, and its reference.
 fn referred(
     db: &rusqlite::Connection,
     document: DocumentId,

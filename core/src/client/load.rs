@@ -284,7 +284,6 @@ fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result
     Ok((view, manifest))
 }
 
-/// Returns the checks for adding a weight to a load.
 pub(super) fn check_load(
     db: &rusqlite::Connection,
     reference: &Reference,

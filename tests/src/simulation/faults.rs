@@ -8,6 +8,7 @@ use farmtally_core::codec::decode;
 use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::records::{Kind, Load};
 use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
+use farmtally_sync_server::Error;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rusqlite::OptionalExtension;
@@ -177,7 +178,11 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     if world.is_recovering() {
         return world.log(None, "the office hands out no code while a recovery lasts");
     }
-    let code = code(&world.server.handle(), world.server.organisation, "clerk", "KOLAR");
+    let code = match code(&world.server.handle(), world.server.organisation, "clerk", "KOLAR") {
+        Ok(code) => code,
+        Err(Error::Invalid { field: "user", .. }) => return world.log(None, "a suspended clerk gets no further phone"),
+        Err(error) => panic!("a code: {error:?}"),
+    };
     let who = world.adds_phone("clerk", "KOLAR", &Image::default());
     world.log(Some(who), "is new");
     world.phones[who].starts().expect("a phone");

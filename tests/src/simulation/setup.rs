@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use farmtally_core::permission::Role;
 use farmtally_core::units::{LoadId, OrganisationId};
-use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use farmtally_sync_server::{Error, NewCode, ReferenceFile, Server};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -67,7 +67,7 @@ impl StartState {
         let file = ReferenceFile::parse(&ever).expect("reference data");
         let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
         let codes: Vec<String> =
-            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre)).collect();
+            PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre).expect("a code")).collect();
         drop(server);
         let server = SimServer::open(house_folder.clone(), machine, clock, organisation, database, 2);
         let mut world = World::around(root, time, server, StdRng::seed_from_u64(3), SharedTrace::default());
@@ -115,7 +115,7 @@ impl StartState {
 }
 
 /// Creates an enrolment code.
-pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> String {
+pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> Result<String, Error> {
     let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
-    server.create_code(organisation, &NewCode { user: role.to_string(), role, centres }).expect("a code")
+    server.create_code(organisation, &NewCode { user: role.to_string(), role, centres })
 }

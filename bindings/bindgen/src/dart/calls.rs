@@ -112,7 +112,6 @@ impl Module<'_> {
         expression
     }
 
-    /// Returns a function or method: documentation, head and body.
     pub(super) fn function(&self, name: &str, callable: &dyn Callable, receiver: Option<&str>, indent: &str) -> String {
         self.function_as("", name, callable, receiver, indent)
     }
@@ -160,7 +159,6 @@ impl Module<'_> {
         )
     }
 
-    /// Returns a top-level function.
     pub(super) fn top_level(&self, function: &Function) -> String {
         self.function(&names::value(function.name()), function, None, "")
     }
@@ -254,7 +252,6 @@ impl Module<'_> {
     }
 }
 
-/// Returns the Dart variable of a C function.
 fn lookup(name: &str, function: &FfiFunction) -> String {
     let (mut native_types, mut dart_types): (Vec<&str>, Vec<&str>) =
         function.arguments().iter().map(|argument| native(&argument.type_())).unzip();

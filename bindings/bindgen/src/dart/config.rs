@@ -15,7 +15,6 @@ pub(super) struct CustomType {
     pub(super) imports: Vec<String>,
 }
 
-/// The section's content.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Config {
     /// Name of the native library, without `lib` and extension.
@@ -24,7 +23,6 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Parses the section from the complete file.
     pub(super) fn parse(toml: &toml::Value) -> Result<Self> {
         let mut config = Self::default();
         let section = toml.get("bindings").and_then(|bindings| bindings.get("dart"));

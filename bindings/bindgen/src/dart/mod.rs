@@ -36,7 +36,6 @@ use uniffi_meta::{EnumShape, Metadata, MetadataGroupMap};
 
 use config::Config;
 
-/// Input and output of the generator.
 pub(crate) struct Options {
     pub(crate) source: String,
     pub(crate) out_dir: String,
@@ -97,7 +96,6 @@ struct Module<'a> {
 }
 
 impl Module<'_> {
-    /// Returns the complete file.
     fn render(&self) -> Result<String> {
         let refusals = self.refusals();
         if !refusals.is_empty() {
@@ -159,7 +157,6 @@ impl Module<'_> {
             .collect()
     }
 
-    /// Returns the class that loads the library.
     fn library_class(&self) -> String {
         names::upper(self.ci.namespace()) + "Library"
     }

@@ -33,7 +33,6 @@ pub(super) fn is_identifier(name: &str) -> bool {
     name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// Returns the name of a function or argument.
 pub(super) fn value(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS])
 }
@@ -43,17 +42,14 @@ pub(super) fn member(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS])
 }
 
-/// Returns the name of a value or method of a Dart enum.
 pub(super) fn enum_member(name: &str) -> String {
     escaped(name.to_lower_camel_case(), &[RESERVED_WORDS, RESERVED_MEMBERS, RESERVED_IN_ENUMS])
 }
 
-/// Returns the name of a class.
 pub(super) fn class(name: &str) -> String {
     escaped(upper(name), &[RESERVED_TYPES])
 }
 
-/// Returns the name of a class that is thrown.
 pub(super) fn exception(name: &str) -> String {
     let (name, stem) = (upper(name), stem(name));
     escaped(if stem == name { name } else { stem + "Exception" }, &[RESERVED_TYPES])
@@ -70,7 +66,6 @@ pub(super) fn field(name: &str, index: usize) -> String {
     if name.is_empty() { format!("v{}", index + 1) } else { member(name) }
 }
 
-/// Returns the name of a variant's class.
 pub(super) fn variant(prefix: &str, variant: &str) -> String {
     escaped(prefix.to_owned() + &upper(variant), &[RESERVED_TYPES])
 }

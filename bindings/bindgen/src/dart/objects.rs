@@ -11,7 +11,6 @@ use super::names;
 pub(super) const RECEIVER: &str = "_handle.clone()";
 
 impl Module<'_> {
-    /// Returns an object's class.
     pub(super) fn object(&self, object: &Object) -> String {
         if object.has_callback_interface() {
             return self.foreign_trait(object);

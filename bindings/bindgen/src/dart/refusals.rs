@@ -10,7 +10,6 @@ use super::Module;
 use super::names;
 use super::types::is_foreign;
 
-/// The refusals found so far.
 #[derive(Default)]
 struct Refusals(Vec<String>);
 
@@ -34,7 +33,6 @@ impl Refusals {
 }
 
 impl Module<'_> {
-    /// Returns all refusals, sorted.
     pub(super) fn refusals(&self) -> Vec<String> {
         let mut refusals = Refusals::default();
         self.refuse_external(&mut refusals);

@@ -28,7 +28,7 @@ final class LibraryException implements Exception {
   String toString() => 'LibraryException: $message';
 }
 
-/// Cancels the asynchronous calls that were given this token: their Rust futures are dropped, and they throw [CallCancelled].
+/// Cancels the asynchronous calls with this token: their Rust futures are dropped, and they throw [CallCancelled].
 ///
 /// A call that is already done keeps its result. Calls made with a token after its [cancel] are not started.
 final class CancelToken {
@@ -347,8 +347,8 @@ String _readString(_Reader r) {
 
 void _writeString(_Writer w, String v) => _writeBytes(w, _encoded(v));
 
-// The seconds have the sign, as in Rust: the last second before 1970 cannot be expressed there. Dart has microseconds, and 100 million days
-// before and after 1970.
+// The seconds have the sign, as in Rust: the last second before 1970 cannot be expressed there. Dart has microseconds,
+// and 100 million days before and after 1970.
 DateTime _readTimestamp(_Reader r) {
   final seconds = _inRange(_readI64(r), -8640000000000, 8640000000000);
   final micros = _readU32(r) ~/ 1000;

@@ -48,7 +48,6 @@ fn refusal_with(udl: &str, items: Vec<Metadata>) -> String {
     refusals.trim().to_owned()
 }
 
-/// Returns a function of one argument.
 fn function(name: &str, ty: Type) -> FnMetadata {
     FnMetadata {
         module_path: "sample".into(),

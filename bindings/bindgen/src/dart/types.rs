@@ -56,19 +56,16 @@ fn builtin(ty: &Type) -> Option<&'static str> {
 }
 
 impl Module<'_> {
-    /// Returns the class of a named type.
     pub(super) fn class(&self, name: &str) -> String {
         if self.ci.is_name_used_as_error(name) { names::exception(name) } else { names::class(name) }
     }
 
-    /// Returns the class of a variant.
     pub(super) fn variant_class(&self, it: &Enum, variant: &str) -> String {
         let is_error = self.ci.is_name_used_as_error(it.name());
         let prefix = if is_error { names::stem(it.name()) } else { self.class(it.name()) };
         names::variant(&prefix, variant)
     }
 
-    /// Returns the Dart type.
     pub(super) fn dart_type(&self, ty: &Type) -> String {
         match ty {
             Type::UInt8
@@ -102,7 +99,6 @@ impl Module<'_> {
         }
     }
 
-    /// Returns the Dart type of a result.
     pub(super) fn result_type(&self, ty: Option<&Type>) -> String {
         ty.map_or_else(|| "void".into(), |ty| self.dart_type(ty))
     }

@@ -79,7 +79,6 @@ impl Module<'_> {
         text
     }
 
-    /// Returns a record's class.
     pub(super) fn record(&self, record: &Record) -> String {
         let class = self.class(record.name());
         let members = members(record.fields());
@@ -106,7 +105,6 @@ impl Module<'_> {
         format!("{class}({})", arguments.join(", "))
     }
 
-    /// Returns an enum.
     pub(super) fn enumeration(&self, it: &Enum) -> String {
         if self.is_dart_enum(it) { self.flat_enum(it) } else { self.sealed_class(it) }
     }

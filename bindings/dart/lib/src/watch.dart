@@ -1,16 +1,17 @@
 /// The reads of a client as streams.
 ///
-/// Owns the topics of each read, and the loop that waits for events. Events carry no data, so a slow listener only skips values that
-/// were replaced. Invariants: a client has one loop while it has a listener; reads of one stream do not overlap; what changes during a
-/// read is read again.
+/// Owns the topics of each read, and the loop that waits for events. Events carry no data, so a slow listener only
+/// skips values that were replaced. Invariants: a client has one loop while it has a listener; reads of one stream do
+/// not overlap; what changes during a read is read again.
 library;
 
 import 'dart:async';
 
 import 'generated/farmtally_ffi.dart';
 
-/// Reads as streams: each emits the current value when it gets a listener, and again after each change. A slow listener gets the newest
-/// value. An error of a read is emitted, and the stream continues; [FieldClient.shutDown] ends it.
+/// Reads as streams: each emits the current value when it gets a listener, and again after each change. A slow
+/// listener gets the newest value. An error of a read is emitted, and the stream continues; [FieldClient.shutDown]
+/// ends it.
 extension FieldClientWatch on FieldClient {
   /// [FieldClient.session], now and after each change.
   Stream<Session?> watchSession() => _watch(const {Topic.session, Topic.reference}, session);
