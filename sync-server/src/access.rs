@@ -114,7 +114,7 @@ impl Server {
         self.write(organisation, |db| {
             let devices = db.devices()?;
             let first = device_of(&devices, device)?.device;
-            let concerned = if order == Order::Rekey { vec![first] } else { with_heirs(&devices, first) };
+            let concerned = if order == Order::Rekey { vec![first] } else { with_successors(&devices, first) };
             for device in concerned {
                 decide(db, &Scope::Device(device), &DeviceOrder { device, order }, &by)?;
             }
@@ -128,7 +128,7 @@ fn device_of(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
 }
 
 /// Returns a device and all that it became by taking new keys. The devices may be listed in any order.
-fn with_heirs(devices: &[Device], first: DeviceId) -> Vec<DeviceId> {
+fn with_successors(devices: &[Device], first: DeviceId) -> Vec<DeviceId> {
     let (mut found, mut next) = (vec![first], 0);
     while let Some(ancestor) = found.get(next).copied() {
         found.extend(devices.iter().filter(|it| it.ancestor == Some(ancestor)).map(|it| it.device));
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heirs_are_found_whatever_the_order_of_the_devices() {
+    fn successors_are_found_in_any_order_of_the_devices() {
         let device = |number: u8, ancestor: Option<u8>| Device {
             device: [number; 16].into(),
             code: DeviceCode(number.into()),
@@ -159,8 +159,8 @@ mod tests {
         };
         let mut devices = vec![device(1, None), device(2, Some(1)), device(3, Some(2)), device(4, None)];
         let expected = [1, 2, 3].map(|number| DeviceId::from([number; 16]));
-        assert_eq!(with_heirs(&devices, expected[0]), expected);
+        assert_eq!(with_successors(&devices, expected[0]), expected);
         devices.reverse();
-        assert_eq!(with_heirs(&devices, expected[0]), expected);
+        assert_eq!(with_successors(&devices, expected[0]), expected);
     }
 }

@@ -10,7 +10,7 @@ use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
-use crate::storage::{Copied, ReadTransaction, check_control, check_copy};
+use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
@@ -39,7 +39,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
-    pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, Copied)>, Error> {
+    pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
         let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
         let Some(id) = id else {
             let reason = if copy.is_dir() {
@@ -78,7 +78,7 @@ impl Server {
 }
 
 /// Returns what both of the newest two verified copies contain, with the time of the older.
-pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, Error> {
+pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<CopyContent>, Error> {
     let copies = db.backups(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older one: a copy that was restored under another time may contain less than an older copy.
@@ -92,7 +92,7 @@ pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<Copied>, 
     };
     let cursors = older.cursors.iter().filter_map(both).collect();
     let devices = older.devices.iter().map(of_device).collect();
-    Ok(Some(Copied { made_at: older.made_at, cursors, devices }))
+    Ok(Some(CopyContent { made_at: older.made_at, cursors, devices }))
 }
 
 /// Returns what a device may delete in the scopes that it reads; `None` if it already knows of that copy.

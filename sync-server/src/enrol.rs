@@ -10,7 +10,7 @@ use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Times
 
 use crate::ingest::{decide, lineage};
 use crate::office::{code_hash, require_not_suspended};
-use crate::recovery::require_whole;
+use crate::recovery::require_no_recovery;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
 use crate::{Error, Server};
 
@@ -40,7 +40,7 @@ impl Server {
                     Err(wrong("this key was enrolled with another code: enter that one again"))
                 }
                 None => {
-                    require_whole(db)?;
+                    require_no_recovery(db)?;
                     require_not_suspended(db, code.user)
                         .map_err(|_suspended| wrong("the user is suspended: ask the office"))?;
                     let mut device = Device {

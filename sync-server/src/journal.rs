@@ -30,7 +30,7 @@ impl Journal {
     }
 
     /// Adds a document to the list of erased ones. Returns once it is on disk.
-    pub(crate) fn erased(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
+    pub(crate) fn record_erasure(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
         let is_known = self.erasures()?.contains(&(organisation, document));
         if is_known { Ok(()) } else { self.append("erased", &format!("{organisation} {document}")) }
     }
@@ -46,13 +46,13 @@ impl Journal {
     }
 
     /// Records the heads of logs before they are acknowledged. Returns once they are on disk.
-    pub(crate) fn advanced(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
+    pub(crate) fn append_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(line).collect();
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
     }
 
     /// Replaces all heads after a known loss: positions beyond them no longer count as acknowledged.
-    pub(crate) fn went_back(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
+    pub(crate) fn replace_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(line).collect();
         let _locked = self.locked()?;
         self.replace(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
@@ -92,7 +92,7 @@ impl Journal {
     }
 
     /// Records the number of recoveries of an organisation, so that a restored database does not use a number twice.
-    pub(crate) fn began(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
+    pub(crate) fn record_epoch(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.raise(&format!("{organisation}.epoch"), epoch)
     }
 

@@ -95,7 +95,7 @@ impl Server {
                 ingest::judge_after_upgrade(db, now)?;
                 Ok(erased)
             })?;
-            server.were_erased(organisation, &erased)?;
+            server.apply_restored_erasures(organisation, &erased)?;
         }
         Ok(server)
     }
@@ -146,7 +146,7 @@ impl Server {
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
         let all: Vec<Cursor> = waiting.into_iter().chain(heads.iter().cloned()).collect();
-        if let Err(error) = self.journal.advanced(organisation, &all) {
+        if let Err(error) = self.journal.append_heads(organisation, &all) {
             unnoted.insert(organisation, all);
             return Err(error);
         }
@@ -168,7 +168,7 @@ impl Server {
             ("POST", path::SYNC) => self.sync(request),
             ("POST", path::REKEY) => self.rekey(request),
             ("POST", path::WIPED) => self.wiped(request),
-            ("POST", path::READMIT) => self.show_certificate(&request.body),
+            ("POST", path::READMIT) => self.handle_readmit(&request.body),
             _ => Err(Error::NotFound { what: "path" }),
         };
         answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse { status: 200, body })
@@ -201,7 +201,7 @@ impl Server {
         pack(&self.rekey_device(organisation, device.device, &rekey)?)
     }
 
-    fn show_certificate(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+    fn handle_readmit(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         self.readmit(&unpack(body)?)?;
         Ok(self.challenge())
     }

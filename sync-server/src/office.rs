@@ -15,7 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
-use crate::recovery::require_whole;
+use crate::recovery::require_no_recovery;
 use crate::storage::{EnrolmentCode, WriteTransaction};
 use crate::{Error, Server};
 
@@ -294,7 +294,7 @@ impl Server {
         let (by, fresh) = (self.operator(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
-            require_whole(db)?;
+            require_no_recovery(db)?;
             require_centres(db, &new.centres)?;
             let user = user_named(db, &new.user, &by, fresh)?;
             require_not_suspended(db, user)?;

@@ -12,7 +12,7 @@ use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp}
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
-use crate::recovery::lasting;
+use crate::recovery::open_recovery;
 use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
@@ -221,7 +221,7 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
     }
     let devices = device_lines(db, &reference, zone_minutes)?;
     let reviews = counts.into_iter().collect();
-    let recovery = lasting(db)?;
+    let recovery = open_recovery(db)?;
     let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
     let (held, deferred) = (lanes(db, &reference, zone_minutes)?, waiting(db, zone_minutes, now)?);
     Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })

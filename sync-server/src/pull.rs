@@ -89,16 +89,16 @@ fn frame<C: Access + ?Sized>(
     own_bytes: bool,
 ) -> Result<(LogFrame, usize, Cursor), Error> {
     let mut entries: Vec<FrameEntry> = Vec::new();
-    let (mut bytes, mut at, mut work) = (0, from.clone(), None);
+    let (mut bytes, mut at, mut commit_id) = (0, from.clone(), None);
     'frame: loop {
         let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
         let is_last = batch.len() < BATCH as usize;
         for entry in batch {
-            let is_full = bytes >= FRAME_BYTES && work != Some(entry.commit_id);
+            let is_full = bytes >= FRAME_BYTES && commit_id != Some(entry.commit_id);
             if is_full || !entries.is_empty() && bytes + size(&entry.content) > MAX_FRAME_BYTES {
                 break 'frame;
             }
-            work = Some(entry.commit_id);
+            commit_id = Some(entry.commit_id);
             at = entry.cursor.clone();
             bytes += push(&mut entries, entry, device, own_bytes);
         }

@@ -47,12 +47,12 @@ impl Server {
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
         let none = || Error::NotFound { what: "recovery that lasts" };
-        self.read(organisation, |db| lasting(db)?.ok_or_else(none))?;
+        self.read(organisation, |db| open_recovery(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost, and must not begin another recovery at the next start.
         let heads = self.read(organisation, |db| db.heads())?;
-        self.journal.went_back(organisation, &heads)?;
+        self.journal.replace_heads(organisation, &heads)?;
         self.write(organisation, |db| {
-            let recovery = lasting(db)?.ok_or_else(none)?;
+            let recovery = open_recovery(db)?.ok_or_else(none)?;
             db.clear_stages()?;
             db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
         })
@@ -79,14 +79,14 @@ impl Server {
             let known = self.journal.heads(organisation)?;
             let mut heads = self.read(organisation, |db| db.heads())?;
             heads.retain(|head| known.get(&head.scope).is_none_or(|known| known.sequence < head.sequence));
-            self.journal.advanced(organisation, &heads)?;
+            self.journal.append_heads(organisation, &heads)?;
         }
         Ok(())
     }
 
     fn note_epoch(&self, organisation: OrganisationId) -> Result<(), Error> {
         let recovery = self.read(organisation, |db| db.recovery())?;
-        recovery.map_or(Ok(()), |recovery| self.journal.began(organisation, recovery.epoch))
+        recovery.map_or(Ok(()), |recovery| self.journal.record_epoch(organisation, recovery.epoch))
     }
 
     /// Adds a device that this server enrolled and has lost, by its certificate.
@@ -149,7 +149,7 @@ impl Server {
             let statement = offer.evidence.open(&self.keys.signing().verifying_key());
             let statement = statement.ok_or_else(|| wrong("the evidence is not signed by this server"))?;
             let head = statement.heads.iter().find(|head| head.scope == offer.scope);
-            let head = head.ok_or_else(|| wrong("the evidence is about another scope"))?;
+            let head = head.ok_or_else(|| wrong("the evidence has no head of this scope"))?;
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
             let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
             let taken = self.write(organisation, |db| {
@@ -173,7 +173,7 @@ impl Server {
             if let Err(Error::Invalid { .. }) = taken {
                 self.write(organisation, |db| db.clear_stage(device, &offer.scope))?;
             }
-            self.were_erased(organisation, &taken?)?;
+            self.apply_restored_erasures(organisation, &taken?)?;
         }
         self.note_epoch(organisation)
     }
@@ -236,7 +236,7 @@ fn restore_run(
         begin(db, now, signed.epochs, &reason)?;
     }
     let here = align(db, &from, &entries, &chains)?;
-    let mut run = RestoreRun { is_later: !here.follows, ..RestoreRun::default() };
+    let mut run = RestoreRun { is_appended: !here.follows, ..RestoreRun::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
     run.erased.extend(decisions.iter().filter_map(erased_by));
     if !here.follows {
@@ -373,7 +373,7 @@ fn each_decision(
 #[derive(Default)]
 struct RestoreRun {
     /// Whether the log continued differently, so that entries are appended at its end.
-    is_later: bool,
+    is_appended: bool,
     /// Documents that the run itself erases.
     erased: BTreeSet<DocumentId>,
     /// Decisions that are in the log after the last common position.
@@ -425,7 +425,7 @@ fn restore_entry(
             if is_erased && !run.erased.contains(&document) {
                 run.forgotten.insert(document);
             }
-            if db.position_of(document, hash)?.is_some() || is_erased && run.is_later {
+            if db.position_of(document, hash)?.is_some() || is_erased && run.is_appended {
                 return Ok(false);
             }
             if is_erased {
@@ -444,7 +444,7 @@ fn restore_entry(
                 let merged = match merge(kind, document, saved, &change) {
                     Ok(merged) => merged,
                     // A change that it builds on was lost too and has not been restored yet.
-                    Err(records::Error::Missing { .. }) if run.is_later => return Ok(false),
+                    Err(records::Error::Missing { .. }) if run.is_appended => return Ok(false),
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 db.save_documents(&[(scope, kind, document, &merged)])?;
@@ -559,11 +559,11 @@ pub(crate) fn divergences<C: Access + ?Sized>(
 }
 
 /// Returns the recovery that lasts, if any.
-pub(crate) fn lasting<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
+pub(crate) fn open_recovery<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
     Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
 }
 
 /// Requires that no recovery lasts: until it is ended, earlier decisions may be unknown.
-pub(crate) fn require_whole(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
-    lasting(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
+pub(crate) fn require_no_recovery(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
+    open_recovery(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

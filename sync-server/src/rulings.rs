@@ -11,7 +11,7 @@ use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{approve, decide, reject};
-use crate::recovery::require_whole;
+use crate::recovery::require_no_recovery;
 use crate::storage::{Access, HeldEntry, Transaction};
 use crate::{Error, Server};
 
@@ -37,7 +37,7 @@ impl Server {
     ) -> Result<Vec<HeldEntry>, Error> {
         let by = self.operator();
         self.write(organisation, |db| {
-            require_whole(db)?;
+            require_no_recovery(db)?;
             approve(db, document, change, &by)
         })
     }
@@ -56,7 +56,7 @@ impl Server {
         let reason = check_text(reason, false).map_err(|wrong| Error::invalid("reason", wrong))?;
         let by = self.operator().because(reason);
         self.write(organisation, |db| {
-            require_whole(db)?;
+            require_no_recovery(db)?;
             reject(db, document, change, &by)
         })
     }
@@ -89,14 +89,14 @@ impl Server {
     /// it answers. Without documents, it scrubs what an earlier failed call left.
     fn erase(&self, organisation: OrganisationId, documents: &[DocumentId], by: &DecidedBy) -> Result<(), Error> {
         for document in documents {
-            self.journal.erased(organisation, *document)?;
+            self.journal.record_erasure(organisation, *document)?;
             self.forget(organisation, *document, by)?;
         }
         self.storage.scrub(organisation)
     }
 
     /// Erases documents whose erasures were restored from a phone, so that the journal has them and no bytes remain.
-    pub(crate) fn were_erased(
+    pub(crate) fn apply_restored_erasures(
         &self,
         organisation: OrganisationId,
         documents: &BTreeSet<DocumentId>,

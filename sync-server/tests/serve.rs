@@ -51,7 +51,7 @@ async fn a_head_without_end_holds_no_connection() {
         let mut slow = TcpStream::connect(running.address()).await.expect("a connection");
         slow.write_all(head.as_bytes()).await.expect("sent");
         let mut answer = Vec::new();
-        // An end or a reset: the server lets go either way.
+        // An end or a reset: the server closes it either way.
         drop(slow.read_to_end(&mut answer).await);
         assert_eq!(String::from_utf8_lossy(&answer), "");
         assert!((Duration::from_secs(20)..Duration::from_secs(40)).contains(&began.elapsed()), "{:?}", began.elapsed());

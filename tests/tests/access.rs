@@ -88,7 +88,7 @@ fn what_nobody_on_a_phone_may_read_is_forgotten_there_and_comes_back_with_a_new_
 }
 
 #[test]
-fn a_suspended_user_hands_in_and_works_again_once_it_is_lifted() {
+fn a_suspended_user_uploads_and_works_again_once_it_is_lifted() {
     let mut market = Market::open(3);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -129,7 +129,7 @@ fn a_suspended_user_gets_no_further_phone() {
 }
 
 #[test]
-fn what_a_lost_phone_hands_in_is_held_and_the_phone_reads_nothing_more() {
+fn what_a_lost_phone_uploads_is_held_and_the_phone_reads_nothing_more() {
     let mut market = Market::open(4);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -221,7 +221,7 @@ fn nothing_is_destroyed_before_the_server_has_it() {
 }
 
 #[test]
-fn several_people_share_a_phone_and_whoever_syncs_sends_everybodys_work() {
+fn several_people_share_a_phone_and_one_sync_sends_everybodys_work() {
     let mut market = Market::open(7);
     let asha = market.hires("Asha", "field_manager");
     let centres = ["KOLAR".parse().expect("a code")];
@@ -268,7 +268,7 @@ fn a_phone_that_was_lost_and_found_lists_nobody_without_a_name() {
 }
 
 #[test]
-fn a_phone_that_never_returns_first_only_records_then_only_hands_in() {
+fn a_phone_without_contact_first_only_records_then_only_uploads() {
     let file = REFERENCE.replace("2019-12-31", "2099-12-31");
     let mut market = Market::open(8);
     let asha = market.hires("Asha", "field_manager");
@@ -350,7 +350,7 @@ fn a_second_user_sees_what_was_granted_to_them_and_no_more() {
 }
 
 #[test]
-fn midnight_and_a_lapse_are_told_to_whoever_listens() {
+fn listeners_are_notified_of_midnight_and_of_a_lapse() {
     let mut market = Market::open(43);
     let asha = market.hires("Asha", "field_manager");
     let told = || {

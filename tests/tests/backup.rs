@@ -98,7 +98,7 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
 }
 
 #[test]
-fn without_copies_a_phone_keeps_what_fits_and_lets_the_oldest_go() {
+fn without_copies_a_phone_keeps_what_fits_and_trims_the_oldest() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;

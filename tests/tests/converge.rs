@@ -188,7 +188,7 @@ fn all_sync(market: &Market, people: &[Person]) {
             return;
         }
     }
-    panic!("the phones never come to rest");
+    panic!("the phones never become idle");
 }
 
 fn live(roles: &[&str], seed: u64, actions: &[(usize, Action)]) {

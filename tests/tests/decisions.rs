@@ -119,7 +119,7 @@ fn a_person_who_is_forgotten_is_nowhere_any_more_and_every_chain_still_holds() {
 }
 
 #[test]
-fn both_copies_of_a_phone_go_on_under_keys_of_their_own() {
+fn both_copies_of_a_phone_continue_under_keys_of_their_own() {
     let mut market = Market::open(3);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -139,8 +139,8 @@ fn both_copies_of_a_phone_go_on_under_keys_of_their_own() {
             && second.device_id != before.device_id
             && first.device_id != second.device_id
     );
-    assert!(first.grant_id.is_some(), "the first to take a new key goes on");
-    assert_eq!(second.grant_id, None, "the second only hands in, until the office looks at the review");
+    assert!(first.grant_id.is_some(), "the first to take a new key continues");
+    assert_eq!(second.grant_id, None, "the second only uploads, until the office looks at the review");
 
     let centres = ["KOLAR".parse().expect("a code")];
     let role = farmtally_core::permission::Role::FieldManager;

@@ -7,6 +7,8 @@ use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::{Class, KINDS, Kind};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::ScopeForm;
+use farmtally_sync_server::ReferenceFile;
+use farmtally_tests::Market;
 
 fn document(name: &str) -> String {
     let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -20,7 +22,7 @@ fn first_cells(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_error_code_stands_in_the_list_and_no_other() {
+fn every_error_code_is_listed_and_no_other() {
     let text = document("errors.md");
     let table = text.split("\n## ").find(|part| part.starts_with("Error codes")).expect("a section of error codes");
     let mut listed = first_cells(table);
@@ -68,7 +70,7 @@ fn every_key_of_every_record_kind_is_described_with_its_class() {
 }
 
 #[test]
-fn every_record_kind_stands_in_the_list_and_no_other() {
+fn every_record_kind_is_listed_and_no_other() {
     let text = document("records.md");
     let section = text.split("\n## ").find(|part| part.starts_with("Kinds")).expect("a section of kinds");
     let listed = section.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
@@ -106,7 +108,7 @@ fn every_code_of_a_hold_refusal_or_review_is_described() {
 }
 
 #[test]
-fn every_kind_of_decision_stands_in_the_list_and_no_other() {
+fn every_decision_kind_is_listed_and_no_other() {
     let text = document("protocol.md");
     let section = text.split("\n### ").find(|part| part.starts_with("Decisions")).expect("a section of decisions");
     let listed: Vec<&str> = section.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
@@ -142,4 +144,17 @@ fn every_stage_of_the_test_command_is_described_with_its_limit() {
         }
     }
     assert!(stages > 0);
+}
+
+#[test]
+fn the_reference_file_of_the_readme_lets_a_phone_record() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("README.md");
+    let file = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a reference file");
+    let mut market = Market::open(45);
+    let file = ReferenceFile::parse(file).expect("the server reads it");
+    market.organisation = market.server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+    market.clock.pass(700 * 86_400);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    assert_eq!(asha.weighs(farmer, None, &[20_000]).totals.net_g.0, 18_500);
 }

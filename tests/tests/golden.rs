@@ -139,8 +139,8 @@ fn server() -> (TempDir, Server) {
         for frame in &news.frames {
             for entry in &frame.entries {
                 let FrameEntry::Decision { decision } = entry else { panic!("work came too early") };
-                let work = db.next_commit_id()?;
-                let cursor = db.append(&frame.scope, work, NewEntry::Decision(decision))?;
+                let commit_id = db.next_commit_id()?;
+                let cursor = db.append(&frame.scope, commit_id, NewEntry::Decision(decision))?;
                 let decided: Decision = decode(decision).expect("a decision");
                 assert_eq!(encode(&decided), *decision);
                 db.apply_decision(&frame.scope, cursor.sequence, &decided)?;

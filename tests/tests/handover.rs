@@ -240,13 +240,13 @@ fn from_screen_to_camera_in_any_order_with_loss_and_repeats() {
 }
 
 #[test]
-fn whoever_carries_learns_nothing_but_where_it_goes() {
+fn a_carrier_learns_nothing_but_the_destination() {
     let valley = Valley::new(7);
     let file = valley.asha.exports();
     let name = b"Lakshmi";
     let contains = |bytes: &[u8]| bytes.windows(name.len()).any(|window| window == name);
     let owner = Forger::with_phone_of(&valley.asha, &valley.market);
-    assert!(owner.bundles().iter().any(|bundle| contains(bundle)), "it stands in the bundle");
+    assert!(owner.bundles().iter().any(|bundle| contains(bundle)), "it is in the bundle");
     let parcel = Parcel::parse(&file).expect("a parcel");
     let server = server_secret(&valley.market);
     assert_eq!(parcel.open(&server).expect("the server opens it"), owner.bundles());

@@ -92,7 +92,7 @@ impl Disowns for Person {
 }
 
 #[test]
-fn what_the_server_holds_is_told_to_whoever_listens() {
+fn listeners_are_notified_of_held_changes() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -110,7 +110,7 @@ fn what_the_server_holds_is_told_to_whoever_listens() {
 }
 
 #[test]
-fn the_document_goes_on_without_what_is_held_and_shows_it_beside() {
+fn the_document_continues_without_what_is_held_and_shows_it_beside() {
     let Story { market, asha, ravi, delivery } = Story::new(1);
     assert_eq!(Story::gross(&asha, delivery), 20_000, "as everybody sees it");
     // Later work does not build on the held change, so it is logged.
@@ -133,7 +133,7 @@ fn the_document_goes_on_without_what_is_held_and_shows_it_beside() {
 }
 
 #[test]
-fn what_builds_on_a_held_change_shares_its_lot_and_nothing_else_does() {
+fn what_builds_on_a_held_change_shares_its_verdict_and_nothing_else_does() {
     let mut market = Market::open(2);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -198,7 +198,7 @@ fn what_is_held_or_came_back_is_a_matter_of_its_author_and_their_centre() {
 }
 
 #[test]
-fn an_amendment_that_is_sent_back_is_gone_and_its_author_is_told() {
+fn a_rejected_amendment_is_gone_and_its_author_is_notified() {
     let Story { market, asha, ravi, delivery } = Story::new(3);
     let returned = market.server.reject(market.organisation, delivery.into(), None, "weigh it again");
     assert_eq!(returned.expect("rejected").len(), 1);
@@ -238,7 +238,7 @@ fn a_delivery_that_is_sent_back_becomes_a_draft_with_its_bags_and_its_receipt() 
     assert_eq!((again.receipt_number, again.replaces), (sent.receipt_number, Some(sent.delivery_id)));
     assert_eq!(again.lifecycle, Lifecycle::Recorded);
     let next = asha.weighs(farmer, None, &[23_000]);
-    assert!(next.receipt_number > later.receipt_number, "the count goes on where it was");
+    assert!(next.receipt_number > later.receipt_number, "the count continues where it was");
     asha.syncs_wholly();
     ravi.syncs_wholly();
     assert_eq!(ravi.sum().gross_g.0, 41_000 + 22_000 + 23_000);
@@ -367,7 +367,7 @@ fn a_record_outside_of_its_kinds_home_cannot_be_approved() {
 }
 
 #[test]
-fn what_waits_for_an_upgrade_of_the_server_is_told_as_waiting() {
+fn what_waits_for_an_upgrade_of_the_server_is_shown_as_waiting() {
     let mut market = Market::open(32);
     let asha = market.hires("Asha", "field_manager");
     asha.registers("Lakshmi Devi", "Vemagal", "");

@@ -362,7 +362,7 @@ fn a_process_that_is_killed_keeps_its_word() {
             true
         };
         while read < lines {
-            read += usize::from(hear(&output.next().expect("the child goes on").expect("text")));
+            read += usize::from(hear(&output.next().expect("the child continues").expect("text")));
         }
         child.kill().expect("killed");
         child.wait().expect("dead");

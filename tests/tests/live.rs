@@ -83,7 +83,7 @@ impl Ear {
     fn hears_of(&mut self) -> Vec<String> {
         let mut scopes = Vec::new();
         loop {
-            let line = self.hears().expect("it goes on");
+            let line = self.hears().expect("it continues");
             let (scope, _) = line.split_once(' ').expect("a scope and a number");
             if scope == "org" {
                 return scopes;
@@ -199,7 +199,7 @@ fn a_listener_hears_only_of_what_its_device_may_read() {
     assert!(ear.hears_of().contains(&"c/KOLAR/2019".to_owned()), "while she may read it");
 
     town.market.server.revoke(town.market.organisation, forger.grant).expect("revoked");
-    assert_eq!(ear.hears().expect("a line").split(' ').next(), Some(own.as_str()), "she is told of the revocation");
+    assert_eq!(ear.hears().expect("a line").split(' ').next(), Some(own.as_str()), "she is notified of the revocation");
     ravi.weighs(farmer, None, &[21_000]);
     ravi.syncs_wholly();
     town.announces();

@@ -411,7 +411,7 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
 }
 
 #[test]
-fn a_server_set_back_to_before_what_phones_have_let_go_of_does_not_stop_them() {
+fn a_server_set_back_to_before_what_phones_have_trimmed_does_not_stop_them() {
     let mut story = Story::new(8);
     story.market.verifies_two_copies();
     story.asha.weighs(story.farmer, None, &[24_000]);

@@ -614,7 +614,7 @@ fn a_change_beyond_what_was_granted_is_held() {
 }
 
 #[test]
-fn a_change_that_came_too_early_waits_for_what_is_missing_whoever_brings_it() {
+fn a_change_that_came_too_early_waits_for_what_is_missing_from_any_device() {
     let mut market = Market::open(14);
     let (phone, asha) = (market.hires("Mallory", "field_manager"), market.hires("Asha", "field_manager"));
     let farmer = phone.registers("Lakshmi Devi", "Vemagal", "").farmer_id;

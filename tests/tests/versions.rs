@@ -304,7 +304,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let bundle = forger.seals(vec![unknown, contact]).to_bytes();
     let verdicts = verdicts_of(&forger.carries(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
-    assert_eq!(verdict_code(&verdicts[1]), "logged", "what is known goes on");
+    assert_eq!(verdict_code(&verdicts[1]), "logged", "what is known is logged");
     let again = verdicts_of(&forger.carries(&[bundle])[0]);
     assert_eq!(again, verdicts, "it is no acknowledgement");
 
@@ -486,22 +486,22 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
             kind: 200,
             scope: scope.clone(),
         };
-        let work = db.next_commit_id()?;
+        let commit_id = db.next_commit_id()?;
         let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
         db.append(
             &scope,
-            work,
+            commit_id,
             NewEntry::Change { envelope: &envelope, hash: change.hash(), change: Some(change.stripped()), origin },
         )?;
         let decision = encode(&(200, [("of a newer version", 1)]));
-        let work = db.next_commit_id()?;
-        db.append(&Scope::Organisation, work, NewEntry::Decision(&decision)).map(drop)
+        let commit_id = db.next_commit_id()?;
+        db.append(&Scope::Organisation, commit_id, NewEntry::Decision(&decision)).map(drop)
     });
     logged.expect("logged");
 }
 
 #[test]
-fn a_phone_keeps_what_it_does_not_know_and_goes_on() {
+fn a_phone_keeps_what_it_does_not_know_and_continues() {
     let mut market = Market::open(4);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
@@ -612,8 +612,8 @@ fn logs_decision(market: &Market, bytes: &[u8]) -> u64 {
 fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
-        let work = db.next_commit_id()?;
-        db.append(scope, work, NewEntry::Decision(bytes))
+        let commit_id = db.next_commit_id()?;
+        db.append(scope, commit_id, NewEntry::Decision(bytes))
     });
     logged.expect("logged").0.sequence
 }

@@ -489,7 +489,7 @@ void marketDay(Server server, String library) {
     }
   });
 
-  scenario('changes are told after they are durable', (market) async {
+  scenario('changes are notified after they are durable', (market) async {
     final asha = await market.hires('Asha', 'clerk');
     final client = asha.client;
     final first = (await client.nextEvent(0))!;
@@ -820,7 +820,7 @@ Future<T> _opensSoon<T>(Person phone, Future<T> Function(ClientConfig config) op
       await Future<void>.delayed(const Duration(milliseconds: 100));
     }
   }
-  throw 'the folder is never let go';
+  throw 'the folder is never released';
 }
 
 /// A new class does not compile until it is thought of here.

@@ -129,7 +129,7 @@ void watchTests(Server server, String library) {
     await other.becomes((rows) => rows.length == 1, 'the other one');
     expect(first.values.length, before);
 
-    // The last one ends the loop; whoever comes then begins another.
+    // The last one ends the loop; the next listener begins another.
     await other.subscription.cancel().timeout(const Duration(seconds: 1));
     final third = _Heard(asha.client.watchFarmers(kolar, ''));
     await third.becomes((rows) => rows.length == 1, 'the next one');
@@ -151,7 +151,7 @@ void watchTests(Server server, String library) {
     expect(farmers.values.length, 2);
   });
 
-  watching('an error is told, and the stream goes on', (asha) async {
+  watching('an error is reported, and the stream continues', (asha) async {
     final lakshmi = await asha.registers('Lakshmi Devi');
     final farmer = _Heard(asha.client.watchFarmer(lakshmi.farmerId));
     final nobody = _Heard(asha.client.watchDelivery(DeliveryId(lakshmi.farmerId.value)));

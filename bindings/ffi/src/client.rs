@@ -80,7 +80,7 @@ pub struct FieldClient {
     engine: Arc<RwLock<Option<Arc<Engine>>>>,
     events: Arc<Events>,
     /// When the last event was returned.
-    told_at: Arc<Mutex<Option<Instant>>>,
+    last_event_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Drop for FieldClient {
@@ -185,7 +185,7 @@ impl FieldClient {
             let app = |app| OnceLock::from(Box::new(AppTransport(app)) as Box<dyn sync::Transport>);
             let transport = transport.map_or_else(OnceLock::new, app);
             let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
-            Ok(Arc::new(Self { engine, events, told_at: Arc::default() }))
+            Ok(Arc::new(Self { engine, events, last_event_at: Arc::default() }))
         })
         .await
     }
@@ -194,18 +194,19 @@ impl FieldClient {
     /// There is no queue: an event says what to read again, not what happened, so a slow or cancelled listener loses nothing. At most ten
     /// events a second.
     pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
-        let (events, told_at, engine) = (Arc::clone(&self.events), Arc::clone(&self.told_at), Arc::clone(&self.engine));
+        let (events, last_event_at, engine) =
+            (Arc::clone(&self.events), Arc::clone(&self.last_event_at), Arc::clone(&self.engine));
         // Dropping the set ends the wait when the call is cancelled.
         let mut waiting = JoinSet::new();
         let wait = async move {
-            let due = *told_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(told_at) = due
+            let due = *last_event_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(last_event_at) = due
                 && after > 0
             {
-                tokio::time::sleep_until(told_at + EVENT_STEP).await;
+                tokio::time::sleep_until(last_event_at + EVENT_STEP).await;
             }
             let event = next_event(&events, &engine, after).await?;
-            *told_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            *last_event_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             Some(event)
         };
         waiting.spawn_on(wait, threads()?.handle());

@@ -170,7 +170,7 @@ class Keys(KeyStore):
         self.is_broken = is_broken
 
     def __bool__(self):
-        """As one that is an empty container; it is a key store all the same."""
+        """As one that is an empty container; it is still a key store."""
         return False
 
     async def load(self):

@@ -468,7 +468,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(await person.conflicts(), [])
             self.assertEqual((await person.client.delivery(recorded.delivery_id)).load_id, values[1].text)
 
-    async def test_changes_are_told_after_they_are_durable(self):
+    async def test_changes_are_notified_after_they_are_durable(self):
         asha = await self.market.hires("Asha", "clerk")
         client = asha.client
         first = await client.next_event(0)
@@ -739,7 +739,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 return await FieldClient.open(ClientConfig(data_dir=str(folder)), keys)
             except FieldError.Refused:
                 await asyncio.sleep(0.1)
-        self.fail("the folder is never let go")
+        self.fail("the folder is never released")
 
     async def test_shutting_down_ends_what_waits_for_the_network(self):
         asyncio.get_running_loop().set_debug(False)

@@ -14,7 +14,7 @@ import farmtally_field
 from farmtally_field import ClientConfig, FieldClient, FieldError, Transport
 from market import PACKAGE, Keys, Market, Server, examples
 
-# Whoever tells a loop that a call is done leaves Python only when the interpreter is about to end.
+# The thread that tells a loop of a finished call leaves Python only when the interpreter is about to end.
 SLOW_THREADS = """
 import asyncio, sys, threading, time
 from farmtally_field import ClientConfig, FieldClient

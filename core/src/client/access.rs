@@ -64,7 +64,7 @@ impl FieldClient {
         let Identity { installation, device, .. } = self.identity();
         let grant = installation.and_then(|installation| newest_grant(&device, &installation));
         let now = DayAndAccess { date: self.date(), access: self.access(), grant };
-        let before = self.noticed.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
+        let before = self.last_day_and_access.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         if before.is_some_and(|before| before != now) {
             self.events.changed(&Topic::ALL);
         }
@@ -146,15 +146,15 @@ impl FieldClient {
             Some(Order::Wipe) => return self.wipe(&installation, transport),
             Some(Order::Lost | Order::Resume) | None => {}
         }
-        if !is_complete || self.is_purged.swap(true, Ordering::AcqRel) {
+        if !is_complete || self.is_purge_current.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
         let visibility = visibility(&device, &installation);
         let forgotten = self.store.write(|db| {
-            incoming::caught_up(db)?;
+            incoming::clear_wants_own(db)?;
             incoming::purge(db, installation.organisation, |scope| visibility.can_read(scope))
         });
-        let forgotten = forgotten.inspect_err(|_| self.is_purged.store(false, Ordering::Release))?;
+        let forgotten = forgotten.inspect_err(|_| self.is_purge_current.store(false, Ordering::Release))?;
         if forgotten > 0 {
             self.events.changed(&Topic::ALL);
             self.store.scrub()?;
@@ -233,9 +233,9 @@ impl Author {
     pub(super) fn require_contact(&self) -> Result<(), Error> {
         match self.access {
             Access::Full => Ok(()),
-            Access::RecordOnly | Access::Locked => {
-                Err(Error::locked("this phone was without its server for too long: sync first, recording goes on"))
-            }
+            Access::RecordOnly | Access::Locked => Err(Error::locked(
+                "this phone was without its server for too long: sync first; deliveries can still be recorded",
+            )),
         }
     }
 }

@@ -231,9 +231,9 @@ impl FieldClient {
                         });
                     }
                     DeliveryEdit::VoidBag { bag_id, reason } => {
-                        let constants = delivery.bags.iter().any(|bag| bag.key == *bag_id && bag.voids.is_empty());
+                        let is_counted = delivery.bags.iter().any(|bag| bag.key == *bag_id && bag.voids.is_empty());
                         let is_same = |it: &Amendment| matches!(it, Amendment::VoidBag { key, .. } if key == bag_id);
-                        if !constants || amendments.iter().any(is_same) {
+                        if !is_counted || amendments.iter().any(is_same) {
                             return Err(Error::invalid("bag_id", "no such bag, or it is voided already"));
                         }
                         amendments.push(Amendment::VoidBag { key: bag_id.clone(), reason: checked(reason)? });
@@ -324,14 +324,14 @@ impl FieldClient {
     ) -> Result<DeliveryView, Error> {
         let id = delivery.delivery_id;
         let reference = self.reference();
-        let constants = delivery.counted_bags();
+        let counted_bags = delivery.counted_bags();
         Ok(DeliveryView {
             delivery_id: id,
             basis: Basis { document: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
             sync: outbox::state(db, id.into())?,
             receipt_number: Some(delivery.receipt_number()),
-            totals: totals(constants, reference.rule_set(delivery.rule_set)),
+            totals: totals(counted_bags, reference.rule_set(delivery.rule_set)),
             centre: delivery.centre,
             season: delivery.season,
             commodity: delivery.commodity,

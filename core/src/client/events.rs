@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_while_nobody_listened_is_told_once() {
+    fn changes_while_nobody_listened_are_notified_once() {
         let (events, woken) = (Events::default(), Arc::new(Woken::default()));
         let (waker, count) = (Arc::clone(&woken).into(), || woken.0.load(Ordering::Relaxed));
         let mut context = Context::from_waker(&waker);

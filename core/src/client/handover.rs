@@ -41,7 +41,7 @@ impl FieldClient {
             return unusable("the phone's own folder takes no other file");
         }
         let parcels = self.pack()?;
-        write_whole(path, &parcels).map_err(|error| match error.kind() {
+        write_atomically(path, &parcels).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => store::Error::Full.into(),
             kind => Error::invalid("path", format!("the file cannot be written: {kind}")),
         })?;
@@ -128,7 +128,7 @@ impl FieldClient {
 }
 
 /// Writes a file next to `path` and renames it, so that a stick that is pulled out has the old file or the complete new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".part");
     let mut file = File::create(&aside)?;

@@ -148,28 +148,28 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn inbox(&self) -> Result<Vec<InboxItem>, Error> {
-        let viewer = self.viewer();
+        let reader = self.inbox_reader();
         Ok(self.store.read(|db| {
             let held = outbox::held(db)?;
             let mut items = Vec::new();
-            for it in held.iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
+            for it in held.iter().filter(|it| reader.sees_work_of(it.author, &it.scope)) {
                 let lane = held.iter().filter(|other| other.document == it.document);
-                let record = with_held(db, it.document, lane)?;
+                let record = apply_held(db, it.document, lane)?;
                 let about = match &record {
                     Some(record) => record.into(),
-                    None => referred(db, it.document)?.1,
+                    None => record_ref(db, it.document)?.1,
                 };
                 let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone() };
                 items.push(InboxItem::new(vec![about], seen(db, it.document)?, kind));
             }
-            for it in outbox::all_rejected(db)?.into_iter().filter(|it| viewer.sees_work_of(it.author, &it.scope)) {
+            for it in outbox::all_rejected(db)?.into_iter().filter(|it| reader.sees_work_of(it.author, &it.scope)) {
                 let (number, reason, draft_id, rejected_at) = (it.number, it.reason, it.draft, it.at);
                 let kind = InboxKind::Rejected { number, reason, draft_id, rejected_at };
-                let records = vec![referred(db, it.document)?.1];
+                let records = vec![record_ref(db, it.document)?.1];
                 items.push(InboxItem::new(records, seen(db, it.document)?, kind));
             }
             for document in stored::in_conflict(&mut seam(db))? {
-                let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| viewer.sees(&it.scope));
+                let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| reader.sees(&it.scope));
                 let Some(record) = found.and_then(|(_, merged)| merged.record) else { continue };
                 let basis = seen(db, document)?;
                 for conflict in record.conflicts() {
@@ -180,9 +180,9 @@ impl FieldClient {
             for Raised { review, raised_at } in decisions::reviews(&mut seam(db))? {
                 let Some(first) = review.documents.first() else { continue };
                 let basis = seen(db, *first)?;
-                let named = review.documents.iter().map(|document| referred(db, *document));
+                let named = review.documents.iter().map(|document| record_ref(db, *document));
                 let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-                if viewer.author.is_some() && scopes.iter().flatten().all(|scope| viewer.sees(scope)) {
+                if reader.author.is_some() && scopes.iter().flatten().all(|scope| reader.sees(scope)) {
                     let kind = InboxKind::Review { code: review.code, raised_at };
                     items.push(InboxItem::new(records, basis, kind));
                 }
@@ -197,12 +197,12 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Store`].
     pub fn held_record(&self, document: DocumentId) -> Result<Option<Record>, Error> {
-        let viewer = self.viewer();
+        let reader = self.inbox_reader();
         Ok(self.store.read(|db| {
             let mut held = outbox::held(db)?;
             held.retain(|it| it.document == document);
-            let may_see = held.iter().any(|it| viewer.sees_work_of(it.author, &it.scope));
-            if may_see { with_held(db, document, held.iter()) } else { Ok(None) }
+            let may_see = held.iter().any(|it| reader.sees_work_of(it.author, &it.scope));
+            if may_see { apply_held(db, document, held.iter()) } else { Ok(None) }
         })?)
     }
 
@@ -234,17 +234,17 @@ impl FieldClient {
         })
     }
 
-    fn viewer(&self) -> Viewer {
+    fn inbox_reader(&self) -> InboxReader {
         let user = self.identity().installation.map(|installation| installation.user);
-        Viewer { user, author: self.author().ok() }
+        InboxReader { user, author: self.author().ok() }
     }
 
     /// Removes a rejected item from the inbox; succeeds if it was removed before.
     fn dismiss(&self, basis: Basis, number: i64) -> Result<(), Error> {
-        let viewer = self.viewer();
+        let reader = self.inbox_reader();
         self.write(&[Topic::Inbox], |db| match outbox::all_rejected(db)?.into_iter().find(|it| it.number == number) {
             None => Ok(()),
-            Some(it) if it.document == basis.document && viewer.sees_work_of(it.author, &it.scope) => {
+            Some(it) if it.document == basis.document && reader.sees_work_of(it.author, &it.scope) => {
                 Ok(outbox::dismiss(db, number)?)
             }
             Some(_) => Err(Error::Stale),
@@ -252,13 +252,13 @@ impl FieldClient {
     }
 }
 
-struct Viewer {
+struct InboxReader {
     user: Option<UserId>,
     /// The user as an author; `None` while the phone is locked or the user has no grant.
     author: Option<Author>,
 }
 
-impl Viewer {
+impl InboxReader {
     fn sees(&self, scope: &Scope) -> bool {
         self.author.as_ref().is_some_and(|author| is_within(&author.grant, scope))
     }
@@ -274,7 +274,7 @@ fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate:
     Ok(Basis { document, version: records::version(&heads) })
 }
 
-fn referred(
+fn record_ref(
     db: &rusqlite::Connection,
     document: DocumentId,
 ) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
@@ -286,7 +286,7 @@ fn referred(
     })
 }
 
-fn with_held<'a>(
+fn apply_held<'a>(
     db: &rusqlite::Connection,
     document: DocumentId,
     held: impl Iterator<Item = &'a HeldChange>,

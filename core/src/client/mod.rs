@@ -92,12 +92,12 @@ pub struct FieldClient {
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
     /// Whether nothing was received since the last purge.
-    is_purged: AtomicBool,
+    is_purge_current: AtomicBool,
     listening: Stops,
     /// Shared, because a listener may outlive the client.
     events: Arc<Events>,
     /// Day and access at the last check: reads depend on them although no record changes.
-    noticed: Mutex<Option<access::DayAndAccess>>,
+    last_day_and_access: Mutex<Option<access::DayAndAccess>>,
     /// Number of cancellations; a rise ends the syncs requested before it.
     cancellations: AtomicU64,
     /// Locked until the client is dropped; the system unlocks it if the process is killed.
@@ -234,12 +234,12 @@ impl FieldClient {
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
             counted_to,
-            is_purged: AtomicBool::new(false),
+            is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
             listening: Stops::default(),
             events: Arc::default(),
-            noticed: Mutex::default(),
+            last_day_and_access: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,
@@ -320,7 +320,7 @@ impl FieldClient {
         let no_grant = "nothing is granted to this user here: sync, or ask the office";
         let access = self.access();
         if access == Access::Locked {
-            return Err(Error::locked("this phone is locked: it only hands in what it has, sync to do so"));
+            return Err(Error::locked("this phone is locked: sync, so that what it has recorded is uploaded"));
         }
         let grant = newest_grant(&device, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
         Ok(Author { installation, reference, grant, access })

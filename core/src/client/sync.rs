@@ -247,7 +247,7 @@ impl FieldClient {
         run.done = progress;
         let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
         if has_grown || progress.received != before.received || exchange.has_rewound() {
-            self.is_purged.store(false, Ordering::Release);
+            self.is_purge_current.store(false, Ordering::Release);
         }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
             let now = self.environment.clock.now();

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_fits_only_its_own_request() {
+    fn a_signature_verifies_only_its_own_request() {
         let key = SigningKey::from_bytes(&[1; 32]);
         let (device, challenge) = (DeviceId::from([2; 16]), Challenge([3; 24]));
         let request = SignedRequest { server_key: &[4; 32], method: "POST", path: "/v1/sync", body: b"body" };

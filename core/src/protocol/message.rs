@@ -633,7 +633,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fates_in_a_row_are_one_run() {
+    fn equal_verdicts_in_a_row_are_one_run() {
         let logged = |scope: &str, sequence| Verdict::Logged { scope: scope.parse().expect("a scope"), sequence };
         let held = || Verdict::Held { code: "shape".into(), reason: String::new() };
         let verdicts = vec![

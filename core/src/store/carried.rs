@@ -61,7 +61,7 @@ pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -
 }
 
 /// Applies the server's verdict on a parcel, and returns whether its bytes were deleted. Keeps only the code of the last refused parcel.
-pub(crate) fn apply_verdicts(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
+pub(crate) fn apply_verdict(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
     let ParcelId(id) = verdict.parcel;
     let left = match &verdict.refused {
         None => db.execute("DELETE FROM carried WHERE parcel_id = ?1", [id])?,

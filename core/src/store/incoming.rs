@@ -42,7 +42,7 @@ fn wants_own(db: &Connection, scope: &Scope) -> Result<bool, Error> {
 }
 
 /// Notes that all scopes were read to their ends: from now on the log may name the phone's own entries without their bytes.
-pub(crate) fn caught_up(db: &Connection) -> Result<(), Error> {
+pub(crate) fn clear_wants_own(db: &Connection) -> Result<(), Error> {
     db.execute("UPDATE log_cursors SET wants_own = 0 WHERE wants_own AND seq > 0", [])?;
     Ok(())
 }
@@ -70,8 +70,8 @@ pub(crate) fn purge(
         for delete in ["DELETE FROM decisions WHERE scope = ?1", "DELETE FROM set_aside WHERE scope = ?1"] {
             db.execute(delete, [scope])?;
         }
-        decisions::forget(&mut seam(db), scope)?;
-        tail::forget(db, scope)?;
+        decisions::delete_scope(&mut seam(db), scope)?;
+        tail::delete_scope(db, scope)?;
         let start = Cursor::start(organisation, scope.clone());
         let mut statement = db.prepare(
             "INSERT INTO log_cursors (scope, seq, chain, wants_own) VALUES (?1, 0, ?2, 1)
@@ -148,21 +148,21 @@ pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &LogFr
                 let range = (0..).zip(own.entries()).skip(*first as usize).take(*count as usize);
                 for (number, (transaction, entry)) in range {
                     cursor.advance(EntryHash::of_change(&own.envelope(transaction, entry), entry.change_hash()));
-                    tail::keep(db, &cursor, &FrameEntry::Own { bundle: *bundle, first: number, count: 1 })?;
-                    outbox::logged(db, *bundle, number)?;
+                    tail::save(db, &cursor, &FrameEntry::Own { bundle: *bundle, first: number, count: 1 })?;
+                    outbox::acknowledge_entry(db, *bundle, number)?;
                 }
             }
             FrameEntry::Change { .. } => apply_changes(db, &mut cursor, run, &mut received)?,
             FrameEntry::Erased { envelope, change } => {
                 cursor.advance(EntryHash::of_change(envelope, *change));
-                tail::keep(db, &cursor, entry)?;
+                tail::save(db, &cursor, entry)?;
                 received.entries += 1;
             }
             FrameEntry::Decision { decision } => {
                 cursor.advance(EntryHash::of_decision(decision));
-                tail::keep(db, &cursor, entry)?;
+                tail::save(db, &cursor, entry)?;
                 received.entries += 1;
-                keep_decision(db, &cursor.scope, cursor.sequence, decision)?;
+                save_decision(db, &cursor.scope, cursor.sequence, decision)?;
                 let applied = apply_entry(db, &cursor.scope, cursor.sequence, entry);
                 received.add(or_set_aside(db, &cursor, entry, None, applied)?.unwrap_or_default());
             }
@@ -184,7 +184,7 @@ fn save_cursor(db: &Connection, cursor: &Cursor) -> Result<(), Error> {
     Ok(())
 }
 
-fn keep_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
+fn save_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &[u8]) -> Result<(), Error> {
     db.prepare_cached("INSERT OR REPLACE INTO decisions (scope, seq, decision) VALUES (?1, ?2, ?3)")?
         .execute((scope, sequence, decision))?;
     Ok(())
@@ -204,7 +204,7 @@ fn apply_changes(
         let FrameEntry::Change { envelope, change } = entry else { continue };
         let hash = Change::hash_of_stripped(change);
         cursor.advance(EntryHash::of_change(envelope, hash));
-        tail::keep(db, cursor, entry)?;
+        tail::save(db, cursor, entry)?;
         received.entries += 1;
         let merged = changes.merge(&cursor.scope, envelope, change);
         match or_set_aside(db, cursor, entry, Some(envelope.document), merged)? {
@@ -222,7 +222,7 @@ fn apply_changes(
     changes.merged.write(&mut seam(db))?;
     if outbox::has_sealed(db)? {
         for (document, hash) in logged {
-            outbox::logged_changes(db, document, &[hash])?;
+            outbox::acknowledge_changes(db, document, &[hash])?;
         }
     }
     Ok(())
@@ -341,10 +341,10 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
         }
         Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
             applied.has_approved = true;
-            outbox::approved(db, ruling.document, &ruling.changes)?;
+            outbox::apply_approval(db, ruling.document, &ruling.changes)?;
         }
         Some(Effect::ApplyRuling(ruling)) => {
-            outbox::rejected(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
+            outbox::apply_rejection(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
         }
     }
     Ok(applied)

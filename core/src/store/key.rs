@@ -122,7 +122,7 @@ pub(super) fn explain(error: Error, file: &Path, key: Option<&StoreKey>) -> Erro
     if !matches!(error, Error::Corrupt { .. }) {
         return error;
     }
-    match (key, kept_fingerprint(file)) {
+    match (key, saved_fingerprint(file)) {
         (None, Some(_)) => Error::wrong_key("the store is encrypted, and no key was given"),
         (Some(_), _) if is_plain(file) => Error::wrong_key("the store was made without a key"),
         (Some(key), Some(kept)) if kept != key.fingerprint() => Error::wrong_key("the store was made with another key"),
@@ -131,9 +131,9 @@ pub(super) fn explain(error: Error, file: &Path, key: Option<&StoreKey>) -> Erro
 }
 
 /// Stores the fingerprint of a key that opened the file.
-pub(super) fn keep_fingerprint(file: &Path, key: &StoreKey) -> std::io::Result<()> {
+pub(super) fn save_fingerprint(file: &Path, key: &StoreKey) -> std::io::Result<()> {
     let fingerprint = key.fingerprint();
-    if kept_fingerprint(file).as_ref() == Some(&fingerprint) {
+    if saved_fingerprint(file).as_ref() == Some(&fingerprint) {
         return Ok(());
     }
     let path = fingerprint_path(file);
@@ -144,7 +144,7 @@ pub(super) fn keep_fingerprint(file: &Path, key: &StoreKey) -> std::io::Result<(
     fs::rename(written, path)
 }
 
-fn kept_fingerprint(file: &Path) -> Option<String> {
+fn saved_fingerprint(file: &Path) -> Option<String> {
     fs::read_to_string(fingerprint_path(file)).ok()
 }
 

@@ -176,7 +176,7 @@ impl Store {
         migrate(&mut writer, migrations)?;
         if let Some(key) = &key {
             // A lost fingerprint is harmless: a wrong key is then reported as damage.
-            drop(key::keep_fingerprint(path, key));
+            drop(key::save_fingerprint(path, key));
         }
         // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early. If the disk is full
         // or another process reads, the next opening tries again.
@@ -230,7 +230,7 @@ impl Store {
         }
         drop(writer);
         if self.commits.fetch_add(1, Ordering::Relaxed) % COMMITS_PER_CHECKPOINT == COMMITS_PER_CHECKPOINT - 1 {
-            self.checkpoint_aside();
+            self.spawn_checkpoint();
         }
         Ok(result)
     }
@@ -269,7 +269,7 @@ impl Store {
     }
 
     /// Checkpoints the write-ahead log on another thread, because it would cost the calling write milliseconds.
-    fn checkpoint_aside(&self) {
+    fn spawn_checkpoint(&self) {
         let (path, key) = (self.path.clone(), self.key.clone());
         let folds_back = std::thread::Builder::new().spawn(move || {
             // A failed checkpoint costs only disk space; the next one tries again.

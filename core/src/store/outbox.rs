@@ -135,7 +135,7 @@ pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<Device
 
 /// Marks bundles after `known` to be handed over again, if the server knows less than it did or has begun a recovery since; returns whether
 /// there are any. A low `known` alone is no loss: it stops at a gap, such as a bundle of which no copy is left.
-pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64, epoch: u32) -> Result<bool, Error> {
+pub(crate) fn requeue_lost_bundles(db: &Connection, device: DeviceId, known: u64, epoch: u32) -> Result<bool, Error> {
     let before: (u64, u32) =
         db.query_row("SELECT server_head, server_epoch FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if before != (known, epoch) {
@@ -148,18 +148,18 @@ pub(crate) fn offer_again(db: &Connection, device: DeviceId, known: u64, epoch: 
         "UPDATE bundles SET is_answered = 0 WHERE device_id = ?1 AND bundle_seq > ?2 AND is_answered = 1",
     )?;
     let has_lost = statement.execute((device, known))? > 0;
-    wait_again(db, "device_id = ?1 AND bundle_seq > ?2", (device, known))?;
+    requeue(db, "device_id = ?1 AND bundle_seq > ?2", (device, known))?;
     Ok(has_lost)
 }
 
 /// Marks all bundles sealed under earlier keys to be handed over again: a server that lost this device has lost those devices too.
-pub(crate) fn offer_earlier_again(db: &Connection, device: DeviceId) -> Result<(), Error> {
+pub(crate) fn requeue_earlier_bundles(db: &Connection, device: DeviceId) -> Result<(), Error> {
     db.execute("UPDATE bundles SET is_answered = 0 WHERE device_id <> ?1", [device])?;
-    wait_again(db, "device_id <> ?1", [device])
+    requeue(db, "device_id <> ?1", [device])
 }
 
 /// Puts the changes of bundles into the outbox again, to wait for new verdicts, which may differ from the old ones.
-fn wait_again(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
+fn requeue(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
     let mut statement =
         db.prepare(&format!("SELECT bundle_seq, bytes FROM bundles WHERE {which} ORDER BY bundle_seq"))?;
     let mut insert = db.prepare(
@@ -387,7 +387,7 @@ fn apply_verdict(
 }
 
 /// Removes an own change that the log names by its bundle: this acknowledges the change, and approves it if it was held.
-pub(crate) fn logged(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
+pub(crate) fn acknowledge_entry(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
     let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
     let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
     if let Some(own) = own(db, sequence, entry)?
@@ -404,7 +404,7 @@ pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
 }
 
 /// Removes own changes that the log does not name by their bundle, because another device handed them over or the server restored them.
-pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+pub(crate) fn acknowledge_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if reapply(db, &own)? {
             remove(db, &own)?;
@@ -416,7 +416,7 @@ pub(crate) fn logged_changes(db: &Connection, document: DocumentId, changes: &[C
 
 /// Puts approved changes back into their document. They stay in the outbox until the log names them, because a server that was rolled back
 /// may know the approval but have lost the change.
-pub(crate) fn approved(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
+pub(crate) fn apply_approval(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if !reapply(db, &own)? {
             continue;
@@ -446,7 +446,7 @@ fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
 }
 
 /// Takes changes that the office rejected out of the outbox and their document; the creation of a delivery becomes a draft.
-pub(crate) fn rejected(
+pub(crate) fn apply_rejection(
     db: &Connection,
     document: DocumentId,
     changes: &[ChangeHash],
@@ -461,27 +461,27 @@ pub(crate) fn rejected(
     let hash = |own: &OwnChange| Change::hash_of_stripped(&own.change);
     let mut others = changes.to_vec();
     others.retain(|change| !waiting.iter().any(|(_, own)| hash(own) == *change));
-    for own in kept(db, document, &others)? {
+    for own in logged_then_lost(db, document, &others)? {
         reject(db, &own, reason, now)?;
     }
     Ok(())
 }
 
 /// Returns own changes that a server logged and lost, so that they are not in the outbox any more, and that were not rejected before.
-fn kept(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<OwnChange>, Error> {
+fn logged_then_lost(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<OwnChange>, Error> {
     let mut found = Vec::new();
     if changes.is_empty() {
         return Ok(found);
     }
     let mut bundles = db.prepare_cached("SELECT bytes FROM bundles ORDER BY bundle_seq")?;
     let bundles = bundles.query_map([], |row| row.get(0))?.collect::<Result<Vec<Vec<u8>>, _>>()?;
-    let mut came_back = db.prepare_cached("SELECT 1 FROM rejected WHERE document_id = ?1 AND change = ?2")?;
+    let mut is_rejected = db.prepare_cached("SELECT 1 FROM rejected WHERE document_id = ?1 AND change = ?2")?;
     for bytes in bundles {
         let bundle = parse(&bytes)?;
         for (transaction, entry) in bundle.entries().filter(|(_, entry)| entry.document == document) {
             let (author, scope, change) = (transaction.author, entry.scope.clone(), entry.change.clone());
             let is_named = entry.erased.is_none() && changes.contains(&entry.change_hash());
-            if is_named && !came_back.exists((document, &change))? {
+            if is_named && !is_rejected.exists((document, &change))? {
                 found.push(OwnChange { outbox: 0, author, document, kind: entry.kind, scope, change, is_held: false });
             }
         }

@@ -331,7 +331,7 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
         );
         return Ok(db.query_all(&statement, &values![scope, limit], FarmerRow::read)?);
     }
-    let contacts = search::beginning_with(db, scope, text, limit)?;
+    let contacts = search::with_prefixes(db, scope, text, limit)?;
     let statement = format!(
         "SELECT {}, n FROM keys JOIN contacts ON contacts.contact_id = keys.contact
          JOIN farmers ON farmers.farmer_id = contacts.farmer_id WHERE farmers.scope = contacts.scope",

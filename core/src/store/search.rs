@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::units::{DocumentId, ToValue, Value, words};
 
 /// Longest prefix that has a row of its own, in characters.
-const MAX_BEGINNING: usize = 3;
+const MAX_PREFIX: usize = 3;
 
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
@@ -48,7 +48,7 @@ pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
 }
 
 /// Returns up to `limit` documents, newest id first, in which each word of `text` begins a word; none if `text` has no word.
-pub(super) fn beginning_with(
+pub(super) fn with_prefixes(
     db: &mut dyn Reader,
     scope: &Scope,
     text: &str,
@@ -64,7 +64,7 @@ pub(super) fn beginning_with(
         before = Some(*last);
         let is_last = batch.len() < limit as usize;
         for document in batch {
-            if begins_all(db, document, &wanted)? {
+            if has_all_prefixes(db, document, &wanted)? {
                 found.push(document);
             }
             if found.len() == limit as usize {
@@ -100,7 +100,7 @@ fn candidates(
         format!("w.token >= ?{from} AND w.token < ?{to}")
     };
     let other = |word: &String| {
-        let token = number_of(beginning(word, MAX_BEGINNING));
+        let token = number_of(beginning(word, MAX_PREFIX));
         format!(
             " AND EXISTS (SELECT 1 FROM words o WHERE o.scope = w.scope AND o.token = ?{token} AND o.document_id = w.document_id)"
         )
@@ -120,7 +120,7 @@ fn candidates(
 }
 
 /// Returns whether each wanted word begins a word of the document; skips those that [`candidates`] compared in full.
-fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> Result<bool, Error> {
+fn has_all_prefixes(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> Result<bool, Error> {
     let open: Vec<&String> = wanted.iter().skip(1).filter(|word| !is_row(word)).collect();
     if open.is_empty() {
         return Ok(true);
@@ -131,7 +131,7 @@ fn begins_all(db: &mut dyn Reader, document: DocumentId, wanted: &[String]) -> R
 }
 
 fn is_row(word: &str) -> bool {
-    word.chars().count() <= MAX_BEGINNING
+    word.chars().count() <= MAX_PREFIX
 }
 
 fn beginning(word: &str, length: usize) -> String {
@@ -140,7 +140,7 @@ fn beginning(word: &str, length: usize) -> String {
 
 /// Returns the tokens of words: the words and their prefixes, without duplicates.
 fn tokens(words: &[String]) -> Vec<String> {
-    let lengths = 1..=MAX_BEGINNING;
+    let lengths = 1..=MAX_PREFIX;
     let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
     let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();
     tokens.sort_unstable();

@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use crate::units::{ChainHash, DocumentId, OrganisationId};
 
 /// Saves an entry that was read; `cursor` is the cursor after it.
-pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {
+pub(crate) fn save(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Result<(), Error> {
     let own_bundle = match entry {
         FrameEntry::Own { bundle, .. } => Some(bundle.0),
         FrameEntry::Change { .. } | FrameEntry::Erased { .. } | FrameEntry::Decision { .. } => None,
@@ -26,7 +26,7 @@ pub(crate) fn keep(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Resu
 }
 
 /// Saves the server's evidence about a scope, with the cursor up to which the scope was read.
-pub(crate) fn keep_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
+pub(crate) fn save_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO evidence (scope, seq, evidence) VALUES (?1, ?2, ?3)
          ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq, evidence = excluded.evidence",
@@ -145,7 +145,7 @@ pub(crate) fn trim(db: &Connection, scope: &Scope, sequence: u64) -> Result<(), 
 }
 
 /// Deletes the tail and the evidence of a scope.
-pub(crate) fn forget(db: &Connection, scope: &Scope) -> Result<(), Error> {
+pub(crate) fn delete_scope(db: &Connection, scope: &Scope) -> Result<(), Error> {
     db.execute("DELETE FROM log_tail WHERE scope = ?1", [scope])?;
     db.execute("DELETE FROM evidence WHERE scope = ?1", [scope])?;
     Ok(())

@@ -274,7 +274,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Repairs diverged logs: asks for the last common position, then offers what the server had signed, then rewinds to there.
-    fn mend(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
+    fn repair_diverged(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
         for Divergence { scope, common } in diverged {
             let Some(common) = common else {
                 self.repair.asking.insert(scope.clone());
@@ -337,7 +337,7 @@ impl<'a> Exchange<'a> {
                 }
                 // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
                 // if the response to the certificate is lost: afterwards the server knows the device as ever.
-                self.store.write(|db| outbox::offer_earlier_again(db, self.installation.device))?;
+                self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device))?;
                 self.repair.shows_certificate = true;
                 self.send_again();
                 Ok(())
@@ -384,7 +384,7 @@ impl<'a> Exchange<'a> {
         if !news.diverged.is_empty() {
             // Nothing was judged: bundles and parcels are sent again once the logs agree.
             self.send_again();
-            return self.mend(&news.diverged);
+            return self.repair_diverged(&news.diverged);
         }
         let had_own_bytes = self.own_bytes;
         self.apply_statement(&statement, &news, answer.challenge)?;
@@ -412,7 +412,7 @@ impl<'a> Exchange<'a> {
         let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
         let (has_lost, has_erased, progress) = self.store.write(|db| {
             installation::save_contact(db, challenge, statement.server_time)?;
-            let has_lost = outbox::offer_again(db, self.installation.device, known, statement.epoch)?;
+            let has_lost = outbox::requeue_lost_bundles(db, self.installation.device, known, statement.epoch)?;
             if let Some(safe) = &statement.safe {
                 installation::save_safe_copy(db, safe.copy)?;
                 safe.scopes.iter().try_for_each(|place| tail::trim(db, &place.scope, place.sequence))?;
@@ -428,7 +428,7 @@ impl<'a> Exchange<'a> {
                 }
             }
             for verdict in &news.parcels {
-                let left = u64::from(carried::apply_verdicts(db, verdict)?);
+                let left = u64::from(carried::apply_verdict(db, verdict)?);
                 match verdict.refused {
                     None => progress.parcels_taken += left,
                     Some(_) => progress.parcels_refused += left,
@@ -482,7 +482,7 @@ impl<'a> Exchange<'a> {
             if let Some(head) = heads.iter().find(|head| head.scope == frame.scope)
                 && incoming::cursor(db, organisation, &head.scope)? == *head
             {
-                tail::keep_evidence(db, head, evidence)?;
+                tail::save_evidence(db, head, evidence)?;
             }
             Ok(received)
         });

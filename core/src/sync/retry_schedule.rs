@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn success_forgets_and_a_slice_goes_on_at_once() {
+    fn success_resets_and_a_spent_budget_retries_at_once() {
         let mut retry_schedule = RetrySchedule::default();
         retry_schedule.run_ended(RunEnd::ServerFailed, 0, 0);
         retry_schedule.run_ended(RunEnd::Slice, 7, 0);

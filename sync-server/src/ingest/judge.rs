@@ -62,7 +62,7 @@ impl State {
     pub(super) fn judge(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         let verdict = self.verdict(entry)?;
         if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
-            self.no_longer_waits(&entry.pending);
+            self.remove_deferred_entry(&entry.pending);
             self.judge_waiting(entry.document(), entry.pending.change)?;
         }
         Ok(verdict)
@@ -81,7 +81,7 @@ impl State {
             for entry in due {
                 let entry = Entry::from(entry);
                 if !matches!(self.verdict(&entry)?, Verdict::Deferred { .. }) {
-                    self.no_longer_waits(&entry.pending);
+                    self.remove_deferred_entry(&entry.pending);
                     settled.push(entry.pending.change);
                 }
             }
@@ -90,7 +90,7 @@ impl State {
     }
 
     /// Removes a judged entry from the deferred ones. The same change under another envelope stays, because its grant may allow it.
-    fn no_longer_waits(&mut self, entry: &PendingEntry) {
+    fn remove_deferred_entry(&mut self, entry: &PendingEntry) {
         let is_it = |it: &DeferredEntry| it.entry.change == entry.change && it.entry.envelope == entry.envelope;
         self.document(entry.document()).deferred.remove(is_it);
     }
@@ -106,11 +106,11 @@ impl State {
             self.findings.push(Finding { scope, code: ReviewCode::BytesMissing, documents });
             return Ok(Verdict::BytesMissing);
         }
-        match self.log_permitted(entry) {
+        match self.check_and_log(entry) {
             Ok(verdict) => Ok(verdict),
-            Err(NotLogged::Unreadable(_)) if entry.pending.schema > SCHEMA_VERSION => Ok(self.wait(entry, Vec::new())),
+            Err(NotLogged::Unreadable(_)) if entry.pending.schema > SCHEMA_VERSION => Ok(self.defer(entry, Vec::new())),
             Err(NotLogged::Hold(hold) | NotLogged::Unreadable(hold)) => Ok(self.hold(entry, hold)),
-            Err(NotLogged::Defer(missing)) => Ok(self.wait(entry, missing)),
+            Err(NotLogged::Defer(missing)) => Ok(self.defer(entry, missing)),
             Err(NotLogged::Error(error)) => Err(error),
         }
     }
@@ -133,7 +133,7 @@ impl State {
         rejected.map(|it| Verdict::Rejected { reason: it.reason.clone() })
     }
 
-    fn log_permitted(&mut self, entry: &Entry) -> Result<Verdict, NotLogged> {
+    fn check_and_log(&mut self, entry: &Entry) -> Result<Verdict, NotLogged> {
         let envelope = &entry.pending.envelope;
         if envelope.kind == DRAFT {
             return Err(Hold::new(HoldCode::Draft, "a draft of a phone that was wiped").into());
@@ -166,7 +166,7 @@ impl State {
     }
 
     /// Defers an entry whose dependencies are missing. If one of them was rejected or is held, so is the entry.
-    fn wait(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
+    fn defer(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
         let (now, pending) = (self.now, &entry.pending);
         let device = pending.envelope.device;
         let is_ours: Vec<_> = self.source(device).into_iter().flat_map(|it| &it.lineage).map(|it| it.device).collect();

@@ -20,7 +20,7 @@ pub(crate) fn approve(
 ) -> Result<Vec<HeldEntry>, Error> {
     let mut state = State::load(db, [], [document], by.decided_at)?;
     let approved = state.approve(document, named)?;
-    rule(db, state, &approved, |changes| Ruling { document, changes, is_approved: true }, by)?;
+    log_ruling(db, state, &approved, |changes| Ruling { document, changes, is_approved: true }, by)?;
     Ok(approved)
 }
 
@@ -33,26 +33,26 @@ pub(crate) fn reject(
 ) -> Result<Vec<HeldEntry>, Error> {
     let mut state = State::load(db, [], [document], by.decided_at)?;
     let rejected = state.reject(document, named, &by.reason)?;
-    rule(db, state, &rejected, |changes| Ruling { document, changes, is_approved: false }, by)?;
+    log_ruling(db, state, &rejected, |changes| Ruling { document, changes, is_approved: false }, by)?;
     Ok(rejected)
 }
 
 /// Saves the state, and logs the ruling for the devices that made these changes and those that they became.
-fn rule(
+fn log_ruling(
     db: &mut WriteTransaction<'_>,
     state: State,
     entries: &[HeldEntry],
     ruling: impl Fn(Vec<ChangeHash>) -> Ruling,
     by: &DecidedBy,
 ) -> Result<(), Error> {
-    let work = state.save(db)?;
+    let commit_id = state.save(db)?;
     let devices = db.devices()?;
     for device in &devices {
         let lineage: Vec<DeviceId> = lineage(&devices, device.device).collect();
         let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
-            decide_all(db, work, &[(&Scope::Device(device.device), &ruling(changes))], by)?;
+            decide_all(db, commit_id, &[(&Scope::Device(device.device), &ruling(changes))], by)?;
         }
     }
     Ok(())

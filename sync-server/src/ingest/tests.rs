@@ -176,7 +176,7 @@ fn what_waits_is_judged_when_what_it_builds_on_comes() {
 }
 
 #[test]
-fn what_builds_on_a_change_that_is_held_or_was_returned_shares_its_lot() {
+fn what_builds_on_a_change_that_is_held_or_was_rejected_shares_its_verdict() {
     let (mut state, entries) = fresh();
     let (first, next) = delivery(&entries);
     let held = HeldEntry {

@@ -319,7 +319,7 @@ pub struct Recovery {
 
 /// Content of a verified copy of an organisation's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopyContent {
     /// Modification time of the copied file.
     pub made_at: Timestamp,
     /// Head of each log in the copy.

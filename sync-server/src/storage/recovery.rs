@@ -8,7 +8,7 @@ use farmtally_core::store::sql::{Column, Insert, Value, values};
 use farmtally_core::units::{DeviceId, Timestamp, ToValue};
 
 use super::sqlite::corrupt;
-use super::{Access, Copied, Recovery, Transaction, WriteTransaction};
+use super::{Access, CopyContent, Recovery, Transaction, WriteTransaction};
 use crate::Error;
 
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -28,13 +28,13 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns the newest verified copies, newest first, at most `limit`.
-    pub fn backups(&mut self, limit: usize) -> Result<Vec<Copied>, Error> {
+    pub fn backups(&mut self, limit: usize) -> Result<Vec<CopyContent>, Error> {
         let statement = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
         let rows: Vec<(Timestamp, Vec<u8>)> =
             self.reader().query_all(statement, &values![limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let copied = |(made_at, content): (Timestamp, Vec<u8>)| {
             let (cursors, devices) = decode(&content).map_err(corrupt)?;
-            Ok(Copied { made_at, cursors, devices })
+            Ok(CopyContent { made_at, cursors, devices })
         };
         rows.into_iter().map(copied).collect()
     }
@@ -69,7 +69,7 @@ impl WriteTransaction<'_> {
     }
 
     /// Adds a verified copy.
-    pub fn save_backup(&mut self, copy: [u8; 16], copied: &Copied) -> Result<(), Error> {
+    pub fn save_backup(&mut self, copy: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
         self.connection
             .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;

@@ -12,7 +12,7 @@ use farmtally_core::store::{self, RECORDS, Store};
 use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::{Copied, LogContent, LogEntry, Storage, Transaction};
+use super::{CopyContent, LogContent, LogEntry, Storage, Transaction};
 use crate::Error;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
@@ -96,9 +96,10 @@ impl From<store::Error> for Failed {
 impl Storage for SqliteStorage {
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
         self.control.read(|db| {
-            let mut statement = checked(db.prepare_cached("SELECT organisation_id FROM organisations ORDER BY 1"))?;
-            let rows = checked(statement.query_map([], |row| row.get(0)))?;
-            checked(rows.collect::<Result<_, _>>())
+            let mut statement =
+                map_sql_error(db.prepare_cached("SELECT organisation_id FROM organisations ORDER BY 1"))?;
+            let rows = map_sql_error(statement.query_map([], |row| row.get(0)))?;
+            map_sql_error(rows.collect::<Result<_, _>>())
         })
     }
 
@@ -109,19 +110,20 @@ impl Storage for SqliteStorage {
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
         self.prepare(organisation)?;
         self.control.write(|db| {
-            checked(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation])).map(drop)
+            map_sql_error(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation]))
+                .map(drop)
         })
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT OR REPLACE INTO routes (key, organisation_id) VALUES (?1, ?2)";
-        self.control.write(|db| checked(db.execute(insert, (key, organisation))).map(drop))
+        self.control.write(|db| map_sql_error(db.execute(insert, (key, organisation))).map(drop))
     }
 
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
         self.control.read(|db| {
-            let mut statement = checked(db.prepare_cached("SELECT organisation_id FROM routes WHERE key = ?1"))?;
-            checked(statement.query_row([key], |row| row.get(0)).optional())
+            let mut statement = map_sql_error(db.prepare_cached("SELECT organisation_id FROM routes WHERE key = ?1"))?;
+            map_sql_error(statement.query_row([key], |row| row.get(0)).optional())
         })
     }
 
@@ -157,10 +159,10 @@ const SCRUBS: u32 = 6;
 ///
 /// # Errors
 /// [`Error::Unusable`] naming what does not match, [`Error::Io`], [`Error::Storage`].
-pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, Error> {
+pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<CopyContent, Error> {
     let wrong = |reason: String| Error::unusable(&path.display(), reason);
-    let db = checked(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-    let state: String = checked(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
+    let db = map_sql_error(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+    let state: String = map_sql_error(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
     if state != "ok" {
         return Err(wrong(state));
     }
@@ -202,14 +204,14 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<Copied, E
     }
     let lost = "SELECT count(DISTINCT document_id) FROM logged_changes
         WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)";
-    let lost: u64 = checked(db.query_row(lost, [], |row| row.get(0)))?;
+    let lost: u64 = map_sql_error(db.query_row(lost, [], |row| row.get(0)))?;
     if lost > 0 {
         return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
     }
     let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
     let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(Error::io(&path.display()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Ok(Copied { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })
+    Ok(CopyContent { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })
 }
 
 /// Requires that a copied `control.db` is intact and lists an organisation.
@@ -229,7 +231,7 @@ pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Er
     Err(Error::unusable(&path.display(), format!("it is damaged, or does not know {organisation}")))
 }
 
-fn checked<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
+fn map_sql_error<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
     result.map_err(|error| Error::Storage(error.into()))
 }
 

@@ -76,8 +76,8 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
         let (hash, change) = (it.change.hash(), Some(it.change.stripped()));
         entries.push((scope, NewEntry::Change { envelope, hash, change, origin: it.origin }));
     }
-    let work = db.next_commit_id()?;
-    let cursors = db.append_all(work, &entries)?;
+    let commit_id = db.next_commit_id()?;
+    let cursors = db.append_all(commit_id, &entries)?;
     Ok(cursors.last().map_or(0, |cursor| cursor.sequence))
 }
 

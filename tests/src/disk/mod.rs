@@ -640,7 +640,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_refuses_and_goes_on_when_there_is_room_again() {
+    fn a_full_disk_refuses_writes_until_there_is_room_again() {
         let folder = Path::new("/a folder that does not exist/full");
         let machine = Machine::mount(folder);
         let db = open(folder).expect("it opens");

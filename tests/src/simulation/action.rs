@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use super::faults;
 use super::handover;
 use super::office;
-use super::oracle::{FactKind, Sign};
+use super::oracle::{ActMatcher, FactKind};
 use super::server::NetworkFault;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
@@ -89,7 +89,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ),
     (
         "a draft of a copy, recorded since",
-        "the draft goes on under another id when the record comes back; people throw it away",
+        "the draft continues under another id when the record comes back; people throw it away",
     ),
 ];
 
@@ -244,7 +244,7 @@ fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
         .map(|(load, _)| *load)
         .collect();
     let load = if world.once_in(4) { None } else { world.picks(&here) };
-    let sign = Sign::after(view.amendments.iter().map(|act| act.stamp).collect());
+    let sign = ActMatcher::after(view.amendments.iter().map(|act| act.stamp).collect());
     world.expect_durable(who, FactKind::Moved { delivery, load, sign }, |client| {
         client.amend_delivery(view.basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
     });
@@ -310,7 +310,7 @@ fn joins(world: &mut World, who: usize) {
 fn closes(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
-    let sign = Sign::after(view.close_requests.iter().map(|request| request.stamp).collect());
+    let sign = ActMatcher::after(view.close_requests.iter().map(|request| request.stamp).collect());
     world.expect_durable(who, FactKind::CloseAsked { load, sign }, |client| {
         client.request_close(view.basis, &view.manifest_hash)
     });

@@ -12,7 +12,7 @@ use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId};
 
 use super::monitor::server_reader;
-use super::oracle::{Certainty, Fact, FactKind, Kept, Replica};
+use super::oracle::{Certainty, Fact, FactKind, Replica, ServerState};
 use super::phone::Phone;
 use super::world::World;
 use crate::market::fingerprint_of;
@@ -38,7 +38,7 @@ impl World {
                 return;
             }
         }
-        panic!("the phones never come to rest");
+        panic!("the phones never become idle");
     }
 
     fn kept_by_server(&mut self) -> u64 {
@@ -90,22 +90,22 @@ impl World {
                 fact.centre = centre;
             }
             let kept = server.kept(fact);
-            if kept == Kept::Rejected && self.rejected.contains(&fact.document()) {
+            if kept == ServerState::Rejected && self.rejected.contains(&fact.document()) {
                 let phone = &self.phones[fact.phone];
                 assert!(
-                    fact.is_gone || is_back(phone, fact),
+                    fact.is_unrecoverable || is_back(phone, fact),
                     "{} was sent back, but is nowhere: {}",
                     phone.name,
                     fact.what
                 );
                 return false;
             }
-            let here = kept == Kept::Logged;
+            let here = kept == ServerState::Logged;
             assert!(here || fact.certainty == Certainty::Maybe, "the server lost what was promised: {}", fact.what);
-            assert!(!here || server.holds(fact), "it is logged, but does not show: {}", fact.what);
+            assert!(!here || server.contains(fact), "it is logged, but does not show: {}", fact.what);
             here
         });
-        let whole = whole_deliveries(&facts);
+        let whole = expected_deliveries(&facts);
         let books = sums(&facts, &whole);
         check_exactly(&facts, &mut server, &whole);
         for it in whole.values() {
@@ -118,7 +118,7 @@ impl World {
             let mut replica = Replica::new(phone.looks());
             let here = |fact: &&mut Fact| fact.centre == phone.centre;
             for fact in facts.iter_mut().filter(here) {
-                assert!(replica.holds(fact), "{} has not what was promised: {}", phone.name, fact.what);
+                assert!(replica.contains(fact), "{} has not what was promised: {}", phone.name, fact.what);
             }
             let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
             let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();
@@ -291,12 +291,12 @@ fn within(fingerprint: &str, scope: &str) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-struct Whole<'a> {
+struct ExpectedDelivery<'a> {
     facts: Vec<&'a Fact>,
     is_voided: bool,
 }
 
-fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
+fn expected_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, ExpectedDelivery<'_>> {
     let mut whole = BTreeMap::new();
     for fact in facts {
         let (FactKind::Recorded { delivery, .. }
@@ -307,14 +307,14 @@ fn whole_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, Whole<'_>> {
         else {
             continue;
         };
-        let it = whole.entry(*delivery).or_insert_with(|| Whole { facts: Vec::new(), is_voided: false });
+        let it = whole.entry(*delivery).or_insert_with(|| ExpectedDelivery { facts: Vec::new(), is_voided: false });
         it.is_voided |= matches!(fact.what, FactKind::Voided { .. });
         it.facts.push(fact);
     }
     whole
 }
 
-impl Whole<'_> {
+impl ExpectedDelivery<'_> {
     /// Weights of all bags, voided ones included.
     fn bags(&self) -> Vec<i64> {
         let mut bags = Vec::new();
@@ -364,7 +364,10 @@ impl Whole<'_> {
 }
 
 /// Sums by centre and business date.
-fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
+fn sums(
+    facts: &[Fact],
+    whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>,
+) -> BTreeMap<(CentreCode, BusinessDate), Sum> {
     let mut sums = BTreeMap::<_, Sum>::new();
     for fact in facts {
         let FactKind::Recorded { delivery, date, .. } = &fact.what else { continue };
@@ -383,7 +386,7 @@ fn sums(facts: &[Fact], whole: &BTreeMap<DeliveryId, Whole<'_>>) -> BTreeMap<(Ce
 }
 
 /// Checks that the server shows the facts of each delivery and load, each once, and nothing else.
-fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, Whole<'_>>) {
+fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>) {
     for (delivery, it) in whole {
         let Some(shown) = server.record((*delivery).into()).and_then(Record::downcast_ref::<Delivery>) else {
             panic!("{delivery} is no delivery on the server")

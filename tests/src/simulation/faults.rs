@@ -206,7 +206,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
         drop(wire);
         world.log(Some(who), &happened);
         if world.phones[who].machine.is_dead() {
-            world.starts_again(who);
+            world.restart_after_crash(who);
         }
         if is_enrolled || world.phones[who].client().session().is_some() {
             world.phones[who].machine.relieve();
@@ -245,12 +245,12 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
     // An older copy does not contain newer ones.
     phone.copies.retain(|other| other.facts <= copy.facts);
     for fact in world.facts.iter_mut().skip(copy.facts).filter(|fact| fact.phone == who) {
-        (fact.is_forgotten, fact.is_gone) = (true, true);
+        (fact.is_forgotten, fact.is_unrecoverable) = (true, true);
     }
     // What was recorded since is a draft again; see `LEFT_OUT` for why it is not recorded twice.
     let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
-    world.starts_back(who);
+    world.start_restored(who);
     world.notes_set_back(who);
     world.forgets_decisions(who);
     world.audit();
@@ -267,7 +267,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     let clone = world.adds_phone(&role, &centre, &image);
     world.phones[clone].wipe = world.phones[who].wipe;
     world.log(Some(clone), &format!("is a clone of phone {who}"));
-    world.starts_back(clone);
+    world.start_restored(clone);
     world.notes_code(who);
     world.notes_code(clone);
     if let Some(delivery) = any_delivery(world).filter(|_| world.once_in(2)) {

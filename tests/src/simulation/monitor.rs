@@ -7,7 +7,7 @@ use farmtally_core::decisions::Order;
 use farmtally_core::units::ChangeHash;
 use rusqlite::Connection;
 
-use super::oracle::{Certainty, Fact, FactKind, Kept, Replica, newest_change, put_aside};
+use super::oracle::{Certainty, Fact, FactKind, Replica, ServerState, held_or_rejected, newest_change};
 use super::server::{ServerVersion, SimServer};
 use super::world::World;
 
@@ -17,7 +17,7 @@ impl World {
         let mut replica = Replica::new(self.phones[who].looks());
         let open = |fact: &mut Fact| fact.phone == who && fact.change.is_none();
         for mut fact in self.facts.extract_if(.., open).collect::<Vec<_>>() {
-            let here = replica.holds(&mut fact);
+            let here = replica.contains(&mut fact);
             assert!(here || fact.certainty == Certainty::Unsure, "it died and forgot what it promised: {}", fact.what);
             (fact.certainty, fact.change) = (Certainty::Sure, self.new_change(&fact));
             if here && fact.change.is_some() {
@@ -42,11 +42,11 @@ impl World {
         self.forgets_if_barred(who);
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
-        let aside = put_aside(phone.looks());
+        let aside = held_or_rejected(phone.looks());
         let is_own = |fact: &&mut Fact| fact.phone == who && fact.certainty == Certainty::Sure && !fact.is_forgotten;
         for fact in self.facts.iter_mut().filter(is_own) {
             let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
-            assert!(is_aside || replica.holds(fact), "{} lost what it promised: {}", phone.name, fact.what);
+            assert!(is_aside || replica.contains(fact), "{} lost what it promised: {}", phone.name, fact.what);
         }
         if !self.is_granted(who) || phone.client().access() == Access::Locked {
             return;
@@ -85,24 +85,24 @@ impl World {
         let phone = &self.phones[who];
         let mut states = BTreeMap::new();
         for fact in &mut self.facts {
-            if fact.phone != who || fact.is_logged || fact.is_gone || fact.certainty != Certainty::Sure {
+            if fact.phone != who || fact.is_logged || fact.is_unrecoverable || fact.certainty != Certainty::Sure {
                 continue;
             }
             let state = states.entry(fact.document()).or_insert_with(|| state_of(phone.client(), &fact.what));
             match state {
                 Some(SyncState::Logged) => {
                     let kept = server.kept(fact);
-                    fact.is_logged = kept == Kept::Logged;
-                    let is_there = kept == Kept::Rejected || fact.is_logged && server.holds(fact);
+                    fact.is_logged = kept == ServerState::Logged;
+                    let is_there = kept == ServerState::Rejected || fact.is_logged && server.contains(fact);
                     // A phone that has not learned yet that the server was set back reports what it knew before.
-                    let is_there = is_there || kept == Kept::Nowhere && self.was_set_back && !is_complete;
+                    let is_there = is_there || kept == ServerState::Nowhere && self.was_set_back && !is_complete;
                     assert!(is_there, "{} says logged, but the server has it not: {}", phone.name, fact.what);
                 }
                 Some(SyncState::Unsent | SyncState::Sent) if is_complete => {
                     panic!("{} says complete, but {state:?}: {}", phone.name, fact.what)
                 }
                 Some(SyncState::Held { .. }) | None if is_complete => {
-                    let is_there = server.kept(fact) != Kept::Nowhere;
+                    let is_there = server.kept(fact) != ServerState::Nowhere;
                     assert!(is_there, "{} says complete, but the server has it not: {}", phone.name, fact.what);
                 }
                 _ => {}
@@ -111,13 +111,13 @@ impl World {
     }
 
     /// Checks that the server has all facts of a phone that was wiped.
-    pub(super) fn checks_handed_in(&mut self, who: usize) {
+    pub(super) fn check_uploaded(&mut self, who: usize) {
         let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
-            let may_miss = fact.is_gone || fact.certainty == Certainty::Maybe;
-            let is_there = may_miss || server.kept(fact) != Kept::Nowhere;
+            let may_miss = fact.is_unrecoverable || fact.certainty == Certainty::Maybe;
+            let is_there = may_miss || server.kept(fact) != ServerState::Nowhere;
             assert!(is_there, "{} was wiped before it handed in: {}", self.phones[who].name, fact.what);
-            (fact.is_forgotten, fact.is_gone) = (true, true);
+            (fact.is_forgotten, fact.is_unrecoverable) = (true, true);
         }
     }
 
@@ -126,8 +126,8 @@ impl World {
     pub(super) fn audit(&mut self) {
         let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         let phones: Vec<Replica<'_>> = self.phones.iter().map(|phone| Replica::new(phone.looks())).collect();
-        for fact in self.facts.iter_mut().filter(|fact| fact.is_gone && fact.certainty == Certainty::Sure) {
-            if server.kept(fact) == Kept::Nowhere && !phones.iter().any(|phone| phone.knows(fact)) {
+        for fact in self.facts.iter_mut().filter(|fact| fact.is_unrecoverable && fact.certainty == Certainty::Sure) {
+            if server.kept(fact) == ServerState::Nowhere && !phones.iter().any(|phone| phone.knows(fact)) {
                 fact.certainty = Certainty::Maybe;
             }
         }

@@ -130,7 +130,7 @@ impl World {
                     self.suspends(&role, false);
                 }
                 self.grants(who).expect("granted");
-                self.counts("met: a copy that only hands in");
+                self.counts("met: a copy that only uploads");
                 done += 1;
             }
         }
@@ -159,7 +159,7 @@ impl World {
         }
         self.phones[who].wipe = Wipe::Done;
         self.phones[who].copies.clear();
-        self.checks_handed_in(who);
+        self.check_uploaded(who);
     }
 
     /// Adds rejected deliveries that came back as drafts to the drafts of the phone.

@@ -30,7 +30,7 @@ pub enum FactKind {
     /// A bag was voided.
     BagVoided { delivery: DeliveryId, grams: i64 },
     /// A delivery was moved to another load.
-    Moved { delivery: DeliveryId, load: Option<LoadId>, sign: Sign },
+    Moved { delivery: DeliveryId, load: Option<LoadId>, sign: ActMatcher },
     /// A delivery was voided.
     Voided { delivery: DeliveryId },
     /// A load was opened.
@@ -38,19 +38,19 @@ pub enum FactKind {
     /// A user joined a load.
     Joined { load: LoadId, user: UserId, device: DeviceCode },
     /// A user asked to close a load.
-    CloseAsked { load: LoadId, sign: Sign },
+    CloseAsked { load: LoadId, sign: ActMatcher },
 }
 
 /// Identifies an act: by its stamp, or until that is known, as the one that was not there before.
 #[derive(Clone, Debug, Default)]
-pub struct Sign {
+pub struct ActMatcher {
     /// Stamps of acts of the same kind that the author saw.
     pub seen: Vec<Stamp>,
     /// The act's own stamp, once known.
     pub own: Option<Stamp>,
 }
 
-impl Sign {
+impl ActMatcher {
     /// An act made after these.
     pub fn after(seen: Vec<Stamp>) -> Self {
         Self { seen, own: None }
@@ -78,7 +78,7 @@ pub enum Certainty {
 
 /// Where the server keeps a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum ServerState {
     /// In the log.
     Logged,
     /// Held for the office.
@@ -109,7 +109,7 @@ pub struct Fact {
     /// Whether the phone need not show it until it receives it again: it was set back to an older copy, or may not read it.
     pub is_forgotten: bool,
     /// Whether no bundle of the phone contains it any more: the phone was set back to an older copy, or wiped.
-    pub is_gone: bool,
+    pub is_unrecoverable: bool,
 }
 
 /// Returns the last two bytes of an id in hex: enough to distinguish the ids of a schedule.
@@ -165,7 +165,7 @@ pub fn newest_change(phone: &Connection, document: DocumentId) -> Option<ChangeH
 }
 
 /// A phone's changes that are held, and those that were rejected.
-pub fn put_aside(phone: &Connection) -> BTreeSet<ChangeHash> {
+pub fn held_or_rejected(phone: &Connection) -> BTreeSet<ChangeHash> {
     let sql = "SELECT change FROM outbox WHERE held_code IS NOT NULL UNION ALL SELECT change FROM rejected";
     let mut statement = phone.prepare_cached(sql).expect("a table");
     let changes = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
@@ -201,7 +201,7 @@ impl<'a> Replica<'a> {
     }
 
     /// Where the server keeps a fact's change. Only for the server's database.
-    pub fn kept(&self, fact: &Fact) -> Kept {
+    pub fn kept(&self, fact: &Fact) -> ServerState {
         let is_in = |table: &str| {
             let sql = format!("SELECT 1 FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
             let mut statement = self.db.prepare_cached(&sql).expect("a table");
@@ -209,12 +209,12 @@ impl<'a> Replica<'a> {
             statement.exists((fact.document(), change.0)).expect("an answer")
         };
         let places = [
-            ("logged_changes", Kept::Logged),
-            ("held", Kept::Held),
-            ("rejected", Kept::Rejected),
-            ("deferred", Kept::Deferred),
+            ("logged_changes", ServerState::Logged),
+            ("held", ServerState::Held),
+            ("rejected", ServerState::Rejected),
+            ("deferred", ServerState::Deferred),
         ];
-        places.into_iter().find(|(table, _)| is_in(table)).map_or(Kept::Nowhere, |(_, kept)| kept)
+        places.into_iter().find(|(table, _)| is_in(table)).map_or(ServerState::Nowhere, |(_, kept)| kept)
     }
 
     /// Whether a document here contains a fact's change, whatever was decided about it.
@@ -234,7 +234,7 @@ impl<'a> Replica<'a> {
     }
 
     /// Whether a fact is true here.
-    pub fn holds(&mut self, fact: &mut Fact) -> bool {
+    pub fn contains(&mut self, fact: &mut Fact) -> bool {
         let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
         let Some(record) = self.record(fact.document()).cloned() else { return false };
         let (delivery, load) = (record.downcast_ref::<Delivery>(), record.downcast_ref::<Load>());

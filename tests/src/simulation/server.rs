@@ -41,7 +41,7 @@ pub enum NetworkFault {
     /// One bit of the response flips.
     AnswerBent,
     /// The response to an earlier request is returned.
-    AnswerOfBefore,
+    StaleAnswer,
     /// A captive portal answers.
     Portal,
     /// A load balancer answers that no server is available.
@@ -59,7 +59,7 @@ impl NetworkFault {
         Self::RequestBent,
         Self::AnswerCut,
         Self::AnswerBent,
-        Self::AnswerOfBefore,
+        Self::StaleAnswer,
         Self::Portal,
         Self::Unavailable,
     ];
@@ -216,7 +216,7 @@ impl SimServer {
         drop(lock(&self.server).take());
         self.starts();
         if lock(&self.server).is_none() {
-            self.comes_back();
+            self.restart_after_crash();
         }
     }
 
@@ -247,12 +247,12 @@ impl SimServer {
         }
         self.starts();
         if lock(&self.server).is_none() {
-            self.comes_back();
+            self.restart_after_crash();
         }
     }
 
     /// Restarts a dead server, sometimes with another crash during the start.
-    pub fn comes_back(&self) {
+    pub fn restart_after_crash(&self) {
         drop(lock(&self.server).take());
         *lock(&self.deaths) += 1;
         self.machine.revive();
@@ -278,7 +278,7 @@ impl SimServer {
         let response = server.respond(request);
         drop(server);
         if self.machine.is_dead() {
-            self.comes_back();
+            self.restart_after_crash();
             return None;
         }
         Some(response)
@@ -382,7 +382,7 @@ impl Transport for FaultyTransport<'_> {
             NetworkFault::AnswerLost => return Err(lost("the answer is lost")),
             NetworkFault::AnswerCut => response.body.truncate(place(at, response.body.len())),
             NetworkFault::AnswerBent => bend(&mut response.body, at),
-            NetworkFault::AnswerOfBefore => response = before.ok_or_else(|| lost("no answer"))?,
+            NetworkFault::StaleAnswer => response = before.ok_or_else(|| lost("no answer"))?,
             _ => {}
         }
         Ok(response)

@@ -58,9 +58,9 @@ impl StartState {
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
         let clock = SkewedClock::new(&time, 0);
-        let house_folder = root.path().join("server");
-        let machine = Machine::mount(&house_folder);
-        let server = open_server(&house_folder, database.as_ref(), clock.environment(1)).expect("a server");
+        let server_folder = root.path().join("server");
+        let machine = Machine::mount(&server_folder);
+        let server = open_server(&server_folder, database.as_ref(), clock.environment(1)).expect("a server");
         // A season and rules for any date that a wrong clock may show.
         let ever =
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
@@ -69,7 +69,7 @@ impl StartState {
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre).expect("a code")).collect();
         drop(server);
-        let server = SimServer::open(house_folder.clone(), machine, clock, organisation, database, 2);
+        let server = SimServer::open(server_folder.clone(), machine, clock, organisation, database, 2);
         let mut world = World::around(root, time, server, StdRng::seed_from_u64(3), SharedTrace::default());
         for ((role, centre), code) in PEOPLE.iter().zip(&codes) {
             let who = world.adds_phone(role, centre, &Image::default());
@@ -94,11 +94,11 @@ impl StartState {
         world.server_reader = None;
         world.server.restarts();
         let mut beside = Vec::new();
-        for folder in std::fs::read_dir(&house_folder).expect("a folder") {
+        for folder in std::fs::read_dir(&server_folder).expect("a folder") {
             let folder = folder.expect("a folder").path();
             for file in std::fs::read_dir(&folder).expect("files") {
                 let path = file.expect("a file").path();
-                let name = path.strip_prefix(&house_folder).expect("a file of the server").to_owned();
+                let name = path.strip_prefix(&server_folder).expect("a file of the server").to_owned();
                 beside.push((name, std::fs::read(path).expect("a file")));
             }
         }

@@ -146,13 +146,13 @@ impl World {
         let mut rng = StdRng::seed_from_u64(schedule.seed);
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
-        let house_folder = root.path().join("server");
+        let server_folder = root.path().join("server");
         for (name, content) in &start_state.beside {
-            let path = house_folder.join(name);
+            let path = server_folder.join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             std::fs::write(path, content).expect("a file");
         }
-        let machine = Machine::mount(&house_folder);
+        let machine = Machine::mount(&server_folder);
         let database = match &start_state.server {
             ServerImage::Files(image) => {
                 machine.put(image);
@@ -161,7 +161,7 @@ impl World {
             ServerImage::Database(database) => Some(database.copy()),
         };
         let clock = SkewedClock::new(&time, rng.random_range(-20..=20));
-        let server = SimServer::open(house_folder, machine, clock, start_state.organisation, database, rng.random());
+        let server = SimServer::open(server_folder, machine, clock, start_state.organisation, database, rng.random());
         let mut world = Self::around(root, time, server, rng, trace);
         world.facts.clone_from(&start_state.facts);
         world.loads.clone_from(&start_state.loads);
@@ -309,14 +309,14 @@ impl World {
         for who in 0..self.phones.len() {
             if self.phones[who].machine.is_dead() {
                 self.counts("fault: phone died");
-                self.starts_again(who);
+                self.restart_after_crash(who);
             } else if self.phones[who].machine.is_full() {
                 self.counts("fault: phone full");
             }
             self.phones[who].machine.relieve();
         }
         if self.server.machine.is_dead() {
-            self.server.comes_back();
+            self.server.restart_after_crash();
             self.log(None, "the server died and started again");
         } else if self.server.machine.is_full() {
             self.counts("fault: server full");
@@ -325,7 +325,7 @@ impl World {
     }
 
     /// Restarts a phone that died, sometimes with another crash during the start, and checks that it has all that it promised.
-    pub fn starts_again(&mut self, who: usize) {
+    pub fn restart_after_crash(&mut self, who: usize) {
         self.phones[who].ends();
         self.phones[who].machine.revive();
         if self.once_in(4) {
@@ -355,7 +355,7 @@ impl World {
     }
 
     /// Starts a phone on files that were put there, and checks it.
-    pub fn starts_back(&mut self, who: usize) {
+    pub fn start_restored(&mut self, who: usize) {
         self.phones[who].starts().expect("a phone that starts");
         self.read_state(who);
     }
@@ -414,7 +414,7 @@ impl World {
                     self.facts.push(fact);
                     return None;
                 }
-                let here = Replica::new(self.phones[who].looks()).holds(&mut fact);
+                let here = Replica::new(self.phones[who].looks()).contains(&mut fact);
                 assert!(here, "what was just done is not there: {text}");
                 fact.change = self.new_change(&fact);
                 // Joining a load a second time changes nothing.
@@ -441,7 +441,7 @@ impl World {
             certainty: Certainty::Sure,
             is_logged: false,
             is_forgotten: false,
-            is_gone: false,
+            is_unrecoverable: false,
         }
     }
 
@@ -526,7 +526,7 @@ impl World {
         };
         if !self.phones[who].machine.is_dead() {
             // An old answer matches if the request is identical to the old one; it describes the server at that time.
-            let is_old = happened.contains(&NetworkFault::AnswerOfBefore);
+            let is_old = happened.contains(&NetworkFault::StaleAnswer);
             let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
             if !self.phones[who].is_wiped() {

@@ -15,7 +15,7 @@ use farmtally_core::store::decisions;
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
-use farmtally_sync_server::storage::{self, Copied, Device, PostgresStorage, SqliteStorage, Storage};
+use farmtally_sync_server::storage::{self, CopyContent, Device, PostgresStorage, SqliteStorage, Storage};
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
 use rusqlite::Connection;
@@ -175,7 +175,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
             shown.push(format!("{:?} {}", db.staged(device, &scope)?, db.staged_bytes(device)?));
         }
         db.clear_stage(device, &scope)?;
-        let copied = |made_at| Copied { made_at, cursors: heads.clone(), devices: vec![(device, 1)] };
+        let copied = |made_at| CopyContent { made_at, cursors: heads.clone(), devices: vec![(device, 1)] };
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
             db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }

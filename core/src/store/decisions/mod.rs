@@ -83,7 +83,7 @@ fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, conten
 ///
 /// # Errors
 /// Database errors.
-pub fn forget(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
+pub fn delete_scope(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     for table in tables() {
         db.execute(&format!("DELETE FROM {table} WHERE scope = ?1"), &values![scope])?;
     }
@@ -106,7 +106,7 @@ pub fn clear(db: &mut dyn Writer) -> Result<(), Error> {
 /// # Errors
 /// Database errors.
 pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)]) -> Result<(), Error> {
-    forget(db, scope)?;
+    delete_scope(db, scope)?;
     for (sequence, bytes) in decisions {
         let Ok(decision) = decode::<Decision>(bytes) else { continue };
         if let Ok((envelope, content)) = decision.read() {
@@ -135,7 +135,7 @@ pub fn latest<D: DecisionKind>(db: &mut dyn Reader, code: &str) -> Result<Option
     row(db, D::NUMBER, code)?.map(|(decision, _)| require(&decision)).transpose()
 }
 
-const ABOUT: &str = "SELECT named_decisions.scope, named_decisions.seq, named_decisions.decision
+const NAMING_DOCUMENT: &str = "SELECT named_decisions.scope, named_decisions.seq, named_decisions.decision
  FROM decision_documents JOIN named_decisions
      ON named_decisions.scope = decision_documents.scope AND named_decisions.seq = decision_documents.seq
  WHERE decision_documents.document_id = ?1 ORDER BY named_decisions.scope, named_decisions.seq";
@@ -155,9 +155,9 @@ pub struct Named {
 ///
 /// # Errors
 /// Database errors; [`Error::Corrupt`] for an unreadable row.
-pub fn about(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<Named>, Error> {
+pub fn naming_document(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<Named>, Error> {
     let rows: Vec<(Scope, u64, Vec<u8>)> =
-        db.query_all(ABOUT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        db.query_all(NAMING_DOCUMENT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     rows.into_iter().map(|(scope, sequence, bytes)| Ok(Named { scope, sequence, decision: read(&bytes)? })).collect()
 }
 
@@ -258,7 +258,7 @@ mod tests {
             assert_eq!(all.expect("tables"), known.map(str::to_owned).collect());
 
             let (lost, kept): (Scope, &str) = ("c/KOLAR".parse().expect("a scope"), "org");
-            for drops in [forget, |db: &mut dyn Writer, scope: &Scope| rebuild(db, scope, &[])] {
+            for drops in [delete_scope, |db: &mut dyn Writer, scope: &Scope| rebuild(db, scope, &[])] {
                 clear(&mut seam(db)).expect("cleared");
                 for table in tables() {
                     fill(db, table, &lost.to_string());
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_to_a_place_restores_what_stood_there() {
+    fn going_back_to_a_position_restores_the_projection_of_then() {
         with_store(|db| {
             let scope = Scope::Organisation;
             let first = place(db, &scope, 1, &centre("first"));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_told_which_decisions_name_it() {
+    fn decisions_that_name_a_record_are_found() {
         with_store(|db| {
             let scope: Scope = "c/KOLAR".parse().expect("a scope");
             let (first, second) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
@@ -331,13 +331,13 @@ mod tests {
             place(db, &scope, 3, &Erasure { document: first });
             let mut seam = seam(db);
             let places = |it: Vec<Named>| it.iter().map(|named| named.sequence).collect::<Vec<_>>();
-            assert_eq!(places(about(&mut seam, first).expect("decisions")), [1, 2, 3]);
-            assert_eq!(places(about(&mut seam, second).expect("decisions")), [1]);
+            assert_eq!(places(naming_document(&mut seam, first).expect("decisions")), [1, 2, 3]);
+            assert_eq!(places(naming_document(&mut seam, second).expect("decisions")), [1]);
             assert_eq!(review_codes(&mut seam, first).expect("codes"), ["grant_ended", "late_delivery"]);
             let raised = reviews(&mut seam).expect("reviews");
             assert_eq!(raised.iter().map(|it| it.raised_at.0).collect::<Vec<_>>(), [1, 2]);
             assert_eq!(raised.first().map(|it| it.review.documents.clone()), Some(vec![first, second]));
-            let plan = plan(&mut seam, ABOUT, &values![first]);
+            let plan = plan(&mut seam, NAMING_DOCUMENT, &values![first]);
             assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
         });
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{about, corrupt};
+use super::{corrupt, naming_document};
 use crate::decisions::{Review, ReviewCode};
 use crate::store::Error;
 use crate::store::sql::{Column, Reader, Value};
@@ -60,7 +60,7 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
 /// Database errors; [`Error::Corrupt`] for an unreadable row.
 pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<ReviewCode>, Error> {
     let mut codes = BTreeSet::new();
-    for named in about(db, document)? {
+    for named in naming_document(db, document)? {
         if let Some(review) = named.decision.get::<Review>() {
             codes.insert(review.map_err(corrupt)?.code);
         }

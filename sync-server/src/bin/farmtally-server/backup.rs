@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::data::Data;
-use crate::output::say;
+use crate::output::print;
 
 /// Copy all data into a new folder while the server runs (SQLite only)
 #[derive(Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Backup {
 impl Backup {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.data.open_existing()?.back_up(&self.to)?;
-        say(&format_args!("copied to {}: `farmtally-server verify` proves it", self.to.display()))
+        print(&format_args!("copied to {}: `farmtally-server verify` proves it", self.to.display()))
     }
 }
 
@@ -38,7 +38,7 @@ impl Verify {
         for (organisation, copied) in self.data.open_existing()?.verify(&self.copy)? {
             let entries: u64 = copied.cursors.iter().map(|target| target.sequence).sum();
             let (logs, devices) = (copied.cursors.len(), copied.devices.len());
-            say(&format_args!(
+            print(&format_args!(
                 "{organisation}: {entries} entries of {logs} logs and {devices} devices, all chains hold"
             ))?;
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// List the phones: code, user, model, last contact, and orders or suspensions in force
 #[derive(Args)]
@@ -16,7 +16,7 @@ impl Devices {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.target.open()?;
         for it in server.devices(organisation)? {
-            say(&format_args!("{}  {}  {}  {}  {}", it.device.code, it.user, it.device.model, it.seen, it.state))?;
+            print(&format_args!("{}  {}  {}  {}  {}", it.device.code, it.user, it.device.model, it.seen, it.state))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use farmtally_sync_server::NewCode;
 
 use crate::data::{Person, Target};
-use crate::output::say;
+use crate::output::print;
 
 /// Create a code that enrols one phone, once, within seven days
 #[derive(Args)]
@@ -19,6 +19,6 @@ impl EnrolCode {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.target.open()?;
         let Person { user, role, centres } = self.person;
-        say(&server.create_code(organisation, &NewCode { user, role, centres })?)
+        print(&server.create_code(organisation, &NewCode { user, role, centres })?)
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use farmtally_core::units::FarmerId;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// Erase a farmer's contact details everywhere, for good
 #[derive(Args)]
@@ -18,6 +18,6 @@ pub(crate) struct Erase {
 impl Erase {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.target.open()?;
-        say(&format_args!("erased {} document(s)", server.erase_farmer(organisation, self.farmer)?))
+        print(&format_args!("erased {} document(s)", server.erase_farmer(organisation, self.farmer)?))
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// Find the id of a delivery by its receipt number, of a load by its number, of farmers by code, name, village or telephone number
 #[derive(Args)]
@@ -21,7 +21,7 @@ impl Find {
         let text = self.text.join(" ");
         let found = server.find(organisation, &text)?;
         for it in &found {
-            say(&format_args!("{}  {}  {}  {}", it.kind.name, it.document, it.scope, it.number))?;
+            print(&format_args!("{}  {}  {}  {}", it.kind.name, it.document, it.scope, it.number))?;
         }
         anyhow::ensure!(!found.is_empty(), "nothing here is called {text}");
         Ok(())

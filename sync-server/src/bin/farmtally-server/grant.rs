@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use farmtally_core::units::{DeviceCode, GrantId};
 
 use crate::data::{Person, Target};
-use crate::output::say;
+use crate::output::print;
 
 /// Manage who may do what on which phone
 #[derive(Args)]
@@ -44,21 +44,21 @@ impl Grant {
         match self.command {
             Command::Add { target, device, person: Person { user, role, centres } } => {
                 let (server, organisation) = target.open()?;
-                say(&server.grant(organisation, device, &user, role, &centres)?)
+                print(&server.grant(organisation, device, &user, role, &centres)?)
             }
             Command::List { target } => {
                 let (server, organisation) = target.open()?;
                 for line in server.grants(organisation)? {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
                     let (grant, role) = (line.grant.grant, line.grant.role);
-                    say(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
+                    print(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
                 }
                 Ok(())
             }
             Command::Revoke { target, grant } => {
                 let (server, organisation) = target.open()?;
                 server.revoke(organisation, grant)?;
-                say(&format_args!("{grant} has ended"))
+                print(&format_args!("{grant} has ended"))
             }
         }
     }

@@ -5,7 +5,7 @@ use farmtally_core::units::{ChangeHash, DocumentId};
 use farmtally_sync_server::storage::HeldEntry;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// List, approve or reject held changes
 #[derive(Args)]
@@ -48,13 +48,19 @@ enum Command {
 
 impl Held {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let count = |done: &str, entries: &[HeldEntry]| say(&format_args!("{done} {} change(s)", entries.len()));
+        let count = |done: &str, entries: &[HeldEntry]| print(&format_args!("{done} {} change(s)", entries.len()));
         match self.command {
             Command::List { target } => {
                 let (server, organisation) = target.open()?;
                 for it in server.held(organisation)? {
                     let (entry, device) = (&it.entry, it.entry.envelope.device);
-                    say(&format_args!("{}  {}  {}  {device}  {}", entry.document(), entry.change, it.code, it.reason))?;
+                    print(&format_args!(
+                        "{}  {}  {}  {device}  {}",
+                        entry.document(),
+                        entry.change,
+                        it.code,
+                        it.reason
+                    ))?;
                 }
                 Ok(())
             }

@@ -10,7 +10,7 @@ use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::{Imported, Server};
 
 use crate::data::{Data, choose};
-use crate::output::{complain, say};
+use crate::output::{print, print_error};
 
 /// Import files that phones without network exported; importing a file again changes nothing
 #[derive(Args)]
@@ -33,7 +33,7 @@ impl Import {
         for file in &self.files {
             if let Err(error) = import(&server, organisation, file) {
                 failed += 1;
-                complain(&format_args!("{}: {error:#}", file.display()));
+                print_error(&format_args!("{}: {error:#}", file.display()));
             }
         }
         anyhow::ensure!(failed == 0, "{failed} of {} files were not taken, or only in part", self.files.len());
@@ -55,7 +55,7 @@ fn import(server: &Server, organisation: Option<OrganisationId>, path: &Path) ->
         }
     }
     if wrong.is_empty() || taken != Imported::default() {
-        say(&format_args!("{}: {taken}", path.display()))?;
+        print(&format_args!("{}: {taken}", path.display()))?;
     }
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     Ok(())

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::complain;
+use output::print_error;
 
 /// Sync server for phones, and the office's commands
 #[derive(Parser)]
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&causes(&error));
+            print_error(&causes(&error));
             ExitCode::FAILURE
         }
     }

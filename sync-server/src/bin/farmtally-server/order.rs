@@ -5,7 +5,7 @@ use farmtally_core::decisions::Order;
 use farmtally_core::units::DeviceCode;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// Order a phone: `lost` locks it, `wipe` makes it upload and destroy its data, `rekey` gives it a new key, `resume` ends an order
 #[derive(Args)]
@@ -22,6 +22,6 @@ impl GiveOrder {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.target.open()?;
         server.order(organisation, self.device, self.order)?;
-        say(&format_args!("{}: {}", self.device, self.order))
+        print(&format_args!("{}: {}", self.device, self.order))
     }
 }

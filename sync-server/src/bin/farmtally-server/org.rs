@@ -8,7 +8,7 @@ use farmtally_core::rules::check_text;
 use farmtally_sync_server::ReferenceFile;
 
 use crate::data::{Data, Target};
-use crate::output::say;
+use crate::output::print;
 
 /// Create, update and list organisations
 #[derive(Args)]
@@ -53,7 +53,7 @@ impl Org {
         match self.command {
             Command::Create { data, name, reference, zone_minutes } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
-                say(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
+                print(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
             }
             Command::Update { target, reference } => {
                 let (server, organisation) = target.open()?;
@@ -62,7 +62,7 @@ impl Org {
             Command::List { data } => {
                 let server = data.open_existing()?;
                 for organisation in server.organisations()? {
-                    say(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
+                    print(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
                 }
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// Show whether this server has lost data, and end the recovery once all phones that matter have synced
 #[derive(Args)]
@@ -32,17 +32,17 @@ impl Recovery {
             Command::Status { target } => {
                 let (server, organisation) = target.open()?;
                 match server.recovery(organisation)? {
-                    None => say(&"no data was ever lost"),
+                    None => print(&"no data was ever lost"),
                     Some(it) => {
                         let until = it.ended_at.map_or_else(|| "lasts".to_owned(), |at| format!("ended {at}"));
-                        say(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
+                        print(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
                     }
                 }
             }
             Command::End { target } => {
                 let (server, organisation) = target.open()?;
                 server.end_recovery(organisation)?;
-                say(&"ended")
+                print(&"ended")
             }
         }
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use farmtally_sync_server::{MAX_LISTENERS, Server, serve};
 
 use crate::data::Data;
-use crate::output::say;
+use crate::output::print;
 
 /// Run the server: answer phones, and show the office's page
 #[derive(Args)]
@@ -51,7 +51,7 @@ async fn answer(server: Arc<Server>, host: IpAddr, port: u16) -> anyhow::Result<
     let address = running.address();
     tracing::info!(%address, "listening");
     // A caller that asked for port 0 reads the address here.
-    say(&format_args!("http://{address}/"))?;
+    print(&format_args!("http://{address}/"))?;
     tokio::select! {
         ended = running.wait() => Ok(ended?),
         () = asked_to_stop() => {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::data::Target;
-use crate::output::say;
+use crate::output::print;
 
 /// Suspend a user on every phone, or lift the suspension
 #[derive(Args)]
@@ -21,6 +21,6 @@ impl Suspend {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (server, organisation) = self.target.open()?;
         let devices = server.suspend(organisation, &self.user, !self.lift)?;
-        say(&format_args!("{} on {devices} phone(s)", if self.lift { "lifted" } else { "suspended" }))
+        print(&format_args!("{} on {devices} phone(s)", if self.lift { "lifted" } else { "suspended" }))
     }
 }

@@ -2,8 +2,8 @@
 
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 
-use crate::output::say;
+use crate::output::print;
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    say(&format_args!("{CONTROL}\n{}", TABLES.join("\n")))
+    print(&format_args!("{CONTROL}\n{}", TABLES.join("\n")))
 }

@@ -6,7 +6,7 @@ use farmtally_core::store::sql::Value;
 use postgres::types::Type;
 use postgres::{Client, Error, Statement};
 
-use super::value::{fits, type_of};
+use super::value::{is_compatible, type_of};
 
 /// Maximum statements cached on a connection; texts with a varying number of parameters have no other bound.
 const MAX_STATEMENTS: usize = 512;
@@ -26,7 +26,7 @@ impl Statements {
         params: &[Value<'_>],
     ) -> Result<Statement, Error> {
         if let Some(known) = self.0.get(text)
-            && known.params().iter().zip(params).all(|(known, value)| fits(value, known))
+            && known.params().iter().zip(params).all(|(known, value)| is_compatible(value, known))
         {
             return Ok(known.clone());
         }

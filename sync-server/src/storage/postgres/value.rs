@@ -17,7 +17,7 @@ pub(super) fn type_of(value: &Value<'_>) -> Type {
 }
 
 /// Returns whether a value can be sent as a parameter of a type.
-pub(super) fn fits(value: &Value<'_>, parameter: &Type) -> bool {
+pub(super) fn is_compatible(value: &Value<'_>, parameter: &Type) -> bool {
     match value {
         Value::Null => true,
         Value::Int(_) => matches!(*parameter, Type::INT8 | Type::INT4 | Type::INT2),
@@ -32,7 +32,7 @@ pub(super) struct Param<'a>(pub(super) &'a Value<'a>);
 
 impl ToSql for Param<'_> {
     fn to_sql(&self, parameter: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        if !fits(self.0, parameter) {
+        if !is_compatible(self.0, parameter) {
             return Err(format!("the statement expects {parameter} here").into());
         }
         match self.0 {

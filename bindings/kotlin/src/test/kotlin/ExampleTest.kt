@@ -13,8 +13,12 @@ import kotlinx.coroutines.flow.stateIn
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.farmtally.field.Basis
+import org.farmtally.field.CentreCode
 import org.farmtally.field.Check
 import org.farmtally.field.Choice
+import org.farmtally.field.ClientConfig
+import org.farmtally.field.CommodityCode
+import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryView
 import org.farmtally.field.DraftEdit
@@ -25,11 +29,12 @@ import org.farmtally.field.InboxItem
 import org.farmtally.field.InboxKind
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.StartDraft
+import org.farmtally.field.Sum
 import org.farmtally.field.watchInbox
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
-/** Stands in for Android's, which the JVM does not have. */
+/** Replaces Android's, which the JVM does not have. */
 open class ViewModel {
     val viewModelScope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 }
@@ -58,7 +63,42 @@ class DeliveryViewModel(private val client: FieldClient) : ViewModel() {
 }
 // And ends here.
 
+// The example of the project's README begins here.
+suspend fun weigh(folder: String, server: String, code: String) {
+    val client = FieldClient.open(ClientConfig(folder))
+    client.enrol(server, code, "my phone") // once, with network and a code from the office
+
+    // From here on nothing needs a network. A call returns when its change is on the disk.
+    val kolar = CentreCode("KOLAR")
+    val lakshmi = client.registerFarmer(kolar, Contact("Lakshmi Devi"))
+    var delivery = client.startDraft(StartDraft(kolar, CommodityCode("TOMATO"), farmerId = lakshmi.farmerId))
+    for (weight in listOf("20.5", "21500 g", "5"))
+        delivery = client.editDraft(delivery.basis, listOf(DraftEdit.AddBag(weight)))
+    delivery = try {
+        client.recordDelivery(delivery.basis)
+    } catch (unusual: FieldException.Confirm) { // a bag of 5 kg: ask the person, then accept
+        client.recordDelivery(delivery.basis, unusual.checks)
+    }
+    println("${delivery.receiptNumber}: ${delivery.totals.netG}")
+
+    println(client.sync().outcome) // whenever there is signal; to be offline is an outcome, not an error
+    client.shutDown()
+}
+// And ends here.
+
 class ExampleTest {
+    @Test
+    fun `the example of the front page enrols, weighs, asks and syncs`() = Server().start().use { server ->
+        Market(server).use { market -> runBlocking {
+            val folder = server.folder.resolve("phones/front").path
+            weigh(folder, server.url, market.code("Asha", "clerk"))
+            val client = FieldClient.open(ClientConfig(folder))
+            assertEquals(Sum(deliveries = 1u, voided = 0u, bags = 3u, grossG = Grams(47_000)), client.today(KOLAR).sum)
+            assertEquals(0uL, client.syncStatus().backlog.unsent)
+            client.shutDown()
+        } }
+    }
+
     @Test
     fun `the example weighs, asks, records, and settles what stands against each other`() = Server().start().use { server ->
         Market(server).use { market -> runBlocking { plays(market) } }

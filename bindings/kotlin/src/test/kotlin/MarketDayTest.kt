@@ -508,7 +508,7 @@ class MarketDayTest {
     }
 
     @Test
-    fun `changes are told after they are durable`() = story {
+    fun `changes are notified after they are durable`() = story {
         val asha = market.hires("Asha", "clerk")
         val client = asha.client
         val first = checkNotNull(client.nextEvent(0uL))
@@ -748,7 +748,7 @@ class MarketDayTest {
             try {
                 assertNull(withTimeoutOrNull(50) { FieldClient.open(ClientConfig(asha.folder), silent) })
             } catch (_: FieldException.Refused) {
-                // The one before has not let go yet.
+                // The one before has not released it yet.
             }
         }
         asha.client = opensSoon(asha)
@@ -764,7 +764,7 @@ class MarketDayTest {
                 delay(100)
             }
         }
-        fail("the folder is never let go")
+        fail("the folder is never released")
     }
 
     @Test
@@ -871,5 +871,7 @@ class DocumentsTest {
         val sources = listOf("MarketDayTest", "ExampleTest").map { File("src/test/kotlin/$it.kt").readText() }
         for ((example, source) in listOf(examples[0].prependIndent("        "), examples[1]) zip sources)
             assertTrue(source.contains(example), "the README's example differs: $example")
+        val front = fence.findAll(File("../../README.md").readText()).single().groupValues[1].trimEnd()
+        assertTrue(sources[1].contains(front), "the example of the project's README differs: $front")
     }
 }
