@@ -15,10 +15,11 @@ use farmtally_core::protocol::repair::{Evidence, Offer};
 use farmtally_core::records::Change;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::sql::sqlite::SqliteReader;
+use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::FarmerId;
 use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::Fault::{Delayed, Duplicated, None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{ADDRESS, Forger, Market, Person, Tap, copy_folder, fingerprint};
+use farmtally_tests::{ADDRESS, Forger, Market, Network, Person, Tap, copy_folder, fingerprint};
 
 /// Two people who have worked, a copy of the server's data, and later work that everybody has.
 struct Story {
@@ -419,6 +420,15 @@ fn a_server_set_back_to_before_what_phones_have_trimmed_does_not_stop_them() {
     story.ravi.syncs_wholly();
     let copy = story.copy.clone();
     story.market.sets_back(&copy, false);
+    // Recorded while the lost bundles are queued again, one of which stays deferred: it is still uploaded.
+    let late = Mutex::new(Vec::new());
+    let act = || {
+        let mut late = late.lock().expect("a lock");
+        if late.len() < 5 {
+            late.push(story.ravi.weighs(story.farmer, None, &[1_000]).delivery_id);
+        }
+    };
+    story.ravi.client.sync(&Meanwhile { network: &story.ravi.network, act: &act }, &|_| ()).expect("a sync");
     for grams in [25_000, 26_000] {
         let delivery = story.asha.weighs(story.farmer, None, &[grams]).delivery_id;
         story.asha.syncs_wholly();
@@ -426,6 +436,10 @@ fn a_server_set_back_to_before_what_phones_have_trimmed_does_not_stop_them() {
         assert_eq!(story.ravi.syncs().expect("a sync").outcome, SyncOutcome::Partial);
         assert_eq!(story.ravi.client.sync_status().expect("a status").backlog.deferred, 1);
         assert_eq!(story.ravi.client.delivery(delivery).expect("it arrived").totals.gross_g.0, grams);
+    }
+    story.asha.syncs_wholly();
+    for late in late.into_inner().expect("deliveries") {
+        story.asha.client.delivery(late).expect("it arrived");
     }
 }
 
@@ -691,4 +705,50 @@ fn work_of_an_earlier_key_goes_again_though_the_answer_to_the_certificate_was_lo
     asha.syncs_wholly();
     ravi.syncs_wholly();
     assert_eq!(ravi.sum().gross_g.0, 20_000);
+}
+
+/// Does something on the phone after each response, before the phone handles it.
+struct Meanwhile<'a> {
+    network: &'a Network,
+    act: &'a (dyn Fn() + Sync),
+}
+
+impl Transport for Meanwhile<'_> {
+    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let response = self.network.send(request);
+        (self.act)();
+        response
+    }
+}
+
+#[test]
+fn held_changes_that_are_sent_again_are_approved_in_the_order_in_which_they_were_made() {
+    let mut market = Market::open(36);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let copy = market.backs_up("backup");
+    let (organisation, device) = (market.organisation, asha.client.session().expect("a session").device_code);
+    market.server.order(organisation, device, Order::Lost).expect("ordered");
+    let delivery = asha.weighs(farmer, None, &[20_000, 21_000]).delivery_id;
+    asha.amends(delivery, 22_000).expect("amended");
+    asha.voids(delivery).expect("voided");
+    let status = || asha.client.sync_status().expect("a status").backlog;
+    asha.syncs_wholly();
+    assert_eq!(status().held, 3);
+    market.server.approve(organisation, delivery.into(), None).expect("approved");
+    // She may not read the season's log: only the approval tells her.
+    asha.syncs_wholly();
+    assert_eq!(status(), Backlog::default());
+    // The server loses all three; they are queued and held again.
+    market.sets_back(&copy, true);
+    asha.syncs_wholly();
+    assert_eq!(status().held, 3);
+    market.server.end_recovery(organisation).expect("ended");
+    market.server.approve(organisation, delivery.into(), None).expect("approved");
+    asha.syncs_wholly();
+    assert_eq!(status(), Backlog::default());
+    ravi.syncs_wholly();
+    assert_eq!(ravi.client.delivery(delivery).expect("it arrived").lifecycle, Lifecycle::Voided);
 }

@@ -117,8 +117,6 @@ pub(crate) struct Received {
     pub(crate) newest: HybridTime,
     /// Whether bytes were erased, so that the store must be scrubbed.
     pub(crate) has_erased: bool,
-    /// Whether a ruling approved held changes, whose bundles must be handed over again.
-    pub(crate) has_approved: bool,
 }
 
 impl Received {
@@ -126,7 +124,6 @@ impl Received {
         self.entries += applied.entries;
         self.newest = self.newest.max(applied.newest);
         self.has_erased |= applied.has_erased;
-        self.has_approved |= applied.has_approved;
     }
 }
 
@@ -340,8 +337,7 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
             erase(db, document)?;
         }
         Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
-            applied.has_approved = true;
-            outbox::apply_approval(db, ruling.document, &ruling.changes)?;
+            outbox::acknowledge_changes(db, ruling.document, &ruling.changes)?;
         }
         Some(Effect::ApplyRuling(ruling)) => {
             outbox::apply_rejection(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;

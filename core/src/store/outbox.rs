@@ -403,28 +403,14 @@ pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM outbox WHERE bundle_seq IS NOT NULL LIMIT 1")?.exists([])?)
 }
 
-/// Removes own changes that the log does not name by their bundle, because another device handed them over or the server restored them.
+/// Removes own changes that the log has, although it does not name their bundle: the office approved them, another device handed them over,
+/// or the server restored them.
 pub(crate) fn acknowledge_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if reapply(db, &own)? {
             remove(db, &own)?;
             answered(db, bundle)?;
         }
-    }
-    Ok(())
-}
-
-/// Puts approved changes back into their document. They stay in the outbox until the log names them, because a server that was rolled back
-/// may know the approval but have lost the change.
-pub(crate) fn apply_approval(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
-    for (bundle, own) in sealed(db, document, changes)? {
-        if !reapply(db, &own)? {
-            continue;
-        }
-        let mut waits =
-            db.prepare_cached("UPDATE outbox SET held_code = NULL, held_reason = NULL WHERE outbox = ?1")?;
-        waits.execute([own.outbox])?;
-        answered(db, bundle)?;
     }
     Ok(())
 }

@@ -493,9 +493,6 @@ impl<'a> Exchange<'a> {
                 if received.has_erased {
                     self.store.scrub()?;
                 }
-                if received.has_approved {
-                    self.sent_up_to = 0;
-                }
                 Ok(true)
             }
             Err(FrameError::NotContiguous) => Ok(false),
