@@ -50,7 +50,7 @@ impl Scope {
         }
     }
 
-    /// Returns whether the scope has a form of a newer version.
+    /// Returns whether this version does not know the scope's syntax; a newer version may.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }

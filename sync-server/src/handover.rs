@@ -75,7 +75,7 @@ impl Server {
     }
 
     fn bundles_in(&self, organisation: OrganisationId, parcel: &Parcel) -> Result<Vec<Vec<u8>>, HandoverError> {
-        parcel.require(organisation, &self.keys.public())?;
+        parcel.check_recipient(organisation, &self.keys.public())?;
         parcel.open(self.keys.signing())
     }
 }

@@ -55,7 +55,7 @@ impl Journal {
     pub(crate) fn replace_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(line).collect();
         let _locked = self.locked()?;
-        self.replace(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
+        self.replace_file(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
     }
 
     /// Returns the last acknowledged position of each log, and shortens the file if it has grown.
@@ -78,7 +78,7 @@ impl Journal {
                     format!("{} {} {}", it.scope, it.sequence, data_encoding::HEXLOWER.encode(&it.chain))
                 })
                 .collect();
-            self.replace(&name, &format!("{}\n", short.join("\n")))?;
+            self.replace_file(&name, &format!("{}\n", short.join("\n")))?;
         }
         Ok(heads)
     }
@@ -114,7 +114,7 @@ impl Journal {
     /// Records a number that only rises.
     fn raise(&self, name: &str, number: u32) -> Result<(), Error> {
         let _locked = self.locked()?;
-        if self.number(name)? >= number { Ok(()) } else { self.replace(name, &format!("{number}\n")) }
+        if self.number(name)? >= number { Ok(()) } else { self.replace_file(name, &format!("{number}\n")) }
     }
 
     fn number(&self, name: &str) -> Result<u32, Error> {
@@ -129,7 +129,7 @@ impl Journal {
     }
 
     /// Replaces a file by renaming a new one, so that a crash leaves either the old or the new file.
-    fn replace(&self, name: &str, text: &str) -> Result<(), Error> {
+    fn replace_file(&self, name: &str, text: &str) -> Result<(), Error> {
         let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&aside)?;

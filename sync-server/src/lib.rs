@@ -136,7 +136,7 @@ impl Server {
         let (result, heads) = storage::write(&*self.storage, organisation, f)?;
         self.note(organisation, &heads)?;
         if !heads.is_empty() {
-            self.watchers.announce(organisation, heads.into());
+            self.watchers.notify(organisation, heads.into());
         }
         Ok(result)
     }

@@ -229,10 +229,10 @@ impl Server {
         Ok(organisation_id)
     }
 
-    /// Adds reference data to an organisation, or replaces records of the same codes. A published rule set never changes.
+    /// Adds reference data to an organisation, or replaces records of the same codes. Deletes nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Invalid`] also if the file changes a published rule set; then nothing of the file is written. [`Error::Io`], [`Error::Storage`].
     pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
         self.publish(organisation, &[], &file.read()?)
     }

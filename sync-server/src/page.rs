@@ -26,7 +26,7 @@ pub(crate) struct PageQuery {
     date: Option<String>,
 }
 
-/// A day of an organisation.
+/// Content of the office page: one business date by centre, and everything that waits for a person.
 #[derive(Clone, Debug)]
 pub struct Day {
     /// The organisation.

@@ -11,7 +11,7 @@ use farmtally_core::decisions::{DecidedBy, Decision, DeviceOrder, Effect, Erasur
 use farmtally_core::limits::MAX_STAGED_BYTES;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
-use farmtally_core::protocol::repair::{Divergence, Offer, walk};
+use farmtally_core::protocol::repair::{Divergence, Offer, chain_hashes};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
@@ -24,8 +24,8 @@ use crate::storage::{
 };
 use crate::{Error, Server};
 
-/// Maximum documents that one `late_evidence` review names.
-const REVIEWED: usize = 500;
+/// Maximum documents of one `late_evidence` review; further documents get further reviews.
+const MAX_REVIEW_DOCUMENTS: usize = 500;
 /// Origin of entries restored from phones; no bundle has this hash.
 const RESTORED: (BundleHash, u32) = (BundleHash([0; 32]), 0);
 /// Decisions read at a time.
@@ -68,7 +68,7 @@ impl Server {
                 // Every organisation had a journal. Without it, nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
-                let lost = self.read(organisation, |db| first_lost(db, &acknowledged))?;
+                let lost = self.read(organisation, |db| first_scope_behind(db, &acknowledged))?;
                 lost.map(|scope| format!("the database is behind its journal in {scope}"))
             };
             if let Some(reason) = reason {
@@ -180,7 +180,7 @@ impl Server {
 }
 
 /// Returns the first scope whose log lacks an acknowledged entry.
-fn first_lost(
+fn first_scope_behind(
     db: &mut ReadTransaction<'_>,
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {
@@ -226,7 +226,7 @@ fn restore_run(
         0 => Cursor::start(db.organisation(), scope.clone()),
         after => db.entry(scope, after)?.ok_or_else(wrong)?.cursor,
     };
-    let chains = walk(&from, &entries).ok_or_else(wrong)?;
+    let chains = chain_hashes(&from, &entries).ok_or_else(wrong)?;
     if from.sequence + chains.len() as u64 != head.sequence || chains.last() != Some(&head.chain) {
         return Err(wrong());
     }
@@ -261,7 +261,7 @@ fn restore_run(
     }
     judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
-    for documents in late.chunks(REVIEWED).filter(|_| is_late) {
+    for documents in late.chunks(MAX_REVIEW_DOCUMENTS).filter(|_| is_late) {
         let review = ReviewCode::LateEvidence.review(documents.to_vec());
         decide(db, scope, &review, &DecidedBy::server(now))?;
     }
@@ -517,7 +517,8 @@ fn erased_by(decision: &Decision) -> Option<DocumentId> {
     }
 }
 
-/// Marks the changes of a ruling as rejected for every key of the device, so that they stay rejected when uploaded again.
+/// Deletes the changes of a rejecting ruling from the pending entries and marks them as rejected for the scope's device and the devices
+/// that it was before it took new keys, so that they stay rejected when they are uploaded again.
 fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
     let document = ruling.document;
     let Scope::Device(device) = *scope else { return Ok(()) };

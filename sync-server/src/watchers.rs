@@ -23,7 +23,7 @@ impl Watchers {
         self.sender(organisation).subscribe()
     }
 
-    pub(crate) fn announce(&self, organisation: OrganisationId, heads: Appended) {
+    pub(crate) fn notify(&self, organisation: OrganisationId, heads: Appended) {
         // Fails only if there is no receiver.
         drop(self.sender(organisation).send(heads));
     }

@@ -22,7 +22,7 @@ use farmtally_core::protocol::message::{
 };
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::qr::QrCollector;
-use farmtally_core::protocol::repair::{Offer, walk};
+use farmtally_core::protocol::repair::{Offer, chain_hashes};
 use farmtally_core::records::draft::Draft;
 use farmtally_core::records::{self, Change, KINDS, Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -155,7 +155,7 @@ pub fn decision(bytes: &[u8]) {
         assert_eq!(encode(&decision), bytes, "it is kept as it came");
         let _envelope = decision.envelope();
         if let Ok(content) = decision.content() {
-            let (_key, _cells, _documents) = (content.key(), content.cells(), content.documents());
+            let (_key, _cells, _documents) = (content.key(), content.cells(), content.document_ids());
             assert_eq!(content.kind().number, decision.number());
         }
     }
@@ -281,7 +281,7 @@ pub fn qr_frame(bytes: &[u8]) {
                 let check = Sha256::digest(&frame[..end]);
                 frame[end..].copy_from_slice(&check[..4]);
             }
-            if let Ok(progress) = collector.take(&frame) {
+            if let Ok(progress) = collector.add_frame(&frame) {
                 assert_eq!(progress.received as usize + progress.missing.len(), progress.total as usize);
                 if let Ok(Some(file)) = collector.parcels() {
                     parcel(&file);
@@ -297,7 +297,10 @@ fn offer(offer: &Offer) {
     assert_eq!(offer.evidence.open(&SigningKey::from_bytes(&[3; 32]).verifying_key()), None);
     let start = Cursor::start([1; 16].into(), offer.scope.clone());
     let is_whole = !offer.entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. }));
-    assert_eq!(walk(&start, &offer.entries).map(|places| places.len()), is_whole.then_some(offer.entries.len()));
+    assert_eq!(
+        chain_hashes(&start, &offer.entries).map(|places| places.len()),
+        is_whole.then_some(offer.entries.len())
+    );
 }
 
 /// Requests: a sync with what it may offer, an enrolment, a new key, a certificate.

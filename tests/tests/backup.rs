@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_KEPT_BYTES;
+use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::Server;
 use farmtally_tests::{Market, Person, bytes_of, copy_folder, fingerprint};
 
@@ -181,6 +182,9 @@ fn a_database_that_is_missing_is_not_made_anew() {
     assert!(reopens("control.db").contains("control.db: it is missing"));
     let file = format!("{}.db", market.organisation);
     assert!(reopens(&file).contains(&file));
+    let unknown = OrganisationId::from([7; 16]);
+    let refused = market.server.recovery(unknown).expect_err("nobody's").to_string();
+    assert!(!market.server_folder().join("data").join(format!("{unknown}.db")).exists(), "{refused}");
 }
 
 #[test]

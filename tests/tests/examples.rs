@@ -19,7 +19,7 @@ use farmtally_core::protocol::message::{
     self, BundleVerdict, Certificate, Challenge, DeviceHead, FrameEntry, LogFrame, SafeCopy, SafePosition, Statement,
     SyncResponse, SyncUpdates, Verdict,
 };
-use farmtally_core::protocol::repair::{Divergence, Offer, walk};
+use farmtally_core::protocol::repair::{Divergence, Offer, chain_hashes};
 use farmtally_core::records::{self, Change, Farmer, Kind};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
@@ -249,7 +249,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     let evidence = answer.evidence(&body);
     assert_eq!((evidence.request, evidence.news), (sha(&[&body]), sha(&[&news])));
     assert!(evidence.open(&server_key.verifying_key()).is_some(), "the same signature");
-    assert_eq!(walk(start, &lost).expect("with all bytes").last(), Some(&chain));
+    assert_eq!(chain_hashes(start, &lost).expect("with all bytes").last(), Some(&chain));
     let offer = Offer { scope: scope(), after: 0, entries: lost.into(), evidence };
     page.section("An offer");
     page.bytes("evidence", &encode(&offer.evidence));

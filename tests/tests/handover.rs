@@ -574,7 +574,7 @@ fn a_camera_that_sees_too_much_keeps_what_it_carries() {
     let mut collector = QrCollector::default();
     let own = valley.asha.client.parcel_qr_frames().expect("frames");
     for frame in own.iter().rev() {
-        collector.take(frame).expect("a frame");
+        collector.add_frame(frame).expect("a frame");
     }
     valley.ravi.carries(&collector.parcels().expect("whole").expect("all"));
     valley.ravi.syncs_wholly();

@@ -27,7 +27,7 @@ Future<void> main(List<String> arguments) async {
   });
   await _reportAsync('async no-op', 500, probeAsync);
   await _reportAsync('a read on a thread of the library', 200, client.session);
-  await _reportAsync('an event', 200, () => client.nextEvent(0));
+  await _reportAsync('an event', 200, () => client.waitForEvent(0));
   await client.shutDown();
   folder.deleteSync(recursive: true);
 }

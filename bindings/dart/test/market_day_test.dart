@@ -492,39 +492,39 @@ void marketDay(Server server, String library) {
   scenario('changes are notified after they are durable', (market) async {
     final asha = await market.hires('Asha', 'clerk');
     final client = asha.client;
-    final first = (await client.nextEvent(0))!;
+    final first = (await client.waitForEvent(0))!;
     expect(first.topics, Topic.values);
-    await _cancelled(3, (token) => client.nextEvent(first.sequence, cancelToken: token));
+    await _cancelled(3, (token) => client.waitForEvent(first.sequence, cancelToken: token));
     final lakshmi = await asha.registers('Lakshmi Devi');
     for (final weight in ['20', '21', '22']) {
       await asha.weighs(lakshmi, [weight]);
     }
-    final told = (await client.nextEvent(first.sequence))!;
+    final told = (await client.waitForEvent(first.sequence))!;
     isTrue(told.sequence > first.sequence, '${told.sequence}');
     expect(told.topics, [Topic.deliveries, Topic.farmers, Topic.loads, Topic.inbox, Topic.sync]);
     var isDone = false;
-    final waiting = client.nextEvent(told.sequence).whenComplete(() => isDone = true);
+    final waiting = client.waitForEvent(told.sequence).whenComplete(() => isDone = true);
     await Future<void>.delayed(const Duration(milliseconds: 300));
     isTrue(!isDone, 'nothing has changed since');
     final draft = await asha.begins(lakshmi, ['23']);
     expect((await waiting)!.topics, [Topic.deliveries]);
     expect((await client.today(kolar)).drafts, [draft]);
     final seen = <Topic>{};
-    var after = (await client.nextEvent(0))!.sequence;
+    var after = (await client.waitForEvent(0))!.sequence;
     SyncReport? report;
     final run = client.sync().then((it) => report = it);
     while (report == null || !seen.contains(Topic.session)) {
-      final event = (await client.nextEvent(after))!;
+      final event = (await client.waitForEvent(after))!;
       seen.addAll(event.topics);
       after = event.sequence;
     }
     expect((await run).outcome, SyncOutcome.complete);
-    final last = (await client.nextEvent(0))!;
+    final last = (await client.waitForEvent(0))!;
     expect(last.progress, null);
-    final end = client.nextEvent(last.sequence);
+    final end = client.waitForEvent(last.sequence);
     await client.shutDown();
     expect(await end, null);
-    expect(await client.nextEvent(0), null);
+    expect(await client.waitForEvent(0), null);
   });
 
   scenario('an app may carry the requests itself', (market) async {
@@ -698,13 +698,13 @@ void marketDay(Server server, String library) {
     isTrue(slice.counts.logged > 0, '$slice');
 
     final seen = <SyncProgress?>[];
-    carrier.next = () async => seen.add((await asha.client.nextEvent(0))!.progress);
+    carrier.next = () async => seen.add((await asha.client.waitForEvent(0))!.progress);
     carrier.sent = 0;
     final report = await asha.client.sync();
     final logged = [cancelled, slice, report].fold(0, (sum, it) => sum + it.counts.logged);
     expect((report.outcome, logged), (SyncOutcome.complete, 60));
     isTrue(seen.whereType<SyncProgress>().any((it) => it.done > 0 && it.done < it.total), '$seen');
-    expect((await asha.client.nextEvent(0))!.progress, null);
+    expect((await asha.client.waitForEvent(0))!.progress, null);
   });
 
   scenario('what is given up holds nothing', (market) async {

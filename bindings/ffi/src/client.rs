@@ -107,7 +107,7 @@ fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
 }
 
 /// Returns the next event after `after`. Checks the clock while it waits, because nothing else notices a new day.
-async fn next_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<Event> {
+async fn wait_for_event(events: &Events, engine: &Arc<RwLock<Option<Arc<Engine>>>>, after: u64) -> Option<Event> {
     let mut next = std::pin::pin!(events.next(after));
     loop {
         tokio::select! {
@@ -190,10 +190,11 @@ impl FieldClient {
         .await
     }
 
-    /// Waits for a change after number `after` and returns it; 0 returns all topics at once. Returns null once the client is shut down.
+    /// Waits until something changed after number `after`, and returns the changed topics with the newest number; 0 returns all topics at
+    /// once. Several listeners may wait. Returns null once the client is shut down.
     /// There is no queue: an event says what to read again, not what happened, so a slow or cancelled listener loses nothing. At most ten
     /// events a second.
-    pub async fn next_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
+    pub async fn wait_for_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, last_event_at, engine) =
             (Arc::clone(&self.events), Arc::clone(&self.last_event_at), Arc::clone(&self.engine));
         // Dropping the set ends the wait when the call is cancelled.
@@ -205,7 +206,7 @@ impl FieldClient {
             {
                 tokio::time::sleep_until(last_event_at + EVENT_STEP).await;
             }
-            let event = next_event(&events, &engine, after).await?;
+            let event = wait_for_event(&events, &engine, after).await?;
             *last_event_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             Some(event)
         };
@@ -215,7 +216,7 @@ impl FieldClient {
     }
 
     /// Waits for running writes and closes the store; the folder stays open until a sync that waits for the network has ended. May be
-    /// called twice. Later calls fail with ShutDown, except that next_event returns null.
+    /// called twice. Later calls fail with ShutDown, except that wait_for_event returns null.
     pub async fn shut_down(&self) -> Result<(), FieldError> {
         let engine = Arc::clone(&self.engine);
         on_thread(move || {

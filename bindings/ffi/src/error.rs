@@ -21,8 +21,9 @@ impl TryFrom<Check> for rules::Check {
     }
 }
 
-/// Error of a call. The call changed nothing, unless only the result could not be read back after the change. `code` is stable and listed
-/// in docs/errors.md; choose the text for people by it. `reason` is for logs.
+/// Error of a call. The call changed nothing, with these exceptions: what sync and enrol had done before the error stays done, and after
+/// Internal the change may have been made. `code` is stable and listed in docs/errors.md; choose the text for people by it. `reason` is for
+/// logs.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 #[error("{reason}")]
 pub enum FieldError {

@@ -24,7 +24,7 @@ async def main():
             report("1,000 records out", 5, lambda: probe_records_out(1_000))
             await report_async("async no-op", 200, probe_async)
             await report_async("a read on a thread of the library", 200, client.session)
-            await report_async("an event", 200, lambda: client.next_event(0))
+            await report_async("an event", 200, lambda: client.wait_for_event(0))
 
 
 WARMING, BATCHES = 5, 41

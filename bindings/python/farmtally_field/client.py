@@ -156,7 +156,7 @@ class FieldClient(farmtally_ffi.FieldClient):
 
     async def shut_down(self) -> None:
         """Waits for running writes and closes the store; the folder stays open until a sync that waits for the network has ended. May be
-        called twice. Later calls fail with ShutDown, except that next_event returns None."""
+        called twice. Later calls fail with ShutDown, except that wait_for_event returns None."""
         await super().shut_down()
         self._is_done()
 
@@ -219,12 +219,12 @@ class FieldClient(farmtally_ffi.FieldClient):
         return self._watch(self._sync_progress, Topic.SYNC)
 
     async def _sync_progress(self):
-        event = await self.next_event(0)
+        event = await self.wait_for_event(0)
         return event and event.progress
 
     async def _watch(self, read, *topics):
         after, last = 0, self
-        while (event := await self.next_event(after)) is not None:
+        while (event := await self.wait_for_event(after)) is not None:
             after = event.sequence
             if not any(topic in topics for topic in event.topics):
                 continue

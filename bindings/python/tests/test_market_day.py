@@ -471,35 +471,35 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
     async def test_changes_are_notified_after_they_are_durable(self):
         asha = await self.market.hires("Asha", "clerk")
         client = asha.client
-        first = await client.next_event(0)
+        first = await client.wait_for_event(0)
         self.assertEqual(set(first.topics), set(Topic))
-        given_up = asyncio.ensure_future(client.next_event(first.sequence))
+        given_up = asyncio.ensure_future(client.wait_for_event(first.sequence))
         await self.cancel(given_up, 3)
         lakshmi = await asha.registers("Lakshmi Devi")
         for weight in ("20", "21", "22"):
             await asha.weighs(lakshmi, weight)
-        told = await client.next_event(first.sequence)
+        told = await client.wait_for_event(first.sequence)
         self.assertGreater(told.sequence, first.sequence)
         self.assertEqual(set(told.topics), {Topic.DELIVERIES, Topic.LOADS, Topic.FARMERS, Topic.INBOX, Topic.SYNC})
-        waiting = asyncio.ensure_future(client.next_event(told.sequence))
+        waiting = asyncio.ensure_future(client.wait_for_event(told.sequence))
         await asyncio.sleep(0.3)
         self.assertFalse(waiting.done(), "nothing has changed since")
         draft = await asha.begins(lakshmi, "23")
         self.assertEqual((await waiting).topics, [Topic.DELIVERIES])
         self.assertEqual((await client.today("KOLAR")).drafts, [draft])
-        seen, after = set(), (await client.next_event(0)).sequence
+        seen, after = set(), (await client.wait_for_event(0)).sequence
         run = asyncio.ensure_future(client.sync())
         while not run.done() or Topic.SESSION not in seen:
-            event = await client.next_event(after)
+            event = await client.wait_for_event(after)
             seen.update(event.topics)
             after = event.sequence
         self.assertEqual((await run).outcome, SyncOutcome.COMPLETE)
-        last = await client.next_event(0)
+        last = await client.wait_for_event(0)
         self.assertIsNone(last.progress)
-        waiting = asyncio.ensure_future(client.next_event(last.sequence))
+        waiting = asyncio.ensure_future(client.wait_for_event(last.sequence))
         await client.shut_down()
         self.assertIsNone(await waiting)
-        self.assertIsNone(await client.next_event(0))
+        self.assertIsNone(await client.wait_for_event(0))
 
     async def test_an_app_may_carry_the_requests_itself(self):
         # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
@@ -586,13 +586,13 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         asha = await self.market.hires("Asha", "clerk")
         lakshmi = await asha.registers("Lakshmi Devi")
         async with asha.client as client:
-            waits, next_event = [], client.next_event
+            waits, wait_for_event = [], client.wait_for_event
 
             def counted(after):
                 waits.append(after)
-                return next_event(after)
+                return wait_for_event(after)
 
-            client.next_event = counted
+            client.wait_for_event = counted
             today, reference = client.watch_today("KOLAR"), client.watch_reference()
             self.assertEqual((await self.soon(today)).sum.deliveries, 0)
             self.assertEqual(await self.soon(reference), await client.reference())
@@ -691,14 +691,14 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         seen = []
 
         async def look():
-            seen.append((await asha.client.next_event(0)).progress)
+            seen.append((await asha.client.wait_for_event(0)).progress)
 
         carrier.next, carrier.sent = look, 0
         report = await asha.client.sync()
         logged = sum(it.counts.logged for it in (cancelled, slice_, report))
         self.assertEqual((report.outcome, logged), (SyncOutcome.COMPLETE, 60))
         self.assertTrue(any(it is not None and 0 < it.done < it.total for it in seen), seen)
-        self.assertIsNone((await asha.client.next_event(0)).progress)
+        self.assertIsNone((await asha.client.wait_for_event(0)).progress)
 
     async def test_what_is_given_up_holds_nothing(self):
         asyncio.get_running_loop().set_debug(False)

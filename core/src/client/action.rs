@@ -75,7 +75,8 @@ impl Action<'_> {
         Ok(merged)
     }
 
-    /// Writes keys into a document. `saved` is `None` for a document of which only the id is known, from a join code.
+    /// Writes values under keys of a document, saves the document, and adds the change to the outbox. `saved` is `None` for a document
+    /// that has not reached this phone yet, whose id comes from a join code.
     pub(super) fn edit(
         &mut self,
         kind: Kind,

@@ -77,7 +77,7 @@ impl FieldClient {
         let (mut parcels, mut bytes) = (Vec::new(), 0);
         for parcel in Parcel::read_all(file) {
             let parcel = parcel?;
-            parcel.require(installation.organisation, &installation.server_key)?;
+            parcel.check_recipient(installation.organisation, &installation.server_key)?;
             bytes += parcel.as_bytes().len();
             if bytes > MAX_CARRIED_BYTES {
                 return Err(too_much());
@@ -100,7 +100,7 @@ impl FieldClient {
     pub fn add_qr_frame(&self, frame: &[u8]) -> Result<QrProgress, Error> {
         self.installation()?;
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let progress = frames.take(frame)?;
+        let progress = frames.add_frame(frame)?;
         if let Some(parcels) = frames.parcels()? {
             // Parcels that were not kept must not look complete, so the collection starts again.
             self.carry_parcel(parcels.as_slice()).inspect_err(|_refused| *frames = QrCollector::default())?;

@@ -135,7 +135,7 @@ impl FieldClient {
         if self.identity().installation.is_some() {
             return Err(Error::not_allowed(already));
         }
-        let server_url = check_address(server_url)?;
+        let server_url = normalize_server_url(server_url)?;
         // Normalised: the same code typed differently must find the key of the earlier attempt.
         let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
         let code = check_text(&code.to_ascii_uppercase(), true).map_err(|wrong| Error::invalid("code", wrong))?;
@@ -240,7 +240,7 @@ impl FieldClient {
         let before = run.done;
         let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), before);
         if self.has_expired_challenge(&installation) {
-            exchange.ask_first();
+            exchange.refresh_challenge_first();
         }
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
@@ -378,7 +378,7 @@ impl Run<'_> {
 }
 
 /// Checks a server's address (HTTP or HTTPS, a host, at most a port and a path) and returns it without a slash at its end.
-fn check_address(text: &str) -> Result<String, Error> {
+fn normalize_server_url(text: &str) -> Result<String, Error> {
     let wrong = |reason: &dyn std::fmt::Display| {
         Error::invalid("server_url", format!("no address, such as https://sync.example.org: {reason}"))
     };

@@ -18,7 +18,7 @@ impl DecisionKind for Erasure {
     const AUDIENCE: Audience = Audience::Scope;
     const STORED: Stored<Self> = Stored::Event;
 
-    fn documents(&self) -> Vec<DocumentId> {
+    fn document_ids(&self) -> Vec<DocumentId> {
         vec![self.document]
     }
 

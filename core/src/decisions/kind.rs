@@ -101,7 +101,7 @@ pub trait DecisionKind:
     const STORED: Stored<Self>;
 
     /// Returns the records that the decision names.
-    fn documents(&self) -> Vec<DocumentId> {
+    fn document_ids(&self) -> Vec<DocumentId> {
         Vec::new()
     }
 
@@ -162,7 +162,7 @@ pub trait AnyContent: Any + fmt::Debug + Send + Sync {
     /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; empty for a kind without a table.
     fn cells(&self) -> Vec<Value<'_>>;
     /// Returns the records that the decision names, sorted and without duplicates.
-    fn documents(&self) -> Vec<DocumentId>;
+    fn document_ids(&self) -> Vec<DocumentId>;
     /// Returns the decision's effect beyond being stored, if any.
     fn effect(&self) -> Option<Effect<'_>>;
 }
@@ -186,8 +186,8 @@ impl<D: DecisionKind> AnyContent for D {
         }
     }
 
-    fn documents(&self) -> Vec<DocumentId> {
-        let mut documents = D::documents(self);
+    fn document_ids(&self) -> Vec<DocumentId> {
+        let mut documents = D::document_ids(self);
         documents.sort_unstable();
         documents.dedup();
         documents

@@ -66,7 +66,7 @@ impl DecisionKind for Review {
         ],
     });
 
-    fn documents(&self) -> Vec<DocumentId> {
+    fn document_ids(&self) -> Vec<DocumentId> {
         self.documents.clone()
     }
 }

@@ -24,7 +24,7 @@ impl DecisionKind for Ruling {
     const AUDIENCE: Audience = Audience::Device;
     const STORED: Stored<Self> = Stored::Event;
 
-    fn documents(&self) -> Vec<DocumentId> {
+    fn document_ids(&self) -> Vec<DocumentId> {
         vec![self.document]
     }
 

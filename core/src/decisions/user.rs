@@ -3,7 +3,7 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Stored};
 use crate::units::UserId;
 
-/// A person who records.
+/// A person who records on phones. Role and centres are in [`Grant`](super::Grant).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct User {

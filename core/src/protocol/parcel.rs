@@ -229,7 +229,7 @@ impl Parcel {
     ///
     /// # Errors
     /// [`HandoverError::ForeignOrganisation`], [`HandoverError::ForeignServer`].
-    pub fn require(&self, organisation: OrganisationId, server_key: &[u8; 32]) -> Result<(), HandoverError> {
+    pub fn check_recipient(&self, organisation: OrganisationId, server_key: &[u8; 32]) -> Result<(), HandoverError> {
         if self.organisation != organisation {
             return Err(HandoverError::ForeignOrganisation);
         }
@@ -383,8 +383,8 @@ mod tests {
         }
     }
 
-    /// Seals any content. Anybody can seal to the server, so the content is as untrusted as the header.
-    fn sealed(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
+    /// Seals compressed `plain` to the server and returns the result of opening it. Anybody can seal to the server, so `plain` may be hostile.
+    fn seal_and_open(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
         let packed = zstd::bulk::compress(plain, 3).expect("it packs");
         seal_raw(&packed).open(&server())
     }
@@ -412,19 +412,22 @@ mod tests {
     #[test]
     fn a_hostile_inside_is_refused_without_unpacking_it() {
         assert_eq!(seal_raw(b"no zstd").open(&server()), Err(HandoverError::Unreadable));
-        assert_eq!(sealed(&vec![0; MAX_BODY_BYTES + 1]), Err(HandoverError::Unreadable), "a bomb");
-        assert_eq!(sealed(&[]), Err(HandoverError::Unreadable));
-        assert_eq!(sealed(&[0xf6]), Err(HandoverError::Unreadable), "null");
-        assert_eq!(sealed(&[0x9f, 0x40, 0xff]), Err(HandoverError::Unreadable), "a list without a count");
+        assert_eq!(seal_and_open(&vec![0; MAX_BODY_BYTES + 1]), Err(HandoverError::Unreadable), "a bomb");
+        assert_eq!(seal_and_open(&[]), Err(HandoverError::Unreadable));
+        assert_eq!(seal_and_open(&[0xf6]), Err(HandoverError::Unreadable), "null");
+        assert_eq!(seal_and_open(&[0x9f, 0x40, 0xff]), Err(HandoverError::Unreadable), "a list without a count");
         assert_eq!(
-            sealed(&[0x81, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            seal_and_open(&[0x81, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
             Err(HandoverError::Unreadable)
         );
-        assert_eq!(sealed(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(HandoverError::TooLarge));
-        assert_eq!(sealed(&[0x81, 0x40, 0x00]), Err(HandoverError::Unreadable), "bytes behind");
+        assert_eq!(
+            seal_and_open(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Err(HandoverError::TooLarge)
+        );
+        assert_eq!(seal_and_open(&[0x81, 0x40, 0x00]), Err(HandoverError::Unreadable), "bytes behind");
         let list = |count: usize| encode_content(&vec![vec![]; count]);
-        assert_eq!(sealed(&list(MAX_BUNDLES)).expect("at the limit").len(), MAX_BUNDLES);
-        assert_eq!(sealed(&list(MAX_BUNDLES + 1)), Err(HandoverError::TooLarge));
+        assert_eq!(seal_and_open(&list(MAX_BUNDLES)).expect("at the limit").len(), MAX_BUNDLES);
+        assert_eq!(seal_and_open(&list(MAX_BUNDLES + 1)), Err(HandoverError::TooLarge));
     }
 
     #[test]
@@ -433,7 +436,7 @@ mod tests {
         let key = server().verifying_key().to_bytes();
         let outcome = |bytes: &[u8]| {
             let parcel = Parcel::parse(bytes)?;
-            parcel.require(ORGANISATION.into(), &key)?;
+            parcel.check_recipient(ORGANISATION.into(), &key)?;
             parcel.open(&server())
         };
         let regions = [

@@ -68,7 +68,7 @@ impl QrCollector {
     /// # Errors
     /// [`HandoverError::Unreadable`] if it is not a QR frame or was misread, [`HandoverError::UnknownVersion`],
     /// [`HandoverError::TooLarge`], [`HandoverError::Damaged`] if the frame contradicts the others. The collection is kept.
-    pub fn take(&mut self, frame: &[u8]) -> Result<QrProgress, HandoverError> {
+    pub fn add_frame(&mut self, frame: &[u8]) -> Result<QrProgress, HandoverError> {
         let frame = QrFrame::parse(frame)?;
         if frame.name != self.name || self.slices.is_empty() {
             *self = Self { name: frame.name, slices: vec![None; usize::from(frame.count)], ..Self::default() };
@@ -175,7 +175,7 @@ mod tests {
             let rest = (0..frames.len()).rev();
             for index in seen.iter().map(|index| index.index(frames.len())).chain(rest) {
                 prop_assert!(frames[index].len() <= QR_FRAME_BYTES);
-                let progress = collector.take(&frames[index]).expect("a frame");
+                let progress = collector.add_frame(&frames[index]).expect("a frame");
                 let is_last = known.insert(index) && known.len() == frames.len();
                 let missing: Vec<u32> = (0..).take(frames.len()).filter(|it| !known.contains(&(*it as usize))).collect();
                 let count = |length: usize| u32::try_from(length).expect("few");
@@ -190,9 +190,9 @@ mod tests {
         fn no_bytes_disturb_a_collection(bytes in proptest::collection::vec(any::<u8>(), 0..700), cut in 0..620_usize) {
             let frames = frames(&[1; 2_000]).expect("frames");
             let mut collector = QrCollector::default();
-            let progress = collector.take(&frames[0]).expect("a frame");
-            prop_assert!(collector.take(&bytes).is_err());
-            prop_assert!(collector.take(frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default()).is_err());
+            let progress = collector.add_frame(&frames[0]).expect("a frame");
+            prop_assert!(collector.add_frame(&bytes).is_err());
+            prop_assert!(collector.add_frame(frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default()).is_err());
             prop_assert_eq!(collector.progress(), progress);
         }
     }
@@ -220,7 +220,7 @@ mod tests {
         for bit in 0..frame.len() * 8 {
             let mut bent = frame.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(QrCollector::default().take(&bent), Err(HandoverError::Unreadable), "bit {bit}");
+            assert_eq!(QrCollector::default().add_frame(&bent), Err(HandoverError::Unreadable), "bit {bit}");
         }
         let number =
             |at: usize, number: u16| move |frame: &mut Vec<u8>| drop(frame.splice(at..at + 2, number.to_be_bytes()));
@@ -238,7 +238,7 @@ mod tests {
             (forged(|frame| frame.resize(QR_FRAME_BYTES, 0)), Some(HandoverError::TooLarge)),
         ];
         for (index, (frame, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(QrCollector::default().take(&frame).err(), expected, "case {index}");
+            assert_eq!(QrCollector::default().add_frame(&frame).err(), expected, "case {index}");
         }
     }
 
@@ -247,26 +247,26 @@ mod tests {
         let mut collector = QrCollector::default();
         assert_eq!(collector.parcels(), Ok(None));
         let whole = frames(&[1; SLICE_BYTES + 1]).expect("frames");
-        collector.take(&whole[0]).expect("a frame");
+        collector.add_frame(&whole[0]).expect("a frame");
         // Another content under the same name.
         let mut forged = whole[1].clone();
         forged.truncate(HEADER_BYTES);
         forged.push(2);
         forged.extend(check(&forged));
-        assert!(collector.take(&forged).expect("it looks right").missing.is_empty());
+        assert!(collector.add_frame(&forged).expect("it looks right").missing.is_empty());
         assert_eq!(collector.parcels(), Err(HandoverError::Damaged));
         for frame in &whole {
-            collector.take(frame).expect("a frame");
+            collector.add_frame(frame).expect("a frame");
         }
         assert_eq!(collector.parcels(), Ok(Some(vec![1; SLICE_BYTES + 1])), "it began anew");
         let mut third = whole[0].clone();
         third.truncate(third.len() - CHECK_BYTES);
         third.splice(12..16, [0, 2, 0, 3]);
         third.extend(check(&third));
-        assert_eq!(collector.take(&third), Err(HandoverError::Damaged));
+        assert_eq!(collector.add_frame(&third), Err(HandoverError::Damaged));
         // The showing phone has another series to show.
         let other = frames(&[3; 10]).expect("frames");
-        assert_eq!(collector.take(&other[0]).expect("a frame").total, 1);
+        assert_eq!(collector.add_frame(&other[0]).expect("a frame").total, 1);
         assert_eq!(collector.parcels(), Ok(Some(vec![3; 10])));
     }
 }

@@ -83,7 +83,7 @@ pub fn entry_hash(entry: &FrameEntry) -> Option<EntryHash> {
 }
 
 /// Returns the chain hash after each entry, starting at a cursor; `None` if one of them is [`FrameEntry::Own`].
-pub fn walk(from: &Cursor, entries: &[FrameEntry]) -> Option<Vec<ChainHash>> {
+pub fn chain_hashes(from: &Cursor, entries: &[FrameEntry]) -> Option<Vec<ChainHash>> {
     let mut at = from.clone();
     let chain = |entry: &FrameEntry| {
         at.advance(entry_hash(entry)?);

@@ -99,35 +99,35 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
 
 /// Reads the bytes that [`pack`] wrote.
 pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, Error> {
-    let mut input = Input(packed);
-    let count = input.index(MAX_BAGS)?;
+    let mut input = PackedReader(packed);
+    let count = input.read_index(MAX_BAGS)?;
     if count == 0 {
-        return input.end().map(|()| Vec::new());
+        return input.require_end().map(|()| Vec::new());
     }
-    let first = input.label()?;
-    let since_last = input.varint()?;
-    let unit = input.varint()?;
-    let lightest = input.varint()?;
-    let steps = input.bits(count)?;
-    let gaps = input.bits(count - 1)?;
-    let common = input.byte()?;
+    let first = input.read_label()?;
+    let since_last = input.read_varint()?;
+    let unit = input.read_varint()?;
+    let lightest = input.read_varint()?;
+    let steps = input.read_bits(count)?;
+    let gaps = input.read_bits(count - 1)?;
+    let common = input.read_byte()?;
     let mut kinds = vec![common; count];
-    for _ in 0..input.index(count)? {
-        let index = input.index(count - 1)?;
-        let kind = input.byte()?;
+    for _ in 0..input.read_index(count)? {
+        let index = input.read_index(count - 1)?;
+        let kind = input.read_byte()?;
         if let Some(slot) = kinds.get_mut(index) {
             *slot = kind;
         }
     }
     let mut left_out = vec![0; count];
-    for _ in 0..input.index(count)? {
-        let index = input.index(count - 1)?;
-        let labels = input.label()?;
+    for _ in 0..input.read_index(count)? {
+        let index = input.read_index(count - 1)?;
+        let labels = input.read_label()?;
         if let Some(slot) = left_out.get_mut(index) {
             *slot = labels;
         }
     }
-    input.end()?;
+    input.require_end()?;
 
     let back = gaps.iter().try_fold(since_last, |sum, gap| sum.checked_add(*gap));
     let back = back.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1000));
@@ -198,16 +198,16 @@ fn lowest_byte(pending: u128) -> u8 {
     lowest
 }
 
-struct Input<'a>(&'a [u8]);
+struct PackedReader<'a>(&'a [u8]);
 
-impl Input<'_> {
-    fn byte(&mut self) -> Result<u8, Error> {
+impl PackedReader<'_> {
+    fn read_byte(&mut self) -> Result<u8, Error> {
         let (byte, rest) = self.0.split_first().ok_or_else(|| broken("the bags end early"))?;
         self.0 = rest;
         Ok(*byte)
     }
 
-    fn varint(&mut self) -> Result<u64, Error> {
+    fn read_varint(&mut self) -> Result<u64, Error> {
         leb128::read::unsigned(&mut self.0).map_err(|error| match error {
             leb128::read::Error::IoError(_) => broken("the bags end early"),
             leb128::read::Error::Overflow => broken("too large a number"),
@@ -215,21 +215,21 @@ impl Input<'_> {
     }
 
     /// Reads a label below 1,000,000, so that the labels of [`MAX_BAGS`] bags with the largest gaps cannot overflow `u32`.
-    fn label(&mut self) -> Result<u32, Error> {
-        let label = u32::try_from(self.varint()?).ok().filter(|label| *label < 1_000_000);
+    fn read_label(&mut self) -> Result<u32, Error> {
+        let label = u32::try_from(self.read_varint()?).ok().filter(|label| *label < 1_000_000);
         label.ok_or_else(|| broken("too large a bag number"))
     }
 
-    fn index(&mut self, most: usize) -> Result<usize, Error> {
-        let value = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+    fn read_index(&mut self, most: usize) -> Result<usize, Error> {
+        let value = usize::try_from(self.read_varint()?).unwrap_or(usize::MAX);
         if value > most {
             return Err(broken("more bags than a delivery can have"));
         }
         Ok(value)
     }
 
-    fn bits(&mut self, count: usize) -> Result<Vec<u64>, Error> {
-        let width = u32::from(self.byte()?);
+    fn read_bits(&mut self, count: usize) -> Result<Vec<u64>, Error> {
+        let width = u32::from(self.read_byte()?);
         if width > 40 {
             return Err(broken("too wide a number"));
         }
@@ -238,7 +238,7 @@ impl Input<'_> {
         let mut values = Vec::with_capacity(count);
         for _ in 0..count {
             while bits < width {
-                pending |= u128::from(self.byte()?) << bits;
+                pending |= u128::from(self.read_byte()?) << bits;
                 bits += 8;
             }
             values.push(u64::try_from(pending & mask).unwrap_or(0));
@@ -248,7 +248,7 @@ impl Input<'_> {
         Ok(values)
     }
 
-    fn end(&self) -> Result<(), Error> {
+    fn require_end(&self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(broken("bytes after the last bag")) }
     }
 }

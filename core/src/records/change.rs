@@ -128,7 +128,7 @@ impl Change {
 /// Automerge binary format, "Change chunks" and "Run length encoded columns".
 fn claimed_operations(raw: &[u8]) -> Option<u64> {
     const ACTION_COLUMN: u64 = 0x42;
-    let mut input = Leb(raw.get(9..)?);
+    let mut input = LebReader(raw.get(9..)?);
     input.unsigned()?; // the chunk's length
     for _ in 0..input.unsigned()? {
         input.skip(32)?; // dependencies
@@ -152,7 +152,7 @@ fn claimed_operations(raw: &[u8]) -> Option<u64> {
     }
     let Some(length) = column else { return Some(0) };
     input.skip(before)?;
-    let mut column = Leb(input.0.get(..usize::try_from(length).ok()?)?);
+    let mut column = LebReader(input.0.get(..usize::try_from(length).ok()?)?);
     let mut operations = 0_u64;
     while !column.0.is_empty() && operations <= MAX_OPERATIONS {
         match column.signed()? {
@@ -173,9 +173,9 @@ fn claimed_operations(raw: &[u8]) -> Option<u64> {
 }
 
 /// Reader of LEB128 numbers; every method returns `None` at the end of the bytes.
-struct Leb<'a>(&'a [u8]);
+struct LebReader<'a>(&'a [u8]);
 
-impl Leb<'_> {
+impl LebReader<'_> {
     fn skip(&mut self, bytes: u64) -> Option<()> {
         self.0 = self.0.get(usize::try_from(bytes).ok()?..)?;
         Some(())

@@ -163,7 +163,7 @@ impl Load {
     }
 
     /// Returns whether a manifest names the delivery; false if there is no manifest, when no delivery is late.
-    pub fn names(&self, delivery_id: DeliveryId) -> bool {
+    pub fn manifest_contains(&self, delivery_id: DeliveryId) -> bool {
         let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
         lines.any(|line| line.delivery_id == delivery_id)
     }

@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_deleted_leaves_the_log_with_the_next_write_if_somebody_reads_now() {
+    fn deleted_bytes_leave_the_wal_with_the_first_write_after_the_reader_ended() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("field.db");
         let store = Store::open(&path, &["CREATE TABLE t (a BLOB)"]).expect("a store");

@@ -500,7 +500,7 @@ pub(crate) fn has_held(db: &Connection, document: DocumentId) -> Result<bool, Er
     Ok(db.prepare_cached(query)?.exists([document])?)
 }
 
-/// Adds a draft for the office to the outbox, as an entry of kind 0, which the server always holds.
+/// Adds a draft of a phone that is to be wiped to the outbox, as an entry of kind 0. The server does not log it; a person decides about it.
 pub(crate) fn add_draft(
     db: &Connection,
     author: UserId,

@@ -73,22 +73,22 @@ const OFFER_BYTES: usize = MAX_BODY_BYTES / 4;
 #[derive(Default)]
 struct Repair {
     /// Scopes whose checkpoints the next request sends.
-    asking: BTreeSet<Scope>,
+    needs_checkpoints: BTreeSet<Scope>,
     /// Runs of entries to restore to the server; the last one is sent first.
-    offering: Vec<Offering>,
+    pending_offers: Vec<PendingOffer>,
     sent: u64,
     /// Scopes offered in this run; if one of them diverges again, the phone rewinds instead.
     offered: BTreeSet<Scope>,
     rewound: BTreeSet<Scope>,
     /// Whether bundles were sent again in this run because the server had lost them.
-    hands_over_again: bool,
-    shows_certificate: bool,
+    has_resent_bundles: bool,
+    needs_readmit: bool,
     was_readmitted: bool,
 }
 
 /// Run of log entries to restore to the server.
 #[derive(Clone)]
-struct Offering {
+struct PendingOffer {
     scope: Scope,
     after: u64,
     up_to: u64,
@@ -97,13 +97,13 @@ struct Offering {
 
 /// State of the challenge for the next request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Freshness {
+enum ChallengeState {
     /// Too old: the next request carries no bundles or parcels, which would be sent in vain.
     Expired,
     /// Expected to be accepted by the server.
-    Believed,
+    Assumed,
     /// Sent by the server when it refused the previous one.
-    Renewed,
+    Fresh,
 }
 
 pub(crate) struct Exchange<'a> {
@@ -113,18 +113,18 @@ pub(crate) struct Exchange<'a> {
     challenge: message::Challenge,
     /// Number of the newest bundle that was sent in this run.
     sent_up_to: u64,
-    in_flight: Vec<u64>,
+    bundles_in_flight: Vec<u64>,
     /// Number of the newest parcel that was sent in this run.
     carried_up_to: i64,
-    carrying: Vec<i64>,
+    parcels_in_flight: Vec<i64>,
     /// Number of own changes in the last request.
-    under_way: u64,
+    changes_in_flight: u64,
     /// Body of the last request; a response to any other is not trusted.
-    asked: Vec<u8>,
+    last_request_body: Vec<u8>,
     own_bytes: bool,
     /// Whether neither side has more to send.
     pub(crate) is_done: bool,
-    freshness: Freshness,
+    freshness: ChallengeState,
     repair: Repair,
     idle_answers: u32,
     /// Number of responses from the pinned server.
@@ -148,14 +148,14 @@ impl<'a> Exchange<'a> {
             environment,
             installation,
             sent_up_to: 0,
-            in_flight: Vec::new(),
+            bundles_in_flight: Vec::new(),
             carried_up_to: 0,
-            carrying: Vec::new(),
-            under_way: 0,
-            asked: Vec::new(),
+            parcels_in_flight: Vec::new(),
+            changes_in_flight: 0,
+            last_request_body: Vec::new(),
             own_bytes: false,
             is_done: false,
-            freshness: Freshness::Believed,
+            freshness: ChallengeState::Assumed,
             repair: Repair::default(),
             idle_answers: 0,
             answers: 0,
@@ -165,8 +165,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Gets a fresh challenge first, with a request without bundles and parcels: a large request would be sent in vain.
-    pub(crate) fn ask_first(&mut self) {
-        self.freshness = Freshness::Expired;
+    pub(crate) fn refresh_challenge_first(&mut self) {
+        self.freshness = ChallengeState::Expired;
     }
 
     /// Returns whether this run rewound a log; what was applied after the common position may no longer be valid.
@@ -186,16 +186,19 @@ impl<'a> Exchange<'a> {
         seal(self.store, self.environment, &self.installation)?;
         let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
         let (bundles_at_most, parcels_at_most) = match self.freshness {
-            Freshness::Expired => (0, 0),
-            Freshness::Believed | Freshness::Renewed => (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST),
+            ChallengeState::Expired => (0, 0),
+            ChallengeState::Assumed | ChallengeState::Fresh => (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST),
         };
         let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
             self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(incoming::cursors)?.iter().map(Cursor::name).collect();
         let checkpoints = self.store.read(|db| {
-            let of =
-                self.repair.asking.iter().map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
+            let of = self
+                .repair
+                .needs_checkpoints
+                .iter()
+                .map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
             Ok::<_, Error>(of.collect::<Result<Vec<_>, _>>()?.concat())
         })?;
         let body = loop {
@@ -219,18 +222,18 @@ impl<'a> Exchange<'a> {
                 Err(error) => return Err(internal(&error)),
             }
         };
-        self.in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
-        self.sent_up_to = self.in_flight.last().copied().unwrap_or(self.sent_up_to);
-        self.carrying = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
-        self.carried_up_to = self.carrying.last().copied().unwrap_or(self.carried_up_to);
-        self.store.write(|db| outbox::mark_sent(db, &self.in_flight))?;
-        self.under_way = waiting.saturating_sub(self.store.read(|db| outbox::waiting(db, self.sent_up_to))?);
+        self.bundles_in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
+        self.sent_up_to = self.bundles_in_flight.last().copied().unwrap_or(self.sent_up_to);
+        self.parcels_in_flight = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
+        self.carried_up_to = self.parcels_in_flight.last().copied().unwrap_or(self.carried_up_to);
+        self.store.write(|db| outbox::mark_sent(db, &self.bundles_in_flight))?;
+        self.changes_in_flight = waiting.saturating_sub(self.store.read(|db| outbox::waiting(db, self.sent_up_to))?);
         self.progress.to_send = self.progress.sent + waiting;
         Ok(Some(self.signed(body)))
     }
 
     fn signed(&mut self, body: Vec<u8>) -> WireRequest {
-        self.asked.clone_from(&body);
+        self.last_request_body.clone_from(&body);
         let request = signed_request("POST", &self.installation, self.challenge, path::SYNC, body);
         self.progress.requests += 1;
         self.progress.bytes_up += request.bytes();
@@ -239,12 +242,12 @@ impl<'a> Exchange<'a> {
 
     /// Returns the next chunk of log that the server lost, or the certificate that re-admits this device.
     fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
-        if self.repair.shows_certificate {
+        if self.repair.needs_readmit {
             let request =
                 unsigned_request(&self.installation.server_url, path::READMIT, &self.installation.certificate);
             return request.map(Some);
         }
-        let Some(Offering { scope, after, up_to, evidence }) = self.repair.offering.last().cloned() else {
+        let Some(PendingOffer { scope, after, up_to, evidence }) = self.repair.pending_offers.last().cloned() else {
             return Ok(None);
         };
         let mut limit = OFFER_BYTES;
@@ -252,7 +255,7 @@ impl<'a> Exchange<'a> {
             let entries = self.store.read(|db| tail::entries_after(db, &scope, after, up_to, limit))?;
             if entries.is_empty() || entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. })) {
                 // The phone no longer has all of the entries: it follows the server's log instead.
-                self.repair.offering.pop();
+                self.repair.pending_offers.pop();
                 return self.repair_request();
             }
             let sent = entries.len() as u64;
@@ -277,10 +280,10 @@ impl<'a> Exchange<'a> {
     fn repair_diverged(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
         for Divergence { scope, common } in diverged {
             let Some(common) = common else {
-                self.repair.asking.insert(scope.clone());
+                self.repair.needs_checkpoints.insert(scope.clone());
                 continue;
             };
-            self.repair.asking.remove(scope);
+            self.repair.needs_checkpoints.remove(scope);
             let (read, signed) = self.store.read(|db| {
                 let read = incoming::cursor(db, self.installation.organisation, scope)?.sequence;
                 Ok::<_, Error>((read, tail::evidence(db, scope)?))
@@ -290,7 +293,7 @@ impl<'a> Exchange<'a> {
                     if up_to <= read && up_to > *common && self.repair.offered.insert(scope.clone()) =>
                 {
                     let (scope, after) = (scope.clone(), *common);
-                    self.repair.offering.push(Offering { scope, after, up_to, evidence });
+                    self.repair.pending_offers.push(PendingOffer { scope, after, up_to, evidence });
                 }
                 _ if self.repair.rewound.insert(scope.clone()) => {
                     self.store.write(|db| tail::rewind(db, self.installation.organisation, scope, *common))?;
@@ -306,8 +309,8 @@ impl<'a> Exchange<'a> {
 
     pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
         self.progress.bytes_down += response.body.len() as u64;
-        if std::mem::take(&mut self.repair.shows_certificate) {
-            self.freshness = Freshness::Believed;
+        if std::mem::take(&mut self.repair.needs_readmit) {
+            self.freshness = ChallengeState::Assumed;
             if response.status != 200 {
                 return Err(problem(response.status, &response.body, "certificate"));
             }
@@ -320,14 +323,14 @@ impl<'a> Exchange<'a> {
         match response.status {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-                self.freshness = Freshness::Believed;
+                self.freshness = ChallengeState::Assumed;
                 self.apply_response(&answer)
             }
             401 => {
                 // A body without a challenge is not from the server, but for instance from a proxy.
                 let answer: ChallengeResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-                if self.freshness != Freshness::Renewed {
-                    self.freshness = Freshness::Renewed;
+                if self.freshness != ChallengeState::Fresh {
+                    self.freshness = ChallengeState::Fresh;
                     self.challenge = answer.challenge;
                     self.send_again();
                     return Ok(());
@@ -338,13 +341,13 @@ impl<'a> Exchange<'a> {
                 // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
                 // if the response to the certificate is lost: afterwards the server knows the device as ever.
                 self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device))?;
-                self.repair.shows_certificate = true;
+                self.repair.needs_readmit = true;
                 self.send_again();
                 Ok(())
             }
             // The server cannot use the entries that are kept here: the phone follows the server's log instead.
             422 if std::mem::take(&mut self.repair.sent) > 0 => {
-                self.repair.offering.pop();
+                self.repair.pending_offers.pop();
                 Ok(())
             }
             status => Err(problem(status, &response.body, "request")),
@@ -353,15 +356,15 @@ impl<'a> Exchange<'a> {
 
     /// Requeues what was in the last request, because the server gave no verdict on it.
     fn send_again(&mut self) {
-        self.sent_up_to = self.in_flight.first().map_or(self.sent_up_to, |first| first - 1);
-        self.carried_up_to = self.carrying.first().map_or(self.carried_up_to, |first| first - 1);
-        self.in_flight.clear();
-        self.carrying.clear();
+        self.sent_up_to = self.bundles_in_flight.first().map_or(self.sent_up_to, |first| first - 1);
+        self.carried_up_to = self.parcels_in_flight.first().map_or(self.carried_up_to, |first| first - 1);
+        self.bundles_in_flight.clear();
+        self.parcels_in_flight.clear();
     }
 
     fn apply_response(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
-        let (statement, news) = answer.open(&self.asked, &key).map_err(|error| internal(&error))?;
+        let (statement, news) = answer.open(&self.last_request_body, &key).map_err(|error| internal(&error))?;
         if statement.device != self.installation.device {
             return Err(Error::Internal { reason: "the answer is meant for another device".into() });
         }
@@ -371,12 +374,12 @@ impl<'a> Exchange<'a> {
         if self.idle_answers > MAX_IDLE_ANSWERS {
             return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
         }
-        if let Some(offering) = self.repair.offering.last_mut()
+        if let Some(pending_offers) = self.repair.pending_offers.last_mut()
             && self.repair.sent > 0
         {
-            offering.after += std::mem::take(&mut self.repair.sent);
-            if offering.after >= offering.up_to {
-                self.repair.offering.pop();
+            pending_offers.after += std::mem::take(&mut self.repair.sent);
+            if pending_offers.after >= pending_offers.up_to {
+                self.repair.pending_offers.pop();
             }
             self.idle_answers = 0;
             return Ok(());
@@ -388,11 +391,11 @@ impl<'a> Exchange<'a> {
         }
         let had_own_bytes = self.own_bytes;
         self.apply_statement(&statement, &news, answer.challenge)?;
-        let had_work = !self.in_flight.is_empty() || !self.carrying.is_empty();
-        self.in_flight.clear();
-        self.carrying.clear();
-        self.progress.sent += std::mem::take(&mut self.under_way);
-        let has_read = self.read_frames(&news.frames, &statement.heads, &answer.evidence(&self.asked))?;
+        let had_work = !self.bundles_in_flight.is_empty() || !self.parcels_in_flight.is_empty();
+        self.bundles_in_flight.clear();
+        self.parcels_in_flight.clear();
+        self.progress.sent += std::mem::take(&mut self.changes_in_flight);
+        let has_read = self.read_frames(&news.frames, &statement.heads, &answer.evidence(&self.last_request_body))?;
         if has_read || had_work || !news.more {
             self.idle_answers = 0;
         }
@@ -420,7 +423,7 @@ impl<'a> Exchange<'a> {
             }
             let (mut progress, mut has_erased) = (self.progress, false);
             for verdict in &news.verdicts {
-                if let Some(sequence) = self.in_flight.get(verdict.index as usize) {
+                if let Some(sequence) = self.bundles_in_flight.get(verdict.index as usize) {
                     let settled = outbox::apply_verdicts(db, *sequence, verdict, self.environment.clock.now())?;
                     progress.logged += settled.logged;
                     progress.held += settled.held;
@@ -440,7 +443,7 @@ impl<'a> Exchange<'a> {
         if has_erased {
             self.store.scrub()?;
         }
-        if has_lost && !std::mem::replace(&mut self.repair.hands_over_again, true) {
+        if has_lost && !std::mem::replace(&mut self.repair.has_resent_bundles, true) {
             self.sent_up_to = self.sent_up_to.min(known);
         }
         Ok(())

@@ -37,10 +37,12 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {
             continue;
         };
-        findings.extend(deliveries.iter().filter(|delivery| !load.names(**delivery)).map(|delivery| Finding {
-            scope: (*scope).clone(),
-            code: ReviewCode::LateDelivery,
-            documents: vec![(*delivery).into(), load.load_id.into()],
+        findings.extend(deliveries.iter().filter(|delivery| !load.manifest_contains(**delivery)).map(|delivery| {
+            Finding {
+                scope: (*scope).clone(),
+                code: ReviewCode::LateDelivery,
+                documents: vec![(*delivery).into(), load.load_id.into()],
+            }
         }));
     }
     Ok(findings)

@@ -43,7 +43,7 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Lists an organisation, and creates its space if it has none.
+    /// Lists an organisation, and creates its space if it has none. Does nothing if it is listed.
     ///
     /// # Errors
     /// [`Error::Storage`].

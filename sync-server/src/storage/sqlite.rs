@@ -42,30 +42,35 @@ impl SqliteStorage {
         Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
     }
 
-    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, Error> {
+    /// Returns an organisation's store. It is never created here: an empty file in place of a lost one would look like an organisation
+    /// without records.
+    fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, sql::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = open.get(&organisation) {
             return Ok(Arc::clone(store));
         }
-        let path = self.folder.join(format!("{organisation}.db"));
-        // The file of a listed organisation must exist: an empty one in its place would look like an organisation without records.
-        let is_known = self.organisations()?.contains(&organisation);
-        let store =
-            if is_known { Store::open_existing(&path, ORGANISATION)? } else { Store::open(&path, ORGANISATION)? };
-        let store = Arc::new(store);
+        if !self.organisations().map_err(sql::Error::engine)?.contains(&organisation) {
+            return Err(sql::Error::UnknownOrganisation);
+        }
+        let store = Store::open_existing(&self.path(organisation), ORGANISATION);
+        let store = Arc::new(store.map_err(|error| sql::Error::engine(Error::Storage(error)))?);
         open.insert(organisation, Arc::clone(&store));
         Ok(store)
+    }
+
+    fn path(&self, organisation: OrganisationId) -> PathBuf {
+        self.folder.join(format!("{organisation}.db"))
     }
 }
 
 impl Database for SqliteStorage {
     fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), sql::Error> {
-        let store = self.store(organisation).map_err(sql::Error::engine)?;
+        let store = self.store(organisation)?;
         store.read(|db| f(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
     }
 
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), sql::Error> {
-        let store = self.store(organisation).map_err(sql::Error::engine)?;
+        let store = self.store(organisation)?;
         let written = store.write(|db| {
             let mut writer = SqliteWriter::new(db);
             f(&mut writer).map_err(Failed)?;
@@ -104,14 +109,20 @@ impl Storage for SqliteStorage {
     }
 
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.store(organisation).map(drop)
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.contains_key(&organisation) && !self.organisations()?.contains(&organisation) {
+            open.insert(organisation, Arc::new(Store::open(&self.path(organisation), ORGANISATION)?));
+        }
+        Ok(())
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
         self.prepare(organisation)?;
         self.control.write(|db| {
-            map_sql_error(db.execute("INSERT INTO organisations (organisation_id) VALUES (?1)", [organisation]))
-                .map(drop)
+            map_sql_error(
+                db.execute("INSERT OR IGNORE INTO organisations (organisation_id) VALUES (?1)", [organisation]),
+            )
+            .map(drop)
         })
     }
 

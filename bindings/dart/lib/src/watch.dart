@@ -103,7 +103,7 @@ final class _Pump {
     try {
       while (true) {
         // The first event comes at once and has all topics.
-        final event = await _client.nextEvent(_last?.sequence ?? 0, cancelToken: token);
+        final event = await _client.waitForEvent(_last?.sequence ?? 0, cancelToken: token);
         if (_running != token) return;
         if (event == null) break;
         _last = event;

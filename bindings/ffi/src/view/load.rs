@@ -8,8 +8,6 @@ use farmtally_core::units::{
     BusinessDate, CentreCode, DeviceCode, Grams, HybridTime, LoadId, LorryPlate, SeasonCode, UserId,
 };
 
-type CloseRequest = CloseView;
-
 /// State of a load, as far as this phone knows.
 #[uniffi::remote(Enum)]
 pub enum LoadState {
@@ -43,7 +41,7 @@ pub struct LoadView {
     /// Clerks who opened or joined it, in the order of their clocks
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first
-    pub close_requests: Vec<CloseRequest>,
+    pub close_requests: Vec<CloseView>,
     /// Totals of its deliveries, as far as they are on this phone
     pub sum: Sum,
     /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to request_close
@@ -71,9 +69,9 @@ pub struct Loader {
     pub since: HybridTime,
 }
 
-/// A request to close a load.
+/// A clerk's request to the office to close a load, as shown. To make one, call request_close.
 #[uniffi::remote(Record)]
-pub struct CloseRequest {
+pub struct CloseView {
     /// Author, installation and time
     pub stamp: Stamp,
     /// Number of deliveries in its manifest

@@ -65,7 +65,7 @@ extension FieldClient {
 
     /// Progress of the running sync; nil while none runs.
     public func watchSyncProgress() -> AsyncThrowingStream<SyncProgress?, Error> {
-        watch([.sync]) { try await $0.nextEvent(after: 0)?.progress }
+        watch([.sync]) { try await $0.waitForEvent(after: 0)?.progress }
     }
 
     private func watch<Value: Equatable & Sendable>(
@@ -77,7 +77,7 @@ extension FieldClient {
                 var after: UInt64 = 0
                 var last: Value?
                 do {
-                    while !Task.isCancelled, let event = try await self.nextEvent(after: after) {
+                    while !Task.isCancelled, let event = try await self.waitForEvent(after: after) {
                         after = event.sequence
                         if topics.isDisjoint(with: event.topics) { continue }
                         let value = try await read(self)

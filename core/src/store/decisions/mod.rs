@@ -45,7 +45,7 @@ pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, con
     if let StoredInfo::Rows(table) = (content.kind().stored)() {
         insert_row(db, at, &table, content)?;
     }
-    let documents = content.documents();
+    let documents = content.document_ids();
     if !documents.is_empty() {
         db.execute(
             "INSERT INTO named_decisions (scope, seq, decision) VALUES (?1, ?2, ?3)

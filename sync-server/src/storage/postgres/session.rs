@@ -62,8 +62,8 @@ impl Session {
         Ok(())
     }
 
-    /// Lists an organisation, unless it is listed.
-    pub(super) fn list(&mut self, organisation: OrganisationId) -> Result<(), Error> {
+    /// Inserts an organisation into table `listed`, unless it is there.
+    pub(super) fn add_to_listed(&mut self, organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT INTO listed (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
         self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
         Ok(())

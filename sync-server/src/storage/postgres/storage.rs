@@ -20,7 +20,7 @@ impl Storage for PostgresStorage {
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
         self.prepare(organisation)?;
-        Ok(self.on_session(|session| session.list(organisation))?)
+        Ok(self.on_session(|session| session.add_to_listed(organisation))?)
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {

@@ -22,7 +22,7 @@ class CallBench {
         report("1,000 records out", 10) { probeRecordsOut(1_000u) }
         report("async no-op", 500) { probeAsync() }
         report("a read on a thread of the library", 200) { client.session() }
-        report("an event", 200) { client.nextEvent(0uL) }
+        report("an event", 200) { client.waitForEvent(0uL) }
         client.shutDown()
         folder.deleteRecursively()
         Unit

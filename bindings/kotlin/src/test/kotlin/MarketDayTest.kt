@@ -511,36 +511,36 @@ class MarketDayTest {
     fun `changes are notified after they are durable`() = story {
         val asha = market.hires("Asha", "clerk")
         val client = asha.client
-        val first = checkNotNull(client.nextEvent(0uL))
+        val first = checkNotNull(client.waitForEvent(0uL))
         assertEquals(Topic.entries.toSet(), first.topics.toSet())
-        cancelled(3) { client.nextEvent(first.sequence) }
+        cancelled(3) { client.waitForEvent(first.sequence) }
         val lakshmi = asha.registers("Lakshmi Devi")
         for (weight in listOf("20", "21", "22")) asha.weighs(lakshmi, weight)
-        val told = checkNotNull(client.nextEvent(first.sequence))
+        val told = checkNotNull(client.waitForEvent(first.sequence))
         assertTrue(told.sequence > first.sequence)
         val changed = setOf(Topic.DELIVERIES, Topic.LOADS, Topic.FARMERS, Topic.INBOX, Topic.SYNC)
         assertEquals(changed, told.topics.toSet())
-        val waiting = async { client.nextEvent(told.sequence) }
+        val waiting = async { client.waitForEvent(told.sequence) }
         delay(300)
         assertTrue(waiting.isActive, "nothing has changed since")
         val draft = asha.begins(lakshmi, "23")
         assertEquals(listOf(Topic.DELIVERIES), waiting.await()?.topics)
         assertEquals(listOf(draft), client.today(KOLAR).drafts)
         val seen = mutableSetOf<Topic>()
-        var after = checkNotNull(client.nextEvent(0uL)).sequence
+        var after = checkNotNull(client.waitForEvent(0uL)).sequence
         val run = async { client.sync() }
         while (run.isActive || Topic.SESSION !in seen) {
-            val event = checkNotNull(client.nextEvent(after))
+            val event = checkNotNull(client.waitForEvent(after))
             seen += event.topics
             after = event.sequence
         }
         assertEquals(SyncOutcome.COMPLETE, run.await().outcome)
-        val last = checkNotNull(client.nextEvent(0uL))
+        val last = checkNotNull(client.waitForEvent(0uL))
         assertNull(last.progress)
-        val end = async { client.nextEvent(last.sequence) }
+        val end = async { client.waitForEvent(last.sequence) }
         client.shutDown()
         assertNull(end.await())
-        assertNull(client.nextEvent(0uL))
+        assertNull(client.waitForEvent(0uL))
     }
 
     @Test
@@ -710,13 +710,13 @@ class MarketDayTest {
         assertTrue(slice.counts.logged > 0uL, "$slice")
 
         val seen = mutableListOf<SyncProgress?>()
-        carrier.next = { seen += checkNotNull(asha.client.nextEvent(0uL)).progress }
+        carrier.next = { seen += checkNotNull(asha.client.waitForEvent(0uL)).progress }
         carrier.sent = 0
         val report = asha.client.sync()
         val logged = listOf(cancelled, slice, report).map { it.counts.logged }.sum()
         assertEquals(SyncOutcome.COMPLETE to 60uL, report.outcome to logged)
         assertTrue(seen.filterNotNull().any { it.done in 1uL..<it.total }, "$seen")
-        assertNull(checkNotNull(asha.client.nextEvent(0uL)).progress)
+        assertNull(checkNotNull(asha.client.waitForEvent(0uL)).progress)
     }
 
     @Test

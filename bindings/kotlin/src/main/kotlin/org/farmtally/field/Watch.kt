@@ -41,12 +41,12 @@ fun FieldClient.watchInbox(): Flow<InboxPage> = watch(Topic.INBOX) { inbox() }
 fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncStatus() }
 
 /** Progress of the running sync; null while none runs. */
-fun FieldClient.watchSyncProgress(): Flow<SyncProgress?> = watch(Topic.SYNC) { nextEvent(0uL)?.progress }
+fun FieldClient.watchSyncProgress(): Flow<SyncProgress?> = watch(Topic.SYNC) { waitForEvent(0uL)?.progress }
 
 private fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
     var after = 0uL
     while (true) {
-        val event = nextEvent(after) ?: break
+        val event = waitForEvent(after) ?: break
         after = event.sequence
         if (event.topics.any(topics::contains)) emit(read())
     }
