@@ -1,5 +1,8 @@
 //! Checks that the documents agree with the code.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use farmtally_core::ErrorCode;
 use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
 use farmtally_core::permission::Role;
@@ -157,4 +160,57 @@ fn the_reference_file_of_the_readme_lets_a_phone_record() {
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     assert_eq!(asha.weighs(farmer, None, &[20_000]).totals.net_g.0, 18_500);
+}
+
+/// All code in which the glossary's names are looked up.
+fn all_code() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut folders: Vec<PathBuf> =
+        ["core/src", "sync-server/src", "bindings/ffi/src"].map(|folder| Path::new(root).join(folder)).into();
+    let mut code = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs" || it == "sql") {
+                code += path.file_stem().and_then(|name| name.to_str()).expect("a name");
+                code += &std::fs::read_to_string(&path).expect("text");
+            }
+        }
+    }
+    code
+}
+
+#[test]
+fn every_name_in_the_glossary_exists_in_the_code() {
+    let code = all_code();
+    let words: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let text = document("glossary.md");
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    // The last cell says where a thing is in the code; tables of units and numbers have examples there instead.
+    let places = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let names = places.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let is_name = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || "_:.".contains(c));
+    let unknown: Vec<&str> = names
+        .filter(is_name)
+        .filter(|name| {
+            !name.split(['.', ':']).filter(|part| !part.is_empty()).all(|part| words.contains(part) || part == "rs")
+        })
+        .collect();
+    assert_eq!(unknown, Vec::<&str>::new());
+}
+
+#[test]
+fn the_glossary_has_every_record_kind_and_every_decision_kind() {
+    let text = document("glossary.md").to_lowercase();
+    let rows: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .flat_map(|words| words.split(", "))
+        .collect();
+    let kinds = KINDS.iter().map(|kind| kind.name.to_owned());
+    let decisions = DECISIONS.iter().map(|kind| kind.name.replace('_', " "));
+    let missing: Vec<String> = kinds.chain(decisions).filter(|name| !rows.contains(name.as_str())).collect();
+    assert_eq!(missing, Vec::<String>::new());
 }

@@ -6,7 +6,7 @@ use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::Grams;
 use farmtally_tests::{Market, fingerprint};
 
-/// Domain C10 rows 5, 6, 10, 12 and 15 in one morning.
+/// A morning with a correction, a void, two loads for one lorry, a late delivery and a farmer who is registered twice.
 #[test]
 fn two_phones_without_network_agree_after_they_sync() {
     let mut market = Market::open(1);

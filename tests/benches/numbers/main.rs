@@ -1,4 +1,4 @@
-//! Benchmarks of design section 12, each with a floor measured in the same run: `cargo bench -p farmtally-tests`.
+//! Benchmarks of docs/performance.md, each with a floor measured in the same run: `cargo bench -p farmtally-tests`.
 //!
 //! Owns the order of the measurements and the resulting table. Does not own targets: `docs/performance.md` says what each number means.
 //! Measured call and floor alternate, sample by sample, in one process: machines differ and are never idle, so the ratios and bytes count,
