@@ -30,7 +30,7 @@ named! {
         KeyUnavailable = "key_unavailable",
         /// The key does not open the store.
         WrongKey = "wrong_key",
-        /// The device is not enrolled, or its server does not know it.
+        /// The device is not enrolled, its server does not know it, or nothing is granted to the user here.
         Unauthorized = "unauthorized",
         /// No connection to the server.
         Offline = "offline",
@@ -117,8 +117,9 @@ pub enum Error {
         /// Kind of the record.
         what: &'static str,
     },
-    /// The device is not enrolled, or its server does not know it. Enrol it; a device that was enrolled before continues to record.
-    SignIn {
+    /// The device is not enrolled, its server does not know it, or nothing is granted to the user here. A device that was enrolled before
+    /// continues to record.
+    Unauthorized {
         /// Why enrolment is needed.
         reason: String,
     },
@@ -154,7 +155,7 @@ impl Error {
             Self::Stale => ErrorCode::Stale,
             Self::Refused { code, .. } | Self::Unavailable { code, .. } => *code,
             Self::NotFound { .. } => ErrorCode::NotFound,
-            Self::SignIn { .. } => ErrorCode::Unauthorized,
+            Self::Unauthorized { .. } => ErrorCode::Unauthorized,
             Self::UpdateNeeded { .. } => ErrorCode::IncompatibleVersion,
             Self::Store(store::Error::Full) => ErrorCode::StorageFull,
             Self::Store(store::Error::Corrupt { .. } | store::Error::Record(_)) => ErrorCode::StorageCorrupt,

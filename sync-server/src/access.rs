@@ -56,7 +56,7 @@ impl Server {
         role: Role,
         centres: &[CentreCode],
     ) -> Result<GrantId, Error> {
-        let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.operator());
+        let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.decided_by_operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = device_of(&db.devices()?, device)?.device;
@@ -73,7 +73,7 @@ impl Server {
     /// # Errors
     /// [`Error::NotFound`] for a grant that does not exist or has ended, [`Error::Io`], [`Error::Storage`].
     pub fn revoke(&self, organisation: OrganisationId, grant: GrantId) -> Result<(), Error> {
-        let by = self.operator();
+        let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let known = decisions::grant(db.reader(), grant)?.ok_or(Error::NotFound { what: "grant" })?;
             if decisions::ended_at(db.reader(), &known)?.is_some() {
@@ -83,12 +83,13 @@ impl Server {
         })
     }
 
-    /// Suspends a user on every device, or lifts the suspension. Returns the number of devices that it concerns.
+    /// Suspends a user on every device on which they were ever granted anything, or lifts the suspension. Returns the number of these
+    /// devices.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a user who was never granted anything, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for an unknown name and for a user who was never granted anything, [`Error::Io`], [`Error::Storage`].
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
-        let by = self.operator();
+        let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
@@ -110,7 +111,7 @@ impl Server {
     /// # Errors
     /// [`Error::NotFound`] for a device, [`Error::Io`], [`Error::Storage`].
     pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
-        let by = self.operator();
+        let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
             let first = device_of(&devices, device)?.device;

@@ -9,7 +9,7 @@ use farmtally_core::permission::Role;
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
-use farmtally_core::store::rows::{self, Named};
+use farmtally_core::store::rows::{self, FoundRecord};
 use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -243,7 +243,7 @@ impl Server {
         organisations: &[Organisation],
         data: &ReferenceData,
     ) -> Result<(), Error> {
-        let by = self.operator();
+        let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
         let ReferenceData { centres, commodities, seasons, lorries, rule_sets, notices } = data;
         self.write(organisation, |db| {
@@ -269,7 +269,7 @@ impl Server {
     }
 
     /// Returns the operator as author of decisions, with a new request id for each command.
-    pub(crate) fn operator(&self) -> DecidedBy {
+    pub(crate) fn decided_by_operator(&self) -> DecidedBy {
         DecidedBy::operator(self.environment.clock.now(), self.environment.new_id())
     }
 
@@ -277,7 +277,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<Named>, Error> {
+    pub fn find(&self, organisation: OrganisationId, text: &str) -> Result<Vec<FoundRecord>, Error> {
         self.read(organisation, |db| {
             let scopes = db.scopes()?;
             Ok(rows::find(db.reader(), &scopes, text.trim(), MAX_FOUND)?)
@@ -291,7 +291,7 @@ impl Server {
     pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
-        let (by, fresh) = (self.operator(), self.environment.new_id());
+        let (by, fresh) = (self.decided_by_operator(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
             require_no_recovery(db)?;

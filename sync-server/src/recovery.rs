@@ -68,7 +68,7 @@ impl Server {
                 // Every organisation had a journal. Without it, nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
-                let lost = self.read(organisation, |db| first_scope_behind(db, &acknowledged))?;
+                let lost = self.read(organisation, |db| first_scope_with_loss(db, &acknowledged))?;
                 lost.map(|scope| format!("the database is behind its journal in {scope}"))
             };
             if let Some(reason) = reason {
@@ -179,8 +179,8 @@ impl Server {
     }
 }
 
-/// Returns the first scope whose log lacks an acknowledged entry.
-fn first_scope_behind(
+/// Returns the first scope whose log does not contain its acknowledged head: the log is shorter, or has another entry there.
+fn first_scope_with_loss(
     db: &mut ReadTransaction<'_>,
     acknowledged: &BTreeMap<Scope, CursorName>,
 ) -> Result<Option<Scope>, Error> {

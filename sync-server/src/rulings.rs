@@ -35,7 +35,7 @@ impl Server {
         document: DocumentId,
         change: Option<ChangeHash>,
     ) -> Result<Vec<HeldEntry>, Error> {
-        let by = self.operator();
+        let by = self.decided_by_operator();
         self.write(organisation, |db| {
             require_no_recovery(db)?;
             approve(db, document, change, &by)
@@ -54,7 +54,7 @@ impl Server {
         reason: &str,
     ) -> Result<Vec<HeldEntry>, Error> {
         let reason = check_text(reason, false).map_err(|wrong| Error::invalid("reason", wrong))?;
-        let by = self.operator().because(reason);
+        let by = self.decided_by_operator().because(reason);
         self.write(organisation, |db| {
             require_no_recovery(db)?;
             reject(db, document, change, &by)
@@ -77,7 +77,7 @@ impl Server {
                 contacts.into_iter().map(DocumentId::from).collect()
             })
         })?;
-        self.erase(organisation, &contacts, &self.operator())?;
+        self.erase(organisation, &contacts, &self.decided_by_operator())?;
         if contacts.is_empty() {
             Err(Error::NotFound { what: "farmer with contact details" })
         } else {

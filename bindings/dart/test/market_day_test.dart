@@ -32,8 +32,8 @@ void marketDay(Server server, String library) {
     final asha = await market.meets('Asha');
     expect(await asha.client.session(), null);
     const start = StartDraft(centre: kolar, commodity: tomato);
-    expect((await thrown<FieldSignIn>(() => asha.client.startDraft(start))).code, 'unauthorized');
-    expect((await thrown<FieldSignIn>(() => asha.registers('Lakshmi Devi'))).code, 'unauthorized');
+    expect((await thrown<FieldUnauthorized>(() => asha.client.startDraft(start))).code, 'unauthorized');
+    expect((await thrown<FieldUnauthorized>(() => asha.registers('Lakshmi Devi'))).code, 'unauthorized');
   });
 
   scenario('a wrong or used code is refused', (market) async {
@@ -581,7 +581,7 @@ void marketDay(Server server, String library) {
       'FieldRefused not_allowed': () => opens('../../phones/${market.organisation}/Asha'),
       'FieldRefused out_of_scope': () => manju.client.today(kolar),
       'FieldNotFound not_found': () => asha.client.delivery(DeliveryId(lakshmi.farmerId.value)),
-      'FieldSignIn unauthorized': elsewhere.client.sync,
+      'FieldUnauthorized unauthorized': elsewhere.client.sync,
       'FieldUnavailable rate_limited': () => answered(429),
       'FieldUnavailable interrupted': () => answered(503),
       'FieldUpdateNeeded incompatible_version': () => answered(426),
@@ -828,7 +828,7 @@ String _named(FieldException error) => switch (error) {
       FieldInvalid() || FieldTooLarge() || FieldConfirm() => '${error.runtimeType} ${error.code}',
       FieldStale() || FieldRefused() => '${error.runtimeType} ${error.code}',
       FieldNotFound() ||
-      FieldSignIn() ||
+      FieldUnauthorized() ||
       FieldUnavailable() ||
       FieldUpdateNeeded() =>
         '${error.runtimeType} ${error.code}',

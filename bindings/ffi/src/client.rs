@@ -71,7 +71,7 @@ impl Engine {
 /// Every change takes the `basis` of the view that the person saw and returns the new view; it fails with Stale if the record has changed
 /// since. A cancelled call has either taken effect completely or not at all.
 ///
-/// Calls about records fail with SignIn before enrolment or without a grant, and with Refused (code locked) on a locked phone; with access
+/// Calls about records fail with Unauthorized before enrolment or without a grant, and with Refused (code locked) on a locked phone; with access
 /// RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work on a
 /// locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
 #[derive(uniffi::Object)]
@@ -413,7 +413,7 @@ impl FieldClient {
     /// does not end the sync; cancel_sync does.
     ///
     /// Pass `in_background` if no person asked for the sync: before the next one is due, it then does nothing (outcome NotDue). `budget_ms`
-    /// limits its time in milliseconds; it ends with the response that exceeds them. Fails with SignIn if the server does not know the
+    /// limits its time in milliseconds; it ends with the response that exceeds them. Fails with Unauthorized if the server does not know the
     /// device, and with UpdateNeeded if app or server is too old for the other.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {

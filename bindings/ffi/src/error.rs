@@ -86,7 +86,7 @@ pub enum FieldError {
         reason: String,
     },
     /// The device is not enrolled, the server does not know it, or nothing is granted to the user: enrol, or sync.
-    SignIn {
+    Unauthorized {
         /// unauthorized
         code: String,
         /// Which of these
@@ -148,7 +148,7 @@ impl FieldError {
             | Self::Refused { code, .. }
             | Self::KeyNeeded { code, .. }
             | Self::NotFound { code, .. }
-            | Self::SignIn { code, .. }
+            | Self::Unauthorized { code, .. }
             | Self::Unavailable { code, .. }
             | Self::UpdateNeeded { code, .. }
             | Self::StorageFull { code, .. }
@@ -187,7 +187,7 @@ impl From<Error> for FieldError {
             Error::Stale => Self::Stale { code, reason },
             Error::Refused { .. } => Self::Refused { code, reason },
             Error::NotFound { .. } => Self::NotFound { code, reason },
-            Error::SignIn { .. } => Self::SignIn { code, reason },
+            Error::Unauthorized { .. } => Self::Unauthorized { code, reason },
             Error::Unavailable { .. } => Self::Unavailable { code, reason },
             Error::UpdateNeeded { .. } => Self::UpdateNeeded { code, reason },
             Error::Store(_) => match kind {

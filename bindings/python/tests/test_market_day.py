@@ -72,8 +72,8 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         asha = await self.market.meets("Asha")
         self.assertIsNone(await asha.client.session())
         start = StartDraft(centre="KOLAR", commodity="TOMATO")
-        await self.refused(FieldError.SignIn, asha.client.start_draft(start), code="unauthorized")
-        await self.refused(FieldError.SignIn, asha.registers("Lakshmi Devi"), code="unauthorized")
+        await self.refused(FieldError.Unauthorized, asha.client.start_draft(start), code="unauthorized")
+        await self.refused(FieldError.Unauthorized, asha.registers("Lakshmi Devi"), code="unauthorized")
 
     async def test_a_wrong_or_used_code_is_refused(self):
         asha, ravi = await self.market.meets("Asha"), await self.market.meets("Ravi")
@@ -558,7 +558,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             (FieldError.Refused, "not_allowed", asha.client.switch_user(lakshmi.farmer_id)),
             (FieldError.Refused, "out_of_scope", manju.client.today("KOLAR")),
             (FieldError.NotFound, "not_found", asha.client.delivery(lakshmi.farmer_id)),
-            (FieldError.SignIn, "unauthorized", elsewhere.client.sync()),
+            (FieldError.Unauthorized, "unauthorized", elsewhere.client.sync()),
             (FieldError.Unavailable, "rate_limited", answered(429)),
             (FieldError.Unavailable, "interrupted", answered(503)),
             (FieldError.UpdateNeeded, "incompatible_version", answered(426)),

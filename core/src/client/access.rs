@@ -87,7 +87,7 @@ impl FieldClient {
     /// Makes another user of this phone its current user. Records of every user are sent with the next sync.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a user without a grant on this phone, [`Error::SignIn`], [`Error::Store`].
+    /// [`Error::Refused`] for a user without a grant on this phone, [`Error::Unauthorized`], [`Error::Store`].
     pub fn switch_user(&self, user: UserId) -> Result<Session, Error> {
         self.installation()?;
         if !self.identity().device.grants.iter().any(|grant| grant.user == user) {

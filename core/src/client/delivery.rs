@@ -141,7 +141,7 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Confirm`] if something is unusual: ask the person and repeat the call with these checks in `accept`. [`Error::Invalid`] for
-    /// a missing farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::SignIn`].
+    /// a missing farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::Unauthorized`].
     pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
@@ -297,7 +297,7 @@ impl FieldClient {
     /// Returns a draft or recorded delivery.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    /// [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         self.store.read(|db| {
@@ -353,7 +353,7 @@ impl FieldClient {
     /// Returns recorded deliveries of the granted centres, the last to arrive on this phone first, each with its sync state.
     ///
     /// # Errors
-    /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
         let filter = DeliveryFilter { within: Some(self.author()?.seasons()), ..filter.clone() };
         Ok(self.store.read(|db| {

@@ -78,7 +78,7 @@ impl FieldClient {
     /// Starts a delivery. The draft is stored on disk, and counts in no total until it is recorded.
     ///
     /// # Errors
-    /// [`Error::SignIn`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity covers
+    /// [`Error::Unauthorized`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity covers
     /// today, or the farmer, load or replaced delivery is not on this phone.
     pub fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, Error> {
         let author = self.author()?;
@@ -134,7 +134,7 @@ impl FieldClient {
     /// Deletes a draft. Nothing else that people record is ever deleted.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is
+    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is
     /// locked.
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
         let author = self.author()?;
@@ -149,7 +149,7 @@ impl FieldClient {
     /// Returns the user's own drafts and those of the granted centres, oldest first. After a crash, weighing continues from these.
     ///
     /// # Errors
-    /// [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
         let author = self.author()?;
         Ok(self.store.read(|db| self.drafts_in(db, &author))?)

@@ -50,7 +50,7 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Confirm`] if a farmer with the same telephone number, or the same name and village, is registered; [`Error::Invalid`],
-    /// [`Error::Refused`], [`Error::SignIn`].
+    /// [`Error::Refused`], [`Error::Unauthorized`].
     pub fn register_farmer(&self, input: &FarmerInput, accept: &[Check]) -> Result<FarmerView, Error> {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
@@ -75,7 +75,7 @@ impl FieldClient {
     /// Corrects contact details. Writes only the fields that differ.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`], [`Error::SignIn`].
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`], [`Error::Unauthorized`].
     pub fn edit_farmer(
         &self,
         farmer_id: FarmerId,
@@ -104,7 +104,7 @@ impl FieldClient {
     /// Returns a farmer.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also if the contact details are not on this phone; [`Error::SignIn`], [`Error::Refused`] if the phone is
+    /// [`Error::NotFound`], also if the contact details are not on this phone; [`Error::Unauthorized`], [`Error::Refused`] if the phone is
     /// locked, [`Error::Store`].
     pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
         let author = self.author()?;
@@ -115,7 +115,7 @@ impl FieldClient {
     /// farmers if `text` is empty.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text that is too long, [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`],
+    /// [`Error::Invalid`] for a text that is too long, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`],
     /// [`Error::Store`].
     pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
         let author = self.author()?;

@@ -19,7 +19,7 @@ impl FieldClient {
     /// Returns everything that the server has not answered in full, as concatenated parcels for a colleague's phone or a USB stick.
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is nothing to hand over, [`Error::SignIn`] before enrolment, [`Error::Store`].
+    /// [`Error::Refused`] if there is nothing to hand over, [`Error::Unauthorized`] before enrolment, [`Error::Store`].
     pub fn export_parcel(&self) -> Result<Vec<u8>, Error> {
         let parcels = self.pack()?;
         self.save_export_time()?;
@@ -67,7 +67,7 @@ impl FieldClient {
     /// # Errors
     /// [`Error::Refused`] if a parcel is for another organisation or server, [`Error::Invalid`] if the file is not a parcel or is
     /// incomplete, [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`],
-    /// [`Error::SignIn`], [`Error::Store`].
+    /// [`Error::Unauthorized`], [`Error::Store`].
     pub fn carry_parcel(&self, file: impl Read) -> Result<(), Error> {
         let installation = self.installation()?;
         let too_much = || Error::TooLarge {
@@ -111,7 +111,7 @@ impl FieldClient {
     fn pack(&self) -> Result<Vec<u8>, Error> {
         let installation = self.installation()?;
         seal(&self.store, &self.environment, &installation)?;
-        let bundles = self.store.read(|db| outbox::unanswered(db, 0, i32::MAX as usize))?;
+        let bundles = self.store.read(|db| outbox::unanswered_bundles(db, 0, i32::MAX as usize))?;
         if bundles.is_empty() {
             return Err(Error::not_allowed("the server has answered about everything: there is nothing to hand over"));
         }

@@ -210,7 +210,7 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Stale`] if the record has changed or there is nothing to choose any more; [`Error::NotFound`], [`Error::Refused`] by role
-    /// or centre, [`Error::SignIn`], [`Error::Store`].
+    /// or centre, [`Error::Unauthorized`], [`Error::Store`].
     pub fn resolve(&self, basis: Basis, choice: &Choice) -> Result<(), Error> {
         let (field, change) = match choice {
             Choice::Dismiss { number } => return self.dismiss(basis, *number),

@@ -45,7 +45,7 @@ impl FieldClient {
     /// replaces it.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is no error here: the next
+    /// [`Error::Unauthorized`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is no error here: the next
     /// sync reports or repairs it.
     pub fn listen(&self, server: &dyn Live, on_wake: &dyn Fn()) -> Result<(), Error> {
         let begun_at = self.listening.count();

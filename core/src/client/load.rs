@@ -120,7 +120,7 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for an unknown lorry, a commodity without a season today or a wrong
-    /// driver's name, [`Error::SignIn`].
+    /// driver's name, [`Error::Unauthorized`].
     pub fn open_load(&self, input: &OpenLoad) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -154,7 +154,7 @@ impl FieldClient {
     /// nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for text that is not a join code, [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`].
+    /// [`Error::Invalid`] for text that is not a join code, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`].
     pub fn join_load(&self, join_code: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::JoinLoad)?;
@@ -245,7 +245,7 @@ impl FieldClient {
     /// Returns a load.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::SignIn`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    /// [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn load(&self, load_id: LoadId) -> Result<LoadView, Error> {
         let author = self.author()?;
         self.store.read(|db| load_view(db, &author, load_id))

@@ -311,7 +311,7 @@ impl FieldClient {
 
     fn installation(&self) -> Result<Arc<Installation>, Error> {
         let reason = "the device is not enrolled: enrol it with a code from the office";
-        self.identity().installation.ok_or_else(|| Error::SignIn { reason: reason.into() })
+        self.identity().installation.ok_or_else(|| Error::Unauthorized { reason: reason.into() })
     }
 
     fn author(&self) -> Result<Author, Error> {
@@ -322,7 +322,8 @@ impl FieldClient {
         if access == Access::Locked {
             return Err(Error::locked("this phone is locked: sync, so that what it has recorded is uploaded"));
         }
-        let grant = newest_grant(&device, &installation).ok_or_else(|| Error::SignIn { reason: no_grant.into() })?;
+        let grant =
+            newest_grant(&device, &installation).ok_or_else(|| Error::Unauthorized { reason: no_grant.into() })?;
         Ok(Author { installation, reference, grant, access })
     }
 

@@ -173,7 +173,7 @@ impl FieldClient {
     /// `on_progress` is called after every response and must not call this.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]. Then
+    /// [`Error::Unauthorized`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]. Then
     /// [`SyncStatus`] says when the next sync is due.
     pub fn sync_with(
         &self,

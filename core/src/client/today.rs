@@ -33,7 +33,7 @@ impl FieldClient {
     /// Returns a centre's day; today if `date` is `None`.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a centre that is not granted, [`Error::SignIn`], [`Error::Store`].
+    /// [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`], [`Error::Store`].
     pub fn today(&self, centre: &CentreCode, date: Option<BusinessDate>) -> Result<Today, Error> {
         let author = self.author()?;
         author.require_centre(centre)?;

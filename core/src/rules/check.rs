@@ -94,7 +94,7 @@ mod tests {
     use crate::records::BagSource;
     use crate::units::{BagType, Grams, Timestamp};
 
-    fn bags(grams: i64, count: usize) -> Vec<Bag> {
+    fn equal_bags(grams: i64, count: usize) -> Vec<Bag> {
         let gross = Grams(grams).try_into().expect("in bounds");
         let bag =
             Bag { number: 1, gross, bag_type: BagType::default(), source: BagSource::Manual, weighed_at: Timestamp(0) };
@@ -136,14 +136,14 @@ mod tests {
         let ask = |bags: &[Bag], declared, readings: &[Percent], required, days| {
             check_delivery(bags, declared, readings, required, BusinessDate(today.0 + days), today)
         };
-        let usual = bags(50_000, 20);
+        let usual = equal_bags(50_000, 20);
         assert_eq!(ask(&usual, Some(20), &moisture(1_450), true, 0), []);
         assert_eq!(ask(&usual, Some(19), &[], true, 0), [Check::DeclaredBagsDiffer, Check::MoistureMissing]);
         for (grams, found) in [(9_999, true), (10_000, false), (100_000, false), (100_001, true)] {
-            assert_eq!(!ask(&bags(grams, 20), None, &[], false, 0).is_empty(), found, "{grams} g");
+            assert_eq!(!ask(&equal_bags(grams, 20), None, &[], false, 0).is_empty(), found, "{grams} g");
         }
         for (count, found) in [(1_000, false), (1_001, true)] {
-            assert_eq!(!ask(&bags(50_000, count), None, &[], false, 0).is_empty(), found, "{count} bags");
+            assert_eq!(!ask(&equal_bags(50_000, count), None, &[], false, 0).is_empty(), found, "{count} bags");
         }
         for (hundredths, found) in [(999, true), (1_000, false), (3_000, false), (3_001, true)] {
             assert_eq!(!ask(&usual, None, &moisture(hundredths), false, 0).is_empty(), found, "{hundredths}");

@@ -114,7 +114,9 @@ pub(crate) struct Unanswered {
     pub(crate) bytes: Vec<u8>,
 }
 
-pub(crate) fn unanswered(db: &Connection, after: u64, limit: usize) -> Result<Vec<Unanswered>, Error> {
+/// Returns up to `limit` sealed bundles after number `after` that the server has not answered in full, in order. Changes that are not
+/// sealed are not among them: call `seal` first.
+pub(crate) fn unanswered_bundles(db: &Connection, after: u64, limit: usize) -> Result<Vec<Unanswered>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT bundle_seq, bytes FROM bundles WHERE is_answered = 0 AND bundle_seq > ?1 ORDER BY bundle_seq LIMIT ?2",
     )?;

@@ -26,7 +26,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         Ok(Self { kind: row.get(0)?, scope: row.get(1)?, saved: row.get(2)?, heads: row.get(3)? })
     }
 }
@@ -62,7 +62,7 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
     Ok(db.query_one(
         "SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1",
         &values![id],
-        Stored::read,
+        Stored::from_row,
     )?)
 }
 
@@ -73,8 +73,8 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
 pub fn find_all(db: &mut dyn Reader, ids: &[Value<'_>]) -> Result<BTreeMap<DocumentId, Stored>, Error> {
     let statement = "SELECT kind, scope, saved, heads, documents.document_id FROM keys
          JOIN documents ON documents.document_id = keys.document";
-    let found =
-        db.query_all_keys(&[Column::blob("document")], ids, statement, |row| Ok((row.get(4)?, Stored::read(row)?)))?;
+    let found = db
+        .query_all_keys(&[Column::blob("document")], ids, statement, |row| Ok((row.get(4)?, Stored::from_row(row)?)))?;
     Ok(found.into_iter().collect())
 }
 
@@ -113,10 +113,11 @@ pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found
     Ok(merged.record.and_then(Record::downcast).map(|record| Found { stored, record }))
 }
 
-/// Merges a change into its document, and updates its row and its words.
+/// Merges a change into its document, and updates its row and its words. Does nothing for a change that the document has. `scope` is that
+/// of a new document; a stored one keeps its own.
 ///
 /// # Errors
-/// [`Error::Record`] if the change must be held or deferred; nothing was written.
+/// [`Error::Record`] if the change must be held or deferred, or if the stored document is unreadable; nothing was written. Database errors.
 pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<(), Error> {
     let mut batch = Batch::default();
     batch.merge(db, scope, kind, id, change)?;
@@ -217,7 +218,7 @@ pub fn save_all(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<(), Erro
         .iter()
         .map(|(scope, id, record)| (*scope, *id, before.get(id).cloned().unwrap_or_default(), record.words()))
         .collect();
-    search::replace(db, &words)
+    search::replace_words(db, &words)
 }
 
 /// Returns the words that the documents are found by now. Removes all words of a document that cannot be read any more.
@@ -348,7 +349,7 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
     for id in &ids {
         if let Some((Stored { scope, .. }, Merged { record: Some(record), .. })) = load(db, *id)? {
             save_rows(db, &[(&scope, *id, &record)])?;
-            search::replace(db, &[(&scope, *id, Vec::new(), record.words())])?;
+            search::replace_words(db, &[(&scope, *id, Vec::new(), record.words())])?;
         }
     }
     Ok(ids.len())

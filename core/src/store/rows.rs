@@ -51,7 +51,7 @@ pub struct DeliveryRow {
 /// A row of a list, read from a kind's table.
 trait ListRow: Sized {
     const COLUMNS: &'static str;
-    fn read(row: &dyn Row) -> Result<Self, sql::Error>;
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error>;
 }
 
 impl ListRow for DeliveryRow {
@@ -59,7 +59,7 @@ impl ListRow for DeliveryRow {
         "arrival, delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
 
-    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         Ok(Self {
             arrival: row.get(0)?,
             delivery_id: row.get(1)?,
@@ -132,7 +132,7 @@ pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> R
         conditions.join(" AND "),
         params.len()
     );
-    Ok(db.query_all(&statement, &params, DeliveryRow::read)?)
+    Ok(db.query_all(&statement, &params, DeliveryRow::from_row)?)
 }
 
 /// Totals of deliveries.
@@ -240,7 +240,7 @@ pub struct LoadRow {
 impl ListRow for LoadRow {
     const COLUMNS: &'static str = "load_id, scope, number, lorry, business_day, state, loaders, conflicts";
 
-    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         let state: u8 = row.get(5)?;
         Ok(Self {
             load_id: row.get(0)?,
@@ -261,7 +261,7 @@ impl ListRow for LoadRow {
 /// Database errors.
 pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Error> {
     let statement = format!("SELECT {} FROM loads WHERE load_id = ?1", LoadRow::COLUMNS);
-    Ok(db.query_one(&statement, &values![id], LoadRow::read)?)
+    Ok(db.query_one(&statement, &values![id], LoadRow::from_row)?)
 }
 
 /// Returns the loads of a scope and day, ordered by number.
@@ -273,7 +273,7 @@ pub fn loads(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<V
         "SELECT {} FROM loads WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id",
         LoadRow::COLUMNS
     );
-    Ok(db.query_all(&statement, &values![scope, date], LoadRow::read)?)
+    Ok(db.query_all(&statement, &values![scope, date], LoadRow::from_row)?)
 }
 
 /// A farmer in a list, with contact details if they are stored.
@@ -294,7 +294,7 @@ impl ListRow for FarmerRow {
         "farmers.farmer_id, farmers.scope, farmers.code, coalesce(contacts.name, ''), coalesce(contacts.village, ''),
         coalesce(contacts.phone, '')";
 
-    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         Ok(Self {
             farmer_id: row.get(0)?,
             scope: row.get(1)?,
@@ -314,7 +314,7 @@ pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>
          ORDER BY contacts.contact_id DESC LIMIT 1",
         FarmerRow::COLUMNS
     );
-    Ok(db.query_one(&statement, &values![id], FarmerRow::read)?)
+    Ok(db.query_one(&statement, &values![id], FarmerRow::from_row)?)
 }
 
 /// Returns farmers of a scope, newest first, in which each word of `text` is a prefix of a word of the name, village or telephone number.
@@ -329,7 +329,7 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
              ORDER BY farmers.arrival DESC LIMIT ?2",
             FarmerRow::COLUMNS
         );
-        return Ok(db.query_all(&statement, &values![scope, limit], FarmerRow::read)?);
+        return Ok(db.query_all(&statement, &values![scope, limit], FarmerRow::from_row)?);
     }
     let contacts = search::with_prefixes(db, scope, text, limit)?;
     let statement = format!(
@@ -339,15 +339,15 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
     );
     let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
     let mut found = db.query_all_keys(&[Column::blob("contact")], &keys, &statement, |row| {
-        Ok((row.get::<u32>(6)?, FarmerRow::read(row)?))
+        Ok((row.get::<u32>(6)?, FarmerRow::from_row(row)?))
     })?;
     found.sort_by_key(|(number, _)| *number);
     Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
-/// A document with the number or code that people know it by.
+/// A record that [`find`] found. `number` is the load number or farmer code, and empty for a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct FoundRecord {
     /// The document's id.
     pub document: DocumentId,
     /// The kind of its record.
@@ -363,7 +363,7 @@ pub struct Named {
 ///
 /// # Errors
 /// Database errors.
-pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<Named>, Error> {
+pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<FoundRecord>, Error> {
     let mut all = Vec::new();
     let upper = text.trim().to_uppercase();
     if let Ok(ReceiptNumber { device, sequence, .. }) = text.parse() {
@@ -377,7 +377,7 @@ pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Re
             break;
         }
         let rows = farmers(db, scope, text, limit)?.into_iter();
-        all.extend(rows.map(|row| Named {
+        all.extend(rows.map(|row| FoundRecord {
             document: row.farmer_id.into(),
             kind: Kind::of::<Farmer>(),
             scope: row.scope,
@@ -387,9 +387,9 @@ pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Re
     Ok(all)
 }
 
-fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_>]) -> Result<Vec<Named>, Error> {
+fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_>]) -> Result<Vec<FoundRecord>, Error> {
     Ok(db.query_all(statement, params, |row| {
-        Ok(Named { kind: Kind::of::<K>(), document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
+        Ok(FoundRecord { kind: Kind::of::<K>(), document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
     })?)
 }
 
@@ -447,8 +447,9 @@ pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactI
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
 }
 
-/// Returns farmers of the same scope with the same [`ContactDetails::name_key`] or [`ContactDetails::phone_key`] as some contact details,
-/// each with the index of these details. The farmers of the details themselves are included.
+/// Returns, for each of `contacts` (a scope and contact details), the farmers of that scope with the same name and village
+/// ([`ContactDetails::name_key`]) or the same telephone number ([`ContactDetails::phone_key`]), with the index of the pair in `contacts`.
+/// A farmer who is stored already is found by their own details too.
 ///
 /// # Errors
 /// Database errors.

@@ -14,7 +14,7 @@ const MAX_PREFIX: usize = 3;
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
 /// Replaces the words of documents, each given as scope, id, words before and words after.
-pub(super) fn replace(
+pub(super) fn replace_words(
     db: &mut dyn Writer,
     documents: &[(&Scope, DocumentId, Vec<String>, Vec<String>)],
 ) -> Result<(), Error> {

@@ -64,7 +64,7 @@ pub struct Progress {
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
 /// Parcels in one request; fewer if they do not fit next to the bundles.
 const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
-/// Consecutive responses without progress after which the run fails.
+/// Maximum consecutive responses without progress; the next one fails the run.
 const MAX_IDLE_ANSWERS: u32 = 6;
 /// Bytes of entries in one offer.
 const OFFER_BYTES: usize = MAX_BODY_BYTES / 4;
@@ -189,7 +189,7 @@ impl<'a> Exchange<'a> {
             ChallengeState::Expired => (0, 0),
             ChallengeState::Assumed | ChallengeState::Fresh => (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST),
         };
-        let mut bundles = self.store.read(|db| outbox::unanswered(db, self.sent_up_to, bundles_at_most))?;
+        let mut bundles = self.store.read(|db| outbox::unanswered_bundles(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
             self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(incoming::cursors)?.iter().map(Cursor::name).collect();
@@ -463,7 +463,7 @@ impl<'a> Exchange<'a> {
     /// Returns whether there is anything that this run has not sent, such as a record made during the run.
     fn has_more_to_send(&self) -> Result<bool, Error> {
         self.store.read(|db| {
-            let own = outbox::unanswered(db, self.sent_up_to, 1)?;
+            let own = outbox::unanswered_bundles(db, self.sent_up_to, 1)?;
             let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
             Ok(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
         })
@@ -522,7 +522,7 @@ pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
 }
 
 pub(crate) fn unknown_device() -> Error {
-    Error::SignIn { reason: "the server does not know this device: enrol it again".into() }
+    Error::Unauthorized { reason: "the server does not know this device: enrol it again".into() }
 }
 
 /// Returns an unsigned request, for a device that the server does not know.
@@ -564,7 +564,7 @@ fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
     let code = problem.as_ref().and_then(|it| it.code.parse().ok()).unwrap_or_else(|| code_of_status(status));
     let reason = problem.map_or_else(|| format!("the server answered with status {status}"), |it| it.reason);
     match code {
-        ErrorCode::Unauthorized => Error::SignIn { reason },
+        ErrorCode::Unauthorized => Error::Unauthorized { reason },
         ErrorCode::NotAllowed | ErrorCode::OutOfScope | ErrorCode::Locked => Error::Refused { code, reason },
         ErrorCode::TooLarge => Error::TooLarge { field, reason },
         ErrorCode::InvalidInput => Error::Invalid { field, reason },

@@ -27,7 +27,8 @@ use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransact
 pub(crate) use lane::{approve, lineage, reject};
 use state::{Entry, State};
 
-/// Checks a bundle as a whole, then judges each of its entries.
+/// Refuses a bundle that is unreadable, of another organisation, or not signed by a device enrolled here. Otherwise stores it, advances the
+/// device's head unless there is a gap, and judges each entry. A fork is no reason to refuse it; it raises a review and orders a new key.
 pub(crate) fn ingest(
     db: &mut WriteTransaction<'_>,
     index: u32,

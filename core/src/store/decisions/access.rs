@@ -21,7 +21,7 @@ struct GrantRow {
 }
 
 impl GrantRow {
-    fn read(row: &dyn Row) -> Result<Self, sql::Error> {
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         let grant = Grant {
             grant: row.get(0)?,
             user: row.get(1)?,
@@ -53,7 +53,7 @@ fn grants_query() -> String {
 pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
     let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
     let mut grants = Vec::new();
-    for row in db.query_all(&grants_query(), &params, GrantRow::read)? {
+    for row in db.query_all(&grants_query(), &params, GrantRow::from_row)? {
         if row.ended_at()?.is_none() {
             grants.push(row.grant);
         }
@@ -63,7 +63,7 @@ pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Er
 
 fn grant_row(db: &mut dyn Reader, grant: GrantId) -> Result<Option<GrantRow>, Error> {
     let statement = format!("{GRANTS} WHERE grants.grant_id = ?1");
-    Ok(db.query_one(&statement, &values![grant, Revocation::NUMBER, Suspension::NUMBER], GrantRow::read)?)
+    Ok(db.query_one(&statement, &values![grant, Revocation::NUMBER, Suspension::NUMBER], GrantRow::from_row)?)
 }
 
 /// Returns a grant by its id, whether or not it is in force.

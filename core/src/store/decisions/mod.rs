@@ -142,7 +142,7 @@ const NAMING_DOCUMENT: &str = "SELECT named_decisions.scope, named_decisions.seq
 
 /// A decision that names a record, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct NamingDecision {
     /// The scope whose log has it.
     pub scope: Scope,
     /// Its sequence number in that log.
@@ -155,10 +155,12 @@ pub struct Named {
 ///
 /// # Errors
 /// Database errors; [`Error::Corrupt`] for an unreadable row.
-pub fn naming_document(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<Named>, Error> {
+pub fn naming_document(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<NamingDecision>, Error> {
     let rows: Vec<(Scope, u64, Vec<u8>)> =
         db.query_all(NAMING_DOCUMENT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.into_iter().map(|(scope, sequence, bytes)| Ok(Named { scope, sequence, decision: read(&bytes)? })).collect()
+    rows.into_iter()
+        .map(|(scope, sequence, bytes)| Ok(NamingDecision { scope, sequence, decision: read(&bytes)? }))
+        .collect()
 }
 
 fn row(db: &mut dyn Reader, kind: u8, code: &str) -> Result<Option<(Decision, u64)>, Error> {
@@ -330,7 +332,7 @@ mod tests {
             place(db, &scope, 2, &review("grant_ended", 2, &[first]));
             place(db, &scope, 3, &Erasure { document: first });
             let mut seam = seam(db);
-            let places = |it: Vec<Named>| it.iter().map(|named| named.sequence).collect::<Vec<_>>();
+            let places = |it: Vec<NamingDecision>| it.iter().map(|named| named.sequence).collect::<Vec<_>>();
             assert_eq!(places(naming_document(&mut seam, first).expect("decisions")), [1, 2, 3]);
             assert_eq!(places(naming_document(&mut seam, second).expect("decisions")), [1]);
             assert_eq!(review_codes(&mut seam, first).expect("codes"), ["grant_ended", "late_delivery"]);

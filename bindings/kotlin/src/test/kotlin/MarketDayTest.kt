@@ -102,8 +102,8 @@ class MarketDayTest {
         val asha = market.meets("Asha")
         assertNull(asha.client.session())
         val start = StartDraft(KOLAR, TOMATO)
-        assertEquals("unauthorized", refused<FieldException.SignIn> { asha.client.startDraft(start) }.code)
-        assertEquals("unauthorized", refused<FieldException.SignIn> { asha.registers("Lakshmi Devi") }.code)
+        assertEquals("unauthorized", refused<FieldException.Unauthorized> { asha.client.startDraft(start) }.code)
+        assertEquals("unauthorized", refused<FieldException.Unauthorized> { asha.registers("Lakshmi Devi") }.code)
     }
 
     @Test
@@ -593,7 +593,7 @@ class MarketDayTest {
             "Refused not_allowed" to { asha.client.switchUser(UserId(lakshmi.farmerId.value)) },
             "Refused out_of_scope" to { manju.client.today(KOLAR) },
             "NotFound not_found" to { asha.client.delivery(DeliveryId(lakshmi.farmerId.value)) },
-            "SignIn unauthorized" to { elsewhere.client.sync() },
+            "Unauthorized unauthorized" to { elsewhere.client.sync() },
             "Unavailable rate_limited" to { answered(429) },
             "Unavailable interrupted" to { answered(503) },
             "UpdateNeeded incompatible_version" to { answered(426) },
@@ -628,7 +628,7 @@ class MarketDayTest {
         is FieldException.Refused -> error.code
         is FieldException.KeyNeeded -> error.code
         is FieldException.NotFound -> error.code
-        is FieldException.SignIn -> error.code
+        is FieldException.Unauthorized -> error.code
         is FieldException.Unavailable -> error.code
         is FieldException.UpdateNeeded -> error.code
         is FieldException.StorageFull -> error.code
