@@ -210,7 +210,8 @@ impl FieldClient {
         Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.retry_schedule().wait_ms(now_ms) })
     }
 
-    /// Returns the outcome and how the run ended for the retry schedule; `None` if it was cancelled.
+    /// Runs exchanges until no order of the office requires another. Returns the outcome, and the end of the run for the retry schedule
+    /// (`None` if it was cancelled).
     fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         let mut ended = (SyncOutcome::Complete, Some(RunEnd::Complete));
         // A further round follows only from an order of the office: after a change of keys, or to upload everything before a wipe.

@@ -13,7 +13,7 @@ use crate::permission::Capability;
 use crate::scope::ScopeForm;
 use crate::units::{Column, DocumentId, ToValue, Value};
 
-/// Value of the key `v1`.
+/// Content of a note's document, under its only key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct NoteSnapshot {

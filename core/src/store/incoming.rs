@@ -301,6 +301,7 @@ enum Unapplied {
     Store(Error),
 }
 
+/// A record error sets the entry aside; any other error of the store fails the call.
 impl From<Error> for Unapplied {
     fn from(error: Error) -> Self {
         match error {

@@ -6,7 +6,7 @@
 const FIRST_MS: u64 = 2_000;
 /// Limit that keeps the shift in range; the wait reaches [`MAX_MS`] after eight doublings.
 const MAX_DOUBLINGS: u32 = 16;
-/// Longest wait unless the server is the cause, because network coverage comes and goes.
+/// Longest wait while the circuit breaker is closed, because network coverage comes and goes.
 const MAX_MS: u64 = 5 * 60_000;
 /// Consecutive failures of the server that open the circuit breaker.
 const BROKEN_AFTER: u32 = 5;

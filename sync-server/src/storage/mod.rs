@@ -213,7 +213,7 @@ pub struct StoredBundle<'a> {
     pub bytes: &'a [u8],
 }
 
-/// An entry of a bundle that is not in the log.
+/// An entry as it came in a bundle: to be judged, deferred or held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingEntry {
     /// Bundle in which it came.

@@ -52,7 +52,7 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The table and columns that [`Writer::insert`] fills.
+/// Target of [`Writer::insert`]: table, columns and `ON CONFLICT` clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insert<'a> {
     /// The table's name.
