@@ -77,7 +77,7 @@ impl Server {
         self.write(organisation, |db| {
             let known = decisions::grant(db.reader(), grant)?.ok_or(Error::NotFound { what: "grant" })?;
             if decisions::ended_at(db.reader(), &known)?.is_some() {
-                return Err(Error::NotFound { what: "grant that holds" });
+                return Err(Error::NotFound { what: "grant in force" });
             }
             decide(db, &Scope::Device(known.device), &Revocation { grant }, &by)
         })

@@ -25,7 +25,7 @@ impl Server {
     /// [`Error::Unusable`] if the folder exists; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
         if to.exists() {
-            return Err(Error::unusable(&to.display(), "it is there already: name a new folder"));
+            return Err(Error::unusable(&to.display(), "the folder exists: name a new one"));
         }
         let id: DeviceId = self.environment.new_id();
         let named = |()| std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()));
@@ -71,7 +71,7 @@ impl Server {
             verified.push((organisation, copied));
         }
         if verified.is_empty() {
-            return Err(Error::unusable(&copy.display(), "it holds no copy of this server's data"));
+            return Err(Error::unusable(&copy.display(), "it is not a copy of this server's data"));
         }
         Ok(verified)
     }

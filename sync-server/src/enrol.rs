@@ -17,7 +17,7 @@ use crate::{Error, Server};
 impl Server {
     pub(crate) fn redeem(&self, request: &EnrolRequest) -> Result<Enrolment, Error> {
         let wrong = |reason: &str| Error::invalid("code", reason);
-        let key = request.verified_key().ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
+        let key = request.verified_key().ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
         let hash = code_hash(&request.code);
         let unknown = "the code is not known: ask the office for a new one";
         let organisation = self.storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
@@ -106,7 +106,7 @@ impl Server {
         request: &RekeyRequest,
     ) -> Result<Enrolment, Error> {
         let wrong = |reason: &str| Error::invalid("public_key", reason);
-        let key = request.verified_key(old).ok_or_else(|| wrong("the proof does not fit the key"))?.to_bytes();
+        let key = request.verified_key(old).ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
         let fresh: DeviceId = self.environment.new_id();
         let now = self.environment.clock.now();
         let is_due = |db: &mut ReadTransaction<'_>| {
@@ -124,7 +124,7 @@ impl Server {
                 return if is_same { Ok(known.clone()) } else { Err(wrong("this key belongs to another device")) };
             }
             if decisions::order(db.reader(), old)?.is_none_or(|order| order.order != Order::Rekey) {
-                return Err(wrong("nobody asked this device to take a new key"));
+                return Err(wrong("the office did not order a new key for this device"));
             }
             let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
             let origin = lineage(&devices, old).last();

@@ -41,7 +41,7 @@ pub enum Error {
     Parcel(#[from] HandoverError),
     /// A recovery lasts: the server has lost data, and nobody has ended the recovery yet.
     #[error(
-        "a recovery lasts: held work is not decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
+        "a recovery is open: no held change is decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
     )]
     Recovering,
     /// A limit of concurrent use is reached.

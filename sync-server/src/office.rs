@@ -115,7 +115,7 @@ impl ReferenceFile {
         let json = json.trim_start_matches('\u{feff}').trim();
         // Serde would accept an array in place of an object, with the fields in order.
         if !json.starts_with('{') {
-            return Err(wrong("is not an object: it begins with `{`".into()));
+            return Err(wrong("it must be a JSON object: `{ … }`".into()));
         }
         let file: Self = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
         file.read()?;

@@ -46,7 +46,7 @@ impl Server {
     /// [`Error::NotFound`] if no recovery lasts, [`Error::Io`], [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
-        let none = || Error::NotFound { what: "recovery that lasts" };
+        let none = || Error::NotFound { what: "open recovery" };
         self.read(organisation, |db| open_recovery(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost, and must not begin another recovery at the next start.
         let heads = self.read(organisation, |db| db.heads())?;
@@ -159,7 +159,7 @@ impl Server {
                 }
                 db.stage(device, offer)?;
                 if db.staged_bytes(device)? > MAX_STAGED_BYTES {
-                    return Err(wrong("more than can be taken back at once"));
+                    return Err(wrong("more entries than can be restored at once"));
                 }
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {

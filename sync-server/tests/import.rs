@@ -53,7 +53,7 @@ fn bad_files_are_named_and_the_others_are_taken() {
         text(&taken.stdout),
         format!("{}{line}", line.replace("good", "part").replace("refused 1", "refused 2"))
     );
-    let unreadable = "these bytes are no parcel, or a part is missing";
+    let unreadable = "not a parcel, or incomplete: export it again";
     let elsewhere = "the parcel belongs to another organisation";
     let errors = text(&taken.stderr);
     for (error, expected) in errors.lines().zip([

@@ -25,7 +25,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     write("list.json", "[]");
     write("wrong.json", r#"{"lorries": [{"lorry": "KA07A1111", "payload_g": 0}]}"#);
     write("marked.json", "\u{feff}{\"centres\": [{\"centre\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
-    for (file, error) in [("list.json", "is not an object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
+    for (file, error) in [("list.json", "must be a JSON object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
     {
         let complaint = server(folder, &["org", "create", "Kolar growers", "--reference", file]).expect_err(file);
         assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
@@ -39,7 +39,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let twice = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR", "--centre", "kolar"];
     for (arguments, error) in [
         (twice.as_slice(), "KOLAR is named twice"),
-        (&["backup", "--to", "server/data/copy"], "is within the data itself"),
+        (&["backup", "--to", "server/data/copy"], "must not be inside the data folder"),
         (&["verify", "none"], "none: there is no such folder"),
         (&["verify", "server"], "is no whole copy"),
         (&["import", "."], "is a folder"),

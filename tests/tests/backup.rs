@@ -85,7 +85,7 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
     assert!(change(&market, &copy(&market, "an end"), sql).contains("before its head"));
     let whole = copy(&market, "whole");
     let error = market.server.back_up(&whole).expect_err("never over another copy").to_string();
-    assert!(error.contains("is there already"), "{error}");
+    assert!(error.contains("folder exists"), "{error}");
     let error = market.server.verify(&market.phone("nothing")).expect_err("nothing there").to_string();
     assert!(error.contains("there is no such folder"), "{error}");
     let damaged = copy(&market, "damaged");

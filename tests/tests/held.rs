@@ -259,7 +259,7 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
     let entry = market.server.held(market.organisation).expect("a list").remove(0);
     assert_eq!((entry.entry.document(), entry.code.as_str()), (delivery.into(), "malformed"));
     for (named, reason) in
-        [(None, "nothing of it can be approved"), (Some(entry.entry.change), "its bytes are no change")]
+        [(None, "nothing of it can be approved"), (Some(entry.entry.change), "its bytes are not a change")]
     {
         let approved = market.server.approve(market.organisation, entry.entry.document(), named);
         let error = approved.expect_err("no record").to_string();

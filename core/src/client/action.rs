@@ -32,7 +32,7 @@ impl fmt::Display for Basis {
 impl FromStr for Basis {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError { reason: "not a basis: pass on the one of the view".into() };
+        let wrong = || UnitError { reason: "not a basis: pass the view's basis unchanged".into() };
         let (document, version) = text.split_once('.').ok_or_else(wrong)?;
         let version = data_encoding::HEXLOWER.decode(version.as_bytes()).map_err(|_not_hex| wrong())?;
         Ok(Self { document: document.parse()?, version: version.try_into().map_err(|_length| wrong())? })

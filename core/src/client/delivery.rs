@@ -247,7 +247,7 @@ impl FieldClient {
                     DeliveryEdit::SetBusinessDate(date) => {
                         let season = reference.season(&delivery.season);
                         if season.is_some_and(|season| !(season.from..=season.to).contains(date)) {
-                            return Err(Error::invalid("business_date", "lies outside of the delivery's season"));
+                            return Err(Error::invalid("business_date", "is outside of the delivery's season"));
                         }
                         amendments.push(Amendment::SetDate(*date));
                     }

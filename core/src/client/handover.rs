@@ -56,7 +56,7 @@ impl FieldClient {
     pub fn parcel_qr_frames(&self) -> Result<Vec<Vec<u8>>, Error> {
         let frames = qr::frames(&self.pack()?).map_err(|_too_many| Error::TooLarge {
             field: "parcel",
-            reason: "too much waits to be shown as codes: hand over a file".into(),
+            reason: "too much for QR codes: export a file instead".into(),
         })?;
         self.save_export_time()?;
         Ok(frames)
@@ -113,7 +113,7 @@ impl FieldClient {
         seal(&self.store, &self.environment, &installation)?;
         let bundles = self.store.read(|db| outbox::unanswered_bundles(db, 0, i32::MAX as usize))?;
         if bundles.is_empty() {
-            return Err(Error::not_allowed("the server has answered about everything: there is nothing to hand over"));
+            return Err(Error::not_allowed("nothing to hand over: the server has answered everything"));
         }
         let bundles: Vec<Vec<u8>> = bundles.into_iter().map(|bundle| bundle.bytes).collect();
         let parcels = Parcel::pack(&bundles, installation.organisation, &installation.server_key, &self.environment);

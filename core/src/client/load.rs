@@ -107,7 +107,7 @@ impl JoinCode {
     fn read(text: &str) -> Result<Self, Error> {
         let bytes = text.trim().strip_prefix(JOIN_PREFIX).and_then(|rest| BASE64URL_NOPAD.decode(rest.as_bytes()).ok());
         let code = bytes.and_then(|bytes| decode(&bytes).ok());
-        code.ok_or_else(|| Error::invalid("join_code", "not a load's code: read it again from the other phone"))
+        code.ok_or_else(|| Error::invalid("join_code", "not a load's join code: scan it again from the other phone"))
     }
 
     fn write(&self) -> String {
@@ -164,7 +164,7 @@ impl FieldClient {
             let saved = stored::find(&mut seam(action.db), load_id.into())?;
             let found = stored::get::<Load>(&mut seam(action.db), load_id)?;
             if saved.is_some() && found.is_none() {
-                return Err(Error::invalid("join_code", "it names something else than a load"));
+                return Err(Error::invalid("join_code", "the code belongs to a record that is not a load"));
             }
             let is_me = |loader: &Loader| (loader.user, loader.device) == me;
             let joined = found.is_some_and(|found| found.record.loaders.iter().any(is_me));
@@ -191,7 +191,7 @@ impl FieldClient {
         }
         self.change_load(&author, basis, |_, view, _, stamp| {
             if view.lorry == *lorry {
-                return Err(Error::invalid("lorry", "it is this lorry already"));
+                return Err(Error::invalid("lorry", "the load has this lorry already"));
             }
             Ok(load::set_lorry(stamp, lorry.clone()))
         })
@@ -215,7 +215,7 @@ impl FieldClient {
                 return Err(Error::Stale);
             }
             if manifest.is_empty() {
-                return Err(Error::not_allowed("there is no delivery on the load"));
+                return Err(Error::not_allowed("the load has no delivery"));
             }
             if manifest.len() > MAX_MANIFEST {
                 let reason = format!("{} deliveries, at most {MAX_MANIFEST} fit one manifest", manifest.len());

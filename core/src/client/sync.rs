@@ -381,14 +381,14 @@ impl Run<'_> {
 /// Checks a server's address (HTTP or HTTPS, a host, at most a port and a path) and returns it without a slash at its end.
 fn normalize_server_url(text: &str) -> Result<String, Error> {
     let wrong = |reason: &dyn std::fmt::Display| {
-        Error::invalid("server_url", format!("no address, such as https://sync.example.org: {reason}"))
+        Error::invalid("server_url", format!("not an address such as https://sync.example.org: {reason}"))
     };
     let url = Url::parse(text.trim()).map_err(|error| wrong(&error))?;
     if !matches!(url.scheme(), "https" | "http") {
-        return Err(wrong(&"begins with https://"));
+        return Err(wrong(&"it must begin with https://"));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(&"has neither a name nor a password, and nothing after ? or #"));
+        return Err(wrong(&"must not contain a user name, a password, ? or #"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -38,10 +38,10 @@ const BOX_BYTES: usize = 32 + 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandoverError {
     /// Not a parcel, truncated, or the content is not a list of bundles.
-    #[error("these bytes are no parcel, or a part is missing")]
+    #[error("not a parcel, or incomplete: export it again")]
     Unreadable,
     /// Version 0, or a version newer than this build.
-    #[error("the parcel's version is not known here")]
+    #[error("the parcel was made by a newer version: update the app")]
     UnknownVersion,
     /// Larger than the limit.
     #[error("the parcel is too large")]

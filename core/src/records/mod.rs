@@ -129,7 +129,10 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
             return Err(Error::Shape { key: String::new(), reason });
         }
         if !document.continues_operation_ids(change) {
-            return Err(Error::Shape { key: String::new(), reason: "operations that are not counted on".into() });
+            return Err(Error::Shape {
+                key: String::new(),
+                reason: "operation numbers that do not continue those of its dependencies".into(),
+            });
         }
         document.apply(change)?;
     }

@@ -86,10 +86,10 @@ pub(crate) fn purge(
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FrameError {
     /// The frame does not begin at the phone's cursor, because a response came late or overtook another. Ask again.
-    #[error("the frame begins elsewhere")]
+    #[error("the frame does not begin at this phone's cursor")]
     NotContiguous,
     /// The frame names own entries of which this phone no longer has the bytes. Ask for the bytes.
-    #[error("an own bundle is not here any more")]
+    #[error("a bundle of this phone was deleted here, so its bytes are needed")]
     OwnBytesNeeded,
     /// The entries do not lead to the chain hash that the server stated.
     #[error("the log of {scope} does not follow from what was read before")]
@@ -287,7 +287,7 @@ impl<'a> Changes<'a> {
 /// The reason why an entry was not applied. Except for [`Self::Store`], it is set aside for a version that can apply it.
 #[derive(Debug, thiserror::Error)]
 enum Unapplied {
-    #[error("the form of {0} is not known to this version")]
+    #[error("this version does not know the syntax of scope {0}")]
     Scope(Scope),
     #[error("record kind {0} is not known to this version")]
     Kind(u8),

@@ -62,7 +62,7 @@ pub enum Error {
         reason: String,
     },
     /// The key store did not return a key, or did not keep one.
-    #[error("the key store does not help: {reason}")]
+    #[error("the key store failed: {reason}")]
     KeyUnavailable {
         /// Why there is no key.
         reason: String,
@@ -74,7 +74,7 @@ pub enum Error {
     #[error(transparent)]
     Record(#[from] crate::records::Error),
     /// Any other error of the database.
-    #[error("the database refuses: {0}")]
+    #[error("the database failed: {0}")]
     Sql(#[source] sql::Error),
 }
 

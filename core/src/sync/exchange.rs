@@ -299,7 +299,7 @@ impl<'a> Exchange<'a> {
                     self.store.write(|db| tail::rewind(db, self.installation.organisation, scope, *common))?;
                 }
                 _ => {
-                    let reason = format!("the server's log of {scope} does not stand still");
+                    let reason = format!("the server's log of {scope} changed twice while it was repaired: sync again");
                     return Err(Error::Internal { reason });
                 }
             }
@@ -366,13 +366,15 @@ impl<'a> Exchange<'a> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
         let (statement, news) = answer.open(&self.last_request_body, &key).map_err(|error| internal(&error))?;
         if statement.device != self.installation.device {
-            return Err(Error::Internal { reason: "the answer is meant for another device".into() });
+            return Err(Error::Internal { reason: "the response is for another device".into() });
         }
         self.challenge = answer.challenge;
         self.answers += 1;
         self.idle_answers += 1;
         if self.idle_answers > MAX_IDLE_ANSWERS {
-            return Err(Error::Internal { reason: "the server promises more but sends nothing that fits".into() });
+            return Err(Error::Internal {
+                reason: "the server announces more entries but sends none that follow".into(),
+            });
         }
         if let Some(pending_offers) = self.repair.pending_offers.last_mut()
             && self.repair.sent > 0

@@ -60,7 +60,7 @@ impl Transport for HttpTransport {
             }
             // Each read has its own timeout; many short reads must not take for ever.
             if asked_at.elapsed() > ANSWER_TIME {
-                return Err(TransportError { reason: "the answer came too slowly".into() });
+                return Err(TransportError { reason: "the response took too long".into() });
             }
             body.extend_from_slice(piece);
             let read = piece.len();

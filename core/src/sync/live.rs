@@ -93,7 +93,7 @@ mod http {
                     Err(_nothing_yet) => {}
                 }
             }
-            Err(TransportError { reason: "the server gives no sign of life".into() })
+            Err(TransportError { reason: "the server sent nothing for too long".into() })
         }
     }
 
@@ -119,7 +119,7 @@ mod http {
                     let Some(chunk) = chunk.map_err(failed)? else { break };
                     answer.body.extend_from_slice(&chunk);
                     if answer.body.len() > MAX_WIRE_BYTES {
-                        return Err(TransportError { reason: "the answer is too long".into() });
+                        return Err(TransportError { reason: "the response is too long".into() });
                     }
                 }
                 return Ok(answer);
@@ -127,7 +127,7 @@ mod http {
             let accepted = response.headers().get("sec-websocket-accept");
             if accepted.is_none_or(|accepted| accepted.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
                 return Err(TransportError {
-                    reason: "the server accepts another WebSocket than was asked for".into(),
+                    reason: "the server's WebSocket handshake does not match the request".into(),
                 });
             }
             let Some(connection) = self.wait_for(response.upgrade(), hear)? else { return Ok(answer) };

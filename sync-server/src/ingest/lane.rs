@@ -72,7 +72,7 @@ impl State {
             for held in std::mem::take(&mut lane) {
                 let entry = Entry::from(held.entry.clone());
                 let Ok(change) = &entry.change else {
-                    require_other(named, &held, "its bytes are no change: send it back instead")?;
+                    require_other(named, &held, "its bytes are not a change: reject it instead")?;
                     continue;
                 };
                 if named.is_some_and(|named| named != held.entry.change) && !follows(&entry, &approved) {
@@ -85,7 +85,7 @@ impl State {
                     continue;
                 }
                 let Some(kind) = Kind::from_number(entry.pending.envelope.kind) else {
-                    require_other(named, &held, "it is no record: send it back instead")?;
+                    require_other(named, &held, "it is not a record: reject it instead")?;
                     continue;
                 };
                 // Each may be in a frame of its own: a lane may be larger than a frame.

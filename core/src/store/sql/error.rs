@@ -35,7 +35,7 @@ pub enum Error {
         source: Source,
     },
     /// An earlier statement of the transaction failed, or its body returned an error: the transaction is rolled back.
-    #[error("the transaction has failed before")]
+    #[error("an earlier statement of the transaction failed")]
     Aborted,
     /// A value does not have the type that its column is read as or written to.
     #[error("column {column} is not {expected}")]
@@ -69,7 +69,7 @@ pub enum Error {
         source: Source,
     },
     /// The engine refuses the statement: the statement is wrong, or violates a constraint other than a key.
-    #[error("the database refuses the statement: {source}")]
+    #[error("the database failed on a statement: {source}")]
     Engine {
         /// The engine's error.
         #[source]
