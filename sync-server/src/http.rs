@@ -91,7 +91,7 @@ impl Running {
 /// # Errors
 /// [`Error::Io`] if the address cannot be used.
 pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
-    let taken = Error::io(&format!("cannot listen on {host} port {port}"));
+    let taken = Error::io(&format!("cannot listen on {host} port {port} (choose another with --port)"));
     let listener = TcpListener::bind((host, port)).await.map_err(&taken)?;
     let address = listener.local_addr().map_err(&taken)?;
     let (stop, stopped) = oneshot::channel::<()>();

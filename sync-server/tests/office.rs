@@ -25,7 +25,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     write("list.json", "[]");
     write("wrong.json", r#"{"lorries": [{"lorry": "KA07A1111", "payload_g": 0}]}"#);
     write("marked.json", "\u{feff}{\"centres\": [{\"centre\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
-    for (file, error) in [("list.json", "must be a JSON object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
+    for (file, error) in
+        [("list.json", "must be a JSON object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
     {
         let complaint = server(folder, &["org", "create", "Kolar growers", "--reference", file]).expect_err(file);
         assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
@@ -60,4 +61,22 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     std::fs::write(heads.expect("a file of heads"), [0xff]).expect("written");
     let complaint = server(folder, &["devices"]).expect_err("unreadable");
     assert!(complaint.contains(".heads`: "), "{complaint}");
+}
+
+#[test]
+fn data_that_were_lost_are_named_and_a_recovery_is_announced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let organisation = server(folder, &["org", "create", "Kolar growers"]).expect("created");
+    std::fs::rename(folder.join("server/data"), folder.join("lost")).expect("moved");
+    let complaint = server(folder, &["devices"]).expect_err("no data");
+    assert!(complaint.contains("which has no data here"), "{complaint}");
+    std::fs::remove_dir_all(folder.join("server/data")).expect("removed");
+    std::fs::rename(folder.join("lost"), folder.join("server/data")).expect("moved");
+    std::fs::remove_dir_all(folder.join("server/journal")).expect("removed");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
+    let output = command.args(["devices", "--data", "server"]).current_dir(folder).output().expect("it runs");
+    let warning = String::from_utf8(output.stderr).expect("text");
+    let expected = format!("warning: organisation {} is in a recovery (its journal is missing)", organisation.trim());
+    assert!(output.status.success() && warning.starts_with(&expected), "{warning}");
 }

@@ -11,6 +11,8 @@ use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
 
+use crate::output::print_warning;
+
 /// Data of a server.
 #[derive(Args)]
 pub(crate) struct Data {
@@ -34,13 +36,21 @@ impl Data {
                 Server::with_storage(Box::new(storage), &self.data, environment)
             }
         };
-        server.with_context(|| format!("cannot open {}", self.data.display()))
+        let server = server.with_context(|| format!("cannot open {}", self.data.display()))?;
+        for organisation in server.organisations()? {
+            if let Some(recovery) = server.recovery(organisation)?.filter(|it| it.ended_at.is_none()) {
+                let reason = recovery.reason;
+                print_warning(&format_args!(
+                    "organisation {organisation} is in a recovery ({reason}): see `farmtally-server recovery status`"
+                ));
+            }
+        }
+        Ok(server)
     }
 
     /// Opens an existing folder; a mistyped name must not create a second server.
     pub(crate) fn open_existing(&self) -> anyhow::Result<Server> {
-        let part = if self.postgres.is_some() { "keys" } else { "data" };
-        if !self.data.join(part).is_dir() {
+        if ["data", "keys", "journal"].iter().all(|part| !self.data.join(part).is_dir()) {
             anyhow::bail!(
                 "there is no server's data in {}: `farmtally-server org create` begins one",
                 self.data.display()

@@ -14,3 +14,8 @@ pub(crate) fn print(answer: &dyn Display) -> anyhow::Result<()> {
 pub(crate) fn print_error(error: &dyn Display) {
     drop(writeln!(std::io::stderr(), "error: {error}"));
 }
+
+/// Writes a warning to standard error.
+pub(crate) fn print_warning(warning: &dyn Display) {
+    drop(writeln!(std::io::stderr(), "warning: {warning}"));
+}
