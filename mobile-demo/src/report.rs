@@ -70,7 +70,7 @@ impl Outcome {
         for Total { whose, sum: Sum { deliveries, voided, bags, .. } } in &self.totals {
             say(format_args!("  {whose:<14}{deliveries} deliveries with {bags} crates, and {voided} voided"));
         }
-        say("\nIn conflict: both values are kept, the first one counts until a person decides");
+        say("\nIn conflict: both changes are kept and shown; the first one counts");
         self.conflicts.iter().for_each(|line| say(format_args!("  {line}")));
         say("\nFlagged for the office");
         self.reviews.iter().for_each(|line| say(format_args!("  {line}")));
