@@ -105,7 +105,7 @@ pub struct Transaction<'a, C: Access + ?Sized> {
 
 /// A transaction on a snapshot.
 pub type ReadTransaction<'a> = Transaction<'a, dyn Reader + 'a>;
-/// A transaction that reads and writes. [`write`] commits it when its closure returns `Ok`; the closure may run more than once.
+/// A transaction that reads and writes. [`write()`] commits it when its closure returns `Ok`; the closure may run more than once.
 pub type WriteTransaction<'a> = Transaction<'a, dyn Writer + 'a>;
 
 impl<'a, C: Access + ?Sized> Transaction<'a, C> {
