@@ -43,7 +43,7 @@ impl Server {
         let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
         let Some(id) = id else {
             let reason = if copy.is_dir() {
-                format!("this is no whole copy that `backup` has made: it lacks `{COPY_ID}`")
+                format!("not a complete copy of `backup`: it lacks `{COPY_ID}`")
             } else {
                 "there is no such folder".into()
             };
@@ -62,7 +62,7 @@ impl Server {
                 for place in &copied.cursors {
                     let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
                     if place.sequence > 0 && known.as_ref() != Some(place) {
-                        let reason = format!("its log of {} is not this server's", place.scope);
+                        let reason = format!("the copy's log of {} differs from this server's", place.scope);
                         return Err(Error::unusable(&path.display(), reason));
                     }
                 }

@@ -18,7 +18,7 @@ pub enum Error {
         reason: String,
     },
     /// The request is not signed by a device that this server knows.
-    #[error("the device is not known here, or the signature does not fit")]
+    #[error("unknown device, or invalid or expired signature")]
     Unauthorized,
     /// The thing asked for does not exist.
     #[error("no such {what}")]

@@ -46,7 +46,7 @@ impl Listeners {
         taken.retain(|_, end| !end.is_closed());
         let most = self.most.load(Ordering::Relaxed);
         if taken.len() >= most && !taken.contains_key(&device) {
-            return Err(Error::Busy { reason: format!("{most} phones listen already, sync without") });
+            return Err(Error::Busy { reason: format!("{most} phones listen already: sync without listening") });
         }
         let (end, ended) = oneshot::channel();
         taken.insert(device, end);

@@ -62,7 +62,7 @@ fn bad_files_are_named_and_the_others_are_taken() {
         "error: missing: cannot be opened: ".to_owned(),
         format!("error: part: parcel 2: {elsewhere}; parcel 4: {unreadable}"),
         format!("error: empty: parcel 1: {unreadable}"),
-        "error: 5 of 6 files were not taken, or only in part".to_owned(),
+        "error: 5 of 6 files were not imported, or only in part".to_owned(),
     ]) {
         assert!(error.starts_with(&expected), "{error}");
     }

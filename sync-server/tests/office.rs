@@ -42,9 +42,9 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
         (twice.as_slice(), "KOLAR is named twice"),
         (&["backup", "--to", "server/data/copy"], "must not be inside the data folder"),
         (&["verify", "none"], "none: there is no such folder"),
-        (&["verify", "server"], "is no whole copy"),
+        (&["verify", "server"], "not a complete copy"),
         (&["import", "."], "is a folder"),
-        (&["find", "nobody"], "nothing here is called nobody"),
+        (&["find", "nobody"], "no record matches nobody"),
     ] {
         let complaint = server(folder, arguments).expect_err(error);
         assert!(complaint.contains(error), "{complaint}");

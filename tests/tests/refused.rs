@@ -800,6 +800,9 @@ fn the_server_holds_what_the_phone_of_that_role_would_have_refused() {
         .collect();
     assert_eq!(
         reasons,
-        ["a clerk may not change what others recorded", "a clerk may change it until 1 h after recording"]
+        [
+            "role clerk does not permit changes to what others recorded",
+            "role clerk may change a delivery only within 1 h of recording"
+        ]
     );
 }

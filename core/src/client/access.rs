@@ -96,7 +96,7 @@ impl FieldClient {
         self.store.write(|db| installation::switch_user(db, user))?;
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
-        self.session().ok_or_else(|| Error::Internal { reason: "switched, but without a session".into() })
+        self.session().ok_or_else(|| Error::Internal { reason: "no session after switching the user".into() })
     }
 
     /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.

@@ -154,7 +154,7 @@ impl Author {
         if self.grant.role.may(capability) {
             Ok(())
         } else {
-            Err(Error::not_allowed(format!("a {} may not do this", self.grant.role)))
+            Err(Error::not_allowed(format!("role {} does not permit this", self.grant.role)))
         }
     }
 

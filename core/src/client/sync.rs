@@ -155,7 +155,7 @@ impl FieldClient {
         self.events.changed(&Topic::ALL);
         // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
         drop(self.sync(transport, &|_| ()));
-        self.session().ok_or_else(|| Error::Internal { reason: "enrolled, but without a session".into() })
+        self.session().ok_or_else(|| Error::Internal { reason: "no session after enrolment".into() })
     }
 
     /// Runs a sync that a person asked for: [`FieldClient::sync_with`], manual and without a budget.

@@ -102,13 +102,13 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The role lacks the capability.
-    #[error("a {0} may not do this")]
+    #[error("role {0} does not permit this")]
     Role(Role),
     /// The role may not change what others recorded.
-    #[error("a {0} may not change what others recorded")]
+    #[error("role {0} does not permit changes to what others recorded")]
     Others(Role),
     /// The role's time limit for own records has passed.
-    #[error("a {role} may change it until {hours} h after recording")]
+    #[error("role {role} may change a delivery only within {hours} h of recording")]
     Late {
         /// Role of the person.
         role: Role,

@@ -41,7 +41,7 @@ pub enum HandoverError {
     #[error("not a parcel, or incomplete: export it again")]
     Unreadable,
     /// Version 0, or a version newer than this build.
-    #[error("the parcel was made by a newer version: update the app")]
+    #[error("this program does not know the parcel's version: update it")]
     UnknownVersion,
     /// Larger than the limit.
     #[error("the parcel is too large")]

@@ -524,7 +524,7 @@ pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
 }
 
 pub(crate) fn unknown_device() -> Error {
-    Error::Unauthorized { reason: "the server does not know this device: enrol it again".into() }
+    Error::Unauthorized { reason: "the server does not know this device: export its work and ask the office".into() }
 }
 
 /// Returns an unsigned request, for a device that the server does not know.

@@ -20,7 +20,10 @@ pub(crate) struct Backup {
 impl Backup {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.data.open_existing()?.back_up(&self.to)?;
-        print(&format_args!("copied to {}: `farmtally-server verify` proves it", self.to.display()))
+        print(&format_args!(
+            "copied to {}: it counts as a backup once `farmtally-server verify` has checked it",
+            self.to.display()
+        ))
     }
 }
 

@@ -52,7 +52,7 @@ impl Data {
     pub(crate) fn open_existing(&self) -> anyhow::Result<Server> {
         if ["data", "keys", "journal"].iter().all(|part| !self.data.join(part).is_dir()) {
             anyhow::bail!(
-                "there is no server's data in {}: `farmtally-server org create` begins one",
+                "{} contains no server data: create an organisation with `farmtally-server org create`",
                 self.data.display()
             );
         }

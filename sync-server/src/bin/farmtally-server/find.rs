@@ -23,7 +23,7 @@ impl Find {
         for it in &found {
             print(&format_args!("{}  {}  {}  {}", it.kind.name, it.document, it.scope, it.number))?;
         }
-        anyhow::ensure!(!found.is_empty(), "nothing here is called {text}");
+        anyhow::ensure!(!found.is_empty(), "no record matches {text}");
         Ok(())
     }
 }

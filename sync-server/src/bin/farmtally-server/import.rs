@@ -36,7 +36,7 @@ impl Import {
                 print_error(&format_args!("{}: {error:#}", file.display()));
             }
         }
-        anyhow::ensure!(failed == 0, "{failed} of {} files were not taken, or only in part", self.files.len());
+        anyhow::ensure!(failed == 0, "{failed} of {} files were not imported, or only in part", self.files.len());
         Ok(())
     }
 }

@@ -32,9 +32,9 @@ impl Recovery {
             Command::Status { target } => {
                 let (server, organisation) = target.open()?;
                 match server.recovery(organisation)? {
-                    None => print(&"no data was ever lost"),
+                    None => print(&"no loss has been detected"),
                     Some(it) => {
-                        let until = it.ended_at.map_or_else(|| "lasts".to_owned(), |at| format!("ended {at}"));
+                        let until = it.ended_at.map_or_else(|| "still open".to_owned(), |at| format!("ended {at}"));
                         print(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
                     }
                 }

@@ -81,7 +81,7 @@ suspend fun weigh(folder: String, server: String, code: String) {
     }
     println("${delivery.receiptNumber}: ${delivery.totals.netG}")
 
-    println(client.sync().outcome) // whenever there is signal; to be offline is an outcome, not an error
+    println(client.sync().outcome) // whenever there is a signal; to be offline is an outcome, not an error
     client.shutDown()
 }
 // And ends here.
