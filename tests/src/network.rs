@@ -9,7 +9,7 @@ use farmtally_sync_server::Server;
 /// A fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No fault.
+    /// The request and its response arrive unchanged.
     None,
     /// The request is lost.
     RequestLost,

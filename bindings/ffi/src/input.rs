@@ -35,7 +35,7 @@ pub struct StartDraft {
 pub enum DraftEdit {
     /// Sets the farmer
     SetFarmer(
-        /// Farmer
+        /// Id of a farmer of the same centre who is on this phone
         #[uniffi(name = "farmer_id")]
         FarmerId,
     ),
@@ -160,7 +160,7 @@ pub struct DeliveryQuery {
     /// Load
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
-    /// Farmer
+    /// Only deliveries of this farmer; null for those of all farmers
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
     /// `next` of the page before; null for the first page

@@ -114,7 +114,7 @@ pub struct DeliveryView {
 pub enum DeliveryEdit {
     /// Adds a forgotten bag.
     AddBag {
-        /// Gross weight.
+        /// Weight with the bag; 1 g to 1,000 kg.
         gross: BagWeight,
         /// Bag type, which decides the tare.
         bag_type: BagType,

@@ -44,7 +44,7 @@ pub enum DraftEdit {
     SetBusinessDate(BusinessDate),
     /// Adds a bag.
     AddBag {
-        /// Gross weight.
+        /// Weight with the bag; 1 g to 1,000 kg.
         gross: BagWeight,
         /// Bag type, which decides the tare.
         bag_type: BagType,

@@ -191,8 +191,11 @@ mod tests {
             let frames = frames(&[1; 2_000]).expect("frames");
             let mut collector = QrCollector::default();
             let progress = collector.add_frame(&frames[0]).expect("a frame");
-            prop_assert!(collector.add_frame(&bytes).is_err());
-            prop_assert!(collector.add_frame(frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default()).is_err());
+            let is_too_large = bytes.len() > QR_FRAME_BYTES;
+            let expected = if is_too_large { HandoverError::TooLarge } else { HandoverError::Unreadable };
+            prop_assert_eq!(collector.add_frame(&bytes), Err(expected));
+            let cut = frames[1].get(..cut.min(frames[1].len() - 1)).unwrap_or_default();
+            prop_assert_eq!(collector.add_frame(cut), Err(HandoverError::Unreadable));
             prop_assert_eq!(collector.progress(), progress);
         }
     }

@@ -249,7 +249,7 @@ impl PendingEntry {
 pub enum NewEntry<'a> {
     /// Change of a device.
     Change {
-        /// Its envelope.
+        /// Envelope, as it is logged.
         envelope: &'a ChangeEnvelope,
         /// Hash of the change.
         hash: ChangeHash,
@@ -278,7 +278,7 @@ pub struct LogEntry {
 pub enum LogContent {
     /// Change of a device.
     Change {
-        /// Its envelope.
+        /// Envelope, as it is logged.
         envelope: ChangeEnvelope,
         /// Hash of the change.
         hash: ChangeHash,

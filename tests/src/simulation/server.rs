@@ -22,7 +22,7 @@ use crate::disk::{DiskFault, DiskPlan, Image, Machine};
 /// A fault of one request. To add one: a variant, an entry in `ALL`, a line in `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NetworkFault {
-    /// No fault.
+    /// The request and its response arrive unchanged.
     None,
     /// The request is lost.
     RequestLost,

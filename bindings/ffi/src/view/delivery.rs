@@ -137,7 +137,7 @@ pub struct DeliveryRow {
     pub delivery_id: DeliveryId,
     /// Its centre and season
     pub scope: Scope,
-    /// Farmer
+    /// Id of the farmer who delivered
     pub farmer_id: FarmerId,
     /// Load it is on; null if it is on no load
     pub load_id: Option<LoadId>,
