@@ -54,24 +54,7 @@ named! {
 impl ErrorCode {
     /// Returns whether the same call can succeed later without anyone changing anything.
     pub fn is_retryable(self) -> bool {
-        match self {
-            Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted => true,
-            Self::NotFound
-            | Self::InvalidInput
-            | Self::TooLarge
-            | Self::ConfirmNeeded
-            | Self::Stale
-            | Self::NotAllowed
-            | Self::OutOfScope
-            | Self::Locked
-            | Self::WrongKey
-            | Self::Unauthorized
-            | Self::IncompatibleVersion
-            | Self::StorageFull
-            | Self::StorageCorrupt
-            | Self::StorageTooNew
-            | Self::Internal => false,
-        }
+        matches!(self, Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted)
     }
 }
 
@@ -165,11 +148,6 @@ impl Error {
             Self::Store(store::Error::NoEncryption) => ErrorCode::NotAllowed,
             Self::Store(store::Error::Sql(_)) | Self::Internal { .. } => ErrorCode::Internal,
         }
-    }
-
-    /// Returns [`ErrorCode::is_retryable`] of the error's code.
-    pub fn is_retryable(&self) -> bool {
-        self.code().is_retryable()
     }
 
     pub(crate) fn invalid(field: &'static str, reason: impl fmt::Display) -> Self {

@@ -40,7 +40,7 @@
 //! use farmtally_core::environment::Environment;
 //! use farmtally_core::records::farmer::ContactDetails;
 //! use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-//! use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+//! use farmtally_sync_server::{ReferenceFile, Server};
 //!
 //! struct InProcess(Server);
 //!
@@ -54,12 +54,11 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
 //! let server = Server::open(&folder.join("server"), Environment::system())?;
-//! let reference = ReferenceFile::parse(r#"{"centres": [{"centre": "KOLAR", "name": "Kolar"}]}"#)?;
+//! let reference = ReferenceFile::parse(r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#)?;
 //! let organisation = server.create_organisation("Kolar growers", 330, &reference)?;
 //! let network = InProcess(server);
 //! let enrol = |name: &str| -> Result<FieldClient, Box<dyn std::error::Error>> {
-//!     let new = NewCode { user: name.into(), role: "field_manager".parse()?, centres: vec!["KOLAR".parse()?] };
-//!     let code = network.0.create_code(organisation, &new)?;
+//!     let code = network.0.create_code(organisation, name, "field_manager".parse()?, &["KOLAR".parse()?])?;
 //!     let phone = FieldClient::open(&folder.join(name), Environment::system())?;
 //!     phone.enrol(&network, "https://sync.example.org", &code, "test phone")?;
 //!     Ok(phone)

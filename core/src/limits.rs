@@ -1,4 +1,5 @@
-//! All limits of the product. A person must confirm input beyond a soft limit ([`crate::rules::Check`]); beyond a hard limit it is refused.
+//! Limits of input and of messages. A person must confirm input beyond a soft limit ([`crate::rules::Check`]); beyond a hard limit it is
+//! refused. Sizes at which something is cut or dropped are neither. The times of access are in `client/access.rs` and `permission`.
 
 use std::ops::RangeInclusive;
 
@@ -8,8 +9,8 @@ use crate::units::Grams;
 pub const MAX_CHANGE_BYTES: usize = 48 * 1024;
 /// Operations in one change (hard). Columns are run-length coded, so few bytes can claim very many operations.
 pub const MAX_OPERATIONS: u64 = 2_000;
-/// Bags that were ever added to one delivery, including voided ones (hard).
-pub const MAX_DELIVERY_BAGS: usize = 20_000;
+/// Bags of one delivery after merging what several phones added at the same time, including voided ones (hard).
+pub const MAX_MERGED_BAGS: usize = 20_000;
 /// Bundles in one request or parcel (hard); a phone sends at most eight in a request.
 pub const MAX_BUNDLES: usize = 128;
 /// Cursors in one request, and checkpoints in one request (hard); a phone has four to twelve scopes.
@@ -44,7 +45,7 @@ pub const MAX_QR_FRAMES: usize = 512;
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Size at which a frame is closed even between entries with one commit id, in bytes of raw entries (hard).
 pub const MAX_FRAME_BYTES: usize = 192 * 1024;
-/// Bags in one value of a delivery (hard).
+/// Bags that a person may add to one delivery, and bags in one value of it (hard).
 pub const MAX_BAGS: usize = 2_000;
 /// Bags that a delivery usually has at most (soft).
 pub const COMMON_BAGS: usize = 1_000;
@@ -62,5 +63,7 @@ pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
 /// Highest number of a rule set (hard).
 pub const MAX_RULE_SET: u32 = 1_000_000;
+/// Longest text in a row of a record, in bytes (hard). An index entry of PostgreSQL takes 2,704, which a scope and an id share with it.
+pub const MAX_CELL_BYTES: usize = 2_400;
 /// Length of a name, village, reason or other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;

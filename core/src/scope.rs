@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
-
-use crate::units::{CentreCode, DeviceId, FromValue, SeasonCode, ToValue, UnitError, Value, as_printed};
+use crate::units::{CentreCode, DeviceId, FromValue, SeasonCode, ToValue, UnitError, Value, as_printed, text_in_cbor};
 
 /// The scope of a record or decision. Each scope has a log of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +97,8 @@ impl FromValue for Scope {
     }
 }
 
+text_in_cbor!(Scope as |scope| &scope.to_string(), |text| text.parse());
+
 /// Forms of the scopes that contain records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeForm {
@@ -115,23 +115,6 @@ impl ScopeForm {
             Self::Centre => matches!(scope, Scope::Centre(_)),
             Self::Season => matches!(scope, Scope::Season(..)),
         }
-    }
-}
-
-impl<C> Encode<C> for Scope {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.str(&self.to_string())?;
-        Ok(())
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Scope {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.str()?.parse().map_err(minicbor::decode::Error::custom)
     }
 }
 

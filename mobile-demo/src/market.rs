@@ -39,11 +39,11 @@ impl Market {
         let (first_day, last_day) = (format!("{year}-01-01"), format!("{year}-12-31"));
         let commodity = self.commodity.as_str();
         let plates = (0..lorries).map(plate).collect::<anyhow::Result<Vec<_>>>()?;
-        let lorry = |plate: &LorryPlate| json!({ "lorry": plate.as_str(), "payload_g": PAYLOAD_G });
+        let lorry = |plate: &LorryPlate| json!({ "plate": plate.as_str(), "payload_g": PAYLOAD_G });
         let reference = json!({
-            "centres": [{ "centre": self.centre.as_str(), "name": self.name }],
-            "commodities": [{ "commodity": commodity, "name": "Tomato" }],
-            "seasons": [{ "season": year, "commodity": commodity, "from": first_day, "to": last_day }],
+            "centres": [{ "code": self.centre.as_str(), "name": self.name }],
+            "commodities": [{ "code": commodity, "name": "Tomato" }],
+            "seasons": [{ "code": year, "commodity": commodity, "from": first_day, "to": last_day }],
             "lorries": plates.iter().map(lorry).collect::<Vec<_>>(),
             "rule_sets": [{
                 "number": 1, "commodity": commodity, "valid_from": first_day,

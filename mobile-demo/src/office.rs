@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use farmtally_core::permission::Role;
 use farmtally_core::units::OrganisationId;
-use farmtally_sync_server::{Day, NewCode, Running, Server, serve};
+use farmtally_sync_server::{Day, Running, Server, serve};
 use tokio::runtime::Runtime;
 
 use crate::market::{DayClock, INDIA_MINUTES, Market};
@@ -42,8 +42,8 @@ impl Office {
 
     /// Creates a code with which one phone can enrol.
     pub(crate) fn enrolment_code(&self, user: &str, role: Role) -> anyhow::Result<String> {
-        let new = NewCode { user: user.to_owned(), role, centres: vec![self.market.centre.clone()] };
-        Ok(self.server.create_code(self.organisation, &new)?)
+        let centres = [self.market.centre.clone()];
+        Ok(self.server.create_code(self.organisation, user, role, &centres)?)
     }
 
     /// The server's totals of the market day.

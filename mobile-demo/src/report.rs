@@ -49,8 +49,9 @@ impl Outcome {
             match item.kind {
                 InboxKind::Conflict(conflict) => {
                     let values = conflict.values.iter().map(|value| {
-                        let is_author =
-                            |phone: &&&Phone| phone.client.session().is_some_and(|it| it.user_id == value.stamp.user);
+                        let is_author = |phone: &&&Phone| {
+                            phone.client.session().is_some_and(|it| it.user_id == value.stamp.user_id)
+                        };
                         let author = phones.iter().find(is_author).map_or("another", |phone| phone.name);
                         format!("   {author}: {}", value.text)
                     });

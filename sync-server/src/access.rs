@@ -19,7 +19,7 @@ pub struct GrantLine {
     /// The grant.
     pub grant: Grant,
     /// Code of the device it is for.
-    pub device: DeviceCode,
+    pub device_code: DeviceCode,
     /// Name of the user.
     pub user: String,
 }
@@ -34,12 +34,12 @@ impl Server {
             let reference = Reference::load(db.reader())?;
             let mut lines = Vec::new();
             for device in db.devices()? {
-                for grant in decisions::grants_of(db.reader(), device.device)? {
-                    let user = reference.user_name(grant.user);
-                    lines.push(GrantLine { grant, device: device.code, user });
+                for grant in decisions::grants_of(db.reader(), device.device_id)? {
+                    let user = reference.user_name(grant.user_id);
+                    lines.push(GrantLine { grant, device_code: device.code, user });
                 }
             }
-            lines.sort_by_key(|line| line.grant.grant);
+            lines.sort_by_key(|line| line.grant.grant_id);
             Ok(lines)
         })
     }
@@ -59,10 +59,10 @@ impl Server {
         let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.decided_by_operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
-            let device = device_of(&db.devices()?, device)?.device;
+            let device = device_of(&db.devices()?, device)?.device_id;
             let user = user_named(db, user, &by, fresh)?;
             require_not_suspended(db, user)?;
-            let grant = Grant { grant, user, device, role, centres: centres.to_vec() };
+            let grant = Grant { grant_id: grant, user_id: user, device_id: device, role, centres: centres.to_vec() };
             decide(db, &Scope::Device(device), &grant, &by)
         })?;
         Ok(grant)
@@ -79,7 +79,7 @@ impl Server {
             if decisions::ended_at(db.reader(), &known)?.is_some() {
                 return Err(Error::NotFound { what: "grant in force" });
             }
-            decide(db, &Scope::Device(known.device), &Revocation { grant }, &by)
+            decide(db, &Scope::Device(known.device_id), &Revocation { grant_id: grant }, &by)
         })
     }
 
@@ -94,12 +94,12 @@ impl Server {
             let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
             let mut concerned = 0;
-            for Device { device, .. } in db.devices()? {
+            for Device { device_id: device, .. } in db.devices()? {
                 if !decisions::has_grant(db.reader(), user, device)? {
                     continue;
                 }
                 concerned += 1;
-                let suspension = Suspension { user, device, is_suspended };
+                let suspension = Suspension { user_id: user, device_id: device, is_suspended };
                 decide(db, &Scope::Device(device), &suspension, &by)?;
             }
             if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
@@ -114,10 +114,10 @@ impl Server {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
-            let first = device_of(&devices, device)?.device;
+            let first = device_of(&devices, device)?.device_id;
             let concerned = if order == Order::Rekey { vec![first] } else { with_successors(&devices, first) };
             for device in concerned {
-                decide(db, &Scope::Device(device), &DeviceOrder { device, order }, &by)?;
+                decide(db, &Scope::Device(device), &DeviceOrder { device_id: device, order }, &by)?;
             }
             Ok(())
         })
@@ -132,7 +132,7 @@ fn device_of(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
 fn with_successors(devices: &[Device], first: DeviceId) -> Vec<DeviceId> {
     let (mut found, mut next) = (vec![first], 0);
     while let Some(ancestor) = found.get(next).copied() {
-        found.extend(devices.iter().filter(|it| it.ancestor == Some(ancestor)).map(|it| it.device));
+        found.extend(devices.iter().filter(|it| it.ancestor_id == Some(ancestor)).map(|it| it.device_id));
         next += 1;
     }
     found
@@ -147,15 +147,15 @@ mod tests {
     #[test]
     fn successors_are_found_in_any_order_of_the_devices() {
         let device = |number: u8, ancestor: Option<u8>| Device {
-            device: [number; 16].into(),
+            device_id: [number; 16].into(),
             code: DeviceCode(number.into()),
             public_key: [number; 32],
-            user: [9; 16].into(),
+            user_id: [9; 16].into(),
             model: String::new(),
             enrolled_at: Timestamp(0),
             seen_at: Timestamp(0),
             head: None,
-            ancestor: ancestor.map(|ancestor| [ancestor; 16].into()),
+            ancestor_id: ancestor.map(|ancestor| [ancestor; 16].into()),
             wiped_at: None,
         };
         let mut devices = vec![device(1, None), device(2, Some(1)), device(3, Some(2)), device(4, None)];

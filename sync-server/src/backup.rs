@@ -3,6 +3,7 @@
 //! A copy counts only once it is verified: the chain of every log is recomputed from its first entry. Phones keep what two verified copies
 //! do not contain, so that a server restored from either of them gets everything back.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use farmtally_core::protocol::log::Cursor;
@@ -10,6 +11,7 @@ use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceId, OrganisationId};
 
+use crate::files::replace_file;
 use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
@@ -28,7 +30,10 @@ impl Server {
             return Err(Error::unusable(&to.display(), "the folder exists: name a new one"));
         }
         let id: DeviceId = self.environment.new_id();
-        let named = |()| std::fs::write(to.join(COPY_ID), format!("{id}\n")).map_err(Error::io(&to.display()));
+        let named = |()| {
+            let written = replace_file(&to.join(COPY_ID), &format!("{id}\n"), &mut OpenOptions::new());
+            written.map_err(Error::io(&to.display()))
+        };
         self.storage.copy_to(to).and_then(named).inspect_err(|_failed| {
             // An incomplete copy is of no use, and would be in the way of the next try.
             drop(std::fs::remove_dir_all(to));

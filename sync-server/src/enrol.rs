@@ -6,16 +6,21 @@ use farmtally_core::decisions::{DecidedBy, Grant, Order};
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
+use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, lineage};
-use crate::office::{code_hash, require_not_suspended};
+use crate::office::{code_hash, is_suspended};
 use crate::recovery::require_no_recovery;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
+use crate::wire::{pack, require_protocol, unpack};
 use crate::{Error, Server};
 
 impl Server {
-    pub(crate) fn redeem(&self, request: &EnrolRequest) -> Result<Enrolment, Error> {
+    /// Enrols a phone by a code.
+    pub(crate) fn redeem(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let request: EnrolRequest = unpack(body)?;
+        require_protocol(request.protocol)?;
         let wrong = |reason: &str| Error::invalid("code", reason);
         let key = request.verified_key().ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
         let hash = code_hash(&request.code);
@@ -23,14 +28,14 @@ impl Server {
         let organisation = self.storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
         let (fresh, grant): (DeviceId, GrantId) = (self.environment.new_id(), self.environment.new_id());
         let now = self.environment.clock.now();
-        let is_open = |code: EnrolmentCode| code.device.is_none() && code.expires_at >= now;
+        let is_open = |code: EnrolmentCode| code.device_id.is_none() && code.expires_at >= now;
         if self.read(organisation, |db| db.enrolment_code(&hash))?.is_some_and(is_open) {
             // The route is added before the device: a route to no device is harmless, a device without a route could not connect.
             self.storage.add_route(fresh.as_bytes(), organisation)?;
         }
         let device = self.write(organisation, |db| {
             let code = db.enrolment_code(&hash)?.ok_or_else(|| wrong(unknown))?;
-            match code.device {
+            match code.device_id {
                 Some(device) => match db.device(device)? {
                     Some(known) if known.public_key == key => Ok(known),
                     _ => Err(wrong("the code was used already: ask the office for a new one")),
@@ -41,29 +46,36 @@ impl Server {
                 }
                 None => {
                     require_no_recovery(db)?;
-                    require_not_suspended(db, code.user)
-                        .map_err(|_suspended| wrong("the user is suspended: ask the office"))?;
+                    if is_suspended(db, code.user_id)? {
+                        return Err(wrong("the user is suspended: ask the office"));
+                    }
                     let mut device = Device {
-                        device: fresh,
+                        device_id: fresh,
                         code: DeviceCode(0),
                         public_key: key,
-                        user: code.user,
+                        user_id: code.user_id,
                         model: request.model.chars().take(farmtally_core::limits::MAX_TEXT).collect(),
                         enrolled_at: now,
                         seen_at: now,
                         head: None,
-                        ancestor: None,
+                        ancestor_id: None,
                         wiped_at: None,
                     };
                     device.code = self.add_device(db, organisation, &device)?;
-                    db.save_enrolment_code(&EnrolmentCode { device: Some(fresh), ..code.clone() })?;
-                    let grant = Grant { grant, user: code.user, device: fresh, role: code.role, centres: code.centres };
+                    db.save_enrolment_code(&EnrolmentCode { device_id: Some(fresh), ..code.clone() })?;
+                    let grant = Grant {
+                        grant_id: grant,
+                        user_id: code.user_id,
+                        device_id: fresh,
+                        role: code.role,
+                        centres: code.centres,
+                    };
                     decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
                     Ok(device)
                 }
             }
         })?;
-        Ok(self.enrolment(organisation, &device, now))
+        self.enrolment(organisation, &device, now)
     }
 
     /// Adds a device under a code that no other device ever had. The journal knows codes that a restored database does not.
@@ -78,37 +90,35 @@ impl Server {
         Ok(code)
     }
 
-    fn enrolment(&self, organisation: OrganisationId, device: &Device, now: Timestamp) -> Enrolment {
+    fn enrolment(&self, organisation: OrganisationId, device: &Device, now: Timestamp) -> Result<Vec<u8>, Error> {
         let certificate = Certificate {
-            organisation,
-            device: device.device,
+            organisation_id: organisation,
+            device_id: device.device_id,
             device_code: device.code,
             public_key: device.public_key,
-            user: device.user,
-            ancestor: device.ancestor,
+            user_id: device.user_id,
+            ancestor_id: device.ancestor_id,
             enrolled_at: device.enrolled_at,
-            successor_key: self.keys.successor(),
+            successor_key: self.keys.successor,
             signature: [0; 64],
         };
-        Enrolment {
-            certificate: certificate.sign(self.keys.signing()),
+        pack(&Enrolment {
+            certificate: certificate.sign(&self.keys.signing),
             server_key: self.keys.public(),
             challenge: self.keys.challenge(now),
             server_time: now,
-        }
+        })
     }
 
     /// Gives a copied device a new key and id. The first copy inherits the grants; any other can only upload until it gets a grant.
-    pub(crate) fn rekey_device(
-        &self,
-        organisation: OrganisationId,
-        old: DeviceId,
-        request: &RekeyRequest,
-    ) -> Result<Enrolment, Error> {
-        let wrong = |reason: &str| Error::invalid("public_key", reason);
-        let key = request.verified_key(old).ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
-        let fresh: DeviceId = self.environment.new_id();
+    pub(crate) fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
+        let (organisation, Device { device_id: old, .. }) = self.authenticate(request, now)?;
+        let rekey: RekeyRequest = unpack(&request.body)?;
+        require_protocol(rekey.protocol)?;
+        let wrong = |reason: &str| Error::invalid("public_key", reason);
+        let key = rekey.verified_key(old).ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
+        let fresh: DeviceId = self.environment.new_id();
         let is_due = |db: &mut ReadTransaction<'_>| {
             Ok(decisions::order(db.reader(), old)?.is_some_and(|order| order.order == Order::Rekey)
                 && !db.devices()?.iter().any(|device| device.public_key == key))
@@ -120,7 +130,7 @@ impl Server {
         let device = self.write(organisation, |db| {
             let devices = db.devices()?;
             if let Some(known) = devices.iter().find(|device| device.public_key == key) {
-                let is_same = known.ancestor == Some(old);
+                let is_same = known.ancestor_id == Some(old);
                 return if is_same { Ok(known.clone()) } else { Err(wrong("this key belongs to another device")) };
             }
             if decisions::order(db.reader(), old)?.is_none_or(|order| order.order != Order::Rekey) {
@@ -129,25 +139,25 @@ impl Server {
             let before = db.device(old)?.ok_or(Error::NotFound { what: "device" })?;
             let origin = lineage(&devices, old).last();
             let is_first =
-                !devices.iter().any(|it| it.ancestor.is_some() && lineage(&devices, it.device).last() == origin);
+                !devices.iter().any(|it| it.ancestor_id.is_some() && lineage(&devices, it.device_id).last() == origin);
             let mut device = Device {
-                device: fresh,
+                device_id: fresh,
                 public_key: key,
                 enrolled_at: now,
                 seen_at: now,
                 head: None,
-                ancestor: Some(old),
+                ancestor_id: Some(old),
                 wiped_at: None,
                 ..before
             };
             device.code = self.add_device(db, organisation, &device)?;
             let grants = if is_first { decisions::grants_of(db.reader(), old)? } else { Vec::new() };
             for grant in grants {
-                let grant = Grant { grant: self.environment.new_id(), device: fresh, ..grant };
+                let grant = Grant { grant_id: self.environment.new_id(), device_id: fresh, ..grant };
                 decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;
             }
             Ok(device)
         })?;
-        Ok(self.enrolment(organisation, &device, now))
+        self.enrolment(organisation, &device, now)
     }
 }

@@ -39,7 +39,7 @@ pub enum Error {
     /// A parcel was refused; nothing of it was kept.
     #[error(transparent)]
     Parcel(#[from] HandoverError),
-    /// A recovery lasts: the server has lost data, and nobody has ended the recovery yet.
+    /// A recovery is open: the server has lost data, and nobody has ended the recovery yet.
     #[error(
         "a recovery is open: no held change is decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
     )]
@@ -76,7 +76,7 @@ pub enum Error {
     /// The page could not be rendered.
     #[error(transparent)]
     Page(#[from] askama::Error),
-    /// The listening task has ended.
+    /// A task of the server panicked or was cancelled.
     #[error("a task of the server failed: {0}")]
     TaskFailed(#[from] tokio::task::JoinError),
     /// Defect of this program.
@@ -90,8 +90,8 @@ impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
             // An error that a backend met before it ran a statement passes through the seam unchanged.
-            sql::Error::Engine { source } => match source.downcast::<Self>() {
-                Ok(error) => *error,
+            sql::Error::Engine { source } => match source.downcast::<store::Error>() {
+                Ok(error) => Self::Storage(*error),
                 Err(source) => Self::Storage(sql::Error::Engine { source }.into()),
             },
             error => Self::Storage(error.into()),

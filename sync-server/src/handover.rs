@@ -6,9 +6,9 @@ use std::fmt;
 use std::io::Read;
 use std::ops::AddAssign;
 
-use farmtally_core::protocol::message::{ParcelVerdict, Verdict};
+use farmtally_core::protocol::message::Verdict;
 use farmtally_core::protocol::parcel::{HandoverError, Parcel};
-use farmtally_core::units::{OrganisationId, ParcelId, Timestamp};
+use farmtally_core::units::{OrganisationId, Timestamp};
 
 use crate::ingest::ingest;
 use crate::storage::WriteTransaction;
@@ -65,41 +65,30 @@ impl Server {
             return Err(HandoverError::ForeignOrganisation.into());
         }
         let bundles = self.bundles_in(organisation, parcel)?;
-        self.write(organisation, |db| ingest_all(db, &bundles, now))
+        self.write(organisation, |db| ingest_bundles(db, &bundles, now))
     }
 
-    /// Opens a parcel that a phone carries for another.
-    pub(crate) fn open_parcel(&self, organisation: OrganisationId, bytes: &[u8]) -> OpenedParcel {
-        let opened = Parcel::parse(bytes).and_then(|parcel| self.bundles_in(organisation, &parcel));
-        OpenedParcel { parcel: ParcelId::of(bytes), bundles: opened }
+    /// Returns the bundles in a parcel that a phone carries for another.
+    pub(crate) fn open_parcel(
+        &self,
+        organisation: OrganisationId,
+        bytes: &[u8],
+    ) -> Result<Vec<Vec<u8>>, HandoverError> {
+        Parcel::parse(bytes).and_then(|parcel| self.bundles_in(organisation, &parcel))
     }
 
     fn bundles_in(&self, organisation: OrganisationId, parcel: &Parcel) -> Result<Vec<Vec<u8>>, HandoverError> {
         parcel.check_recipient(organisation, &self.keys.public())?;
-        parcel.open(self.keys.signing())
+        parcel.open(&self.keys.signing)
     }
 }
 
-/// A parcel carried here by a phone; opening it may have failed.
-pub(crate) struct OpenedParcel {
-    parcel: ParcelId,
-    bundles: Result<Vec<Vec<u8>>, HandoverError>,
-}
-
-impl OpenedParcel {
-    pub(crate) fn ingest(&self, db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<ParcelVerdict, Error> {
-        let refused = match &self.bundles {
-            Ok(bundles) => {
-                ingest_all(db, bundles, now)?;
-                None
-            }
-            Err(error) => Some(error.code()),
-        };
-        Ok(ParcelVerdict { parcel: self.parcel, refused })
-    }
-}
-
-fn ingest_all(db: &mut WriteTransaction<'_>, bundles: &[Vec<u8>], now: Timestamp) -> Result<Imported, Error> {
+/// Ingests the bundles of one parcel.
+pub(crate) fn ingest_bundles(
+    db: &mut WriteTransaction<'_>,
+    bundles: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<Imported, Error> {
     let mut imported = Imported::default();
     for bundle in bundles {
         let judged = ingest(db, 0, bundle, now)?;

@@ -21,13 +21,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::live::Listener;
 use crate::page::PageQuery;
-use crate::wire::problem;
+use crate::wire::{problem, public_reason};
 use crate::{Error, Server};
 
 /// Limit for one request including its body; a phone waits as long.
@@ -177,7 +177,7 @@ async fn live(State(server): State<Arc<Server>>, upgrade: WebSocketUpgrade, head
             upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES).on_upgrade(|socket| serve_socket(socket, listener))
         }
         Ok(Err(refused)) => carry(refused),
-        Err(_panicked) => panicked(),
+        Err(panic) => panicked(path::LIVE, panic),
     }
 }
 
@@ -210,11 +210,14 @@ fn wire(method: &'static str, path: &'static str, headers: &HeaderMap, body: &[u
 async fn answer(State(server): State<Arc<Server>>, path: &'static str, headers: HeaderMap, body: Bytes) -> Response {
     let request = wire("POST", path, &headers, &body);
     let answered = tokio::task::spawn_blocking(move || server.respond(&request)).await;
-    answered.map_or_else(|_panicked| panicked(), carry)
+    answered.map_or_else(|panic| panicked(path, panic), carry)
 }
 
-fn panicked() -> Response {
-    refused(&Error::Internal { reason: "the request ended in a panic".into() })
+/// Logs a panic, and refuses the request that ended in it.
+fn panicked(path: &str, panic: JoinError) -> Response {
+    let error = Error::from(panic);
+    error.log(path);
+    refused(&error)
 }
 
 fn refused(error: &Error) -> Response {
@@ -235,5 +238,5 @@ async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>)
     };
     error.log("/");
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, format!("{error}\n")).into_response()
+    (status, public_reason(&error) + "\n").into_response()
 }

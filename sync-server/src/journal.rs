@@ -13,6 +13,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
+use crate::files::{replace_file, sync_folder};
 
 /// Superfluous lines that a file of heads may have before it is rewritten.
 const MAX_LINES: usize = 10_000;
@@ -45,16 +46,21 @@ impl Journal {
         Ok(self.lines("erased")?.iter().filter_map(|line| read(line)).collect())
     }
 
-    /// Records the heads of logs before they are acknowledged. Returns once they are on disk.
+    /// Records the heads of logs. Returns once they are on disk.
     pub(crate) fn append_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
-        let lines: Vec<String> = heads.iter().map(line).collect();
+        let lines: Vec<String> = heads.iter().map(|head| line(&head.name())).collect();
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
     }
 
-    /// Replaces all heads after a known loss: positions beyond them no longer count as acknowledged.
-    pub(crate) fn replace_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
-        let lines: Vec<String> = heads.iter().map(line).collect();
+    /// Replaces all heads after a known loss: positions beyond them no longer count as acknowledged. `heads` reads them from the database
+    /// while the journal is locked, so that a head which another process commits meanwhile is either among them or appended afterwards.
+    pub(crate) fn replace_heads(
+        &self,
+        organisation: OrganisationId,
+        heads: impl FnOnce() -> Result<Vec<Cursor>, Error>,
+    ) -> Result<(), Error> {
         let _locked = self.locked()?;
+        let lines: Vec<String> = heads()?.iter().map(|head| line(&head.name())).collect();
         self.replace_file(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
     }
 
@@ -72,12 +78,7 @@ impl Journal {
             }
         }
         if lines.len() > 2 * heads.len() + MAX_LINES {
-            let short: Vec<String> = heads
-                .values()
-                .map(|it: &CursorName| {
-                    format!("{} {} {}", it.scope, it.sequence, data_encoding::HEXLOWER.encode(&it.chain))
-                })
-                .collect();
+            let short: Vec<String> = heads.values().map(line).collect();
             self.replace_file(&name, &format!("{}\n", short.join("\n")))?;
         }
         Ok(heads)
@@ -128,17 +129,8 @@ impl Journal {
         Ok(file)
     }
 
-    /// Replaces a file by renaming a new one, so that a crash leaves either the old or the new file.
     fn replace_file(&self, name: &str, text: &str) -> Result<(), Error> {
-        let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&aside)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&aside, &path)?;
-            sync_folder(&self.folder)
-        };
-        write().map_err(unusable)
+        replace_file(&self.folder.join(name), text, &mut OpenOptions::new()).map_err(unusable)
     }
 
     fn lines(&self, name: &str) -> Result<Vec<String>, Error> {
@@ -164,15 +156,6 @@ impl Journal {
     }
 }
 
-/// Syncs a folder: a new file name is on disk only after this.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _folders_cannot_be_synced_here = folder;
-    Ok(())
-}
-
 fn heads_of(organisation: OrganisationId) -> String {
     format!("{organisation}.heads")
 }
@@ -181,9 +164,8 @@ fn unusable(source: std::io::Error) -> Error {
     Error::Io { what: "the journal".into(), source }
 }
 
-fn line(cursor: &Cursor) -> String {
-    let chain = data_encoding::HEXLOWER.encode(&cursor.chain.short());
-    format!("{} {} {chain}", cursor.scope, cursor.sequence)
+fn line(head: &CursorName) -> String {
+    format!("{} {} {}", head.scope, head.sequence, data_encoding::HEXLOWER.encode(&head.chain))
 }
 
 /// Parses a line that [`line`] wrote; `None` if it was cut off.
@@ -201,9 +183,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_journal_is_locked_while_heads_are_read_and_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(folder.path()).expect("a journal");
+        let organisation = OrganisationId::from([1; 16]);
+        let head = |sequence| Cursor { scope: Scope::Organisation, sequence, chain: ChainHash([7; 32]) };
+        journal.append_heads(organisation, &[head(12)]).expect("written");
+        let read = || {
+            let lock = File::open(folder.path().join("lock")).expect("a lock");
+            assert!(lock.try_lock().is_err(), "another process could write");
+            Ok(vec![head(9)])
+        };
+        journal.replace_heads(organisation, read).expect("replaced");
+        assert_eq!(journal.heads(organisation).expect("heads").into_values().collect::<Vec<_>>(), [head(9).name()]);
+    }
+
+    #[test]
     fn a_journal_line_that_was_cut_off_is_not_read() {
         let cursor = Cursor { scope: "c/KOLAR".parse().expect("a scope"), sequence: 12, chain: ChainHash([7; 32]) };
-        let whole = line(&cursor);
+        let whole = line(&cursor.name());
         assert_eq!(read_line(&whole), Some(cursor.name()));
         for length in 0..whole.len() {
             assert_eq!(read_line(whole.get(..length).unwrap_or_default()), None, "{length}");

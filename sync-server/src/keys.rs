@@ -2,7 +2,7 @@
 //!
 //! Owns the folder `keys`, which is next to the data and not in its backups: a restored database must not bring back old keys.
 
-use std::io::Write;
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -15,13 +15,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+use crate::files::replace_file;
 
 /// How far in the future a challenge may be, because nodes behind one load balancer may have slightly different clocks.
 const CHALLENGE_LEAD_MS: i64 = 60_000;
 
 pub(crate) struct Keys {
-    signing: SigningKey,
-    successor: [u8; 32],
+    /// Key that signs attestations and certificates.
+    pub(crate) signing: SigningKey,
+    /// Public key of the successor; phones pin it for later.
+    pub(crate) successor: [u8; 32],
     challenge: [u8; 32],
 }
 
@@ -49,19 +52,9 @@ impl Keys {
         Ok(Self { signing, successor, challenge })
     }
 
-    /// Returns the key that signs statements.
-    pub(crate) fn signing(&self) -> &SigningKey {
-        &self.signing
-    }
-
     /// Returns the public key that phones pin.
     pub(crate) fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
-    }
-
-    /// Returns the public key of the successor, which phones pin for later.
-    pub(crate) fn successor(&self) -> [u8; 32] {
-        self.successor
     }
 
     /// Returns a challenge for this moment; nothing is stored about it.
@@ -100,18 +93,12 @@ fn read(path: &Path) -> Result<[u8; 32], Error> {
     <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
 }
 
-/// Writes a key file by renaming a new one, so that a crash leaves either no key or a whole one.
+/// Writes a key file that only this user may read.
 fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
-    let failed = Error::io(&path.display());
-    let aside = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside).map_err(&failed)?;
-    file.write_all(HEXLOWER.encode(key).as_bytes()).map_err(&failed)?;
-    file.sync_all().map_err(&failed)?;
-    std::fs::rename(&aside, path).map_err(&failed)
+    replace_file(path, &HEXLOWER.encode(key), &mut options).map_err(Error::io(&path.display()))
 }
 
 #[cfg(test)]

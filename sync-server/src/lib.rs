@@ -8,6 +8,7 @@ mod access;
 mod backup;
 mod enrol;
 mod error;
+mod files;
 mod handover;
 mod http;
 mod ingest;
@@ -34,7 +35,7 @@ use ed25519_dalek::VerifyingKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::log::Cursor;
-use farmtally_core::protocol::message::{ChallengeResponse, EnrolRequest, RekeyRequest};
+use farmtally_core::protocol::message::ChallengeResponse;
 use farmtally_core::protocol::path;
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
@@ -47,11 +48,11 @@ use journal::Journal;
 use keys::Keys;
 use live::Listeners;
 pub use live::MAX_LISTENERS;
-pub use office::{NewCode, ReferenceFile};
+pub use office::ReferenceFile;
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
 use watchers::Watchers;
-use wire::{pack, problem, require_protocol, unpack};
+use wire::{pack, problem, unpack};
 
 /// Server over its storage. [`serve`] puts it on the network.
 pub struct Server {
@@ -141,7 +142,8 @@ impl Server {
         Ok(result)
     }
 
-    /// Writes the heads of logs to the journal, with those that could not be written before. None is acknowledged until then.
+    /// Writes the heads of logs to the journal, with those that could not be written before. Who wrote them is answered only after this;
+    /// a phone that only reads may be shown them earlier.
     fn note(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
@@ -164,11 +166,13 @@ impl Server {
     /// Answers a request from a phone. Blocks on the database.
     pub fn respond(&self, request: &WireRequest) -> WireResponse {
         let answer = match (request.method, request.path) {
-            ("POST", path::ENROL) => self.enrol(&request.body),
+            ("POST", path::ENROL) => self.redeem(&request.body),
             ("POST", path::SYNC) => self.sync(request),
             ("POST", path::REKEY) => self.rekey(request),
             ("POST", path::WIPED) => self.wiped(request),
-            ("POST", path::READMIT) => self.handle_readmit(&request.body),
+            ("POST", path::READMIT) => {
+                unpack(&request.body).and_then(|it| self.readmit(&it)).map(|()| self.challenge())
+            }
             _ => Err(Error::NotFound { what: "path" }),
         };
         answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse { status: 200, body })
@@ -188,31 +192,13 @@ impl Server {
         pack(&ChallengeResponse { challenge: self.keys.challenge(server_time), server_time }).unwrap_or_default()
     }
 
-    fn enrol(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
-        let request: EnrolRequest = unpack(body)?;
-        require_protocol(request.protocol)?;
-        pack(&self.redeem(&request)?)
-    }
-
-    fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
-        let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
-        let rekey: RekeyRequest = unpack(&request.body)?;
-        require_protocol(rekey.protocol)?;
-        pack(&self.rekey_device(organisation, device.device, &rekey)?)
-    }
-
-    fn handle_readmit(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
-        self.readmit(&unpack(body)?)?;
-        Ok(self.challenge())
-    }
-
     /// Records the signed receipt that a device sends before it destroys its data.
     fn wiped(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, device) = self.authenticate(request, now)?;
         self.write(organisation, |db| {
-            db.set_seen(device.device, now)?;
-            db.set_wiped(device.device, now)
+            db.set_seen(device.device_id, now)?;
+            db.set_wiped(device.device_id, now)
         })?;
         Ok(self.challenge())
     }
@@ -224,7 +210,7 @@ impl Server {
         if !self.keys.accepts(header.challenge, now) {
             return Err(Error::Unauthorized);
         }
-        let (organisation, device) = self.device(header.device)?.ok_or(Error::Unauthorized)?;
+        let (organisation, device) = self.device(header.device_id)?.ok_or(Error::Unauthorized)?;
         let server_key = self.keys.public();
         let signed =
             SignedRequest { server_key: &server_key, method: request.method, path: request.path, body: &request.body };

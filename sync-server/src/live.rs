@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use farmtally_core::permission::Visibility;
 use farmtally_core::protocol::log::Cursor;
+use farmtally_core::protocol::path;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{DeviceId, OrganisationId};
@@ -62,8 +63,8 @@ impl Listeners {
 /// Connection of one listening phone.
 pub(crate) struct Listener {
     server: Arc<Server>,
-    organisation: OrganisationId,
-    device: DeviceId,
+    organisation_id: OrganisationId,
+    device_id: DeviceId,
     visible: Visibility,
     told: BTreeMap<Scope, u64>,
     appended: broadcast::Receiver<Appended>,
@@ -82,7 +83,7 @@ impl Server {
     /// Admits a phone that wants to listen. Blocks on the database.
     pub(crate) fn listen(self: &Arc<Self>, request: &WireRequest) -> Result<Listener, Error> {
         let (organisation, device) = self.authenticate(request, self.environment.clock.now())?;
-        let device = device.device;
+        let device = device.device_id;
         // Subscribes before the heads are read: what is written in between is reported twice, not missed.
         let appended = self.watchers.watch(organisation);
         let visible = self.read(organisation, |db| db.visibility(device))?;
@@ -91,7 +92,17 @@ impl Server {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         let (server, told) = (Arc::clone(self), BTreeMap::new());
-        Ok(Listener { server, organisation, device, visible, told, appended, ended, heartbeat, is_stale: true })
+        Ok(Listener {
+            server,
+            organisation_id: organisation,
+            device_id: device,
+            visible,
+            told,
+            appended,
+            ended,
+            heartbeat,
+            is_stale: true,
+        })
     }
 }
 
@@ -109,7 +120,7 @@ impl Listener {
             tokio::select! {
                 _replaced_or_stopped = &mut self.ended => return None,
                 appended = self.appended.recv() => match appended {
-                    Ok(heads) if heads.iter().all(|head| head.scope != Scope::Device(self.device)) => {
+                    Ok(heads) if heads.iter().all(|head| head.scope != Scope::Device(self.device_id)) => {
                         let said = self.changed_lines(&heads);
                         if !said.is_empty() {
                             return Some(said);
@@ -127,7 +138,7 @@ impl Listener {
 
     /// Reads the scopes that the device may read now, and their heads.
     async fn look(&mut self) -> Option<Vec<Cursor>> {
-        let (server, organisation, device) = (Arc::clone(&self.server), self.organisation, self.device);
+        let (server, organisation, device) = (Arc::clone(&self.server), self.organisation_id, self.device_id);
         let looked = tokio::task::spawn_blocking(move || {
             server.read(organisation, |db| {
                 let visible = db.visibility(device)?;
@@ -136,17 +147,16 @@ impl Listener {
                 Ok((visible, heads))
             })
         });
-        match looked.await {
-            Ok(Ok((visible, heads))) => {
+        match looked.await.unwrap_or_else(|panic| Err(panic.into())) {
+            Ok((visible, heads)) => {
                 self.told.retain(|scope, _| visible.can_read(scope));
                 self.visible = visible;
                 Some(heads)
             }
-            Ok(Err(error)) => {
-                tracing::error!(code = %error.code(), path = "/v1/live", "{error}");
+            Err(error) => {
+                error.log(path::LIVE);
                 None
             }
-            Err(_panicked) => None,
         }
     }
 

@@ -25,10 +25,20 @@ const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 /// Maximum farmers that a search returns.
 const MAX_FOUND: u32 = 50;
 
-/// Reference data as an operator writes it, in JSON (format: `docs/operating.md`).
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// Reference data of an operator's JSON file (format: `docs/operating.md`).
+#[derive(Debug, Default)]
 pub struct ReferenceFile {
+    centres: Vec<Centre>,
+    commodities: Vec<Commodity>,
+    seasons: Vec<Season>,
+    lorries: Vec<Lorry>,
+    rule_sets: Vec<RuleSet>,
+    notices: Vec<Notice>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Entries {
     centres: Vec<CentreEntry>,
     commodities: Vec<CommodityEntry>,
     seasons: Vec<SeasonEntry>,
@@ -40,21 +50,21 @@ pub struct ReferenceFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CentreEntry {
-    centre: String,
+    code: String,
     name: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CommodityEntry {
-    commodity: String,
+    code: String,
     name: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SeasonEntry {
-    season: String,
+    code: String,
     commodity: String,
     from: String,
     to: String,
@@ -63,7 +73,7 @@ struct SeasonEntry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LorryEntry {
-    lorry: String,
+    plate: String,
     payload_g: i64,
 }
 
@@ -93,17 +103,6 @@ struct NoticeEntry {
     text: String,
 }
 
-/// Decisions that a [`ReferenceFile`] describes.
-#[derive(Default)]
-struct ReferenceData {
-    centres: Vec<Centre>,
-    commodities: Vec<Commodity>,
-    seasons: Vec<Season>,
-    lorries: Vec<Lorry>,
-    rule_sets: Vec<RuleSet>,
-    notices: Vec<Notice>,
-}
-
 impl ReferenceFile {
     /// Parses the JSON text.
     ///
@@ -117,39 +116,36 @@ impl ReferenceFile {
         if !json.starts_with('{') {
             return Err(wrong("it must be a JSON object: `{ … }`".into()));
         }
-        let file: Self = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-        file.read()?;
-        Ok(file)
+        Self::read(&serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?)
     }
 
-    fn read(&self) -> Result<ReferenceData, Error> {
-        let mut data = ReferenceData::default();
-        for it in &self.centres {
-            data.centres.push(Centre { centre: read("centre", &it.centre)?, name: text("name", &it.name)? });
+    fn read(entries: &Entries) -> Result<Self, Error> {
+        let mut data = Self::default();
+        for it in &entries.centres {
+            data.centres.push(Centre { code: read("code", &it.code)?, name: text("name", &it.name)? });
         }
-        for it in &self.commodities {
-            let commodity = read("commodity", &it.commodity)?;
-            data.commodities.push(Commodity { commodity, name: text("name", &it.name)? });
+        for it in &entries.commodities {
+            data.commodities.push(Commodity { code: read("code", &it.code)?, name: text("name", &it.name)? });
         }
-        for it in &self.seasons {
+        for it in &entries.seasons {
             let (from, to): (BusinessDate, BusinessDate) = (read("from", &it.from)?, read("to", &it.to)?);
             if from > to {
-                return Err(Error::Invalid { field: "season", reason: format!("{} ends before it begins", it.season) });
+                return Err(Error::Invalid { field: "season", reason: format!("{} ends before it begins", it.code) });
             }
-            let (season, commodity) = (read("season", &it.season)?, read("commodity", &it.commodity)?);
-            data.seasons.push(Season { season, commodity, from, to });
+            let (code, commodity) = (read("code", &it.code)?, read("commodity", &it.commodity)?);
+            data.seasons.push(Season { code, commodity, from, to });
         }
-        for it in &self.lorries {
+        for it in &entries.lorries {
             if !(1..=MAX_PAYLOAD.0).contains(&it.payload_g) {
-                let reason = format!("{} carries {} g: it must be 1 to {} g", it.lorry, it.payload_g, MAX_PAYLOAD.0);
+                let reason = format!("{} carries {} g: it must be 1 to {} g", it.plate, it.payload_g, MAX_PAYLOAD.0);
                 return Err(Error::Invalid { field: "payload_g", reason });
             }
-            data.lorries.push(Lorry { lorry: read("lorry", &it.lorry)?, payload: Grams(it.payload_g) });
+            data.lorries.push(Lorry { plate: read("plate", &it.plate)?, payload: Grams(it.payload_g) });
         }
-        for it in &self.rule_sets {
+        for it in &entries.rule_sets {
             data.rule_sets.push(it.rule_set()?);
         }
-        for it in &self.notices {
+        for it in &entries.notices {
             let shown = check_text(&it.text, false).map_err(|wrong| Error::invalid("text", wrong))?;
             data.notices.push(Notice { code: text("code", &it.code)?, text: shown });
         }
@@ -195,17 +191,6 @@ fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text:
     text.parse().map_err(|error| Error::invalid(field, format_args!("{text:?}: {error}")))
 }
 
-/// What an enrolment code is for.
-#[derive(Clone, Debug)]
-pub struct NewCode {
-    /// Name of the person. An existing user of that name, ignoring case and spaces, gets a further device.
-    pub user: String,
-    /// Role of the person's grant.
-    pub role: Role,
-    /// Centres that the grant covers.
-    pub centres: Vec<CentreCode>,
-}
-
 impl Server {
     /// Creates an organisation with its reference data.
     ///
@@ -218,12 +203,11 @@ impl Server {
         file: &ReferenceFile,
     ) -> Result<OrganisationId, Error> {
         let name = text("name", name)?;
-        let data = file.read()?;
         let organisation_id: OrganisationId = self.environment.new_id();
         let organisation = Organisation { organisation_id, name, zone_minutes };
         self.storage.prepare(organisation_id)?;
         // Listed only once it is complete: a crash in between leaves rows that nothing reads.
-        self.publish(organisation_id, &[organisation], &data)?;
+        self.publish(organisation_id, &[organisation], file)?;
         self.storage.add_route(&self.keys.public(), organisation_id)?;
         self.storage.add_organisation(organisation_id)?;
         Ok(organisation_id)
@@ -234,18 +218,18 @@ impl Server {
     /// # Errors
     /// [`Error::Invalid`] also if the file changes a published rule set; then nothing of the file is written. [`Error::Io`], [`Error::Storage`].
     pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
-        self.publish(organisation, &[], &file.read()?)
+        self.publish(organisation, &[], file)
     }
 
     fn publish(
         &self,
         organisation: OrganisationId,
         organisations: &[Organisation],
-        data: &ReferenceData,
+        file: &ReferenceFile,
     ) -> Result<(), Error> {
         let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
-        let ReferenceData { centres, commodities, seasons, lorries, rule_sets, notices } = data;
+        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices } = file;
         self.write(organisation, |db| {
             decide_each(db, organisations, &by)?;
             decide_each(db, centres, &by)?;
@@ -284,27 +268,34 @@ impl Server {
         })
     }
 
-    /// Creates a code that enrols one phone, once, within seven days. It is stored only as a hash.
+    /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. An existing user of that name,
+    /// ignoring case and spaces, gets a further phone.
     ///
     /// # Errors
     /// [`Error::Invalid`] for the name or a centre that does not exist, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
-    pub fn create_code(&self, organisation: OrganisationId, new: &NewCode) -> Result<String, Error> {
+    pub fn create_code(
+        &self,
+        organisation: OrganisationId,
+        user: &str,
+        role: Role,
+        centres: &[CentreCode],
+    ) -> Result<String, Error> {
         let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
         let hash = code_hash(&code);
         let (by, fresh) = (self.decided_by_operator(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
             require_no_recovery(db)?;
-            require_centres(db, &new.centres)?;
-            let user = user_named(db, &new.user, &by, fresh)?;
+            require_centres(db, centres)?;
+            let user = user_named(db, user, &by, fresh)?;
             require_not_suspended(db, user)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
-                user,
-                role: new.role,
-                centres: new.centres.clone(),
+                user_id: user,
+                role,
+                centres: centres.to_vec(),
                 expires_at: Timestamp(by.decided_at.0 + CODE_LIFE_MS),
-                device: None,
+                device_id: None,
             })
         })?;
         Ok(grouped(&code))
@@ -334,13 +325,20 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
     Ok(())
 }
 
-/// Requires that a user is not suspended on any device. Otherwise they could continue on another device.
-pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+/// Returns whether a user is suspended on any device. They get no other device then, because they could continue there.
+pub(crate) fn is_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<bool, Error> {
     for device in db.devices()? {
-        if decisions::suspended_on(db.reader(), device.device)?.contains(&user) {
-            let reason = "the user is suspended: lift the suspension first".to_owned();
-            return Err(Error::Invalid { field: "user", reason });
+        if decisions::suspended_on(db.reader(), device.device_id)?.contains(&user) {
+            return Ok(true);
         }
+    }
+    Ok(false)
+}
+
+/// Requires that a user is not suspended on any device.
+pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+    if is_suspended(db, user)? {
+        return Err(Error::invalid("user", "the user is suspended: lift the suspension first"));
     }
     Ok(())
 }
@@ -349,7 +347,7 @@ pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId)
 pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
     let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let wanted = folded(name);
-    reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user)
+    reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user_id)
 }
 
 /// Returns the user of a name; if there is none, adds one with the id `fresh`.
@@ -363,7 +361,7 @@ pub(crate) fn user_named(
     if let Some(known) = known_user(&Reference::load(db.reader())?, &name) {
         return Ok(known);
     }
-    decide(db, &Scope::Organisation, &User { user: fresh, name }, by)?;
+    decide(db, &Scope::Organisation, &User { user_id: fresh, name }, by)?;
     Ok(fresh)
 }
 

@@ -52,7 +52,7 @@ pub struct Day {
 #[derive(Clone, Debug)]
 pub struct Lane {
     /// The document.
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Its held changes.
     pub entries: Vec<HeldLine>,
 }
@@ -231,21 +231,19 @@ fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16)
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
     for entry in db.held()? {
         let (author, since) =
-            (reference.user_name(entry.entry.envelope.author), local_time(entry.held_at, zone_minutes));
+            (reference.user_name(entry.entry.envelope.author_id), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
     }
-    Ok(lanes.into_iter().map(|(document, entries)| Lane { document, entries }).collect())
+    Ok(lanes.into_iter().map(|(document, entries)| Lane { document_id: document, entries }).collect())
 }
 
 fn waiting(db: &mut ReadTransaction<'_>, zone_minutes: i16, now: Timestamp) -> Result<Vec<Waiting>, Error> {
-    let mut deferred = db.deferred()?;
-    deferred.sort_by_key(|entry| entry.deferred_at);
     let line = |entry: DeferredEntry| Waiting {
         since: local_time(entry.deferred_at, zone_minutes),
         days: (now.0 - entry.deferred_at.0).max(0) / 86_400_000,
         entry,
     };
-    Ok(deferred.into_iter().map(line).collect())
+    Ok(db.deferred()?.into_iter().map(line).collect())
 }
 
 fn delivery_line(
@@ -258,7 +256,7 @@ fn delivery_line(
     let farmer = farmer.map_or_else(|| "not yet received".to_owned(), |farmer| farmer.code);
     let receipt = scope.centre().map_or_else(String::new, |centre| {
         let (device, sequence) = (row.device_code, row.receipt_sequence);
-        farmtally_core::units::ReceiptNumber { centre: centre.clone(), device, sequence }.to_string()
+        farmtally_core::units::ReceiptNumber { centre: centre.clone(), device_code: device, sequence }.to_string()
     });
     Ok(DeliveryLine { farmer, receipt, time: local_time(row.recorded_at, zone_minutes), row })
 }
@@ -270,12 +268,12 @@ fn device_lines(
 ) -> Result<Vec<DeviceLine>, Error> {
     let mut lines = Vec::new();
     for device in db.devices()? {
-        let order = decisions::order(db.reader(), device.device)?.map(|order| format!("ordered: {}", order.order));
-        let suspended = decisions::suspended_on(db.reader(), device.device)?.into_iter();
+        let order = decisions::order(db.reader(), device.device_id)?.map(|order| format!("ordered: {}", order.order));
+        let suspended = decisions::suspended_on(db.reader(), device.device_id)?.into_iter();
         let suspended = suspended.map(|user| format!("suspended: {}", reference.user_name(user)));
         let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
-        let (user, seen) = (reference.user_name(device.user), local_time(device.seen_at, zone_minutes));
+        let (user, seen) = (reference.user_name(device.user_id), local_time(device.seen_at, zone_minutes));
         lines.push(DeviceLine { device, user, seen, state });
     }
     Ok(lines)

@@ -121,7 +121,7 @@ fn size(content: &LogContent) -> usize {
 fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
     let bytes = size(&entry.content);
     match entry.content {
-        LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device == device && !own_bytes => {
+        LogContent::Change { envelope, origin: (bundle, number), .. } if envelope.device_id == device && !own_bytes => {
             match entries.last_mut() {
                 Some(FrameEntry::Own { bundle: last, first, count })
                     if *last == bundle && *first + *count == number =>

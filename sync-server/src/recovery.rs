@@ -1,14 +1,15 @@
 //! Recovery of a server that was restored from an older copy: phones send back the entries that it had signed.
 //!
 //! Owns the detection of lost data and its restoration. A loss is believed only on this server's own word: its journal, or its signature
-//! on a statement or certificate that it cannot reproduce.
-//! While a recovery lasts, nobody decides about held changes and no device is enrolled. All else works as usual.
+//! on an attestation or certificate that it cannot reproduce.
+//! While a recovery is open, nobody decides about held changes and no device is enrolled. All else works as usual.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use farmtally_core::codec::decode;
 use farmtally_core::decisions::{DecidedBy, Decision, DeviceOrder, Effect, Erasure, Order, ReviewCode, Ruling};
 use farmtally_core::limits::MAX_STAGED_BYTES;
+use farmtally_core::protocol::bundle::ChangeEnvelope;
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::protocol::message::{Certificate, FrameEntry};
 use farmtally_core::protocol::repair::{Divergence, Offer, chain_hashes};
@@ -19,17 +20,13 @@ use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, Organis
 
 use crate::ingest::{decide, judge_waiting};
 use crate::pull::resolve_cursor;
-use crate::storage::{
-    Access, Device, LogContent, NewEntry, ReadTransaction, Recovery, RejectedEntry, Transaction, WriteTransaction,
-};
+use crate::storage::{Access, Device, LogContent, Recovery, RejectedEntry, Transaction, WriteTransaction};
 use crate::{Error, Server};
 
 /// Maximum documents of one `late_evidence` review; further documents get further reviews.
 const MAX_REVIEW_DOCUMENTS: usize = 500;
 /// Origin of entries restored from phones; no bundle has this hash.
 const RESTORED: (BundleHash, u32) = (BundleHash([0; 32]), 0);
-/// Decisions read at a time.
-const BATCH: u32 = 500;
 
 impl Server {
     /// Returns the recovery that an organisation is in, or its last one.
@@ -43,14 +40,13 @@ impl Server {
     /// Ends a recovery, so that people can decide again. Entries that come back later are still accepted.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no recovery lasts, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] if no recovery is open, [`Error::Io`], [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
         let none = || Error::NotFound { what: "open recovery" };
         self.read(organisation, |db| open_recovery(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost, and must not begin another recovery at the next start.
-        let heads = self.read(organisation, |db| db.heads())?;
-        self.journal.replace_heads(organisation, &heads)?;
+        self.journal.replace_heads(organisation, || self.read(organisation, |db| db.heads()))?;
         self.write(organisation, |db| {
             let recovery = open_recovery(db)?.ok_or_else(none)?;
             db.clear_stages()?;
@@ -68,17 +64,17 @@ impl Server {
                 // Every organisation had a journal. Without it, nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
             } else {
-                let lost = self.read(organisation, |db| first_scope_with_loss(db, &acknowledged))?;
-                lost.map(|scope| format!("the database is behind its journal in {scope}"))
+                let cursors: Vec<CursorName> = acknowledged.values().cloned().collect();
+                let lost = self.read(organisation, |db| divergences(db, &cursors, &[]))?;
+                lost.first().map(|lost| format!("the database is behind its journal in {}", lost.scope))
             };
             if let Some(reason) = reason {
                 let epoch = self.journal.epoch(organisation)?;
                 self.write(organisation, |db| begin(db, now, epoch, &reason))?;
                 self.note_epoch(organisation)?;
             }
-            let known = self.journal.heads(organisation)?;
             let mut heads = self.read(organisation, |db| db.heads())?;
-            heads.retain(|head| known.get(&head.scope).is_none_or(|known| known.sequence < head.sequence));
+            heads.retain(|head| acknowledged.get(&head.scope).is_none_or(|known| known.sequence < head.sequence));
             self.journal.append_heads(organisation, &heads)?;
         }
         Ok(())
@@ -92,8 +88,8 @@ impl Server {
     /// Adds a device that this server enrolled and has lost, by its certificate.
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
         let wrong = |reason: &str| Error::invalid("certificate", reason);
-        let organisation = certificate.organisation;
-        if !certificate.verify(&self.keys.signing().verifying_key()) {
+        let organisation = certificate.organisation_id;
+        if !certificate.verify(&self.keys.signing.verifying_key()) {
             return Err(wrong("it is not signed by this server"));
         }
         if !self.organisations()?.contains(&organisation) {
@@ -101,7 +97,7 @@ impl Server {
         }
         let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         self.write(organisation, |db| {
-            if let Some(known) = db.device(certificate.device)? {
+            if let Some(known) = db.device(certificate.device_id)? {
                 let is_same = known.public_key == certificate.public_key;
                 return if is_same { Ok(()) } else { Err(wrong("the device has another key here")) };
             }
@@ -112,15 +108,15 @@ impl Server {
             }
             let is_taken = db.devices()?.iter().any(|device| device.code == certificate.device_code);
             let device = Device {
-                device: certificate.device,
+                device_id: certificate.device_id,
                 code: certificate.device_code,
                 public_key: certificate.public_key,
-                user: certificate.user,
+                user_id: certificate.user_id,
                 model: String::new(),
                 enrolled_at: certificate.enrolled_at,
                 seen_at: now,
                 head: None,
-                ancestor: certificate.ancestor,
+                ancestor_id: certificate.ancestor_id,
                 wiped_at: None,
             };
             if !is_taken {
@@ -128,12 +124,12 @@ impl Server {
             }
             // Its code was given to another device before the loss was noticed, so it gets another code and the order to take a new key.
             self.add_device(db, organisation, &device)?;
-            let scope = Scope::Device(device.device);
-            let order = DeviceOrder { device: device.device, order: Order::Rekey };
+            let scope = Scope::Device(device.device_id);
+            let order = DeviceOrder { device_id: device.device_id, order: Order::Rekey };
             decide(db, &scope, &order, &DecidedBy::server(now))
         })?;
         self.note_epoch(organisation)?;
-        self.storage.add_route(certificate.device.as_bytes(), organisation)
+        self.storage.add_route(certificate.device_id.as_bytes(), organisation)
     }
 
     /// Restores entries that this server had signed and has lost.
@@ -146,9 +142,9 @@ impl Server {
         let wrong = |reason: &str| Error::invalid("offers", reason);
         let (now, epoch) = (self.environment.clock.now(), self.journal.epoch(organisation)?);
         for offer in offers {
-            let statement = offer.evidence.open(&self.keys.signing().verifying_key());
-            let statement = statement.ok_or_else(|| wrong("the evidence is not signed by this server"))?;
-            let head = statement.heads.iter().find(|head| head.scope == offer.scope);
+            let attestation = offer.evidence.open(&self.keys.signing.verifying_key());
+            let attestation = attestation.ok_or_else(|| wrong("the evidence is not signed by this server"))?;
+            let head = attestation.heads.iter().find(|head| head.scope == offer.scope);
             let head = head.ok_or_else(|| wrong("the evidence has no head of this scope"))?;
             let end = offer.after.checked_add(offer.entries.len() as u64).filter(|end| *end <= head.sequence);
             let end = end.ok_or_else(|| wrong("the entries reach beyond what was signed"))?;
@@ -164,8 +160,8 @@ impl Server {
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
-                    let signed = SignedHead { head, epoch: statement.epoch, epochs: epoch.max(statement.epoch) };
-                    erased = restore_run(db, &signed, stretch, now)?;
+                    let epochs = epoch.max(attestation.epoch);
+                    erased = restore_run(db, head, attestation.epoch, epochs, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(erased)
@@ -179,19 +175,6 @@ impl Server {
     }
 }
 
-/// Returns the first scope whose log does not contain its acknowledged head: the log is shorter, or has another entry there.
-fn first_scope_with_loss(
-    db: &mut ReadTransaction<'_>,
-    acknowledged: &BTreeMap<Scope, CursorName>,
-) -> Result<Option<Scope>, Error> {
-    for (scope, named) in acknowledged {
-        if resolve_cursor(db, Some(named), scope)?.is_none() {
-            return Ok(Some(scope.clone()));
-        }
-    }
-    Ok(None)
-}
-
 /// Begins a recovery, unless one lasts. `epochs` is the number of recoveries known outside the database.
 fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
@@ -203,24 +186,18 @@ fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &st
     db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
 }
 
-/// Head that this server once signed.
-struct SignedHead<'a> {
-    head: &'a Cursor,
-    /// Number of recoveries when it was signed.
-    epoch: u32,
-    /// Number of recoveries known outside the database.
-    epochs: u32,
-}
-
-/// Restores a run of entries that ends in a head which this server signed. Entries keep their positions if these are free; otherwise the
-/// missing ones are appended. A run that comes after its recovery was ended raises a review, not a recovery. Returns the erased documents.
+/// Restores a run of entries that ends in a head which this server signed after `epoch` recoveries; `epochs` are known outside the
+/// database. Entries keep their positions if these are free; otherwise the missing ones are appended. A run that comes after its recovery
+/// was ended raises a review, not a recovery. Returns the erased documents.
 fn restore_run(
     db: &mut WriteTransaction<'_>,
-    signed: &SignedHead<'_>,
+    head: &Cursor,
+    epoch: u32,
+    epochs: u32,
     (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
 ) -> Result<BTreeSet<DocumentId>, Error> {
-    let (head, scope) = (signed.head, &signed.head.scope);
+    let scope = &head.scope;
     let wrong = || Error::invalid("offers", "the entries do not lead to what was signed");
     let from = match after {
         0 => Cursor::start(db.organisation(), scope.clone()),
@@ -230,34 +207,34 @@ fn restore_run(
     if from.sequence + chains.len() as u64 != head.sequence || chains.last() != Some(&head.chain) {
         return Err(wrong());
     }
-    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && signed.epoch < last.epoch);
+    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && epoch < last.epoch);
     if !is_late {
-        let reason = format!("a statement about {scope} was signed that the log cannot reproduce");
-        begin(db, now, signed.epochs, &reason)?;
+        let reason = format!("an attestation about {scope} was signed that the log cannot reproduce");
+        begin(db, now, epochs, &reason)?;
     }
-    let here = align(db, &from, &entries, &chains)?;
-    let mut run = RestoreRun { is_appended: !here.follows, ..RestoreRun::default() };
+    let (follows, known) = align(db, &from, &entries, &chains)?;
+    let mut run = RestoreRun { is_appended: !follows, ..RestoreRun::default() };
     let decisions: Vec<Decision> = entries.iter().filter_map(decision_of).collect();
     run.erased.extend(decisions.iter().filter_map(erased_by));
-    if !here.follows {
-        run.find_superseded(db, scope, here.common, &decisions)?;
+    if !follows {
+        run.find_superseded(db, scope, from.sequence + known as u64, &decisions)?;
     }
     let mut late = Vec::new();
-    for entry in entries.get(here.known..).unwrap_or_default() {
+    for entry in entries.get(known..).unwrap_or_default() {
         // Each under its own commit id: nobody knows any more which ones belonged together, and one frame could not hold all of them.
         let commit_id = db.next_commit_id()?;
         if restore_entry(db, scope, commit_id, entry, &mut run)?
             && let FrameEntry::Change { envelope, change } = entry
         {
-            late.push((envelope.document, Change::hash_of_stripped(change)));
+            late.push((envelope.document_id, Change::hash_of_stripped(change)));
         }
     }
-    if here.follows && db.head(scope)?.is_none_or(|end| end != *head) {
+    if follows && db.head(scope)?.is_none_or(|end| end != *head) {
         return Err(wrong());
     }
     let told = if run.forgotten.is_empty() { BTreeSet::new() } else { erased_in(db, scope)? };
     for document in run.forgotten.difference(&told).copied() {
-        decide(db, scope, &Erasure { document }, &DecidedBy::server(now))?;
+        decide(db, scope, &Erasure { document_id: document }, &DecidedBy::server(now))?;
     }
     judge_waiting(db, &late, now)?;
     let late: Vec<DocumentId> = late.into_iter().map(|(document, _)| document).collect();
@@ -268,22 +245,14 @@ fn restore_run(
     Ok(run.erased)
 }
 
-/// Relation of a run to this server's log.
-struct Alignment {
-    /// Whether the log ends within the run, so that the rest of the run can keep its positions.
-    follows: bool,
-    /// Number of entries of the run that the log has at the same positions.
-    known: usize,
-    /// Last common sequence number.
-    common: u64,
-}
-
+/// Compares a run with this server's log. Returns whether the log ends within the run, so that the rest of the run can keep its positions,
+/// and the number of entries of the run that the log has at the same positions.
 fn align(
     db: &mut WriteTransaction<'_>,
     from: &Cursor,
     entries: &[FrameEntry],
     chains: &[ChainHash],
-) -> Result<Alignment, Error> {
+) -> Result<(bool, usize), Error> {
     let scope = &from.scope;
     let end = match db.head(scope)? {
         Some(head) => head,
@@ -297,12 +266,10 @@ fn align(
     let rest = entries.get(known.unwrap_or(0)..).unwrap_or_default();
     // A change that is now in another log cannot be at its old position as well.
     if at_end == Some(end.chain) && !any_has_another_position(db, scope, rest)? {
-        return Ok(Alignment { follows: true, known: known.unwrap_or(0), common: end.sequence });
+        return Ok((true, known.unwrap_or(0)));
     }
     // Common entries are not logged again: an old decision would override those that followed it.
-    let common = last_common_position(db, from, chains)?;
-    let known = usize::try_from(common.saturating_sub(from.sequence)).unwrap_or(usize::MAX);
-    Ok(Alignment { follows: false, known, common })
+    Ok((false, common_entries(db, from, chains)?))
 }
 
 /// Returns an entry's decision, if it can be decoded.
@@ -319,8 +286,8 @@ fn any_has_another_position(
 ) -> Result<bool, Error> {
     for entry in entries {
         let (document, change) = match entry {
-            FrameEntry::Change { envelope, change } => (envelope.document, Change::hash_of_stripped(change)),
-            FrameEntry::Erased { envelope, change } => (envelope.document, *change),
+            FrameEntry::Change { envelope, change } => (envelope.document_id, Change::hash_of_stripped(change)),
+            FrameEntry::Erased { envelope, change } => (envelope.document_id, *change),
             FrameEntry::Decision { .. } | FrameEntry::Own { .. } => continue,
         };
         let has_another_position =
@@ -332,41 +299,20 @@ fn any_has_another_position(
     Ok(false)
 }
 
-/// Returns the last sequence number up to which the log equals the run; the run starts after `from`.
-fn last_common_position(db: &mut WriteTransaction<'_>, from: &Cursor, chains: &[ChainHash]) -> Result<u64, Error> {
-    for (sequence, chain) in (from.sequence + 1..).zip(chains) {
+/// Returns the number of entries up to which the log equals the run; the run starts after `from`.
+fn common_entries(db: &mut WriteTransaction<'_>, from: &Cursor, chains: &[ChainHash]) -> Result<usize, Error> {
+    for (known, (sequence, chain)) in (from.sequence + 1..).zip(chains).enumerate() {
         if db.entry(&from.scope, sequence)?.is_none_or(|entry| entry.cursor.chain != *chain) {
-            return Ok(sequence - 1);
+            return Ok(known);
         }
     }
-    Ok(from.sequence + chains.len() as u64)
+    Ok(chains.len())
 }
 
 /// Returns the documents that a log's decisions erase.
 fn erased_in(db: &mut WriteTransaction<'_>, scope: &Scope) -> Result<BTreeSet<DocumentId>, Error> {
-    let mut erased = BTreeSet::new();
-    each_decision(db, scope, 0, |_, decision| {
-        erased.extend(decision.as_ref().and_then(erased_by));
-    })?;
-    Ok(erased)
-}
-
-/// Visits all decisions of a log after a sequence number, each as bytes and, if it can be decoded, as a decision.
-fn each_decision(
-    db: &mut WriteTransaction<'_>,
-    scope: &Scope,
-    mut after: u64,
-    mut take: impl FnMut(Vec<u8>, Option<Decision>),
-) -> Result<(), Error> {
-    loop {
-        let decisions = db.decisions_after(scope, after, BATCH)?;
-        let Some((newest, _)) = decisions.last() else { return Ok(()) };
-        after = *newest;
-        for (_, bytes) in decisions {
-            let decision = decode(&bytes).ok();
-            take(bytes, decision);
-        }
-    }
+    let decisions = db.decisions_after(scope, 0)?;
+    Ok(decisions.iter().filter_map(|bytes| erased_by(&decode(bytes).ok()?)).collect())
 }
 
 /// State while a run is restored.
@@ -378,14 +324,14 @@ struct RestoreRun {
     erased: BTreeSet<DocumentId>,
     /// Decisions that are in the log after the last common position.
     known: BTreeSet<Vec<u8>>,
-    /// Decisions of the run about matters that the log has decided since.
+    /// Decisions of the run about subjects that the log has decided since.
     superseded: BTreeSet<Vec<u8>>,
     /// Documents of the run that are erased here, although the run does not erase them.
     forgotten: BTreeSet<DocumentId>,
 }
 
 impl RestoreRun {
-    /// Collects the log's decisions after the last common position: on a matter decided there, the run's decision is older.
+    /// Collects the log's decisions after the last common position: on a subject decided there, the run's decision is older.
     fn find_superseded(
         &mut self,
         db: &mut WriteTransaction<'_>,
@@ -393,9 +339,7 @@ impl RestoreRun {
         common: u64,
         decisions: &[Decision],
     ) -> Result<(), Error> {
-        each_decision(db, scope, common, |decision, _| {
-            self.known.insert(decision);
-        })?;
+        self.known.extend(db.decisions_after(scope, common)?);
         for decision in decisions {
             // Excludes decisions before the common position, and those restored from this run before.
             let standing = store::decisions::current(db.reader(), decision)?;
@@ -417,10 +361,14 @@ fn restore_entry(
     run: &mut RestoreRun,
 ) -> Result<bool, Error> {
     let wrong = |reason: String| Error::invalid("offers", reason);
+    let content = |envelope: &ChangeEnvelope, hash, change| {
+        let envelope = envelope.clone();
+        LogContent::Change { envelope, hash, change, origin: RESTORED }
+    };
     match entry {
         FrameEntry::Change { envelope, change: bytes } => {
             let change = Change::parse_stripped(bytes).map_err(|error| wrong(error.to_string()))?;
-            let (document, hash) = (envelope.document, change.hash());
+            let (document, hash) = (envelope.document_id, change.hash());
             let is_erased = store::records::is_erased(db.reader(), document)?;
             if is_erased && !run.erased.contains(&document) {
                 run.forgotten.insert(document);
@@ -429,7 +377,7 @@ fn restore_entry(
                 return Ok(false);
             }
             if is_erased {
-                db.append(scope, commit_id, NewEntry::Change { envelope, hash, change: None, origin: RESTORED })?;
+                db.append(scope, commit_id, &content(envelope, hash, None))?;
             } else {
                 let Some(kind) = Kind::from_number(envelope.kind) else {
                     return Err(wrong(format!("record kind {}", envelope.kind)));
@@ -448,11 +396,7 @@ fn restore_entry(
                     Err(error) => return Err(wrong(error.to_string())),
                 };
                 db.save_documents(&[(scope, kind, document, &merged)])?;
-                db.append(
-                    scope,
-                    commit_id,
-                    NewEntry::Change { envelope, hash, change: Some(bytes), origin: RESTORED },
-                )?;
+                db.append(scope, commit_id, &content(envelope, hash, Some(bytes.clone())))?;
                 // Its author may have uploaded it again before.
                 db.remove_pending(document, hash)?;
             }
@@ -461,7 +405,7 @@ fn restore_entry(
             if run.known.contains(decision) || run.superseded.contains(decision) {
                 return Ok(false);
             }
-            let cursor = db.append(scope, commit_id, NewEntry::Decision(decision))?;
+            let cursor = db.append(scope, commit_id, &LogContent::Decision(decision.clone()))?;
             // A decision that cannot be decoded is stored as it is.
             if let Ok(decision) = decode(decision) {
                 apply_logged(db, scope, cursor.sequence, &decision)?;
@@ -469,13 +413,15 @@ fn restore_entry(
         }
         FrameEntry::Erased { envelope, change } => {
             // Only an erased document may lack its bytes; otherwise anybody could leave them out.
-            if !store::records::is_erased(db.reader(), envelope.document)? && !run.erased.contains(&envelope.document) {
+            if !store::records::is_erased(db.reader(), envelope.document_id)?
+                && !run.erased.contains(&envelope.document_id)
+            {
                 return Err(wrong("the bytes of an entry are missing".into()));
             }
-            if db.position_of(envelope.document, *change)?.is_some() {
+            if db.position_of(envelope.document_id, *change)?.is_some() {
                 return Ok(false);
             }
-            db.append(scope, commit_id, NewEntry::Change { envelope, hash: *change, change: None, origin: RESTORED })?;
+            db.append(scope, commit_id, &content(envelope, *change, None))?;
         }
         FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
     }
@@ -520,21 +466,26 @@ fn erased_by(decision: &Decision) -> Option<DocumentId> {
 /// Deletes the changes of a rejecting ruling from the pending entries and marks them as rejected for the scope's device and the devices
 /// that it was before it took new keys, so that they stay rejected when they are uploaded again.
 fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruling: &Ruling) -> Result<(), Error> {
-    let document = ruling.document;
+    let document = ruling.document_id;
     let Scope::Device(device) = *scope else { return Ok(()) };
     for change in &ruling.changes {
         db.remove_pending(document, *change)?;
     }
     let mut rejected = Vec::new();
-    for Device { device, .. } in db.lineage(device)? {
+    for Device { device_id: device, .. } in db.lineage(device)? {
         for change in &ruling.changes {
-            rejected.push(RejectedEntry { document, change: *change, device, reason: reason.to_owned() });
+            rejected.push(RejectedEntry {
+                document_id: document,
+                change: *change,
+                device_id: device,
+                reason: reason.to_owned(),
+            });
         }
     }
     db.add_rejected(&rejected)
 }
 
-/// Returns the scopes in which a device's cursor is not on this server's log, each with the last checkpoint that is.
+/// Returns the scopes in which a cursor is not on this server's log, each with the last checkpoint that is.
 pub(crate) fn divergences<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     cursors: &[CursorName],
@@ -564,7 +515,7 @@ pub(crate) fn open_recovery<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> 
     Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
 }
 
-/// Requires that no recovery lasts: until it is ended, earlier decisions may be unknown.
+/// Requires that no recovery is open: until it is ended, earlier decisions may be unknown.
 pub(crate) fn require_no_recovery(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
     open_recovery(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

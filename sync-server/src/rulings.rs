@@ -10,7 +10,7 @@ use farmtally_core::store::sql::values;
 use farmtally_core::store::{records, rows};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
-use crate::ingest::{approve, decide, reject};
+use crate::ingest::{decide, rule};
 use crate::recovery::require_no_recovery;
 use crate::storage::{Access, HeldEntry, Transaction};
 use crate::{Error, Server};
@@ -38,7 +38,7 @@ impl Server {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             require_no_recovery(db)?;
-            approve(db, document, change, &by)
+            rule(db, document, change, true, &by)
         })
     }
 
@@ -57,7 +57,7 @@ impl Server {
         let by = self.decided_by_operator().because(reason);
         self.write(organisation, |db| {
             require_no_recovery(db)?;
-            reject(db, document, change, &by)
+            rule(db, document, change, false, &by)
         })
     }
 
@@ -138,7 +138,7 @@ impl Server {
                 db.erase(document)?;
             }
             if let Some(scope) = scope {
-                decide(db, &scope, &Erasure { document }, by)?;
+                decide(db, &scope, &Erasure { document_id: document }, by)?;
             }
             Ok(is_new)
         })

@@ -2,18 +2,18 @@
 
 use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
 use farmtally_core::protocol::message::{
-    self, BundleVerdict, ParcelVerdict, Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
+    self, Attestation, BundleVerdict, ParcelVerdict, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use farmtally_core::protocol::repair::Divergence;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{OrganisationId, Timestamp};
+use farmtally_core::units::{OrganisationId, ParcelId, Timestamp};
 
 use crate::backup::safe_for;
-use crate::handover::OpenedParcel;
+use crate::handover::ingest_bundles;
 use crate::ingest::ingest;
 use crate::pull::{Pulled, pull};
 use crate::recovery::divergences;
-use crate::storage::{Device, ReadTransaction, WriteTransaction};
+use crate::storage::{Device, ReadTransaction};
 use crate::wire::{require_protocol, unpack};
 use crate::{Error, Server};
 
@@ -39,14 +39,14 @@ impl Server {
         let ingested = if asked.offers.is_empty() {
             self.ingest_all(organisation, &device, &asked, now)?
         } else {
-            self.restore_offers(organisation, device.device, &asked.offers)?;
+            self.restore_offers(organisation, device.device_id, &asked.offers)?;
             Some(Ingested::default())
         };
         let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
         loop {
-            let (statement, news) =
+            let (attestation, updates) =
                 self.read(organisation, |db| compose_updates(db, &device, &asked, ingested.as_ref(), budget, now))?;
-            match self.sign(request, &statement, &news) {
+            match self.sign(request, &attestation, &updates) {
                 // The entries compress badly, so send fewer. A single frame always fits.
                 Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
                 answer => return answer,
@@ -66,24 +66,36 @@ impl Server {
         if is_seen && asked.bundles.is_empty() && asked.parcels.is_empty() {
             return Ok(None);
         }
-        let parcels: Vec<OpenedParcel> =
-            asked.parcels.iter().map(|bytes| self.open_parcel(organisation, bytes)).collect();
+        let parcels = asked.parcels.iter();
+        let parcels: Vec<_> =
+            parcels.map(|bytes| (ParcelId::of(bytes), self.open_parcel(organisation, bytes))).collect();
         self.write(organisation, |db| {
             if !is_seen {
-                db.set_seen(device.device, now)?;
+                db.set_seen(device.device_id, now)?;
             }
             // The logs differ: entries appended now would take positions at which others were acknowledged before.
             let diverged = divergences(db, &asked.cursors, &asked.checkpoints)?;
             if !diverged.is_empty() {
                 return Ok(Some(Ingested { diverged, ..Ingested::default() }));
             }
-            ingest_bundles(db, asked, &parcels, now).map(Some)
+            let mut ingested = Ingested::default();
+            for (index, bundle) in (0..).zip(&asked.bundles) {
+                ingested.verdicts.push(ingest(db, index, bundle, now)?);
+            }
+            for (parcel, opened) in &parcels {
+                if let Ok(bundles) = opened {
+                    ingest_bundles(db, bundles, now)?;
+                }
+                let refused = opened.as_ref().err().map(|error| error.code());
+                ingested.parcels.push(ParcelVerdict { parcel: *parcel, refused });
+            }
+            Ok(Some(ingested))
         })
     }
 
-    fn sign(&self, request: &WireRequest, statement: &Statement, news: &SyncUpdates) -> Result<Vec<u8>, Error> {
-        let challenge = self.keys.challenge(statement.server_time);
-        let answer = SyncResponse::sign(&request.body, statement, news, challenge, self.keys.signing());
+    fn sign(&self, request: &WireRequest, attestation: &Attestation, updates: &SyncUpdates) -> Result<Vec<u8>, Error> {
+        let challenge = self.keys.challenge(attestation.server_time);
+        let answer = SyncResponse::sign(&request.body, attestation, updates, challenge, &self.keys.signing);
         message::pack(&answer).map_err(|error| match error {
             WireError::TooLarge { .. } => Error::TooLarge { reason: error.to_string() },
             error => Error::Internal { reason: error.to_string() },
@@ -106,23 +118,7 @@ fn require_limits(asked: &SyncRequest) -> Result<(), Error> {
     Ok(())
 }
 
-fn ingest_bundles(
-    db: &mut WriteTransaction<'_>,
-    asked: &SyncRequest,
-    parcels: &[OpenedParcel],
-    now: Timestamp,
-) -> Result<Ingested, Error> {
-    let mut ingested = Ingested::default();
-    for (index, bundle) in (0..).zip(&asked.bundles) {
-        ingested.verdicts.push(ingest(db, index, bundle, now)?);
-    }
-    for parcel in parcels {
-        ingested.parcels.push(parcel.ingest(db, now)?);
-    }
-    Ok(ingested)
-}
-
-/// Composes the response: the statement, which is signed as evidence, and the updates.
+/// Composes the response: the attestation, which is signed as evidence, and the updates.
 fn compose_updates(
     db: &mut ReadTransaction<'_>,
     device: &Device,
@@ -130,24 +126,27 @@ fn compose_updates(
     ingested: Option<&Ingested>,
     budget: usize,
     now: Timestamp,
-) -> Result<(Statement, SyncUpdates), Error> {
+) -> Result<(Attestation, SyncUpdates), Error> {
     let diverged = match ingested {
         Some(ingested) => ingested.diverged.clone(),
         None => divergences(db, &asked.cursors, &asked.checkpoints)?,
     };
     let is_repairing = !diverged.is_empty() || !asked.offers.is_empty();
-    let pulled =
-        if is_repairing { Pulled { more: true, ..Pulled::default() } } else { pull(db, device.device, asked, budget)? };
-    let safe = if is_repairing { None } else { safe_for(db, device.device, asked)? };
-    let statement = Statement {
-        device: device.device,
+    let pulled = if is_repairing {
+        Pulled { more: true, ..Pulled::default() }
+    } else {
+        pull(db, device.device_id, asked, budget)?
+    };
+    let safe = if is_repairing { None } else { safe_for(db, device.device_id, asked)? };
+    let attestation = Attestation {
+        device_id: device.device_id,
         server_time: now,
-        device_head: db.device(device.device)?.and_then(|device| device.head),
+        device_head: db.device(device.device_id)?.and_then(|device| device.head),
         heads: pulled.heads,
         safe,
         epoch: db.recovery()?.map_or(0, |recovery| recovery.epoch),
     };
     let (verdicts, parcels) =
         ingested.map_or_else(Default::default, |ingested| (ingested.verdicts.clone(), ingested.parcels.clone()));
-    Ok((statement, SyncUpdates { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
+    Ok((attestation, SyncUpdates { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
 }

@@ -16,11 +16,14 @@ pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     }
 }
 
+/// Returns the text of an error for who asked. That of an internal error is only logged, because a message of the database may quote data.
+pub(crate) fn public_reason(error: &Error) -> String {
+    if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() }
+}
+
 /// Returns the response body that describes an error.
 pub(crate) fn problem(error: &Error) -> Vec<u8> {
-    // The text of an internal error is only logged, because a message of the database may quote data.
-    let reason = if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() };
-    pack(&Problem { code: error.code().to_string(), reason }).unwrap_or_default()
+    pack(&Problem { code: error.code().to_string(), reason: public_reason(error) }).unwrap_or_default()
 }
 
 pub(crate) fn pack<T: minicbor::Encode<()>>(message: &T) -> Result<Vec<u8>, Error> {

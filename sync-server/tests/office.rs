@@ -23,8 +23,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let folder = folder.path();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
     write("list.json", "[]");
-    write("wrong.json", r#"{"lorries": [{"lorry": "KA07A1111", "payload_g": 0}]}"#);
-    write("marked.json", "\u{feff}{\"centres\": [{\"centre\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
+    write("wrong.json", r#"{"lorries": [{"plate": "KA07A1111", "payload_g": 0}]}"#);
+    write("marked.json", "\u{feff}{\"centres\": [{\"code\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
     for (file, error) in
         [("list.json", "must be a JSON object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
     {
@@ -35,7 +35,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let complaint = server(folder, &["org", "create", " "]).expect_err("no name");
     assert!(complaint.starts_with("Some(2)"), "{complaint}");
     assert!(!folder.join("server").exists());
-    server(folder, &["org", "create", "Kolar growers", "--reference", "marked.json"]).expect("created");
+    let organisation =
+        server(folder, &["org", "create", "Kolar growers", "--reference", "marked.json"]).expect("created");
 
     let twice = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR", "--centre", "kolar"];
     for (arguments, error) in [
@@ -54,6 +55,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     assert!(told.contains("verify"), "{told}");
     server(folder, &["verify", "copy"]).expect("verified");
     assert_eq!(server(folder, &["devices"]), Ok(String::new()));
+    assert_eq!(server(folder, &["devices", "--org", &organisation]), Ok(String::new()));
 
     let journal = std::fs::read_dir(folder.join("server/journal")).expect("a folder");
     let heads =

@@ -213,7 +213,7 @@ fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
         syncs(person);
     }
     market.sets_back(&copy, true);
-    enrols(&market.meets("Divya"), &divya_code).expect_err("a recovery lasts");
+    enrols(&market.meets("Divya"), &divya_code).expect_err("a recovery is open");
     bela.weighs(farmer, None, &[25_000]);
     for person in [&bela, asha, &bela] {
         syncs(person);

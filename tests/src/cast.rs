@@ -153,7 +153,7 @@ impl Person {
         let session = self.client.session().expect("an enrolled phone");
         let (document, now) = (self.environment.new_id::<DocumentId>(), self.environment.clock.now());
         let at = HybridTime { wall_ms: now.0, counter: 0 };
-        let stamp = Stamp { user: session.user_id, device: session.device_code, at, clock_suspect: false };
+        let stamp = Stamp { user_id: session.user_id, device_code: session.device_code, at, clock_suspect: false };
         let change = forged_change(None, self.environment.random(), |it| {
             it.put(automerge::ROOT, "v1", snapshot(stamp)).expect("written");
         });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
 use farmtally_core::store::sql::{Database, Error, ReadFn, WriteFn};
-use farmtally_core::store::{self, Migration, Store};
+use farmtally_core::store::{Migration, Store};
 use farmtally_core::units::OrganisationId;
 
 /// A folder of SQLite files, one for each organisation.
@@ -24,7 +24,7 @@ impl SqliteDatabase {
 
     /// Adds an organisation.
     pub fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        let store = Store::open(&self.path(organisation), self.schema).map_err(|error| Failure::from(error).0)?;
+        let store = Store::open(&self.path(organisation), self.schema)?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(organisation, Arc::new(store));
         Ok(())
     }
@@ -42,29 +42,14 @@ impl SqliteDatabase {
 
 impl Database for SqliteDatabase {
     fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error> {
-        let read = self.store(organisation)?.read(|db| f(&mut SqliteReader::new(db)).map_err(Failure));
-        read.map_err(|failure| failure.0)
+        self.store(organisation)?.read(|db| f(&mut SqliteReader::new(db)))
     }
 
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error> {
-        let written = self.store(organisation)?.write(|transaction| {
+        self.store(organisation)?.write(|transaction| {
             let mut writer = SqliteWriter::new(transaction);
-            f(&mut writer).and_then(|()| writer.finish()).map_err(Failure)
-        });
-        written.map_err(|failure| failure.0)
-    }
-}
-
-/// An error of SQL, made from one of the store.
-struct Failure(Error);
-
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Self {
-        Self(match error {
-            store::Error::Sql(error) => error,
-            store::Error::Full => Error::Full { source: error.into() },
-            store::Error::Corrupt { .. } => Error::Corrupt { source: error.into() },
-            other => Error::engine(other),
+            f(&mut writer)?;
+            writer.finish()
         })
     }
 }

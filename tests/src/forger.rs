@@ -69,7 +69,7 @@ impl Forger {
         let mut statement = db.prepare(sql).expect("a table");
         let entry = |row: &rusqlite::Row<'_>| {
             Ok(BundleEntry {
-                document: row.get(0)?,
+                document_id: row.get(0)?,
                 kind: row.get(1)?,
                 scope: row.get(2)?,
                 change: row.get(3)?,
@@ -98,8 +98,8 @@ impl Forger {
         self.sequence += 1;
         BundleHeader {
             version: BUNDLE_VERSION,
-            organisation: self.organisation,
-            device: self.device,
+            organisation_id: self.organisation,
+            device_id: self.device,
             sequence: self.sequence,
             previous: self.previous,
             sealed_at: Timestamp(1_557_363_600_000),
@@ -109,7 +109,7 @@ impl Forger {
 
     /// Entries as one action of the phone's user.
     pub fn action(&self, entries: Vec<BundleEntry>) -> bundle::BundleAction {
-        bundle::BundleAction { author: self.user, grant: self.grant, device_cursor: 1, entries }
+        bundle::BundleAction { author_id: self.user, grant_id: self.grant, device_cursor: 1, entries }
     }
 
     /// Seals the next bundle, one action for each entry.

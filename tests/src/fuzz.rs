@@ -17,8 +17,8 @@ use farmtally_core::protocol::authorization::Authorization;
 use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
-    self, Certificate, ChallengeResponse, EnrolRequest, Enrolment, FrameEntry, LogFrame, Problem, RekeyRequest,
-    Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
+    self, Attestation, Certificate, ChallengeResponse, EnrolRequest, Enrolment, FrameEntry, LogFrame, Problem,
+    RekeyRequest, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::qr::QrCollector;
@@ -80,11 +80,11 @@ pub fn answer(bytes: &[u8]) {
     }
     read::<ChallengeResponse>(bytes);
     read::<Problem>(bytes);
-    if let Some(statement) = read::<Statement>(bytes) {
-        assert_eq!(decode::<Statement>(&encode(&statement)).expect("it reads"), statement);
+    if let Some(attestation) = read::<Attestation>(bytes) {
+        assert_eq!(decode::<Attestation>(&encode(&attestation)).expect("it reads"), attestation);
     }
-    if let Some(news) = read::<SyncUpdates>(bytes) {
-        assert_eq!(decode::<SyncUpdates>(&encode(&news)).expect("it reads").frames, news.frames);
+    if let Some(updates) = read::<SyncUpdates>(bytes) {
+        assert_eq!(decode::<SyncUpdates>(&encode(&updates)).expect("it reads").frames, updates.frames);
     }
 }
 
@@ -110,7 +110,7 @@ pub fn bundle(bytes: &[u8]) {
         }
     }
     assert_eq!(Bundle::parse(&bundle.without_bytes().to_bytes()).expect("still a bundle").hash(), bundle.hash());
-    let (hash, documents) = (bundle.hash(), bundle.entries().map(|(_, it)| it.document).collect::<BTreeSet<_>>());
+    let (hash, documents) = (bundle.hash(), bundle.entries().map(|(_, it)| it.document_id).collect::<BTreeSet<_>>());
     for document in documents {
         bundle.erase(document);
     }
@@ -155,7 +155,7 @@ pub fn decision(bytes: &[u8]) {
         assert_eq!(encode(&decision), bytes, "it is kept as it came");
         let _envelope = decision.envelope();
         if let Ok(content) = decision.content() {
-            let (_key, _cells, _documents) = (content.key(), content.cells(), content.document_ids());
+            let (_key, _cells, _documents) = (content.subject(), content.cells(), content.document_ids());
             assert_eq!(content.kind().number, decision.number());
         }
     }
@@ -371,7 +371,7 @@ static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::ne
     let mut documents = BTreeMap::<DocumentId, (Kind, Vec<u8>)>::new();
     let bundle = Bundle::parse(include_bytes!("../fixtures/golden/asha.bundle")).expect("a bundle");
     for (_, entry) in bundle.entries() {
-        let (id, kind) = (entry.document, Kind::from_number(entry.kind).expect("a kind"));
+        let (id, kind) = (entry.document_id, Kind::from_number(entry.kind).expect("a kind"));
         // One document of each kind is enough; the first delivery is the amended one.
         if !documents.contains_key(&id) && documents.values().any(|(of, _)| *of == kind) {
             continue;
@@ -401,9 +401,9 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         add("request", &plain(&request.body));
         add("answer", &plain(&response.body));
         let Ok(answer) = message::unpack::<SyncResponse>(&response.body) else { continue };
-        add("answer", &answer.statement);
-        add("answer", &answer.news);
-        for frame in decode::<SyncUpdates>(&answer.news).expect("news").frames {
+        add("answer", &answer.attestation);
+        add("answer", &answer.updates);
+        for frame in decode::<SyncUpdates>(&answer.updates).expect("updates").frames {
             add("frame", &encode(&frame));
             for entry in frame.entries {
                 add("frame", &encode(&entry));
@@ -414,7 +414,7 @@ pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
                 }
             }
         }
-        let told = decode::<Statement>(&answer.statement).expect("a statement").heads;
+        let told = decode::<Attestation>(&answer.attestation).expect("an attestation").heads;
         let lines: Vec<String> = told.iter().map(|head| format!("{} {}", head.scope, head.sequence)).collect();
         add("live", lines.join("\n").as_bytes());
         let Ok(request) = message::unpack::<SyncRequest>(&request.body) else { continue };

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
-use farmtally_core::decisions::{Audience, DECISIONS, StoredInfo};
+use farmtally_core::decisions::{Audience, DECISIONS, StoredAsInfo};
 use farmtally_core::environment::Environment;
 use farmtally_core::records::KINDS;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
 use farmtally_sync_server::storage::Storage;
-use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use farmtally_sync_server::{ReferenceFile, Server};
 use tempfile::TempDir;
 
 use crate::network::Address;
@@ -40,13 +40,13 @@ type OpenStorage = Box<dyn Fn(&Path) -> Box<dyn Storage>>;
 
 /// The market's reference data.
 pub const REFERENCE: &str = r#"{
-    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
-    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
-    "seasons": [{"season": "2019", "commodity": "TOMATO", "from": "2019-01-01", "to": "2019-12-31"}],
+    "centres": [{"code": "KOLAR", "name": "Kolar"}, {"code": "MALUR", "name": "Malur"}],
+    "commodities": [{"code": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"code": "2019", "commodity": "TOMATO", "from": "2019-01-01", "to": "2019-12-31"}],
     "lorries": [
-        {"lorry": "KA07A1111", "payload_g": 9000000},
-        {"lorry": "KA07A2222", "payload_g": 9000000},
-        {"lorry": "KA07A3333", "payload_g": 9000000}
+        {"plate": "KA07A1111", "payload_g": 9000000},
+        {"plate": "KA07A2222", "payload_g": 9000000},
+        {"plate": "KA07A3333", "payload_g": 9000000}
     ],
     "rule_sets": [{
         "number": 1, "commodity": "TOMATO", "valid_from": "2016-01-01",
@@ -180,10 +180,8 @@ impl Market {
 
     /// Creates an enrolment code.
     pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
-        let role = role.parse().expect("a role");
-        let centres = vec![centre.parse().expect("a code")];
-        let new = NewCode { user: name.to_owned(), role, centres };
-        self.server.create_code(self.organisation, &new).expect("a code")
+        let (role, centres) = (role.parse().expect("a role"), [centre.parse().expect("a code")]);
+        self.server.create_code(self.organisation, name, role, &centres).expect("a code")
     }
 
     /// A person with a phone that is not enrolled yet.
@@ -276,7 +274,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     }
     tables.push(("words".to_owned(), "document_id, scope, token".to_owned(), "document_id, token".to_owned()));
     for kind in DECISIONS {
-        if let (Audience::Scope, StoredInfo::Rows(table)) = (kind.audience, (kind.stored)()) {
+        if let (Audience::Scope, StoredAsInfo::Rows(table)) = (kind.audience, (kind.stored)()) {
             let columns = table.columns.into_iter().map(|it| it.name).chain(["decided_at_ms"]);
             // Rows of a device's scope are on no other replica, and on the phone only until it takes a new key.
             let rows = format!("{} WHERE scope NOT LIKE 'd/%'", table.name);
@@ -286,12 +284,7 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     db.execute(REVIEW_DOCUMENTS, []).expect("a view");
     let columns = "document_id, review_id".to_owned();
     tables.push(("review_documents".to_owned(), columns.clone(), columns));
-    for (table, columns, order) in [
-        ("named_decisions WHERE scope NOT LIKE 'd/%'", "scope, seq, decision", "scope, seq"),
-        ("erased", "document_id", "document_id"),
-    ] {
-        tables.push((table.to_owned(), columns.to_owned(), order.to_owned()));
-    }
+    tables.push(("erased".to_owned(), "document_id".to_owned(), "document_id".to_owned()));
     let mut text = String::new();
     for (table, columns, order) in tables {
         let columns: Vec<String> = columns

@@ -27,7 +27,7 @@ const NOBODY: u32 = 65_534;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const START_TRIES: u32 = 3;
 
-/// A running PostgreSQL server. Its data are not durable: `fsync` is off.
+/// A running PostgreSQL server. Its data is not durable: `fsync` is off.
 pub struct PostgresServer {
     process: Child,
     port: u16,

@@ -8,7 +8,6 @@ use farmtally_core::rules::Check;
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_sync_server::NewCode;
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
 use farmtally_tests::{ADDRESS, Market, Person, REFERENCE, fingerprint};
@@ -115,10 +114,11 @@ fn a_suspended_user_gets_no_further_phone() {
     market.server.suspend(market.organisation, "Asha", true).expect("suspended");
     let again = market.meets("Asha on another phone");
     let enrols = || again.client.enrol(&again.network, ADDRESS, &early, "test phone");
-    assert!(matches!(enrols(), Err(Error::Invalid { field: "code", .. })), "a code from before the suspension");
-    let centres = vec!["KOLAR".parse().expect("a code")];
-    let new = NewCode { user: "asha".to_owned(), role: Role::Clerk, centres: centres.clone() };
-    let refused = market.server.create_code(market.organisation, &new).expect_err("suspended");
+    let refused = enrols().expect_err("a code from before the suspension");
+    assert!(matches!(refused, Error::Invalid { field: "code", .. }), "{refused:?}");
+    assert!(refused.to_string().contains("the user is suspended"), "{refused}");
+    let centres = ["KOLAR".parse().expect("a code")];
+    let refused = market.server.create_code(market.organisation, "asha", Role::Clerk, &centres).expect_err("suspended");
     assert!(refused.to_string().contains("lift the suspension first"), "{refused}");
     let ravis = ravi.client.session().expect("a session").device_code;
     let refused = market.server.grant(market.organisation, ravis, "Asha", Role::Clerk, &centres);
@@ -295,6 +295,48 @@ fn a_phone_without_contact_first_only_records_then_only_uploads() {
 }
 
 #[test]
+fn time_without_contact_counts_although_records_fail() {
+    let mut market = Market::open(9);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 20_000);
+    let other = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let trigger = "CREATE TRIGGER full BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END";
+    other.execute_batch(trigger).expect("a trigger");
+    for _ in 0..5 {
+        market.clock.pass(3 * DAY);
+        let failed = asha.client.record_delivery(draft.basis, &Check::ALL).expect_err("the counters cannot be saved");
+        assert_eq!(failed.code(), ErrorCode::Internal, "{failed}");
+    }
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+    other.execute_batch("DROP TRIGGER full").expect("dropped");
+    asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    assert_eq!(asha.client.access(), Access::RecordOnly);
+}
+
+#[test]
+fn reads_do_not_wait_for_a_write() {
+    let mut market = Market::open(10);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 20_000);
+    let other = rusqlite::Connection::open(asha.database()).expect("it opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the only writer");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| asha.client.record_delivery(draft.basis, &Check::ALL));
+        // Many reads, because nothing tells when the write has begun.
+        for _ in 0..100 {
+            assert_eq!(asha.client.delivery(draft.delivery_id).expect("a draft").lifecycle, Lifecycle::Draft);
+            assert!(!writing.is_finished(), "a read waited");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        other.execute_batch("ROLLBACK").expect("ended");
+        writing.join().expect("no panic").expect("recorded");
+    });
+}
+
+#[test]
 fn a_locked_phone_lists_and_discards_nothing_but_shows_what_is_held() {
     let mut market = Market::open(41);
     let asha = market.hires("Asha", "field_manager");
@@ -404,6 +446,6 @@ fn a_name_that_is_typed_in_another_case_or_with_other_spaces_is_the_same_person(
     server.grant(market.organisation, device, " ravi  KUMAR", Role::Clerk, &centres).expect("granted");
     let grants = server.grants(market.organisation).expect("a list");
     assert_eq!(grants.iter().map(|line| line.user.as_str()).collect::<Vec<_>>(), ["Ravi Kumar"; 2]);
-    assert_eq!(grants[0].grant.user, grants[1].grant.user);
+    assert_eq!(grants[0].grant.user_id, grants[1].grant.user_id);
     assert_eq!(server.suspend(market.organisation, "RAVI KUMAR", true).expect("suspended"), 1);
 }

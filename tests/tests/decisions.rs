@@ -39,7 +39,7 @@ fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
     asha.syncs_wholly();
     let find = |text: &str| {
         let found = market.server.find(market.organisation, text).expect("an answer");
-        found.into_iter().map(|it| (it.kind.name, it.document)).collect::<Vec<_>>()
+        found.into_iter().map(|it| (it.kind.name, it.document_id)).collect::<Vec<_>>()
     };
     let receipt = delivery.receipt_number.as_ref().expect("a receipt").to_string();
     let is_delivery = [("delivery", delivery.delivery_id.into())];

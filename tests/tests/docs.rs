@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use farmtally_core::ErrorCode;
-use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredInfo};
+use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredAsInfo};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::{Class, KINDS, Kind};
@@ -117,10 +117,9 @@ fn every_decision_kind_is_listed_and_no_other() {
     let listed: Vec<&str> = section.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
     let row = |kind: &&DecisionKindInfo| {
         let stored = match (kind.stored)() {
-            StoredInfo::Latest { is_cached: true } => "latest, cached",
-            StoredInfo::Latest { is_cached: false } => "latest",
-            StoredInfo::Rows(_) => "rows",
-            StoredInfo::Event => "event",
+            StoredAsInfo::Latest => "latest",
+            StoredAsInfo::Rows(_) => "rows",
+            StoredAsInfo::LogOnly => "log only",
         };
         format!("| {} | `{}` | {} | {stored} |", kind.number, kind.name, audience_name(kind.audience))
     };

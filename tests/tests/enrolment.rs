@@ -1,9 +1,16 @@
 //! Enrolment of phones, with and without faults, and refused attempts.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ed25519_dalek::SigningKey;
 use farmtally_core::protocol::message::{self, EnrolRequest, Enrolment, Problem};
+use farmtally_core::store::sql::{Error as SqlError, Reader};
 use farmtally_core::sync::{WireRequest, WireResponse};
 use farmtally_core::{Error, ErrorCode, client};
+use farmtally_sync_server::storage::{SqliteStorage, Storage};
+use farmtally_tests::watched::{Call, Watch, Watched};
 use farmtally_tests::{ADDRESS, Fault, Market, Person};
 
 const DAY: i64 = 24 * 3_600;
@@ -159,6 +166,40 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
     }
     let typed = format!(" {}/ ", ADDRESS.to_uppercase());
     asha.client.enrol(&asha.network, &typed, &code, "test phone").expect("enrolled");
+}
+
+/// While it is set, nobody can read who is suspended, nor any other reference data.
+#[derive(Clone, Default)]
+struct Unreadable(Arc<AtomicBool>);
+
+impl Watch for Unreadable {
+    fn sees(&self, _: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError> {
+        match call {
+            Call::Statement(statement, _) if self.0.load(Ordering::Relaxed) && statement.contains("FROM reference") => {
+                Err(SqlError::Engine { source: "a fault of the test".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_fault_of_the_database_does_not_look_like_a_suspension() {
+    let unreadable = Unreadable::default();
+    let watch = unreadable.clone();
+    let open = move |folder: &Path| -> Box<dyn Storage> {
+        let storage = Box::new(SqliteStorage::open(&folder.join("data")).expect("it opens"));
+        Box::new(Watched { storage, watch: watch.clone() })
+    };
+    let market = Market::open_over(open, 11);
+    let [first, second] = [(); 2].map(|()| market.code("Asha", "clerk", "KOLAR"));
+    enrolment(&redeems(&market, &first, &SigningKey::from_bytes(&[1; 32])));
+    let key = SigningKey::from_bytes(&[2; 32]);
+    unreadable.0.store(true, Ordering::Relaxed);
+    let (status, problem) = refusal(&redeems(&market, &second, &key));
+    assert_eq!((status, problem.code.as_str()), (500, "internal"), "{}", problem.reason);
+    unreadable.0.store(false, Ordering::Relaxed);
+    enrolment(&redeems(&market, &second, &key));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::bundle::{Bundle, BundleAction, BundleEntry, BundleHeader, ChangeEnvelope};
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{
-    self, BundleVerdict, Certificate, Challenge, DeviceHead, FrameEntry, LogFrame, SafeCopy, SafePosition, Statement,
+    self, Attestation, BundleVerdict, Certificate, Challenge, DeviceHead, FrameEntry, LogFrame, SafeCopy, SafePosition,
     SyncResponse, SyncUpdates, Verdict,
 };
 use farmtally_core::protocol::repair::{Divergence, Offer, chain_hashes};
@@ -80,22 +80,26 @@ fn change() -> Change {
 fn bundle(key: &SigningKey) -> Bundle {
     let header = BundleHeader {
         version: 1,
-        organisation: OrganisationId::from(ORGANISATION),
-        device: DeviceId::from(DEVICE),
+        organisation_id: OrganisationId::from(ORGANISATION),
+        device_id: DeviceId::from(DEVICE),
         sequence: 1,
         previous: BundleHash([0; 32]),
         sealed_at: NOW,
         schema: 1,
     };
     let entry = BundleEntry {
-        document: DocumentId::from(FARMER),
+        document_id: DocumentId::from(FARMER),
         kind: Kind::of::<Farmer>().number,
         scope: scope(),
         change: change().stripped().to_vec(),
         erased: None,
     };
     let (author, grant) = (UserId::from(USER), GrantId::from(GRANT));
-    Bundle::seal(header, vec![BundleAction { author, grant, device_cursor: 1, entries: vec![entry] }], key)
+    Bundle::seal(
+        header,
+        vec![BundleAction { author_id: author, grant_id: grant, device_cursor: 1, entries: vec![entry] }],
+        key,
+    )
 }
 
 fn keys() -> (SigningKey, SigningKey) {
@@ -125,7 +129,7 @@ fn examples() -> String {
 
     let bundle = bundle(&device_key);
     let it = &bundle.header;
-    let header = ((it.version, it.organisation, it.device, it.sequence, it.previous), (it.sealed_at, it.schema));
+    let header = ((it.version, it.organisation_id, it.device_id, it.sequence, it.previous), (it.sealed_at, it.schema));
     let (older, newer) = (encode(&header.0), encode(&header.1));
     let header = [&[0x87], &older[1..], &newer[1..]].concat();
     let entry = (DocumentId::from(FARMER), Kind::of::<Farmer>().number, "c/KOLAR", change.hash());
@@ -142,10 +146,10 @@ fn examples() -> String {
     page.bytes("hash", &bundle.hash().0);
 
     let envelope = ChangeEnvelope {
-        device: DeviceId::from(DEVICE),
-        author: UserId::from(USER),
-        grant: GrantId::from(GRANT),
-        document: DocumentId::from(FARMER),
+        device_id: DeviceId::from(DEVICE),
+        author_id: UserId::from(USER),
+        grant_id: GrantId::from(GRANT),
+        document_id: DocumentId::from(FARMER),
         kind: Kind::of::<Farmer>().number,
         scope: scope(),
     };
@@ -216,7 +220,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
     ];
     let decided = FrameEntry::Decision { decision };
     let frame = LogFrame { scope: scope(), after: 0, entries: vec![own, decided], chain: cursor.chain };
-    let news = SyncUpdates {
+    let updates = SyncUpdates {
         verdicts: vec![BundleVerdict { index: 0, refused: None, runs }],
         frames: vec![frame],
         more: false,
@@ -224,8 +228,8 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         parcels: Vec::new(),
     };
     let chain = cursor.chain;
-    let statement = Statement {
-        device: DeviceId::from(DEVICE),
+    let attestation = Attestation {
+        device_id: DeviceId::from(DEVICE),
         server_time: NOW,
         device_head: Some(DeviceHead { sequence: 1, hash: bundle.hash() }),
         heads: vec![cursor],
@@ -236,18 +240,18 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         }),
         epoch: 0,
     };
-    let answer = SyncResponse::sign(&body, &statement, &news, challenge, &server_key);
-    let (statement, news) = (encode(&statement), encode(&news));
-    let signed = [b"farmtally answer 1\0", sha(&[&body]).as_slice(), &sha(&[&news]), &statement].concat();
+    let answer = SyncResponse::sign(&body, &attestation, &updates, challenge, &server_key);
+    let (attestation, updates) = (encode(&attestation), encode(&updates));
+    let signed = [b"farmtally answer 1\0", sha(&[&body]).as_slice(), &sha(&[&updates]), &attestation].concat();
     server_key.verifying_key().verify(&signed, &Signature::from_bytes(&answer.signature)).expect("it fits");
     page.section("An answer");
-    page.bytes("statement", &statement);
-    page.bytes("news", &news);
+    page.bytes("attestation", &attestation);
+    page.bytes("updates", &updates);
     page.bytes("signed", &signed);
     page.bytes("sync-response", &encode(&answer));
 
     let evidence = answer.evidence(&body);
-    assert_eq!((evidence.request, evidence.news), (sha(&[&body]), sha(&[&news])));
+    assert_eq!((evidence.request, evidence.updates), (sha(&[&body]), sha(&[&updates])));
     assert!(evidence.open(&server_key.verifying_key()).is_some(), "the same signature");
     assert_eq!(chain_hashes(start, &lost).expect("with all bytes").last(), Some(&chain));
     let offer = Offer { scope: scope(), after: 0, entries: lost.into(), evidence };
@@ -261,12 +265,12 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
 fn certificate(page: &mut Listing) {
     let (device_key, server_key) = keys();
     let unsigned = Certificate {
-        organisation: OrganisationId::from(ORGANISATION),
-        device: DeviceId::from(DEVICE),
+        organisation_id: OrganisationId::from(ORGANISATION),
+        device_id: DeviceId::from(DEVICE),
         device_code: DeviceCode(32),
         public_key: device_key.verifying_key().to_bytes(),
-        user: UserId::from(USER),
-        ancestor: None,
+        user_id: UserId::from(USER),
+        ancestor_id: None,
         enrolled_at: NOW,
         successor_key: [0x5c; 32],
         signature: [0; 64],

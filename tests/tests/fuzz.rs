@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use farmtally_core::codec::decode;
 use farmtally_core::limits::MAX_BODY_BYTES;
-use farmtally_core::protocol::message::{Certificate, Statement, SyncRequest, SyncUpdates};
+use farmtally_core::protocol::message::{Attestation, Certificate, SyncRequest, SyncUpdates};
 use farmtally_tests::fuzz::{self, TARGETS};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -202,7 +202,7 @@ fn seeds_hold_what_is_seldom_said() {
     assert!(
         SEEDS["answer"].iter().filter_map(|seed| decode::<SyncUpdates>(seed).ok()).any(|it| !it.diverged.is_empty())
     );
-    assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<Statement>(seed).ok()).any(|it| it.safe.is_some()));
+    assert!(SEEDS["answer"].iter().filter_map(|seed| decode::<Attestation>(seed).ok()).any(|it| it.safe.is_some()));
 }
 
 #[test]

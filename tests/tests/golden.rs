@@ -15,13 +15,13 @@ use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::bundle::{BUNDLE_VERSION, Bundle, BundleHeader};
 use farmtally_core::protocol::message::{
-    self, EnrolRequest, Enrolment, FrameEntry, Statement, SyncRequest, SyncResponse, SyncUpdates,
+    self, Attestation, EnrolRequest, Enrolment, FrameEntry, SyncRequest, SyncResponse, SyncUpdates,
 };
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::records::{Change, KINDS};
 use farmtally_core::sync::WireRequest;
 use farmtally_sync_server::Server;
-use farmtally_sync_server::storage::{self, Device, NewEntry, SqliteStorage, Storage};
+use farmtally_sync_server::storage::{self, Device, LogContent, SqliteStorage, Storage};
 use farmtally_tests::{
     ADDRESS, Forger, Market, Tap, TestClock, environment, one_of_everything, verdict_code, verdicts_of,
 };
@@ -55,12 +55,12 @@ fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &str) -> T {
 }
 
 /// Opens the server's response to a sync.
-fn answer(number: u32) -> (Statement, SyncUpdates) {
+fn answer(number: u32) -> (Attestation, SyncUpdates) {
     let answer: SyncResponse = read(&format!("sync-{number}.response"));
-    let (statement, news) =
+    let (attestation, updates) =
         answer.open(&file(&format!("sync-{number}.request")), &server_key().verifying_key()).expect("signed");
-    assert_eq!((encode(&statement), encode(&news)), (answer.statement.to_vec(), answer.news.to_vec()));
-    (statement, news)
+    assert_eq!((encode(&attestation), encode(&updates)), (answer.attestation.to_vec(), answer.updates.to_vec()));
+    (attestation, updates)
 }
 
 fn device_key(enrolment: &Enrolment) -> VerifyingKey {
@@ -81,8 +81,8 @@ fn core_reads_each_message_and_writes_the_same() {
     assert!(header.verify(&signed, &key));
     let (first, second): (SyncRequest, SyncRequest) = (read("sync-1.request"), read("sync-2.request"));
     assert_eq!((first.bundles.len(), second.bundles.len()), (0, 1));
-    let (_, news) = answer(1);
-    assert!(news.frames.iter().all(|frame| second.cursors.iter().any(|cursor| cursor.scope == frame.scope)));
+    let (_, updates) = answer(1);
+    assert!(updates.frames.iter().all(|frame| second.cursors.iter().any(|cursor| cursor.scope == frame.scope)));
     answer(2);
 
     let bytes = file("asha.bundle");
@@ -110,13 +110,13 @@ fn a_bundle_of_another_version_is_refused() {
 
 /// A server in the state after Asha's enrolment: her device, and the decisions that her first sync brought.
 fn server() -> (TempDir, Server) {
-    let (enrolment, (statement, news)): (Enrolment, _) = (read("enrol.response"), answer(1));
+    let (enrolment, (attestation, updates)): (Enrolment, _) = (read("enrol.response"), answer(1));
     let (certificate, home) = (enrolment.certificate, tempfile::tempdir().expect("a folder"));
     std::fs::create_dir(home.path().join("keys")).expect("a folder");
     std::fs::write(home.path().join("keys/server.key"), file("server.key")).expect("written");
     let successor = HEXLOWER.encode(&certificate.successor_key);
     std::fs::write(home.path().join("keys/successor.pub"), successor).expect("written");
-    let (organisation, device) = (certificate.organisation, certificate.device);
+    let (organisation, device) = (certificate.organisation_id, certificate.device_id);
     let storage = SqliteStorage::open(&home.path().join("data")).expect("it opens");
     storage.prepare(organisation).expect("made");
     storage.add_organisation(organisation).expect("added");
@@ -124,23 +124,23 @@ fn server() -> (TempDir, Server) {
     storage.add_route(&server_key().verifying_key().to_bytes(), organisation).expect("added");
     let known = storage::write(&storage, organisation, |db| {
         let device = Device {
-            device,
+            device_id: device,
             code: certificate.device_code,
             public_key: certificate.public_key,
-            user: certificate.user,
+            user_id: certificate.user_id,
             model: String::new(),
             enrolled_at: certificate.enrolled_at,
             seen_at: certificate.enrolled_at,
             head: None,
-            ancestor: None,
+            ancestor_id: None,
             wiped_at: None,
         };
         assert_eq!(db.add_device(&device, 0)?, certificate.device_code);
-        for frame in &news.frames {
+        for frame in &updates.frames {
             for entry in &frame.entries {
                 let FrameEntry::Decision { decision } = entry else { panic!("work came too early") };
                 let commit_id = db.next_commit_id()?;
-                let cursor = db.append(&frame.scope, commit_id, NewEntry::Decision(decision))?;
+                let cursor = db.append(&frame.scope, commit_id, &LogContent::Decision(decision.clone()))?;
                 let decided: Decision = decode(decision).expect("a decision");
                 assert_eq!(encode(&decided), *decision);
                 db.apply_decision(&frame.scope, cursor.sequence, &decided)?;
@@ -150,7 +150,7 @@ fn server() -> (TempDir, Server) {
         Ok(())
     });
     known.expect("known");
-    let server = Server::open(home.path(), environment(&TestClock::at(statement.server_time), 1)).expect("a server");
+    let server = Server::open(home.path(), environment(&TestClock::at(attestation.server_time), 1)).expect("a server");
     // It has data but no journal, and so began a recovery.
     server.end_recovery(organisation).expect("ended");
     (home, server)
@@ -169,9 +169,9 @@ fn a_server_answers_the_request_as_it_was_answered() {
     let response = server.respond(&request);
     assert_eq!(response.status, 200);
     let again: SyncResponse = message::unpack(&response.body).expect("an answer");
-    let (_, news) = again.open(&request.body, &server_key().verifying_key()).expect("signed");
-    assert_eq!(news.verdicts, answer(2).1.verdicts);
-    assert!(news.verdicts.iter().flat_map(verdicts_of).all(|it| verdict_code(&it) == "logged"));
+    let (_, updates) = again.open(&request.body, &server_key().verifying_key()).expect("signed");
+    assert_eq!(updates.verdicts, answer(2).1.verdicts);
+    assert!(updates.verdicts.iter().flat_map(verdicts_of).all(|it| verdict_code(&it) == "logged"));
 }
 
 #[test]

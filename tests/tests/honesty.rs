@@ -84,7 +84,7 @@ fn a_note_is_unsent_then_logged_and_everybody_reads_it() {
     for database in [asha.database(), ravi.database(), market.server_database()] {
         let db = rusqlite::Connection::open(&database).expect("it opens");
         let found = records::get::<Note>(&mut SqliteWriter::new(&db), note).expect("read").expect("a note");
-        assert_eq!((found.stored.scope, found.record.record), (season.clone(), delivery.into()));
+        assert_eq!((found.stored.scope, found.record.record_id), (season.clone(), delivery.into()));
         assert_eq!(found.record.text, "the crates were wet");
         assert_eq!(fingerprint(&database), fingerprint(&ravi.database()));
     }

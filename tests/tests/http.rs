@@ -271,8 +271,8 @@ fn answers() -> String {
     story.town.stops();
     story.town.market.sets_back(&copy, true);
     story.town.starts();
-    enrols(&mut story, "a recovery lasts", &code, PROTOCOL_VERSION);
-    story.asks("a recovery lasts", "GET /", &[], b"");
+    enrols(&mut story, "a recovery is open", &code, PROTOCOL_VERSION);
+    story.asks("a recovery is open", "GET /", &[], b"");
     story.text
 }
 

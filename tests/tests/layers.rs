@@ -23,9 +23,9 @@ const CORE: [&str; 14] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 20] = [
-    "error", "wire", "keys", "journal", "storage", "reviews", "ingest", "pull", "recovery", "office", "access",
-    "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
+const SERVER: [&str; 21] = [
+    "error", "files", "wire", "keys", "journal", "storage", "reviews", "ingest", "pull", "recovery", "office",
+    "access", "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
 ];
 
 fn source(crate_folder: &str) -> PathBuf {

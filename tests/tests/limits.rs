@@ -141,7 +141,7 @@ fn texts_have_at_most_200_characters() {
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
 
-/// The field for which reference data are refused.
+/// The field for which reference data is refused.
 fn refused_field(json: &str) -> Option<&'static str> {
     match ReferenceFile::parse(json) {
         Ok(_) => None,
@@ -153,7 +153,7 @@ fn refused_field(json: &str) -> Option<&'static str> {
 #[test]
 fn payloads_and_numbers_of_rule_sets_are_bounded() {
     const CRATE: &str = r#"{"number": 0, "name": "crate", "tare_g": 1500}"#;
-    let lorry = |payload: i64| format!(r#"{{"lorries": [{{"lorry": "KA07A1111", "payload_g": {payload}}}]}}"#);
+    let lorry = |payload: i64| format!(r#"{{"lorries": [{{"plate": "KA07A1111", "payload_g": {payload}}}]}}"#);
     for (payload, fits) in [(0, false), (1, true), (MAX_PAYLOAD.0, true), (MAX_PAYLOAD.0 + 1, false)] {
         assert_eq!(refused_field(&lorry(payload)), (!fits).then_some("payload_g"), "{payload}");
     }

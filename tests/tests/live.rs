@@ -1,4 +1,4 @@
-//! The live signal over real HTTP: a phone learns that there is news, and fetches it by a sync.
+//! The live signal over real HTTP: a phone learns that there are updates, and fetches them by a sync.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

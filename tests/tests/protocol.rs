@@ -15,7 +15,7 @@ use farmtally_core::decisions::DECISIONS;
 use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::bundle::Bundle;
-use farmtally_core::protocol::message::{FrameEntry, Statement, SyncRequest, SyncResponse, SyncUpdates};
+use farmtally_core::protocol::message::{Attestation, FrameEntry, SyncRequest, SyncResponse, SyncUpdates};
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::protocol::repair::{Divergence, Offer};
 use farmtally_core::records::{KINDS, Kind};
@@ -137,23 +137,23 @@ fn all_that_is_said_on_a_day_is_as_the_page_says() {
         for Offer { entries, evidence, .. } in &asked.offers {
             repairs.insert("an offer");
             offered.extend(entries.iter().map(|entry| case(&encode(entry))));
-            cddl.require("statement", &evidence.statement);
+            cddl.require("attestation", &evidence.attestation);
         }
         drafts += asked.bundles.iter().map(|bundle| require_bundle(&cddl, bundle).0).sum::<usize>();
         let answer: SyncResponse = decode(&answer).expect("an answer");
-        cddl.require("statement", &answer.statement);
-        cddl.require("news", &answer.news);
-        let news: SyncUpdates = decode(&answer.news).expect("news");
-        parcels += news.parcels.len();
-        safe += usize::from(decode::<Statement>(&answer.statement).expect("a statement").safe.is_some());
-        for Divergence { common, .. } in &news.diverged {
+        cddl.require("attestation", &answer.attestation);
+        cddl.require("updates", &answer.updates);
+        let updates: SyncUpdates = decode(&answer.updates).expect("updates");
+        parcels += updates.parcels.len();
+        safe += usize::from(decode::<Attestation>(&answer.attestation).expect("an attestation").safe.is_some());
+        for Divergence { common, .. } in &updates.diverged {
             repairs.insert(if common.is_some() { "a common place" } else { "a divergence" });
         }
         if !asked.checkpoints.is_empty() {
             repairs.insert("checkpoints");
         }
-        verdicts.extend(news.verdicts.iter().flat_map(|it| &it.runs).map(|run| case(&encode(&run.verdict))));
-        for entry in news.frames.iter().flat_map(|frame| &frame.entries) {
+        verdicts.extend(updates.verdicts.iter().flat_map(|it| &it.runs).map(|run| case(&encode(&run.verdict))));
+        for entry in updates.frames.iter().flat_map(|frame| &frame.entries) {
             entries.insert(case(&encode(entry)));
             if let FrameEntry::Decision { decision } = entry {
                 cddl.require("decision", decision);

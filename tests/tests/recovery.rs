@@ -134,8 +134,8 @@ fn what_came_back_at_once_is_handed_out_in_frames_that_fit() {
     for (request, response) in heard.into_inner().expect("a lock") {
         if request.path == "/v1/sync" {
             let answer: SyncResponse = message::unpack(&response.body).expect("an answer");
-            let news: SyncUpdates = decode(&answer.news).expect("news");
-            largest = news.frames.iter().map(|frame| encode(frame).len()).max().max(Some(largest)).unwrap_or(0);
+            let updates: SyncUpdates = decode(&answer.updates).expect("updates");
+            largest = updates.frames.iter().map(|frame| encode(frame).len()).max().max(Some(largest)).unwrap_or(0);
         }
     }
     assert!((FRAME_BYTES / 2..=MAX_FRAME_BYTES).contains(&largest), "{largest}");
@@ -366,8 +366,8 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         .expect("evidence");
     let honest: Evidence = farmtally_core::codec::decode(&evidence).expect("it reads");
     let mut bent = honest.clone();
-    let last = bent.statement.len() - 3;
-    bent.statement[last] ^= 1;
+    let last = bent.attestation.len() - 3;
+    bent.attestation[last] ^= 1;
     let offer = |scope: &str, after, evidence: &Evidence| Offer {
         scope: scope.parse().expect("a scope"),
         after,
@@ -376,8 +376,8 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
     };
     let entry = FrameEntry::Decision { decision: vec![0x80] };
     let cases = [
-        ("a statement that was changed", offer("c/KOLAR/2019", 0, &bent), 422),
-        ("a statement about another scope", offer("c/MALUR/2019", 0, &honest), 422),
+        ("an attestation that was changed", offer("c/KOLAR/2019", 0, &bent), 422),
+        ("an attestation about another scope", offer("c/MALUR/2019", 0, &honest), 422),
         ("a stretch that leads nowhere", offer("c/KOLAR/2019", 0, &honest), 200),
         ("a stretch from beyond the end", offer("c/KOLAR/2019", 1_000_000, &honest), 422),
         (
@@ -497,7 +497,7 @@ fn a_new_key_gets_a_code_that_was_never_given_though_the_server_forgot_it() {
     for person in [&story.asha, &clones[0], &clones[1]] {
         person.weighs(story.farmer, None, &[24_000]);
     }
-    // From here on a recovery lasts, so another loss begins none.
+    // From here on a recovery is open, so another loss begins none.
     let copy = story.copy.clone();
     story.market.sets_back(&copy, true);
     story.asha.syncs_wholly();

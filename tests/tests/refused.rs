@@ -11,21 +11,26 @@ use automerge::transaction::{Transactable, Transaction};
 use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use farmtally_core::client::{InboxKind, SyncOutcome};
-use farmtally_core::limits::{MAX_BODY_BYTES, MAX_WIRE_BYTES};
+use farmtally_core::codec::encode;
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_CELL_BYTES, MAX_WIRE_BYTES};
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle::{self, Bundle, BundleEntry};
 use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, EnrolRequest, Problem, SyncRequest, SyncResponse, Verdict,
 };
-use farmtally_core::records::{Change, Contact, Delivery, Kind, Load};
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::{Change, Contact, Delivery, Kind, Load, Stamp};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{WireRequest, WireResponse};
-use farmtally_core::units::{BundleHash, DeliveryId, DeviceId, GrantId, OrganisationId};
+use farmtally_core::units::{
+    BundleHash, DeliveryId, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, HybridTime, OrganisationId,
+};
 use farmtally_sync_server::Server;
 use farmtally_tests::{
     ADDRESS, Fault, Forger, Market, Person, bent_change, environment, fingerprint, forged_change, verdict_code,
     verdicts_of,
 };
+use minicbor::bytes::ByteSlice;
 
 /// A market in which Asha sealed a bundle that never arrived, and Mallory has a copy of it.
 struct Intercepted {
@@ -148,7 +153,7 @@ fn a_change_without_its_bytes_holds_up_nothing_else_in_its_bundle() {
     let story = Intercepted::new(5);
     let mut bundle = Bundle::parse(&story.bytes).expect("a bundle");
     let is_contact = |entry: &&BundleEntry| entry.kind == Kind::of::<Contact>().number;
-    let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document;
+    let contact = bundle.entries().map(|(_, entry)| entry).find(is_contact).expect("a contact").document_id;
     assert!(bundle.erase(contact));
     for _ in 0..2 {
         let verdicts = verdicts_of(&story.mallory.carries(&[bundle.to_bytes()])[0]);
@@ -199,8 +204,8 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
     let request = mallory.signed(message::pack(&Forger::request(&[bytes])).expect("it packs"));
     let answer: SyncResponse = message::unpack(&restored.respond(&request).body).expect("an answer");
     let server_key = VerifyingKey::from_bytes(&mallory.server_key).expect("a key");
-    let news = answer.open(&request.body, &server_key).expect("signed").1;
-    let verdicts = verdicts_of(&news.verdicts[0]);
+    let updates = answer.open(&request.body, &server_key).expect("signed").1;
+    let verdicts = verdicts_of(&updates.verdicts[0]);
     assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "erased", "logged"]);
 
     // The phone's own copy of the bundle has lost the bytes too, and is still a valid bundle.
@@ -225,12 +230,17 @@ fn a_bundle_in_somebody_elses_name_is_refused() {
         Bundle::seal(header, original.actions.clone(), key).to_bytes()
     };
     let own = Forger::with_phone_of(&story.asha, &story.market).key;
+    let mut actions = original.actions.clone();
+    actions[0].device_cursor = u64::MAX;
+    let far = Bundle::seal(original.header.clone(), actions, &own).to_bytes();
     let cases = [
+        ("bundle_unreadable", far),
+        ("bundle_unreadable", sealed(&|it| it.sequence = u64::MAX, &own)),
         ("bundle_signature_wrong", sealed(&|_| (), &story.mallory.key)),
         ("bundle_signature_wrong", sealed(&|_| (), &SigningKey::from_bytes(&[7; 32]))),
-        ("bundle_foreign_organisation", sealed(&|it| it.organisation = OrganisationId::from([7; 16]), &own)),
-        ("bundle_device_unknown", sealed(&|it| it.device = DeviceId::from([7; 16]), &own)),
-        ("bundle_signature_wrong", sealed(&|it| it.device = story.mallory.device, &own)),
+        ("bundle_foreign_organisation", sealed(&|it| it.organisation_id = OrganisationId::from([7; 16]), &own)),
+        ("bundle_device_unknown", sealed(&|it| it.device_id = DeviceId::from([7; 16]), &own)),
+        ("bundle_signature_wrong", sealed(&|it| it.device_id = story.mallory.device, &own)),
         ("bundle_version_unknown", sealed(&|it| it.version = 0, &own)),
         ("bundle_version_unknown", sealed(&|it| it.version = 2, &own)),
         ("bundle_unreadable", Vec::new()),
@@ -275,6 +285,7 @@ struct Hostile {
     mallory: Forger,
     target: DeliveryId,
     honest: Vec<BundleEntry>,
+    device_code: DeviceCode,
 }
 
 impl Hostile {
@@ -292,17 +303,40 @@ impl Hostile {
             phone.weighs(farmer, None, &[22_000]);
         }
         let honest = mallory.outbox().split_off(known);
-        Self { market, mallory, target, honest }
+        let device_code = phone.client.session().expect("a session").device_code;
+        Self { market, mallory, target, honest, device_code }
     }
 
     fn entry(&self, change: Vec<u8>) -> BundleEntry {
         let scope = "c/KOLAR/2019".parse().expect("a scope");
-        BundleEntry { document: self.target.into(), kind: Kind::of::<Delivery>().number, scope, change, erased: None }
+        BundleEntry {
+            document_id: self.target.into(),
+            kind: Kind::of::<Delivery>().number,
+            scope,
+            change,
+            erased: None,
+        }
     }
 
     /// An edit of the target.
     fn edit(&self, actor: [u8; 16], write: impl FnOnce(&mut Transaction<'_>)) -> BundleEntry {
         self.entry(forged_change(Some(&self.mallory.document(self.target)), actor, write))
+    }
+
+    /// A contact with this name.
+    fn contact(&self, number: u8, name: &str) -> BundleEntry {
+        let at = HybridTime { wall_ms: 1_557_363_600_000, counter: 0 };
+        let stamp = Stamp { user_id: self.mallory.user, device_code: self.device_code, at, clock_suspect: false };
+        let (nonce, details) = ([number; 16], ContactDetails { name: name.into(), ..ContactDetails::default() });
+        let value = encode(&(stamp, <&ByteSlice>::from(nonce.as_slice()), FarmerId::from([1; 16]), details));
+        let change = forged_change(None, [number; 16], |it| put(it, "v1", ScalarValue::Bytes(value)));
+        BundleEntry {
+            document_id: DocumentId::from([number; 16]),
+            kind: Kind::of::<Contact>().number,
+            scope: "c/KOLAR".parse().expect("a scope"),
+            change,
+            erased: None,
+        }
     }
 
     /// Uploads a bad entry between two honest ones, which must be logged. Returns its verdict.
@@ -435,6 +469,21 @@ fn values_that_cannot_be_read_are_held_as_malformed() {
     }
     assert_eq!(verdict_code(&story.verdict_of(whole)), "logged");
     story.ends_well(1 + 8 * 2 + 2 + 1);
+}
+
+#[test]
+fn texts_that_no_database_takes_are_held_as_malformed() {
+    let mut story = Hostile::new(23);
+    // A row has the name and village with a slash between.
+    let longest = "x".repeat(MAX_CELL_BYTES - 1);
+    for (number, name, expected) in
+        [(1, longest.clone(), "logged"), (2, longest + "x", "malformed"), (3, "Meena\0".into(), "malformed")]
+    {
+        let contact = story.contact(number, &name);
+        let verdict = story.verdict_of(contact);
+        assert_eq!(verdict_code(&verdict), expected, "{} bytes: {verdict:?}", name.len());
+    }
+    story.ends_well(1 + 3 * 2);
 }
 
 /// False counters, from which Automerge would have to continue.
@@ -576,21 +625,21 @@ fn a_change_beyond_what_was_granted_is_held() {
         ("a delivery among the farmers", "out_of_scope", in_scope("c/KOLAR", own())),
         ("a delivery among the reference data", "out_of_scope", in_scope("org", own())),
         ("a season that the record does not name", "out_of_scope", in_scope("c/KOLAR/2020", own())),
-        ("the grant of somebody else", "not_allowed", bundle::BundleAction { grant: asha.grant, ..own() }),
+        ("the grant of somebody else", "not_allowed", bundle::BundleAction { grant_id: asha.grant, ..own() }),
         (
             "the name of somebody else too",
             "not_allowed",
-            bundle::BundleAction { grant: asha.grant, author: asha.user, ..own() },
+            bundle::BundleAction { grant_id: asha.grant, author_id: asha.user, ..own() },
         ),
         (
             "the grant of somebody at another centre",
             "not_allowed",
-            bundle::BundleAction { grant: manju.grant, ..in_scope("c/MALUR/2019", own()) },
+            bundle::BundleAction { grant_id: manju.grant, ..in_scope("c/MALUR/2019", own()) },
         ),
         (
             "a grant that was never given",
             "not_allowed",
-            bundle::BundleAction { grant: GrantId::from([7; 16]), ..own() },
+            bundle::BundleAction { grant_id: GrantId::from([7; 16]), ..own() },
         ),
     ];
     let expected = cases.clone().map(|(what, code, _)| (what, code));
@@ -625,7 +674,7 @@ fn a_change_that_came_too_early_waits_for_what_is_missing_from_any_device() {
     let mut mallory = Forger::with_phone_of(&phone, &market);
     let mut asha = Forger::with_phone_of(&asha, &market);
     let [_, _, recorded, first, second, honest]: [BundleEntry; 6] = mallory.outbox().try_into().expect("six changes");
-    assert_eq!(honest.document, other.into());
+    assert_eq!(honest.document_id, other.into());
     let hash = |entry: &BundleEntry| Change::hash_of_stripped(&entry.change);
 
     let bundle = mallory.seals(vec![second, first.clone(), honest]).to_bytes();

@@ -68,16 +68,15 @@ fn every_column_that_replicas_share_is_compared_or_excused() {
 }
 
 #[test]
-fn reference_data_are_the_same_on_every_phone_and_on_the_server() {
+fn reference_data_is_the_same_on_every_phone_and_on_the_server() {
     let mut market = Market::open(32);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
-    let lorry = r#"{"lorries": [{"lorry": "KA07A1111", "payload_g": 8000000}]}"#;
+    let lorry = r#"{"lorries": [{"plate": "KA07A1111", "payload_g": 8000000}]}"#;
     let file = ReferenceFile::parse(lorry).expect("reference data");
     market.server.update_reference(market.organisation, &file).expect("updated");
     let of_all = |path: &Path| {
         let db = Connection::open(path).expect("it opens");
-        let sql =
-            "SELECT concat_ws('|', kind, code, seq, hex(body)) FROM reference WHERE scope = 'org' ORDER BY kind, code";
+        let sql = "SELECT concat_ws('|', kind, subject, seq, hex(body)) FROM reference WHERE scope = 'org' ORDER BY kind, subject";
         strings(&db, sql)
     };
     let expected = of_all(&market.server_database());

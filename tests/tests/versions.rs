@@ -17,9 +17,7 @@ use farmtally_core::store::decisions::Reference;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DocumentId, Grams, GrantId, Timestamp};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_sync_server::storage::{
-    self, DeferredEntry, LogContent, NewEntry, PendingEntry, ReadTransaction, SqliteStorage, StoredBundle,
-};
+use farmtally_sync_server::storage::{self, DeferredEntry, LogContent, PendingEntry, ReadTransaction, SqliteStorage};
 use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::{
     Fault, Forger, Market, Network, Person, environment, fingerprint, forged_change, verdict_code, verdicts_of,
@@ -136,22 +134,22 @@ impl Newer<'_> {
     fn answer(&self, asked: &[u8], sent: &[u8], body: &[u8]) -> Vec<u8> {
         let mut answer: SyncResponse = message::unpack(body).expect("an answer");
         answer.open(sent, &self.server.verifying_key()).expect("signed");
-        let mut statement = Node::read(&answer.statement);
-        for head in statement.grow().at(3).items() {
+        let mut attestation = Node::read(&answer.attestation);
+        for head in attestation.grow().at(3).items() {
             head.grow();
         }
-        if let Some(safe) = statement.find(4) {
+        if let Some(safe) = attestation.find(4) {
             for place in safe.grow().at(1).items() {
                 place.grow();
             }
         }
-        let mut news = Node::read(&answer.news);
-        for verdict in news.grow().at(0).items() {
+        let mut updates = Node::read(&answer.updates);
+        for verdict in updates.grow().at(0).items() {
             for run in verdict.grow().at(2).items() {
                 run.grow().at(1).at(1).grow();
             }
         }
-        for divergence in news.at(3).items() {
+        for divergence in updates.at(3).items() {
             let Node::Array(fields) = divergence else { panic!("no fields") };
             // Without a common position there is room for one.
             if fields.len() == 1 {
@@ -159,7 +157,7 @@ impl Newer<'_> {
             }
             divergence.grow();
         }
-        for frame in news.at(1).items() {
+        for frame in updates.at(1).items() {
             for entry in frame.grow().at(2).items() {
                 let is_decision = entry.at(0).number() == 1;
                 let Node::Array(fields) = entry.at(1) else { panic!("no fields") };
@@ -170,10 +168,10 @@ impl Newer<'_> {
                 entry.at(1).grow();
             }
         }
-        answer.statement = statement.to_bytes().into();
-        answer.news = news.to_bytes().into();
+        answer.attestation = attestation.to_bytes().into();
+        answer.updates = updates.to_bytes().into();
         let hash = |bytes: &[u8]| <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(bytes));
-        let signed = [b"farmtally answer 1\0", &hash(asked)[..], &hash(&answer.news), &answer.statement].concat();
+        let signed = [b"farmtally answer 1\0", &hash(asked)[..], &hash(&answer.updates), &answer.attestation].concat();
         answer.signature = ed25519_dalek::Signer::sign(&self.server, &signed).to_bytes();
         let mut grown = Node::read(&encode(&answer));
         message_of(grown.grow())
@@ -190,7 +188,7 @@ impl Transport for Newer<'_> {
         let header = request.authorization.as_deref().and_then(Authorization::from_header).expect("signed");
         let signed =
             SignedRequest { server_key: &self.phone.server_key, method: "POST", path: request.path, body: &body };
-        let header = Authorization::sign(&signed, header.device, header.challenge, &self.phone.key).to_header();
+        let header = Authorization::sign(&signed, header.device_id, header.challenge, &self.phone.key).to_header();
         let sent = WireRequest { authorization: Some(header), body: body.clone(), ..request.clone() };
         let mut response = self.network.send(&sent)?;
         assert_eq!(response.status, 200);
@@ -300,7 +298,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let mut forger = Forger::with_phone_of(&asha, &market);
     let [farmer, contact] = forger.outbox().try_into().expect("two entries");
     let mut unknown = contact.clone();
-    (unknown.kind, unknown.document) = (200, DocumentId::from([200; 16]));
+    (unknown.kind, unknown.document_id) = (200, DocumentId::from([200; 16]));
     let bundle = forger.seals(vec![unknown, contact]).to_bytes();
     let verdicts = verdicts_of(&forger.carries(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
@@ -327,9 +325,7 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let left_behind = storage::write(&storage, market.organisation, |db| {
         let (hash, header) = (left.hash(), &left.header);
-        let bytes = &left.without_bytes().to_bytes();
-        let (device, sequence) = (header.device, header.sequence);
-        db.save_bundle(&StoredBundle { hash, device, sequence, bytes })?;
+        db.save_bundle(hash, header.device_id, header.sequence, &left.without_bytes().to_bytes())?;
         db.add_deferred(std::slice::from_ref(&deferred))
     });
     left_behind.expect("left");
@@ -360,7 +356,7 @@ fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
     asha.registers("Lakshmi Devi", "Vemagal", "");
     let mut forger = Forger::with_phone_of(&asha, &market);
     let [_, contact] = forger.outbox().try_into().expect("two entries");
-    let other = |it: &mut bundle::BundleEntry| it.document = DocumentId::from([200; 16]);
+    let other = |it: &mut bundle::BundleEntry| it.document_id = DocumentId::from([200; 16]);
     let unknown_key = forged_change(None, [7; 16], |it| it.put(automerge::ROOT, "zz", 1).expect("written"));
     let cases: [(&str, bundle::BundleEntry, &str); 3] = [
         (
@@ -401,7 +397,8 @@ fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
         assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), [code], "{what} of this version");
     }
     let mut elsewhere = contact.clone();
-    (elsewhere.scope, elsewhere.document) = ("c/KOLAR/2019/pay".parse().expect("a scope"), DocumentId::from([201; 16]));
+    (elsewhere.scope, elsewhere.document_id) =
+        ("c/KOLAR/2019/pay".parse().expect("a scope"), DocumentId::from([201; 16]));
     assert_eq!(forger.hands_over(vec![elsewhere]), [Verdict::Deferred { missing: Vec::new() }], "an unknown scope");
     market.restarts_server();
     asha.syncs_wholly();
@@ -424,7 +421,7 @@ fn work_under_a_grant_that_only_a_newer_server_can_read_is_logged_after_the_upgr
     // What the older server has logged and could not read.
     let user = forger.user;
     let centres = vec!["KOLAR".parse().expect("a code")];
-    let grant = Grant { grant, user, device: forger.device, role: Role::FieldManager, centres };
+    let grant = Grant { grant_id: grant, user_id: user, device_id: forger.device, role: Role::FieldManager, centres };
     let scope = Scope::Device(forger.device);
     let by = DecidedBy::server(Timestamp(7));
     let place = logs(&market, &scope, &encode(&Decision::of(&grant, &scope, &by)));
@@ -451,8 +448,13 @@ fn a_role_and_a_scope_of_a_newer_version_are_set_aside_by_a_phone_and_stop_nothi
     let forger = Forger::with_phone_of(&ravi, &market);
     let own = Scope::Device(forger.device);
     let centres = vec!["KOLAR".parse().expect("a code")];
-    let known =
-        Grant { grant: [77; 16].into(), user: forger.user, device: forger.device, role: Role::Dispatcher, centres };
+    let known = Grant {
+        grant_id: [77; 16].into(),
+        user_id: forger.user,
+        device_id: forger.device,
+        role: Role::Dispatcher,
+        centres,
+    };
     let by = DecidedBy::server(Timestamp(7));
     let mut grant = Node::read(&encode(&Decision::of(&known, &own, &by)));
     *grant.at(2).at(3) = Node::Other(encode(&9_u8));
@@ -479,23 +481,20 @@ fn newer_entries(market: &Market, forger: &Forger, change: &Change) {
     let logged = storage::write(&storage, market.organisation, |db| {
         let scope: Scope = "c/KOLAR".parse().expect("a scope");
         let envelope = ChangeEnvelope {
-            device: forger.device,
-            author: forger.user,
-            grant: forger.grant,
-            document: DocumentId::from([200; 16]),
+            device_id: forger.device,
+            author_id: forger.user,
+            grant_id: forger.grant,
+            document_id: DocumentId::from([200; 16]),
             kind: 200,
             scope: scope.clone(),
         };
         let commit_id = db.next_commit_id()?;
         let origin = (farmtally_core::units::BundleHash([200; 32]), 0);
-        db.append(
-            &scope,
-            commit_id,
-            NewEntry::Change { envelope: &envelope, hash: change.hash(), change: Some(change.stripped()), origin },
-        )?;
-        let decision = encode(&(200, [("of a newer version", 1)]));
+        let (hash, change) = (change.hash(), Some(change.stripped().to_vec()));
+        db.append(&scope, commit_id, &LogContent::Change { envelope, hash, change, origin })?;
+        let decision = LogContent::Decision(encode(&(200, [("of a newer version", 1)])));
         let commit_id = db.next_commit_id()?;
-        db.append(&Scope::Organisation, commit_id, NewEntry::Decision(&decision)).map(drop)
+        db.append(&Scope::Organisation, commit_id, &decision).map(drop)
     });
     logged.expect("logged");
 }
@@ -540,11 +539,11 @@ fn a_phone_applies_after_an_upgrade_what_it_had_set_aside() {
     let logged = storage::read(&storage, market.organisation, |db| db.entries_after(&scope, 0, 10));
     let [entry] = logged.expect("read").try_into().expect("one delivery");
     let LogContent::Change { envelope, change: Some(change), .. } = entry.content else { panic!("no change") };
-    assert_eq!((envelope.document, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number));
+    assert_eq!((envelope.document_id, envelope.kind), (delivery.into(), Kind::of::<Delivery>().number));
     let change = FrameEntry::Change { envelope, change };
     let lorry = "KA07A9999".parse().expect("a plate");
     let by = DecidedBy::server(Timestamp(7));
-    let lorry = encode(&Decision::of(&Lorry { lorry, payload: Grams(9_000_000) }, &Scope::Organisation, &by));
+    let lorry = encode(&Decision::of(&Lorry { plate: lorry, payload: Grams(9_000_000) }, &Scope::Organisation, &by));
     let decision = FrameEntry::Decision { decision: lorry };
     let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
     for (scope, document, entry) in
@@ -590,7 +589,7 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
 /// A decision of an unknown kind, with fields of a newer version in its envelope and after its body.
 fn newer_decision() -> Vec<u8> {
     let known = encode(&Decision::of(
-        &Lorry { lorry: "KA07A1".parse().expect("a plate"), payload: Grams(1) },
+        &Lorry { plate: "KA07A1".parse().expect("a plate"), payload: Grams(1) },
         &Scope::Organisation,
         &DecidedBy::server(Timestamp(7)),
     ));
@@ -613,7 +612,7 @@ fn logs(market: &Market, scope: &Scope, bytes: &[u8]) -> u64 {
     let storage = SqliteStorage::open(&market.server_folder().join("data")).expect("it opens");
     let logged = storage::write(&storage, market.organisation, |db| {
         let commit_id = db.next_commit_id()?;
-        db.append(scope, commit_id, NewEntry::Decision(bytes))
+        db.append(scope, commit_id, &LogContent::Decision(bytes.to_vec()))
     });
     logged.expect("logged").0.sequence
 }
@@ -625,7 +624,7 @@ fn knows_lorry(market: &Market, plate: &str) -> bool {
 }
 
 fn adds_lorry(market: &Market, plate: &str) {
-    let file = format!("{{\"lorries\": [{{\"lorry\": \"{plate}\", \"payload_g\": 9000000}}]}}");
+    let file = format!("{{\"lorries\": [{{\"plate\": \"{plate}\", \"payload_g\": 9000000}}]}}");
     let file = ReferenceFile::parse(&file).expect("reference data");
     market.server.update_reference(market.organisation, &file).expect("published");
 }
@@ -676,7 +675,7 @@ fn a_server_applies_after_an_upgrade_a_decision_that_it_had_deferred() {
     // State that an older version without lorries would have left: an older decision and a newer one.
     let by = DecidedBy::server(Timestamp(7));
     let lorry = |plate: &str, grams| {
-        let lorry = Lorry { lorry: plate.parse().expect("a plate"), payload: Grams(grams) };
+        let lorry = Lorry { plate: plate.parse().expect("a plate"), payload: Grams(grams) };
         encode(&Decision::of(&lorry, &Scope::Organisation, &by))
     };
     let places =

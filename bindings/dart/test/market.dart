@@ -13,17 +13,17 @@ const kolar = CentreCode('KOLAR'), malur = CentreCode('MALUR'), tomato = Commodi
 
 final _reference = {
   'centres': [
-    {'centre': 'KOLAR', 'name': 'Kolar'},
-    {'centre': 'MALUR', 'name': 'Malur'},
+    {'code': 'KOLAR', 'name': 'Kolar'},
+    {'code': 'MALUR', 'name': 'Malur'},
   ],
   'commodities': [
-    {'commodity': 'TOMATO', 'name': 'Tomato'},
+    {'code': 'TOMATO', 'name': 'Tomato'},
   ],
   'seasons': [
-    {'season': 'ALL', 'commodity': 'TOMATO', 'from': '2020-01-01', 'to': '2099-12-31'},
+    {'code': 'ALL', 'commodity': 'TOMATO', 'from': '2020-01-01', 'to': '2099-12-31'},
   ],
   'lorries': [
-    for (final number in [1111, 2222, 3333]) {'lorry': 'KA07A$number', 'payload_g': 9000000},
+    for (final number in [1111, 2222, 3333]) {'plate': 'KA07A$number', 'payload_g': 9000000},
   ],
   'rule_sets': [
     {
@@ -217,7 +217,7 @@ class Person {
 
   Future<Sum> totals() async => (await client.today(kolar)).sum;
 
-  /// What there is to say about the matters of one kind in the inbox.
+  /// What there is to say about the items of one kind in the inbox.
   Future<List<T>> inbox<T extends InboxKind>() async => [
         for (final item in (await client.inbox()).items)
           if (item.kind case final T kind) kind,

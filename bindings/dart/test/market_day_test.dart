@@ -62,7 +62,7 @@ void marketDay(Server server, String library) {
     ]);
     expect(reference.lorries, [
       for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333'])
-        Lorry(lorry: LorryPlate(plate), payloadG: Grams(9000000)),
+        Lorry(plate: LorryPlate(plate), payloadG: Grams(9000000)),
     ]);
   });
 

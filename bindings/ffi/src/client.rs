@@ -229,7 +229,7 @@ impl FieldClient {
         .await
     }
 
-    /// Returns the current user, their rights and this installation; null before enrolment.
+    /// Returns the current user, their rights and this device; null before enrolment.
     pub async fn session(&self) -> Result<Option<Session>, FieldError> {
         self.call(|engine| Ok(engine.core.session())).await
     }
@@ -250,11 +250,11 @@ impl FieldClient {
         self.call(|engine| Ok(engine.core.access())).await
     }
 
-    /// Enrols this installation with a code from the office, and runs a first sync. `server_url` is an address such as
+    /// Enrols this device with a code from the office, and runs a first sync. `server_url` is an address such as
     /// `https://sync.example.org`; case, spaces and hyphens of `code` do not matter; `model`, at most 200 characters, names the phone for the
     /// office.
     ///
-    /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this installation is already
+    /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this device is already
     /// enrolled; with Unavailable if no answer came: repeat the call with the same code.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
         self.call_network(move |engine| Ok(engine.core.enrol(engine.transport()?, &server_url, &code, &model)?)).await

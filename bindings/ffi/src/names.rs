@@ -37,7 +37,7 @@ texts! {
     CommodityCode, "commodity";
     /// Id of a delivery, the same for draft and recorded delivery: a UUID
     DeliveryId, "delivery_id";
-    /// Code of an installation on receipts, such as 10
+    /// Code of a device on receipts, such as 10
     DeviceCode, "device_code";
     /// Id of an installation: a UUID
     DeviceId, "device_id";

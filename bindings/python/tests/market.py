@@ -37,10 +37,10 @@ PACKAGE = Path(__file__).parent.parent
 MISTYPED = Reason(code="mistyped")
 
 REFERENCE = {
-    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
-    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
-    "seasons": [{"season": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
-    "lorries": [{"lorry": f"KA07A{number}", "payload_g": 9_000_000} for number in (1111, 2222, 3333)],
+    "centres": [{"code": "KOLAR", "name": "Kolar"}, {"code": "MALUR", "name": "Malur"}],
+    "commodities": [{"code": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"code": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
+    "lorries": [{"plate": f"KA07A{number}", "payload_g": 9_000_000} for number in (1111, 2222, 3333)],
     "rule_sets": [
         {
             "number": 1,
@@ -216,7 +216,7 @@ class Person:
         return (await self.client.today("KOLAR")).sum
 
     async def inbox(self):
-        """What there is to say about each matter in the inbox."""
+        """What there is to say about each item of the inbox."""
         return [item.kind for item in (await self.client.inbox()).items]
 
     async def reviews(self):

@@ -95,7 +95,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(reference.commodities, ["TOMATO"])
         bag_types = [(it.commodity, it.number, it.name, it.tare_g) for it in reference.bag_types]
         self.assertEqual(bag_types, [("TOMATO", 0, "crate", 1_500), ("TOMATO", 1, "sack", 250)])
-        lorries = [(it.lorry, it.payload_g) for it in reference.lorries]
+        lorries = [(it.plate, it.payload_g) for it in reference.lorries]
         self.assertEqual(lorries, [("KA07A1111", 9_000_000), ("KA07A2222", 9_000_000), ("KA07A3333", 9_000_000)])
 
     async def test_a_delivery_is_weighed_and_recorded_once_confirmed(self):

@@ -49,6 +49,15 @@ pub enum Access {
     Locked,
 }
 
+/// Time without contact with the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Idle {
+    /// Milliseconds.
+    pub(super) ms: u64,
+    /// Monotonic time up to which it is counted.
+    pub(super) counted_to: u64,
+}
+
 /// State that reads depend on besides the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DayAndAccess {
@@ -76,9 +85,9 @@ impl FieldClient {
         let Identity { reference, device, .. } = self.identity();
         let mut users: Vec<PhoneUser> = Vec::new();
         for grant in &device.grants {
-            let Some(known) = reference.user(grant.user) else { continue };
-            users.retain(|user| user.user_id != grant.user);
-            users.push(PhoneUser { user_id: grant.user, name: known.name.clone(), role: grant.role });
+            let Some(known) = reference.user(grant.user_id) else { continue };
+            users.retain(|user| user.user_id != grant.user_id);
+            users.push(PhoneUser { user_id: grant.user_id, name: known.name.clone(), role: grant.role });
         }
         users.sort_by(|a, b| (&a.name, a.user_id).cmp(&(&b.name, b.user_id)));
         users
@@ -90,7 +99,7 @@ impl FieldClient {
     /// [`Error::Refused`] for a user without a grant on this phone, [`Error::Unauthorized`], [`Error::Store`].
     pub fn switch_user(&self, user: UserId) -> Result<Session, Error> {
         self.installation()?;
-        if !self.identity().device.grants.iter().any(|grant| grant.user == user) {
+        if !self.identity().device.grants.iter().any(|grant| grant.user_id == user) {
             return Err(Error::not_allowed("this user has no grant on this phone: ask the office for one"));
         }
         self.store.write(|db| installation::switch_user(db, user))?;
@@ -101,9 +110,8 @@ impl FieldClient {
 
     /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.
     pub fn access(&self) -> Access {
-        let counters = *self.counters();
         let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
-        match self.idle_ms(&counters) {
+        match self.idle().ms {
             _ if ordered => Access::Locked,
             idle if idle > LOCK_MS => Access::Locked,
             idle if idle > LAPSE_MS => Access::RecordOnly,
@@ -111,26 +119,27 @@ impl FieldClient {
         }
     }
 
-    /// Returns the milliseconds since the last contact with the server, as far as the phone's clocks tell.
-    pub(super) fn idle_ms(&self, counters: &Counters) -> u64 {
-        let since = self.environment.clock.monotonic_ms().saturating_sub(self.counted_to.load(Ordering::Acquire));
-        counters.idle_ms.saturating_add(since)
+    /// Returns the time without contact with the server up to now, as far as the phone's clocks tell.
+    pub(super) fn idle(&self) -> Idle {
+        let saved = *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted_to = self.environment.clock.monotonic_ms();
+        Idle { ms: saved.ms.saturating_add(counted_to.saturating_sub(saved.counted_to)), counted_to }
     }
 
-    /// Adds the time since the last count to the stored time without contact.
-    pub(super) fn count_idle(&self, counters: &mut Counters) {
-        counters.idle_ms = self.idle_ms(counters);
-        counters.seen_at = self.environment.clock.now();
-        self.counted_to.store(self.environment.clock.monotonic_ms(), Ordering::Release);
+    /// Keeps counters that were committed with this time without contact.
+    pub(super) fn keep(&self, counters: &mut Counters, saved: Counters, idle: Idle) {
+        *counters = saved;
+        *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
     }
 
     /// Resets the time without contact, because the server has answered.
     pub(super) fn save_contact_time(&self) -> Result<(), Error> {
         let mut counters = self.counters();
-        self.count_idle(&mut counters);
-        counters.idle_ms = 0;
-        let saved = *counters;
-        Ok(self.store.write(|db| saved.save(db))?)
+        let idle = Idle { ms: 0, ..self.idle() };
+        let saved = Counters { idle_ms: idle.ms, seen_at: self.environment.clock.now(), ..*counters };
+        self.store.write(|db| saved.save(db))?;
+        self.keep(&mut counters, saved, idle);
+        Ok(())
     }
 
     /// Carries out the office's orders and, after a complete sync, purges scopes that no user of this phone may read. Returns whether
@@ -152,7 +161,7 @@ impl FieldClient {
         let visibility = visibility(&device, &installation);
         let forgotten = self.store.write(|db| {
             incoming::clear_wants_own(db)?;
-            incoming::purge(db, installation.organisation, |scope| visibility.can_read(scope))
+            incoming::purge(db, installation.organisation_id, |scope| visibility.can_read(scope))
         });
         let forgotten = forgotten.inspect_err(|_| self.is_purge_current.store(false, Ordering::Release))?;
         if forgotten > 0 {
@@ -166,7 +175,7 @@ impl FieldClient {
     fn rekey(&self, installation: &Installation, transport: &dyn Transport) -> Result<(), Error> {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         // Stored before it is sent, because a repeated request must name the same key.
-        let key = self.store.write(|db| installation::enrolling_key(db, &installation.device.to_string(), fresh))?;
+        let key = self.store.write(|db| installation::enrolling_key(db, &installation.device_id.to_string(), fresh))?;
         let response = transport.send(&rekey_request(installation, &key)?).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         if enrolment.server_key != installation.server_key {
@@ -181,11 +190,11 @@ impl FieldClient {
 
     /// Turns drafts into entries for the office, so that no weighing is lost, and destroys all data once the server has everything.
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
-        let grant = self.identity().device.grants.first().map(|grant| grant.grant);
+        let grant = self.identity().device.grants.first().map(|grant| grant.grant_id);
         let now = self.environment.clock.now();
         let is_drained = self.write(&[Topic::Deliveries, Topic::Inbox], |db| {
             for (id, _, draft) in drafts::all(db)? {
-                outbox::add_draft(db, draft.user, grant, id, &draft, now)?;
+                outbox::add_draft(db, draft.user_id, grant, id, &draft, now)?;
                 drafts::remove(db, id)?;
             }
             outbox::is_drained(db)
@@ -222,7 +231,7 @@ pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
 
 fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility {
     Visibility {
-        device: installation.device,
+        device_id: installation.device_id,
         is_lost: device.order == Some(Order::Lost),
         centres: device.grants.iter().flat_map(|grant| grant.centres.iter().cloned()).collect(),
     }

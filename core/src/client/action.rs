@@ -5,27 +5,26 @@ use std::str::FromStr;
 
 use super::{Author, FieldClient, Topic};
 use crate::Error;
-use crate::limits::MAX_CHANGE_BYTES;
 use crate::records::{self, Actor, Change, Kind, Merged, Put, Stamp};
 use crate::scope::Scope;
 use crate::store::installation::Counters;
 use crate::store::outbox::{self, Outgoing};
 use crate::store::seam;
 use crate::store::{incoming, records as stored};
-use crate::units::{DocumentId, HybridClock, Timestamp, UnitError};
+use crate::units::{DocumentId, Timestamp, UnitError};
 
 /// A record and the version of it that a person saw; the first argument of every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Basis {
     /// The record's document.
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// The version that the person saw.
     pub version: [u8; 8],
 }
 
 impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.document, data_encoding::HEXLOWER.encode(&self.version))
+        write!(f, "{}.{}", self.document_id, data_encoding::HEXLOWER.encode(&self.version))
     }
 }
 
@@ -35,7 +34,7 @@ impl FromStr for Basis {
         let wrong = || UnitError { reason: "not a basis: pass the view's basis unchanged".into() };
         let (document, version) = text.split_once('.').ok_or_else(wrong)?;
         let version = data_encoding::HEXLOWER.decode(version.as_bytes()).map_err(|_not_hex| wrong())?;
-        Ok(Self { document: document.parse()?, version: version.try_into().map_err(|_length| wrong())? })
+        Ok(Self { document_id: document.parse()?, version: version.try_into().map_err(|_length| wrong())? })
     }
 }
 
@@ -66,10 +65,6 @@ impl Action<'_> {
             return Err(Error::Stale);
         }
         let change = records::create(&self.client.actor, snapshot)?;
-        if change.raw().len() > MAX_CHANGE_BYTES {
-            let reason = format!("{} bytes, at most {MAX_CHANGE_BYTES} fit one record", change.raw().len());
-            return Err(Error::TooLarge { field: "record", reason });
-        }
         let merged = records::merge(kind, document, None, &change)?;
         self.write(kind, document, scope, &change, &merged)?;
         Ok(merged)
@@ -107,16 +102,16 @@ impl Action<'_> {
         merged: &Merged,
     ) -> Result<(), Error> {
         let Author { installation, grant, .. } = self.author;
-        let device_scope = Scope::Device(installation.device);
+        let device_scope = Scope::Device(installation.device_id);
         stored::save(&mut seam(self.db), scope, kind, document, merged)?;
         outbox::add(
             self.db,
             &Outgoing {
                 action: self.counters.actions,
-                author: grant.user,
-                grant: grant.grant,
-                device_cursor: incoming::cursor(self.db, installation.organisation, &device_scope)?.sequence,
-                document,
+                author_id: grant.user_id,
+                grant_id: grant.grant_id,
+                device_cursor: incoming::cursor(self.db, installation.organisation_id, &device_scope)?.sequence,
+                document_id: document,
                 kind,
                 scope,
                 change: change.stripped(),
@@ -140,28 +135,31 @@ impl FieldClient {
         f: impl FnOnce(&mut Action<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut counters = self.counters();
-        let now = self.environment.clock.now();
+        let (now, idle) = (self.environment.clock.now(), self.idle());
         let installation = &author.installation;
         let clock_suspect = now.0 < installation.server_time.0.saturating_sub(CLOCK_SLACK_MS);
-        let at = HybridClock::after(counters.hybrid).tick(now);
-        let stamp = Stamp { user: installation.user, device: installation.device_code, at, clock_suspect };
-        let before = *counters;
-        let (result, after, has_written, mut topics) = self.store.write(|db| {
-            let counters = Counters { actions: before.actions + 1, hybrid: at, ..before };
-            let mut action =
-                Action { client: self, db, author, stamp, counters, now, has_written: false, topics: Vec::new() };
+        let at = counters.hybrid.next(now);
+        let stamp = Stamp { user_id: installation.user_id, device_code: installation.device_code, at, clock_suspect };
+        let begun = Counters { actions: counters.actions + 1, hybrid: at, idle_ms: idle.ms, seen_at: now, ..*counters };
+        let (result, written, mut topics) = self.store.write(|db| {
+            let mut action = Action {
+                client: self,
+                db,
+                author,
+                stamp,
+                counters: begun,
+                now,
+                has_written: false,
+                topics: Vec::new(),
+            };
             let result = f(&mut action)?;
-            if !action.has_written {
-                return Ok((result, before, false, action.topics));
-            }
-            let mut after = action.counters;
-            self.count_idle(&mut after);
-            after.save(db)?;
-            Ok::<_, Error>((result, after, true, action.topics))
+            let written = action.has_written.then_some(action.counters);
+            written.map(|counters| counters.save(db)).transpose()?;
+            Ok::<_, Error>((result, written, action.topics))
         })?;
-        *counters = after;
-        drop(counters);
-        if has_written {
+        if let Some(written) = written {
+            self.keep(&mut counters, written, idle);
+            drop(counters);
             topics.extend([Topic::Inbox, Topic::Sync]);
             self.events.changed(&topics);
         }

@@ -11,7 +11,7 @@ use crate::permission::Capability;
 use crate::records::delivery::{self, Amendment, DeliveryConstants, DeliverySnapshot, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
-    Act, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Record, Stamp, encode, pack_bags,
+    Act, AnyRecord, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Stamp, encode, pack_bags,
 };
 use crate::rules::{Check, Totals, check_delivery, check_text, totals};
 use crate::scope::Scope;
@@ -145,7 +145,7 @@ impl FieldClient {
     pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
-        let id = DeliveryId::from(basis.document);
+        let id = DeliveryId::from(basis.document_id);
         let (today, zone_minutes) = (self.date(), self.environment.clock.zone_minutes());
         self.act(&author, |action| {
             let (version, draft) = find_draft(action.db, &author, id)?.ok_or_else(|| not_found("draft"))?;
@@ -177,21 +177,21 @@ impl FieldClient {
             let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
             let snapshot = DeliverySnapshot {
                 constants: DeliveryConstants {
-                    user: action.stamp.user,
-                    device: action.stamp.device,
+                    user_id: action.stamp.user_id,
+                    device_code: action.stamp.device_code,
                     clock_suspect: action.stamp.clock_suspect,
                     zone_minutes,
                     centre: draft.centre,
                     season: draft.season,
                     commodity: draft.commodity,
                     rule_set: rules.number,
-                    load: draft.load_id,
+                    load_id: draft.load_id,
                     date: draft.business_date,
                 },
                 wall_ms: action.stamp.at.wall_ms,
                 counter: action.stamp.at.counter,
                 receipt_sequence,
-                farmer,
+                farmer_id: farmer,
                 readings: draft.readings,
                 location: draft.location,
                 bags: pack_bags(&draft.bags, action.stamp.written_at()),
@@ -200,7 +200,9 @@ impl FieldClient {
             };
             let merged = action.create(Kind::of::<Delivery>(), id.into(), &scope, encode(&snapshot))?;
             drafts::remove(action.db, id)?;
-            self.merged_view(action.db, merged)
+            let version = merged.version();
+            // A new record is not sent yet, and nothing can name it.
+            Ok(self.delivery_view(version, delivery_of(merged)?, SyncState::Unsent, Vec::new()))
         })
     }
 
@@ -282,7 +284,7 @@ impl FieldClient {
         let reason = checked(reason)?;
         let author = self.author()?;
         author.require_contact()?;
-        let id = DeliveryId::from(basis.document);
+        let id = DeliveryId::from(basis.document_id);
         self.act(&author, |action| {
             let found = require_visible::<Delivery>(action.db, &author, id, "delivery")?;
             require_current(basis, id, found.version())?;
@@ -290,7 +292,8 @@ impl FieldClient {
             require_changeable(&author, &delivery, action.stamp)?;
             let puts = puts(action.db, &stored.scope, &delivery, action.stamp, reason)?;
             let merged = action.edit(Kind::of::<Delivery>(), id.into(), &stored.scope, Some(&stored), puts)?;
-            self.merged_view(action.db, merged)
+            let version = merged.version();
+            self.stored_view(action.db, version, delivery_of(merged)?)
         })
     }
 
@@ -306,30 +309,36 @@ impl FieldClient {
             }
             let found = require_visible::<Delivery>(db, &author, id, "delivery")?;
             let version = found.version();
-            self.delivery_view(db, version, found.record)
+            self.stored_view(db, version, found.record)
         })
     }
 
-    fn merged_view(&self, db: &rusqlite::Connection, merged: Merged) -> Result<DeliveryView, Error> {
-        let version = merged.version();
-        let delivery = merged.record.and_then(Record::downcast).ok_or_else(|| not_found("delivery"))?;
-        self.delivery_view(db, version, delivery)
-    }
-
-    fn delivery_view(
+    fn stored_view(
         &self,
         db: &rusqlite::Connection,
         version: [u8; 8],
         delivery: Delivery,
     ) -> Result<DeliveryView, Error> {
+        let document = delivery.delivery_id.into();
+        let (sync, reviews) = (outbox::state(db, document)?, decisions::review_codes(&mut seam(db), document)?);
+        Ok(self.delivery_view(version, delivery, sync, reviews))
+    }
+
+    fn delivery_view(
+        &self,
+        version: [u8; 8],
+        delivery: Delivery,
+        sync: SyncState,
+        reviews: Vec<ReviewCode>,
+    ) -> DeliveryView {
         let id = delivery.delivery_id;
         let reference = self.reference();
         let counted_bags = delivery.counted_bags();
-        Ok(DeliveryView {
+        DeliveryView {
             delivery_id: id,
-            basis: Basis { document: id.into(), version },
+            basis: Basis { document_id: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
-            sync: outbox::state(db, id.into())?,
+            sync,
             receipt_number: Some(delivery.receipt_number()),
             totals: totals(counted_bags, reference.rule_set(delivery.rule_set)),
             centre: delivery.centre,
@@ -346,8 +355,8 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
-            reviews: decisions::review_codes(&mut seam(db), id.into())?,
-        })
+            reviews,
+        }
     }
 
     /// Returns recorded deliveries of the granted centres, the last to arrive on this phone first, each with its sync state.
@@ -368,7 +377,7 @@ impl FieldClient {
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
         DeliveryView {
             delivery_id: id,
-            basis: Basis { document: id.into(), version: version.to_be_bytes() },
+            basis: Basis { document_id: id.into(), version: version.to_be_bytes() },
             lifecycle: Lifecycle::Draft,
             sync: SyncState::Unsent,
             receipt_number: None,
@@ -403,8 +412,12 @@ pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: St
     if delivery.is_voided() {
         return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
     }
-    let subject = delivery.recorded.subject_of(&stamp);
-    author.grant.role.check(Capability::AmendDelivery, subject).map_err(|denied| Error::not_allowed(denied.to_string()))
+    let target = delivery.recorded.target_of(&stamp);
+    author.grant.role.check(Capability::AmendDelivery, target).map_err(|denied| Error::not_allowed(denied.to_string()))
+}
+
+fn delivery_of(merged: Merged) -> Result<Delivery, Error> {
+    merged.record.and_then(<dyn AnyRecord>::downcast).ok_or_else(|| not_found("delivery"))
 }
 
 fn checked(reason: &Reason) -> Result<Reason, Error> {

@@ -63,7 +63,7 @@ pub enum DraftEdit {
 }
 
 fn may_see(author: &Author, draft: &Draft) -> bool {
-    draft.user == author.grant.user || author.grant.centres.contains(&draft.centre)
+    draft.user_id == author.grant.user_id || author.grant.centres.contains(&draft.centre)
 }
 
 pub(super) fn find_draft(
@@ -86,7 +86,7 @@ impl FieldClient {
         author.require_centre(&input.centre)?;
         let business_date = self.date();
         let draft = Draft {
-            user: author.grant.user,
+            user_id: author.grant.user_id,
             season: Self::season_of(&author, &input.commodity, business_date)?,
             centre: input.centre,
             commodity: input.commodity,
@@ -116,7 +116,7 @@ impl FieldClient {
     /// [`Error::TooLarge`] for too many bags.
     pub fn edit_draft(&self, basis: Basis, edits: &[DraftEdit]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
-        let id = DeliveryId::from(basis.document);
+        let id = DeliveryId::from(basis.document_id);
         let now = self.environment.clock.now();
         let (version, draft) = self.write(&[Topic::Deliveries], |db| {
             let (version, mut draft) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
@@ -138,7 +138,7 @@ impl FieldClient {
     /// locked.
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
         let author = self.author()?;
-        let id = DeliveryId::from(basis.document);
+        let id = DeliveryId::from(basis.document_id);
         self.write(&[Topic::Deliveries], |db| {
             let (version, _) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
             require_current(basis, id, version.to_be_bytes())?;

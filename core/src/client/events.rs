@@ -32,7 +32,10 @@ pub struct SyncProgress {
 
 impl From<Progress> for SyncProgress {
     fn from(progress: Progress) -> Self {
-        Self { done: progress.sent + progress.read, total: progress.to_send + progress.to_read }
+        Self {
+            done: progress.sent.saturating_add(progress.read),
+            total: progress.to_send.saturating_add(progress.to_read),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl FieldClient {
             let (stamp, sequence) = (action.stamp, action.counters.farmers);
             let identity = FarmerSnapshot { centre: input.centre.clone(), stamp, sequence };
             action.create(Kind::of::<Farmer>(), farmer_id.into(), &scope, encode(&identity))?;
-            let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer: farmer_id, details };
+            let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer_id, details };
             action.create(Kind::of::<Contact>(), contact_id.into(), &scope, encode(&contact))?;
             farmer_view(action.db, &author, farmer_id)
         })
@@ -86,8 +86,8 @@ impl FieldClient {
         author.require(Capability::RegisterFarmer)?;
         let details = checked(details)?;
         self.act(&author, |action| {
-            let found = require_visible::<Contact>(action.db, &author, basis.document.into(), "farmer")?;
-            require_current(basis, basis.document, found.version())?;
+            let found = require_visible::<Contact>(action.db, &author, basis.document_id.into(), "farmer")?;
+            require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record: contact } = found;
             if contact.farmer_id != farmer_id {
                 return Err(Error::Stale);
@@ -95,7 +95,7 @@ impl FieldClient {
             if contact.details != details {
                 let nonce = || self.environment.random();
                 let puts = farmer::edit_contact(action.stamp, &contact.details, &details, nonce);
-                action.edit(stored.kind, basis.document, &stored.scope, Some(&stored), puts)?;
+                action.edit(stored.kind, basis.document_id, &stored.scope, Some(&stored), puts)?;
             }
             farmer_view(action.db, &author, farmer_id)
         })
@@ -127,13 +127,14 @@ impl FieldClient {
 
 fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) -> Result<FarmerView, Error> {
     let farmer = require_visible::<Farmer>(db, author, farmer_id, "farmer")?.record;
-    let contact_id: ContactId = rows::contact_of(&mut seam(db), farmer_id)?.ok_or_else(|| not_found("farmer"))?;
+    let contact_id: ContactId =
+        rows::contacts_of(&mut seam(db), farmer_id)?.pop().ok_or_else(|| not_found("farmer"))?;
     let contact = stored::get::<Contact>(&mut seam(db), contact_id)?.ok_or_else(|| not_found("farmer"))?;
     let (version, contact) = (contact.version(), contact.record);
     Ok(FarmerView {
         farmer_id,
-        basis: Basis { document: contact_id.into(), version },
-        code: Farmer::code(&farmer).to_string(),
+        basis: Basis { document_id: contact_id.into(), version },
+        code: farmer.code(),
         centre: farmer.centre,
         contact: contact.details,
         sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),

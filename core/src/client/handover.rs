@@ -77,7 +77,7 @@ impl FieldClient {
         let (mut parcels, mut bytes) = (Vec::new(), 0);
         for parcel in Parcel::read_all(file) {
             let parcel = parcel?;
-            parcel.check_recipient(installation.organisation, &installation.server_key)?;
+            parcel.check_recipient(installation.organisation_id, &installation.server_key)?;
             bytes += parcel.as_bytes().len();
             if bytes > MAX_CARRIED_BYTES {
                 return Err(too_much());
@@ -115,8 +115,8 @@ impl FieldClient {
         if bundles.is_empty() {
             return Err(Error::not_allowed("nothing to hand over: the server has answered everything"));
         }
-        let bundles: Vec<Vec<u8>> = bundles.into_iter().map(|bundle| bundle.bytes).collect();
-        let parcels = Parcel::pack(&bundles, installation.organisation, &installation.server_key, &self.environment);
+        let bundles: Vec<Vec<u8>> = bundles.into_iter().map(|bundle| bundle.1).collect();
+        let parcels = Parcel::pack(&bundles, installation.organisation_id, &installation.server_key, &self.environment);
         let parcels = parcels.map_err(|error| Error::Internal { reason: error.to_string() })?;
         Ok(parcels.iter().flat_map(Parcel::as_bytes).copied().collect())
     }

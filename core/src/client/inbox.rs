@@ -8,7 +8,7 @@ use crate::protocol::HoldCode;
 use crate::records::{self, Change, Conflict, Delivery, Farmer, Kind, Load, Record, merge};
 use crate::scope::Scope;
 use crate::store::decisions::Raised;
-use crate::store::outbox::{self, HeldChange};
+use crate::store::outbox::{self, OwnChange};
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp, UserId};
@@ -152,21 +152,22 @@ impl FieldClient {
         Ok(self.store.read(|db| {
             let held = outbox::held(db)?;
             let mut items = Vec::new();
-            for it in held.iter().filter(|it| reader.sees_work_of(it.author, &it.scope)) {
-                let lane = held.iter().filter(|other| other.document == it.document);
-                let record = apply_held(db, it.document, lane)?;
+            for it in held.iter().filter(|it| reader.sees_work_of(it.author_id, &it.scope)) {
+                let lane = held.iter().filter(|other| other.document_id == it.document_id);
+                let record = apply_held(db, it.document_id, lane)?;
                 let about = match &record {
                     Some(record) => record.into(),
-                    None => record_ref(db, it.document)?.1,
+                    None => record_ref(db, it.document_id)?.1,
                 };
-                let kind = InboxKind::Held { code: it.code.clone(), reason: it.reason.clone() };
-                items.push(InboxItem::new(vec![about], seen(db, it.document)?, kind));
+                let Some((code, reason)) = it.held.clone() else { continue };
+                let kind = InboxKind::Held { code, reason };
+                items.push(InboxItem::new(vec![about], seen(db, it.document_id)?, kind));
             }
-            for it in outbox::all_rejected(db)?.into_iter().filter(|it| reader.sees_work_of(it.author, &it.scope)) {
-                let (number, reason, draft_id, rejected_at) = (it.number, it.reason, it.draft, it.at);
+            for it in outbox::all_rejected(db)?.into_iter().filter(|it| reader.sees_work_of(it.author_id, &it.scope)) {
+                let (number, reason, draft_id, rejected_at) = (it.number, it.reason, it.draft_id, it.at);
                 let kind = InboxKind::Rejected { number, reason, draft_id, rejected_at };
-                let records = vec![record_ref(db, it.document)?.1];
-                items.push(InboxItem::new(records, seen(db, it.document)?, kind));
+                let records = vec![record_ref(db, it.document_id)?.1];
+                items.push(InboxItem::new(records, seen(db, it.document_id)?, kind));
             }
             for document in stored::in_conflict(&mut seam(db))? {
                 let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| reader.sees(&it.scope));
@@ -200,8 +201,8 @@ impl FieldClient {
         let reader = self.inbox_reader();
         Ok(self.store.read(|db| {
             let mut held = outbox::held(db)?;
-            held.retain(|it| it.document == document);
-            let may_see = held.iter().any(|it| reader.sees_work_of(it.author, &it.scope));
+            held.retain(|it| it.document_id == document);
+            let may_see = held.iter().any(|it| reader.sees_work_of(it.author_id, &it.scope));
             if may_see { apply_held(db, document, held.iter()) } else { Ok(None) }
         })?)
     }
@@ -216,7 +217,7 @@ impl FieldClient {
             Choice::Dismiss { number } => return self.dismiss(basis, *number),
             Choice::Keep { field, change } => (field, *change),
         };
-        let (author, document) = (self.author()?, basis.document);
+        let (author, document) = (self.author()?, basis.document_id);
         author.require_contact()?;
         self.act(&author, |action| {
             let found =
@@ -226,7 +227,7 @@ impl FieldClient {
             let chosen = records::choose(saved.kind, &saved.saved, field, change, action.stamp);
             let (rule, put) = chosen.map_err(crate::store::Error::from)?.ok_or(Error::Stale)?;
             author.require(rule.capability)?;
-            if let Some(delivery) = merged.record.as_ref().and_then(Record::downcast_ref) {
+            if let Some(delivery) = merged.record.as_ref().and_then(|record| record.downcast_ref()) {
                 require_changeable(&author, delivery, action.stamp)?;
             }
             action.edit(saved.kind, document, &saved.scope, Some(&saved), vec![put])?;
@@ -235,7 +236,7 @@ impl FieldClient {
     }
 
     fn inbox_reader(&self) -> InboxReader {
-        let user = self.identity().installation.map(|installation| installation.user);
+        let user = self.identity().installation.map(|installation| installation.user_id);
         InboxReader { user, author: self.author().ok() }
     }
 
@@ -244,7 +245,7 @@ impl FieldClient {
         let reader = self.inbox_reader();
         self.write(&[Topic::Inbox], |db| match outbox::all_rejected(db)?.into_iter().find(|it| it.number == number) {
             None => Ok(()),
-            Some(it) if it.document == basis.document && reader.sees_work_of(it.author, &it.scope) => {
+            Some(it) if it.document_id == basis.document_id && reader.sees_work_of(it.author_id, &it.scope) => {
                 Ok(outbox::dismiss(db, number)?)
             }
             Some(_) => Err(Error::Stale),
@@ -271,7 +272,7 @@ impl InboxReader {
 
 fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
     let heads = stored::find(&mut seam(db), document)?.map_or_else(Vec::new, |stored| stored.heads);
-    Ok(Basis { document, version: records::version(&heads) })
+    Ok(Basis { document_id: document, version: records::version(&heads) })
 }
 
 fn record_ref(
@@ -289,7 +290,7 @@ fn record_ref(
 fn apply_held<'a>(
     db: &rusqlite::Connection,
     document: DocumentId,
-    held: impl Iterator<Item = &'a HeldChange>,
+    held: impl Iterator<Item = &'a OwnChange>,
 ) -> Result<Option<Record>, crate::store::Error> {
     let stored = stored::find(&mut seam(db), document)?;
     let mut saved = stored.as_ref().map(|stored| stored.saved.clone());

@@ -71,7 +71,7 @@ impl FieldClient {
                 }
                 // After a change of keys the device has another id, so it connects again.
                 match self.installation() {
-                    Ok(now) if now.device == installation.device => ControlFlow::Continue(()),
+                    Ok(now) if now.device_id == installation.device_id => ControlFlow::Continue(()),
                     _ => ControlFlow::Break(()),
                 }
             });
@@ -111,7 +111,7 @@ impl FieldClient {
     fn is_behind(&self, line: &str) -> Result<bool, Error> {
         let Some((scope, sequence)) = live::head(line) else { return Ok(false) };
         let read = || {
-            let organisation = self.installation()?.organisation;
+            let organisation = self.installation()?.organisation_id;
             Ok::<_, Error>(self.store.read(|db| incoming::cursor(db, organisation, &scope))?.sequence)
         };
         if sequence <= read()? {

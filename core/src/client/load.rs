@@ -96,7 +96,7 @@ impl From<&CloseRequest> for CloseView {
 #[cbor(array)]
 struct JoinCode {
     #[n(0)]
-    load: LoadId,
+    load_id: LoadId,
     #[n(1)]
     header: LoadHeader,
 }
@@ -140,7 +140,7 @@ impl FieldClient {
                 centre: input.centre.clone(),
                 season,
                 date,
-                device: action.stamp.device,
+                device_code: action.stamp.device_code,
                 sequence: action.counters.loads,
                 lorry: input.lorry.clone(),
             };
@@ -158,15 +158,15 @@ impl FieldClient {
     pub fn join_load(&self, join_code: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::JoinLoad)?;
-        let JoinCode { load: load_id, header } = JoinCode::read(join_code)?;
-        let me = (author.installation.user, author.installation.device_code);
+        let JoinCode { load_id, header } = JoinCode::read(join_code)?;
+        let me = (author.installation.user_id, author.installation.device_code);
         self.act(&author, |action| {
             let saved = stored::find(&mut seam(action.db), load_id.into())?;
             let found = stored::get::<Load>(&mut seam(action.db), load_id)?;
             if saved.is_some() && found.is_none() {
                 return Err(Error::invalid("join_code", "the code belongs to a record that is not a load"));
             }
-            let is_me = |loader: &Loader| (loader.user, loader.device) == me;
+            let is_me = |loader: &Loader| (loader.user_id, loader.device_code) == me;
             let joined = found.is_some_and(|found| found.record.loaders.iter().any(is_me));
             if !joined {
                 let made = || Scope::Season(header.centre.clone(), header.season.clone());
@@ -231,7 +231,7 @@ impl FieldClient {
         basis: Basis,
         puts: impl FnOnce(&rusqlite::Connection, &LoadView, Vec<ManifestLine>, Stamp) -> Result<Vec<Put>, Error>,
     ) -> Result<LoadView, Error> {
-        let load_id = LoadId::from(basis.document);
+        let load_id = LoadId::from(basis.document_id);
         self.act(author, |action| {
             let (view, manifest) = loaded(action.db, author, load_id)?;
             require_current(basis, load_id, view.basis.version)?;
@@ -258,15 +258,15 @@ fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Res
 
 fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
     let found = require_visible::<Load>(db, author, load_id, "load")?;
-    let basis = Basis { document: load_id.into(), version: found.version() };
+    let basis = Basis { document_id: load_id.into(), version: found.version() };
     let manifest = manifest(db, load_id)?;
     let state = found.record.state();
     let Load { load_id, header, lorry, driver, opened: _, loaders, close_requests, conflicts } = found.record;
     let view = LoadView {
         load_id,
         basis,
-        number: header.number().to_string(),
-        join_code: JoinCode { load: load_id, header: header.clone() }.write(),
+        number: header.number(),
+        join_code: JoinCode { load_id, header: header.clone() }.write(),
         centre: header.centre,
         season: header.season,
         business_date: header.date,
@@ -290,13 +290,13 @@ pub(super) fn check_load(
     load_id: LoadId,
     more: Grams,
 ) -> Result<Vec<Check>, Error> {
-    let Some(load) = rows::load_row(&mut seam(db), load_id)? else { return Ok(Vec::new()) };
+    let Some((state, lorry, gross)) = rows::load_capacity(&mut seam(db), load_id)? else { return Ok(Vec::new()) };
     let mut checks = Vec::new();
-    if load.state == LoadState::Closing {
+    if state == LoadState::Closing {
         checks.push(Check::LoadClosing);
     }
-    let payload = reference.latest::<Lorry>(load.lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
-    if payload > Grams::ZERO && rows::load_sum(&mut seam(db), load_id)?.gross_g + more > payload {
+    let payload = reference.latest::<Lorry>(lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
+    if payload > Grams::ZERO && gross + more > payload {
         checks.push(Check::OverCapacity);
     }
     Ok(checks)

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::Error;
 use crate::decisions::{Grant, Order, Season};
 use crate::environment::Environment;
-use crate::permission::{Capability, Role};
+use crate::permission::{Capability, Role, Target};
 use crate::protocol::qr::QrCollector;
 use crate::records::{Actor, Kind, RecordKind};
 use crate::scope::Scope;
@@ -76,7 +76,7 @@ const LOCK_FILE: &str = "field.lock";
 /// ```
 pub struct FieldClient {
     // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `noticed` and `events` are locked for one statement only.
+    // `saved_idle`, `last_day_and_access` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
@@ -86,8 +86,8 @@ pub struct FieldClient {
     counters: Mutex<Counters>,
     /// Locked while a sync runs, so that only one does.
     syncing: Mutex<()>,
-    /// Monotonic time up to which the time without contact is counted.
-    counted_to: AtomicU64,
+    /// The time without contact that was last committed with the counters. Separate, so that reads do not wait for a write.
+    saved_idle: Mutex<access::Idle>,
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
@@ -119,9 +119,9 @@ pub struct Session {
     pub organisation_id: OrganisationId,
     /// The organisation's name; empty before the first sync.
     pub organisation_name: String,
-    /// The installation's id.
+    /// This device's id.
     pub device_id: DeviceId,
-    /// The installation's code on receipts.
+    /// This device's code on receipts.
     pub device_code: DeviceCode,
     /// The user's id.
     pub user_id: UserId,
@@ -151,17 +151,13 @@ impl Author {
         if capability != Capability::RecordDelivery {
             self.require_contact()?;
         }
-        if self.grant.role.may(capability) {
-            Ok(())
-        } else {
-            Err(Error::not_allowed(format!("role {} does not permit this", self.grant.role)))
-        }
+        self.grant.role.check(capability, Target::New).map_err(|denied| Error::not_allowed(denied.to_string()))
     }
 
     /// Returns the scopes in which this user may see deliveries and loads.
     fn seasons(&self) -> Vec<Scope> {
         let of = |centre: &CentreCode| {
-            let season = |it: &Season| Scope::Season(centre.clone(), it.season.clone());
+            let season = |it: &Season| Scope::Season(centre.clone(), it.code.clone());
             self.reference.all().map(season).collect::<Vec<_>>()
         };
         self.grant.centres.iter().flat_map(of).collect()
@@ -226,14 +222,14 @@ impl FieldClient {
         if has_erased {
             store.scrub()?;
         }
-        let counted_to = AtomicU64::new(environment.clock.monotonic_ms());
+        let idle = access::Idle { ms: counters.idle_ms, counted_to: environment.clock.monotonic_ms() };
         let client = Self {
             actor: Actor::new(environment.random()),
             environment,
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
-            counted_to,
+            saved_idle: Mutex::new(idle),
             is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
@@ -253,16 +249,16 @@ impl FieldClient {
     pub fn session(&self) -> Option<Session> {
         let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
-        let user_id = installation.user;
+        let user_id = installation.user_id;
         let grant = newest_grant(&device, &installation);
         Some(Session {
-            organisation_id: installation.organisation,
+            organisation_id: installation.organisation_id,
             organisation_name: reference.organisation().map_or_else(String::new, |it| it.name.clone()),
-            device_id: installation.device,
+            device_id: installation.device_id,
             device_code: installation.device_code,
             user_id,
             user_name: reference.user_name(user_id),
-            grant_id: grant.as_ref().map(|grant| grant.grant),
+            grant_id: grant.as_ref().map(|grant| grant.grant_id),
             role: grant.as_ref().map(|grant| grant.role),
             centres: grant.map_or_else(Vec::new, |grant| grant.centres),
             synced_at: installation.synced_at,
@@ -302,7 +298,7 @@ impl FieldClient {
         *identity = self.store.read(|db| {
             let installation = installation::load(db)?.map(Arc::new);
             let reference = Arc::new(Reference::load(&mut seam(db))?);
-            let device = installation.as_ref().map(|it| DeviceAccess::load(&mut seam(db), it.device)).transpose()?;
+            let device = installation.as_ref().map(|it| DeviceAccess::load(&mut seam(db), it.device_id)).transpose()?;
             let device = Arc::new(device.unwrap_or_default());
             Ok::<_, crate::store::Error>(Identity { installation, reference, device })
         })?;
@@ -343,7 +339,7 @@ impl FieldClient {
         }
         let season = seasons.rev().find(|season| (season.from..=season.to).contains(&date));
         season
-            .map(|season| season.season.clone())
+            .map(|season| season.code.clone())
             .ok_or_else(|| Error::invalid("business_date", format!("no season of {commodity} on {date}")))
     }
 }
@@ -376,7 +372,7 @@ fn try_lock(file: &File) -> std::io::Result<bool> {
 }
 
 fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Grant> {
-    device.grants.iter().rev().find(|grant| grant.user == installation.user).cloned()
+    device.grants.iter().rev().find(|grant| grant.user_id == installation.user_id).cloned()
 }
 
 /// Returns whether a grant covers a scope.
@@ -400,7 +396,7 @@ fn not_found(what: &'static str) -> Error {
 }
 
 fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 8]) -> Result<(), Error> {
-    if basis == (Basis { document: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
+    if basis == (Basis { document_id: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
 }
 
 /// Requires that a record of this kind is on this phone, in this scope.

@@ -19,7 +19,7 @@ use crate::store::tail;
 use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 use crate::sync::{Progress, Transport};
-use crate::units::{HybridClock, Timestamp};
+use crate::units::Timestamp;
 use crate::{Error, ErrorCode};
 
 /// Maximum number of rounds of a sync; each after the first follows from an order of the office.
@@ -119,7 +119,7 @@ struct Run<'a> {
 }
 
 impl FieldClient {
-    /// Enrols this installation with a code from the office and runs a first sync. If the response was lost, repeat it with the same code.
+    /// Enrols this device with a code from the office and runs a first sync. If the response was lost, repeat it with the same code.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a malformed address and for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled;
@@ -131,7 +131,7 @@ impl FieldClient {
         code: &str,
         model: &str,
     ) -> Result<Session, Error> {
-        let already = "this installation is enrolled already: a new organisation needs a data folder of its own";
+        let already = "this device is enrolled already: a new organisation needs a data folder of its own";
         if self.identity().installation.is_some() {
             return Err(Error::not_allowed(already));
         }
@@ -269,10 +269,9 @@ impl FieldClient {
         self.refresh_identity()?;
         // Later records sort after those received, unless the received ones are more than a day ahead.
         let mut counters = self.counters();
-        let mut clock = HybridClock::after(counters.hybrid);
-        clock.observe(newest, self.environment.clock.now());
-        if clock.last() != counters.hybrid {
-            counters.hybrid = clock.last();
+        let hybrid = counters.hybrid.following(newest, self.environment.clock.now());
+        if hybrid != counters.hybrid {
+            counters.hybrid = hybrid;
             self.store.write(|db| counters.save(db))?;
         }
         drop(counters);
@@ -320,7 +319,7 @@ impl FieldClient {
     fn has_expired_challenge(&self, installation: &Installation) -> bool {
         let given_at = installation.synced_at.map_or(installation.server_time, |at| at.max(installation.server_time));
         let age_ms = self.environment.clock.now().0.saturating_sub(given_at.0);
-        let idle_ms = i64::try_from(self.idle_ms(&self.counters())).unwrap_or(i64::MAX);
+        let idle_ms = i64::try_from(self.idle().ms).unwrap_or(i64::MAX);
         age_ms.max(idle_ms) > CHALLENGE_LIFE_MS
     }
 
@@ -353,15 +352,15 @@ impl FieldClient {
     }
 
     pub(super) fn sync_status_in(&self, db: &rusqlite::Connection) -> Result<SyncStatus, crate::store::Error> {
-        let synced_at = self.session().and_then(|session| session.synced_at);
+        let installation = installation::load(db)?;
         let retry_schedule = *self.retry_schedule();
-        let safe_copy = installation::load(db)?.map_or(0, |it| it.safe_copy);
+        let safe_copy = installation.as_ref().map_or(0, |it| it.safe_copy);
         Ok(SyncStatus {
             backlog: outbox::backlog(db)?,
             set_aside: incoming::set_aside_count(db)?,
             carried: carried::load(db)?,
             exported_at: installation::exported_at(db)?,
-            synced_at,
+            synced_at: installation.and_then(|it| it.synced_at),
             copied_at: i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp),
             next_try_ms: retry_schedule.wait_ms(self.environment.clock.monotonic_ms()),
             is_server_failing: retry_schedule.is_broken(),

@@ -42,7 +42,7 @@ impl FieldClient {
         Ok(self.store.read(|db| {
             let (mut sum, mut loads) = (Sum::default(), Vec::new());
             for season in author.reference.all::<Season>() {
-                let scope = Scope::Season(centre.clone(), season.season.clone());
+                let scope = Scope::Season(centre.clone(), season.code.clone());
                 sum = sum + rows::day_sum(&mut seam(db), &scope, date)?;
                 loads.extend(rows::loads(&mut seam(db), &scope, date)?);
             }

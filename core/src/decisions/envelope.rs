@@ -25,7 +25,7 @@ pub enum DecisionAuthor {
 pub struct DecisionBasis {
     /// Document of the record.
     #[n(0)]
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Version that was seen: the first eight bytes of the SHA-256 over the document's heads.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub version: [u8; 8],

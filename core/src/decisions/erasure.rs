@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Effect, Stored};
+use super::{Audience, DecisionKind, Effect, StoredAs};
 use crate::units::DocumentId;
 
 /// Erasure of a document's bytes, because a person is to be forgotten. Hashes are kept, so chains and signatures still verify.
@@ -9,20 +9,20 @@ use crate::units::DocumentId;
 pub struct Erasure {
     /// Document to erase.
     #[n(0)]
-    pub document: DocumentId,
+    pub document_id: DocumentId,
 }
 
 impl DecisionKind for Erasure {
     const NUMBER: u8 = 13;
     const NAME: &'static str = "erasure";
     const AUDIENCE: Audience = Audience::Scope;
-    const STORED: Stored<Self> = Stored::Event;
+    const STORED: StoredAs<Self> = StoredAs::LogOnly;
 
     fn document_ids(&self) -> Vec<DocumentId> {
-        vec![self.document]
+        vec![self.document_id]
     }
 
     fn effect(&self) -> Option<Effect<'_>> {
-        Some(Effect::EraseDocument(self.document))
+        Some(Effect::EraseDocument(self.document_id))
     }
 }

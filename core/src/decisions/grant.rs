@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Revocation, Stored, Suspension};
+use super::{Audience, DecisionKind, Revocation, StoredAs, Suspension};
 use crate::permission::Role;
 use crate::records::Table;
 use crate::units::{CentreCode, Column, DeviceId, GrantId, ToValue, UserId, Value};
@@ -11,13 +11,13 @@ use crate::units::{CentreCode, Column, DeviceId, GrantId, ToValue, UserId, Value
 pub struct Grant {
     /// Id of the grant.
     #[n(0)]
-    pub grant: GrantId,
+    pub grant_id: GrantId,
     /// User who receives it.
     #[n(1)]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Device on which it is valid.
     #[n(2)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Role of the user.
     #[n(3)]
     pub role: Role,
@@ -30,17 +30,19 @@ impl DecisionKind for Grant {
     const NUMBER: u8 = 7;
     const NAME: &'static str = "grant";
     const AUDIENCE: Audience = Audience::Device;
-    const STORED: Stored<Self> = Stored::Rows(Table {
+    const STORED: StoredAs<Self> = StoredAs::Rows(Table {
         name: "grants",
         key: "grant_id",
         columns: &[
-            (Column::blob("grant_id"), |it| it.grant.to_value()),
-            (Column::blob("user_id"), |it| it.user.to_value()),
-            (Column::blob("device_id"), |it| it.device.to_value()),
+            (Column::blob("grant_id"), |it| it.grant_id.to_value()),
+            (Column::blob("user_id"), |it| it.user_id.to_value()),
+            (Column::blob("device_id"), |it| it.device_id.to_value()),
             (Column::text("role"), |it| it.role.to_value()),
             (Column::text("centres"), |it| it.centres.to_value()),
-            (Column::text("revocation_code"), |it| Value::Text(Revocation::code_of(it.grant).into())),
-            (Column::text("suspension_code"), |it| Value::Text(Suspension::code_of(it.device, it.user).into())),
+            (Column::text("revocation_subject"), |it| Value::Text(Revocation::subject_of(it.grant_id).into())),
+            (Column::text("suspension_subject"), |it| {
+                Value::Text(Suspension::subject_of(it.device_id, it.user_id).into())
+            }),
         ],
     });
 }

@@ -39,32 +39,25 @@ impl Audience {
 }
 
 /// The form in which the decisions of a kind are stored beside their bytes.
-pub enum Stored<D: 'static> {
-    /// Only the last decision about a matter counts.
-    Latest {
-        /// Matter as text, the same in every scope in which it is logged.
-        key: fn(&D) -> String,
-        /// Whether all decisions of the kind are kept in memory; for small reference data only.
-        is_cached: bool,
-    },
+pub enum StoredAs<D: 'static> {
+    /// Only the last decision about a subject counts. Returns the subject as text, the same in every scope in which it is logged. Kinds for
+    /// the whole organisation are reference data, which is kept in memory.
+    Latest(fn(&D) -> String),
     /// Each decision is a permanent row of the kind's own table; of several with the same key, the first one counts.
     Rows(Table<D>),
     /// A decision has no row; it only names records, or has a [`DecisionKind::effect`].
-    Event,
+    LogOnly,
 }
 
-/// [`Stored`] without the kind's type.
+/// [`StoredAs`] without the kind's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoredInfo {
-    /// [`Stored::Latest`].
-    Latest {
-        /// Whether all decisions of the kind are kept in memory.
-        is_cached: bool,
-    },
-    /// [`Stored::Rows`], as names and types. The key is one of the columns.
+pub enum StoredAsInfo {
+    /// [`StoredAs::Latest`].
+    Latest,
+    /// [`StoredAs::Rows`], as names and types. The key is one of the columns.
     Rows(TableInfo),
-    /// [`Stored::Event`].
-    Event,
+    /// [`StoredAs::LogOnly`].
+    LogOnly,
 }
 
 /// Position and envelope of a decision that is being applied.
@@ -98,7 +91,7 @@ pub trait DecisionKind:
     /// Audience of its decisions.
     const AUDIENCE: Audience;
     /// Form in which its decisions are stored.
-    const STORED: Stored<Self>;
+    const STORED: StoredAs<Self>;
 
     /// Returns the records that the decision names.
     fn document_ids(&self) -> Vec<DocumentId> {
@@ -120,7 +113,7 @@ pub struct DecisionKindInfo {
     /// [`DecisionKind::AUDIENCE`].
     pub audience: Audience,
     /// [`DecisionKind::STORED`], as names and types.
-    pub stored: fn() -> StoredInfo,
+    pub stored: fn() -> StoredAsInfo,
     /// Decodes the body of a decision; [`Error::Malformed`] if this version cannot read it.
     pub read: fn(&[u8]) -> Result<Content, Error>,
 }
@@ -134,11 +127,11 @@ impl DecisionKindInfo {
                 name: D::NAME,
                 audience: D::AUDIENCE,
                 stored: || match D::STORED {
-                    Stored::Latest { is_cached, .. } => StoredInfo::Latest { is_cached },
-                    Stored::Rows(table) => StoredInfo::Rows(table.info()),
-                    Stored::Event => StoredInfo::Event,
+                    StoredAs::Latest(_) => StoredAsInfo::Latest,
+                    StoredAs::Rows(table) => StoredAsInfo::Rows(table.info()),
+                    StoredAs::LogOnly => StoredAsInfo::LogOnly,
                 },
-                read: |body| Ok(Content(Arc::new(read::<D>(body)?))),
+                read: |body| Ok(Arc::new(read::<D>(body)?)),
             }
         }
     }
@@ -157,8 +150,8 @@ fn read<D: DecisionKind>(body: &[u8]) -> Result<D, Error> {
 pub trait AnyContent: Any + fmt::Debug + Send + Sync {
     /// Returns the kind of the decision.
     fn kind(&self) -> &'static DecisionKindInfo;
-    /// Returns the matter, for a kind that is [`Stored::Latest`]; `None` for other kinds.
-    fn key(&self) -> Option<String>;
+    /// Returns the subject, for a kind that is [`StoredAs::Latest`]; `None` for other kinds.
+    fn subject(&self) -> Option<String>;
     /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`]; empty for a kind without a table.
     fn cells(&self) -> Vec<Value<'_>>;
     /// Returns the records that the decision names, sorted and without duplicates.
@@ -172,17 +165,17 @@ impl<D: DecisionKind> AnyContent for D {
         DecisionKindInfo::of::<D>()
     }
 
-    fn key(&self) -> Option<String> {
+    fn subject(&self) -> Option<String> {
         match D::STORED {
-            Stored::Latest { key, .. } => Some(key(self)),
-            Stored::Rows(_) | Stored::Event => None,
+            StoredAs::Latest(subject) => Some(subject(self)),
+            StoredAs::Rows(_) | StoredAs::LogOnly => None,
         }
     }
 
     fn cells(&self) -> Vec<Value<'_>> {
         match D::STORED {
-            Stored::Rows(table) => table.cells(self),
-            Stored::Latest { .. } | Stored::Event => Vec::new(),
+            StoredAs::Rows(table) => table.cells(self),
+            StoredAs::Latest(_) | StoredAs::LogOnly => Vec::new(),
         }
     }
 
@@ -199,21 +192,13 @@ impl<D: DecisionKind> AnyContent for D {
 }
 
 /// The content of a decision, of any known kind.
-#[derive(Clone, Debug)]
-pub struct Content(Arc<dyn AnyContent>);
+pub type Content = Arc<dyn AnyContent>;
 
-impl Content {
+impl dyn AnyContent {
     /// Returns the content if it is of the kind `D`.
     pub fn downcast_ref<D: DecisionKind>(&self) -> Option<&D> {
-        let any: &dyn Any = &*self.0;
+        let any: &dyn Any = self;
         any.downcast_ref()
-    }
-}
-
-impl std::ops::Deref for Content {
-    type Target = dyn AnyContent;
-    fn deref(&self) -> &Self::Target {
-        &*self.0
     }
 }
 
@@ -348,21 +333,18 @@ mod tests {
         for kind in DECISIONS {
             assert_eq!(kind_of(kind.number).map(|it| it.name), Some(kind.name));
             match (kind.stored)() {
-                StoredInfo::Rows(table) => {
+                StoredAsInfo::Rows(table) => {
                     assert!(tables.insert(table.name), "{} has its table twice", table.name);
                     assert!(table.columns.iter().any(|column| column.name == table.key), "{} is no column", table.key);
                 }
-                StoredInfo::Latest { is_cached: true } => {
-                    assert_eq!(kind.audience, Audience::Organisation, "{} is not small everywhere", kind.name);
-                }
-                StoredInfo::Latest { .. } | StoredInfo::Event => {}
+                StoredAsInfo::Latest | StoredAsInfo::LogOnly => {}
             }
         }
         assert!(kind_of(200).is_none());
     }
 
     fn lorry() -> Lorry {
-        Lorry { lorry: "KA07A9999".parse().expect("a plate"), payload: Grams(9_000_000) }
+        Lorry { plate: "KA07A9999".parse().expect("a plate"), payload: Grams(9_000_000) }
     }
 
     #[test]
@@ -392,7 +374,7 @@ mod tests {
         let by = DecidedBy::server(Timestamp(7)).envelope(&Scope::Organisation, 4, &[]);
         let later = ("of a newer version", [1_u8, 2]);
         let envelope = (by.author, &by.role, by.decided_at, &by.basis, by.key, &by.reason, later);
-        let bytes = encode(&(4, envelope, (lorry().lorry, lorry().payload, later), later));
+        let bytes = encode(&(4, envelope, (lorry().plate, lorry().payload, later), later));
         let decision: Decision = decode(&bytes).expect("it reads");
         let (envelope, content) = decision.read().expect("it reads");
         assert_eq!((envelope, content.downcast_ref()), (by, Some(&lorry())));

@@ -1,46 +1,32 @@
 //! Decisions: records that only the server writes, ordered, append-only and never merged.
 //!
-//! Owns the kinds, one module each, and the envelope. Phone and server apply decisions with the same code (`store::decisions`).
+//! Owns the kinds and the envelope. Phone and server apply decisions with the same code (`store::decisions`).
 //! Invariant: a decision that this version cannot read is kept unchanged and tried again each time the store is opened.
 
-mod centre;
-mod commodity;
 mod envelope;
 mod erasure;
 mod grant;
 mod kind;
-mod lorry;
-mod notice;
 mod order;
-mod organisation;
+mod reference;
 mod review;
 mod revocation;
-mod rule_set;
 mod ruling;
-mod season;
 mod suspension;
-mod user;
 
-pub use centre::Centre;
-pub use commodity::Commodity;
 pub use envelope::{DecidedBy, DecisionAuthor, DecisionBasis, DecisionEnvelope};
 pub use erasure::Erasure;
 pub use grant::Grant;
 pub use kind::{
-    AnyContent, AppliedAt, Audience, Content, Decision, DecisionKind, DecisionKindInfo, Effect, Stored, StoredInfo,
+    AnyContent, AppliedAt, Audience, Content, Decision, DecisionKind, DecisionKindInfo, Effect, StoredAs, StoredAsInfo,
     kind_of,
 };
-pub use lorry::Lorry;
-pub use notice::Notice;
 pub use order::{DeviceOrder, Order};
-pub use organisation::Organisation;
+pub use reference::{BagTypeRule, Centre, Commodity, Lorry, Notice, Organisation, RuleSet, Season, User};
 pub use review::{Review, ReviewCode};
 pub use revocation::Revocation;
-pub use rule_set::{BagTypeRule, RuleSet};
 pub use ruling::Ruling;
-pub use season::Season;
 pub use suspension::Suspension;
-pub use user::User;
 
 /// All kinds, by number. Add a new kind here.
 pub static DECISIONS: &[&DecisionKindInfo] = &[

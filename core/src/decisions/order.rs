@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Stored};
+use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{DeviceId, named};
 
 /// An order of the office to a device; the newest counts.
@@ -9,7 +9,7 @@ use crate::units::{DeviceId, named};
 pub struct DeviceOrder {
     /// Device that must obey.
     #[n(0)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Order to carry out.
     #[n(1)]
     pub order: Order,
@@ -19,7 +19,7 @@ impl DecisionKind for DeviceOrder {
     const NUMBER: u8 = 11;
     const NAME: &'static str = "order";
     const AUDIENCE: Audience = Audience::Device;
-    const STORED: Stored<Self> = Stored::Latest { key: |it| it.device.to_string(), is_cached: false };
+    const STORED: StoredAs<Self> = StoredAs::Latest(|it| it.device_id.to_string());
 }
 
 named! {

@@ -1,11 +1,11 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Stored};
+use super::{Audience, DecisionKind, StoredAs};
 use crate::records::Table;
 use crate::units::{Column, DocumentId, ReviewId, ToValue, derived, open_codes};
 
 open_codes! {
-    /// Kinds of matter that the server raises for a person. Nothing enforces what a kind blocks yet (`docs/records.md`, "Reviews").
+    /// What the server asks a person to look at. Nothing enforces what a kind blocks yet (`docs/records.md`, "Reviews").
     pub ReviewCode {
         /// Two or more loads have one lorry on one day. Blocks dispatch.
         LoadContention = "load_contention",
@@ -28,24 +28,24 @@ open_codes! {
 impl ReviewCode {
     /// Returns the review with this code that concerns these records.
     ///
-    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents, so the same matter found twice is one review.
+    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents, so what is found twice is one review.
     pub fn review(self, mut documents: Vec<DocumentId>) -> Review {
         documents.sort_unstable();
         documents.dedup();
         let about = documents.iter().map(|document| document.as_bytes().as_slice());
         let review = derived(std::iter::once(self.as_str().as_bytes()).chain(about));
-        Review { review, code: self, documents }
+        Review { review_id: review, code: self, documents }
     }
 }
 
-/// A matter that waits for a person. It blocks what its code names, never the record itself.
+/// A question that waits for a person. It blocks what its code names, never the record itself.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Review {
-    /// Id of the review, the same however often the matter is found.
+    /// Id of the review, the same however often it is found.
     #[n(0)]
-    pub review: ReviewId,
-    /// Kind of the matter.
+    pub review_id: ReviewId,
+    /// Code of the question.
     #[n(1)]
     pub code: ReviewCode,
     /// Records that it concerns.
@@ -57,11 +57,11 @@ impl DecisionKind for Review {
     const NUMBER: u8 = 8;
     const NAME: &'static str = "review";
     const AUDIENCE: Audience = Audience::Scope;
-    const STORED: Stored<Self> = Stored::Rows(Table {
+    const STORED: StoredAs<Self> = StoredAs::Rows(Table {
         name: "reviews",
         key: "review_id",
         columns: &[
-            (Column::blob("review_id"), |it| it.review.to_value()),
+            (Column::blob("review_id"), |it| it.review_id.to_value()),
             (Column::text("code"), |it| it.code.to_value()),
         ],
     });
@@ -80,6 +80,6 @@ mod tests {
         let (a, b) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
         let review = |documents| ReviewCode::LoadContention.review(documents);
         assert_eq!(review(vec![a, b]), review(vec![b, a]));
-        assert_ne!(review(vec![a, b]).review, review(vec![a]).review);
+        assert_ne!(review(vec![a, b]).review_id, review(vec![a]).review_id);
     }
 }

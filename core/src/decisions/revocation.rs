@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Stored};
+use super::{Audience, DecisionKind, StoredAs};
 use crate::units::GrantId;
 
 /// The end of a grant. Changes made without knowledge of it are logged and reviewed; changes made with knowledge of it are held.
@@ -9,12 +9,12 @@ use crate::units::GrantId;
 pub struct Revocation {
     /// Grant that ends.
     #[n(0)]
-    pub grant: GrantId,
+    pub grant_id: GrantId,
 }
 
 impl Revocation {
-    /// Returns the matter of a revocation of this grant.
-    pub fn code_of(grant: GrantId) -> String {
+    /// Returns the subject of a revocation of this grant.
+    pub fn subject_of(grant: GrantId) -> String {
         grant.to_string()
     }
 }
@@ -23,5 +23,5 @@ impl DecisionKind for Revocation {
     const NUMBER: u8 = 9;
     const NAME: &'static str = "revocation";
     const AUDIENCE: Audience = Audience::Device;
-    const STORED: Stored<Self> = Stored::Latest { key: |it| Self::code_of(it.grant), is_cached: false };
+    const STORED: StoredAs<Self> = StoredAs::Latest(|it| Self::subject_of(it.grant_id));
 }

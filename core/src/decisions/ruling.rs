@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Effect, Stored};
+use super::{Audience, DecisionKind, Effect, StoredAs};
 use crate::units::{ChangeHash, DocumentId};
 
 /// A person's ruling on held changes of a device, logged in the device's scope. The envelope has the message to their author.
@@ -9,7 +9,7 @@ use crate::units::{ChangeHash, DocumentId};
 pub struct Ruling {
     /// Document of the changes.
     #[n(0)]
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Held changes, including those that follow from the first.
     #[n(1)]
     pub changes: Vec<ChangeHash>,
@@ -22,10 +22,10 @@ impl DecisionKind for Ruling {
     const NUMBER: u8 = 14;
     const NAME: &'static str = "ruling";
     const AUDIENCE: Audience = Audience::Device;
-    const STORED: Stored<Self> = Stored::Event;
+    const STORED: StoredAs<Self> = StoredAs::LogOnly;
 
     fn document_ids(&self) -> Vec<DocumentId> {
-        vec![self.document]
+        vec![self.document_id]
     }
 
     fn effect(&self) -> Option<Effect<'_>> {

@@ -1,6 +1,6 @@
 use minicbor::{Decode, Encode};
 
-use super::{Audience, DecisionKind, Stored};
+use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{DeviceId, UserId};
 
 /// Start or end of a user's suspension on a device; logged in the scope of each device on which the user has a grant.
@@ -9,23 +9,23 @@ use crate::units::{DeviceId, UserId};
 pub struct Suspension {
     /// User whom it concerns.
     #[n(0)]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Device on which it is valid.
     #[n(1)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Whether the user is suspended from now on; `false` ends the suspension.
     #[n(2)]
     pub is_suspended: bool,
 }
 
 impl Suspension {
-    /// Returns the matter of a suspension of this user on this device; it begins with [`Self::codes_of`].
-    pub fn code_of(device: DeviceId, user: UserId) -> String {
-        format!("{}{user}", Self::codes_of(device))
+    /// Returns the subject of a suspension of this user on this device; it begins with [`Self::subjects_of`].
+    pub fn subject_of(device: DeviceId, user: UserId) -> String {
+        format!("{}{user}", Self::subjects_of(device))
     }
 
-    /// Returns the common prefix of the matters of all suspensions on a device.
-    pub fn codes_of(device: DeviceId) -> String {
+    /// Returns the common prefix of the subjects of all suspensions on a device.
+    pub fn subjects_of(device: DeviceId) -> String {
         format!("{device}/")
     }
 }
@@ -34,5 +34,5 @@ impl DecisionKind for Suspension {
     const NUMBER: u8 = 10;
     const NAME: &'static str = "suspension";
     const AUDIENCE: Audience = Audience::Device;
-    const STORED: Stored<Self> = Stored::Latest { key: |it| Self::code_of(it.device, it.user), is_cached: false };
+    const STORED: StoredAs<Self> = StoredAs::Latest(|it| Self::subject_of(it.device_id, it.user_id));
 }

@@ -44,7 +44,7 @@ pub enum Capability {
 
 /// Authorship of a record, relative to the person who changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Target {
     /// A record that did not exist before.
     New,
     /// A record that the person created.
@@ -74,13 +74,13 @@ impl Role {
     ///
     /// # Errors
     /// [`Denied`] if the role may not do this, not to this record, or not so late.
-    pub fn check(self, capability: Capability, subject: Subject) -> Result<(), Denied> {
+    pub fn check(self, capability: Capability, target: Target) -> Result<(), Denied> {
         if !self.may(capability) {
             return Err(Denied::Role(self));
         }
-        match (capability, subject) {
-            (Capability::AmendDelivery, Subject::Others) if self != Self::Dispatcher => Err(Denied::Others(self)),
-            (Capability::AmendDelivery, Subject::Own { age_ms }) => match self.amend_window_ms() {
+        match (capability, target) {
+            (Capability::AmendDelivery, Target::Others) if self != Self::Dispatcher => Err(Denied::Others(self)),
+            (Capability::AmendDelivery, Target::Own { age_ms }) => match self.amend_window_ms() {
                 Some(window_ms) if age_ms > window_ms => Err(Denied::Late { role: self, hours: window_ms / HOUR_MS }),
                 _ => Ok(()),
             },
@@ -136,21 +136,21 @@ mod tests {
 
     #[test]
     fn own_deliveries_are_amended_within_the_window_and_others_by_dispatchers() {
-        let at = |age_ms| Subject::Own { age_ms };
-        for (role, subject, allowed) in [
+        let at = |age_ms| Target::Own { age_ms };
+        for (role, target, allowed) in [
             (Role::Clerk, at(HOUR_MS), true),
             (Role::Clerk, at(HOUR_MS + 1), false),
             (Role::Clerk, at(-HOUR_MS), true),
-            (Role::Clerk, Subject::Others, false),
+            (Role::Clerk, Target::Others, false),
             (Role::FieldManager, at(24 * HOUR_MS), true),
             (Role::FieldManager, at(24 * HOUR_MS + 1), false),
-            (Role::FieldManager, Subject::Others, false),
+            (Role::FieldManager, Target::Others, false),
             (Role::Dispatcher, at(i64::MAX), true),
-            (Role::Dispatcher, Subject::Others, true),
+            (Role::Dispatcher, Target::Others, true),
         ] {
-            assert_eq!(role.check(Capability::AmendDelivery, subject).is_ok(), allowed, "{role:?} {subject:?}");
+            assert_eq!(role.check(Capability::AmendDelivery, target).is_ok(), allowed, "{role:?} {target:?}");
         }
-        assert_eq!(Role::Clerk.check(Capability::OpenLoad, Subject::New), Err(Denied::Role(Role::Clerk)));
-        assert_eq!(Role::Clerk.check(Capability::RegisterFarmer, Subject::Others), Ok(()), "contacts have no owner");
+        assert_eq!(Role::Clerk.check(Capability::OpenLoad, Target::New), Err(Denied::Role(Role::Clerk)));
+        assert_eq!(Role::Clerk.check(Capability::RegisterFarmer, Target::Others), Ok(()), "contacts have no owner");
     }
 }

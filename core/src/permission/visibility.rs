@@ -7,7 +7,7 @@ use crate::units::{CentreCode, DeviceId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visibility {
     /// Device that reads.
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Whether the office has marked the device as lost.
     pub is_lost: bool,
     /// Centres of the grants that are valid on the device.
@@ -18,7 +18,7 @@ impl Visibility {
     /// Returns whether the device may read a scope.
     pub fn can_read(&self, scope: &Scope) -> bool {
         match scope {
-            Scope::Device(device) => *device == self.device,
+            Scope::Device(device) => *device == self.device_id,
             // A phone keeps what its server sends in a scope of a newer form.
             Scope::Organisation | Scope::Unknown(_) => !self.is_lost,
             Scope::Centre(centre) | Scope::Season(centre, _) => !self.is_lost && self.centres.contains(centre),
@@ -35,7 +35,7 @@ impl Visibility {
         };
         let shared = (!self.is_lost)
             .then(|| std::iter::once(one(Scope::Organisation)).chain(self.centres.iter().flat_map(centre)));
-        std::iter::once(one(Scope::Device(self.device))).chain(shared.into_iter().flatten())
+        std::iter::once(one(Scope::Device(self.device_id))).chain(shared.into_iter().flatten())
     }
 }
 
@@ -58,11 +58,12 @@ mod tests {
             ("c/MALUR/2019", false, false),
         ] {
             let can_read = |is_lost| {
-                Visibility { device, is_lost, centres: centres.clone() }.can_read(&scope.parse().expect("a scope"))
+                Visibility { device_id: device, is_lost, centres: centres.clone() }
+                    .can_read(&scope.parse().expect("a scope"))
             };
             assert_eq!((can_read(false), can_read(true)), (when_working, when_lost), "{scope}");
             let is_within = |is_lost| {
-                let visible = Visibility { device, is_lost, centres: centres.clone() };
+                let visible = Visibility { device_id: device, is_lost, centres: centres.clone() };
                 visible.scopes().any(|(first, last)| (first.as_str()..=last.as_str()).contains(&scope))
             };
             assert_eq!((is_within(false), is_within(true)), (when_working, when_lost), "{scope}");

@@ -16,7 +16,7 @@ const SCHEME: &str = "FarmTally ";
 #[derive(Clone, Debug)]
 pub struct Authorization {
     /// Device that signed the request.
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Challenge from an earlier response.
     pub challenge: Challenge,
     signature: [u8; 64],
@@ -26,18 +26,18 @@ impl Authorization {
     /// Signs a request with the device's key.
     pub fn sign(request: &SignedRequest<'_>, device: DeviceId, challenge: Challenge, key: &SigningKey) -> Self {
         let signature = key.sign(&request.message(device, challenge)).to_bytes();
-        Self { device, challenge, signature }
+        Self { device_id: device, challenge, signature }
     }
 
     /// Returns whether the device with this key signed the request.
     pub fn verify(&self, request: &SignedRequest<'_>, key: &VerifyingKey) -> bool {
-        let message = request.message(self.device, self.challenge);
+        let message = request.message(self.device_id, self.challenge);
         key.verify(&message, &Signature::from_bytes(&self.signature)).is_ok()
     }
 
     /// Returns the header's value.
     pub fn to_header(&self) -> String {
-        let bytes = [self.device.as_bytes().as_slice(), &self.challenge.0, &self.signature].concat();
+        let bytes = [self.device_id.as_bytes().as_slice(), &self.challenge.0, &self.signature].concat();
         format!("{SCHEME}{}", BASE64URL_NOPAD.encode(&bytes))
     }
 
@@ -47,7 +47,7 @@ impl Authorization {
         let (device, rest) = bytes.split_first_chunk::<16>()?;
         let (challenge, signature) = rest.split_first_chunk::<24>()?;
         Some(Self {
-            device: DeviceId::from(*device),
+            device_id: DeviceId::from(*device),
             challenge: Challenge(*challenge),
             signature: signature.try_into().ok()?,
         })

@@ -29,10 +29,10 @@ pub struct BundleHeader {
     pub version: u16,
     /// Organisation that owns the data.
     #[n(1)]
-    pub organisation: OrganisationId,
+    pub organisation_id: OrganisationId,
     /// Device that sealed the bundle.
     #[n(2)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Number of the bundle in the device's own count, from 1.
     #[n(3)]
     pub sequence: u64,
@@ -53,10 +53,10 @@ pub struct BundleHeader {
 pub struct BundleAction {
     /// Person who acted.
     #[n(0)]
-    pub author: UserId,
+    pub author_id: UserId,
     /// Grant that the person acted under.
     #[n(1)]
-    pub grant: GrantId,
+    pub grant_id: GrantId,
     /// Number of entries of the device's own scope that the author had read; shows which grants and revocations they could know.
     #[n(2)]
     pub device_cursor: u64,
@@ -71,7 +71,7 @@ pub struct BundleAction {
 pub struct BundleEntry {
     /// Document that the change belongs to.
     #[n(0)]
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Number of the record kind.
     #[n(1)]
     pub kind: u8,
@@ -118,16 +118,16 @@ pub struct Bundle {
 pub struct ChangeEnvelope {
     /// Device that sealed the change.
     #[n(0)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Person who made the change.
     #[n(1)]
-    pub author: UserId,
+    pub author_id: UserId,
     /// Grant that the person acted under.
     #[n(2)]
-    pub grant: GrantId,
+    pub grant_id: GrantId,
     /// Document that the change belongs to.
     #[n(3)]
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Number of the record kind.
     #[n(4)]
     pub kind: u8,
@@ -158,7 +158,11 @@ impl Bundle {
         if bundle.header.version != BUNDLE_VERSION {
             return Err(RefusalCode::BundleVersionUnknown);
         }
-        if bundle.header.sequence == 0 || i64::try_from(bundle.header.sequence).is_err() {
+        let too_large = |number| i64::try_from(number).is_err();
+        if bundle.header.sequence == 0
+            || too_large(bundle.header.sequence)
+            || bundle.actions.iter().any(|action| too_large(action.device_cursor))
+        {
             return Err(RefusalCode::BundleUnreadable);
         }
         // The signature covers only the hash of erased bytes, so it would not cover bytes next to that hash.
@@ -197,10 +201,10 @@ impl Bundle {
     /// Returns what the log keeps of an entry besides its bytes.
     pub fn envelope(&self, action: &BundleAction, entry: &BundleEntry) -> ChangeEnvelope {
         ChangeEnvelope {
-            device: self.header.device,
-            author: action.author,
-            grant: action.grant,
-            document: entry.document,
+            device_id: self.header.device_id,
+            author_id: action.author_id,
+            grant_id: action.grant_id,
+            document_id: entry.document_id,
             kind: entry.kind,
             scope: entry.scope.clone(),
         }
@@ -210,7 +214,7 @@ impl Bundle {
     pub fn erase(&mut self, document: DocumentId) -> bool {
         let entries = self.actions.iter_mut().flat_map(|action| &mut action.entries);
         let mut has_erased = false;
-        for entry in entries.filter(|entry| entry.document == document && entry.erased.is_none()) {
+        for entry in entries.filter(|entry| entry.document_id == document && entry.erased.is_none()) {
             entry.drop_bytes();
             has_erased = true;
         }
@@ -227,10 +231,10 @@ impl Bundle {
 
     fn message(&self) -> Vec<u8> {
         // As arrays, like header, actions and entries themselves.
-        let entry = |it: &BundleEntry| (it.document, it.kind, it.scope.clone(), it.change_hash());
+        let entry = |it: &BundleEntry| (it.document_id, it.kind, it.scope.clone(), it.change_hash());
         let action = |it: &BundleAction| {
             let entries: Vec<_> = it.entries.iter().map(entry).collect();
-            (it.author, it.grant, it.device_cursor, entries)
+            (it.author_id, it.grant_id, it.device_cursor, entries)
         };
         let actions: Vec<_> = self.actions.iter().map(action).collect();
         [SIGNED_AS, &encode(&(self.header.clone(), actions))].concat()

@@ -43,7 +43,7 @@ open_codes! {
         ParcelForeignOrganisation = "parcel_foreign_organisation",
         /// Encrypted to another server's key.
         ParcelForeignServer = "parcel_foreign_server",
-        /// Changed after sealing, so that it cannot be decrypted.
+        /// Changed after encryption, so that it cannot be decrypted.
         ParcelDamaged = "parcel_damaged",
     }
 }

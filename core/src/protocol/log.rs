@@ -22,6 +22,11 @@ impl ChainHash {
     pub fn then(self, entry: EntryHash) -> Self {
         Self(Sha256::new().chain_update(self.0).chain_update(entry.0).finalize().into())
     }
+
+    /// Returns the first eight bytes.
+    pub fn short(&self) -> [u8; 8] {
+        self.0.first_chunk().copied().unwrap_or_default()
+    }
 }
 
 impl EntryHash {
@@ -63,6 +68,11 @@ impl Cursor {
         self.sequence += 1;
         self.chain = self.chain.then(entry);
     }
+
+    /// Returns the short form for requests.
+    pub fn name(&self) -> CursorName {
+        CursorName { scope: self.scope.clone(), sequence: self.sequence, chain: self.chain.short() }
+    }
 }
 
 /// Short form of a cursor in requests. Eight bytes of the chain hash are enough to detect another history.
@@ -78,18 +88,4 @@ pub struct CursorName {
     /// First eight bytes of the chain hash after that entry.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub chain: [u8; 8],
-}
-
-impl Cursor {
-    /// Returns the short form for requests.
-    pub fn name(&self) -> CursorName {
-        CursorName { scope: self.scope.clone(), sequence: self.sequence, chain: self.chain.short() }
-    }
-}
-
-impl ChainHash {
-    /// Returns the first eight bytes.
-    pub fn short(&self) -> [u8; 8] {
-        self.0.first_chunk().copied().unwrap_or_default()
-    }
 }

@@ -115,10 +115,7 @@ impl EnrolRequest {
 
     /// Returns the public key if the proof is valid.
     pub fn verified_key(&self) -> Option<VerifyingKey> {
-        let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
-        let message = [ENROL_AS, self.code.as_bytes()].concat();
-        key.verify(&message, &Signature::from_bytes(&self.proof)).ok()?;
-        Some(key)
+        proven(&self.public_key, &[ENROL_AS, self.code.as_bytes()].concat(), &self.proof)
     }
 }
 
@@ -151,11 +148,14 @@ impl RekeyRequest {
 
     /// Returns the public key if the proof is valid for this device.
     pub fn verified_key(&self, device: DeviceId) -> Option<VerifyingKey> {
-        let key = VerifyingKey::from_bytes(&self.public_key).ok()?;
-        let message = [REKEY_AS, device.as_bytes()].concat();
-        key.verify(&message, &Signature::from_bytes(&self.proof)).ok()?;
-        Some(key)
+        proven(&self.public_key, &[REKEY_AS, device.as_bytes()].concat(), &self.proof)
     }
+}
+
+/// Returns the public key if the proof is its signature over the message.
+fn proven(public_key: &[u8; 32], message: &[u8], proof: &[u8; 64]) -> Option<VerifyingKey> {
+    let key = VerifyingKey::from_bytes(public_key).ok()?;
+    key.verify(message, &Signature::from_bytes(proof)).ok().map(|()| key)
 }
 
 /// Response to an enrolment or a rekey.
@@ -184,16 +184,16 @@ impl Enrolment {
     }
 }
 
-/// The server's signed statement that a device is enrolled. `POST /v1/readmit` shows it to a server that lost the enrolment.
+/// Proof, signed by the server, that a device is enrolled. `POST /v1/readmit` shows it to a server that lost the enrolment.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Certificate {
     /// Organisation of the device.
     #[n(0)]
-    pub organisation: OrganisationId,
+    pub organisation_id: OrganisationId,
     /// Id of the device.
     #[n(1)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Short code of the device, for receipts.
     #[n(2)]
     pub device_code: DeviceCode,
@@ -202,10 +202,10 @@ pub struct Certificate {
     pub public_key: [u8; 32],
     /// User that the device was given to.
     #[n(4)]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Id of the device before it took a new key, if it did.
     #[n(5)]
-    pub ancestor: Option<DeviceId>,
+    pub ancestor_id: Option<DeviceId>,
     /// Time of enrolment.
     #[n(6)]
     pub enrolled_at: Timestamp,
@@ -280,7 +280,7 @@ fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
 
-/// Response to `POST /v1/sync`. Statement and updates stay encoded until their signature is verified.
+/// Response to `POST /v1/sync`. Attestation and updates stay encoded until their signature is verified.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncResponse {
@@ -290,12 +290,12 @@ pub struct SyncResponse {
     /// Challenge for the next signed request.
     #[n(1)]
     pub challenge: Challenge,
-    /// CBOR of the [`Statement`].
+    /// CBOR of the [`Attestation`].
     #[n(2)]
-    pub statement: minicbor::bytes::ByteVec,
+    pub attestation: minicbor::bytes::ByteVec,
     /// CBOR of the [`SyncUpdates`].
     #[n(3)]
-    pub news: minicbor::bytes::ByteVec,
+    pub updates: minicbor::bytes::ByteVec,
     /// Signature of the server over both, and over the request that they answer.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub signature: [u8; 64],
@@ -305,45 +305,51 @@ impl SyncResponse {
     /// Signs the response to a request; `request` is its body as sent.
     pub fn sign(
         request: &[u8],
-        statement: &Statement,
-        news: &SyncUpdates,
+        attestation: &Attestation,
+        updates: &SyncUpdates,
         challenge: Challenge,
         key: &SigningKey,
     ) -> Self {
-        let (statement, news) = (encode(statement), encode(news));
-        let signature = key.sign(&Self::message(request, &statement, &news)).to_bytes();
-        Self { protocol: PROTOCOL_VERSION, challenge, statement: statement.into(), news: news.into(), signature }
+        let (attestation, updates) = (encode(attestation), encode(updates));
+        let signature = key.sign(&Self::message(request, &attestation, &updates)).to_bytes();
+        Self {
+            protocol: PROTOCOL_VERSION,
+            challenge,
+            attestation: attestation.into(),
+            updates: updates.into(),
+            signature,
+        }
     }
 
     /// Verifies the signature and decodes both parts; `request` is the body that was sent.
     ///
     /// # Errors
     /// [`WireError::Unsigned`] if the server did not sign this response to this request, [`WireError::Unreadable`].
-    pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Statement, SyncUpdates), WireError> {
-        let message = Self::message(request, &self.statement, &self.news);
+    pub fn open(&self, request: &[u8], key: &VerifyingKey) -> Result<(Attestation, SyncUpdates), WireError> {
+        let message = Self::message(request, &self.attestation, &self.updates);
         key.verify(&message, &Signature::from_bytes(&self.signature)).map_err(|_wrong| WireError::Unsigned)?;
-        Ok((decode(&self.statement).map_err(unreadable)?, decode(&self.news).map_err(unreadable)?))
+        Ok((decode(&self.attestation).map_err(unreadable)?, decode(&self.updates).map_err(unreadable)?))
     }
 
-    /// Returns the signed message. All but the statement is hashed, so that a phone can keep a statement as evidence without the rest.
-    fn message(request: &[u8], statement: &[u8], news: &[u8]) -> Vec<u8> {
-        Self::signed_part(Sha256::digest(request).into(), Sha256::digest(news).into(), statement)
+    /// Returns the signed message. All but the attestation is hashed, so that a phone can keep an attestation as evidence without the rest.
+    fn message(request: &[u8], attestation: &[u8], updates: &[u8]) -> Vec<u8> {
+        Self::signed_part(Sha256::digest(request).into(), Sha256::digest(updates).into(), attestation)
     }
 
-    pub(super) fn signed_part(request: [u8; 32], news: [u8; 32], statement: &[u8]) -> Vec<u8> {
+    pub(super) fn signed_part(request: [u8; 32], updates: [u8; 32], attestation: &[u8]) -> Vec<u8> {
         let mut message = b"farmtally answer 1\0".to_vec();
         message.extend(request);
-        message.extend(news);
-        message.extend(statement);
+        message.extend(updates);
+        message.extend(attestation);
         message
     }
 
-    /// Returns the evidence that the server signed its statement.
+    /// Returns the evidence that the server signed its attestation.
     pub fn evidence(&self, request: &[u8]) -> Evidence {
         Evidence {
             request: Sha256::digest(request).into(),
-            news: Sha256::digest(self.news.as_slice()).into(),
-            statement: self.statement.clone(),
+            updates: Sha256::digest(self.updates.as_slice()).into(),
+            attestation: self.attestation.clone(),
             signature: self.signature,
         }
     }
@@ -373,10 +379,10 @@ pub struct SyncUpdates {
 /// Log heads under the server's signature. A server that cannot reproduce one later has lost data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub struct Statement {
-    /// Device that the statement is for.
+pub struct Attestation {
+    /// Device that the attestation is for.
     #[n(0)]
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Time on the server's clock.
     #[n(1)]
     pub server_time: Timestamp,
@@ -389,7 +395,7 @@ pub struct Statement {
     /// What the device may trim; absent if the device knows it already, or there are no two verified copies yet.
     #[n(4)]
     pub safe: Option<SafeCopy>,
-    /// Number of recoveries that the server had begun. A loss that a statement with an older number shows was already known.
+    /// Number of recoveries that the server had begun. A loss that an attestation with an older number shows was already known.
     #[cbor(n(5), default, skip_if = "is_zero")]
     pub epoch: u32,
 }
@@ -653,12 +659,12 @@ mod tests {
     fn an_enrolment_that_was_changed_on_its_way_is_nobodys() {
         let (device, server) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
         let certificate = Certificate {
-            organisation: OrganisationId::from([3; 16]),
-            device: DeviceId::from([4; 16]),
+            organisation_id: OrganisationId::from([3; 16]),
+            device_id: DeviceId::from([4; 16]),
             device_code: DeviceCode(5),
             public_key: device.verifying_key().to_bytes(),
-            user: UserId::from([6; 16]),
-            ancestor: None,
+            user_id: UserId::from([6; 16]),
+            ancestor_id: None,
             enrolled_at: Timestamp(7),
             successor_key: [8; 32],
             signature: [0; 64],

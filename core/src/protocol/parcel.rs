@@ -1,4 +1,4 @@
-//! Hand-over parcels: sealed bundles, encrypted to the server, which somebody else carries.
+//! Hand-over parcels: bundles, encrypted to the server, which somebody else carries.
 //!
 //! Format: `docs/protocol.md`, "Hand-over". Does not judge bundles, which prove themselves, and stores nothing. Invariants: a carrier
 //! learns only the recipient and the size of a parcel; no more is read, unpacked or kept than the limits allow, whatever the bytes claim.
@@ -27,8 +27,8 @@ use crate::units::{OrganisationId, ParcelId};
 pub const PARCEL_VERSION: u8 = 1;
 
 const MAGIC: &[u8; 4] = b"FTPL";
-/// Purpose of the encryption (HPKE `info`): output sealed for this purpose cannot be opened for any other.
-const SEALED_AS: &[u8] = b"farmtally parcel 1\0";
+/// Purpose of the encryption (HPKE `info`): what is encrypted for this purpose cannot be decrypted for any other.
+const PURPOSE: &[u8] = b"farmtally parcel 1\0";
 /// Magic, version, organisation, fingerprint of the server's key, length of the rest.
 const HEADER_BYTES: usize = 4 + 1 + 16 + 8 + 4;
 /// One-time public key of the sender, and tag of the cipher.
@@ -81,7 +81,7 @@ impl ParcelId {
 /// Bundles encrypted to the server: anybody may carry them, only the server can open them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parcel {
-    organisation: OrganisationId,
+    organisation_id: OrganisationId,
     /// First eight bytes of the SHA-256 of the server's public key.
     server: [u8; 8],
     bytes: Vec<u8>,
@@ -89,7 +89,7 @@ pub struct Parcel {
 
 impl std::fmt::Debug for Parcel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Parcel({} bytes for {})", self.bytes.len(), self.organisation)
+        write!(f, "Parcel({} bytes for {})", self.bytes.len(), self.organisation_id)
     }
 }
 
@@ -106,19 +106,19 @@ impl Parcel {
     ) -> Result<Vec<Self>, HandoverError> {
         let mut parcels = Vec::new();
         for bundles in bundles.chunks(MAX_BUNDLES) {
-            match Self::seal(bundles, organisation, server_key, environment) {
+            match Self::encrypt(bundles, organisation, server_key, environment) {
                 Err(HandoverError::TooLarge) if bundles.len() > 1 => {
                     let (older, newer) = bundles.split_at(bundles.len() / 2);
                     parcels.extend(Self::pack(older, organisation, server_key, environment)?);
                     parcels.extend(Self::pack(newer, organisation, server_key, environment)?);
                 }
-                sealed => parcels.push(sealed?),
+                parcel => parcels.push(parcel?),
             }
         }
         Ok(parcels)
     }
 
-    fn seal<B: AsRef<[u8]>>(
+    fn encrypt<B: AsRef<[u8]>>(
         bundles: &[B],
         organisation: OrganisationId,
         server_key: &[u8; 32],
@@ -141,17 +141,17 @@ impl Parcel {
         bytes.extend(length.to_be_bytes());
         let to = VerifyingKey::from_bytes(server_key).map_err(|_no_point| HandoverError::ForeignServer)?;
         let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to.to_montgomery().as_bytes());
-        let sealed = to.and_then(|to| {
+        let ciphertext = to.and_then(|to| {
             let mode = OpModeS::Base;
             let rng = &mut EnvironmentRng(environment);
             hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-                &mode, &to, SEALED_AS, &packed, &bytes, rng,
+                &mode, &to, PURPOSE, &packed, &bytes, rng,
             )
         });
-        let (one_time_key, sealed) = sealed.map_err(|_weak_key| HandoverError::ForeignServer)?;
+        let (one_time_key, ciphertext) = ciphertext.map_err(|_weak_key| HandoverError::ForeignServer)?;
         bytes.extend(one_time_key.to_bytes());
-        bytes.extend(sealed);
-        Ok(Self { organisation, server, bytes })
+        bytes.extend(ciphertext);
+        Ok(Self { organisation_id: organisation, server, bytes })
     }
 
     /// Reads the next parcel of a file; `None` at the end of the file.
@@ -176,12 +176,12 @@ impl Parcel {
         if length > MAX_PARCEL_BYTES - HEADER_BYTES {
             return Err(HandoverError::TooLarge);
         }
-        let sealed = take(file, length)?;
-        if length < BOX_BYTES || sealed.len() < length {
+        let ciphertext = take(file, length)?;
+        if length < BOX_BYTES || ciphertext.len() < length {
             return Err(HandoverError::Unreadable);
         }
-        bytes.extend(sealed);
-        Ok(Some(Self { organisation, server, bytes }))
+        bytes.extend(ciphertext);
+        Ok(Some(Self { organisation_id: organisation, server, bytes }))
     }
 
     /// Returns all parcels of a file, up to and including the first error. An empty file is an error.
@@ -217,7 +217,7 @@ impl Parcel {
 
     /// Returns the organisation that the unencrypted header names.
     pub fn organisation(&self) -> OrganisationId {
-        self.organisation
+        self.organisation_id
     }
 
     /// Returns the bytes to carry.
@@ -230,7 +230,7 @@ impl Parcel {
     /// # Errors
     /// [`HandoverError::ForeignOrganisation`], [`HandoverError::ForeignServer`].
     pub fn check_recipient(&self, organisation: OrganisationId, server_key: &[u8; 32]) -> Result<(), HandoverError> {
-        if self.organisation != organisation {
+        if self.organisation_id != organisation {
             return Err(HandoverError::ForeignOrganisation);
         }
         if self.server != short_hash::<8>(server_key) {
@@ -244,8 +244,8 @@ impl Parcel {
     /// # Errors
     /// [`HandoverError::Damaged`] if this key cannot decrypt it; [`HandoverError::Unreadable`], [`HandoverError::TooLarge`].
     pub fn open(&self, server: &SigningKey) -> Result<Vec<Vec<u8>>, HandoverError> {
-        let (header, sealed) = self.bytes.split_at_checked(HEADER_BYTES).ok_or(HandoverError::Unreadable)?;
-        let (one_time_key, sealed) = sealed.split_at_checked(32).ok_or(HandoverError::Unreadable)?;
+        let (header, ciphertext) = self.bytes.split_at_checked(HEADER_BYTES).ok_or(HandoverError::Unreadable)?;
+        let (one_time_key, ciphertext) = ciphertext.split_at_checked(32).ok_or(HandoverError::Unreadable)?;
         let damaged = |_does_not_open| HandoverError::Damaged;
         let key = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&server.to_scalar_bytes()).map_err(damaged)?;
         let one_time_key = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(one_time_key).map_err(damaged)?;
@@ -254,8 +254,8 @@ impl Parcel {
             &mode,
             &key,
             &one_time_key,
-            SEALED_AS,
-            sealed,
+            PURPOSE,
+            ciphertext,
             header,
         );
         let plain = zstd::bulk::decompress(&packed.map_err(damaged)?, MAX_BODY_BYTES);
@@ -383,51 +383,51 @@ mod tests {
         }
     }
 
-    /// Seals compressed `plain` to the server and returns the result of opening it. Anybody can seal to the server, so `plain` may be hostile.
-    fn seal_and_open(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
+    /// Encrypts compressed `plain` to the server and returns the result of opening it. Anybody can encrypt to the server, so `plain` may be hostile.
+    fn encrypt_and_open(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
         let packed = zstd::bulk::compress(plain, 3).expect("it packs");
-        seal_raw(&packed).open(&server())
+        encrypt_raw(&packed).open(&server())
     }
 
-    fn seal_raw(packed: &[u8]) -> Parcel {
+    fn encrypt_raw(packed: &[u8]) -> Parcel {
         let key = server().verifying_key();
         let mut bytes = [MAGIC.as_slice(), &[PARCEL_VERSION], &ORGANISATION, &short_hash::<8>(key.as_bytes())].concat();
         bytes.extend(u32::try_from(BOX_BYTES + packed.len()).expect("small").to_be_bytes());
         let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key.to_montgomery().as_bytes()).expect("a key");
         let environment = Environment::system();
-        let (one_time, sealed) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+        let (one_time, ciphertext) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &to,
-            SEALED_AS,
+            PURPOSE,
             packed,
             &bytes,
             &mut EnvironmentRng(&environment),
         )
-        .expect("sealed");
+        .expect("encrypted");
         bytes.extend(one_time.to_bytes());
-        bytes.extend(sealed);
+        bytes.extend(ciphertext);
         Parcel::parse(&bytes).expect("a parcel")
     }
 
     #[test]
     fn a_hostile_inside_is_refused_without_unpacking_it() {
-        assert_eq!(seal_raw(b"no zstd").open(&server()), Err(HandoverError::Unreadable));
-        assert_eq!(seal_and_open(&vec![0; MAX_BODY_BYTES + 1]), Err(HandoverError::Unreadable), "a bomb");
-        assert_eq!(seal_and_open(&[]), Err(HandoverError::Unreadable));
-        assert_eq!(seal_and_open(&[0xf6]), Err(HandoverError::Unreadable), "null");
-        assert_eq!(seal_and_open(&[0x9f, 0x40, 0xff]), Err(HandoverError::Unreadable), "a list without a count");
+        assert_eq!(encrypt_raw(b"no zstd").open(&server()), Err(HandoverError::Unreadable));
+        assert_eq!(encrypt_and_open(&vec![0; MAX_BODY_BYTES + 1]), Err(HandoverError::Unreadable), "a bomb");
+        assert_eq!(encrypt_and_open(&[]), Err(HandoverError::Unreadable));
+        assert_eq!(encrypt_and_open(&[0xf6]), Err(HandoverError::Unreadable), "null");
+        assert_eq!(encrypt_and_open(&[0x9f, 0x40, 0xff]), Err(HandoverError::Unreadable), "a list without a count");
         assert_eq!(
-            seal_and_open(&[0x81, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            encrypt_and_open(&[0x81, 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
             Err(HandoverError::Unreadable)
         );
         assert_eq!(
-            seal_and_open(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            encrypt_and_open(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
             Err(HandoverError::TooLarge)
         );
-        assert_eq!(seal_and_open(&[0x81, 0x40, 0x00]), Err(HandoverError::Unreadable), "bytes behind");
+        assert_eq!(encrypt_and_open(&[0x81, 0x40, 0x00]), Err(HandoverError::Unreadable), "bytes behind");
         let list = |count: usize| encode_content(&vec![vec![]; count]);
-        assert_eq!(seal_and_open(&list(MAX_BUNDLES)).expect("at the limit").len(), MAX_BUNDLES);
-        assert_eq!(seal_and_open(&list(MAX_BUNDLES + 1)), Err(HandoverError::TooLarge));
+        assert_eq!(encrypt_and_open(&list(MAX_BUNDLES)).expect("at the limit").len(), MAX_BUNDLES);
+        assert_eq!(encrypt_and_open(&list(MAX_BUNDLES + 1)), Err(HandoverError::TooLarge));
     }
 
     #[test]
@@ -466,7 +466,7 @@ mod tests {
         assert_eq!(parcel.open(&SigningKey::from_bytes(&[8; 32])), Err(HandoverError::Damaged), "another server's key");
     }
 
-    /// A parcel sealed by version 1, which must open for ever. Another implementation, written from RFC 9180, opened it too.
+    /// A parcel encrypted by version 1, which must open for ever. Another implementation, written from RFC 9180, opened it too.
     #[test]
     fn a_parcel_of_version_1_opens_for_ever() {
         let hex = "4654504c0107070707070707070707070707070707dbc298251c51321b00000055a5e8c214b9cbcd496b6bd51cbc4ffaec67\

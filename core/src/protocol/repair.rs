@@ -7,36 +7,36 @@ use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use minicbor::{Decode, Encode};
 
 use super::log::Cursor;
-use super::message::{FrameEntry, Statement, SyncResponse};
+use super::message::{Attestation, FrameEntry, SyncResponse};
 use crate::codec::decode;
 use crate::records::Change;
 use crate::scope::Scope;
 use crate::units::{ChainHash, EntryHash};
 
-/// Statement that the server signed, with the other data that its signature covers. A server that cannot reproduce it has lost data.
+/// Attestation that the server signed, with the other data that its signature covers. A server that cannot reproduce it has lost data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Evidence {
     /// SHA-256 of the request that was answered.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub request: [u8; 32],
-    /// SHA-256 of [`SyncResponse::news`].
+    /// SHA-256 of [`SyncResponse::updates`].
     #[cbor(n(1), with = "minicbor::bytes")]
-    pub news: [u8; 32],
-    /// CBOR of the [`Statement`].
+    pub updates: [u8; 32],
+    /// CBOR of the [`Attestation`].
     #[n(2)]
-    pub statement: minicbor::bytes::ByteVec,
+    pub attestation: minicbor::bytes::ByteVec,
     /// Signature of the server.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
 
 impl Evidence {
-    /// Returns the statement if the server with this key signed it.
-    pub fn open(&self, key: &VerifyingKey) -> Option<Statement> {
-        let message = SyncResponse::signed_part(self.request, self.news, &self.statement);
+    /// Returns the attestation if the server with this key signed it.
+    pub fn open(&self, key: &VerifyingKey) -> Option<Attestation> {
+        let message = SyncResponse::signed_part(self.request, self.updates, &self.attestation);
         key.verify(&message, &Signature::from_bytes(&self.signature)).ok()?;
-        decode(&self.statement).ok()
+        decode(&self.attestation).ok()
     }
 }
 

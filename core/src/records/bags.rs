@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 
 use super::Error;
+use crate::codec::decode;
 use crate::limits::MAX_BAGS;
 use crate::units::{BagType, BagWeight, Grams, Timestamp};
 
@@ -27,14 +28,6 @@ pub enum BagSource {
     /// Entered by voice.
     #[n(3)]
     Voice,
-}
-
-impl TryFrom<u8> for BagSource {
-    type Error = Error;
-    fn try_from(number: u8) -> Result<Self, Error> {
-        let known = [Self::Manual, Self::Scale, Self::Repeat, Self::Voice].into_iter().find(|it| *it as u8 == number);
-        known.ok_or_else(|| broken("an unknown source of a bag's weight"))
-    }
 }
 
 /// One weighed bag. The CBOR form is that of drafts; a recorded delivery has its bags packed.
@@ -112,21 +105,9 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
     let gaps = input.read_bits(count - 1)?;
     let common = input.read_byte()?;
     let mut kinds = vec![common; count];
-    for _ in 0..input.read_index(count)? {
-        let index = input.read_index(count - 1)?;
-        let kind = input.read_byte()?;
-        if let Some(slot) = kinds.get_mut(index) {
-            *slot = kind;
-        }
-    }
+    input.read_exceptions(&mut kinds, PackedReader::read_byte)?;
     let mut left_out = vec![0; count];
-    for _ in 0..input.read_index(count)? {
-        let index = input.read_index(count - 1)?;
-        let labels = input.read_label()?;
-        if let Some(slot) = left_out.get_mut(index) {
-            *slot = labels;
-        }
-    }
+    input.read_exceptions(&mut left_out, PackedReader::read_label)?;
     input.require_end()?;
 
     let back = gaps.iter().try_fold(since_last, |sum, gap| sum.checked_add(*gap));
@@ -146,7 +127,8 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
             number,
             gross: BagWeight::try_from(Grams(grams)).map_err(Error::malformed)?,
             bag_type: BagType::try_from(kind / 16).map_err(Error::malformed)?,
-            source: BagSource::try_from(kind % 16)?,
+            // The CBOR form of a number below 16 is one byte, the number itself.
+            source: decode(&[kind % 16]).map_err(|_unknown| broken("an unknown source of a bag's weight"))?,
             weighed_at: Timestamp(at),
         });
         number += 1;
@@ -228,6 +210,17 @@ impl PackedReader<'_> {
         Ok(value)
     }
 
+    /// Reads the number of exceptions, then the index and the value of each, into the slots, of which there is at least one.
+    fn read_exceptions<T>(&mut self, slots: &mut [T], read: fn(&mut Self) -> Result<T, Error>) -> Result<(), Error> {
+        for _ in 0..self.read_index(slots.len())? {
+            let index = self.read_index(slots.len() - 1)?;
+            if let Some(slot) = slots.get_mut(index) {
+                *slot = read(self)?;
+            }
+        }
+        Ok(())
+    }
+
     fn read_bits(&mut self, count: usize) -> Result<Vec<u64>, Error> {
         let width = u32::from(self.read_byte()?);
         if width > 40 {
@@ -283,7 +276,7 @@ mod tests {
                     number,
                     gross: BagWeight::try_from(Grams(*grams)).expect("in bounds"),
                     bag_type: BagType::try_from(*kind).expect("in bounds"),
-                    source: BagSource::try_from(*source).expect("in bounds"),
+                    source: decode(&[*source]).expect("in bounds"),
                     weighed_at: Timestamp(at),
                 }
             }).collect();

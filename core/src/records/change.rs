@@ -28,9 +28,7 @@ impl Change {
     /// # Errors
     /// [`Error::TooLarge`] above [`MAX_CHANGE_BYTES`], [`Error::Malformed`] for any other bytes that are not a change.
     pub fn parse(raw: &[u8]) -> Result<Self, Error> {
-        if raw.len() > MAX_CHANGE_BYTES {
-            return Err(Error::TooLarge { bytes: raw.len(), limit: MAX_CHANGE_BYTES });
-        }
+        check_size(raw)?;
         let claimed = claimed_operations(raw).ok_or_else(|| Error::malformed("not a change"))?;
         if claimed > MAX_OPERATIONS {
             return Err(Error::malformed(format!("more than {MAX_OPERATIONS} operations")));
@@ -120,6 +118,12 @@ impl Change {
     pub(super) fn is_first(&self) -> bool {
         self.inner.deps().is_empty() && self.inner.seq() == 1 && self.inner.start_op().get() == 1
     }
+}
+
+/// Checks the size of a raw change.
+pub(super) fn check_size(raw: &[u8]) -> Result<(), Error> {
+    let (bytes, limit) = (raw.len(), MAX_CHANGE_BYTES);
+    if bytes > limit { Err(Error::TooLarge { bytes, limit }) } else { Ok(()) }
 }
 
 /// Returns how many operations the action column of a raw change claims to have; `None` if the column cannot be read.

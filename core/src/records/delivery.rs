@@ -11,7 +11,7 @@ use super::{
     Change, Class, Conflict, ConflictValue, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table,
     Topic, encode,
 };
-use crate::limits::MAX_DELIVERY_BAGS;
+use crate::limits::MAX_MERGED_BAGS;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
@@ -33,7 +33,7 @@ pub(crate) struct DeliverySnapshot {
     #[n(3)]
     pub(crate) receipt_sequence: u32,
     #[n(4)]
-    pub(crate) farmer: FarmerId,
+    pub(crate) farmer_id: FarmerId,
     #[n(5)]
     pub(crate) readings: Vec<Percent>,
     #[n(6)]
@@ -51,9 +51,9 @@ pub(crate) struct DeliverySnapshot {
 #[cbor(array)]
 pub(crate) struct DeliveryConstants {
     #[n(0)]
-    pub(crate) user: UserId,
+    pub(crate) user_id: UserId,
     #[n(1)]
-    pub(crate) device: DeviceCode,
+    pub(crate) device_code: DeviceCode,
     #[n(2)]
     pub(crate) clock_suspect: bool,
     #[n(3)]
@@ -67,7 +67,7 @@ pub(crate) struct DeliveryConstants {
     #[n(7)]
     pub(crate) rule_set: u32,
     #[n(8)]
-    pub(crate) load: Option<LoadId>,
+    pub(crate) load_id: Option<LoadId>,
     #[n(9)]
     pub(crate) date: BusinessDate,
 }
@@ -85,8 +85,8 @@ impl DeliverySnapshot {
 
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp {
-            user: self.constants.user,
-            device: self.constants.device,
+            user_id: self.constants.user_id,
+            device_code: self.constants.device_code,
             at: HybridTime { wall_ms: self.wall_ms, counter: self.counter },
             clock_suspect: self.constants.clock_suspect,
         }
@@ -227,7 +227,11 @@ impl Delivery {
 
     /// Returns the number on the receipt.
     pub fn receipt_number(&self) -> ReceiptNumber {
-        ReceiptNumber { centre: self.centre.clone(), device: self.recorded.device, sequence: self.receipt_sequence }
+        ReceiptNumber {
+            centre: self.centre.clone(),
+            device_code: self.recorded.device_code,
+            sequence: self.receipt_sequence,
+        }
     }
 
     pub(crate) fn next_bag_number(&self) -> u32 {
@@ -303,8 +307,8 @@ impl RecordKind for Delivery {
             (Column::blob("load_id"), |it| it.load_id.to_value()),
             (Column::int("business_day"), |it| it.business_date.to_value()),
             (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
-            (Column::blob("user_id"), |it| it.recorded.user.to_value()),
-            (Column::int("device_code"), |it| it.recorded.device.to_value()),
+            (Column::blob("user_id"), |it| it.recorded.user_id.to_value()),
+            (Column::int("device_code"), |it| it.recorded.device_code.to_value()),
             (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
             (Column::int("is_voided"), |it| Value::int(it.is_voided())),
             (Column::int("amendments"), |it| Value::int(it.amendments.len())),
@@ -326,7 +330,7 @@ impl RecordKind for Delivery {
         let snapshot = fields.effective(
             SNAPSHOT,
             DeliverySnapshot::stamp,
-            |it| format!("receipt {}-{}", it.constants.device, it.receipt_sequence),
+            |it| format!("receipt {}-{}", it.constants.device_code, it.receipt_sequence),
             &mut conflicts,
         )?;
         let Some(snapshot) = snapshot else { return Ok(None) };
@@ -345,8 +349,8 @@ impl RecordKind for Delivery {
             let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
             bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
         }
-        if bags.len() > MAX_DELIVERY_BAGS {
-            return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_DELIVERY_BAGS} bags") });
+        if bags.len() > MAX_MERGED_BAGS {
+            return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_MERGED_BAGS} bags") });
         }
         for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
             let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
@@ -357,7 +361,7 @@ impl RecordKind for Delivery {
         bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
 
         let mut events: Vec<Event> = fields.added('e')?.into_iter().map(|(_, event)| event).collect();
-        events.sort_by_key(|event| (event.stamp.at, event.stamp.user));
+        events.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
         let of = |step| {
             let events = events.iter().filter(move |event| event.step == step);
             events.map(|event| Act { stamp: event.stamp, reason: event.reason.clone() }).collect::<Vec<_>>()
@@ -379,10 +383,10 @@ impl RecordKind for Delivery {
             season: constants.season,
             commodity: constants.commodity,
             rule_set: constants.rule_set,
-            farmer_id: snapshot.farmer,
+            farmer_id: snapshot.farmer_id,
             receipt_sequence: snapshot.receipt_sequence,
             business_date: fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(constants.date),
-            load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(constants.load),
+            load_id: fields.register("load", load, &mut conflicts)?.unwrap_or(constants.load_id),
             declared_bags: fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags),
             readings: snapshot.readings,
             location: snapshot.location,

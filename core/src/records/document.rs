@@ -7,7 +7,7 @@ use automerge::legacy::{Key, ObjectId, Op, OpType as LegacyOpType, SortedVec};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue, Value};
 
-use super::change::guarded;
+use super::change::{check_size, guarded};
 use super::{Change, Error};
 
 /// Automerge actor of one opened store. Random and never stored, so that a copied database file cannot reuse its sequence numbers.
@@ -152,6 +152,7 @@ fn added_key(family: char, about: &str, actor_prefix: &str, n: u64) -> String {
 }
 
 /// Returns a document's creating change without building the document: 5 µs instead of 12. A test compares it with Automerge's own.
+/// [`Error::TooLarge`] if it is above the limit.
 pub(crate) fn create(actor: &Actor, snapshot: Vec<u8>) -> Result<Change, Error> {
     let change = ExpandedChange {
         operations: vec![Op {
@@ -171,7 +172,9 @@ pub(crate) fn create(actor: &Actor, snapshot: Vec<u8>) -> Result<Change, Error> 
         extra_bytes: Vec::new(),
         author: None,
     };
-    Change::from_inner(automerge::Change::from(change))
+    let change = Change::from_inner(automerge::Change::from(change))?;
+    check_size(change.raw())?;
+    Ok(change)
 }
 
 /// Keeps the last put of each snapshot or register. A second put in the same change would overwrite a value that its author had not seen.

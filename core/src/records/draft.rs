@@ -15,7 +15,7 @@ use crate::units::{
 pub struct Draft {
     /// User who weighs.
     #[n(0)]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Collection centre of the delivery.
     #[n(1)]
     pub centre: CentreCode,
@@ -62,7 +62,7 @@ impl Draft {
     pub(crate) fn of_rejected(document: DocumentId, change: &Change) -> Option<Self> {
         let DeliverySnapshot {
             constants,
-            farmer,
+            farmer_id: farmer,
             readings,
             location,
             declared_bags,
@@ -73,13 +73,13 @@ impl Draft {
         } = DeliverySnapshot::of_change(change)?;
         let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
         Some(Self {
-            user: constants.user,
+            user_id: constants.user_id,
             centre: constants.centre,
             season: constants.season,
             commodity: constants.commodity,
             business_date: constants.date,
             farmer_id: Some(farmer),
-            load_id: constants.load,
+            load_id: constants.load_id,
             declared_bags,
             next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
             bags,

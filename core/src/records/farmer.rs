@@ -12,7 +12,7 @@ use super::{
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerCode, FarmerId, ToValue, Value, folded_text};
+use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerId, ToValue, Value, folded_text};
 
 /// Value of the identity's key `v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -35,7 +35,7 @@ pub(crate) struct ContactSnapshot {
     #[cbor(n(1), with = "minicbor::bytes")]
     pub(crate) nonce: [u8; 16],
     #[n(2)]
-    pub(crate) farmer: FarmerId,
+    pub(crate) farmer_id: FarmerId,
     #[n(3)]
     pub(crate) details: ContactDetails,
 }
@@ -93,9 +93,9 @@ pub struct Farmer {
 }
 
 impl Farmer {
-    /// Returns the code that is used until the office gives a shorter one.
-    pub fn code(&self) -> FarmerCode {
-        FarmerCode { centre: self.centre.clone(), device: self.registered.device, sequence: self.sequence }
+    /// Returns the code that is used until the office gives a shorter one: `T-CENTRE-DEVICE-COUNT`.
+    pub fn code(&self) -> String {
+        format!("T-{}-{}-{}", self.centre, self.registered.device_code, self.sequence)
     }
 }
 
@@ -141,7 +141,7 @@ impl RecordKind for Farmer {
     const TABLE: Table<Self> = Table {
         name: "farmers",
         key: "farmer_id",
-        columns: &[(Column::text("code"), |it| Value::Text(it.code().to_string().into()))],
+        columns: &[(Column::text("code"), |it| Value::Text(it.code().into()))],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
 
@@ -214,7 +214,7 @@ impl RecordKind for Contact {
         let mut conflicts = Vec::new();
         let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
         let snapshot = fields.effective(SNAPSHOT, |snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
-        let Some(ContactSnapshot { farmer, details, .. }) = snapshot else { return Ok(None) };
+        let Some(ContactSnapshot { farmer_id: farmer, details, .. }) = snapshot else { return Ok(None) };
         let mut latest = |key, first: String| -> Result<String, Error> {
             let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
             Ok(value.map_or(first, |value| value.text))

@@ -179,7 +179,7 @@ impl Kind {
                     table: || K::TABLE.info(),
                     topics: K::TOPICS,
                     is_searched: K::SEARCHED.is_some(),
-                    project: |id, fields| Ok(K::project(id.into(), fields)?.map(Record::new)),
+                    project: |id, fields| Ok(K::project(id.into(), fields)?.map(|record| Arc::new(record) as Record)),
                 }
             },
         )
@@ -211,18 +211,6 @@ impl PartialEq for Kind {
 }
 
 impl Eq for Kind {}
-
-impl PartialOrd for Kind {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Kind {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.cmp(&other.number)
-    }
-}
 
 impl ToValue for Kind {
     fn to_value(&self) -> Value<'_> {
@@ -298,32 +286,19 @@ impl<K: RecordKind> AnyRecord for K {
 }
 
 /// Record of any kind.
-#[derive(Clone, Debug)]
-pub struct Record(Arc<dyn AnyRecord>);
+pub type Record = Arc<dyn AnyRecord>;
 
-impl Record {
-    /// Erases the type of a record.
-    pub fn new<K: RecordKind>(record: K) -> Self {
-        Self(Arc::new(record))
-    }
-
+impl dyn AnyRecord {
     /// Returns a reference to the record if it is a `K`.
     pub fn downcast_ref<K: RecordKind>(&self) -> Option<&K> {
-        let any: &dyn Any = &*self.0;
+        let any: &dyn Any = self;
         any.downcast_ref()
     }
 
     /// Returns the record if it is a `K`.
-    pub fn downcast<K: RecordKind>(self) -> Option<K> {
-        let any: Arc<dyn Any + Send + Sync> = self.0;
+    pub fn downcast<K: RecordKind>(self: Arc<Self>) -> Option<K> {
+        let any: Arc<dyn Any + Send + Sync> = self;
         any.downcast().ok().map(Arc::unwrap_or_clone)
-    }
-}
-
-impl std::ops::Deref for Record {
-    type Target = dyn AnyRecord;
-    fn deref(&self) -> &Self::Target {
-        &*self.0
     }
 }
 

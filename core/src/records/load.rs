@@ -12,8 +12,8 @@ use crate::limits::MAX_MANIFEST;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
-    BusinessDate, CentreCode, Column, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LoadNumber, LorryPlate,
-    SeasonCode, ToValue, UserId, Value,
+    BusinessDate, CentreCode, Column, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LorryPlate, SeasonCode,
+    ToValue, UserId, Value, named,
 };
 
 /// Value of the key `v1`.
@@ -43,7 +43,7 @@ pub struct LoadHeader {
     pub date: BusinessDate,
     /// Device that opened the load.
     #[n(3)]
-    pub device: DeviceCode,
+    pub device_code: DeviceCode,
     /// Number of the load in that device's count.
     #[n(4)]
     pub sequence: u32,
@@ -53,9 +53,11 @@ pub struct LoadHeader {
 }
 
 impl LoadHeader {
-    /// Returns the load number that people read out.
-    pub fn number(&self) -> LoadNumber {
-        LoadNumber { centre: self.centre.clone(), date: self.date, device: self.device, sequence: self.sequence }
+    /// Returns the load number that people read out: `CENTRE-MMDD-DEVICE-COUNT`.
+    pub fn number(&self) -> String {
+        let date = self.date.to_string();
+        let day: String = date.chars().skip(5).filter(char::is_ascii_digit).collect();
+        format!("{}-{day}-{}-{}", self.centre, self.device_code, self.sequence)
     }
 }
 
@@ -109,29 +111,20 @@ impl CloseRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loader {
     /// User id of the clerk.
-    pub user: UserId,
+    pub user_id: UserId,
     /// Device of the clerk.
-    pub device: DeviceCode,
+    pub device_code: DeviceCode,
     /// Time of opening or joining.
     pub since: HybridTime,
 }
 
-/// State of a load, as far as the field knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LoadState {
-    /// Deliveries are being loaded.
-    Open = 0,
-    /// Somebody requested to close it.
-    Closing = 1,
-}
-
-impl LoadState {
-    /// Returns the state's stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closing => "closing",
-        }
+named! {
+    /// State of a load, as far as the field knows. Tables contain its position in this list, from 0.
+    pub LoadState, "a load state" {
+        /// Deliveries are being loaded.
+        Open = "open",
+        /// Somebody requested to close it.
+        Closing = "closing",
     }
 }
 
@@ -198,7 +191,7 @@ impl RecordKind for Load {
         name: "loads",
         key: "load_id",
         columns: &[
-            (Column::text("number"), |it| Value::Text(it.header.number().to_string().into())),
+            (Column::text("number"), |it| Value::Text(it.header.number().into())),
             (Column::text("lorry"), |it| it.lorry.to_value()),
             (Column::int("business_day"), |it| it.header.date.to_value()),
             (Column::int("state"), |it| Value::int(it.state() as u8)),
@@ -216,7 +209,7 @@ impl RecordKind for Load {
     /// Returns `None` while neither the creating change nor a join is known.
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
         let mut conflicts = Vec::new();
-        let number = |snapshot: &LoadSnapshot| snapshot.header.number().to_string();
+        let number = |snapshot: &LoadSnapshot| snapshot.header.number();
         let snapshot = fields.effective(SNAPSHOT, |snapshot: &LoadSnapshot| snapshot.stamp, number, &mut conflicts)?;
         let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
         let mut close_requests: Vec<CloseRequest> =
@@ -224,18 +217,19 @@ impl RecordKind for Load {
         if close_requests.iter().any(|request| request.manifest.len() > MAX_MANIFEST) {
             return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
         }
-        close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user));
+        close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user_id));
 
-        let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user));
+        let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user_id));
         let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
         let Some(header) = header.cloned() else { return Ok(None) };
 
         let stamps = snapshot.iter().map(|it| it.stamp).chain(joined.iter().map(|it| it.stamp));
-        let mut loaders: Vec<Loader> =
-            stamps.map(|stamp| Loader { user: stamp.user, device: stamp.device, since: stamp.at }).collect();
-        loaders.sort_by_key(|loader| (loader.since, loader.user));
+        let mut loaders: Vec<Loader> = stamps
+            .map(|stamp| Loader { user_id: stamp.user_id, device_code: stamp.device_code, since: stamp.at })
+            .collect();
+        loaders.sort_by_key(|loader| (loader.since, loader.user_id));
         let mut seen = std::collections::BTreeSet::new();
-        loaders.retain(|loader| seen.insert((loader.user, loader.device)));
+        loaders.retain(|loader| seen.insert((loader.user_id, loader.device_code)));
 
         Ok(Some(Load {
             load_id,

@@ -36,7 +36,8 @@ pub use stamp::{Conflict, ConflictValue, Stamp};
 
 use crate::codec;
 pub(crate) use crate::codec::encode;
-use crate::units::{ChangeHash, DocumentId};
+use crate::limits::MAX_CELL_BYTES;
+use crate::units::{ChangeHash, DocumentId, Value};
 
 /// Reason why a change was not merged.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +158,7 @@ pub fn read(kind: Kind, id: DocumentId, saved: &[u8]) -> Result<Merged, Error> {
 fn created(kind: Kind, id: DocumentId, change: &Change) -> Result<Option<Merged>, Error> {
     let Some(fields) = change.is_first().then(|| Fields::of_creation(change)).flatten() else { return Ok(None) };
     Ok(Some(Merged {
-        record: (kind.project)(id, &fields)?,
+        record: storable((kind.project)(id, &fields)?)?,
         saved: change.raw().to_vec(),
         heads: vec![change.hash()],
         was_known: false,
@@ -183,9 +184,7 @@ pub(crate) fn edit(
 ) -> Result<(Change, Merged), Error> {
     let mut document = saved.map_or_else(|| Ok(Document::new()), Document::load)?;
     let change = document.commit(actor, puts)?;
-    if change.raw().len() > crate::limits::MAX_CHANGE_BYTES {
-        return Err(Error::TooLarge { bytes: change.raw().len(), limit: crate::limits::MAX_CHANGE_BYTES });
-    }
+    change::check_size(change.raw())?;
     kind.shape.check(&change)?;
     Ok((change, merged(kind, id, &document, false)?))
 }
@@ -211,11 +210,27 @@ pub(crate) fn choose(
 
 fn merged(kind: Kind, id: DocumentId, document: &Document, was_known: bool) -> Result<Merged, Error> {
     Ok(Merged {
-        record: (kind.project)(id, &Fields::of(document)?)?,
+        record: storable((kind.project)(id, &Fields::of(document)?)?)?,
         saved: document.save(),
         heads: document.heads(),
         was_known,
     })
+}
+
+/// Returns a record if its row can be stored: databases take no NUL in a text and no number above 63 bits, indexes no long text.
+fn storable(record: Option<Record>) -> Result<Option<Record>, Error> {
+    for cell in record.iter().flat_map(|record| record.cells()) {
+        let is_storable = match &cell {
+            Value::Text(text) => !text.contains('\0') && text.len() <= MAX_CELL_BYTES,
+            Value::OutOfRange => false,
+            Value::Null | Value::Int(_) | Value::Blob(_) => true,
+        };
+        if !is_storable {
+            let reason = format!("a text has more than {MAX_CELL_BYTES} bytes or a NUL, or a number is out of range");
+            return Err(Error::Malformed { reason });
+        }
+    }
+    Ok(record)
 }
 
 /// Keys of a document, each with all its concurrent values.
@@ -229,15 +244,10 @@ impl Fields {
 
     /// Returns the keys of a document that has only its creating change; `None` if that change writes anything but the snapshot.
     fn of_creation(change: &Change) -> Option<Self> {
-        use automerge::legacy::{Key, OpType};
-        let [op] = change.expanded.operations.as_slice() else { return None };
-        match (&op.key, &op.action) {
-            (Key::Map(key), OpType::Put(automerge::ScalarValue::Bytes(value))) if key == shape::SNAPSHOT => {
-                let written = Written { value: value.clone(), change: change.hash() };
-                Some(Self(BTreeMap::from([(shape::SNAPSHOT.to_owned(), vec![written])])))
-            }
-            _ => None,
-        }
+        let [_] = change.expanded.operations.as_slice() else { return None };
+        let (key, value) = change.values().find(|(key, _)| *key == shape::SNAPSHOT)?;
+        let written = Written { value: value.to_vec(), change: change.hash() };
+        Some(Self(BTreeMap::from([(key.to_owned(), vec![written])])))
     }
 
     /// Returns the effective value of a register; different concurrent values are added as a hard conflict.

@@ -22,7 +22,7 @@ struct NoteSnapshot {
     #[n(1)]
     record_kind: u8,
     #[n(2)]
-    record: DocumentId,
+    record_id: DocumentId,
     #[n(3)]
     text: String,
 }
@@ -50,7 +50,7 @@ pub struct Note {
     /// Kind number of the record that the note refers to; may be a kind of a newer version.
     pub record_kind: u8,
     /// Document of the record that the note refers to.
-    pub record: DocumentId,
+    pub record_id: DocumentId,
     /// Text of the remark.
     pub text: String,
     /// Conflict between remarks that two phones made under one id.
@@ -69,8 +69,8 @@ impl RecordKind for Note {
         key: "note_id",
         columns: &[
             (Column::int("record_kind"), |it| Value::int(it.record_kind)),
-            (Column::blob("record_id"), |it| it.record.to_value()),
-            (Column::blob("user_id"), |it| it.made.user.to_value()),
+            (Column::blob("record_id"), |it| it.record_id.to_value()),
+            (Column::blob("user_id"), |it| it.made.user_id.to_value()),
             (Column::int("made_at_ms"), |it| it.made.at.wall_ms.to_value()),
             (Column::text("text"), |it| it.text.to_value()),
         ],
@@ -89,8 +89,8 @@ impl RecordKind for Note {
             fields.effective(SNAPSHOT, |it: &NoteSnapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         snapshot.check()?;
-        let NoteSnapshot { stamp, record_kind, record, text } = snapshot;
-        Ok(Some(Self { note_id, made: stamp, record_kind, record, text, conflicts }))
+        let NoteSnapshot { stamp, record_kind, record_id: record, text } = snapshot;
+        Ok(Some(Self { note_id, made: stamp, record_kind, record_id: record, text, conflicts }))
     }
 
     fn conflicts(&self) -> &[Conflict] {
@@ -104,7 +104,7 @@ impl RecordKind for Note {
     /// Returns the record that the note refers to, or the note itself if this version does not know that record's kind.
     fn subject(&self) -> (Kind, DocumentId) {
         Kind::from_number(self.record_kind)
-            .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record))
+            .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record_id))
     }
 }
 
@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn a_note_is_about_what_lives_in_a_season_and_no_longer_than_a_text() {
         let stamp = Stamp {
-            user: UserId::from([1; 16]),
-            device: DeviceCode(32),
+            user_id: UserId::from([1; 16]),
+            device_code: DeviceCode(32),
             at: HybridTime { wall_ms: 7, counter: 0 },
             clock_suspect: false,
         };
@@ -132,7 +132,7 @@ mod tests {
             (200, 1, None),
             (0, 1, Some("a note on a record of kind")),
         ] {
-            let snapshot = NoteSnapshot { stamp, record_kind, record, text: "ಟ".repeat(length) };
+            let snapshot = NoteSnapshot { stamp, record_kind, record_id: record, text: "ಟ".repeat(length) };
             let change = create(&Actor::new([3; 16]), encode(&snapshot)).expect("a change");
             let merged = merge(Kind::of::<Note>(), DocumentId::from([4; 16]), None, &change);
             let refused = merged.as_ref().err().map(ToString::to_string);

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::permission::Subject;
+use crate::permission::Target;
 use crate::units::{ChangeHash, DeviceCode, HybridTime, Timestamp, UserId};
 
 /// Author, device and time of a value; every value in a document has one.
@@ -11,10 +11,10 @@ use crate::units::{ChangeHash, DeviceCode, HybridTime, Timestamp, UserId};
 pub struct Stamp {
     /// User who wrote the value.
     #[n(0)]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Device that wrote the value.
     #[n(1)]
-    pub device: DeviceCode,
+    pub device_code: DeviceCode,
     /// Hybrid time of writing.
     #[n(2)]
     pub at: HybridTime,
@@ -30,11 +30,11 @@ impl Stamp {
     }
 
     /// Returns whose record a change with the stamp `change` concerns; `self` is the stamp of the record's creation.
-    pub fn subject_of(&self, change: &Self) -> Subject {
-        if self.user == change.user {
-            Subject::Own { age_ms: change.at.wall_ms.saturating_sub(self.at.wall_ms) }
+    pub fn target_of(&self, change: &Self) -> Target {
+        if self.user_id == change.user_id {
+            Target::Own { age_ms: change.at.wall_ms.saturating_sub(self.at.wall_ms) }
         } else {
-            Subject::Others
+            Target::Others
         }
     }
 

@@ -1,6 +1,6 @@
 //! Trade rules as pure functions, the same on phone and server.
 //!
-//! Owns arithmetic and checks. Does not read the store: records and reference data are arguments.
+//! Owns arithmetic and checks. Does not read the store: records and reference data come as arguments.
 
 mod check;
 mod weight;

@@ -37,21 +37,16 @@ pub(crate) fn add(db: &Connection, parcel: &Parcel) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) struct Waiting {
-    pub(crate) number: i64,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// Returns the oldest parcels after a number: at most `count` and at most `bytes`, but at least one if there is any.
-pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<Waiting>, Error> {
+/// Returns the oldest parcels, each with its number, after a number: at most `count` and at most `bytes`, but at least one if there is any.
+pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<(i64, Vec<u8>)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT carried, bytes FROM carried WHERE carried > ?1 AND bytes IS NOT NULL ORDER BY carried LIMIT ?2",
     )?;
     let mut rows = statement.query((after, count))?;
     let (mut parcels, mut total) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let parcel = Waiting { number: row.get(0)?, bytes: row.get(1)? };
-        total += parcel.bytes.len();
+        let parcel: (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        total += parcel.1.len();
         if total > bytes && !parcels.is_empty() {
             break;
         }

@@ -102,12 +102,6 @@ pub(crate) enum FrameError {
     Store(#[from] Error),
 }
 
-impl From<rusqlite::Error> for FrameError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Result of applying a frame or an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
@@ -204,17 +198,17 @@ fn apply_changes(
         tail::save(db, cursor, entry)?;
         received.entries += 1;
         let merged = changes.merge(&cursor.scope, envelope, change);
-        match or_set_aside(db, cursor, entry, Some(envelope.document), merged)? {
+        match or_set_aside(db, cursor, entry, Some(envelope.document_id), merged)? {
             Some(merged) => received.add(merged),
             None => {
-                set_aside.insert(envelope.document);
+                set_aside.insert(envelope.document_id);
             }
         }
-        if set_aside.contains(&envelope.document) {
+        if set_aside.contains(&envelope.document_id) {
             std::mem::take(&mut changes.merged).write(&mut seam(db))?;
-            retry_set_aside_of(db, envelope.document)?;
+            retry(db, "document_id = ?1", [envelope.document_id])?;
         }
-        logged.push((envelope.document, hash));
+        logged.push((envelope.document_id, hash));
     }
     changes.merged.write(&mut seam(db))?;
     if outbox::has_sealed(db)? {
@@ -267,7 +261,7 @@ impl<'a> Changes<'a> {
     }
 
     fn merge(&mut self, scope: &Scope, envelope: &ChangeEnvelope, change: &[u8]) -> Result<Received, Unapplied> {
-        let document = envelope.document;
+        let document = envelope.document_id;
         if scope.is_unknown() {
             return Err(Unapplied::Scope(scope.clone()));
         }
@@ -338,10 +332,10 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
             erase(db, document)?;
         }
         Some(Effect::ApplyRuling(ruling)) if ruling.is_approved => {
-            outbox::acknowledge_changes(db, ruling.document, &ruling.changes)?;
+            outbox::acknowledge_changes(db, ruling.document_id, &ruling.changes)?;
         }
         Some(Effect::ApplyRuling(ruling)) => {
-            outbox::apply_rejection(db, ruling.document, &ruling.changes, &envelope.reason, envelope.decided_at)?;
+            outbox::apply_rejection(db, ruling.document_id, &ruling.changes, &envelope.reason, envelope.decided_at)?;
         }
     }
     Ok(applied)
@@ -353,10 +347,6 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     db.execute("DELETE FROM set_aside WHERE document_id = ?1", [document])?;
     outbox::erase(db, document)?;
     records::erase(&mut seam(db), document)
-}
-
-fn retry_set_aside_of(db: &Connection, document: DocumentId) -> Result<(), Error> {
-    retry(db, "document_id = ?1", [document]).map(drop)
 }
 
 /// Applies the set-aside entries that `which` selects; returns whether anything was erased.

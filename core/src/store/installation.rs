@@ -12,10 +12,10 @@ use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, 
 /// The identity and keys from enrolment, and the last contact with the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
-    pub(crate) organisation: OrganisationId,
-    pub(crate) device: DeviceId,
+    pub(crate) organisation_id: OrganisationId,
+    pub(crate) device_id: DeviceId,
     pub(crate) device_code: DeviceCode,
-    pub(crate) user: UserId,
+    pub(crate) user_id: UserId,
     pub(crate) key: SigningKey,
     pub(crate) server_url: String,
     pub(crate) server_key: [u8; 32],
@@ -36,10 +36,10 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
         let certificate: Certificate = decode(&row.get::<_, Vec<u8>>(7)?)
             .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Blob, error.into()))?;
         Ok(Installation {
-            organisation: certificate.organisation,
-            device: certificate.device,
+            organisation_id: certificate.organisation_id,
+            device_id: certificate.device_id,
             device_code: certificate.device_code,
-            user: row.get(0)?,
+            user_id: row.get(0)?,
             key: SigningKey::from_bytes(&row.get::<_, [u8; 32]>(1)?),
             server_url: row.get(2)?,
             server_key: row.get(3)?,
@@ -71,7 +71,7 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
         "INSERT INTO installation (id, user_id, secret_key, server_url, server_key, challenge, server_time_ms, certificate)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
-            certificate.user,
+            certificate.user_id,
             key.as_bytes(),
             server_url,
             enrolment.server_key,
@@ -98,35 +98,15 @@ pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tables that a wipe empties, besides those of record kinds, search words and decisions.
-const WIPED: [&str; 14] = [
-    "documents",
-    "erased",
-    "drafts",
-    "outbox",
-    "rejected",
-    "bundles",
-    "set_aside",
-    "decisions",
-    "log_cursors",
-    "log_tail",
-    "evidence",
-    "carried",
-    "enrolling",
-    "installation",
-];
-
-/// Tables that a wipe keeps, each with the reason.
-#[cfg(test)]
-const KEPT_BY_WIPE: [(&str, &str); 1] =
-    [("counters", "a phone that is enrolled again must not give a receipt number twice; the numbers tell nothing")];
-
-/// Deletes all that was recorded or received, including keys and unanswered bundles, except the counters.
+/// Deletes all that was recorded or received, including keys and unanswered bundles. Keeps the counters, because a phone that is enrolled
+/// again must not give a receipt number twice.
 pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
-    super::records::clear_rows(&mut super::seam(db))?;
-    super::decisions::clear(&mut super::seam(db))?;
-    for table in WIPED {
-        db.execute(&format!("DELETE FROM {table}"), [])?;
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'counters'";
+    let mut statement = db.prepare(tables)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        db.execute(&format!("DELETE FROM {}", row.get::<_, String>(0)?), [])?;
     }
     Ok(())
 }
@@ -202,44 +182,33 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::records::KINDS;
     use crate::store::{PHONE, Store};
 
     #[test]
-    fn every_table_is_wiped_or_kept_for_a_reason() {
+    fn a_wipe_empties_every_table_but_the_counters() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
-        let tables: BTreeSet<String> = store
-            .read(|db| {
-                let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-                let mut statement = db.prepare(sql)?;
-                let names = statement.query_map([], |row| row.get(0))?;
-                Ok::<_, Error>(names.collect::<Result<_, _>>()?)
-            })
-            .expect("tables");
-        let of_kinds = KINDS.into_iter().map(|kind| (kind.table)().name).chain(["words"]);
-        let of_kinds = of_kinds.chain(crate::store::decisions::tables());
-        let known = WIPED.into_iter().chain(of_kinds).chain(KEPT_BY_WIPE.map(|(table, _)| table));
-        assert_eq!(tables, known.map(str::to_owned).collect());
-
-        let kept: BTreeSet<String> = KEPT_BY_WIPE.iter().map(|(table, _)| (*table).to_owned()).collect();
-        let filled_after_wipe = store.write(|db| {
-            for table in tables.difference(&kept) {
+        let filled = store.write(|db| {
+            let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+            let mut statement = db.prepare(names)?;
+            let tables = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+            for table in tables.iter().filter(|table| *table != "counters") {
                 fill(db, table)?;
             }
-            wipe(db)?;
-            let mut filled = BTreeSet::new();
-            for table in &tables {
-                if db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, u64>(0))? > 0 {
-                    filled.insert(table.clone());
+            let filled = || -> Result<Vec<String>, Error> {
+                let mut filled = tables.clone();
+                for table in &tables {
+                    let count: u64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+                    filled.retain(|name| name != table || count > 0);
                 }
-            }
-            Ok::<_, Error>(filled)
+                Ok(filled)
+            };
+            assert_eq!(filled()?, tables);
+            wipe(db)?;
+            filled()
         });
-        assert_eq!(filled_after_wipe.expect("wiped"), kept);
+        assert_eq!(filled.expect("wiped"), ["counters"]);
     }
 
     fn fill(db: &Connection, table: &str) -> Result<(), Error> {

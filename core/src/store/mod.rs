@@ -99,6 +99,17 @@ impl From<sql::Error> for Error {
     }
 }
 
+impl From<Error> for sql::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Sql(error) => error,
+            Error::Full => Self::Full { source: error.into() },
+            Error::Corrupt { source } => Self::Corrupt { source },
+            error => Self::engine(error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error {
@@ -206,13 +217,13 @@ impl Store {
             None => connect(&self.path, self.key.as_ref(), OpenFlags::default())?,
         };
         let snapshot = reader.transaction().map_err(Error::from)?;
-        let result = f(&snapshot)?;
+        let result = f(&snapshot);
         snapshot.finish().map_err(Error::from)?;
         let mut readers = lock(&self.readers);
         if readers.len() < READERS_KEPT {
             readers.push(reader);
         }
-        Ok(result)
+        result
     }
 
     /// Runs `f` in a write transaction, and commits it durably if `f` succeeds. Only one runs at a time.

@@ -18,10 +18,10 @@ use crate::units::{BundleHash, ChangeHash, DeliveryId, DeviceId, DocumentId, Gra
 /// A change to be added to the outbox.
 pub(crate) struct Outgoing<'a> {
     pub(crate) action: u64,
-    pub(crate) author: UserId,
-    pub(crate) grant: GrantId,
+    pub(crate) author_id: UserId,
+    pub(crate) grant_id: GrantId,
     pub(crate) device_cursor: u64,
-    pub(crate) document: DocumentId,
+    pub(crate) document_id: DocumentId,
     pub(crate) kind: Kind,
     pub(crate) scope: &'a Scope,
     pub(crate) change: &'a [u8],
@@ -35,10 +35,10 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
     )?;
     statement.execute(named_params! {
         ":action": outgoing.action,
-        ":author": outgoing.author,
-        ":grant": outgoing.grant,
+        ":author": outgoing.author_id,
+        ":grant": outgoing.grant_id,
         ":device_cursor": outgoing.device_cursor,
-        ":document": outgoing.document,
+        ":document": outgoing.document_id,
         ":kind": outgoing.kind.number,
         ":scope": outgoing.scope,
         ":change": outgoing.change,
@@ -66,12 +66,13 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<B
         }
         bytes += change.len();
         numbers.push(row.get(0)?);
-        let entry = BundleEntry { document: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change, erased: None };
+        let entry =
+            BundleEntry { document_id: row.get(5)?, kind: row.get(6)?, scope: row.get(7)?, change, erased: None };
         match transactions.last_mut() {
             Some(transaction) if !is_next => transaction.entries.push(entry),
             _ => transactions.push(BundleAction {
-                author: row.get(2)?,
-                grant: row.get(3)?,
+                author_id: row.get(2)?,
+                grant_id: row.get(3)?,
                 device_cursor: row.get(4)?,
                 entries: vec![entry],
             }),
@@ -86,7 +87,7 @@ pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> 
     db.prepare_cached(
         "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, ?2, ?3, ?4, 0, 0)",
     )?
-    .execute((bundle.header.sequence, bundle.hash().0, bundle.header.device, bundle.to_bytes()))?;
+    .execute((bundle.header.sequence, bundle.hash().0, bundle.header.device_id, bundle.to_bytes()))?;
     let mut statement = db.prepare_cached("UPDATE outbox SET bundle_seq = ?1, entry = ?2 WHERE outbox = ?3")?;
     for (entry, number) in numbers.iter().enumerate() {
         statement.execute((bundle.header.sequence, entry, number))?;
@@ -109,19 +110,13 @@ pub(crate) fn has_unsealed(db: &Connection) -> Result<bool, Error> {
     Ok(!unsealed(db, 0)?.0.is_empty())
 }
 
-pub(crate) struct Unanswered {
-    pub(crate) sequence: u64,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// Returns up to `limit` sealed bundles after number `after` that the server has not answered in full, in order. Changes that are not
+/// Returns up to `limit` sealed bundles, each with its number, after number `after` that the server has not answered in full, in order. Changes that are not
 /// sealed are not among them: call `seal` first.
-pub(crate) fn unanswered_bundles(db: &Connection, after: u64, limit: usize) -> Result<Vec<Unanswered>, Error> {
+pub(crate) fn unanswered_bundles(db: &Connection, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT bundle_seq, bytes FROM bundles WHERE is_answered = 0 AND bundle_seq > ?1 ORDER BY bundle_seq LIMIT ?2",
     )?;
-    let rows =
-        statement.query_map((after, limit), |row| Ok(Unanswered { sequence: row.get(0)?, bytes: row.get(1)? }))?;
+    let rows = statement.query_map((after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -175,15 +170,15 @@ fn requeue(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> R
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
         let (sequence, bytes): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let Ok(bundle) = parse(&bytes) else { continue };
+        let bundle = parse(&bytes)?;
         let entries = (0_u32..).zip(bundle.entries()).filter(|(_, (_, entry))| entry.erased.is_none());
         for (number, (transaction, entry)) in entries {
-            let BundleAction { author, grant, device_cursor, .. } = transaction;
+            let BundleAction { author_id, grant_id, device_cursor, .. } = transaction;
             insert.execute(rusqlite::params![
-                author,
-                grant,
+                author_id,
+                grant_id,
                 device_cursor,
-                entry.document,
+                entry.document_id,
                 entry.kind,
                 entry.scope,
                 entry.change,
@@ -261,49 +256,58 @@ pub(crate) struct VerdictCounts {
     pub(crate) has_erased: bool,
 }
 
-/// A sealed change of this phone; `outbox` is 0 if it is not in the outbox any more.
-struct OwnChange {
+/// A change of this phone in the outbox; `outbox` is 0 if it is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnChange {
     outbox: i64,
-    author: UserId,
-    document: DocumentId,
-    kind: u8,
-    scope: Scope,
-    change: Vec<u8>,
-    is_held: bool,
+    pub(crate) author_id: UserId,
+    pub(crate) document_id: DocumentId,
+    pub(crate) kind: u8,
+    pub(crate) scope: Scope,
+    pub(crate) change: Vec<u8>,
+    /// Why the server holds it, and the reason in words.
+    pub(crate) held: Option<(HoldCode, String)>,
 }
 
-fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<OwnChange>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT outbox, author_id, document_id, kind, scope, change, held_code IS NOT NULL FROM outbox
-         WHERE bundle_seq = ?1 AND entry = ?2",
-    )?;
-    let own = |row: &rusqlite::Row<'_>| {
-        Ok(OwnChange {
+/// Returns the changes that `which` selects, each with the number of its bundle (0: not sealed).
+fn select(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<(u64, OwnChange)>, Error> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT outbox, author_id, document_id, kind, scope, change, held_code, held_reason, coalesce(bundle_seq, 0)
+         FROM outbox WHERE {which}"
+    ))?;
+    let rows = statement.query_map(parameters, |row| {
+        let held: Option<HoldCode> = row.get(6)?;
+        let own = OwnChange {
             outbox: row.get(0)?,
-            author: row.get(1)?,
-            document: row.get(2)?,
+            author_id: row.get(1)?,
+            document_id: row.get(2)?,
             kind: row.get(3)?,
             scope: row.get(4)?,
             change: row.get(5)?,
-            is_held: row.get(6)?,
-        })
-    };
-    Ok(statement.query_row((bundle, entry), own).optional()?)
+            held: held.map(|code| Ok::<_, rusqlite::Error>((code, row.get(7)?))).transpose()?,
+        };
+        Ok((row.get(8)?, own))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<OwnChange>, Error> {
+    let found = select(db, "bundle_seq = ?1 AND entry = ?2", (bundle, entry))?;
+    Ok(found.into_iter().next().map(|(_, own)| own))
 }
 
 /// Returns the sealed changes of a document that are among `changes`, each with its bundle, in the order in which they were made.
 fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, OwnChange)>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT bundle_seq, entry FROM outbox WHERE document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry",
-    )?;
-    let places = statement.query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut found = Vec::new();
-    for place in places {
-        let (bundle, entry) = place?;
-        let own = own(db, bundle, entry)?.filter(|own| changes.contains(&Change::hash_of_stripped(&own.change)));
-        found.extend(own.map(|own| (bundle, own)));
-    }
+    let which = "document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry";
+    let mut found = select(db, which, [document])?;
+    found.retain(|(_, own)| changes.contains(&Change::hash_of_stripped(&own.change)));
     Ok(found)
+}
+
+/// Returns held changes, oldest first.
+pub(crate) fn held(db: &Connection) -> Result<Vec<OwnChange>, Error> {
+    let found = select(db, "held_code IS NOT NULL ORDER BY outbox", [])?;
+    Ok(found.into_iter().map(|(_, own)| own).collect())
 }
 
 fn remove(db: &Connection, own: &OwnChange) -> Result<(), Error> {
@@ -370,7 +374,7 @@ fn apply_verdict(
             settled.held += 1;
             let mut held = db.prepare_cached("UPDATE outbox SET held_code = ?2, held_reason = ?3 WHERE outbox = ?1")?;
             held.execute((own.outbox, code, reason))?;
-            records::exclude(&mut seam(db), own.document, &[Change::hash_of_stripped(&own.change)])
+            records::exclude(&mut seam(db), own.document_id, &[Change::hash_of_stripped(&own.change)])
         }
         Verdict::Deferred { missing } => {
             let mut waits = db.prepare_cached("UPDATE outbox SET missing = ?2 WHERE outbox = ?1")?;
@@ -383,7 +387,7 @@ fn apply_verdict(
         Verdict::Erased => {
             // The log has the erasure too, unless the server lost it and only its journal still knows it.
             settled.has_erased = true;
-            incoming::erase(db, own.document)
+            incoming::erase(db, own.document_id)
         }
     }
 }
@@ -420,14 +424,14 @@ pub(crate) fn acknowledge_changes(db: &Connection, document: DocumentId, changes
 /// Puts a change back into its document if it is held. Returns `false` if it builds on another held change: it stays held until the log,
 /// which has both in order, names it.
 fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
-    if !own.is_held {
+    if own.held.is_none() {
         return Ok(true);
     }
     let Some(kind) = Kind::from_number(own.kind) else { return Ok(true) };
-    match records::apply(&mut seam(db), &own.scope, kind, own.document, &Change::parse_stripped(&own.change)?) {
+    match records::apply(&mut seam(db), &own.scope, kind, own.document_id, &Change::parse_stripped(&own.change)?) {
         // A purged document comes back from its log, and this change with it.
         Err(Error::Record(crate::records::Error::Missing { hashes })) => {
-            Ok(sealed(db, own.document, &hashes)?.iter().all(|(_, other)| !other.is_held))
+            Ok(sealed(db, own.document_id, &hashes)?.iter().all(|(_, other)| other.held.is_none()))
         }
         applied => applied.map(|()| true),
     }
@@ -466,11 +470,19 @@ fn logged_then_lost(db: &Connection, document: DocumentId, changes: &[ChangeHash
     let mut is_rejected = db.prepare_cached("SELECT 1 FROM rejected WHERE document_id = ?1 AND change = ?2")?;
     for bytes in bundles {
         let bundle = parse(&bytes)?;
-        for (transaction, entry) in bundle.entries().filter(|(_, entry)| entry.document == document) {
-            let (author, scope, change) = (transaction.author, entry.scope.clone(), entry.change.clone());
+        for (transaction, entry) in bundle.entries().filter(|(_, entry)| entry.document_id == document) {
+            let (author, scope, change) = (transaction.author_id, entry.scope.clone(), entry.change.clone());
             let is_named = entry.erased.is_none() && changes.contains(&entry.change_hash());
             if is_named && !is_rejected.exists((document, &change))? {
-                found.push(OwnChange { outbox: 0, author, document, kind: entry.kind, scope, change, is_held: false });
+                found.push(OwnChange {
+                    outbox: 0,
+                    author_id: author,
+                    document_id: document,
+                    kind: entry.kind,
+                    scope,
+                    change,
+                    held: None,
+                });
             }
         }
     }
@@ -478,9 +490,10 @@ fn logged_then_lost(db: &Connection, document: DocumentId, changes: &[ChangeHash
 }
 
 fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Result<(), Error> {
-    records::exclude(&mut seam(db), own.document, &[Change::hash_of_stripped(&own.change)])?;
-    let draft = Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_rejected(own.document, &change));
-    let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"rejected".as_slice(), own.document.as_bytes()]));
+    records::exclude(&mut seam(db), own.document_id, &[Change::hash_of_stripped(&own.change)])?;
+    let draft =
+        Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_rejected(own.document_id, &change));
+    let draft_id = draft.as_ref().map(|_| derived::<DeliveryId>([b"rejected".as_slice(), own.document_id.as_bytes()]));
     if let (Some(id), Some(draft)) = (draft_id, &draft)
         // A change may be rejected twice; a draft or delivery that was made of it stays as it is.
         && drafts::find(db, id)?.is_none()
@@ -492,7 +505,7 @@ fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Res
         "INSERT INTO rejected (document_id, change, draft_id, reason, rejected_at_ms, author_id, scope)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((own.document, &own.change, draft_id, reason, now.0, own.author, &own.scope))?;
+    .execute((own.document_id, &own.change, draft_id, reason, now.0, own.author_id, &own.scope))?;
     remove(db, own)
 }
 
@@ -576,18 +589,6 @@ pub enum SyncState {
     },
 }
 
-impl SyncState {
-    /// Returns the state's stable name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Logged => "logged",
-            Self::Sent => "sent",
-            Self::Unsent => "unsent",
-            Self::Held { .. } => "held",
-        }
-    }
-}
-
 pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, Error> {
     let mut statement = db.prepare_cached(
         "SELECT held_code, coalesce(was_sent, 0) FROM outbox LEFT JOIN bundles USING (bundle_seq) WHERE document_id = ?1",
@@ -648,46 +649,13 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     })?)
 }
 
-/// A change that the server keeps until a person approves or rejects it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HeldChange {
-    pub(crate) author: UserId,
-    pub(crate) scope: Scope,
-    pub(crate) document: DocumentId,
-    pub(crate) kind: u8,
-    pub(crate) change: Vec<u8>,
-    pub(crate) code: HoldCode,
-    /// The reason in words.
-    pub(crate) reason: String,
-}
-
-/// Returns held changes, oldest first.
-pub(crate) fn held(db: &Connection) -> Result<Vec<HeldChange>, Error> {
-    let mut statement = db.prepare_cached(
-        "SELECT author_id, scope, document_id, kind, change, held_code, held_reason FROM outbox WHERE held_code IS NOT NULL
-         ORDER BY outbox",
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(HeldChange {
-            author: row.get(0)?,
-            scope: row.get(1)?,
-            document: row.get(2)?,
-            kind: row.get(3)?,
-            change: row.get(4)?,
-            code: row.get(5)?,
-            reason: row.get(6)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected {
     pub(crate) number: i64,
-    pub(crate) author: UserId,
+    pub(crate) author_id: UserId,
     pub(crate) scope: Scope,
-    pub(crate) document: DocumentId,
-    pub(crate) draft: Option<DeliveryId>,
+    pub(crate) document_id: DocumentId,
+    pub(crate) draft_id: Option<DeliveryId>,
     pub(crate) reason: String,
     pub(crate) at: Timestamp,
 }
@@ -701,10 +669,10 @@ pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
     let rows = statement.query_map([], |row| {
         Ok(Rejected {
             number: row.get(0)?,
-            author: row.get(5)?,
+            author_id: row.get(5)?,
             scope: row.get(6)?,
-            document: row.get(1)?,
-            draft: row.get(2)?,
+            document_id: row.get(1)?,
+            draft_id: row.get(2)?,
             reason: row.get(3)?,
             at: Timestamp(row.get(4)?),
         })

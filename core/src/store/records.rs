@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
-use crate::records::{self, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
+use crate::records::{self, AnyRecord, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
 use crate::scope::Scope;
 use crate::units::{ChangeHash, DocumentId, HybridTime, ToValue};
 
@@ -50,14 +50,14 @@ impl Projection {
     }
 }
 
-/// The projections of all kinds.
-static PROJECTIONS: LazyLock<BTreeMap<Kind, Projection>> =
-    LazyLock::new(|| KINDS.into_iter().map(|kind| (kind, Projection::new(kind))).collect());
+/// The projections of all kinds, by number.
+static PROJECTIONS: LazyLock<BTreeMap<u8, Projection>> =
+    LazyLock::new(|| KINDS.into_iter().map(|kind| (kind.number, Projection::new(kind))).collect());
 
 /// Returns a document.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error> {
     Ok(db.query_one(
         "SELECT kind, scope, saved, heads FROM documents WHERE document_id = ?1",
@@ -110,14 +110,14 @@ impl<K> Found<K> {
 /// As for [`load`].
 pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found<K>>, Error> {
     let Some((stored, merged)) = load(db, id.into())? else { return Ok(None) };
-    Ok(merged.record.and_then(Record::downcast).map(|record| Found { stored, record }))
+    Ok(merged.record.and_then(<dyn AnyRecord>::downcast).map(|record| Found { stored, record }))
 }
 
 /// Merges a change into its document, and updates its row and its words. Does nothing for a change that the document has. `scope` is that
 /// of a new document; a stored one keeps its own.
 ///
 /// # Errors
-/// [`Error::Record`] if the change must be held or deferred, or if the stored document is unreadable; nothing was written. Database errors.
+/// [`Error::Record`] if the change must be held or deferred, or if the stored document is unreadable; nothing was written. If the database fails.
 pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<(), Error> {
     let mut batch = Batch::default();
     batch.merge(db, scope, kind, id, change)?;
@@ -169,7 +169,7 @@ impl Batch {
     /// Writes the documents, their rows and their words.
     ///
     /// # Errors
-    /// Database errors.
+    /// [`Error::Sql`] and other errors of the database.
     pub(super) fn write(self, db: &mut dyn Writer) -> Result<(), Error> {
         let saved = |id| self.merged.get(id).map(|(scope, kind, merged)| (scope, *kind, *id, merged));
         let documents: Vec<Saved<'_>> = self.documents.iter().filter_map(saved).collect();
@@ -183,7 +183,7 @@ pub type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
 /// Writes a document, its row and its words.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merged: &Merged) -> Result<(), Error> {
     save_all(db, &[(scope, kind, id, merged)])
 }
@@ -228,32 +228,24 @@ fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap
     let keys: Vec<Value<'_>> = searched.iter().map(ToValue::to_value).collect();
     let mut before = BTreeMap::new();
     for (id, stored) in find_all(db, &keys)? {
-        match words_of(&stored, id) {
-            Ok(words) => _ = before.insert(id, words),
-            Err(Error::Record(_)) => search::remove(db, id)?,
-            Err(error) => return Err(error),
+        match records::read(stored.kind, id, &stored.saved) {
+            Ok(merged) => _ = before.insert(id, merged.record.map_or_else(Vec::new, |record| record.words())),
+            Err(_unreadable) => search::remove(db, id)?,
         }
     }
     Ok(before)
 }
 
-fn words_of(stored: &Stored, id: DocumentId) -> Result<Vec<String>, Error> {
-    if !stored.kind.is_searched {
-        return Ok(Vec::new());
-    }
-    Ok(records::read(stored.kind, id, &stored.saved)?.record.map_or_else(Vec::new, |record| record.words()))
-}
-
 /// Writes the rows of records, with one statement per kind.
 fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Result<(), Error> {
-    let mut cells = BTreeMap::<Kind, Vec<Value<'_>>>::new();
+    let mut cells = BTreeMap::<u8, Vec<Value<'_>>>::new();
     for (scope, id, record) in rows {
-        let cells = cells.entry(record.kind()).or_default();
+        let cells = cells.entry(record.kind().number).or_default();
         cells.extend([id.to_value(), scope.to_value(), Value::int(record.conflicts().len())]);
         cells.extend(record.cells());
     }
     for (kind, cells) in cells {
-        let source = || format!("{kind:?} is not among the kinds").into();
+        let source = || format!("{kind} is not among the kinds").into();
         let Projection { table, columns, on_conflict, .. } =
             PROJECTIONS.get(&kind).ok_or_else(|| Error::Corrupt { source: source() })?;
         db.insert(&Insert { table, columns, on_conflict }, &cells)?;
@@ -264,14 +256,14 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
 /// Removes a document, its row and its words, even if they cannot be read. Its changes may be received again.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let kind =
         db.query_one("SELECT kind FROM documents WHERE document_id = ?1", &values![id], |row| row.get::<u8>(0))?;
     let Some(kind) = kind else { return Ok(()) };
     search::remove(db, id)?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
-    if let Some(Projection { table, key, .. }) = Kind::from_number(kind).and_then(|kind| PROJECTIONS.get(&kind)) {
+    if let Some(Projection { table, key, .. }) = PROJECTIONS.get(&kind) {
         db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), &values![id])?;
     }
     Ok(())
@@ -280,7 +272,7 @@ pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
 /// Takes changes, and all that builds on them, out of a document. Removes the document if no record is left.
 ///
 /// # Errors
-/// Database errors; [`Error::Record`] for an unreadable document.
+/// Errors of the database; [`Error::Record`] for an unreadable document.
 pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     let Some(stored) = find(db, id)? else { return Ok(()) };
     match records::without(stored.kind, id, &stored.saved, changes)? {
@@ -295,7 +287,7 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
 /// Removes a document permanently: only its id is kept.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
     remove(db, document)?;
     let insert = "INSERT INTO erased (document_id) VALUES (?1) ON CONFLICT (document_id) DO NOTHING";
@@ -306,7 +298,7 @@ pub fn erase(db: &mut dyn Writer, document: DocumentId) -> Result<(), Error> {
 /// Returns whether a document was erased.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
     Ok(db.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![id])?)
 }
@@ -314,7 +306,7 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
 /// Returns the documents that have fields in conflict, ordered by id.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
     let mut documents = Vec::new();
     for projection in PROJECTIONS.values() {
@@ -328,23 +320,15 @@ fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
     format!("SELECT {key} FROM {table} WHERE conflicts > 0 ORDER BY 1")
 }
 
-/// Deletes the rows of all kinds, and all search words.
-///
-/// # Errors
-/// Database errors.
-pub fn clear_rows(db: &mut dyn Writer) -> Result<(), Error> {
-    for projection in PROJECTIONS.values() {
-        db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
-    }
-    search::clear(db)
-}
-
 /// Projects all documents again and returns how many there are. The rows are the same as before, except for `arrival`.
 ///
 /// # Errors
-/// Database errors; [`Error::Record`] for an unreadable document.
+/// Errors of the database; [`Error::Record`] for an unreadable document.
 pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
-    clear_rows(db)?;
+    for projection in PROJECTIONS.values() {
+        db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
+    }
+    search::clear(db)?;
     let ids = db.query_all("SELECT document_id FROM documents ORDER BY document_id", &[], |row| row.get(0))?;
     for id in &ids {
         if let Some((Stored { scope, .. }, Merged { record: Some(record), .. })) = load(db, *id)? {

@@ -48,13 +48,7 @@ pub struct DeliveryRow {
     pub gross_g: Grams,
 }
 
-/// A row of a list, read from a kind's table.
-trait ListRow: Sized {
-    const COLUMNS: &'static str;
-    fn from_row(row: &dyn Row) -> Result<Self, sql::Error>;
-}
-
-impl ListRow for DeliveryRow {
+impl DeliveryRow {
     const COLUMNS: &'static str =
         "arrival, delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
@@ -100,7 +94,7 @@ pub struct DeliveryFilter {
 /// Returns deliveries, the last to arrive in this database first.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn deliveries(db: &mut dyn Reader, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryRow>, Error> {
     let mut params: Vec<Value<'_>> = Vec::new();
     let mut conditions = vec!["true".to_owned()];
@@ -163,7 +157,7 @@ impl std::ops::Add for Sum {
 /// Returns the totals of a scope and day, with and without a load.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
     sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
 }
@@ -171,7 +165,7 @@ pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result
 /// Returns the totals of a load.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
     sum(db, "load_id = ?1", &values![load])
 }
@@ -192,7 +186,7 @@ fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum
 /// Returns the latest business date of a delivery in these scopes.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
     let statement =
         "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
@@ -204,7 +198,7 @@ pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<Busine
 /// Returns those of these scopes that have deliveries or loads on a day, sorted.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn scopes_on(db: &mut dyn Reader, scopes: &[Scope], date: BusinessDate) -> Result<Vec<Scope>, Error> {
     let keys: Vec<Value<'_>> = scopes.iter().flat_map(|scope| [scope.to_value(), date.to_value()]).collect();
     let statement = "SELECT scope FROM keys
@@ -237,37 +231,42 @@ pub struct LoadRow {
     pub conflicts: u32,
 }
 
-impl ListRow for LoadRow {
+impl LoadRow {
     const COLUMNS: &'static str = "load_id, scope, number, lorry, business_day, state, loaders, conflicts";
 
     fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
-        let state: u8 = row.get(5)?;
         Ok(Self {
             load_id: row.get(0)?,
             scope: row.get(1)?,
             number: row.get(2)?,
             lorry: row.get(3)?,
             business_date: row.get(4)?,
-            state: if state == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing },
+            state: load_state(row.get(5)?),
             loaders: row.get(6)?,
             conflicts: row.get(7)?,
         })
     }
 }
 
-/// Returns a load by its id.
+/// Returns the state and lorry of a load, and the gross weight of the deliveries on it that are not voided.
 ///
 /// # Errors
-/// Database errors.
-pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Error> {
-    let statement = format!("SELECT {} FROM loads WHERE load_id = ?1", LoadRow::COLUMNS);
-    Ok(db.query_one(&statement, &values![id], LoadRow::from_row)?)
+/// [`Error::Sql`] and other errors of the database.
+pub fn load_capacity(db: &mut dyn Reader, id: LoadId) -> Result<Option<(LoadState, LorryPlate, Grams)>, Error> {
+    let statement = "SELECT state, lorry, CAST(coalesce(
+             (SELECT sum(gross_g) FROM deliveries WHERE deliveries.load_id = loads.load_id AND is_voided = 0), 0) AS BIGINT)
+         FROM loads WHERE load_id = ?1";
+    Ok(db.query_one(statement, &values![id], |row| Ok((load_state(row.get(0)?), row.get(1)?, row.get(2)?)))?)
+}
+
+fn load_state(stored: u8) -> LoadState {
+    if stored == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing }
 }
 
 /// Returns the loads of a scope and day, ordered by number.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn loads(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Vec<LoadRow>, Error> {
     let statement = format!(
         "SELECT {} FROM loads WHERE scope = ?1 AND business_day = ?2 ORDER BY number, load_id",
@@ -289,7 +288,7 @@ pub struct FarmerRow {
     pub contact: ContactDetails,
 }
 
-impl ListRow for FarmerRow {
+impl FarmerRow {
     const COLUMNS: &'static str =
         "farmers.farmer_id, farmers.scope, farmers.code, coalesce(contacts.name, ''), coalesce(contacts.village, ''),
         coalesce(contacts.phone, '')";
@@ -307,7 +306,7 @@ impl ListRow for FarmerRow {
 /// Returns a farmer by id, with the newest contact details.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>, Error> {
     let statement = format!(
         "SELECT {} FROM farmers LEFT JOIN contacts ON contacts.farmer_id = farmers.farmer_id WHERE farmers.farmer_id = ?1
@@ -321,7 +320,7 @@ pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>
 /// Returns all farmers if `text` has no word.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
     if words(text).is_empty() {
         let statement = format!(
@@ -349,7 +348,7 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundRecord {
     /// The document's id.
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// The kind of its record.
     pub kind: Kind,
     /// The scope of the document.
@@ -362,11 +361,11 @@ pub struct FoundRecord {
 /// their contact details, until there are `limit` records or more.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<FoundRecord>, Error> {
     let mut all = Vec::new();
     let upper = text.trim().to_uppercase();
-    if let Ok(ReceiptNumber { device, sequence, .. }) = text.parse() {
+    if let Ok(ReceiptNumber { device_code: device, sequence, .. }) = text.parse() {
         let statement = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
         all.extend(named::<Delivery>(db, statement, &values![device, sequence])?);
     }
@@ -378,7 +377,7 @@ pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Re
         }
         let rows = farmers(db, scope, text, limit)?.into_iter();
         all.extend(rows.map(|row| FoundRecord {
-            document: row.farmer_id.into(),
+            document_id: row.farmer_id.into(),
             kind: Kind::of::<Farmer>(),
             scope: row.scope,
             number: row.code,
@@ -389,23 +388,14 @@ pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Re
 
 fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_>]) -> Result<Vec<FoundRecord>, Error> {
     Ok(db.query_all(statement, params, |row| {
-        Ok(FoundRecord { kind: Kind::of::<K>(), document: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
+        Ok(FoundRecord { kind: Kind::of::<K>(), document_id: row.get(0)?, scope: row.get(1)?, number: row.get(2)? })
     })?)
-}
-
-/// Returns the newest contact document of a farmer.
-///
-/// # Errors
-/// Database errors.
-pub fn contact_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Option<ContactId>, Error> {
-    let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id DESC LIMIT 1";
-    Ok(db.query_one(statement, &values![farmer], |row| row.get(0))?)
 }
 
 /// Returns the deliveries on some loads that are not voided, each with its load.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let statement = "SELECT deliveries.load_id, delivery_id FROM keys
@@ -416,7 +406,7 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
 /// Returns the loads of lorries, each given with scope and day, in the order of `lorries`.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn loads_of_lorries<'l>(
     db: &mut dyn Reader,
     lorries: impl IntoIterator<Item = (&'l Scope, BusinessDate, &'l LorryPlate)>,
@@ -441,7 +431,7 @@ pub fn loads_of_lorries<'l>(
 /// Returns all contact documents of a farmer, ordered by id.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactId>, Error> {
     let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id";
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
@@ -452,7 +442,7 @@ pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactI
 /// A farmer who is stored already is found by their own details too.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn look_alikes<'c>(
     db: &mut dyn Reader,
     contacts: impl IntoIterator<Item = (&'c Scope, &'c ContactDetails)>,

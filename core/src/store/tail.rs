@@ -159,7 +159,7 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     while let Some(row) = rows.next()? {
         let entry: Vec<u8> = row.get(2)?;
         let entry = match decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })? {
-            FrameEntry::Change { envelope, change } if envelope.document == document => {
+            FrameEntry::Change { envelope, change } if envelope.document_id == document => {
                 FrameEntry::Erased { change: Change::hash_of_stripped(&change), envelope }
             }
             _ => continue,

@@ -6,8 +6,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use crate::protocol::{HoldCode, RefusalCode};
 use crate::scope::Scope;
 use crate::units::{
-    BundleHash, CentreCode, ChainHash, ChangeHash, CommodityCode, ContactId, DeliveryId, DeviceId, DocumentId,
-    EntryHash, FarmerId, GrantId, LoadId, LorryPlate, OrganisationId, ParcelId, ReviewId, SeasonCode, UserId,
+    BundleHash, ChainHash, ChangeHash, DeliveryId, DeviceId, DocumentId, GrantId, OrganisationId, ParcelId, UserId,
 };
 
 /// Ids and hashes, stored as their bytes.
@@ -28,10 +27,10 @@ macro_rules! stored_as_bytes {
     )*};
 }
 
-stored_as_bytes!(16: OrganisationId DeviceId UserId GrantId DocumentId DeliveryId LoadId FarmerId ContactId ReviewId);
-stored_as_bytes!(32: ChangeHash BundleHash EntryHash ChainHash ParcelId);
+stored_as_bytes!(16: OrganisationId DeviceId UserId GrantId DocumentId DeliveryId);
+stored_as_bytes!(32: ChangeHash BundleHash ChainHash ParcelId);
 
-/// Codes and scopes, stored as text; any spelling but the canonical one is refused when read.
+/// Scopes and codes, stored as text; any spelling but the canonical one is refused when read.
 macro_rules! stored_as_text {
     ($($name:ident)*) => {$(
         impl ToSql for $name {
@@ -51,4 +50,4 @@ macro_rules! stored_as_text {
     )*};
 }
 
-stored_as_text!(CentreCode SeasonCode CommodityCode LorryPlate Scope HoldCode RefusalCode);
+stored_as_text!(Scope HoldCode RefusalCode);

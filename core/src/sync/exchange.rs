@@ -16,17 +16,17 @@ use crate::limits::{MAX_BODY_BYTES, MAX_BUNDLE_BYTES, MAX_PARCELS, MAX_WIRE_BYTE
 use crate::protocol::authorization::{Authorization, SignedRequest};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, Challenge, ChallengeResponse, Enrolment, FrameEntry, LogFrame, PROTOCOL_VERSION, Problem, RekeyRequest,
-    Statement, SyncRequest, SyncResponse, SyncUpdates, WireError,
+    self, Attestation, Challenge, ChallengeResponse, Enrolment, FrameEntry, LogFrame, PROTOCOL_VERSION, Problem,
+    RekeyRequest, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
 use crate::protocol::path;
 use crate::protocol::repair::{Divergence, Evidence, Offer};
 use crate::scope::Scope;
 use crate::store::Store;
-use crate::store::carried::{self, Waiting};
+use crate::store::carried;
 use crate::store::incoming::{self, FrameError};
 use crate::store::installation::{self, Installation};
-use crate::store::outbox::{self, Unanswered};
+use crate::store::outbox;
 use crate::store::tail;
 use crate::units::HybridTime;
 use crate::{Error, ErrorCode};
@@ -198,15 +198,15 @@ impl<'a> Exchange<'a> {
                 .repair
                 .needs_checkpoints
                 .iter()
-                .map(|scope| tail::checkpoints(db, self.installation.organisation, scope));
+                .map(|scope| tail::checkpoints(db, self.installation.organisation_id, scope));
             Ok::<_, Error>(of.collect::<Result<Vec<_>, _>>()?.concat())
         })?;
         let body = loop {
             let request = SyncRequest {
                 cursors: cursors.clone(),
-                bundles: bundles.iter().map(|bundle| bundle.bytes.clone().into()).collect(),
+                bundles: bundles.iter().map(|(_, bytes)| bytes.clone().into()).collect(),
                 budget_bytes: u32::try_from(MAX_BODY_BYTES / 4).unwrap_or(u32::MAX),
-                parcels: parcels.iter().map(|parcel: &Waiting| parcel.bytes.clone().into()).collect(),
+                parcels: parcels.iter().map(|(_, bytes)| bytes.clone().into()).collect(),
                 checkpoints: checkpoints.clone(),
                 safe_copy: self.installation.safe_copy,
                 ..self.bare_request()
@@ -222,9 +222,9 @@ impl<'a> Exchange<'a> {
                 Err(error) => return Err(internal(&error)),
             }
         };
-        self.bundles_in_flight = bundles.iter().map(|bundle: &Unanswered| bundle.sequence).collect();
+        self.bundles_in_flight = bundles.iter().map(|(sequence, _)| *sequence).collect();
         self.sent_up_to = self.bundles_in_flight.last().copied().unwrap_or(self.sent_up_to);
-        self.parcels_in_flight = parcels.iter().map(|parcel: &Waiting| parcel.number).collect();
+        self.parcels_in_flight = parcels.iter().map(|(number, _)| *number).collect();
         self.carried_up_to = self.parcels_in_flight.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.bundles_in_flight))?;
         self.changes_in_flight = waiting.saturating_sub(self.store.read(|db| outbox::waiting(db, self.sent_up_to))?);
@@ -285,7 +285,7 @@ impl<'a> Exchange<'a> {
             };
             self.repair.needs_checkpoints.remove(scope);
             let (read, signed) = self.store.read(|db| {
-                let read = incoming::cursor(db, self.installation.organisation, scope)?.sequence;
+                let read = incoming::cursor(db, self.installation.organisation_id, scope)?.sequence;
                 Ok::<_, Error>((read, tail::evidence(db, scope)?))
             })?;
             match signed {
@@ -296,7 +296,7 @@ impl<'a> Exchange<'a> {
                     self.repair.pending_offers.push(PendingOffer { scope, after, up_to, evidence });
                 }
                 _ if self.repair.rewound.insert(scope.clone()) => {
-                    self.store.write(|db| tail::rewind(db, self.installation.organisation, scope, *common))?;
+                    self.store.write(|db| tail::rewind(db, self.installation.organisation_id, scope, *common))?;
                 }
                 _ => {
                     let reason = format!("the server's log of {scope} changed twice while it was repaired: sync again");
@@ -340,7 +340,7 @@ impl<'a> Exchange<'a> {
                 }
                 // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
                 // if the response to the certificate is lost: afterwards the server knows the device as ever.
-                self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device))?;
+                self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device_id))?;
                 self.repair.needs_readmit = true;
                 self.send_again();
                 Ok(())
@@ -364,8 +364,8 @@ impl<'a> Exchange<'a> {
 
     fn apply_response(&mut self, answer: &SyncResponse) -> Result<(), Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
-        let (statement, news) = answer.open(&self.last_request_body, &key).map_err(|error| internal(&error))?;
-        if statement.device != self.installation.device {
+        let (attestation, updates) = answer.open(&self.last_request_body, &key).map_err(|error| internal(&error))?;
+        if attestation.device_id != self.installation.device_id {
             return Err(Error::Internal { reason: "the response is for another device".into() });
         }
         self.challenge = answer.challenge;
@@ -386,45 +386,47 @@ impl<'a> Exchange<'a> {
             self.idle_answers = 0;
             return Ok(());
         }
-        if !news.diverged.is_empty() {
+        if !updates.diverged.is_empty() {
             // Nothing was judged: bundles and parcels are sent again once the logs agree.
             self.send_again();
-            return self.repair_diverged(&news.diverged);
+            return self.repair_diverged(&updates.diverged);
         }
         let had_own_bytes = self.own_bytes;
-        self.apply_statement(&statement, &news, answer.challenge)?;
+        self.apply_attestation(&attestation, &updates, answer.challenge)?;
         let had_work = !self.bundles_in_flight.is_empty() || !self.parcels_in_flight.is_empty();
         self.bundles_in_flight.clear();
         self.parcels_in_flight.clear();
         self.progress.sent += std::mem::take(&mut self.changes_in_flight);
-        let has_read = self.read_frames(&news.frames, &statement.heads, &answer.evidence(&self.last_request_body))?;
-        if has_read || had_work || !news.more {
+        let has_read =
+            self.read_frames(&updates.frames, &attestation.heads, &answer.evidence(&self.last_request_body))?;
+        if has_read || had_work || !updates.more {
             self.idle_answers = 0;
         }
         // A frame that needs the bytes of own changes was skipped: request it again, with them.
         let asks_again = self.own_bytes && !had_own_bytes;
-        self.is_done = !news.more && !asks_again && !self.has_more_to_send()?;
+        self.is_done = !updates.more && !asks_again && !self.has_more_to_send()?;
         Ok(())
     }
 
     /// Applies the server's verdicts, its head of this device, and what its copies contain.
-    fn apply_statement(
+    fn apply_attestation(
         &mut self,
-        statement: &Statement,
-        news: &SyncUpdates,
+        attestation: &Attestation,
+        updates: &SyncUpdates,
         challenge: Challenge,
     ) -> Result<(), Error> {
-        let known = self.store.read(|db| outbox::known_up_to(db, self.installation.device, statement.device_head))?;
+        let known =
+            self.store.read(|db| outbox::known_up_to(db, self.installation.device_id, attestation.device_head))?;
         let (has_lost, has_erased, progress) = self.store.write(|db| {
-            installation::save_contact(db, challenge, statement.server_time)?;
-            let has_lost = outbox::requeue_lost_bundles(db, self.installation.device, known, statement.epoch)?;
-            if let Some(safe) = &statement.safe {
+            installation::save_contact(db, challenge, attestation.server_time)?;
+            let has_lost = outbox::requeue_lost_bundles(db, self.installation.device_id, known, attestation.epoch)?;
+            if let Some(safe) = &attestation.safe {
                 installation::save_safe_copy(db, safe.copy)?;
                 safe.scopes.iter().try_for_each(|place| tail::trim(db, &place.scope, place.sequence))?;
-                outbox::trim(db, self.installation.device, safe.bundle)?;
+                outbox::trim(db, self.installation.device_id, safe.bundle)?;
             }
             let (mut progress, mut has_erased) = (self.progress, false);
-            for verdict in &news.verdicts {
+            for verdict in &updates.verdicts {
                 if let Some(sequence) = self.bundles_in_flight.get(verdict.index as usize) {
                     let settled = outbox::apply_verdicts(db, *sequence, verdict, self.environment.clock.now())?;
                     progress.logged += settled.logged;
@@ -432,7 +434,7 @@ impl<'a> Exchange<'a> {
                     has_erased |= settled.has_erased;
                 }
             }
-            for verdict in &news.parcels {
+            for verdict in &updates.parcels {
                 let left = u64::from(carried::apply_verdict(db, verdict)?);
                 match verdict.refused {
                     None => progress.parcels_taken += left,
@@ -453,7 +455,7 @@ impl<'a> Exchange<'a> {
 
     /// Applies frames. Returns whether any could be applied.
     fn read_frames(&mut self, frames: &[LogFrame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
-        self.progress.to_read = self.progress.read + self.behind(heads)?;
+        self.progress.to_read = self.progress.read.saturating_add(self.behind(heads)?);
         let mut has_read = false;
         for frame in frames {
             has_read |= self.apply_frame(frame, heads, evidence)?;
@@ -475,13 +477,13 @@ impl<'a> Exchange<'a> {
     fn behind(&self, heads: &[Cursor]) -> Result<u64, Error> {
         let cursors = self.store.read(incoming::cursors)?;
         let read = |head: &Cursor| cursors.iter().find(|it| it.scope == head.scope).map_or(0, |it| it.sequence);
-        Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).sum())
+        Ok(heads.iter().map(|head| head.sequence.saturating_sub(read(head))).fold(0, u64::saturating_add))
     }
 
     /// Applies a frame with its cursor and, if it reaches a head that the server signed, stores the evidence in the same transaction: a
     /// phone can always prove what it read. Returns whether the frame was applied.
     fn apply_frame(&mut self, frame: &LogFrame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
-        let organisation = self.installation.organisation;
+        let organisation = self.installation.organisation_id;
         let applied = self.store.write(|db| {
             let received = incoming::apply(db, organisation, frame)?;
             if let Some(head) = heads.iter().find(|head| head.scope == frame.scope)
@@ -505,16 +507,14 @@ impl<'a> Exchange<'a> {
                 self.own_bytes = true;
                 Ok(false)
             }
-            Err(FrameError::Diverged { scope }) => {
-                Err(Error::Internal { reason: format!("the log of {scope} does not follow from what was read before") })
-            }
+            Err(error @ FrameError::Diverged { .. }) => Err(internal(&error)),
             Err(FrameError::Store(error)) => Err(error.into()),
         }
     }
 }
 
 pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
-    let body = message::pack(&RekeyRequest::new(installation.device, key)).map_err(|error| internal(&error))?;
+    let body = message::pack(&RekeyRequest::new(installation.device_id, key)).map_err(|error| internal(&error))?;
     Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
 }
 
@@ -545,7 +545,7 @@ pub(crate) fn signed_request(
     body: Vec<u8>,
 ) -> WireRequest {
     let signed = SignedRequest { server_key: &installation.server_key, method, path, body: &body };
-    let authorization = Authorization::sign(&signed, installation.device, challenge, &installation.key).to_header();
+    let authorization = Authorization::sign(&signed, installation.device_id, challenge, &installation.key).to_header();
     let server_url = installation.server_url.clone();
     WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }

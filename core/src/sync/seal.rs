@@ -17,11 +17,11 @@ pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Inst
             if actions.is_empty() {
                 return Ok::<_, Error>(false);
             }
-            let (sequence, previous) = outbox::head(db, installation.device)?;
+            let (sequence, previous) = outbox::head(db, installation.device_id)?;
             let header = BundleHeader {
                 version: BUNDLE_VERSION,
-                organisation: installation.organisation,
-                device: installation.device,
+                organisation_id: installation.organisation_id,
+                device_id: installation.device_id,
                 sequence: sequence + 1,
                 previous: previous.unwrap_or(BundleHash([0; 32])),
                 sealed_at: environment.clock.now(),

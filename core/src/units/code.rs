@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 
-use super::UnitError;
+use super::{UnitError, text_in_cbor};
 
 /// Returns the characters of a code, padded with zero bytes. A code allocates nothing, because it is copied with every row and message.
 fn pack<const LONGEST: usize>(characters: impl Iterator<Item = char>) -> Result<[u8; LONGEST], UnitError> {
@@ -55,23 +55,7 @@ macro_rules! codes {
             }
         }
 
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(self.as_str())?;
-                Ok(())
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                pack(d.str()?.chars()).map(Self).map_err(minicbor::decode::Error::custom)
-            }
-        }
-
+        text_in_cbor!($name as |code| code.as_str(), |text| pack(text.chars()).map(Self));
     )*};
 }
 

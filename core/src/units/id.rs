@@ -48,7 +48,7 @@ macro_rules! ids {
 ids! {
     /// Id of an organisation; no data crosses from one organisation to another.
     OrganisationId
-    /// Id of an installation of the app on a phone; a new one at every enrolment and change of keys.
+    /// Id of a device: an installation of the app on a phone, new at every enrolment and change of keys.
     DeviceId
     /// Id of a person who records.
     UserId

@@ -29,11 +29,11 @@ pub use id::{
 };
 pub use location::Location;
 pub(crate) use named::named;
-pub use number::{DeviceCode, FarmerCode, LoadNumber, ReceiptNumber};
+pub use number::{DeviceCode, ReceiptNumber};
 pub(crate) use open_code::open_codes;
 pub use percent::Percent;
-pub(crate) use stored::as_printed;
-pub use time::{BusinessDate, HybridClock, HybridTime, Timestamp};
+pub(crate) use stored::{as_printed, text_in_cbor};
+pub use time::{BusinessDate, HybridTime, Timestamp};
 pub use value::{Column, ColumnType, FromValue, ToValue, Value};
 pub use words::{folded_text, words};
 

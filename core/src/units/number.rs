@@ -4,7 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::{BusinessDate, CentreCode, UnitError};
+use super::{CentreCode, UnitError};
 
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -49,14 +49,14 @@ pub struct ReceiptNumber {
     /// Centre where the delivery was recorded.
     pub centre: CentreCode,
     /// Installation that recorded the delivery.
-    pub device: DeviceCode,
-    /// The installation's own count, from 1.
+    pub device_code: DeviceCode,
+    /// The device's own count, from 1.
     pub sequence: u32,
 }
 
 impl fmt::Display for ReceiptNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = format!("{}-{}-{}", self.centre, self.device, self.sequence);
+        let number = format!("{}-{}-{}", self.centre, self.device_code, self.sequence);
         write!(f, "{number}-{}", check_character(&number))
     }
 }
@@ -69,46 +69,8 @@ impl std::str::FromStr for ReceiptNumber {
         let mut parts = text.split('-');
         let mut next = || parts.next().ok_or_else(wrong);
         let (centre, device, sequence) = (next()?.parse()?, next()?.parse()?, next()?.parse().ok());
-        let number = Self { centre, device, sequence: sequence.ok_or_else(wrong)? };
+        let number = Self { centre, device_code: device, sequence: sequence.ok_or_else(wrong)? };
         if number.to_string().eq_ignore_ascii_case(text) { Ok(number) } else { Err(wrong()) }
-    }
-}
-
-/// Farmer code that the registering phone gives, printed as `T-CENTRE-DEVICE-COUNT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FarmerCode {
-    /// Home centre of the farmer.
-    pub centre: CentreCode,
-    /// Installation that registered the farmer.
-    pub device: DeviceCode,
-    /// The installation's own count, from 1.
-    pub sequence: u32,
-}
-
-impl fmt::Display for FarmerCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "T-{}-{}-{}", self.centre, self.device, self.sequence)
-    }
-}
-
-/// Number of a lorry load, printed as `CENTRE-MMDD-DEVICE-COUNT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadNumber {
-    /// Centre where the load was opened.
-    pub centre: CentreCode,
-    /// Day when the load was opened.
-    pub date: BusinessDate,
-    /// Installation that opened the load.
-    pub device: DeviceCode,
-    /// The installation's own count, from 1.
-    pub sequence: u32,
-}
-
-impl fmt::Display for LoadNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = self.date.to_string();
-        let day: String = date.chars().skip(5).filter(char::is_ascii_digit).collect();
-        write!(f, "{}-{day}-{}-{}", self.centre, self.device, self.sequence)
     }
 }
 
@@ -128,7 +90,8 @@ mod tests {
     use super::*;
 
     fn receipt(device: u32, sequence: u32) -> String {
-        ReceiptNumber { centre: "KOLAR".parse().expect("a code"), device: DeviceCode(device), sequence }.to_string()
+        ReceiptNumber { centre: "KOLAR".parse().expect("a code"), device_code: DeviceCode(device), sequence }
+            .to_string()
     }
 
     #[test]

@@ -83,22 +83,7 @@ macro_rules! open_codes {
             }
         }
 
-        impl<C> minicbor::Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.str(self.as_str())?;
-                Ok(())
-            }
-        }
-
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                Ok(d.str()?.into())
-            }
-        }
+        $crate::units::text_in_cbor!($name as |code| code.as_str(), |text| text.parse());
     };
 }
 

@@ -1,4 +1,4 @@
-//! Conversion of units to and from columns, and bounds checks when they are decoded from CBOR.
+//! Conversion of units to and from columns, text in CBOR, and bounds checks when units are decoded from CBOR.
 //!
 //! Codes are stored as text, lists of codes separated by spaces, quantities as integers, lists of hashes as concatenated bytes.
 
@@ -61,6 +61,32 @@ macro_rules! decoded_within_bounds {
 }
 
 decoded_within_bounds!(BagType: u8, BagWeight: Grams, Percent: i64);
+
+/// Implements [`minicbor::Encode`] and [`Decode`] for a type that is text in CBOR.
+macro_rules! text_in_cbor {
+    ($name:ident as |$of:ident| $text:expr, |$read:ident| $parsed:expr) => {
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                let $of = self;
+                e.str($text)?;
+                Ok(())
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                let $read = d.str()?;
+                $parsed.map_err(minicbor::decode::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use text_in_cbor;
 
 /// Parses a text that must equal the printed form of its value: parsing alone would also accept `kolar` for `KOLAR`.
 pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {

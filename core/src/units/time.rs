@@ -34,12 +34,6 @@ impl fmt::Display for Timestamp {
 #[cbor(transparent)]
 pub struct BusinessDate(#[n(0)] pub i32);
 
-impl From<NaiveDate> for BusinessDate {
-    fn from(date: NaiveDate) -> Self {
-        Self(date.to_epoch_days())
-    }
-}
-
 /// Prints year, month and day: `2026-11-21`.
 impl fmt::Display for BusinessDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +48,7 @@ impl FromStr for BusinessDate {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
         NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
-            .map(Self::from)
+            .map(|date| Self(date.to_epoch_days()))
             .map_err(|_form| UnitError::new("not a date: write year-month-day, such as 2026-11-21"))
     }
 }
@@ -73,45 +67,27 @@ pub struct HybridTime {
     pub counter: u32,
 }
 
-/// Generator of strictly increasing [`HybridTime`]s on one device.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HybridClock {
-    last: HybridTime,
-}
-
 /// Largest lead over this device at which another clock is still followed, in milliseconds.
 const TRUSTED_LEAD_MS: i64 = 24 * 3_600_000;
 
-impl HybridClock {
-    /// Returns a clock that continues after `last`.
-    pub fn after(last: HybridTime) -> Self {
-        Self { last }
-    }
-
-    /// Returns the newest time that was generated or observed.
-    pub fn last(&self) -> HybridTime {
-        self.last
-    }
-
-    /// Returns the next time at wall clock `now`. It is later than all before, even if the wall clock was set back.
-    pub fn tick(&mut self, now: Timestamp) -> HybridTime {
-        self.last = if now.0 > self.last.wall_ms {
-            HybridTime { wall_ms: now.0, counter: 0 }
-        } else {
-            let HybridTime { wall_ms, counter } = self.last;
-            match counter.checked_add(1) {
-                Some(counter) => HybridTime { wall_ms, counter },
-                None => HybridTime { wall_ms: wall_ms.saturating_add(1), counter: 0 },
-            }
-        };
-        self.last
-    }
-
-    /// Advances the clock to another device's time, unless that is more than a day ahead of `now`.
-    pub fn observe(&mut self, remote: HybridTime, now: Timestamp) {
-        if remote.wall_ms <= now.0.saturating_add(TRUSTED_LEAD_MS) {
-            self.last = self.last.max(remote);
+impl HybridTime {
+    /// Returns the next time of a device whose newest time is this one, at wall clock `now`. It is later, even if the wall clock was set
+    /// back.
+    #[must_use]
+    pub fn next(self, now: Timestamp) -> Self {
+        if now.0 > self.wall_ms {
+            return Self { wall_ms: now.0, counter: 0 };
         }
+        match self.counter.checked_add(1) {
+            Some(counter) => Self { counter, ..self },
+            None => Self { wall_ms: self.wall_ms.saturating_add(1), counter: 0 },
+        }
+    }
+
+    /// Returns the later of this time and that of another device, or this time if the other is more than a day ahead of `now`.
+    #[must_use]
+    pub fn following(self, other: Self, now: Timestamp) -> Self {
+        if other.wall_ms <= now.0.saturating_add(TRUSTED_LEAD_MS) { self.max(other) } else { self }
     }
 }
 
@@ -139,10 +115,12 @@ mod tests {
 
     #[test]
     fn hybrid_time_rises_whatever_the_wall_clock_does() {
-        let mut clock = HybridClock::default();
-        let times: Vec<_> =
-            [100, 100, 50, 200, i64::MIN, 199].into_iter().map(|now| clock.tick(Timestamp(now))).collect();
-        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+        let mut last = HybridTime::default();
+        for now in [100, 100, 50, 200, i64::MIN, 199] {
+            let next = last.next(Timestamp(now));
+            assert!(next > last, "{next:?} after {last:?}");
+            last = next;
+        }
     }
 
     #[test]
@@ -150,9 +128,8 @@ mod tests {
         let at = |wall_ms| HybridTime { wall_ms, counter: 0 };
         let now = Timestamp(1_000);
         for (lead, followed) in [(TRUSTED_LEAD_MS, true), (TRUSTED_LEAD_MS + 1, false)] {
-            let mut clock = HybridClock::default();
-            clock.observe(at(now.0 + lead), now);
-            assert_eq!(clock.last() == at(now.0 + lead), followed);
+            let other = at(now.0 + lead);
+            assert_eq!(HybridTime::default().following(other, now) == other, followed);
         }
     }
 }

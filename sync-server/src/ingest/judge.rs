@@ -101,7 +101,7 @@ impl State {
             return Ok(verdict);
         }
         if entry.is_missing {
-            let scope = Scope::Device(entry.pending.envelope.device);
+            let scope = Scope::Device(entry.pending.envelope.device_id);
             let documents = vec![entry.document()];
             self.findings.push(Finding { scope, code: ReviewCode::BytesMissing, documents });
             return Ok(Verdict::BytesMissing);
@@ -116,7 +116,7 @@ impl State {
     }
 
     fn settled(&mut self, entry: &Entry) -> Option<Verdict> {
-        let (change, device) = (entry.pending.change, entry.pending.envelope.device);
+        let (change, device) = (entry.pending.change, entry.pending.envelope.device_id);
         let document = self.document(entry.document());
         if let Some((scope, sequence)) = document.logged.get(&change) {
             return Some(Verdict::Logged { scope: scope.clone(), sequence: *sequence });
@@ -129,7 +129,7 @@ impl State {
         if let Some(held) = document.held.iter().find(is_it) {
             return Some(Verdict::Held { code: held.code.clone(), reason: held.reason.clone() });
         }
-        let rejected = document.rejected.iter().find(|it| it.change == change && it.device == device);
+        let rejected = document.rejected.iter().find(|it| it.change == change && it.device_id == device);
         rejected.map(|it| Verdict::Rejected { reason: it.reason.clone() })
     }
 
@@ -148,7 +148,7 @@ impl State {
         let sequence = self.append(entry, kind, change)?;
         let scope = envelope.scope.clone();
         if has_ended {
-            let documents = vec![envelope.document];
+            let documents = vec![envelope.document_id];
             self.findings.push(Finding { scope: scope.clone(), code: ReviewCode::GrantEnded, documents });
         }
         Ok(Verdict::Logged { scope, sequence })
@@ -168,18 +168,19 @@ impl State {
     /// Defers an entry whose dependencies are missing. If one of them was rejected or is held, so is the entry.
     fn defer(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
         let (now, pending) = (self.now, &entry.pending);
-        let device = pending.envelope.device;
-        let is_ours: Vec<_> = self.source(device).into_iter().flat_map(|it| &it.lineage).map(|it| it.device).collect();
+        let device = pending.envelope.device_id;
+        let is_ours: Vec<_> =
+            self.sources.get(&device).into_iter().flat_map(|it| &it.lineage).map(|it| it.device_id).collect();
         let document = self.document(entry.document());
         for hash in &missing {
-            let is_it = |it: &&RejectedEntry| it.change == *hash && is_ours.contains(&it.device);
+            let is_it = |it: &&RejectedEntry| it.change == *hash && is_ours.contains(&it.device_id);
             let rejected = document.rejected.iter().find(is_it).cloned();
             if let Some(it) = rejected {
                 let reason = it.reason.clone();
-                document.rejected.add(RejectedEntry { change: pending.change, device, ..it });
+                document.rejected.add(RejectedEntry { change: pending.change, device_id: device, ..it });
                 return Verdict::Rejected { reason };
             }
-            let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device);
+            let is_held = |it: &HeldEntry| it.entry.change == *hash && is_ours.contains(&it.entry.envelope.device_id);
             if document.held.iter().any(is_held) {
                 return self.hold(entry, Hold::new(HoldCode::FollowsHeld, "it builds on a change that is held"));
             }
@@ -196,8 +197,9 @@ impl State {
         let envelope = &entry.pending.envelope;
         // A grant whose role only a newer version knows is unknown too.
         let unknown = || NotLogged::Unreadable(Hold::not_allowed("the grant is not known"));
-        let (grant, ended_at) = self.grant(envelope.grant).ok_or_else(unknown)?;
-        let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
+        let (grant, ended_at) = self.grants.get(&envelope.grant_id).ok_or_else(unknown)?;
+        let source =
+            self.sources.get(&envelope.device_id).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         check_grant(grant, source, kind, envelope, change)?;
         if source.is_lost {
             return Err(Hold::not_allowed("the device was marked as lost").into());
@@ -212,18 +214,18 @@ impl State {
 
     /// Checks that the author's role allows changing this record, which depends on its creator and age.
     fn permit_subject(&mut self, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
-        let Some(role) = self.grant(envelope.grant).map(|(grant, _)| grant.role) else { return Ok(()) };
-        let Some((_, _, saved)) = self.document(envelope.document).current().filter(|(_, known, _)| *known == kind)
+        let Some(role) = self.grants.get(&envelope.grant_id).map(|(grant, _)| grant.role) else { return Ok(()) };
+        let Some((_, _, saved)) = self.document(envelope.document_id).current().filter(|(_, known, _)| *known == kind)
         else {
             return Ok(());
         };
-        let record = records::read(kind, envelope.document, saved).map_err(storage)?.record;
+        let record = records::read(kind, envelope.document_id, saved).map_err(storage)?.record;
         // An unreadable value is found when it is merged.
         let stamps = kind.shape.stamps(change).unwrap_or_default();
         let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
         let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
         for capability in kind.shape.capabilities(change) {
-            let allowed = role.check(capability, created.subject_of(&newest));
+            let allowed = role.check(capability, created.target_of(&newest));
             allowed.map_err(|denied| Hold::not_allowed(denied.to_string()))?;
         }
         Ok(())
@@ -232,7 +234,7 @@ impl State {
     /// Merges a change into its document and logs it in the document's scope. Returns its sequence number.
     pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, NotLogged> {
         let envelope = &entry.pending.envelope;
-        let (id, scope) = (envelope.document, &envelope.scope);
+        let (id, scope) = (envelope.document_id, &envelope.scope);
         require_home(kind, scope)?;
         let current = self.document(id).current();
         if let Some((at, known, _)) = current {
@@ -256,7 +258,8 @@ impl State {
         {
             return Err(Hold::new(HoldCode::OutOfScope, format!("the record says {own}, the entry {scope}")).into());
         }
-        let source = self.source(envelope.device).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
+        let source =
+            self.sources.get(&envelope.device_id).ok_or_else(|| Hold::not_allowed("the device is not known"))?;
         require_stamps(source, kind, envelope, change)?;
         Ok(self.log(&entry.pending, kind, merged))
     }
@@ -278,7 +281,7 @@ fn check_grant(
     envelope: &ChangeEnvelope,
     change: &Change,
 ) -> Result<(), NotLogged> {
-    if grant.user != envelope.author || !source.is(grant.device) {
+    if grant.user_id != envelope.author_id || !source.is(grant.device_id) {
         return Err(Hold::not_allowed("the grant was given to somebody else").into());
     }
     for capability in kind.shape.capabilities(change) {
@@ -305,7 +308,7 @@ fn require_home(kind: Kind, scope: &Scope) -> Result<(), NotLogged> {
 fn require_stamps(source: &Source, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
     let stamps = kind.shape.stamps(change).map_err(|error| unreadable(HoldCode::Malformed)(&error))?;
     let is_own = |stamp: &Stamp| {
-        stamp.user == envelope.author && source.lineage.iter().any(|device| device.code == stamp.device)
+        stamp.user_id == envelope.author_id && source.lineage.iter().any(|device| device.code == stamp.device_code)
     };
     if stamps.iter().all(is_own) {
         Ok(())

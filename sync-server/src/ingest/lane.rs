@@ -9,151 +9,123 @@ use super::decide_all;
 use super::judge::{Hold, NotLogged};
 use super::state::{Entry, State};
 use crate::Error;
-use crate::storage::{Device, HeldEntry, RejectedEntry, WriteTransaction};
+use crate::storage::{Device, HeldEntry, PendingEntry, RejectedEntry, WriteTransaction};
 
-/// Logs held changes of a document unchanged, with all that builds on them. Without `named`, all held changes of the document.
-pub(crate) fn approve(
+/// Logs held changes of a document unchanged, or rejects them, with all that builds on them, and logs the ruling for the devices that made
+/// these changes and those that they became. Without `named`, all held changes of the document.
+pub(crate) fn rule(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
     named: Option<ChangeHash>,
+    is_approved: bool,
     by: &DecidedBy,
 ) -> Result<Vec<HeldEntry>, Error> {
     let mut state = State::load(db, [], [document], by.decided_at)?;
-    let approved = state.approve(document, named)?;
-    log_ruling(db, state, &approved, |changes| Ruling { document, changes, is_approved: true }, by)?;
-    Ok(approved)
-}
-
-/// Rejects held changes of a document, with all that builds on them. Without `named`, all held changes of the document.
-pub(crate) fn reject(
-    db: &mut WriteTransaction<'_>,
-    document: DocumentId,
-    named: Option<ChangeHash>,
-    by: &DecidedBy,
-) -> Result<Vec<HeldEntry>, Error> {
-    let mut state = State::load(db, [], [document], by.decided_at)?;
-    let rejected = state.reject(document, named, &by.reason)?;
-    log_ruling(db, state, &rejected, |changes| Ruling { document, changes, is_approved: false }, by)?;
-    Ok(rejected)
-}
-
-/// Saves the state, and logs the ruling for the devices that made these changes and those that they became.
-fn log_ruling(
-    db: &mut WriteTransaction<'_>,
-    state: State,
-    entries: &[HeldEntry],
-    ruling: impl Fn(Vec<ChangeHash>) -> Ruling,
-    by: &DecidedBy,
-) -> Result<(), Error> {
+    let ruled = state.rule(document, named, |state, entry| {
+        if is_approved { state.approve(entry, named) } else { Ok(state.reject(entry, &by.reason)) }
+    })?;
+    if ruled.is_empty() {
+        let reason = if is_approved {
+            "nothing of it can be approved: it is not held, or waits for something else"
+        } else {
+            "nothing of it is held"
+        };
+        return Err(Error::invalid("document", reason));
+    }
     let commit_id = state.save(db)?;
     let devices = db.devices()?;
     for device in &devices {
-        let lineage: Vec<DeviceId> = lineage(&devices, device.device).collect();
-        let theirs = entries.iter().filter(|it| lineage.contains(&it.entry.envelope.device));
+        let lineage: Vec<DeviceId> = lineage(&devices, device.device_id).collect();
+        let theirs = ruled.iter().filter(|it| lineage.contains(&it.entry.envelope.device_id));
         let changes: Vec<ChangeHash> = theirs.map(|it| it.entry.change).collect();
         if !changes.is_empty() {
-            decide_all(db, commit_id, &[(&Scope::Device(device.device), &ruling(changes))], by)?;
+            let ruling = Ruling { document_id: document, changes, is_approved };
+            decide_all(db, commit_id, &[(&Scope::Device(device.device_id), &ruling)], by)?;
         }
     }
-    Ok(())
+    Ok(ruled)
 }
 
 /// Returns the id of a device, then those that it had before it took new keys.
 pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Item = DeviceId> {
-    std::iter::successors(Some(device), |id| devices.iter().find(|it| it.device == *id).and_then(|it| it.ancestor))
+    std::iter::successors(Some(device), |id| {
+        devices.iter().find(|it| it.device_id == *id).and_then(|it| it.ancestor_id)
+    })
+}
+
+/// What became of a held entry in one pass over its lane.
+enum Ruled {
+    Done,
+    /// A later pass may rule on it.
+    Later,
+    Never,
 }
 
 impl State {
-    fn approve(&mut self, document: DocumentId, named: Option<ChangeHash>) -> Result<Vec<HeldEntry>, Error> {
-        let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
-        let mut approved: Vec<HeldEntry> = Vec::new();
-        loop {
-            let before = approved.len();
-            for held in std::mem::take(&mut lane) {
-                let entry = Entry::from(held.entry.clone());
-                let Ok(change) = &entry.change else {
-                    require_other(named, &held, "its bytes are not a change: reject it instead")?;
-                    continue;
-                };
-                if named.is_some_and(|named| named != held.entry.change) && !follows(&entry, &approved) {
-                    lane.push(held);
-                    continue;
-                }
-                if self.document(document).logged.contains_key(&held.entry.change) {
-                    // Another device has handed over the same change.
-                    approved.push(held);
-                    continue;
-                }
-                let Some(kind) = Kind::from_number(entry.pending.envelope.kind) else {
-                    require_other(named, &held, "it is not a record: reject it instead")?;
-                    continue;
-                };
-                // Each may be in a frame of its own: a lane may be larger than a frame.
-                self.allow_frame_break();
-                match self.append(&entry, kind, change) {
-                    Ok(_) => approved.push(held),
-                    Err(NotLogged::Defer(_)) => lane.push(held),
-                    Err(NotLogged::Error(error)) => return Err(error),
-                    Err(NotLogged::Hold(Hold { reason, .. }) | NotLogged::Unreadable(Hold { reason, .. })) => {
-                        require_other(named, &held, &reason)?;
-                    }
-                }
-            }
-            if approved.len() == before {
-                break;
-            }
-        }
-        if approved.is_empty() {
-            let reason = "nothing of it can be approved: it is not held, or waits for something else";
-            return Err(Error::Invalid { field: "document", reason: reason.into() });
-        }
-        for held in &approved {
-            self.judge_waiting(document, held.entry.change)?;
-        }
-        Ok(approved)
-    }
-
-    fn reject(
+    /// Rules on the held entries of a document that are meant, in passes, because others may build on each that is ruled on.
+    fn rule(
         &mut self,
         document: DocumentId,
         named: Option<ChangeHash>,
-        reason: &str,
+        one: impl Fn(&mut Self, &Entry) -> Result<Ruled, Error>,
     ) -> Result<Vec<HeldEntry>, Error> {
         let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
-        let mut rejected: Vec<HeldEntry> = Vec::new();
+        let mut ruled: Vec<HeldEntry> = Vec::new();
         loop {
-            let before = rejected.len();
+            let before = ruled.len();
             for held in std::mem::take(&mut lane) {
-                let is_meant = named.is_none_or(|named| named == held.entry.change);
-                if is_meant || follows(&Entry::from(held.entry.clone()), &rejected) {
-                    self.reject_one(&held, reason);
-                    rejected.push(held);
-                } else {
-                    lane.push(held);
+                let entry = Entry::from(held.entry.clone());
+                let is_meant = named.is_none_or(|named| named == held.entry.change) || follows(&entry, &ruled);
+                let outcome = if is_meant { one(self, &entry)? } else { Ruled::Later };
+                match outcome {
+                    Ruled::Done => ruled.push(held),
+                    Ruled::Later => lane.push(held),
+                    Ruled::Never => {}
                 }
             }
-            if rejected.len() == before {
+            if ruled.len() == before {
                 break;
             }
         }
-        if rejected.is_empty() {
-            return Err(Error::Invalid { field: "document", reason: "nothing of it is held".into() });
-        }
-        for held in &rejected {
+        for held in &ruled {
             self.judge_waiting(document, held.entry.change)?;
         }
-        Ok(rejected)
+        Ok(ruled)
     }
 
-    fn reject_one(&mut self, held: &HeldEntry, reason: &str) {
-        let (change, device) = (held.entry.change, held.entry.envelope.device);
-        let document = self.document(held.entry.document());
-        document.held.remove(|it| it.entry.change == change && it.entry.envelope == held.entry.envelope);
-        if !document.rejected.iter().any(|it| it.change == change && it.device == device) {
-            let document_id = held.entry.document();
-            let reason = reason.to_owned();
-            document.rejected.add(RejectedEntry { document: document_id, change, device, reason });
+    fn approve(&mut self, entry: &Entry, named: Option<ChangeHash>) -> Result<Ruled, Error> {
+        let Ok(change) = &entry.change else {
+            return require_other(named, entry, "its bytes are not a change: reject it instead");
+        };
+        if self.document(entry.document()).logged.contains_key(&entry.pending.change) {
+            // Another device has handed over the same change.
+            return Ok(Ruled::Done);
         }
+        let Some(kind) = Kind::from_number(entry.pending.envelope.kind) else {
+            return require_other(named, entry, "it is not a record: reject it instead");
+        };
+        // Each may be in a frame of its own: a lane may be larger than a frame.
+        self.allow_frame_break();
+        match self.append(entry, kind, change) {
+            Ok(_) => Ok(Ruled::Done),
+            Err(NotLogged::Defer(_)) => Ok(Ruled::Later),
+            Err(NotLogged::Error(error)) => Err(error),
+            Err(NotLogged::Hold(Hold { reason, .. }) | NotLogged::Unreadable(Hold { reason, .. })) => {
+                require_other(named, entry, &reason)
+            }
+        }
+    }
+
+    fn reject(&mut self, entry: &Entry, reason: &str) -> Ruled {
+        let PendingEntry { change, envelope, .. } = &entry.pending;
+        let (document_id, device_id) = (envelope.document_id, envelope.device_id);
+        let document = self.document(document_id);
+        document.held.remove(|it| it.entry.change == *change && it.entry.envelope == *envelope);
+        if !document.rejected.iter().any(|it| it.change == *change && it.device_id == device_id) {
+            let reason = reason.to_owned();
+            document.rejected.add(RejectedEntry { document_id, change: *change, device_id, reason });
+        }
+        Ruled::Done
     }
 }
 
@@ -163,9 +135,9 @@ fn follows(entry: &Entry, earlier: &[HeldEntry]) -> bool {
 }
 
 /// Fails if this change was named; otherwise it is skipped, because it cannot be approved.
-fn require_other(named: Option<ChangeHash>, held: &HeldEntry, reason: &str) -> Result<(), Error> {
-    if named == Some(held.entry.change) {
-        return Err(Error::Invalid { field: "change", reason: format!("it can't be approved: {reason}") });
+fn require_other(named: Option<ChangeHash>, entry: &Entry, reason: &str) -> Result<Ruled, Error> {
+    if named == Some(entry.pending.change) {
+        return Err(Error::invalid("change", format_args!("it can't be approved: {reason}")));
     }
-    Ok(())
+    Ok(Ruled::Never)
 }

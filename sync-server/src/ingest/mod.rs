@@ -23,8 +23,8 @@ use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
 
 use crate::Error;
 use crate::reviews::Finding;
-use crate::storage::{Device, NewEntry, PendingEntry, StoredBundle, WriteTransaction};
-pub(crate) use lane::{approve, lineage, reject};
+use crate::storage::{Device, LogContent, PendingEntry, WriteTransaction};
+pub(crate) use lane::{lineage, rule};
 use state::{Entry, State};
 
 /// Refuses a bundle that is unreadable, of another organisation, or not signed by a device enrolled here. Otherwise stores it, advances the
@@ -35,7 +35,7 @@ pub(crate) fn ingest(
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<BundleVerdict, Error> {
-    let Opened { bundle, hash, device } = match open(db, bytes)? {
+    let (bundle, hash, device) = match open(db, bytes)? {
         Ok(opened) => opened,
         Err(refusal) => {
             return Ok(BundleVerdict { index, refused: Some(refusal), runs: Vec::new() });
@@ -48,9 +48,9 @@ pub(crate) fn ingest(
     let verdicts = entries.iter().map(|entry| state.judge(entry)).collect::<Result<Vec<Verdict>, Error>>()?;
     if is_fork {
         state.findings.push(Finding {
-            scope: Scope::Device(bundle.header.device),
+            scope: Scope::Device(bundle.header.device_id),
             code: ReviewCode::DeviceFork,
-            documents: vec![DocumentId::from(*bundle.header.device.as_bytes())],
+            documents: vec![DocumentId::from(*bundle.header.device_id.as_bytes())],
         });
     }
     let commit_id = state.save(db)?;
@@ -60,38 +60,33 @@ pub(crate) fn ingest(
     Ok(BundleVerdict { index, refused: None, runs: Verdict::runs(verdicts) })
 }
 
-/// A bundle with a valid signature, and the device that sealed it.
-struct Opened {
-    bundle: Bundle,
-    hash: BundleHash,
-    device: Device,
-}
+/// A bundle with a valid signature, its hash, and the device that sealed it.
+type Opened = (Bundle, BundleHash, Device);
 
 /// Parses a bundle and checks its signature. The inner error refuses the bundle without a trace.
 fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, RefusalCode>, Error> {
     let bundle = match Bundle::parse(bytes) {
-        Ok(bundle) if bundle.header.organisation != db.organisation() => {
+        Ok(bundle) if bundle.header.organisation_id != db.organisation() => {
             return Ok(Err(RefusalCode::BundleForeignOrganisation));
         }
         Ok(bundle) => bundle,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(device) = db.device(bundle.header.device)? else { return Ok(Err(RefusalCode::BundleDeviceUnknown)) };
+    let Some(device) = db.device(bundle.header.device_id)? else { return Ok(Err(RefusalCode::BundleDeviceUnknown)) };
     let Ok(key) = VerifyingKey::from_bytes(&device.public_key) else {
         return Ok(Err(RefusalCode::BundleDeviceUnknown));
     };
-    Ok(bundle.verify(&key).map(|hash| Opened { bundle, hash, device }))
+    Ok(bundle.verify(&key).map(|hash| (bundle, hash, device)))
 }
 
 /// Stores the signed part of a bundle and advances the device's head. Returns whether the device sealed another bundle under this number.
 fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &Device) -> Result<bool, Error> {
-    let BundleHeader { device, sequence, previous, .. } = &bundle.header;
+    let BundleHeader { device_id: device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
         return Ok(false);
     }
     let is_fork = db.has_other_bundle(*device, *sequence, hash)?;
-    let bytes = bundle.without_bytes().to_bytes();
-    db.save_bundle(&StoredBundle { hash, device: *device, sequence: *sequence, bytes: &bytes })?;
+    db.save_bundle(hash, *device, *sequence, &bundle.without_bytes().to_bytes())?;
     // Never past a gap: a phone repeats all bundles after the head, and this server may have been restored from before them.
     let before = by.head.map_or((0, BundleHash([0; 32])), |head| (head.sequence, head.hash));
     if before.0 < *sequence && before.1 == *previous {
@@ -100,18 +95,18 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &D
     Ok(is_fork)
 }
 
-/// Orders a device to take a new key: two copies of one installation exist, and each continues under its own key.
+/// Orders a device to take a new key: two copies of one device exist, and each continues under its own key.
 fn order_rekey(
     db: &mut WriteTransaction<'_>,
     commit_id: u64,
     header: &BundleHeader,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let device = header.device;
+    let device = header.device_id;
     if decisions::order(db.reader(), device)?.is_some() {
         return Ok(());
     }
-    let order = DeviceOrder { device, order: Order::Rekey };
+    let order = DeviceOrder { device_id: device, order: Order::Rekey };
     decide_all(db, commit_id, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
@@ -163,19 +158,19 @@ pub(crate) fn decide_all<D: DecisionKind>(
         return Err(Error::Internal { reason: format!("a {} does not belong to {scope}", D::NAME) });
     }
     let decisions: Vec<Decision> = contents.iter().map(|(scope, content)| Decision::of(*content, scope, by)).collect();
+    let entries: Vec<_> = decisions.iter().map(|it| LogContent::Decision(it.as_bytes().to_vec())).collect();
     let scopes = contents.iter().map(|(scope, _)| *scope);
-    let entries: Vec<_> = scopes.zip(decisions.iter().map(|it| NewEntry::Decision(it.as_bytes()))).collect();
-    let cursors = db.append_all(commit_id, &entries)?;
+    let cursors = db.append_all(commit_id, &scopes.zip(&entries).collect::<Vec<_>>())?;
     cursors.iter().zip(&decisions).try_for_each(|(cursor, it)| db.apply_decision(&cursor.scope, cursor.sequence, it))
 }
 
 /// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
 fn raise(db: &mut WriteTransaction<'_>, commit_id: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
-    found.sort_by_key(|(review, _)| review.review);
-    found.dedup_by_key(|(review, _)| review.review);
-    let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review))?;
-    found.retain(|(review, _)| !known.contains(&review.review));
+    found.sort_by_key(|(review, _)| review.review_id);
+    found.dedup_by_key(|(review, _)| review.review_id);
+    let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review_id))?;
+    found.retain(|(review, _)| !known.contains(&review.review_id));
     let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
     decide_all(db, commit_id, &new, &DecidedBy::server(now))
 }

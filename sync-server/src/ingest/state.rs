@@ -1,6 +1,6 @@
 //! State that judging works on, loaded and written in a few statements.
 //!
-//! Invariant: the number of statements does not grow with the number of entries.
+//! Invariant: judging a bundle runs no statement for each entry, except to delete one that was held or deferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, GrantI
 use crate::Error;
 use crate::reviews::{self, Finding, Touched};
 use crate::storage::{
-    DeferredEntry, Device, HeldEntry, LogPosition, NewEntry, PendingEntry, RejectedEntry, WriteTransaction,
+    DeferredEntry, Device, HeldEntry, LogContent, LogPosition, PendingEntry, RejectedEntry, WriteTransaction,
 };
 
 /// An entry to judge.
@@ -48,7 +48,7 @@ impl Entry {
     }
 
     pub(super) fn document(&self) -> DocumentId {
-        self.pending.envelope.document
+        self.pending.envelope.document_id
     }
 }
 
@@ -122,23 +122,12 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn is(&self, device: DeviceId) -> bool {
-        self.lineage.iter().any(|it| it.device == device)
-    }
-}
-
-struct Logged {
-    commit_id: u64,
-    entry: PendingEntry,
-}
-
-impl Logged {
-    fn entry(&self) -> NewEntry<'_> {
-        let PendingEntry { envelope, change, bytes, bundle, entry, .. } = &self.entry;
-        NewEntry::Change { envelope, hash: *change, change: Some(bytes), origin: (*bundle, *entry) }
+        self.lineage.iter().any(|it| it.device_id == device)
     }
 }
 
 /// Documents and their entries, as loaded and as changed by judging.
+#[derive(Default)]
 pub(crate) struct State {
     pub(super) now: Timestamp,
     documents: BTreeMap<DocumentId, Document>,
@@ -150,27 +139,13 @@ pub(crate) struct State {
     /// Lowest commit id that no logged entry has.
     first_commit_id: u64,
     commit_id: u64,
-    logged: Vec<Logged>,
+    /// Logged changes, each with its commit id and scope.
+    logged: Vec<(u64, Scope, LogContent)>,
     /// Reviews to raise.
     pub(super) findings: Vec<Finding>,
 }
 
 impl State {
-    /// Returns a state without documents.
-    pub(super) fn empty(now: Timestamp) -> Self {
-        Self {
-            now,
-            documents: BTreeMap::new(),
-            sources: BTreeMap::new(),
-            grants: BTreeMap::new(),
-            heads: BTreeMap::new(),
-            first_commit_id: 0,
-            commit_id: 0,
-            logged: Vec::new(),
-            findings: Vec::new(),
-        }
-    }
-
     /// Loads the state of some entries' documents, and of some other documents.
     pub(super) fn load<'e>(
         db: &mut WriteTransaction<'_>,
@@ -180,7 +155,7 @@ impl State {
     ) -> Result<Self, Error> {
         let commit_id = db.next_commit_id()?;
         let documents = documents.into_iter().map(|id| (id, Document::default())).collect();
-        let mut state = Self { documents, first_commit_id: commit_id, commit_id, ..Self::empty(now) };
+        let mut state = Self { documents, first_commit_id: commit_id, commit_id, now, ..Self::default() };
         let mut grants = BTreeSet::new();
         for entry in entries {
             state.documents.entry(entry.document()).or_default();
@@ -205,11 +180,11 @@ impl State {
 
     /// Collects the device, scope and grant of an entry, to be loaded.
     fn note_context(&mut self, entry: &PendingEntry, grants: &mut BTreeSet<GrantId>) {
-        self.sources.entry(entry.envelope.device).or_default();
+        self.sources.entry(entry.envelope.device_id).or_default();
         if !self.heads.contains_key(&entry.envelope.scope) {
             self.heads.insert(entry.envelope.scope.clone(), 0);
         }
-        grants.insert(entry.envelope.grant);
+        grants.insert(entry.envelope.grant_id);
     }
 
     fn load_documents(&mut self, db: &mut WriteTransaction<'_>, grants: &mut BTreeSet<GrantId>) -> Result<(), Error> {
@@ -233,21 +208,13 @@ impl State {
             self.document(deferred.entry.document()).deferred.kept.push(deferred);
         }
         for rejected in db.rejected_of(&keys)? {
-            self.document(rejected.document).rejected.kept.push(rejected);
+            self.document(rejected.document_id).rejected.kept.push(rejected);
         }
         Ok(())
     }
 
     pub(super) fn document(&mut self, id: DocumentId) -> &mut Document {
         self.documents.entry(id).or_default()
-    }
-
-    pub(super) fn source(&self, device: DeviceId) -> Option<&Source> {
-        self.sources.get(&device)
-    }
-
-    pub(super) fn grant(&self, id: GrantId) -> Option<&(Grant, Option<u64>)> {
-        self.grants.get(&id)
     }
 
     /// Starts a new commit id, so that a frame may be cut between the entries logged before and after.
@@ -257,23 +224,25 @@ impl State {
 
     /// Stores a merged document and appends the entry to its scope's log. Returns its sequence number.
     pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, merged: Merged) -> u64 {
-        let (scope, document) = (&entry.envelope.scope, entry.document());
+        let PendingEntry { bundle, entry: number, envelope, change: hash, bytes, .. } = entry.clone();
+        let (scope, document) = (envelope.scope.clone(), entry.document());
         let sequence = self.heads.entry(scope.clone()).or_default();
         *sequence += 1;
         let sequence = *sequence;
-        self.logged.push(Logged { commit_id: self.commit_id, entry: entry.clone() });
+        let content = LogContent::Change { envelope, hash, change: Some(bytes), origin: (bundle, number) };
+        self.logged.push((self.commit_id, scope.clone(), content));
         let document = self.document(document);
-        document.merged = Some((scope.clone(), kind, merged));
-        document.logged.insert(entry.change, (scope.clone(), sequence));
-        document.held.remove(|held| held.entry.change == entry.change);
+        document.logged.insert(hash, (scope.clone(), sequence));
+        document.merged = Some((scope, kind, merged));
+        document.held.remove(|held| held.entry.change == hash);
         sequence
     }
 
     /// Writes all that judging changed, and raises reviews. Returns the last commit id.
     pub(super) fn save(self, db: &mut WriteTransaction<'_>) -> Result<u64, Error> {
-        for logged in self.logged.chunk_by(|a, b| a.commit_id == b.commit_id) {
-            let entries: Vec<_> = logged.iter().map(|it| (&it.entry.envelope.scope, it.entry())).collect();
-            db.append_all(logged.first().map_or(self.commit_id, |it| it.commit_id), &entries)?;
+        for logged in self.logged.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let entries: Vec<_> = logged.iter().map(|(_, scope, content)| (scope, content)).collect();
+            db.append_all(logged.first().map_or(self.commit_id, |(commit_id, ..)| *commit_id), &entries)?;
         }
         let (mut held, mut deferred, mut rejected) = (Rows::default(), Rows::default(), Rows::default());
         let mut merged = Vec::new();
@@ -283,9 +252,8 @@ impl State {
             deferred.join(document.deferred);
             rejected.join(document.rejected);
         }
-        db.remove_held(held.gone.iter().map(|it: &HeldEntry| it.entry.hash()))?;
+        db.remove_entries(&held.gone, &deferred.gone)?;
         db.add_held(&held.new)?;
-        db.remove_deferred(deferred.gone.iter().map(|it: &DeferredEntry| it.entry.hash()))?;
         db.add_deferred(&deferred.new)?;
         db.add_rejected(&rejected.new)?;
         let saved: Vec<Saved<'_>> =

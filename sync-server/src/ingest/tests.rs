@@ -19,30 +19,31 @@ fn fresh() -> (State, Vec<Entry>) {
     let bundle = Bundle::parse(BUNDLE).expect("a bundle");
     let hash = bundle.hash();
     let entries: Vec<Entry> = (0..).zip(bundle.entries()).map(|(n, it)| Entry::of(&bundle, hash, n, it)).collect();
-    let mut state = State::empty(Timestamp(1_000));
+    let mut state = State::default();
+    state.now = Timestamp(1_000);
     for entry in &entries {
         let envelope = &entry.pending.envelope;
         let device = Device {
-            device: envelope.device,
+            device_id: envelope.device_id,
             code: code_of(entry),
             public_key: [0; 32],
-            user: envelope.author,
+            user_id: envelope.author_id,
             model: String::new(),
             enrolled_at: Timestamp(0),
             seen_at: Timestamp(0),
             head: None,
-            ancestor: None,
+            ancestor_id: None,
             wiped_at: None,
         };
-        state.sources.entry(envelope.device).or_default().lineage = vec![device];
+        state.sources.entry(envelope.device_id).or_default().lineage = vec![device];
         let grant = Grant {
-            grant: envelope.grant,
-            user: envelope.author,
-            device: envelope.device,
+            grant_id: envelope.grant_id,
+            user_id: envelope.author_id,
+            device_id: envelope.device_id,
             role: Role::FieldManager,
             centres: vec!["KOLAR".parse().expect("a code")],
         };
-        state.grants.insert(envelope.grant, (grant, None));
+        state.grants.insert(envelope.grant_id, (grant, None));
     }
     (state, entries)
 }
@@ -51,7 +52,7 @@ fn fresh() -> (State, Vec<Entry>) {
 fn code_of(entry: &Entry) -> DeviceCode {
     let kind = Kind::from_number(entry.pending.envelope.kind).expect("a kind");
     let stamps = kind.shape.stamps(change(entry)).expect("stamps");
-    stamps.first().expect("a stamp").device
+    stamps.first().expect("a stamp").device_code
 }
 
 fn change(entry: &Entry) -> &Change {
@@ -100,16 +101,16 @@ fn each_check_has_its_verdict() {
         ("bytes that are no change", |_, it| it.change = Err(no_change()), "held malformed"),
         ("such bytes of a newer schema", |_, it| newer(it).change = Err(no_change()), "deferred 0"),
         ("no bytes", |_, it| it.is_missing = true, "bytes missing"),
-        ("an unknown grant", |_, it| it.pending.envelope.grant = GrantId::from([9; 16]), "held not_allowed"),
-        ("such a grant in a newer schema", |_, it| newer(it).pending.envelope.grant = [9; 16].into(), "deferred 0"),
+        ("an unknown grant", |_, it| it.pending.envelope.grant_id = GrantId::from([9; 16]), "held not_allowed"),
+        ("such a grant in a newer schema", |_, it| newer(it).pending.envelope.grant_id = [9; 16].into(), "deferred 0"),
         (
             "a form of scope that the kind does not live in",
             |_, it| it.pending.envelope.scope = home(),
             "held out_of_scope",
         ),
         ("such a form in a newer schema", |_, it| newer(it).pending.envelope.scope = home(), "deferred 0"),
-        ("another's grant", |state, _| grant(state).0.user = [9; 16].into(), "held not_allowed"),
-        ("a grant on another device", |state, _| grant(state).0.device = [9; 16].into(), "held not_allowed"),
+        ("another's grant", |state, _| grant(state).0.user_id = [9; 16].into(), "held not_allowed"),
+        ("a grant on another device", |state, _| grant(state).0.device_id = [9; 16].into(), "held not_allowed"),
         ("a grant that had ended", |state, it| grant(state).1 = Some(it.pending.device_cursor), "held not_allowed"),
         ("a grant that ended unknown", |state, it| grant(state).1 = Some(it.pending.device_cursor + 1), "logged 1"),
         (
@@ -190,9 +191,9 @@ fn what_builds_on_a_change_that_is_held_or_was_rejected_shares_its_verdict() {
 
     let (mut state, entries) = fresh();
     let rejected = RejectedEntry {
-        document: entries[first].document(),
+        document_id: entries[first].document(),
         change: entries[first].pending.change,
-        device: entries[first].pending.envelope.device,
+        device_id: entries[first].pending.envelope.device_id,
         reason: "twice".into(),
     };
     state.document(entries[first].document()).rejected.add(rejected);
@@ -205,7 +206,7 @@ fn only_the_devices_own_changes_pull_others_after_them() {
     let (mut state, entries) = fresh();
     let (first, next) = delivery(&entries);
     let mut entry = entries[first].pending.clone();
-    entry.envelope.device = [9; 16].into();
+    entry.envelope.device_id = [9; 16].into();
     let held = HeldEntry { entry, code: "not_allowed".into(), reason: String::new(), held_at: Timestamp(0) };
     state.document(entries[first].document()).held.add(held);
     assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1");
@@ -229,7 +230,7 @@ fn a_change_that_waits_still_does_when_another_who_may_not_make_it_hands_it_over
     let (_, next) = delivery(&entries);
     assert_eq!(word(&state.judge(&entries[next]).expect("judged")), "deferred 1");
     let mut stolen = entries[next].pending.clone();
-    stolen.envelope.grant = GrantId::from([9; 16]);
+    stolen.envelope.grant_id = GrantId::from([9; 16]);
     assert_eq!(word(&state.judge(&Entry::from(stolen)).expect("judged")), "held not_allowed");
     assert_eq!(state.document(entries[next].document()).deferred.iter().count(), 1, "its author's waits on");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{self, Delivery, Load};
+use farmtally_core::records::{self, AnyRecord, Delivery, Load};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::{self, rows};
 use farmtally_core::units::{DeliveryId, LoadId, ToValue, Value};
@@ -33,7 +33,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let mut findings = Vec::new();
     for (id, stored) in store::records::find_all(db.reader(), &keys)? {
         let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
-        let Some(load) = merged.record.and_then(records::Record::downcast::<Load>) else { continue };
+        let Some(load) = merged.record.and_then(<dyn AnyRecord>::downcast::<Load>) else { continue };
         let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {
             continue;
         };

@@ -18,20 +18,19 @@ fn device(row: &dyn Row) -> Result<Device, sql::Error> {
     let hash: Option<BundleHash> = row.get(8)?;
     let sequence = row.get(7)?;
     Ok(Device {
-        device: row.get(0)?,
+        device_id: row.get(0)?,
         code: row.get(1)?,
         public_key: row.get(2)?,
-        user: row.get(3)?,
+        user_id: row.get(3)?,
         model: row.get(4)?,
         enrolled_at: row.get(5)?,
         seen_at: row.get(6)?,
         head: hash.map(|hash| DeviceHead { sequence, hash }),
-        ancestor: row.get(9)?,
+        ancestor_id: row.get(9)?,
         wiped_at: row.get(10)?,
     })
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns a device by its id.
     pub fn device(&mut self, id: DeviceId) -> Result<Option<Device>, Error> {
@@ -66,12 +65,18 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
             "SELECT user_id, role, centres, expires_at_ms, device_id FROM enrolment_codes WHERE code_hash = ?1";
         Ok(self.reader().query_one(statement, &values![hash], |row| {
             let (user, role, centres) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok(EnrolmentCode { hash: *hash, user, role, centres, expires_at: row.get(3)?, device: row.get(4)? })
+            Ok(EnrolmentCode {
+                hash: *hash,
+                user_id: user,
+                role,
+                centres,
+                expires_at: row.get(3)?,
+                device_id: row.get(4)?,
+            })
         })?)
     }
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
     /// Adds a device under the next free code above `given`, and returns the code.
     pub fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error> {
@@ -87,52 +92,47 @@ impl WriteTransaction<'_> {
 
     /// Adds a device under its own code.
     pub fn readmit_device(&mut self, device: &Device) -> Result<(), Error> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
                  ancestor_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
             &values![
-                device.device,
+                device.device_id,
                 device.code,
                 device.public_key,
-                device.user,
+                device.user_id,
                 device.model,
                 device.enrolled_at,
                 device.seen_at,
-                device.ancestor
+                device.ancestor_id
             ],
-        )?;
-        Ok(())
+        )
     }
 
     /// Records the time of a device's last request.
     pub fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
-        self.connection.execute("UPDATE devices SET seen_at_ms = ?2 WHERE device_id = ?1", &values![device, at])?;
-        Ok(())
+        self.run("UPDATE devices SET seen_at_ms = ?2 WHERE device_id = ?1", &values![device, at])
     }
 
     /// Advances a device's head.
     pub fn set_head(&mut self, device: DeviceId, head: DeviceHead) -> Result<(), Error> {
         let update = "UPDATE devices SET head_seq = ?2, head_hash = ?3 WHERE device_id = ?1";
-        self.connection.execute(update, &values![device, head.sequence, head.hash])?;
-        Ok(())
+        self.run(update, &values![device, head.sequence, head.hash])
     }
 
     /// Records the time of the receipt that a device sends before it destroys its data; the first one counts.
     pub fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         let update = "UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1";
-        self.connection.execute(update, &values![device, at])?;
-        Ok(())
+        self.run(update, &values![device, at])
     }
 
     /// Adds an enrolment code, or records the device that redeemed it.
     pub fn save_enrolment_code(&mut self, code: &EnrolmentCode) -> Result<(), Error> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO enrolment_codes (code_hash, user_id, role, centres, expires_at_ms, device_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (code_hash) DO UPDATE SET device_id = excluded.device_id",
-            &values![code.hash, code.user, code.role, code.centres, code.expires_at, code.device],
-        )?;
-        Ok(())
+            &values![code.hash, code.user_id, code.role, code.centres, code.expires_at, code.device_id],
+        )
     }
 }

@@ -2,7 +2,7 @@
 
 use farmtally_core::codec::{decode, encode};
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
-use farmtally_core::units::{ChangeHash, DocumentId, EntryHash, ToValue};
+use farmtally_core::units::{ChangeHash, DocumentId, ToValue};
 
 use super::{Access, DeferredEntry, HeldEntry, PendingEntry, RejectedEntry, Transaction, WriteTransaction};
 use crate::Error;
@@ -45,10 +45,9 @@ fn deferred(row: &dyn Row) -> Result<DeferredEntry, sql::Error> {
 }
 
 fn rejected(row: &dyn Row) -> Result<RejectedEntry, sql::Error> {
-    Ok(RejectedEntry { document: row.get(0)?, change: row.get(1)?, device: row.get(2)?, reason: row.get(3)? })
+    Ok(RejectedEntry { document_id: row.get(0)?, change: row.get(1)?, device_id: row.get(2)?, reason: row.get(3)? })
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns all held entries, oldest first.
     pub fn held(&mut self) -> Result<Vec<HeldEntry>, Error> {
@@ -96,7 +95,6 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
     /// Adds held entries; one that is already held stays as it is.
     pub fn add_held(&mut self, held: &[HeldEntry]) -> Result<(), Error> {
@@ -107,8 +105,7 @@ impl WriteTransaction<'_> {
             .flat_map(|it| pending_values(&it.entry).into_iter().chain(values![it.code, it.reason, it.held_at]))
             .collect();
         let into = Insert { table: "held", columns: &columns, on_conflict: "ON CONFLICT (entry_hash) DO NOTHING" };
-        self.connection.insert(&into, &rows)?;
-        Ok(())
+        self.put(&into, &rows)
     }
 
     /// Adds deferred entries, or updates the changes that they wait for.
@@ -119,8 +116,7 @@ impl WriteTransaction<'_> {
             .flat_map(|it| pending_values(&it.entry).into_iter().chain(values![it.missing, it.deferred_at]))
             .collect();
         let on_conflict = "ON CONFLICT (entry_hash) DO UPDATE SET missing = excluded.missing";
-        self.connection.insert(&Insert { table: "deferred", columns: &columns, on_conflict }, &rows)?;
-        Ok(())
+        self.put(&Insert { table: "deferred", columns: &columns, on_conflict }, &rows)
     }
 
     /// Adds rejected changes.
@@ -132,24 +128,16 @@ impl WriteTransaction<'_> {
             Column::text("reason"),
         ];
         let rows: Vec<Value<'_>> =
-            rejected.iter().flat_map(|it| values![it.document, it.change, it.device, it.reason]).collect();
+            rejected.iter().flat_map(|it| values![it.document_id, it.change, it.device_id, it.reason]).collect();
         let on_conflict = "ON CONFLICT (document_id, change_hash, device_id) DO NOTHING";
-        self.connection.insert(&Insert { table: "rejected", columns: &columns, on_conflict }, &rows)?;
-        Ok(())
+        self.put(&Insert { table: "rejected", columns: &columns, on_conflict }, &rows)
     }
 
-    /// Deletes held entries.
-    pub fn remove_held(&mut self, entries: impl IntoIterator<Item = EntryHash>) -> Result<(), Error> {
-        for entry in entries {
-            self.connection.execute("DELETE FROM held WHERE entry_hash = ?1", &values![entry])?;
-        }
-        Ok(())
-    }
-
-    /// Deletes deferred entries.
-    pub fn remove_deferred(&mut self, entries: impl IntoIterator<Item = EntryHash>) -> Result<(), Error> {
-        for entry in entries {
-            self.connection.execute("DELETE FROM deferred WHERE entry_hash = ?1", &values![entry])?;
+    /// Deletes held and deferred entries.
+    pub fn remove_entries(&mut self, held: &[HeldEntry], deferred: &[DeferredEntry]) -> Result<(), Error> {
+        let held = held.iter().map(|it| ("held", it.entry.hash()));
+        for (table, entry) in held.chain(deferred.iter().map(|it| ("deferred", it.entry.hash()))) {
+            self.run(&format!("DELETE FROM {table} WHERE entry_hash = ?1"), &values![entry])?;
         }
         Ok(())
     }
@@ -158,7 +146,7 @@ impl WriteTransaction<'_> {
     pub fn remove_pending(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         for table in ["held", "deferred"] {
             let delete = format!("DELETE FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
-            self.connection.execute(&delete, &values![document, change])?;
+            self.run(&delete, &values![document, change])?;
         }
         Ok(())
     }
@@ -169,7 +157,7 @@ fn pending_values(entry: &PendingEntry) -> [Value<'_>; 9] {
     [
         entry.bundle.to_value(),
         entry.entry.to_value(),
-        entry.envelope.document.to_value(),
+        entry.envelope.document_id.to_value(),
         entry.change.to_value(),
         Value::Blob(entry.hash().0.to_vec().into()),
         Value::Blob(encode(&entry.envelope).into()),

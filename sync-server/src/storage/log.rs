@@ -7,15 +7,18 @@ use farmtally_core::permission::Visibility;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::{self, Column, Insert, Row, Value, values};
-use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, EntryHash, ToValue};
+use farmtally_core::units::{BundleHash, ChangeHash, DeviceId, DocumentId, ToValue};
 
-use super::{Access, LogContent, LogEntry, LogPosition, NewEntry, StoredBundle, Transaction, WriteTransaction};
+use super::{Access, LogContent, LogEntry, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
 
 const LOG: &str = "SELECT scope, seq, chain, commit_id, bundle_hash, entry, envelope, change_hash, body FROM log";
 
+fn cursor(row: &dyn Row) -> Result<Cursor, sql::Error> {
+    Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? })
+}
+
 fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
-    let cursor = Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? };
     let content = match row.get::<Option<BundleHash>>(4)? {
         Some(bundle) => {
             let envelope: Vec<u8> = row.get(6)?;
@@ -28,10 +31,9 @@ fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
         }
         None => LogContent::Decision(row.get(8)?),
     };
-    Ok(LogEntry { cursor, commit_id: row.get(3)?, content })
+    Ok(LogEntry { cursor: cursor(row)?, commit_id: row.get(3)?, content })
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns whether a bundle was received before.
     pub fn has_bundle(&mut self, bundle: BundleHash) -> Result<bool, Error> {
@@ -46,22 +48,14 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 
     /// Returns the head of a scope's log; `None` for a log without entries.
     pub fn head(&mut self, scope: &Scope) -> Result<Option<Cursor>, Error> {
-        let statement = "SELECT seq, chain FROM scopes WHERE scope = ?1";
-        Ok(self.reader().query_one(statement, &values![scope], |row| {
-            Ok(Cursor { scope: scope.clone(), sequence: row.get(0)?, chain: row.get(1)? })
-        })?)
+        Ok(self.reader().query_one("SELECT scope, seq, chain FROM scopes WHERE scope = ?1", &values![scope], cursor)?)
     }
 
     /// Returns the heads of some scopes' logs.
     pub fn heads_of<'s>(&mut self, scopes: impl IntoIterator<Item = &'s Scope>) -> Result<Vec<Cursor>, Error> {
         let keys: Vec<Value<'_>> = scopes.into_iter().map(ToValue::to_value).collect();
         let statement = "SELECT scopes.scope, seq, chain FROM keys JOIN scopes ON scopes.scope = keys.of_scope";
-        let mut heads = Vec::new();
-        self.reader().query_keys(&[Column::text("of_scope")], &keys, statement, &mut |row| {
-            heads.push(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? });
-            Ok(())
-        })?;
-        Ok(heads)
+        Ok(self.reader().query_all_keys(&[Column::text("of_scope")], &keys, statement, cursor)?)
     }
 
     /// Returns the heads of the logs that a device may read.
@@ -72,19 +66,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         let statement = "SELECT scopes.scope, seq, chain FROM keys
              JOIN scopes ON scopes.scope >= keys.first_scope AND scopes.scope <= keys.last_scope";
         let columns = [Column::text("first_scope"), Column::text("last_scope")];
-        let mut heads = Vec::new();
-        self.reader().query_keys(&columns, &keys, statement, &mut |row| {
-            heads.push(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? });
-            Ok(())
-        })?;
-        Ok(heads)
+        Ok(self.reader().query_all_keys(&columns, &keys, statement, cursor)?)
     }
 
     /// Returns the heads of all logs, by scope.
     pub fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
-        Ok(self.reader().query_all("SELECT scope, seq, chain FROM scopes ORDER BY scope", &[], |row| {
-            Ok(Cursor { scope: row.get(0)?, sequence: row.get(1)?, chain: row.get(2)? })
-        })?)
+        Ok(self.reader().query_all("SELECT scope, seq, chain FROM scopes ORDER BY scope", &[], cursor)?)
     }
 
     /// Returns the scopes that have a log, in order.
@@ -111,13 +98,10 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_all(&statement, &values![scope, sequence, limit], log_entry)?)
     }
 
-    /// Returns at most `limit` decisions after a sequence number, each with its own, in order.
-    pub fn decisions_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
-        let statement =
-            "SELECT seq, body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq LIMIT ?3";
-        Ok(self
-            .reader()
-            .query_all(statement, &values![scope, sequence, limit], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    /// Returns the bytes of all decisions after a sequence number, in order.
+    pub fn decisions_after(&mut self, scope: &Scope, sequence: u64) -> Result<Vec<Vec<u8>>, Error> {
+        let statement = "SELECT body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq";
+        Ok(self.reader().query_all(statement, &values![scope, sequence], |row| row.get(0))?)
     }
 
     /// Returns the position of a document's change in the log.
@@ -137,23 +121,28 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
-    /// Stores the signed part of a bundle; one that is already stored stays as it is.
-    pub fn save_bundle(&mut self, bundle: &StoredBundle<'_>) -> Result<(), Error> {
-        self.connection.execute(
+    /// Stores the signed part of a bundle, which has the hashes of its changes in place of their bytes: these are in the log, or in its
+    /// held and deferred entries. One that is already stored stays as it is.
+    pub fn save_bundle(
+        &mut self,
+        hash: BundleHash,
+        device: DeviceId,
+        sequence: u64,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        self.run(
             "INSERT INTO bundles (hash, device_id, bundle_seq, bytes) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (hash) DO NOTHING",
-            &values![bundle.hash, bundle.device, bundle.sequence, bundle.bytes],
-        )?;
-        Ok(())
+            &values![hash, device, sequence, bytes],
+        )
     }
 
     /// Appends entries to the logs of scopes, and returns the cursor after each. No frame is cut between entries of one `commit_id`.
-    pub fn append_all(&mut self, commit_id: u64, entries: &[(&Scope, NewEntry<'_>)]) -> Result<Vec<Cursor>, Error> {
+    pub fn append_all(&mut self, commit_id: u64, entries: &[(&Scope, &LogContent)]) -> Result<Vec<Cursor>, Error> {
         let unread: BTreeSet<&Scope> =
             entries.iter().map(|(scope, _)| *scope).filter(|scope| !self.heads.contains_key(*scope)).collect();
-        let organisation = self.organisation;
+        let organisation = self.organisation_id;
         for head in self.heads_of(unread)? {
             self.heads.insert(head.scope.clone(), head);
         }
@@ -177,28 +166,27 @@ impl WriteTransaction<'_> {
     }
 
     /// Appends one entry to a scope's log.
-    pub fn append(&mut self, scope: &Scope, commit_id: u64, entry: NewEntry<'_>) -> Result<Cursor, Error> {
+    pub fn append(&mut self, scope: &Scope, commit_id: u64, entry: &LogContent) -> Result<Cursor, Error> {
         let cursors = self.append_all(commit_id, &[(scope, entry)])?;
         cursors.into_iter().next().ok_or_else(|| super::sqlite::corrupt("an entry without a position"))
     }
 
-    fn insert_changes(&mut self, entries: &[(&Scope, NewEntry<'_>)], cursors: &[Cursor]) -> Result<(), Error> {
+    fn insert_changes(&mut self, entries: &[(&Scope, &LogContent)], cursors: &[Cursor]) -> Result<(), Error> {
         let columns =
             [Column::blob("document_id"), Column::blob("change_hash"), Column::text("scope"), Column::int("seq")];
         let mut rows: Vec<Value<'_>> = Vec::with_capacity(entries.len() * columns.len());
         for ((_, entry), cursor) in entries.iter().zip(cursors) {
-            if let NewEntry::Change { envelope, hash, .. } = entry {
-                rows.extend(values![envelope.document, *hash, cursor.scope, cursor.sequence]);
+            if let LogContent::Change { envelope, hash, .. } = entry {
+                rows.extend(values![envelope.document_id, *hash, cursor.scope, cursor.sequence]);
             }
         }
-        self.connection.insert(&Insert { table: "logged_changes", columns: &columns, on_conflict: "" }, &rows)?;
-        Ok(())
+        self.put(&Insert { table: "logged_changes", columns: &columns, on_conflict: "" }, &rows)
     }
 
     fn insert_entries(
         &mut self,
         commit_id: u64,
-        entries: &[(&Scope, NewEntry<'_>)],
+        entries: &[(&Scope, &LogContent)],
         cursors: &[Cursor],
     ) -> Result<(), Error> {
         let columns = [
@@ -216,27 +204,15 @@ impl WriteTransaction<'_> {
         for ((_, entry), cursor) in entries.iter().zip(cursors) {
             rows.extend(values![cursor.scope, cursor.sequence, cursor.chain, commit_id]);
             match entry {
-                NewEntry::Change { envelope, hash, change, origin: (bundle, number) } => {
-                    rows.extend(values![*bundle, *number]);
-                    rows.push(Value::Blob(encode(*envelope).into()));
-                    rows.extend(values![*hash, *change]);
+                LogContent::Change { envelope, hash, change, origin: (bundle, number) } => {
+                    let envelope = Value::Blob(encode(envelope).into());
+                    rows.extend([bundle.to_value(), number.to_value(), envelope, hash.to_value(), change.to_value()]);
                 }
-                NewEntry::Decision(decision) => {
+                LogContent::Decision(decision) => {
                     rows.extend([Value::Null, Value::Null, Value::Null, Value::Null, decision.to_value()]);
                 }
             }
         }
-        self.connection.insert(&Insert { table: "log", columns: &columns, on_conflict: "" }, &rows)?;
-        Ok(())
-    }
-}
-
-impl NewEntry<'_> {
-    /// Returns the hash that the entry adds to its chain.
-    fn hash(&self) -> EntryHash {
-        match self {
-            Self::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
-            Self::Decision(decision) => EntryHash::of_decision(decision),
-        }
+        self.put(&Insert { table: "log", columns: &columns, on_conflict: "" }, &rows)
     }
 }

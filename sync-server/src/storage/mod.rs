@@ -2,11 +2,16 @@
 //!
 //! Owns the trait of a backend, the [`Transaction`] and its rows. Invariant: one write is one transaction.
 
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod devices;
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod held;
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod log;
 pub mod postgres;
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod recovery;
+#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod rows;
 mod sqlite;
 
@@ -19,7 +24,7 @@ use farmtally_core::protocol::bundle::ChangeEnvelope;
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::scope::Scope;
-use farmtally_core::store::sql::{self, Database, Reader, Writer};
+use farmtally_core::store::sql::{self, Database, Insert, Reader, Value, Writer};
 use farmtally_core::units::{
     BundleHash, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, OrganisationId, Timestamp, UserId,
 };
@@ -43,7 +48,7 @@ pub trait Storage: Database {
     /// [`Error::Storage`].
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Lists an organisation, and creates its space if it has none. Does nothing if it is listed.
+    /// Lists an organisation that was [prepared](Self::prepare). Does nothing if it is listed.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -98,7 +103,7 @@ impl Access for dyn Writer + '_ {
 /// Transaction of one organisation. Its methods are the statements about the server's tables; they fail only with [`Error::Storage`].
 pub struct Transaction<'a, C: Access + ?Sized> {
     connection: &'a mut C,
-    organisation: OrganisationId,
+    organisation_id: OrganisationId,
     /// Heads of the logs that it has appended to.
     heads: BTreeMap<Scope, Cursor>,
 }
@@ -110,7 +115,7 @@ pub type WriteTransaction<'a> = Transaction<'a, dyn Writer + 'a>;
 
 impl<'a, C: Access + ?Sized> Transaction<'a, C> {
     fn new(connection: &'a mut C, organisation: OrganisationId) -> Self {
-        Self { connection, organisation, heads: BTreeMap::new() }
+        Self { connection, organisation_id: organisation, heads: BTreeMap::new() }
     }
 
     /// Returns the connection, for the queries of core's store.
@@ -120,13 +125,19 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
 
     /// Returns the organisation whose data it accesses.
     pub fn organisation(&self) -> OrganisationId {
-        self.organisation
+        self.organisation_id
     }
 }
 
 impl WriteTransaction<'_> {
-    fn appended(&self) -> Vec<Cursor> {
-        self.heads.values().cloned().collect()
+    /// Runs a statement.
+    fn run(&mut self, statement: &str, params: &[Value<'_>]) -> Result<(), Error> {
+        Ok(self.connection.execute(statement, params).map(drop)?)
+    }
+
+    /// Inserts rows.
+    fn put(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<(), Error> {
+        Ok(self.connection.insert(into, rows).map(drop)?)
     }
 }
 
@@ -154,7 +165,7 @@ pub fn write<T>(
     sql::write(storage, organisation, |writer| {
         let mut transaction = Transaction::new(writer, organisation);
         let result = f(&mut transaction)?;
-        Ok((result, transaction.appended()))
+        Ok((result, transaction.heads.into_values().collect()))
     })
 }
 
@@ -162,13 +173,13 @@ pub fn write<T>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// Id of the device.
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Code on its receipts.
     pub code: DeviceCode,
     /// Ed25519 key that verifies its signatures.
     pub public_key: [u8; 32],
     /// User for whom it was enrolled.
-    pub user: UserId,
+    pub user_id: UserId,
     /// Model of the phone; empty after a readmission.
     pub model: String,
     /// Time of enrolment.
@@ -178,7 +189,7 @@ pub struct Device {
     /// Its newest bundle up to which none is missing.
     pub head: Option<DeviceHead>,
     /// Device that it was before it took a new key.
-    pub ancestor: Option<DeviceId>,
+    pub ancestor_id: Option<DeviceId>,
     /// When its receipt of an order to wipe came; it sends that before it destroys its data.
     pub wiped_at: Option<Timestamp>,
 }
@@ -189,7 +200,7 @@ pub struct EnrolmentCode {
     /// SHA-256 of the code.
     pub hash: [u8; 32],
     /// User of the grant.
-    pub user: UserId,
+    pub user_id: UserId,
     /// Role of the grant.
     pub role: Role,
     /// Centres that the grant covers.
@@ -197,20 +208,7 @@ pub struct EnrolmentCode {
     /// Last time at which it can be redeemed.
     pub expires_at: Timestamp,
     /// Device that redeemed it.
-    pub device: Option<DeviceId>,
-}
-
-/// A bundle as stored: its signed part. The bytes of its changes are in the log, or in its held and deferred entries.
-#[derive(Clone, Debug)]
-pub struct StoredBundle<'a> {
-    /// Hash of the bundle.
-    pub hash: BundleHash,
-    /// Device that sealed it.
-    pub device: DeviceId,
-    /// Its number on that device.
-    pub sequence: u64,
-    /// The bundle with the hashes of its changes in place of their bytes.
-    pub bytes: &'a [u8],
+    pub device_id: Option<DeviceId>,
 }
 
 /// An entry as it came in a bundle: to be judged, deferred or held.
@@ -235,31 +233,13 @@ pub struct PendingEntry {
 impl PendingEntry {
     /// Returns the document's id.
     pub fn document(&self) -> DocumentId {
-        self.envelope.document
+        self.envelope.document_id
     }
 
     /// Returns the hash of envelope and change, which identifies the entry.
     pub fn hash(&self) -> EntryHash {
         EntryHash::of_change(&self.envelope, self.change)
     }
-}
-
-/// An entry to append to a log.
-#[derive(Clone, Debug)]
-pub enum NewEntry<'a> {
-    /// Change of a device.
-    Change {
-        /// Envelope, as it is logged.
-        envelope: &'a ChangeEnvelope,
-        /// Hash of the change.
-        hash: ChangeHash,
-        /// The stripped change; `None` once it is erased.
-        change: Option<&'a [u8]>,
-        /// Bundle in which it first came, and its index there.
-        origin: (BundleHash, u32),
-    },
-    /// Bytes of a decision.
-    Decision(&'a [u8]),
 }
 
 /// An entry of a log.
@@ -289,6 +269,16 @@ pub enum LogContent {
     },
     /// Bytes of a decision.
     Decision(Vec<u8>),
+}
+
+impl LogContent {
+    /// Returns the hash that the entry adds to its chain.
+    pub fn hash(&self) -> EntryHash {
+        match self {
+            Self::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
+            Self::Decision(decision) => EntryHash::of_decision(decision),
+        }
+    }
 }
 
 /// An entry that waits for a person to approve or reject it.
@@ -343,11 +333,11 @@ pub struct DeferredEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedEntry {
     /// Document of the change.
-    pub document: DocumentId,
+    pub document_id: DocumentId,
     /// Hash of the change.
     pub change: ChangeHash,
     /// Device that sealed it.
-    pub device: DeviceId,
+    pub device_id: DeviceId,
     /// Reason for the author; may be empty.
     pub reason: String,
 }

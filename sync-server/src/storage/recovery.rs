@@ -11,7 +11,6 @@ use super::sqlite::corrupt;
 use super::{Access, CopyContent, Recovery, Transaction, WriteTransaction};
 use crate::Error;
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns the newest recovery, whether or not it lasts.
     pub fn recovery(&mut self) -> Result<Option<Recovery>, Error> {
@@ -56,28 +55,24 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
     /// Adds a recovery, or records its end.
     pub fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO recoveries (epoch, reason, started_at_ms, ended_at_ms) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (epoch) DO UPDATE SET ended_at_ms = excluded.ended_at_ms",
             &values![recovery.epoch, recovery.reason, recovery.started_at, recovery.ended_at],
-        )?;
-        Ok(())
+        )
     }
 
     /// Adds a verified copy.
     pub fn save_backup(&mut self, copy: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
-        self.connection
-            .execute("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
-        self.connection.execute(
+        self.run("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
+        self.run(
             "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
             &values![copied.made_at, copy, encode(&(copied.cursors.clone(), copied.devices.clone()))],
-        )?;
-        Ok(())
+        )
     }
 
     /// Stages a piece of what a device offers; a piece that does not follow the staged ones replaces them.
@@ -94,19 +89,16 @@ impl WriteTransaction<'_> {
             .collect();
         let columns = [Column::blob("device_id"), Column::text("scope"), Column::int("seq"), Column::blob("entry")];
         let on_conflict = "ON CONFLICT (device_id, scope, seq) DO UPDATE SET entry = excluded.entry";
-        self.connection.insert(&Insert { table: "staged", columns: &columns, on_conflict }, &rows)?;
-        Ok(())
+        self.put(&Insert { table: "staged", columns: &columns, on_conflict }, &rows)
     }
 
     /// Deletes a device's staged entries of a scope.
     pub fn clear_stage(&mut self, device: DeviceId, scope: &Scope) -> Result<(), Error> {
-        self.connection.execute("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", &values![device, scope])?;
-        Ok(())
+        self.run("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", &values![device, scope])
     }
 
     /// Deletes all staged entries.
     pub fn clear_stages(&mut self) -> Result<(), Error> {
-        self.connection.execute("DELETE FROM staged", &[])?;
-        Ok(())
+        self.run("DELETE FROM staged", &[])
     }
 }

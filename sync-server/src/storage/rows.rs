@@ -11,7 +11,6 @@ use farmtally_core::units::{DeviceId, DocumentId};
 use super::{Access, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns those of some documents that are erased.
     pub fn erased_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DocumentId>, Error> {
@@ -30,11 +29,10 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         let is_lost = decisions::order(self.reader(), device)?.is_some_and(|order| order.order == Order::Lost);
         let centres =
             decisions::grants_of(self.reader(), device)?.into_iter().flat_map(|grant| grant.centres).collect();
-        Ok(Visibility { device, is_lost, centres })
+        Ok(Visibility { device_id: device, is_lost, centres })
     }
 }
 
-#[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 impl WriteTransaction<'_> {
     /// Writes documents and their rows.
     pub fn save_documents(&mut self, documents: &[Saved<'_>]) -> Result<(), Error> {
@@ -46,23 +44,21 @@ impl WriteTransaction<'_> {
         let Ok((envelope, content)) = decision.read() else {
             let insert =
                 "INSERT INTO deferred_decisions (scope, seq) VALUES (?1, ?2) ON CONFLICT (scope, seq) DO NOTHING";
-            self.connection.execute(insert, &values![scope, sequence])?;
-            return Ok(());
+            return self.run(insert, &values![scope, sequence]);
         };
         let at = AppliedAt { scope, sequence, envelope: &envelope };
         decisions::project(self.connection, &at, decision, &content)?;
         let delete = "DELETE FROM deferred_decisions WHERE scope = ?1 AND seq = ?2";
-        self.connection.execute(delete, &values![scope, sequence])?;
-        Ok(())
+        self.run(delete, &values![scope, sequence])
     }
 
     /// Erases the bytes of a document: its rows, its changes in the log, and its held and deferred entries.
     pub fn erase(&mut self, document: DocumentId) -> Result<(), Error> {
         let statement = "UPDATE log SET body = NULL
              WHERE (scope, seq) IN (SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";
-        self.connection.execute(statement, &values![document])?;
-        self.connection.execute("DELETE FROM held WHERE document_id = ?1", &values![document])?;
-        self.connection.execute("DELETE FROM deferred WHERE document_id = ?1", &values![document])?;
+        self.run(statement, &values![document])?;
+        self.run("DELETE FROM held WHERE document_id = ?1", &values![document])?;
+        self.run("DELETE FROM deferred WHERE document_id = ?1", &values![document])?;
         // Staged entries may contain them too; devices offer these again.
         self.clear_stages()?;
         Ok(records::erase(self.connection, document)?)

@@ -9,7 +9,7 @@ use farmtally_core::records::Change;
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
 use farmtally_core::store::sql::{self, Database, ReadFn, Reader, WriteFn};
 use farmtally_core::store::{self, RECORDS, Store};
-use farmtally_core::units::{EntryHash, OrganisationId, Timestamp};
+use farmtally_core::units::{OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{CopyContent, LogContent, LogEntry, Storage, Transaction};
@@ -49,13 +49,20 @@ impl SqliteStorage {
         if let Some(store) = open.get(&organisation) {
             return Ok(Arc::clone(store));
         }
-        if !self.organisations().map_err(sql::Error::engine)?.contains(&organisation) {
+        if !self.listed()?.contains(&organisation) {
             return Err(sql::Error::UnknownOrganisation);
         }
-        let store = Store::open_existing(&self.path(organisation), ORGANISATION);
-        let store = Arc::new(store.map_err(|error| sql::Error::engine(Error::Storage(error)))?);
+        let store = Arc::new(Store::open_existing(&self.path(organisation), ORGANISATION)?);
         open.insert(organisation, Arc::clone(&store));
         Ok(store)
+    }
+
+    /// Returns the listed organisations, in the order of their ids.
+    fn listed(&self) -> Result<Vec<OrganisationId>, store::Error> {
+        self.control.read(|db| {
+            let mut statement = db.prepare_cached("SELECT organisation_id FROM organisations ORDER BY 1")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
     }
 
     fn path(&self, organisation: OrganisationId) -> PathBuf {
@@ -65,47 +72,21 @@ impl SqliteStorage {
 
 impl Database for SqliteStorage {
     fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), sql::Error> {
-        let store = self.store(organisation)?;
-        store.read(|db| f(&mut SqliteReader::new(db)).map_err(Failed)).map_err(Failed::into_sql)
+        self.store(organisation)?.read(|db| f(&mut SqliteReader::new(db)))
     }
 
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), sql::Error> {
-        let store = self.store(organisation)?;
-        let written = store.write(|db| {
+        self.store(organisation)?.write(|db| {
             let mut writer = SqliteWriter::new(db);
-            f(&mut writer).map_err(Failed)?;
-            writer.finish().map_err(Failed)
-        });
-        written.map_err(Failed::into_sql)
-    }
-}
-
-/// Error of a transaction, on its way through core's store.
-struct Failed(sql::Error);
-
-impl Failed {
-    fn into_sql(self) -> sql::Error {
-        self.0
-    }
-}
-
-impl From<store::Error> for Failed {
-    fn from(error: store::Error) -> Self {
-        Self(match error {
-            store::Error::Sql(error) => error,
-            error => sql::Error::engine(Error::Storage(error)),
+            f(&mut writer)?;
+            writer.finish()
         })
     }
 }
 
 impl Storage for SqliteStorage {
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        self.control.read(|db| {
-            let mut statement =
-                map_sql_error(db.prepare_cached("SELECT organisation_id FROM organisations ORDER BY 1"))?;
-            let rows = map_sql_error(statement.query_map([], |row| row.get(0)))?;
-            map_sql_error(rows.collect::<Result<_, _>>())
-        })
+        Ok(self.listed()?)
     }
 
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
@@ -117,13 +98,8 @@ impl Storage for SqliteStorage {
     }
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
-        self.prepare(organisation)?;
-        self.control.write(|db| {
-            map_sql_error(
-                db.execute("INSERT OR IGNORE INTO organisations (organisation_id) VALUES (?1)", [organisation]),
-            )
-            .map(drop)
-        })
+        let insert = "INSERT OR IGNORE INTO organisations (organisation_id) VALUES (?1)";
+        self.control.write(|db| map_sql_error(db.execute(insert, [organisation])).map(drop))
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
@@ -189,20 +165,19 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<CopyConte
                 break;
             }
             for LogEntry { cursor, content, .. } in batch {
-                at.advance(match &content {
+                match &content {
                     LogContent::Change { hash, change: Some(change), .. }
                         if Change::hash_of_stripped(change) != *hash =>
                     {
                         return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
                     }
                     LogContent::Change { envelope, change: None, .. }
-                        if !store::records::is_erased(tx.reader(), envelope.document)? =>
+                        if !store::records::is_erased(tx.reader(), envelope.document_id)? =>
                     {
                         return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
                     }
-                    LogContent::Change { envelope, hash, .. } => EntryHash::of_change(envelope, *hash),
-                    LogContent::Decision(decision) => EntryHash::of_decision(decision),
-                });
+                    content => at.advance(content.hash()),
+                }
                 if at != cursor {
                     return Err(wrong(format!("the chain of {scope} breaks at entry {}", cursor.sequence)));
                 }
@@ -219,7 +194,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<CopyConte
     if lost > 0 {
         return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
     }
-    let devices = tx.devices()?.into_iter().map(|it| (it.device, it.head.map_or(0, |head| head.sequence))).collect();
+    let devices = tx.devices()?.into_iter().map(|it| (it.device_id, it.head.map_or(0, |head| head.sequence))).collect();
     let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(Error::io(&path.display()))?;
     let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(CopyContent { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })

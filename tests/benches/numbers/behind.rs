@@ -7,7 +7,7 @@ use farmtally_core::records::{Change, Delivery, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{BundleHash, DocumentId};
 use farmtally_sync_server::Error;
-use farmtally_sync_server::storage::{self, LogContent, NewEntry, SqliteStorage, Storage, WriteTransaction};
+use farmtally_sync_server::storage::{self, LogContent, SqliteStorage, Storage, WriteTransaction};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
@@ -69,13 +69,14 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
     let saved: Vec<_> = documents.iter().map(|(id, merged)| (scope, kind, *id, merged)).collect();
     db.save_documents(&saved)?;
     let envelope =
-        |(document, it): &(DocumentId, &Original)| ChangeEnvelope { document: *document, ..it.envelope.clone() };
-    let envelopes: Vec<ChangeEnvelope> = copies.iter().map(envelope).collect();
-    let mut entries = Vec::with_capacity(copies.len());
-    for (envelope, (_, it)) in envelopes.iter().zip(copies) {
-        let (hash, change) = (it.change.hash(), Some(it.change.stripped()));
-        entries.push((scope, NewEntry::Change { envelope, hash, change, origin: it.origin }));
-    }
+        |(document, it): &(DocumentId, &Original)| ChangeEnvelope { document_id: *document, ..it.envelope.clone() };
+    let content = |copy: &(DocumentId, &Original)| {
+        let (envelope, it) = (envelope(copy), copy.1);
+        let (hash, change) = (it.change.hash(), Some(it.change.stripped().to_vec()));
+        LogContent::Change { envelope, hash, change, origin: it.origin }
+    };
+    let contents: Vec<LogContent> = copies.iter().map(content).collect();
+    let entries: Vec<_> = contents.iter().map(|content| (scope, content)).collect();
     let commit_id = db.next_commit_id()?;
     let cursors = db.append_all(commit_id, &entries)?;
     Ok(cursors.last().map_or(0, |cursor| cursor.sequence))

@@ -86,11 +86,11 @@ struct Written {
 fn written(peek: &Connection, frames: &[LogFrame]) -> Vec<Vec<Written>> {
     let mut seen = BTreeSet::new();
     let mut of = |entry: &FrameEntry| match entry {
-        FrameEntry::Change { envelope, .. } if seen.insert(envelope.document) => {
+        FrameEntry::Change { envelope, .. } if seen.insert(envelope.document_id) => {
             let kind = usize::from(envelope.kind) - 1;
             let (table, key) = TABLES[kind];
-            let row = floor::row(peek, &format!("SELECT * FROM {table} WHERE {key} = ?1"), [envelope.document]);
-            Some(Written { kind, document: floor::row(peek, floor::SELECT_DOCUMENT, [envelope.document]), row })
+            let row = floor::row(peek, &format!("SELECT * FROM {table} WHERE {key} = ?1"), [envelope.document_id]);
+            Some(Written { kind, document: floor::row(peek, floor::SELECT_DOCUMENT, [envelope.document_id]), row })
         }
         _ => None,
     };
@@ -120,7 +120,7 @@ fn frames(exchanged: &[Exchanged]) -> Vec<LogFrame> {
     let answers = exchanged.iter().filter(|it| it.request.path == "/v1/sync" && it.response.status == 200);
     let frames = answers.flat_map(|it| {
         let answer: SyncResponse = message::unpack(&it.response.body).expect("an answer");
-        decode::<SyncUpdates>(&answer.news).expect("news").frames
+        decode::<SyncUpdates>(&answer.updates).expect("updates").frames
     });
     frames.collect()
 }
@@ -162,7 +162,7 @@ fn timed(phone: &Phone) -> (Duration, Vec<Exchanged>) {
 pub(crate) fn in_a_process(season: &Season, table: &mut Table) {
     let office = Server::open(&season.world.server_folder(), Environment::system()).expect("the office");
     let server = ServerProcess::start(&season.world.server_folder());
-    let code = office.create_code(season.world.organisation, &new_code("lonely")).expect("a code");
+    let code = new_code(&office, season.world.organisation, "lonely");
     let needed = process::first_sync(&season.world.path("lonely"), &server.url, &code);
     let [before, peak] = needed.mib;
     let cells = [mebibytes(peak), mebibytes(before), ratio(peak, before), "≤ 64 MiB".to_owned()];
@@ -188,8 +188,7 @@ pub(crate) fn together(season: &Season, sizes: &Sizes, table: &mut Table) {
     let expected = sums(&floor::open(&season.world.server_database()));
     let phones: Vec<_> = (0..sizes.crowd)
         .map(|number| {
-            let code =
-                office.create_code(season.world.organisation, &new_code(&format!("new-{number}"))).expect("a code");
+            let code = new_code(&office, season.world.organisation, &format!("new-{number}"));
             let folder = season.world.memory(&format!("crowd-{number}"));
             (HttpPhone::enrol(&folder, &server.url, &code), folder)
         })

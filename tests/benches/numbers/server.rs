@@ -55,8 +55,8 @@ pub(crate) fn pull(world: &World, phones: &[Phone], table: &mut Table) {
 fn frames(exchanged: &[Exchanged]) -> Vec<usize> {
     let answers = exchanged.iter().filter(|it| it.response.status == 200);
     let answers = answers.map(|it| message::unpack::<SyncResponse>(&it.response.body).expect("an answer"));
-    let news = answers.map(|answer| decode::<SyncUpdates>(&answer.news).expect("news"));
-    news.flat_map(|news| news.frames).map(|frame| frame.entries.len()).collect()
+    let updates = answers.map(|answer| decode::<SyncUpdates>(&answer.updates).expect("updates"));
+    updates.flat_map(|updates| updates.frames).map(|frame| frame.entries.len()).collect()
 }
 
 fn write_frames(peek: &Connection, known: &Value, floor: &mut Floor, frames: &[usize]) -> Duration {

@@ -18,17 +18,17 @@ use farmtally_core::units::{
     BagType, DeliveryId, FarmerId, Grams, LoadId, Location, OrganisationId, Percent, Timestamp,
 };
 use farmtally_sync_server::storage::Storage;
-use farmtally_sync_server::{NewCode, ReferenceFile, Server};
+use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::SeededEntropy;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
 const REFERENCE: &str = r#"{
-    "centres": [{"centre": "KOLAR", "name": "Kolar"}],
-    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
-    "seasons": [{"season": "2026", "commodity": "TOMATO", "from": "2024-01-01", "to": "2029-12-31"}],
-    "lorries": [{"lorry": "KA07A1111", "payload_g": 9000000}],
+    "centres": [{"code": "KOLAR", "name": "Kolar"}],
+    "commodities": [{"code": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"code": "2026", "commodity": "TOMATO", "from": "2024-01-01", "to": "2029-12-31"}],
+    "lorries": [{"plate": "KA07A1111", "payload_g": 9000000}],
     "rule_sets": [{
         "number": 1, "commodity": "TOMATO", "valid_from": "2016-01-01",
         "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 400}]
@@ -193,7 +193,7 @@ impl World {
             Place::Disk => self.path(name),
             Place::Memory => self.memory(name),
         };
-        let code = self.server.create_code(self.organisation, &new_code(name)).expect("a code");
+        let code = new_code(&self.server, self.organisation, name);
         let environment = environment(&self.clock, self.phones);
         let phone = Phone {
             client: FieldClient::open(&folder, environment.clone()).expect("a phone"),
@@ -233,13 +233,10 @@ impl World {
     }
 }
 
-/// Rights that an enrolment code gives to a user of this name.
-pub(crate) fn new_code(name: &str) -> NewCode {
-    NewCode {
-        user: name.to_owned(),
-        role: "field_manager".parse().expect("a role"),
-        centres: vec![CENTRE.parse().expect("a code")],
-    }
+/// Creates an enrolment code for a user of this name.
+pub(crate) fn new_code(server: &Server, organisation: OrganisationId, name: &str) -> String {
+    let (role, centres) = ("field_manager".parse().expect("a role"), [CENTRE.parse().expect("a code")]);
+    server.create_code(organisation, name, role, &centres).expect("a code")
 }
 
 fn environment(clock: &Arc<MovedClock>, seed: u64) -> Environment {

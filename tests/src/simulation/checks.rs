@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXUPPER;
 use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
-use farmtally_core::records::{Delivery, Load, Record, Stamp};
+use farmtally_core::records::{Delivery, Load, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -388,7 +388,7 @@ fn sums(
 /// Checks that the server shows the facts of each delivery and load, each once, and nothing else.
 fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>) {
     for (delivery, it) in whole {
-        let Some(shown) = server.record((*delivery).into()).and_then(Record::downcast_ref::<Delivery>) else {
+        let Some(shown) = server.record((*delivery).into()).and_then(|record| record.downcast_ref::<Delivery>()) else {
             panic!("{delivery} is no delivery on the server")
         };
         let mut bags: Vec<i64> = shown.bags.iter().map(|bag| bag.bag.gross.grams().0).collect();
@@ -415,7 +415,7 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         }
     }
     for (load, count) in closes {
-        let shown = server.record(load.into()).and_then(Record::downcast_ref::<Load>);
+        let shown = server.record(load.into()).and_then(|record| record.downcast_ref::<Load>());
         let Some(shown) = shown else { panic!("{load} is no load on the server") };
         assert_eq!(shown.close_requests.len(), count, "the requests to close {load}");
     }

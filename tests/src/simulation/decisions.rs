@@ -1,7 +1,7 @@
 //! The oracle's decisions: each is in the server's log unchanged, and takes effect on every phone.
 //!
 //! Owns which decisions were made, which of them were lost when the server was set back, and which phones must restore those. A lost
-//! decision need not come back if the office has since decided the same matter without it. Reviews are excluded: the server raises them
+//! decision need not come back if the office has since decided the same subject without it. Reviews are excluded: the server raises them
 //! again, and `checks.rs` compares their rows.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +21,9 @@ use super::world::World;
 pub struct Decided {
     scope: Scope,
     decision: Decision,
-    /// Kind and key, if only the latest decision about a matter counts.
-    matter: Option<(u8, String)>,
-    /// Earlier decisions about the same matter that the server had at that time.
+    /// Kind and key, if only the latest decision about a subject counts.
+    subject: Option<(u8, String)>,
+    /// Earlier decisions about the same subject that the server had at that time.
     before: BTreeSet<usize>,
     /// Whether it was ever lost when the server was set back.
     was_lost: bool,
@@ -31,7 +31,7 @@ pub struct Decided {
     kept_by: BTreeSet<usize>,
 }
 
-/// Latest decision of each matter, with its scope.
+/// Latest decision of each subject, with its scope.
 type Counted = BTreeMap<(u8, String), Option<(Scope, Decision)>>;
 
 /// A decision that a command promised when it returned.
@@ -78,14 +78,14 @@ impl World {
                 continue;
             }
             let content = decision.content().expect("a decision that reads");
-            let matter = content.key().map(|key| (decision.number(), key));
+            let subject = content.subject().map(|key| (decision.number(), key));
             let is_before = |at: &usize| {
-                matter.is_some() && books.all[*at].matter == matter && (known.contains(at) || *at >= first)
+                subject.is_some() && books.all[*at].subject == subject && (known.contains(at) || *at >= first)
             };
             let before = (0..books.all.len()).filter(is_before).collect();
             books.numbers.insert((scope.clone(), decision.clone()), books.all.len());
             let (was_lost, kept_by) = (false, BTreeSet::new());
-            books.all.push(Decided { scope, decision, matter, before, was_lost, kept_by });
+            books.all.push(Decided { scope, decision, subject, before, was_lost, kept_by });
         }
         for promised in std::mem::take(&mut books.promised) {
             let is_there = books.all[first..].iter().any(|it| (promised.is)(&it.decision));
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// Checks that the server has each decision unchanged and counts the latest of each matter, and that phones agree.
+    /// Checks that the server has each decision unchanged and counts the latest of each subject, and that phones agree.
     pub(super) fn checks_decisions(&mut self) {
         self.notes_decisions();
         let server = server_reader(&self.server, &mut self.server_reader);
@@ -144,14 +144,14 @@ impl World {
             books.iter().map(|it| logged.contains(&(it.scope.clone(), it.decision.clone()))).collect();
         let mut standing = BTreeMap::<&(u8, String), Vec<usize>>::new();
         for (number, it) in books.iter().enumerate().filter(|(number, _)| is_there[*number]) {
-            let Some(matter) = &it.matter else { continue };
-            standing.entry(matter).or_default().push(number);
+            let Some(subject) = &it.subject else { continue };
+            standing.entry(subject).or_default().push(number);
         }
         let (mut back, mut gone) = (0, 0);
         for (number, it) in books.iter().enumerate() {
             let is_overtaken = || {
-                let of_matter = it.matter.as_ref().and_then(|matter| standing.get(matter));
-                of_matter.is_some_and(|all| all.iter().any(|other| !it.before.contains(other)))
+                let of_subject = it.subject.as_ref().and_then(|subject| standing.get(subject));
+                of_subject.is_some_and(|all| all.iter().any(|other| !it.before.contains(other)))
             };
             let may_miss = it.was_lost && (it.kept_by.is_empty() || is_overtaken());
             assert!(is_there[number] || may_miss, "the server lost a decision in {}: {:?}", it.scope, it.decision);
@@ -159,11 +159,11 @@ impl World {
             gone += u64::from(!is_there[number]);
         }
         let mut counted = BTreeMap::new();
-        for (matter, of_matter) in &standing {
-            let (counts, last) = (shown(server, matter), &books[of_matter[of_matter.len() - 1]]);
+        for (subject, of_subject) in &standing {
+            let (counts, last) = (shown(server, subject), &books[of_subject[of_subject.len() - 1]]);
             let is_last = counts.as_ref().is_some_and(|(scope, it)| (scope, it) == (&last.scope, &last.decision));
             assert!(is_last, "the server counts {counts:?}, not {:?}", last.decision);
-            counted.insert((*matter).clone(), counts);
+            counted.insert((*subject).clone(), counts);
         }
         let mut checked = 0;
         for who in self.living() {
@@ -174,7 +174,7 @@ impl World {
         self.counts_times("met: a decision that was lost for good or overtaken", gone);
     }
 
-    /// Checks that a phone has the decisions of its scopes and counts the same of each matter as the server. Returns how many it has.
+    /// Checks that a phone has the decisions of its scopes and counts the same of each subject as the server. Returns how many it has.
     fn checks_decisions_on(&self, who: usize, counted: &Counted, is_there: &[bool]) -> u64 {
         let phone = &self.phones[who];
         let own = phone.client().session().expect("an enrolled phone").device_id;
@@ -188,9 +188,9 @@ impl World {
         for (it, _) in self.decisions.all.iter().zip(is_there).filter(|(it, is_there)| **is_there && is_of(&it.scope)) {
             checked += 1;
             assert!(has(phone.looks(), it), "{} does not know what was decided: {:?}", phone.name, it.decision);
-            if let Some(matter) = &it.matter {
-                let here = shown(phone.looks(), matter);
-                assert_eq!(here, counted[matter], "{} and the server count different decisions", phone.name);
+            if let Some(subject) = &it.subject {
+                let here = shown(phone.looks(), subject);
+                assert_eq!(here, counted[subject], "{} and the server count different decisions", phone.name);
             }
         }
         let stored = Reference::load(&mut SqliteReader::new(phone.looks())).expect("reference data");
@@ -219,9 +219,9 @@ fn has(phone: &Connection, it: &Decided) -> bool {
     statement.exists((&it.scope, it.decision.as_bytes())).expect("an answer")
 }
 
-/// The decision about a matter that counts in a database.
+/// The decision about a subject that counts in a database.
 fn shown(db: &Connection, (kind, key): &(u8, String)) -> Option<(Scope, Decision)> {
-    let sql = "SELECT scope, body FROM reference WHERE kind = ?1 AND code = ?2";
+    let sql = "SELECT scope, body FROM reference WHERE kind = ?1 AND subject = ?2";
     let mut statement = db.prepare_cached(sql).expect("a table");
     let row = statement.query_row((kind, key), |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
     row.optional().expect("a row").map(|(scope, bytes)| (scope, decode(&bytes).expect("a decision")))

@@ -120,7 +120,7 @@ fn sets_loads_aside(path: &std::path::Path) -> rusqlite::Result<usize> {
         if let Ok(FrameEntry::Change { envelope, .. }) = decode(&entry)
             && envelope.kind == Kind::of::<Load>().number
         {
-            read.entry(envelope.document).or_default().push((row.get(0)?, row.get(1)?, entry));
+            read.entry(envelope.document_id).or_default().push((row.get(0)?, row.get(1)?, entry));
         }
     }
     drop(rows);
@@ -176,7 +176,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     }
     world.server.machine.relieve();
     if world.is_recovering() {
-        return world.log(None, "the office hands out no code while a recovery lasts");
+        return world.log(None, "the office hands out no code while a recovery is open");
     }
     let code = match code(&world.server.handle(), world.server.organisation, "clerk", "KOLAR") {
         Ok(code) => code,

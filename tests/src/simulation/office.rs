@@ -56,7 +56,7 @@ impl World {
         let is_ordered =
             self.observe_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some();
         if is_ordered {
-            self.is_promised(Promised::exactly(DeviceOrder { device: session.device_id, order }));
+            self.is_promised(Promised::exactly(DeviceOrder { device_id: session.device_id, order }));
         }
         is_ordered
     }
@@ -75,7 +75,7 @@ impl World {
         let result = self.server.handle().grant(self.server.organisation, session.device_code, role, may, &centres);
         let grant = self.observe_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
         let device = session.device_id;
-        let is = move |it: &Grant| (it.grant, it.device, it.role, &it.centres) == (grant, device, may, &centres);
+        let is = move |it: &Grant| (it.grant_id, it.device_id, it.role, &it.centres) == (grant, device, may, &centres);
         self.is_promised(Promised::some(may.as_str(), is));
         Some(grant)
     }
@@ -94,7 +94,7 @@ impl World {
         let (server, organisation) = (self.server.handle(), self.server.organisation);
         let approve = |server: &Server| server.approve(organisation, document, None);
         if !self.once_in(3) && self.observe_office("takes in what is held", approve(&server)).is_some() {
-            let is = move |it: &Ruling| it.is_approved && it.document == document;
+            let is = move |it: &Ruling| it.is_approved && it.document_id == document;
             self.is_promised(Promised::some("taken in", is));
             return self.counts("met: held work that was taken in");
         }
@@ -102,7 +102,7 @@ impl World {
         self.rejected.insert(document);
         let result = server.reject(organisation, document, None, "weigh it again");
         if self.observe_office("sends back what is held", result).is_some() {
-            let is = move |it: &Ruling| !it.is_approved && it.document == document;
+            let is = move |it: &Ruling| !it.is_approved && it.document_id == document;
             self.is_promised(Promised::some("sent back", is));
             self.counts("met: held work that was sent back");
         }
@@ -186,7 +186,7 @@ pub(super) fn revokes(world: &mut World, who: usize) {
     let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
     let result = world.server.handle().revoke(world.server.organisation, grant);
     if world.observe_office(&format!("revokes the grant of {}", world.phones[who].name), result).is_some() {
-        world.is_promised(Promised::exactly(Revocation { grant }));
+        world.is_promised(Promised::exactly(Revocation { grant_id: grant }));
     }
 }
 
@@ -307,27 +307,27 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
     let (list, entry, promised) = match kind {
         0 => {
             let centre = ["KOLAR", "MALUR", "HOSUR"][which];
-            let entry = format!(r#""centre": "{centre}", "name": "{name}""#);
-            ("centres", entry, Promised::exactly(Centre { centre: centre.parse().expect("a code"), name }))
+            let entry = format!(r#""code": "{centre}", "name": "{name}""#);
+            ("centres", entry, Promised::exactly(Centre { code: centre.parse().expect("a code"), name }))
         }
         1 => {
             let commodity = ["TOMATO", "ONION", "OKRA"][which];
-            let entry = format!(r#""commodity": "{commodity}", "name": "{name}""#);
-            ("commodities", entry, Promised::exactly(Commodity { commodity: commodity.parse().expect("a code"), name }))
+            let entry = format!(r#""code": "{commodity}", "name": "{name}""#);
+            ("commodities", entry, Promised::exactly(Commodity { code: commodity.parse().expect("a code"), name }))
         }
         2 => {
             // Never for tomatoes, whose season determines the scope of deliveries.
             let (season, from) = (["2018", "2020", "2021"][which], format!("{}-06-01", 1900 + unique % 100));
-            let entry = format!(r#""season": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
+            let entry = format!(r#""code": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
             let (from, to) = (from.parse().expect("a date"), "2199-12-31".parse().expect("a date"));
             let (season, commodity) = (season.parse().expect("a code"), "ONION".parse().expect("a code"));
-            ("seasons", entry, Promised::exactly(Season { season, commodity, from, to }))
+            ("seasons", entry, Promised::exactly(Season { code: season, commodity, from, to }))
         }
         3 => {
             let (lorry, payload) = (["KA07A1111", "KA07A2222", "KA07A4444"][which], 9_000_000 + unique);
-            let entry = format!(r#""lorry": "{lorry}", "payload_g": {payload}"#);
+            let entry = format!(r#""plate": "{lorry}", "payload_g": {payload}"#);
             let lorry = lorry.parse().expect("a plate");
-            ("lorries", entry, Promised::exactly(Lorry { lorry, payload: Grams(payload) }))
+            ("lorries", entry, Promised::exactly(Lorry { plate: lorry, payload: Grams(payload) }))
         }
         4 => {
             // A new number each time, because a rule set never changes.

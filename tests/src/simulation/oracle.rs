@@ -254,7 +254,7 @@ impl<'a> Replica<'a> {
             (Some(it), None, FactKind::Voided { .. }) => it.is_voided(),
             (None, Some(it), FactKind::Opened { .. }) => it.opened.is_some(),
             (None, Some(it), FactKind::Joined { user, device, .. }) => {
-                it.loaders.iter().any(|loader| (loader.user, loader.device) == (*user, *device))
+                it.loaders.iter().any(|loader| (loader.user_id, loader.device_code) == (*user, *device))
             }
             (None, Some(it), FactKind::CloseAsked { sign, .. }) => {
                 sign.find(it.close_requests.iter().map(|request| request.stamp))

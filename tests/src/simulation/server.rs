@@ -27,9 +27,9 @@ pub enum NetworkFault {
     /// The request is lost.
     RequestLost,
     /// The request arrives, the response is lost.
-    AnswerLost,
+    ResponseLost,
     /// The request arrives twice; the second response is returned.
-    Doubled,
+    Duplicated,
     /// The phone times out; the request arrives before some later request of any phone, in any order.
     Stalled,
     /// The request is truncated.
@@ -37,11 +37,11 @@ pub enum NetworkFault {
     /// One bit of the request flips.
     RequestBent,
     /// The response is truncated.
-    AnswerCut,
+    ResponseCut,
     /// One bit of the response flips.
-    AnswerBent,
+    ResponseBent,
     /// The response to an earlier request is returned.
-    StaleAnswer,
+    StaleResponse,
     /// A captive portal answers.
     Portal,
     /// A load balancer answers that no server is available.
@@ -52,14 +52,14 @@ impl NetworkFault {
     /// All faults, without `None`.
     pub const ALL: [Self; 11] = [
         Self::RequestLost,
-        Self::AnswerLost,
-        Self::Doubled,
+        Self::ResponseLost,
+        Self::Duplicated,
         Self::Stalled,
         Self::RequestCut,
         Self::RequestBent,
-        Self::AnswerCut,
-        Self::AnswerBent,
-        Self::StaleAnswer,
+        Self::ResponseCut,
+        Self::ResponseBent,
+        Self::StaleResponse,
         Self::Portal,
         Self::Unavailable,
     ];
@@ -70,8 +70,8 @@ impl NetworkFault {
             self,
             Self::None
                 | Self::RequestLost
-                | Self::AnswerLost
-                | Self::Doubled
+                | Self::ResponseLost
+                | Self::Duplicated
                 | Self::Stalled
                 | Self::Portal
                 | Self::Unavailable
@@ -178,7 +178,7 @@ impl SimServer {
         self.folder.join("data").join(format!("{}.db", self.organisation))
     }
 
-    /// Whether the server's data are on PostgreSQL.
+    /// Whether the server's data is on PostgreSQL.
     pub fn is_on_postgres(&self) -> bool {
         lock(&self.database).is_some()
     }
@@ -374,15 +374,15 @@ impl Transport for FaultyTransport<'_> {
         self.server.delivers_stalled(false);
         let died = || lost("the server died");
         let mut response = self.server.respond(&request).ok_or_else(died)?;
-        if fault == NetworkFault::Doubled {
+        if fault == NetworkFault::Duplicated {
             response = self.server.respond(&request).ok_or_else(died)?;
         }
         let before = lock(&self.server.before).replace(response.clone());
         match fault {
-            NetworkFault::AnswerLost => return Err(lost("the answer is lost")),
-            NetworkFault::AnswerCut => response.body.truncate(place(at, response.body.len())),
-            NetworkFault::AnswerBent => bend(&mut response.body, at),
-            NetworkFault::StaleAnswer => response = before.ok_or_else(|| lost("no answer"))?,
+            NetworkFault::ResponseLost => return Err(lost("the answer is lost")),
+            NetworkFault::ResponseCut => response.body.truncate(place(at, response.body.len())),
+            NetworkFault::ResponseBent => bend(&mut response.body, at),
+            NetworkFault::StaleResponse => response = before.ok_or_else(|| lost("no answer"))?,
             _ => {}
         }
         Ok(response)

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use farmtally_core::permission::Role;
 use farmtally_core::units::{LoadId, OrganisationId};
-use farmtally_sync_server::{Error, NewCode, ReferenceFile, Server};
+use farmtally_sync_server::{Error, ReferenceFile, Server};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -116,6 +116,6 @@ impl StartState {
 
 /// Creates an enrolment code.
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> Result<String, Error> {
-    let (role, centres) = (role.parse::<Role>().expect("a role"), vec![centre.parse().expect("a code")]);
-    server.create_code(organisation, &NewCode { user: role.to_string(), role, centres })
+    let (role, centres) = (role.parse::<Role>().expect("a role"), [centre.parse().expect("a code")]);
+    server.create_code(organisation, &role.to_string(), role, &centres)
 }

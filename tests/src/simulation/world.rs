@@ -526,7 +526,7 @@ impl World {
         };
         if !self.phones[who].machine.is_dead() {
             // An old answer matches if the request is identical to the old one; it describes the server at that time.
-            let is_old = happened.contains(&NetworkFault::StaleAnswer);
+            let is_old = happened.contains(&NetworkFault::StaleResponse);
             let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
             if !self.phones[who].is_wiped() {

@@ -144,7 +144,7 @@ fn market_day(market: &mut Market) -> Day {
     std::fs::write(&journal, format!("{heads}\n{scope} {next} 0011223344556677\n")).expect("a journal");
     market.restarts_server();
     let manju = market.meets("Manju");
-    manju.client.enrol(&manju.network, ADDRESS, &waiting, "test phone").expect_err("a recovery lasts");
+    manju.client.enrol(&manju.network, ADDRESS, &waiting, "test phone").expect_err("a recovery is open");
     let refused = market.server.reject(organisation, approved.into(), None, "");
     assert!(matches!(refused, Err(Error::Recovering)), "{refused:?}");
     asha.weighs(twice.farmer_id, None, &[23_000]);
@@ -162,10 +162,10 @@ fn market_day(market: &mut Market) -> Day {
 fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
     let called = storage::write(storage, organisation, |db| {
         let devices = db.devices()?;
-        let device = devices.first().expect("a device").device;
+        let device = devices.first().expect("a device").device_id;
         let heads = db.heads()?;
         let scope = heads.first().expect("a log").scope.clone();
-        let evidence = Evidence { request: [0; 32], news: [0; 32], statement: vec![].into(), signature: [0; 64] };
+        let evidence = Evidence { request: [0; 32], updates: [0; 32], attestation: vec![].into(), signature: [0; 64] };
         let entries = vec![FrameEntry::Decision { decision: vec![1, 2, 3] }; 2];
         let mut shown = Vec::new();
         // A part, the one after it, the same again, and one that starts over.
@@ -180,18 +180,18 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
             db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }
         shown.push(format!("{:?}", db.backups(2)?));
-        let ancestor = Device { ancestor: Some(device), ..devices.first().expect("a device").clone() };
-        let successor = Device { device: DeviceId::from([9; 16]), public_key: [9; 32], ..ancestor };
+        let ancestor = Device { ancestor_id: Some(device), ..devices.first().expect("a device").clone() };
+        let successor = Device { device_id: DeviceId::from([9; 16]), public_key: [9; 32], ..ancestor };
         db.add_device(&successor, 100)?;
         db.set_wiped(device, Timestamp(5_000))?;
-        shown.push(format!("{:?}", db.lineage(successor.device)?));
+        shown.push(format!("{:?}", db.lineage(successor.device_id)?));
         shown.push(format!("{:?}", db.entries_after(&scope, 2, 3)?));
-        shown.push(format!("{:?}", db.decisions_after(&scope, 0, 100)?));
+        shown.push(format!("{:?}", db.decisions_after(&scope, 0)?));
         for grant in decisions::grants_of(db.reader(), device)? {
             shown.push(format!(
                 "{:?} {}",
                 decisions::ended_at(db.reader(), &grant)?,
-                decisions::has_grant(db.reader(), grant.user, device)?
+                decisions::has_grant(db.reader(), grant.user_id, device)?
             ));
         }
         Ok(shown.join("\n"))

@@ -322,14 +322,16 @@ impl Entropy for SameId {
 }
 
 #[test]
-fn a_work_whose_id_is_there_counts_as_done_and_is_not_done_again() {
+fn a_write_whose_id_is_there_is_refused_and_changes_nothing() {
     let Some(world) = World::new(Options { connections: 1, ..Options::default() }) else { return };
     let environment = Environment { entropy: Arc::new(SameId), ..Environment::system() };
     let url = PostgresServer::url(SERVER, world.server.address(), &world.name);
     let database = PostgresStorage::open(&url, Options { connections: 1, ..Options::default() }, environment);
     let database = database.expect("it opens");
-    for expected in [1, 2, 2] {
-        assert_eq!(sql::write(&database, kolar(), count_up).expect("written"), expected);
+    assert_eq!(sql::write(&database, kolar(), count_up).expect("written"), 1);
+    for _ in 0..2 {
+        let result = sql::write(&database, kolar(), count_up);
+        assert!(matches!(result, Err(Error::DuplicateKey { .. })), "{result:?}");
         // The connection can be used again after each write.
         assert_eq!(sql::read(&database, kolar(), counted).expect("read"), (1, vec![1]));
     }

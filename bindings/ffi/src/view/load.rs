@@ -60,11 +60,9 @@ pub struct LoadView {
 #[uniffi::remote(Record)]
 pub struct Loader {
     /// User
-    #[uniffi(name = "user_id")]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Installation
-    #[uniffi(name = "device_code")]
-    pub device: DeviceCode,
+    pub device_code: DeviceCode,
     /// When they opened or joined it
     pub since: HybridTime,
 }
@@ -72,7 +70,7 @@ pub struct Loader {
 /// A clerk's request to the office to close a load, as shown. To make one, call request_close.
 #[uniffi::remote(Record)]
 pub struct CloseView {
-    /// Author, installation and time
+    /// Author, device and time
     pub stamp: Stamp,
     /// Number of deliveries in its manifest
     pub deliveries: u32,

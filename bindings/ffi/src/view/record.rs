@@ -5,18 +5,16 @@ use farmtally_core::units::{ChangeHash, DeviceCode, HybridTime, UserId};
 type Contact = ContactDetails;
 type FieldConflict = Conflict;
 
-/// Author, installation and time of a value.
+/// Author, device and time of a value.
 #[uniffi::remote(Record)]
 pub struct Stamp {
     /// User who wrote it
-    #[uniffi(name = "user_id")]
-    pub user: UserId,
+    pub user_id: UserId,
     /// Installation that wrote it
-    #[uniffi(name = "device_code")]
-    pub device: DeviceCode,
-    /// When, by the installation's clock
+    pub device_code: DeviceCode,
+    /// When, by the device's clock
     pub at: HybridTime,
-    /// Whether the installation's clock was behind the server's
+    /// Whether the device's clock was behind the server's
     pub clock_suspect: bool,
 }
 
@@ -33,7 +31,7 @@ pub struct Reason {
 /// An amendment or void of a delivery, or a void of a bag.
 #[uniffi::remote(Record)]
 pub struct Act {
-    /// Author, installation and time
+    /// Author, device and time
     pub stamp: Stamp,
     /// Why it was done
     pub reason: Reason,
@@ -55,7 +53,7 @@ pub struct FieldConflict {
 pub struct ConflictValue {
     /// The value as text
     pub text: String,
-    /// Author, installation and time
+    /// Author, device and time
     pub stamp: Stamp,
     /// Whether it counts until a person chooses
     pub is_effective: bool,

@@ -1,4 +1,4 @@
-use farmtally_core::decisions::{self, Commodity};
+use farmtally_core::decisions::{self, Commodity, Lorry};
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::units::{BusinessDate, CommodityCode, Grams, LorryPlate};
 
@@ -16,12 +16,13 @@ pub struct BagTypeRule {
 }
 
 /// A lorry in the reference data.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct Lorry {
     /// Plate
-    pub lorry: LorryPlate,
+    pub plate: LorryPlate,
     /// Payload in grams
-    pub payload_g: Grams,
+    #[uniffi(name = "payload_g")]
+    pub payload: Grams,
 }
 
 /// Reference data for weighing and loading.
@@ -37,17 +38,14 @@ pub struct Reference {
 
 impl Reference {
     pub(crate) fn of(reference: &CoreReference, today: BusinessDate) -> Self {
-        let commodities: Vec<_> = reference.all::<Commodity>().map(|it| it.commodity.clone()).collect();
+        let commodities: Vec<_> = reference.all::<Commodity>().map(|it| it.code.clone()).collect();
         let bag_types = commodities.iter().flat_map(|commodity| {
             reference.bag_types(commodity, today).iter().map(|rule| {
                 let decisions::BagTypeRule { number, name, tare } = rule;
                 BagTypeRule { commodity: commodity.clone(), number: *number, name: name.clone(), tare_g: *tare }
             })
         });
-        let lorries = reference.all::<decisions::Lorry>().map(|lorry| {
-            let decisions::Lorry { lorry, payload } = lorry;
-            Lorry { lorry: lorry.clone(), payload_g: *payload }
-        });
-        Self { bag_types: bag_types.collect(), lorries: lorries.collect(), commodities }
+        let lorries = reference.all::<Lorry>().cloned().collect();
+        Self { bag_types: bag_types.collect(), lorries, commodities }
     }
 }

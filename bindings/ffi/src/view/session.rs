@@ -9,9 +9,9 @@ pub struct Session {
     pub organisation_id: OrganisationId,
     /// Name of the organisation; empty before the first sync
     pub organisation_name: String,
-    /// Id of this installation
+    /// Id of this device
     pub device_id: DeviceId,
-    /// Code of this installation on receipts
+    /// Code of this device on receipts
     pub device_code: DeviceCode,
     /// Id of the user
     pub user_id: UserId,

@@ -10,8 +10,8 @@ use crate::units::{DeviceId, GrantId, UserId};
 const GRANTS: &str = "SELECT grants.grant_id, grants.user_id, grants.device_id, grants.role, grants.centres,
      revocations.seq, suspensions.seq, suspensions.body
  FROM grants
-     LEFT JOIN reference AS revocations ON revocations.kind = ?2 AND revocations.code = grants.revocation_code
-     LEFT JOIN reference AS suspensions ON suspensions.kind = ?3 AND suspensions.code = grants.suspension_code";
+     LEFT JOIN reference AS revocations ON revocations.kind = ?2 AND revocations.subject = grants.revocation_subject
+     LEFT JOIN reference AS suspensions ON suspensions.kind = ?3 AND suspensions.subject = grants.suspension_subject";
 
 struct GrantRow {
     grant: Grant,
@@ -23,9 +23,9 @@ struct GrantRow {
 impl GrantRow {
     fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         let grant = Grant {
-            grant: row.get(0)?,
-            user: row.get(1)?,
-            device: row.get(2)?,
+            grant_id: row.get(0)?,
+            user_id: row.get(1)?,
+            device_id: row.get(2)?,
             role: row.get(3)?,
             centres: row.get(4)?,
         };
@@ -49,7 +49,7 @@ fn grants_query() -> String {
 /// Returns the grants of a device that are in force, newest last.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
     let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
     let mut grants = Vec::new();
@@ -69,7 +69,7 @@ fn grant_row(db: &mut dyn Reader, grant: GrantId) -> Result<Option<GrantRow>, Er
 /// Returns a grant by its id, whether or not it is in force.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error> {
     Ok(grant_row(db, grant)?.map(|row| row.grant))
 }
@@ -77,9 +77,9 @@ pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error
 /// Returns the sequence number in the device's scope that ended a grant, by revocation or suspension; `None` while it is in force.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error> {
-    grant_row(db, grant.grant)?.map_or(Ok(None), |row| row.ended_at())
+    grant_row(db, grant.grant_id)?.map_or(Ok(None), |row| row.ended_at())
 }
 
 const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id = ?2";
@@ -87,7 +87,7 @@ const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id =
 /// Returns whether a user ever had a grant on a device.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<bool, Error> {
     Ok(db.exists(HAS_GRANT, &values![device, user])?)
 }
@@ -95,20 +95,21 @@ pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<
 /// Returns the last order to a device, unless it is to resume.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn order(db: &mut dyn Reader, device: DeviceId) -> Result<Option<DeviceOrder>, Error> {
     let order: Option<DeviceOrder> = latest(db, &device.to_string())?;
     Ok(order.filter(|order| order.order != Order::Resume))
 }
 
-const SUSPENSIONS: &str = "SELECT body FROM reference WHERE kind = ?1 AND code >= ?2 AND code < ?3 ORDER BY code";
+const SUSPENSIONS: &str =
+    "SELECT body FROM reference WHERE kind = ?1 AND subject >= ?2 AND subject < ?3 ORDER BY subject";
 
 /// Returns the users who are suspended on a device, ordered by id.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>, Error> {
-    let first = Suspension::codes_of(device);
+    let first = Suspension::subjects_of(device);
     // Every character of an id sorts before the tilde.
     let beyond = format!("{first}~");
     let mut users = Vec::new();
@@ -116,7 +117,7 @@ pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>
     for body in db.query_all(SUSPENSIONS, &params, |row| row.get::<Vec<u8>>(0))? {
         let suspension: Suspension = require(&read(&body)?)?;
         if suspension.is_suspended {
-            users.push(suspension.user);
+            users.push(suspension.user_id);
         }
     }
     Ok(users)
@@ -135,7 +136,7 @@ impl DeviceAccess {
     /// Reads the grants and the order of a device.
     ///
     /// # Errors
-    /// Database errors; [`Error::Corrupt`] for an unreadable row.
+    /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
     pub fn load(db: &mut dyn Reader, device: DeviceId) -> Result<Self, Error> {
         let order = order(db, device)?.map(|order| order.order);
         Ok(Self { grants: grants_of(db, device)?, order })
@@ -168,7 +169,7 @@ mod tests {
     fn grant_on(number: u8) -> Grant {
         let centres = vec!["KOLAR".parse().expect("a code"), "MALUR".parse().expect("a code")];
         let (grant, user) = (GrantId::from([number; 16]), UserId::from([1; 16]));
-        Grant { grant, user, device: device(number), role: Role::Clerk, centres }
+        Grant { grant_id: grant, user_id: user, device_id: device(number), role: Role::Clerk, centres }
     }
 
     /// A reader that counts the rows it reads.
@@ -245,12 +246,12 @@ mod tests {
             let (device, user) = (device(7), UserId::from([1; 16]));
             let ended = |db: &mut dyn sql::Writer| ended_at(db, &grant_on(7)).expect("an answer");
             assert_eq!(ended(db), None);
-            decide(db, device, 2, &Suspension { user, device, is_suspended: true });
+            decide(db, device, 2, &Suspension { user_id: user, device_id: device, is_suspended: true });
             assert_eq!((ended(db), suspended_on(db, device).expect("users")), (Some(2), vec![user]));
-            decide(db, device, 3, &Suspension { user, device, is_suspended: false });
+            decide(db, device, 3, &Suspension { user_id: user, device_id: device, is_suspended: false });
             assert_eq!((ended(db), suspended_on(db, device).expect("users")), (None, vec![]));
-            decide(db, device, 4, &Revocation { grant: GrantId::from([7; 16]) });
-            decide(db, device, 5, &Suspension { user, device, is_suspended: true });
+            decide(db, device, 4, &Revocation { grant_id: GrantId::from([7; 16]) });
+            decide(db, device, 5, &Suspension { user_id: user, device_id: device, is_suspended: true });
             assert_eq!((ended(db), grants_of(db, device).expect("grants")), (Some(4), vec![]));
         });
     }

@@ -1,6 +1,6 @@
-//! Projections of decisions: the latest decision about each matter, rows of their own, and the records that they name.
+//! Projections of decisions: the latest decision about each subject, rows of their own, and the records that they name.
 //!
-//! Owns the tables `reference`, `named_decisions` and `decision_documents`, and writes the table of each kind that has one. [`DECISIONS`]
+//! Owns the tables `reference` and `decision_documents`, and writes the table of each kind that has one. [`DECISIONS`]
 //! says how each kind is stored; phone and server run the same code. Does not own the effects of decisions ([`DecisionKind::effect`]),
 //! which the caller carries out. Invariant: the projections of a scope follow from its decisions alone, and are deleted with the scope.
 
@@ -15,45 +15,36 @@ pub use reviews::{Raised, review_codes, reviews, reviews_of};
 use super::Error;
 use super::sql::{Column, Insert, Reader, Writer, values};
 use crate::codec::decode;
-use crate::decisions::{AppliedAt, Content, DECISIONS, Decision, DecisionKind, StoredInfo};
+use crate::decisions::{AppliedAt, Content, DECISIONS, Decision, DecisionKind, StoredAsInfo};
 use crate::records::TableInfo;
 use crate::scope::Scope;
-use crate::units::DocumentId;
 
 /// Returns the tables that decisions are projected to; each has a column `scope`.
 pub fn tables() -> impl Iterator<Item = &'static str> {
     let of_kinds = DECISIONS.iter().filter_map(|kind| match (kind.stored)() {
-        StoredInfo::Rows(table) => Some(table.name),
-        StoredInfo::Latest { .. } | StoredInfo::Event => None,
+        StoredAsInfo::Rows(table) => Some(table.name),
+        StoredAsInfo::Latest | StoredAsInfo::LogOnly => None,
     });
-    ["reference", "named_decisions", "decision_documents"].into_iter().chain(of_kinds)
+    ["reference", "decision_documents"].into_iter().chain(of_kinds)
 }
 
 /// Projects a decision. It may be projected again, and those of a scope in any order.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn project(db: &mut dyn Writer, at: &AppliedAt<'_>, decision: &Decision, content: &Content) -> Result<(), Error> {
-    if let Some(code) = content.key() {
+    if let Some(subject) = content.subject() {
         db.execute(
-            "INSERT INTO reference (kind, code, scope, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (kind, code) DO UPDATE SET scope = excluded.scope, seq = excluded.seq, body = excluded.body
+            "INSERT INTO reference (kind, subject, scope, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (kind, subject) DO UPDATE SET scope = excluded.scope, seq = excluded.seq, body = excluded.body
              WHERE excluded.scope <> reference.scope OR excluded.seq > reference.seq",
-            &values![decision.number(), code, at.scope, at.sequence, decision.as_bytes()],
+            &values![decision.number(), subject, at.scope, at.sequence, decision.as_bytes()],
         )?;
     }
-    if let StoredInfo::Rows(table) = (content.kind().stored)() {
+    if let StoredAsInfo::Rows(table) = (content.kind().stored)() {
         insert_row(db, at, &table, content)?;
     }
-    let documents = content.document_ids();
-    if !documents.is_empty() {
-        db.execute(
-            "INSERT INTO named_decisions (scope, seq, decision) VALUES (?1, ?2, ?3)
-             ON CONFLICT (scope, seq) DO UPDATE SET decision = excluded.decision",
-            &values![at.scope, at.sequence, decision.as_bytes()],
-        )?;
-    }
-    for document in documents {
+    for document in content.document_ids() {
         db.execute(
             "INSERT INTO decision_documents (scope, seq, document_id) VALUES (?1, ?2, ?3)
              ON CONFLICT (scope, seq, document_id) DO NOTHING",
@@ -82,7 +73,7 @@ fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, conten
 /// Deletes the projections of a scope's decisions.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn delete_scope(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     for table in tables() {
         db.execute(&format!("DELETE FROM {table} WHERE scope = ?1"), &values![scope])?;
@@ -90,21 +81,10 @@ pub fn delete_scope(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes the projections of all decisions.
-///
-/// # Errors
-/// Database errors.
-pub fn clear(db: &mut dyn Writer) -> Result<(), Error> {
-    for table in tables() {
-        db.execute(&format!("DELETE FROM {table}"), &[])?;
-    }
-    Ok(())
-}
-
 /// Replaces the projections of a scope with those of `decisions`, each with its sequence number. Earlier effects are not undone.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)]) -> Result<(), Error> {
     delete_scope(db, scope)?;
     for (sequence, bytes) in decisions {
@@ -117,56 +97,28 @@ pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)])
     Ok(())
 }
 
-/// Returns the latest decision about the matter of `decision`, with its sequence number; `None` if there is none, or the kind is unknown or
-/// not [`StoredInfo::Latest`].
+/// Returns the latest decision about the subject of `decision`, with its sequence number; `None` if there is none, or the kind is unknown or
+/// not [`StoredAsInfo::Latest`].
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn current(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decision, u64)>, Error> {
-    let Some(code) = decision.content().ok().and_then(|content| content.key()) else { return Ok(None) };
-    row(db, decision.number(), &code)
+    let Some(subject) = decision.content().ok().and_then(|content| content.subject()) else { return Ok(None) };
+    row(db, decision.number(), &subject)
 }
 
-/// Returns the latest decision of a kind about a matter.
+/// Returns the latest decision of a kind about a subject.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
-pub fn latest<D: DecisionKind>(db: &mut dyn Reader, code: &str) -> Result<Option<D>, Error> {
-    row(db, D::NUMBER, code)?.map(|(decision, _)| require(&decision)).transpose()
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
+pub fn latest<D: DecisionKind>(db: &mut dyn Reader, subject: &str) -> Result<Option<D>, Error> {
+    row(db, D::NUMBER, subject)?.map(|(decision, _)| require(&decision)).transpose()
 }
 
-const NAMING_DOCUMENT: &str = "SELECT named_decisions.scope, named_decisions.seq, named_decisions.decision
- FROM decision_documents JOIN named_decisions
-     ON named_decisions.scope = decision_documents.scope AND named_decisions.seq = decision_documents.seq
- WHERE decision_documents.document_id = ?1 ORDER BY named_decisions.scope, named_decisions.seq";
-
-/// A decision that names a record, with its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamingDecision {
-    /// The scope whose log has it.
-    pub scope: Scope,
-    /// Its sequence number in that log.
-    pub sequence: u64,
-    /// The decision.
-    pub decision: Decision,
-}
-
-/// Returns the decisions that name a record, ordered by position.
-///
-/// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
-pub fn naming_document(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<NamingDecision>, Error> {
-    let rows: Vec<(Scope, u64, Vec<u8>)> =
-        db.query_all(NAMING_DOCUMENT, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.into_iter()
-        .map(|(scope, sequence, bytes)| Ok(NamingDecision { scope, sequence, decision: read(&bytes)? }))
-        .collect()
-}
-
-fn row(db: &mut dyn Reader, kind: u8, code: &str) -> Result<Option<(Decision, u64)>, Error> {
-    let statement = "SELECT body, seq FROM reference WHERE kind = ?1 AND code = ?2";
+fn row(db: &mut dyn Reader, kind: u8, subject: &str) -> Result<Option<(Decision, u64)>, Error> {
+    let statement = "SELECT body, seq FROM reference WHERE kind = ?1 AND subject = ?2";
     let row: Option<(Vec<u8>, u64)> =
-        db.query_one(statement, &values![kind, code], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        db.query_one(statement, &values![kind, subject], |row| Ok((row.get(0)?, row.get(1)?)))?;
     row.map(|(body, sequence)| Ok((read(&body)?, sequence))).transpose()
 }
 
@@ -186,12 +138,13 @@ fn corrupt(error: impl Into<super::sql::Source>) -> Error {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::reviews::REVIEW_CODES;
     use super::*;
     use crate::codec::encode;
     use crate::decisions::{Centre, DecidedBy, Erasure, Review};
     use crate::records::KINDS;
     use crate::store::{RECORDS, Store, seam};
-    use crate::units::{ColumnType, ReviewId, Timestamp};
+    use crate::units::{ColumnType, DocumentId, ReviewId, Timestamp};
 
     /// Tables that decisions change and that are kept when a scope is deleted, each with the reason.
     const KEPT_WITHOUT_SCOPE: [(&str, &str); 1] =
@@ -241,7 +194,7 @@ mod tests {
     }
 
     fn centre(name: &str) -> Centre {
-        Centre { centre: "KOLAR".parse().expect("a code"), name: name.to_owned() }
+        Centre { code: "KOLAR".parse().expect("a code"), name: name.to_owned() }
     }
 
     fn name(db: &rusqlite::Connection) -> Option<String> {
@@ -261,16 +214,14 @@ mod tests {
 
             let (lost, kept): (Scope, &str) = ("c/KOLAR".parse().expect("a scope"), "org");
             for drops in [delete_scope, |db: &mut dyn Writer, scope: &Scope| rebuild(db, scope, &[])] {
-                clear(&mut seam(db)).expect("cleared");
                 for table in tables() {
+                    db.execute(&format!("DELETE FROM {table}"), []).expect("cleared");
                     fill(db, table, &lost.to_string());
                     fill(db, table, kept);
                 }
                 drops(&mut seam(db), &lost).expect("dropped");
                 assert!(tables().all(|table| scopes_in(db, table) == [kept]));
             }
-            clear(&mut seam(db)).expect("cleared");
-            assert!(tables().all(|table| scopes_in(db, table).is_empty()));
         });
     }
 
@@ -278,7 +229,7 @@ mod tests {
     fn every_kind_with_a_table_has_the_columns_of_the_schema() {
         with_store(|db| {
             for kind in DECISIONS {
-                let StoredInfo::Rows(table) = (kind.stored)() else { continue };
+                let StoredAsInfo::Rows(table) = (kind.stored)() else { continue };
                 let common = [Column::text("scope"), Column::int("seq"), Column::int("decided_at_ms")];
                 let written = |column_type| match column_type {
                     ColumnType::Int => "INTEGER",
@@ -324,22 +275,20 @@ mod tests {
             let scope: Scope = "c/KOLAR".parse().expect("a scope");
             let (first, second) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
             let review = |code: &str, review: u8, documents: &[DocumentId]| Review {
-                review: ReviewId::from([review; 16]),
+                review_id: ReviewId::from([review; 16]),
                 code: code.into(),
                 documents: documents.to_vec(),
             };
             place(db, &scope, 1, &review("late_delivery", 1, &[second, first]));
             place(db, &scope, 2, &review("grant_ended", 2, &[first]));
-            place(db, &scope, 3, &Erasure { document: first });
+            place(db, &scope, 3, &Erasure { document_id: first });
             let mut seam = seam(db);
-            let places = |it: Vec<NamingDecision>| it.iter().map(|named| named.sequence).collect::<Vec<_>>();
-            assert_eq!(places(naming_document(&mut seam, first).expect("decisions")), [1, 2, 3]);
-            assert_eq!(places(naming_document(&mut seam, second).expect("decisions")), [1]);
+            assert_eq!(review_codes(&mut seam, second).expect("codes"), ["late_delivery"]);
             assert_eq!(review_codes(&mut seam, first).expect("codes"), ["grant_ended", "late_delivery"]);
             let raised = reviews(&mut seam).expect("reviews");
             assert_eq!(raised.iter().map(|it| it.raised_at.0).collect::<Vec<_>>(), [1, 2]);
             assert_eq!(raised.first().map(|it| it.review.documents.clone()), Some(vec![first, second]));
-            let plan = plan(&mut seam, NAMING_DOCUMENT, &values![first]);
+            let plan = plan(&mut seam, REVIEW_CODES, &values![first]);
             assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
         });
     }

@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{corrupt, read};
-use crate::decisions::{
-    BagTypeRule, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, StoredInfo, User,
-};
+use crate::decisions::{Audience, BagTypeRule, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, User};
 use crate::store::Error;
 use crate::store::sql::Reader;
 use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
@@ -16,30 +14,30 @@ impl Reference {
     /// Reads the latest decisions of the kinds that are kept in memory.
     ///
     /// # Errors
-    /// Database errors; [`Error::Corrupt`] for an unreadable row.
+    /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
     pub fn load(db: &mut dyn Reader) -> Result<Self, Error> {
-        let cached = DECISIONS.iter().filter(|kind| (kind.stored)() == StoredInfo::Latest { is_cached: true });
+        let cached = DECISIONS.iter().filter(|kind| kind.audience == Audience::Organisation);
         let numbers: Vec<String> = cached.map(|kind| kind.number.to_string()).collect();
-        let statement = format!("SELECT kind, code, body FROM reference WHERE kind IN ({})", numbers.join(", "));
+        let statement = format!("SELECT kind, subject, body FROM reference WHERE kind IN ({})", numbers.join(", "));
         let rows: Vec<(u8, String, Vec<u8>)> =
             db.query_all(&statement, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut reference = Self::default();
-        for (kind, code, body) in rows {
+        for (kind, subject, body) in rows {
             let content = read(&body)?.content().map_err(corrupt)?;
-            reference.0.entry(kind).or_default().insert(code, content);
+            reference.0.entry(kind).or_default().insert(subject, content);
         }
         Ok(reference)
     }
 
-    /// Returns the latest decision about a matter.
-    pub fn latest<D: DecisionKind>(&self, code: &str) -> Option<&D> {
-        self.0.get(&D::NUMBER)?.get(code)?.downcast_ref()
+    /// Returns the latest decision about a subject.
+    pub fn latest<D: DecisionKind>(&self, subject: &str) -> Option<&D> {
+        self.0.get(&D::NUMBER)?.get(subject)?.downcast_ref()
     }
 
-    /// Returns the latest decisions of a kind, ordered by matter.
+    /// Returns the latest decisions of a kind, ordered by subject.
     pub fn all<D: DecisionKind>(&self) -> impl DoubleEndedIterator<Item = &D> {
         let of_kind = self.0.get(&D::NUMBER).into_iter().flat_map(BTreeMap::values);
-        of_kind.filter_map(Content::downcast_ref)
+        of_kind.filter_map(|content| content.downcast_ref::<D>())
     }
 
     /// Returns the organisation; `None` before the first sync.

@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 
-use super::{corrupt, naming_document};
 use crate::decisions::{Review, ReviewCode};
 use crate::store::Error;
-use crate::store::sql::{Column, Reader, Value};
+use crate::store::sql::{Column, Reader, Value, values};
 use crate::units::{DocumentId, ReviewId, Timestamp, ToValue};
 
 /// A review with the time when it was raised.
@@ -18,7 +17,7 @@ pub struct Raised {
 /// Returns those of `reviews` that are stored.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn reviews_of(
     db: &mut dyn Reader,
     reviews: impl IntoIterator<Item = ReviewId>,
@@ -33,7 +32,7 @@ pub fn reviews_of(
 /// Returns all reviews that name a record, oldest first.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::Sql`] and other errors of the database.
 pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     let mut reviews: Vec<Raised> = Vec::new();
     let statement = "SELECT reviews.review_id, reviews.code, reviews.decided_at_ms, decision_documents.document_id
@@ -43,9 +42,9 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     db.query(statement, &[], &mut |row| {
         let (id, document) = (row.get(0)?, row.get(3)?);
         match reviews.last_mut() {
-            Some(Raised { review, .. }) if review.review == id => review.documents.push(document),
+            Some(Raised { review, .. }) if review.review_id == id => review.documents.push(document),
             _ => {
-                let review = Review { review: id, code: row.get(1)?, documents: vec![document] };
+                let review = Review { review_id: id, code: row.get(1)?, documents: vec![document] };
                 reviews.push(Raised { review, raised_at: row.get(2)? });
             }
         }
@@ -54,16 +53,14 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     Ok(reviews)
 }
 
+pub(super) const REVIEW_CODES: &str = "SELECT DISTINCT reviews.code FROM decision_documents JOIN reviews
+         ON reviews.scope = decision_documents.scope AND reviews.seq = decision_documents.seq
+     WHERE decision_documents.document_id = ?1 ORDER BY reviews.code";
+
 /// Returns the codes of the reviews that name a record, sorted and without duplicates.
 ///
 /// # Errors
-/// Database errors; [`Error::Corrupt`] for an unreadable row.
+/// [`Error::Sql`] and other errors of the database.
 pub fn review_codes(db: &mut dyn Reader, document: DocumentId) -> Result<Vec<ReviewCode>, Error> {
-    let mut codes = BTreeSet::new();
-    for named in naming_document(db, document)? {
-        if let Some(review) = named.decision.get::<Review>() {
-            codes.insert(review.map_err(corrupt)?.code);
-        }
-    }
-    Ok(codes.into_iter().collect())
+    Ok(db.query_all(REVIEW_CODES, &values![document], |row| row.get(0))?)
 }

@@ -101,25 +101,18 @@ CREATE INDEX words_by_document ON words (document_id);
 
 -- Projections of decisions.
 
--- The latest of the decisions about one matter.
+-- The latest of the decisions about one subject.
 CREATE TABLE reference (
-    kind  INTEGER NOT NULL,                    -- decisions::DecisionKind::NUMBER
-    code  TEXT NOT NULL,                       -- the matter
-    scope TEXT NOT NULL,                       -- scope of the log that has it
-    seq   INTEGER NOT NULL,                    -- sequence number in that log
-    body  BLOB NOT NULL,                       -- bytes of the decision as received
-    PRIMARY KEY (kind, code)
+    kind    INTEGER NOT NULL,                  -- decisions::DecisionKind::NUMBER
+    subject TEXT NOT NULL,                     -- subject of the decision
+    scope   TEXT NOT NULL,                     -- scope of the log that has it
+    seq     INTEGER NOT NULL,                  -- sequence number in that log
+    body    BLOB NOT NULL,                     -- bytes of the decision as received
+    PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reference_by_scope ON reference (scope);
 
--- Decisions of any kind that name records.
-CREATE TABLE named_decisions (
-    scope    TEXT NOT NULL,
-    seq      INTEGER NOT NULL,
-    decision BLOB NOT NULL,                    -- bytes as received
-    PRIMARY KEY (scope, seq)
-) STRICT, WITHOUT ROWID;
-
+-- Records that decisions name; the decision is in the log, and a kind with rows has its own table.
 CREATE TABLE decision_documents (
     scope       TEXT NOT NULL,
     seq         INTEGER NOT NULL,
@@ -129,16 +122,16 @@ CREATE TABLE decision_documents (
 CREATE INDEX decision_documents_by_document ON decision_documents (document_id);
 
 CREATE TABLE grants (
-    grant_id        BLOB NOT NULL PRIMARY KEY,
-    scope           TEXT NOT NULL,
-    seq             INTEGER NOT NULL,
-    decided_at_ms   INTEGER NOT NULL,
-    user_id         BLOB NOT NULL,
-    device_id       BLOB NOT NULL,
-    role            TEXT NOT NULL,
-    centres         TEXT NOT NULL,             -- codes, separated by spaces
-    revocation_code TEXT NOT NULL,             -- matter in `reference` of its revocation
-    suspension_code TEXT NOT NULL              -- matter in `reference` of its user's suspension
+    grant_id           BLOB NOT NULL PRIMARY KEY,
+    scope              TEXT NOT NULL,
+    seq                INTEGER NOT NULL,
+    decided_at_ms      INTEGER NOT NULL,
+    user_id            BLOB NOT NULL,
+    device_id          BLOB NOT NULL,
+    role               TEXT NOT NULL,
+    centres            TEXT NOT NULL,          -- codes, separated by spaces
+    revocation_subject TEXT NOT NULL,          -- subject in `reference` of its revocation
+    suspension_subject TEXT NOT NULL           -- subject in `reference` of its user's suspension
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_device ON grants (device_id, user_id);
 CREATE INDEX grants_by_scope ON grants (scope);

@@ -12,32 +12,26 @@ use super::{
 };
 
 /// A [`Reader`] over a connection. For a snapshot the caller must have begun a transaction.
+pub type SqliteReader<'a> = Sqlite<'a, false>;
+
+/// A [`Writer`] over a connection inside a transaction. The transaction's owner commits it after [`Self::finish`].
+pub type SqliteWriter<'a> = Sqlite<'a, true>;
+
+/// The driver for a connection; `WRITES` says whether its statements may write.
 #[derive(Debug)]
-pub struct SqliteReader<'a> {
+pub struct Sqlite<'a, const WRITES: bool> {
     connection: &'a Connection,
     has_failed: bool,
 }
 
-impl<'a> SqliteReader<'a> {
-    /// Returns a reader over a connection.
+impl<'a, const WRITES: bool> Sqlite<'a, WRITES> {
+    /// Returns the driver for a connection.
     pub fn new(connection: &'a Connection) -> Self {
         Self { connection, has_failed: false }
     }
 }
 
-/// A [`Writer`] over a connection inside a transaction. The transaction's owner commits it after [`Self::finish`].
-#[derive(Debug)]
-pub struct SqliteWriter<'a> {
-    transaction: &'a Connection,
-    has_failed: bool,
-}
-
-impl<'a> SqliteWriter<'a> {
-    /// Returns a writer over a connection that is inside a transaction.
-    pub fn new(transaction: &'a Connection) -> Self {
-        Self { transaction, has_failed: false }
-    }
-
+impl SqliteWriter<'_> {
     /// Ends the writing; commit the transaction only if this succeeds.
     ///
     /// # Errors
@@ -57,11 +51,11 @@ fn step<T>(has_failed: &mut bool, run: impl FnOnce() -> Result<T, Error>) -> Res
     result
 }
 
-impl Reader for SqliteReader<'_> {
+impl<const WRITES: bool> Reader for Sqlite<'_, WRITES> {
     fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), Error> {
         step(&mut self.has_failed, || {
             let statement = self.connection.prepare_cached(statement)?;
-            if !statement.readonly() {
+            if !WRITES && !statement.readonly() {
                 return Err(Error::engine("a reader's statement may not write"));
             }
             query(statement, params, visit)
@@ -83,42 +77,25 @@ impl Reader for SqliteReader<'_> {
     }
 }
 
-impl Reader for SqliteWriter<'_> {
-    fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), Error> {
-        step(&mut self.has_failed, || query(self.transaction.prepare_cached(statement)?, params, visit))
-    }
-
-    fn query_keys(
-        &mut self,
-        keys: &[Column<'_>],
-        rows: &[Value<'_>],
-        statement: &str,
-        visit: RowVisitor<'_>,
-    ) -> Result<(), Error> {
-        step(&mut self.has_failed, || query_keys(self.transaction, keys, rows, statement, visit))
-    }
-
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-}
-
 impl Writer for SqliteWriter<'_> {
     fn execute(&mut self, statement: &str, params: &[Value<'_>]) -> Result<usize, Error> {
         step(&mut self.has_failed, || {
             check(params)?;
-            Ok(self.transaction.prepare_cached(statement)?.execute(params_from_iter(params))?)
+            Ok(self.connection.prepare_cached(statement)?.execute(params_from_iter(params))?)
         })
     }
 
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error> {
         step(&mut self.has_failed, || {
             let rows = checked_rows(into.columns, rows)?;
+            if rows.len() == 0 {
+                return Ok(0);
+            }
             // PostgreSQL refuses this; SQLite would keep the last row, so the defect would show only on PostgreSQL.
             if cfg!(debug_assertions) && updates_a_row_twice(into, rows.clone()) {
                 return Err(Error::DuplicateKey { source: None });
             }
-            let mut statement = self.transaction.prepare_cached(&insert_text(into))?;
+            let mut statement = self.connection.prepare_cached(&insert_text(into))?;
             rows.map(|row| Ok(statement.execute(params_from_iter(row))?)).sum()
         })
     }
@@ -204,17 +181,10 @@ fn push_json(json: &mut String, value: &Value<'_>) {
 }
 
 fn insert_text(into: &Insert<'_>) -> String {
-    let mut columns = String::new();
-    let mut params = String::new();
-    for (number, column) in into.columns.iter().enumerate() {
-        let comma = if number == 0 { "" } else { ", " };
-        columns.push_str(comma);
-        columns.push_str(column.name);
-        params.push_str(comma);
-        params.push('?');
-        params.push_str(&(number + 1).to_string());
-    }
-    format!("INSERT INTO {} ({columns}) VALUES ({params}) {}", into.table, into.on_conflict)
+    let Insert { table, columns, on_conflict } = into;
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let params: Vec<String> = (1..=columns.len()).map(|number| format!("?{number}")).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({}) {on_conflict}", names.join(", "), params.join(", "))
 }
 
 /// Returns whether two rows have the same values in the columns of `ON CONFLICT (…) DO UPDATE`; a null equals nothing.

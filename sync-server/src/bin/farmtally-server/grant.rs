@@ -1,20 +1,13 @@
 //! Commands about grants.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use farmtally_core::units::{DeviceCode, GrantId};
 
 use crate::data::{Person, Target};
 use crate::output::print;
 
-/// Manage who may do what on which phone
-#[derive(Args)]
-pub(crate) struct Grant {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Grant {
     /// Let a user work on a phone that is already enrolled, and print the id of the grant
     Add {
         #[command(flatten)]
@@ -41,21 +34,26 @@ enum Command {
 
 impl Grant {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        match self.command {
-            Command::Add { target, device, person: Person { user, role, centres } } => {
+        match self {
+            Self::Add { target, device, person: Person { user, role, centres } } => {
                 let (server, organisation) = target.open()?;
                 print(&server.grant(organisation, device, &user, role, &centres)?)
             }
-            Command::List { target } => {
+            Self::List { target } => {
                 let (server, organisation) = target.open()?;
                 for line in server.grants(organisation)? {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
-                    let (grant, role) = (line.grant.grant, line.grant.role);
-                    print(&format_args!("{grant}  {}  {}  {role}  {}", line.device, line.user, centres.join(" ")))?;
+                    let (grant, role) = (line.grant.grant_id, line.grant.role);
+                    print(&format_args!(
+                        "{grant}  {}  {}  {role}  {}",
+                        line.device_code,
+                        line.user,
+                        centres.join(" ")
+                    ))?;
                 }
                 Ok(())
             }
-            Command::Revoke { target, grant } => {
+            Self::Revoke { target, grant } => {
                 let (server, organisation) = target.open()?;
                 server.revoke(organisation, grant)?;
                 print(&format_args!("{grant} has ended"))

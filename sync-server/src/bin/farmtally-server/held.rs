@@ -1,21 +1,14 @@
 //! Commands about held changes.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use farmtally_core::units::{ChangeHash, DocumentId};
 use farmtally_sync_server::storage::HeldEntry;
 
 use crate::data::Target;
 use crate::output::print;
 
-/// List, approve or reject held changes
-#[derive(Args)]
-pub(crate) struct Held {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Held {
     /// List held changes: document, change, code, device, reason
     List {
         #[command(flatten)]
@@ -49,11 +42,11 @@ enum Command {
 impl Held {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let count = |done: &str, entries: &[HeldEntry]| print(&format_args!("{done} {} change(s)", entries.len()));
-        match self.command {
-            Command::List { target } => {
+        match self {
+            Self::List { target } => {
                 let (server, organisation) = target.open()?;
                 for it in server.held(organisation)? {
-                    let (entry, device) = (&it.entry, it.entry.envelope.device);
+                    let (entry, device) = (&it.entry, it.entry.envelope.device_id);
                     print(&format_args!(
                         "{}  {}  {}  {device}  {}",
                         entry.document(),
@@ -64,11 +57,11 @@ impl Held {
                 }
                 Ok(())
             }
-            Command::Approve { target, document, change } => {
+            Self::Approve { target, document, change } => {
                 let (server, organisation) = target.open()?;
                 count("approved", &server.approve(organisation, document, change)?)
             }
-            Command::Reject { target, document, change, reason } => {
+            Self::Reject { target, document, change, reason } => {
                 let (server, organisation) = target.open()?;
                 count("rejected", &server.reject(organisation, document, change, &reason)?)
             }

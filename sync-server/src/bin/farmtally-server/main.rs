@@ -1,27 +1,24 @@
-//! `farmtally-server`: runs the sync server and the office's commands, one file for each command or group of commands.
+//! `farmtally-server`: runs the sync server and the office's commands. A command with more logic than a call of the library is a file.
 
 mod backup;
 mod data;
-mod devices;
-mod enrol_code;
-mod erase;
-mod find;
 mod grant;
 mod held;
 mod import;
-mod order;
 mod org;
 mod output;
 mod recovery;
 mod serve;
-mod suspend;
-mod tables;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use farmtally_core::decisions::Order;
+use farmtally_core::units::{DeviceCode, FarmerId};
+use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 
-use output::print_error;
+use data::{Person, Target};
+use output::{print, print_error};
 
 /// Sync server for phones, and the office's commands
 #[derive(Parser)]
@@ -31,45 +28,122 @@ struct Cli {
     command: Command,
 }
 
-/// The commands, in the order of the help. The help of each is the doc comment of its arguments.
+/// The commands, in the order of the help. A variant without a doc comment takes its help from that of its arguments.
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Serve),
+    /// Create, update and list organisations
+    #[command(subcommand)]
+    Org(org::Org),
+    Import(import::Import),
+    /// Create a code that enrols one phone, once, within seven days
+    EnrolCode {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        person: Person,
+    },
+    /// List the phones: code, user, model, last contact, and orders or suspensions in force
+    Devices {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Manage who may do what on which phone
+    #[command(subcommand)]
     Grant(grant::Grant),
-    Suspend(suspend::Suspend),
-    Order(order::GiveOrder),
+    /// Suspend a user on every phone, or lift the suspension
+    Suspend {
+        #[command(flatten)]
+        target: Target,
+        /// The user's name
+        user: String,
+        /// Lift the suspension
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Order a phone: `lost` locks it, `wipe` makes it upload and destroy its data, `rekey` gives it a new key, `resume` ends an order
+    Order {
+        #[command(flatten)]
+        target: Target,
+        /// The phone's code, as on its receipts
+        device: DeviceCode,
+        /// `lost`, `wipe`, `rekey` or `resume`
+        order: Order,
+    },
+    /// List, approve or reject held changes
+    #[command(subcommand)]
+    Held(held::Held),
+    /// Find the id of a delivery by its receipt number, of a load by its number, of farmers by code, name, village or telephone number
+    Find {
+        #[command(flatten)]
+        target: Target,
+        /// The number on the paper, or words
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// Erase a farmer's contact details everywhere, for good
+    Erase {
+        #[command(flatten)]
+        target: Target,
+        /// The id of the farmer, as `find` prints it
+        farmer: FarmerId,
+    },
     Backup(backup::Backup),
     Verify(backup::Verify),
+    /// Show whether this server has lost data, and end the recovery once all phones that matter have synced
+    #[command(subcommand)]
     Recovery(recovery::Recovery),
-    Held(held::Held),
-    Devices(devices::Devices),
-    Find(find::Find),
-    Erase(erase::Erase),
-    Serve(serve::Serve),
     /// Print the SQL that creates the tables on PostgreSQL; the role that runs it owns them, and should not be the server's role
     Tables,
-    Org(org::Org),
-    EnrolCode(enrol_code::EnrolCode),
-    Import(import::Import),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Serve(it) => it.run(),
+            Self::Org(it) => it.run(),
+            Self::Import(it) => it.run(),
+            Self::EnrolCode { target, person: Person { user, role, centres } } => {
+                let (server, organisation) = target.open()?;
+                print(&server.create_code(organisation, &user, role, &centres)?)
+            }
+            Self::Devices { target } => {
+                let (server, organisation) = target.open()?;
+                server.devices(organisation)?.iter().try_for_each(|it| {
+                    let (code, model) = (it.device.code, &it.device.model);
+                    print(&format_args!("{code}  {}  {model}  {}  {}", it.user, it.seen, it.state))
+                })
+            }
             Self::Grant(it) => it.run(),
-            Self::Suspend(it) => it.run(),
-            Self::Order(it) => it.run(),
+            Self::Suspend { target, user, lift } => {
+                let (server, organisation) = target.open()?;
+                let devices = server.suspend(organisation, &user, !lift)?;
+                print(&format_args!("{} on {devices} phone(s)", if lift { "lifted" } else { "suspended" }))
+            }
+            Self::Order { target, device, order } => {
+                let (server, organisation) = target.open()?;
+                server.order(organisation, device, order)?;
+                print(&format_args!("{device}: {order}"))
+            }
+            Self::Held(it) => it.run(),
+            Self::Find { target, text } => {
+                let (server, organisation) = target.open()?;
+                let text = text.join(" ");
+                let found = server.find(organisation, &text)?;
+                for it in &found {
+                    print(&format_args!("{}  {}  {}  {}", it.kind.name, it.document_id, it.scope, it.number))?;
+                }
+                anyhow::ensure!(!found.is_empty(), "no record matches {text}");
+                Ok(())
+            }
+            Self::Erase { target, farmer } => {
+                let (server, organisation) = target.open()?;
+                print(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
+            }
             Self::Backup(it) => it.run(),
             Self::Verify(it) => it.run(),
             Self::Recovery(it) => it.run(),
-            Self::Held(it) => it.run(),
-            Self::Devices(it) => it.run(),
-            Self::Find(it) => it.run(),
-            Self::Erase(it) => it.run(),
-            Self::Serve(it) => it.run(),
-            Self::Tables => tables::run(),
-            Self::Org(it) => it.run(),
-            Self::EnrolCode(it) => it.run(),
-            Self::Import(it) => it.run(),
+            Self::Tables => print(&format_args!("{CONTROL}\n{}", TABLES.join("\n"))),
         }
     }
 }

@@ -3,22 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use farmtally_core::rules::check_text;
 use farmtally_sync_server::ReferenceFile;
 
 use crate::data::{Data, Target};
 use crate::output::print;
 
-/// Create, update and list organisations
-#[derive(Args)]
-pub(crate) struct Org {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Org {
     /// Create an organisation and print its id
     Create {
         #[command(flatten)]
@@ -50,16 +43,16 @@ enum Command {
 
 impl Org {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        match self.command {
-            Command::Create { data, name, reference, zone_minutes } => {
+        match self {
+            Self::Create { data, name, reference, zone_minutes } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
                 print(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
             }
-            Command::Update { target, reference } => {
+            Self::Update { target, reference } => {
                 let (server, organisation) = target.open()?;
                 Ok(server.update_reference(organisation, &read(&reference)?)?)
             }
-            Command::List { data } => {
+            Self::List { data } => {
                 let server = data.open_existing()?;
                 for organisation in server.organisations()? {
                     print(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;

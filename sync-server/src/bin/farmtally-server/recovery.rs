@@ -1,19 +1,12 @@
 //! Commands about the recovery of lost data.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::data::Target;
 use crate::output::print;
 
-/// Show whether this server has lost data, and end the recovery once all phones that matter have synced
-#[derive(Args)]
-pub(crate) struct Recovery {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Recovery {
     /// Show the last recovery: when it began, whether it lasts, and why it began
     Status {
         #[command(flatten)]
@@ -28,8 +21,8 @@ enum Command {
 
 impl Recovery {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        match self.command {
-            Command::Status { target } => {
+        match self {
+            Self::Status { target } => {
                 let (server, organisation) = target.open()?;
                 match server.recovery(organisation)? {
                     None => print(&"no loss has been detected"),
@@ -39,7 +32,7 @@ impl Recovery {
                     }
                 }
             }
-            Command::End { target } => {
+            Self::End { target } => {
                 let (server, organisation) = target.open()?;
                 server.end_recovery(organisation)?;
                 print(&"ended")

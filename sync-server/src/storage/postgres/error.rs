@@ -3,20 +3,12 @@
 use farmtally_core::store::sql::{Error, Source};
 use postgres::error::{DbError, Severity, SqlState};
 
-/// An error that the server reported, without its detail, which may quote a row.
-#[derive(Debug, thiserror::Error)]
-#[error("{message} (SQLSTATE {code})")]
-struct ServerError {
-    message: String,
-    code: String,
-}
-
 /// Converts an error of the driver.
 pub(super) fn failure(error: postgres::Error) -> Error {
     let Some(reported) = error.as_db_error() else {
         return if is_lost(&error) { Error::Unavailable { source: error.into() } } else { Error::engine(error) };
     };
-    let source: Source = server_error(reported).into();
+    let source = server_error(reported);
     let code = reported.code();
     match *code {
         SqlState::UNIQUE_VIOLATION => Error::DuplicateKey { source: Some(source) },
@@ -36,15 +28,10 @@ pub(super) fn failure(error: postgres::Error) -> Error {
 pub(super) fn insert_failure(error: postgres::Error) -> Error {
     match error.as_db_error() {
         Some(reported) if *reported.code() == SqlState::CARDINALITY_VIOLATION => {
-            Error::DuplicateKey { source: Some(server_error(reported).into()) }
+            Error::DuplicateKey { source: Some(server_error(reported)) }
         }
         _ => failure(error),
     }
-}
-
-/// Converts an error of connecting; each means that the server cannot be reached now.
-pub(super) fn connect_failure(error: postgres::Error) -> Error {
-    Error::Unavailable { source: error.into() }
 }
 
 /// Returns whether the server answered and keeps the connection, so that the transaction is known not to have been committed.
@@ -52,15 +39,9 @@ pub(super) fn is_answer(error: &postgres::Error) -> bool {
     error.as_db_error().is_some_and(|reported| !ends_connection(reported))
 }
 
-/// Returns whether the table already had a row with the same key.
-pub(super) fn is_duplicate_in(error: &postgres::Error, table: &str) -> bool {
-    error
-        .as_db_error()
-        .is_some_and(|reported| *reported.code() == SqlState::UNIQUE_VIOLATION && reported.table() == Some(table))
-}
-
-fn server_error(reported: &DbError) -> ServerError {
-    ServerError { message: reported.message().to_owned(), code: reported.code().code().to_owned() }
+/// Returns an error that the server reported, without its detail, which may quote a row.
+fn server_error(reported: &DbError) -> Source {
+    format!("{} (SQLSTATE {})", reported.message(), reported.code().code()).into()
 }
 
 /// Returns whether the server closes the connection (shutdown, administrator, timeout), or accepts no more connections.

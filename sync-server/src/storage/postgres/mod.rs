@@ -17,6 +17,7 @@ mod storage;
 mod transaction;
 mod value;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,7 @@ use error::failure;
 use pool::Pool;
 use retry::Retries;
 use session::{Committed, Session};
+use storage::LISTED;
 use transaction::PostgresTransaction;
 
 /// DDL of the driver's own tables, to be run by their owner.
@@ -71,7 +73,6 @@ impl Default for Options {
 pub struct PostgresStorage {
     pool: Pool,
     environment: Environment,
-    retry_for: Duration,
     /// Cache of organisations' numbers, which never change.
     numbers: Mutex<BTreeMap<OrganisationId, i64>>,
 }
@@ -80,14 +81,6 @@ pub struct PostgresStorage {
 struct Failure {
     error: Error,
     is_retryable: bool,
-}
-
-/// Result of one run of a write that is applied.
-enum CommitOutcome {
-    /// This run was committed.
-    Committed,
-    /// An earlier run was committed; this one must be rolled back.
-    CommittedBefore,
 }
 
 impl From<Error> for Failure {
@@ -107,12 +100,7 @@ impl PostgresStorage {
         // Detects a network that drops packets, which would otherwise leave the connection open.
         config.tcp_user_timeout(options.idle_timeout).keepalives_idle(options.idle_timeout);
         config.keepalives_interval(options.idle_timeout / 3).keepalives_retries(3);
-        let database = Self {
-            pool: Pool::new(config, options),
-            environment,
-            retry_for: options.retry_for,
-            numbers: Mutex::default(),
-        };
+        let database = Self { pool: Pool::new(config, options), environment, numbers: Mutex::default() };
         let mut lease = database.pool.lease()?;
         if lease.session()?.passes_row_security()? {
             return Err(Error::engine(
@@ -120,7 +108,7 @@ impl PostgresStorage {
             ));
         }
         lease.keep();
-        database.on_session(Session::organisations)?;
+        database.on_session(|session| session.organisations(LISTED, &[]))?;
         Ok(database)
     }
 
@@ -136,7 +124,7 @@ impl PostgresStorage {
 
     /// Repeats `run` until it succeeds, fails with an error that is not retryable, or the time limit is reached.
     fn repeat<T>(&self, run: impl Fn() -> Result<T, Failure>) -> Result<T, Error> {
-        let mut retries = Retries::new(&self.environment, self.retry_for);
+        let mut retries = Retries::new(&self.environment, self.pool.options.retry_for);
         loop {
             match run() {
                 Err(failed) if failed.is_retryable && retries.pause() => {}
@@ -175,48 +163,46 @@ impl PostgresStorage {
         &self,
         organisation: OrganisationId,
         write_id: [u8; 16],
-        doubt: &mut Option<Source>,
+        doubt: &RefCell<Option<Source>>,
         f: WriteFn<'_>,
     ) -> Result<(), Failure> {
         let mut lease = self.pool.lease()?;
-        match self.write_on(lease.session()?, organisation, write_id, doubt, f) {
-            Ok(CommitOutcome::Committed) => lease.keep(),
-            Ok(CommitOutcome::CommittedBefore) => lease.end_transaction(),
-            Err(failed) => {
-                lease.end_transaction();
-                return Err(failed);
-            }
+        let ended = self.write_on(lease.session()?, organisation, write_id, doubt, f);
+        if matches!(ended, Ok(true)) {
+            lease.keep();
+        } else {
+            lease.end_transaction();
         }
-        Ok(())
+        ended.map(drop)
     }
 
+    /// Returns whether this run was committed; otherwise an earlier one was, and this one must be rolled back.
     fn write_on(
         &self,
         session: &mut Session,
         organisation: OrganisationId,
         write_id: [u8; 16],
-        doubt: &mut Option<Source>,
+        doubt: &RefCell<Option<Source>>,
         f: WriteFn<'_>,
-    ) -> Result<CommitOutcome, Failure> {
+    ) -> Result<bool, Failure> {
         let number = self.number(session, organisation)?;
         session.begin_write(number)?;
-        if doubt.is_some() {
+        if doubt.borrow().is_some() {
             // The lock is held, so no earlier run is still in progress: an id that is not here now never will be.
             let has_happened = session.has_committed(write_id)?;
-            *doubt = None;
+            *doubt.borrow_mut() = None;
             if has_happened {
-                return Ok(CommitOutcome::CommittedBefore);
+                return Ok(false);
             }
         }
         let mut transaction = PostgresTransaction::new(session);
         let result = f(&mut transaction);
         transaction.ended(result)?;
         match session.commit(write_id) {
-            Committed::Now => Ok(CommitOutcome::Committed),
-            Committed::Before => Ok(CommitOutcome::CommittedBefore),
+            Committed::Done => Ok(true),
             Committed::Refused(error) => Err(error.into()),
             Committed::Unknown(source) => {
-                *doubt = Some(source);
+                *doubt.borrow_mut() = Some(source);
                 Err(Failure { error: Error::Aborted, is_retryable: true })
             }
         }
@@ -229,18 +215,8 @@ impl Database for PostgresStorage {
     }
 
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error> {
-        let write_id = self.environment.random();
-        let mut retries = Retries::new(&self.environment, self.retry_for);
-        let mut doubt = None;
-        loop {
-            let Err(failed) = self.write_once(organisation, write_id, &mut doubt, f) else { return Ok(()) };
-            if failed.is_retryable && retries.pause() {
-                continue;
-            }
-            return Err(match doubt {
-                Some(source) => Error::OutcomeUnknown { source },
-                None => failed.error,
-            });
-        }
+        let (write_id, doubt) = (self.environment.random(), RefCell::new(None));
+        let written = self.repeat(|| self.write_once(organisation, write_id, &doubt, f));
+        written.map_err(|error| doubt.take().map_or(error, |source| Error::OutcomeUnknown { source }))
     }
 }

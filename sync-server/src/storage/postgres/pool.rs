@@ -10,7 +10,7 @@ use super::session::Session;
 
 pub(super) struct Pool {
     config: postgres::Config,
-    options: Options,
+    pub(super) options: Options,
     connections: Mutex<Connections>,
     freed: Condvar,
 }

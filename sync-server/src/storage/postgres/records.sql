@@ -147,15 +147,15 @@ CREATE INDEX words_by_document ON words (organisation, document_id);
 
 -- Projections of decisions.
 
--- The latest of the decisions about one matter.
+-- The latest of the decisions about one subject.
 CREATE TABLE reference (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
-    kind  BIGINT NOT NULL,                    -- decisions::DecisionKind::NUMBER
-    code  TEXT COLLATE "C" NOT NULL,                       -- the matter
-    scope TEXT COLLATE "C" NOT NULL,                       -- scope of the log that has it
-    seq   BIGINT NOT NULL,                    -- sequence number in that log
-    body  BYTEA NOT NULL,                       -- bytes of the decision as received
-    PRIMARY KEY (organisation, kind, code)
+    kind    BIGINT NOT NULL,                  -- decisions::DecisionKind::NUMBER
+    subject TEXT COLLATE "C" NOT NULL,                     -- subject of the decision
+    scope   TEXT COLLATE "C" NOT NULL,                     -- scope of the log that has it
+    seq     BIGINT NOT NULL,                  -- sequence number in that log
+    body    BYTEA NOT NULL,                     -- bytes of the decision as received
+    PRIMARY KEY (organisation, kind, subject)
 );
 ALTER TABLE reference ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reference FORCE ROW LEVEL SECURITY;
@@ -163,19 +163,7 @@ CREATE POLICY reference_of_organisation ON reference
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX reference_by_scope ON reference (organisation, scope);
 
--- Decisions of any kind that name records.
-CREATE TABLE named_decisions (
-    organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
-    scope    TEXT COLLATE "C" NOT NULL,
-    seq      BIGINT NOT NULL,
-    decision BYTEA NOT NULL,                    -- bytes as received
-    PRIMARY KEY (organisation, scope, seq)
-);
-ALTER TABLE named_decisions ENABLE ROW LEVEL SECURITY;
-ALTER TABLE named_decisions FORCE ROW LEVEL SECURITY;
-CREATE POLICY named_decisions_of_organisation ON named_decisions
-    USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
-
+-- Records that decisions name; the decision is in the log, and a kind with rows has its own table.
 CREATE TABLE decision_documents (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     scope       TEXT COLLATE "C" NOT NULL,
@@ -192,16 +180,16 @@ CREATE INDEX decision_documents_by_document ON decision_documents (organisation,
 CREATE TABLE grants (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, grant_id),
-    grant_id        BYTEA NOT NULL,
-    scope           TEXT COLLATE "C" NOT NULL,
-    seq             BIGINT NOT NULL,
-    decided_at_ms   BIGINT NOT NULL,
-    user_id         BYTEA NOT NULL,
-    device_id       BYTEA NOT NULL,
-    role            TEXT COLLATE "C" NOT NULL,
-    centres         TEXT COLLATE "C" NOT NULL,             -- codes, separated by spaces
-    revocation_code TEXT COLLATE "C" NOT NULL,             -- matter in `reference` of its revocation
-    suspension_code TEXT COLLATE "C" NOT NULL              -- matter in `reference` of its user's suspension
+    grant_id           BYTEA NOT NULL,
+    scope              TEXT COLLATE "C" NOT NULL,
+    seq                BIGINT NOT NULL,
+    decided_at_ms      BIGINT NOT NULL,
+    user_id            BYTEA NOT NULL,
+    device_id          BYTEA NOT NULL,
+    role               TEXT COLLATE "C" NOT NULL,
+    centres            TEXT COLLATE "C" NOT NULL,          -- codes, separated by spaces
+    revocation_subject TEXT COLLATE "C" NOT NULL,          -- subject in `reference` of its revocation
+    suspension_subject TEXT COLLATE "C" NOT NULL           -- subject in `reference` of its user's suspension
 );
 ALTER TABLE grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE grants FORCE ROW LEVEL SECURITY;

@@ -2,10 +2,11 @@
 
 use farmtally_core::store::sql::{Error, FromValue, Source, Value};
 use farmtally_core::units::OrganisationId;
+use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls};
 
 use super::Options;
-use super::error::{connect_failure, failure, is_answer, is_duplicate_in};
+use super::error::{failure, is_answer};
 use super::statement::Statements;
 
 /// How long write ids are kept. None is looked up after [`Options::retry_for`].
@@ -14,9 +15,7 @@ const WRITE_IDS_KEPT_MS: i64 = 24 * 3_600_000;
 /// Outcome of a COMMIT.
 pub(super) enum Committed {
     /// It was committed.
-    Now,
-    /// An earlier run with the same write id was committed; this one was not.
-    Before,
+    Done,
     /// It was not committed.
     Refused(Error),
     /// The answer was lost.
@@ -31,8 +30,8 @@ pub(super) struct Session {
 impl Session {
     /// Connects, and sets the limits that PostgreSQL enforces.
     pub(super) fn connect(config: &Config, options: &Options) -> Result<Self, Error> {
-        // The one place that chooses the encryption of connections.
-        let mut client = config.connect(NoTls).map_err(connect_failure)?;
+        // The one place that chooses the encryption of connections. Each error means that the server cannot be reached now.
+        let mut client = config.connect(NoTls).map_err(|error| Error::Unavailable { source: error.into() })?;
         let set = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
             options.statement_timeout.as_millis(),
@@ -55,38 +54,18 @@ impl Session {
         row.map(|row| row.try_get(0).map_err(failure)).transpose()
     }
 
-    /// Gives an organisation a number, unless it has one.
-    pub(super) fn add_organisation(&mut self, organisation: OrganisationId) -> Result<(), Error> {
-        let insert = "INSERT INTO organisations (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
-        self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
-        Ok(())
+    /// Runs a statement outside of a transaction.
+    pub(super) fn execute(&mut self, statement: &str, params: &[&(dyn ToSql + Sync)]) -> Result<(), Error> {
+        self.client.execute(statement, params).map(drop).map_err(failure)
     }
 
-    /// Inserts an organisation into table `listed`, unless it is there.
-    pub(super) fn add_to_listed(&mut self, organisation: OrganisationId) -> Result<(), Error> {
-        let insert = "INSERT INTO listed (organisation_id) VALUES ($1) ON CONFLICT (organisation_id) DO NOTHING";
-        self.client.execute(insert, &[&organisation.as_bytes().as_slice()]).map_err(failure)?;
-        Ok(())
-    }
-
-    /// Returns the listed organisations, in the order of their ids.
-    pub(super) fn organisations(&mut self) -> Result<Vec<OrganisationId>, Error> {
-        let rows = self.client.query("SELECT organisation_id FROM listed ORDER BY organisation_id", &[]);
-        rows.map_err(failure)?.iter().map(organisation_of).collect()
-    }
-
-    /// Records the organisation of a device id or enrolment code.
-    pub(super) fn add_route(&mut self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
-        let insert = "INSERT INTO routes (key, organisation_id) VALUES ($1, $2)
-            ON CONFLICT (key) DO UPDATE SET organisation_id = excluded.organisation_id";
-        self.client.execute(insert, &[&key, &organisation.as_bytes().as_slice()]).map_err(failure)?;
-        Ok(())
-    }
-
-    /// Returns the organisation of a device id or enrolment code.
-    pub(super) fn route(&mut self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
-        let row = self.client.query_opt("SELECT organisation_id FROM routes WHERE key = $1", &[&key]);
-        row.map_err(failure)?.as_ref().map(organisation_of).transpose()
+    /// Runs a query outside of a transaction, and returns the organisations that it finds.
+    pub(super) fn organisations(
+        &mut self,
+        query: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<OrganisationId>, Error> {
+        self.client.query(query, params).map_err(failure)?.iter().map(organisation_of).collect()
     }
 
     /// Begins a transaction on a snapshot.
@@ -125,8 +104,7 @@ impl Session {
         };
         let commit = format!("{forget}INSERT INTO writes (write_id) VALUES ('\\x{hex}'); COMMIT");
         match self.client.batch_execute(&commit) {
-            Ok(()) => Committed::Now,
-            Err(error) if is_duplicate_in(&error, "writes") => Committed::Before,
+            Ok(()) => Committed::Done,
             Err(error) if is_answer(&error) => Committed::Refused(failure(error)),
             Err(error) => Committed::Unknown(failure(error).into()),
         }

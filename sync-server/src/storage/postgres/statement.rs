@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use farmtally_core::store::sql::Value;
 use postgres::types::Type;
 use postgres::{Client, Error, Statement};
-
-use super::value::{is_compatible, type_of};
 
 /// Maximum statements cached on a connection; texts with a varying number of parameters have no other bound.
 const MAX_STATEMENTS: usize = 512;
@@ -18,36 +15,14 @@ const CONFLICT: &str = "ON CONFLICT (";
 pub(super) struct Statements(HashMap<String, Statement>);
 
 impl Statements {
-    /// Returns the statement of a text, for parameters of the types of `params`.
-    pub(super) fn prepare(
-        &mut self,
-        client: &mut Client,
-        text: &str,
-        params: &[Value<'_>],
-    ) -> Result<Statement, Error> {
+    /// Returns the statement of a text, for parameters of these types. A null, whose type is unknown, fits each type.
+    pub(super) fn prepare(&mut self, client: &mut Client, text: &str, types: &[Type]) -> Result<Statement, Error> {
+        let fits = |(known, given): (&Type, &Type)| *given == Type::UNKNOWN || known == given;
         if let Some(known) = self.0.get(text)
-            && known.params().iter().zip(params).all(|(known, value)| is_compatible(value, known))
+            && known.params().iter().zip(types).all(fits)
         {
             return Ok(known.clone());
         }
-        let types: Vec<Type> = params.iter().map(type_of).collect();
-        self.prepare_new(client, text, &types)
-    }
-
-    /// Returns the statement of a text whose parameters always have these types.
-    pub(super) fn prepare_typed(
-        &mut self,
-        client: &mut Client,
-        text: &str,
-        types: &[Type],
-    ) -> Result<Statement, Error> {
-        match self.0.get(text) {
-            Some(known) if known.params() == types => Ok(known.clone()),
-            _ => self.prepare_new(client, text, types),
-        }
-    }
-
-    fn prepare_new(&mut self, client: &mut Client, text: &str, types: &[Type]) -> Result<Statement, Error> {
         let statement = client.prepare_typed(&translate(text), types)?;
         if self.0.len() >= MAX_STATEMENTS {
             self.0.clear();

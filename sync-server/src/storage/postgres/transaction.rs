@@ -3,66 +3,47 @@
 use farmtally_core::store::sql::{
     Column, Dialect, Error, Insert, Reader, RowVisitor, Value, Writer, check, checked_rows,
 };
+use postgres::RowIter;
 use postgres::fallible_iterator::FallibleIterator as _;
 
 use super::Failure;
 use super::error::{failure, insert_failure};
 use super::session::Session;
-use super::value::{Array, Param, PostgresRow, array_types};
+use super::value::{Param, PostgresRow, array_types, type_of};
 
 /// A transaction of one organisation that has begun.
 pub(super) struct PostgresTransaction<'a> {
     session: &'a mut Session,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Running,
-    /// A statement or visitor failed.
-    Failed {
-        is_retryable: bool,
-    },
+    /// Whether it can be run again; `None` until a statement or visitor fails.
+    failed: Option<bool>,
 }
 
 impl<'a> PostgresTransaction<'a> {
     pub(super) fn new(session: &'a mut Session) -> Self {
-        Self { session, state: State::Running }
+        Self { session, failed: None }
     }
 
     /// Converts the result of the work. Errors of its statements decide whether it is repeated, not what the work made of them.
     pub(super) fn ended(self, result: Result<(), Error>) -> Result<(), Failure> {
-        match self.state {
-            State::Running => result.map_err(|error| Failure { error, is_retryable: false }),
-            State::Failed { is_retryable } => {
-                Err(Failure { error: result.err().unwrap_or(Error::Aborted), is_retryable })
-            }
+        match self.failed {
+            None => result.map_err(|error| Failure { error, is_retryable: false }),
+            Some(is_retryable) => Err(Failure { error: result.err().unwrap_or(Error::Aborted), is_retryable }),
         }
     }
 
     fn step<T>(&mut self, run: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
-        if self.state != State::Running {
+        if self.failed.is_some() {
             return Err(Error::Aborted);
         }
         let result = run(self.session);
-        if let Err(error) = &result {
-            self.state = State::Failed { is_retryable: error.is_retryable() };
-        }
+        self.failed = result.as_ref().err().map(Error::is_retryable);
         result
     }
 }
 
 impl Reader for PostgresTransaction<'_> {
     fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), Error> {
-        self.step(|Session { client, statements }| {
-            check(params)?;
-            let statement = statements.prepare(client, statement, params).map_err(failure)?;
-            let mut rows = client.query_raw(&statement, params.iter().map(Param)).map_err(failure)?;
-            while let Some(row) = rows.next().map_err(failure)? {
-                visit(&PostgresRow(row))?;
-            }
-            Ok(())
-        })
+        self.step(|session| visit_all(run(session, statement, params)?, visit))
     }
 
     fn query_keys(
@@ -77,13 +58,9 @@ impl Reader for PostgresTransaction<'_> {
             if rows.len() == 0 {
                 return Ok(());
             }
-            let text = keys_text(keys, statement);
-            let statement = statements.prepare_typed(client, &text, &array_types(keys)).map_err(failure)?;
-            let mut rows = client.query_raw(&statement, arrays(keys, &rows)).map_err(failure)?;
-            while let Some(row) = rows.next().map_err(failure)? {
-                visit(&PostgresRow(row))?;
-            }
-            Ok(())
+            let statement =
+                statements.prepare(client, &keys_text(keys, statement), &array_types(keys)).map_err(failure)?;
+            visit_all(client.query_raw(&statement, arrays(keys.len(), &rows)).map_err(failure)?, visit)
         })
     }
 
@@ -94,12 +71,7 @@ impl Reader for PostgresTransaction<'_> {
 
 impl Writer for PostgresTransaction<'_> {
     fn execute(&mut self, statement: &str, params: &[Value<'_>]) -> Result<usize, Error> {
-        self.step(|Session { client, statements }| {
-            check(params)?;
-            let statement = statements.prepare(client, statement, params).map_err(failure)?;
-            let rows = client.query_raw(&statement, params.iter().map(Param)).map_err(failure)?;
-            count(rows).map_err(failure)
-        })
+        self.step(|session| count(run(session, statement, params)?).map_err(failure))
     }
 
     fn insert(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<usize, Error> {
@@ -109,25 +81,37 @@ impl Writer for PostgresTransaction<'_> {
                 return Ok(0);
             }
             let statement =
-                statements.prepare_typed(client, &insert_text(into), &array_types(into.columns)).map_err(failure)?;
-            let rows = client.query_raw(&statement, arrays(into.columns, &rows)).map_err(insert_failure)?;
+                statements.prepare(client, &insert_text(into), &array_types(into.columns)).map_err(failure)?;
+            let rows = client.query_raw(&statement, arrays(into.columns.len(), &rows)).map_err(insert_failure)?;
             count(rows).map_err(insert_failure)
         })
     }
 }
 
+/// Starts a statement.
+fn run<'s>(session: &'s mut Session, statement: &str, params: &[Value<'_>]) -> Result<RowIter<'s>, Error> {
+    check(params)?;
+    let types: Vec<_> = params.iter().map(type_of).collect();
+    let statement = session.statements.prepare(&mut session.client, statement, &types).map_err(failure)?;
+    session.client.query_raw(&statement, params.iter().map(Param)).map_err(failure)
+}
+
+fn visit_all(mut rows: RowIter<'_>, visit: RowVisitor<'_>) -> Result<(), Error> {
+    while let Some(row) = rows.next().map_err(failure)? {
+        visit(&PostgresRow(row))?;
+    }
+    Ok(())
+}
+
 /// Runs a statement to its end and returns the number of changed rows.
-fn count(mut rows: postgres::RowIter<'_>) -> Result<usize, postgres::Error> {
+fn count(mut rows: RowIter<'_>) -> Result<usize, postgres::Error> {
     while rows.next()?.is_some() {}
     Ok(rows.rows_affected().and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
 }
 
-fn arrays<'v>(columns: &[Column<'_>], rows: &(impl Iterator<Item = &'v [Value<'v>]> + Clone)) -> Vec<Array<'v>> {
-    columns
-        .iter()
-        .enumerate()
-        .map(|(number, column)| Array::collect(column.column_type, number, rows.clone()))
-        .collect()
+/// Returns the values of each column, as one array.
+fn arrays<'v>(columns: usize, rows: &(impl Iterator<Item = &'v [Value<'v>]> + Clone)) -> Vec<Vec<Param<'v>>> {
+    (0..columns).map(|column| rows.clone().filter_map(|row| row.get(column)).map(Param).collect()).collect()
 }
 
 fn keys_text(keys: &[Column<'_>], statement: &str) -> String {

@@ -16,32 +16,18 @@ pub(super) fn type_of(value: &Value<'_>) -> Type {
     }
 }
 
-/// Returns whether a value can be sent as a parameter of a type.
-pub(super) fn is_compatible(value: &Value<'_>, parameter: &Type) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Int(_) => matches!(*parameter, Type::INT8 | Type::INT4 | Type::INT2),
-        Value::Text(_) => matches!(*parameter, Type::TEXT | Type::VARCHAR | Type::BPCHAR),
-        Value::Blob(_) => *parameter == Type::BYTEA,
-        Value::OutOfRange => false,
-    }
-}
-
+/// A parameter, or an element of one that is an array.
 #[derive(Debug)]
 pub(super) struct Param<'a>(pub(super) &'a Value<'a>);
 
 impl ToSql for Param<'_> {
     fn to_sql(&self, parameter: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        if !is_compatible(self.0, parameter) {
-            return Err(format!("the statement expects {parameter} here").into());
-        }
         match self.0 {
-            Value::Null | Value::OutOfRange => return Ok(IsNull::Yes),
-            Value::Int(int) if *parameter == Type::INT4 => out.put_i32(i32::try_from(*int)?),
-            Value::Int(int) if *parameter == Type::INT2 => out.put_i16(i16::try_from(*int)?),
-            Value::Int(int) => out.put_i64(*int),
-            Value::Text(text) => out.put_slice(text.as_bytes()),
-            Value::Blob(blob) => out.put_slice(blob),
+            Value::Null => return Ok(IsNull::Yes),
+            Value::Int(int) if *parameter == Type::INT8 => out.put_i64(*int),
+            Value::Text(text) if *parameter == Type::TEXT => out.put_slice(text.as_bytes()),
+            Value::Blob(blob) if *parameter == Type::BYTEA => out.put_slice(blob),
+            _ => return Err(format!("the statement expects {parameter} here").into()),
         }
         Ok(IsNull::No)
     }
@@ -49,44 +35,6 @@ impl ToSql for Param<'_> {
     fn accepts(_: &Type) -> bool {
         true
     }
-
-    to_sql_checked!();
-}
-
-/// All values of one column, sent as one array.
-#[derive(Debug)]
-pub(super) enum Array<'a> {
-    Int(Vec<Option<i64>>),
-    Text(Vec<Option<&'a str>>),
-    Blob(Vec<Option<&'a [u8]>>),
-}
-
-impl<'a> Array<'a> {
-    /// Collects a column of rows that are complete and of their columns' types.
-    pub(super) fn collect<'v: 'a>(
-        column_type: ColumnType,
-        number: usize,
-        rows: impl Iterator<Item = &'v [Value<'v>]>,
-    ) -> Self {
-        let values = rows.map(|row| row.get(number));
-        match column_type {
-            ColumnType::Int => Self::Int(values.map(|value| value.and_then(Value::as_int)).collect()),
-            ColumnType::Text => Self::Text(values.map(|value| value.and_then(Value::as_text)).collect()),
-            ColumnType::Blob => Self::Blob(values.map(|value| value.and_then(Value::as_blob)).collect()),
-        }
-    }
-}
-
-impl ToSql for Array<'_> {
-    fn to_sql(&self, parameter: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match self {
-            Self::Int(values) => values.to_sql(parameter, out),
-            Self::Text(values) => values.to_sql(parameter, out),
-            Self::Blob(values) => values.to_sql(parameter, out),
-        }
-    }
-
-    accepts!(INT8_ARRAY, TEXT_ARRAY, BYTEA_ARRAY);
 
     to_sql_checked!();
 }

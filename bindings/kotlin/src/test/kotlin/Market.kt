@@ -39,13 +39,13 @@ val MALUR = CentreCode("MALUR")
 val TOMATO = CommodityCode("TOMATO")
 
 private const val REFERENCE = """{
-    "centres": [{"centre": "KOLAR", "name": "Kolar"}, {"centre": "MALUR", "name": "Malur"}],
-    "commodities": [{"commodity": "TOMATO", "name": "Tomato"}],
-    "seasons": [{"season": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
+    "centres": [{"code": "KOLAR", "name": "Kolar"}, {"code": "MALUR", "name": "Malur"}],
+    "commodities": [{"code": "TOMATO", "name": "Tomato"}],
+    "seasons": [{"code": "ALL", "commodity": "TOMATO", "from": "2020-01-01", "to": "2099-12-31"}],
     "lorries": [
-        {"lorry": "KA07A1111", "payload_g": 9000000},
-        {"lorry": "KA07A2222", "payload_g": 9000000},
-        {"lorry": "KA07A3333", "payload_g": 9000000}
+        {"plate": "KA07A1111", "payload_g": 9000000},
+        {"plate": "KA07A2222", "payload_g": 9000000},
+        {"plate": "KA07A3333", "payload_g": 9000000}
     ],
     "rule_sets": [{
         "number": 1, "commodity": "TOMATO", "valid_from": "2020-01-01",
@@ -188,7 +188,7 @@ class Person(val folder: String, val keys: Keys, var client: FieldClient) {
 
     suspend fun totals() = client.today(KOLAR).sum
 
-    /** What there is to say about the matters of one kind in the inbox. */
+    /** What there is to say about the items of one kind in the inbox. */
     suspend inline fun <reified T : InboxKind> inbox(): List<T> = client.inbox().items.map { it.kind }.filterIsInstance<T>()
 
     /** The codes of the reviews in the inbox, sorted. */

@@ -131,7 +131,7 @@ class MarketDayTest {
         val crate = BagTypeRule(TOMATO, 0u, "crate", Grams(1_500))
         assertEquals(listOf(crate, BagTypeRule(TOMATO, 1u, "sack", Grams(250))), reference.bagTypes)
         val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { LorryPlate(it) to Grams(9_000_000) }
-        assertEquals(lorries, reference.lorries.map { it.lorry to it.payloadG })
+        assertEquals(lorries, reference.lorries.map { it.plate to it.payloadG })
     }
 
     @Test

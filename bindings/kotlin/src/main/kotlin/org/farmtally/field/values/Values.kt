@@ -39,7 +39,7 @@ value class DeliveryId(val value: String) {
     override fun toString() = value
 }
 
-/** Code of an installation on receipts, such as `10`. */
+/** Code of a device on receipts, such as `10`. */
 @JvmInline
 value class DeviceCode(val value: String) {
     override fun toString() = value

@@ -1,0 +1,166 @@
+//! Kinds of reference data: small, for the whole organisation, and kept in memory.
+
+use minicbor::{Decode, Encode};
+
+use super::{Audience, DecisionKind, StoredAs};
+use crate::units::{
+    BagType, BusinessDate, CentreCode, CommodityCode, Grams, LorryPlate, OrganisationId, SeasonCode, UserId,
+};
+
+/// The organisation that owns the data.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Organisation {
+    /// Id of the organisation.
+    #[n(0)]
+    pub organisation_id: OrganisationId,
+    /// Name of the organisation.
+    #[n(1)]
+    pub name: String,
+    /// Minutes by which its local time is ahead of UTC.
+    #[n(2)]
+    pub zone_minutes: i16,
+}
+
+/// A place where produce is weighed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Centre {
+    /// Code of the centre.
+    #[n(0)]
+    pub code: CentreCode,
+    /// Name of the centre.
+    #[n(1)]
+    pub name: String,
+}
+
+/// A span of days in which one commodity is bought.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Season {
+    /// Code of the season.
+    #[n(0)]
+    pub code: SeasonCode,
+    /// Commodity that is bought.
+    #[n(1)]
+    pub commodity: CommodityCode,
+    /// First day of the season.
+    #[n(2)]
+    pub from: BusinessDate,
+    /// Last day of the season.
+    #[n(3)]
+    pub to: BusinessDate,
+}
+
+/// A commodity that the organisation buys.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Commodity {
+    /// Code of the commodity.
+    #[n(0)]
+    pub code: CommodityCode,
+    /// Name of the commodity.
+    #[n(1)]
+    pub name: String,
+}
+
+/// A lorry that carries loads.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Lorry {
+    /// Plate of the lorry.
+    #[n(0)]
+    pub plate: LorryPlate,
+    /// Weight that it may carry.
+    #[n(1)]
+    pub payload: Grams,
+}
+
+/// The numbered rules of one commodity. The number is stamped on each delivery; a published rule set is immutable.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RuleSet {
+    /// Number of the rule set; a later one is higher.
+    #[n(0)]
+    pub number: u32,
+    /// Commodity to which it applies.
+    #[n(1)]
+    pub commodity: CommodityCode,
+    /// First day on which it is valid.
+    #[n(2)]
+    pub valid_from: BusinessDate,
+    /// Bag types and their empty weights.
+    #[n(3)]
+    pub bag_types: Vec<BagTypeRule>,
+    /// Whether a delivery needs a moisture reading.
+    #[n(4)]
+    pub moisture_required: bool,
+}
+
+/// The rule for one type of bag or crate.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct BagTypeRule {
+    /// Number of the type, 0 to 15.
+    #[n(0)]
+    pub number: u8,
+    /// Name of the type.
+    #[n(1)]
+    pub name: String,
+    /// Weight of an empty bag.
+    #[n(2)]
+    pub tare: Grams,
+}
+
+impl BagTypeRule {
+    /// Returns whether the rule applies to this type.
+    pub fn is_for(&self, bag_type: BagType) -> bool {
+        self.number == bag_type.number()
+    }
+}
+
+/// A person who records on phones. Role and centres are in [`Grant`](super::Grant).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct User {
+    /// Id of the user.
+    #[n(0)]
+    pub user_id: UserId,
+    /// Name of the user.
+    #[n(1)]
+    pub name: String,
+}
+
+/// A text that the office shows on all phones.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Notice {
+    /// Code of the notice; a later notice with the same code replaces it.
+    #[n(0)]
+    pub code: String,
+    /// Text of the notice; empty to remove it.
+    #[n(1)]
+    pub text: String,
+}
+
+macro_rules! reference_kinds {
+    ($($kind:ident = $number:literal, $name:literal, $subject:expr;)*) => {$(
+        impl DecisionKind for $kind {
+            const NUMBER: u8 = $number;
+            const NAME: &'static str = $name;
+            const AUDIENCE: Audience = Audience::Organisation;
+            const STORED: StoredAs<Self> = StoredAs::Latest($subject);
+        }
+    )*};
+}
+
+reference_kinds! {
+    Organisation = 0, "organisation", |_| String::new();
+    Centre = 1, "centre", |it| it.code.to_string();
+    Season = 2, "season", |it| it.code.to_string();
+    Commodity = 3, "commodity", |it| it.code.to_string();
+    Lorry = 4, "lorry", |it| it.plate.to_string();
+    RuleSet = 5, "rule_set", |it| it.number.to_string();
+    User = 6, "user", |it| it.user_id.to_string();
+    Notice = 15, "notice", |it| it.code.clone();
+}
