@@ -4,7 +4,6 @@
 
 mod capture;
 mod cast;
-mod databases;
 pub mod ddl;
 pub mod disk;
 mod forger;
@@ -20,7 +19,6 @@ mod world;
 
 pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};
 pub use cast::{Person, bag, reason};
-pub use databases::SqliteDatabase;
 pub use forger::{Forger, bent_change, forged_change, verdict_code, verdicts_of};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
 pub use network::{Address, Fault, Network};

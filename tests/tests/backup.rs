@@ -161,10 +161,35 @@ fn a_copy_counts_once_however_often_it_is_copied_and_only_if_it_is_whole() {
         assert!(verify(&damaged).expect_err("damaged").contains("control.db"));
     }
     assert!(change(&market, &copy(&market, "emptied"), "DELETE FROM documents").contains("missing"));
+    let without = copy(&market, "without the organisation");
+    let control = rusqlite::Connection::open(without.join("control.db")).expect("it opens");
+    control.execute("DELETE FROM organisations", []).expect("deleted");
+    drop(control);
+    assert!(verify(&without).expect_err("not listed").contains("does not know"));
 
     let second = copy(&market, "second");
     market.server.verify(&second).expect("verified");
     assert!(are_two(&asha));
+}
+
+#[test]
+fn a_copy_of_another_log_does_not_count() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    let before = copy(&market, "before");
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    let lost = copy(&market, "lost");
+    market.server.verify(&lost).expect("a copy of this log");
+    // Set back with the journal of then, the server does not know that it lost anything, and its log takes another course.
+    market.sets_back(&before, false);
+    let ravi = market.hires("Ravi", "field_manager");
+    ravi.weighs(farmer, None, &[30_000]);
+    ravi.syncs_wholly();
+    let error = market.server.verify(&lost).expect_err("another log").to_string();
+    assert!(error.contains("differs from this server's"), "{error}");
 }
 
 #[test]

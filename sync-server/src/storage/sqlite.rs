@@ -22,6 +22,8 @@ const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")]
 #[derive(Debug)]
 pub struct SqliteStorage {
     folder: PathBuf,
+    /// Schema of the file of an organisation.
+    schema: &'static [store::Migration],
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
 }
@@ -32,6 +34,14 @@ impl SqliteStorage {
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`] if only `control.db` is missing, [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::open_with(folder, ORGANISATION)
+    }
+
+    /// Like [`Self::open`], with another schema for the files of organisations.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_with(folder: &Path, schema: &'static [store::Migration]) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
         let control = folder.join("control.db");
         let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -39,7 +49,7 @@ impl SqliteStorage {
             return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
         }
         let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), control, open: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), schema, control, open: Mutex::default() })
     }
 
     /// Returns an organisation's store. It is never created here: an empty file in place of a lost one would look like an organisation
@@ -52,7 +62,7 @@ impl SqliteStorage {
         if !self.listed()?.contains(&organisation) {
             return Err(sql::Error::UnknownOrganisation);
         }
-        let store = Arc::new(Store::open_existing(&self.path(organisation), ORGANISATION)?);
+        let store = Arc::new(Store::open_existing(&self.path(organisation), self.schema)?);
         open.insert(organisation, Arc::clone(&store));
         Ok(store)
     }
@@ -92,7 +102,7 @@ impl Storage for SqliteStorage {
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if !open.contains_key(&organisation) && !self.organisations()?.contains(&organisation) {
-            open.insert(organisation, Arc::new(Store::open(&self.path(organisation), ORGANISATION)?));
+            open.insert(organisation, Arc::new(Store::open(&self.path(organisation), self.schema)?));
         }
         Ok(())
     }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use farmtally_core::environment::Environment;
 use farmtally_core::store::sql::{self, Database, Error, Reader, Writer};
 use farmtally_core::units::OrganisationId;
+use farmtally_sync_server::storage::SqliteStorage;
 use farmtally_sync_server::storage::Storage as _;
 use farmtally_sync_server::storage::postgres::{Options, PostgresStorage};
-use farmtally_tests::SqliteDatabase;
 use farmtally_tests::postgres::{PostgresServer, SERVER};
 use tempfile::TempDir;
 
@@ -45,8 +45,9 @@ enum Kept {
 impl Engine {
     fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let database = SqliteDatabase::new(folder.path(), &[SCHEMA]);
+        let database = SqliteStorage::open_with(folder.path(), &[SCHEMA]).expect("it opens");
         for organisation in [kolar(), mandya()] {
+            database.prepare(organisation).expect("prepared");
             database.add_organisation(organisation).expect("added");
         }
         Self { database: Arc::new(database), _kept: Kept::Folder { _folder: folder } }
