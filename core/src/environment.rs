@@ -9,9 +9,9 @@ use crate::units::Timestamp;
 pub trait Clock: Send + Sync {
     /// Returns the wall clock's time.
     fn now(&self) -> Timestamp;
-    /// Returns the minutes by which local time is ahead of UTC.
+    /// Returns the minutes by which local time is ahead of UTC; negative if it is behind.
     fn zone_minutes(&self) -> i16;
-    /// Returns the milliseconds since a fixed moment; never decreases while the process runs.
+    /// Returns the milliseconds since a moment that differs between processes; never decreases, and may stop while the device sleeps.
     fn monotonic_ms(&self) -> u64;
 }
 
@@ -43,7 +43,7 @@ impl Environment {
         bytes
     }
 
-    /// Returns a new id that sorts by time (UUID version 7).
+    /// Returns a new id (UUID version 7) that sorts by the wall clock's millisecond, and at random within it.
     pub fn new_id<T: From<[u8; 16]>>(&self) -> T {
         let now_ms = u64::try_from(self.clock.now().0).unwrap_or(0);
         let id = uuid::Builder::from_unix_timestamp_millis(now_ms, &self.random()).into_uuid();

@@ -10,7 +10,7 @@ use crate::units::named;
 named! {
     /// A stable name of an error, the same on every surface, listed in `docs/errors.md` and never reused.
     pub ErrorCode, "an error code" {
-        /// The record is not on this device or server.
+        /// The record is not on this device or server, or is of a centre that is not granted.
         NotFound = "not_found",
         /// The value of a field is not allowed.
         InvalidInput = "invalid_input",
@@ -20,11 +20,12 @@ named! {
         ConfirmNeeded = "confirm_needed",
         /// The record has changed since it was read.
         Stale = "stale",
-        /// The user's role or the record's state does not allow it.
+        /// The user's role, the record's state or the phone's state does not allow it.
         NotAllowed = "not_allowed",
         /// The user's grant does not cover the centre.
         OutOfScope = "out_of_scope",
-        /// The phone is locked: it was marked as lost, is being wiped, or was without its server for too long.
+        /// The phone was marked as lost, is being wiped, or was without its server for too long: 21 days, or 14 to do more than read and
+        /// record.
         Locked = "locked",
         /// The key store provides no key at present.
         KeyUnavailable = "key_unavailable",
@@ -58,7 +59,7 @@ impl ErrorCode {
     }
 }
 
-/// An error of a call that changed nothing. There is one variant for each way in which a caller can react.
+/// An error of a call that changed nothing, except for a sync. There is one variant for each way in which a caller can react.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub enum Error {
@@ -94,14 +95,13 @@ pub enum Error {
         /// Why it is not allowed.
         reason: String,
     },
-    /// The record is not here.
+    /// The record is not here, or is of a centre that is not granted.
     #[error("no such {what} here")]
     NotFound {
         /// Kind of the record.
         what: &'static str,
     },
-    /// The device is not enrolled, its server does not know it, or nothing is granted to the user here. A device that was enrolled before
-    /// continues to record.
+    /// The device is not enrolled, its server does not know it, or nothing is granted to the user here.
     Unauthorized {
         /// Why enrolment is needed.
         reason: String,

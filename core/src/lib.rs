@@ -23,7 +23,7 @@
 //!
 //! # Invariants
 //!
-//! - When a call returns, its changes are on disk; a call that fails changes nothing.
+//! - When a call returns, its changes are on disk; a call that fails changes nothing, except that a sync keeps what was exchanged.
 //! - A record is a function of its document's *set* of changes, so phones that have the same changes show the same record.
 //! - A change leaves a phone's outbox only when a verdict of the server names it. Every request may be repeated.
 //! - A value of [`units`] is within its hard bounds, and every quantity is an integer of a named unit.
@@ -89,7 +89,7 @@
 //!
 //! # Features
 //!
-//! `http` (default) adds the transport over HTTPS. No other code of this crate uses the network.
+//! `http` (default) adds transport and live signal over HTTPS; no other code uses the network. `encryption` adds encrypted stores.
 //!
 //! # Read next
 //!

@@ -17,7 +17,7 @@ pub const MAX_BUNDLES: usize = 128;
 pub const MAX_CURSORS: usize = 1_000;
 /// Offers in one request (hard); a phone sends one.
 pub const MAX_OFFERS: usize = 16;
-/// Size at which a bundle is cut, in bytes of raw changes; a larger outbox becomes several bundles. A bundle above twice this is refused.
+/// Size at which a bundle ends, in bytes of stripped changes, but never within an action. One above twice this size, encoded, is refused.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
 /// Largest request or response, in bytes as sent (hard).
 pub const MAX_WIRE_BYTES: usize = 256 * 1024;
@@ -29,7 +29,7 @@ pub const MAX_PARCEL_BYTES: usize = 160 * 1024;
 pub const CHALLENGE_LIFE_MS: i64 = 48 * 3_600_000;
 /// Parcels in one request (hard); a phone sends at most eight.
 pub const MAX_PARCELS: usize = 16;
-/// Parcels that one phone carries for others, in bytes (hard).
+/// Parcels that one phone carries for others, in bytes of all together (hard).
 pub const MAX_CARRIED_BYTES: usize = 16 * 1024 * 1024;
 /// Answered bundles that a phone keeps until two verified copies of its server's data contain them, in bytes. The oldest are dropped first.
 pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
@@ -45,7 +45,7 @@ pub const MAX_QR_FRAMES: usize = 512;
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// Size at which a frame is closed even between entries with one commit id, in bytes of raw entries (hard).
 pub const MAX_FRAME_BYTES: usize = 192 * 1024;
-/// Bags that a person may add to one delivery, and bags in one value of it (hard).
+/// Bags of one delivery up to which a phone adds more, counting voided ones, and bags in one value of it (hard).
 pub const MAX_BAGS: usize = 2_000;
 /// Bags that a delivery usually has at most (soft).
 pub const COMMON_BAGS: usize = 1_000;
@@ -55,15 +55,13 @@ pub const MAX_MANIFEST: usize = 1_000;
 pub const COMMON_BAG: RangeInclusive<Grams> = Grams(10_000)..=Grams(100_000);
 /// Usual moisture in hundredths of a percent (soft).
 pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
-/// Usual business dates, in days from today (soft).
+/// Usual business dates, in days after today, negative for earlier days (soft).
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 /// Largest payload of a lorry (hard); more than any lorry on a road.
 pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
-/// Highest number of a rule set (hard).
+/// Highest number of a rule set, which begin at 1 (hard).
 pub const MAX_RULE_SET: u32 = 1_000_000;
-/// Longest text in a row of a record, in bytes (hard). An index entry of PostgreSQL takes 2,704, which a scope and an id share with it.
-pub const MAX_CELL_BYTES: usize = 2_400;
 /// Length of a name, village, reason or other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;

@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use crate::units::{CentreCode, DeviceId, FromValue, SeasonCode, ToValue, UnitError, Value, as_printed, text_in_cbor};
 
-/// The scope of a record or decision. Each scope has a log of its own.
+/// The scope of a record or decision. Each scope has a log of its own. A server sends logs in the order of the variants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// `d/<device>`: decisions that concern one device.
+    /// `d/<device>`: decisions that concern one device, such as grants.
     Device(DeviceId),
-    /// `org`: reference data.
+    /// `org`: the organisation's reference data.
     Organisation,
     /// `c/<centre>`: the centre's farmers.
     Centre(CentreCode),

@@ -16,7 +16,7 @@ const BUILT_IN: &[u8] = include_bytes!("../data/tomato_karnataka.csv.zst");
 /// 100,000 tonnes, ten times the largest arrival of the built-in file.
 const MAX_ARRIVAL_G: i64 = 100_000_000_000;
 
-/// What one market published for one variety on one day.
+/// Arrival that one market published for one variety on one day.
 #[derive(serde::Deserialize)]
 struct Row {
     #[serde(deserialize_with = "date")]
@@ -115,7 +115,7 @@ impl Arrivals {
         }
     }
 
-    /// Returns a market's day and its varieties: the day asked for, or the latest one with the market's median total.
+    /// Returns a market's day and its varieties: `day`, or if that is `None` the latest one with the market's median total.
     pub(crate) fn choose(&self, market: &str, day: Option<BusinessDate>) -> anyhow::Result<(BusinessDate, &Varieties)> {
         let Some(days) = self.markets.get(market) else {
             let markets: Vec<_> = self.markets.keys().map(String::as_str).collect();

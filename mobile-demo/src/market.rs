@@ -25,7 +25,7 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// A market whose code is the first eight letters and digits of its name.
+    /// Returns a market whose centre code is the first eight letters and digits of its name.
     pub(crate) fn new(name: &str, date: BusinessDate) -> anyhow::Result<Self> {
         let code: String = name.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let centre = code.to_ascii_uppercase().parse().with_context(|| format!("cannot make a code of {name:?}"))?;
@@ -54,7 +54,7 @@ impl Market {
     }
 }
 
-/// The plate of lorry `number`, counted from 0.
+/// Returns the plate of lorry `number`, counted from 0.
 pub(crate) fn plate(number: usize) -> anyhow::Result<LorryPlate> {
     Ok(format!("KA07A{:04}", number + 1).parse()?)
 }
@@ -98,7 +98,7 @@ impl Farmer {
 pub(crate) struct DayClock(AtomicI64);
 
 impl DayClock {
-    /// A clock at 05:30 in India, which is midnight in UTC.
+    /// Returns a clock at 05:30 in India, which is midnight in UTC.
     pub(crate) fn at_dawn(date: BusinessDate) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(i64::from(date.0) * 86_400_000)))
     }

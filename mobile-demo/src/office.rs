@@ -26,7 +26,7 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// Opens a server in a new folder and publishes the market's reference data.
+    /// Opens a server in `folder`, which must be empty, publishes the market's reference data, and begins to serve.
     pub(crate) fn open(folder: &Path, market: &Market, lorries: usize, clock: &Arc<DayClock>) -> anyhow::Result<Self> {
         let server = Arc::new(Server::open(&folder.join("server"), clock.environment())?);
         let name = format!("{} market", market.name);
@@ -40,7 +40,7 @@ impl Office {
         format!("http://{}", self.running.address())
     }
 
-    /// Creates a code with which one phone can enrol.
+    /// Creates a code with which one phone can enrol, once, and the user if there is none of this name.
     pub(crate) fn enrolment_code(&self, user: &str, role: Role) -> anyhow::Result<String> {
         let centres = [self.market.centre.clone()];
         Ok(self.server.create_code(self.organisation, user, role, &centres)?)

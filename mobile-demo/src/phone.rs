@@ -64,7 +64,7 @@ impl Phone {
         self.client.register_farmer(&FarmerInput { centre: self.market.centre.clone(), details }, accept)
     }
 
-    /// Opens a load on a lorry, counted from 0.
+    /// Opens a load on the lorry of this number, from 0.
     pub(crate) fn open_load(&self, lorry: usize) -> anyhow::Result<LoadView> {
         let (centre, commodity) = (self.market.centre.clone(), self.market.commodity.clone());
         let opened = self.client.open_load(&OpenLoad { centre, commodity, lorry: plate(lorry)?, driver: None });
@@ -100,7 +100,7 @@ impl Phone {
         Ok(draft)
     }
 
-    /// Records a draft, with every check accepted.
+    /// Records a draft; accepts every check.
     pub(crate) fn record(&self, draft: &DeliveryView) -> anyhow::Result<DeliveryView> {
         let recorded = self.client.record_delivery(draft.basis, &Check::ALL);
         recorded.with_context(|| format!("{} cannot record a delivery", self.name))
@@ -124,7 +124,6 @@ impl Phone {
         self.client.today(&self.market.centre, Some(self.market.date))
     }
 
-    /// Syncs over HTTP.
     pub(crate) fn sync(&self) -> anyhow::Result<SyncReport> {
         self.client.sync(&self.transport, &|_| ()).with_context(|| format!("{} cannot sync", self.name))
     }

@@ -50,7 +50,7 @@ pub(crate) struct Plan {
     pub(crate) late: Lot,
     /// Deliveries for all other loads.
     pub(crate) rest: Vec<Lot>,
-    /// Farmers who are registered in the morning; the others are registered when they come.
+    /// Numbers of the farmers who are registered in the morning; the others are registered when they come.
     pub(crate) expected_farmers: Vec<usize>,
     pub(crate) farmers: usize,
     /// Number of loads; at least two.
@@ -121,7 +121,7 @@ fn share_out(total: u64, weights: &[u64]) -> Vec<u64> {
     shares
 }
 
-/// Assigns deliveries to loads, filling one after the other. Two deliveries are on two loads.
+/// Returns the number of the load of each delivery, from 0, filling one after the other; two deliveries or more are on at least two loads.
 fn loads(shares: &[Vec<BagWeight>]) -> Vec<usize> {
     let weigh = |crates: &Vec<BagWeight>| crates.iter().map(|weight| weight.grams().0).sum::<i64>();
     let weights_g: Vec<i64> = shares.iter().map(weigh).collect();

@@ -26,7 +26,7 @@ pub(crate) struct Outcome {
     pub(crate) conflicts: Vec<String>,
     /// One line each: the code, and the records.
     pub(crate) reviews: Vec<String>,
-    /// Number of changes that the server holds.
+    /// Number of entries that the server holds, plus held and rejected items in the first phone's inbox; 0 if all went well.
     pub(crate) held: usize,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Story<'a> {
     asha: Phone,
     ravi: Phone,
     farmers: BTreeMap<usize, FarmerId>,
-    /// Loads by the person who uses them, and number in the plan.
+    /// Loads by the person who weighs for them, and their number in the plan; each person opens a load 1 of their own.
     loads: BTreeMap<(Person, usize), LoadId>,
     bar: ProgressBar,
 }
@@ -158,7 +158,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Weighs a delivery and records it. Returns the receipt number.
+    /// Weighs a delivery for `load`, whatever load the plan says, and records it. Returns the receipt number.
     fn weigh(&mut self, lot: &Lot, load: LoadId) -> anyhow::Result<String> {
         let mut farmer = self.farmer(lot.farmer, lot.weigher)?;
         if lot.is_twin {
@@ -170,7 +170,7 @@ impl<'a> Story<'a> {
         Ok(recorded.receipt_number.context("no receipt")?.to_string())
     }
 
-    /// One person opens a load, the other joins it by the code on the first one's phone.
+    /// Opens a load of the plan on the phone of `person`; the other person joins it by the code on that phone.
     fn open_and_join(&mut self, number: usize, person: Person) -> anyhow::Result<LoadId> {
         let (phone, other) = match person {
             Person::Asha => (&self.asha, &self.ravi),
@@ -189,7 +189,7 @@ impl<'a> Story<'a> {
         Ok(opened.load_id)
     }
 
-    /// Returns a farmer, registering them if that has not been done.
+    /// Returns a farmer of the plan; if nobody has registered them, does so on the phone of `person`.
     fn farmer(&mut self, number: usize, person: Person) -> anyhow::Result<FarmerId> {
         if let Some(known) = self.farmers.get(&number) {
             return Ok(*known);
@@ -200,7 +200,7 @@ impl<'a> Story<'a> {
         Ok(registered)
     }
 
-    /// Registers a farmer a second time under another spelling, although the phone asks.
+    /// Registers a farmer a second time under another spelling, on the phone of `person`, although the phone asks.
     fn register_again(&self, number: usize, person: Person) -> anyhow::Result<FarmerId> {
         let Farmer { name: first_name, other_name: name, village, phone } = Farmer::numbered(number);
         let details = ContactDetails { name, village, phone };

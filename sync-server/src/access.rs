@@ -9,7 +9,7 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::{known_user, require_centres, require_not_suspended, user_named};
+use crate::office::{known_user, require_centres, require_not_suspended, user_or_new};
 use crate::storage::Device;
 use crate::{Error, Server};
 
@@ -25,7 +25,7 @@ pub struct GrantLine {
 }
 
 impl Server {
-    /// Returns all grants that are in force, by id.
+    /// Returns all grants that are in force, ordered by id.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -44,10 +44,10 @@ impl Server {
         })
     }
 
-    /// Lets a user work on a device that is already enrolled. Several people may share a phone, each with their own grants.
+    /// Lets a user, who is added if unknown, work on an enrolled device. Several people may share a phone, each with their own grants.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for the name or an unknown centre, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for the name, a suspended user or a centre, [`Error::Io`], [`Error::Storage`].
     pub fn grant(
         &self,
         organisation: OrganisationId,
@@ -60,7 +60,7 @@ impl Server {
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = device_of(&db.devices()?, device)?.device_id;
-            let user = user_named(db, user, &by, fresh)?;
+            let user = user_or_new(db, user, &by, fresh)?;
             require_not_suspended(db, user)?;
             let grant = Grant { grant_id: grant, user_id: user, device_id: device, role, centres: centres.to_vec() };
             decide(db, &Scope::Device(device), &grant, &by)
@@ -83,11 +83,11 @@ impl Server {
         })
     }
 
-    /// Suspends a user on every device on which they were ever granted anything, or lifts the suspension. Returns the number of these
-    /// devices.
+    /// Suspends a user on every device on which they were ever granted anything, or lifts that if `is_suspended` is false. Suspending a
+    /// user without such a device deletes their unused codes. Returns the number of devices.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name and for a user who was never granted anything, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for an unknown name, or with neither such a device nor a code to delete; [`Error::Io`], [`Error::Storage`].
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
@@ -102,7 +102,11 @@ impl Server {
                 let suspension = Suspension { user_id: user, device_id: device, is_suspended };
                 decide(db, &Scope::Device(device), &suspension, &by)?;
             }
-            if concerned == 0 { Err(Error::NotFound { what: "user with a grant" }) } else { Ok(concerned) }
+            // No device has a scope in which the suspension of a user without a phone could be logged.
+            if concerned == 0 && !(is_suspended && db.delete_unused_codes_of(user)? > 0) {
+                return Err(Error::NotFound { what: "user with a grant or an unused code" });
+            }
+            Ok(concerned)
         })
     }
 

@@ -21,7 +21,7 @@ const COPIES: usize = 2;
 const COPY_ID: &str = "copy-id";
 
 impl Server {
-    /// Copies all data into a new folder while the server runs. Keys and journal are not copied.
+    /// Copies all data into a new folder while the server runs. Keys and journal are not copied. The copy counts once it is verified.
     ///
     /// # Errors
     /// [`Error::Unusable`] if the folder exists; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
@@ -40,7 +40,8 @@ impl Server {
         })
     }
 
-    /// Verifies a copy and records what it contains, for each organisation.
+    /// Verifies a copy, compares it with this server's logs, and records its content, for each organisation in it. Phones delete what two
+    /// verified copies contain.
     ///
     /// # Errors
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
@@ -54,6 +55,9 @@ impl Server {
             };
             return Err(Error::unusable(&copy.display(), reason));
         };
+        if copy.canonicalize().is_ok_and(|copy| self.data.canonicalize().is_ok_and(|data| copy == data)) {
+            return Err(Error::unusable(&copy.display(), "it is the server's own data, not a copy"));
+        }
         let mut verified = Vec::new();
         for organisation in self.organisations()? {
             let path = copy.join(format!("{organisation}.db"));
@@ -82,9 +86,9 @@ impl Server {
     }
 }
 
-/// Returns what both of the newest two verified copies contain, with the time of the older.
+/// Returns what both of the newest two verified copies contain, with the time of the older; `None` if there are not two.
 pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<CopyContent>, Error> {
-    let copies = db.backups(COPIES)?;
+    let copies = db.newest_verified_copies(COPIES)?;
     let [newer, older] = copies.as_slice() else { return Ok(None) };
     // Not simply the older one: a copy that was restored under another time may contain less than an older copy.
     let both = |place: &Cursor| {
@@ -100,7 +104,7 @@ pub(crate) fn safe_copy(db: &mut ReadTransaction<'_>) -> Result<Option<CopyConte
     Ok(Some(CopyContent { made_at: older.made_at, cursors, devices }))
 }
 
-/// Returns what a device may delete in the scopes that it reads; `None` if it already knows of that copy.
+/// Returns what a device may delete in the scopes of its cursors; `None` if it already knows of that copy, or there are not two.
 pub(crate) fn safe_for(
     db: &mut ReadTransaction<'_>,
     device: DeviceId,

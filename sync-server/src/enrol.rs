@@ -17,7 +17,7 @@ use crate::wire::{pack, require_protocol, unpack};
 use crate::{Error, Server};
 
 impl Server {
-    /// Enrols a phone by a code.
+    /// Enrols a phone by a code. The same code and key get the same answer again, even once the code has expired.
     pub(crate) fn redeem(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         let request: EnrolRequest = unpack(body)?;
         require_protocol(request.protocol)?;
@@ -78,7 +78,7 @@ impl Server {
         self.enrolment(organisation, &device, now)
     }
 
-    /// Adds a device under a code that no other device ever had. The journal knows codes that a restored database does not.
+    /// Adds a device under a code that is new to database and journal, not `device.code`. Records the code in the journal, and returns it.
     pub(crate) fn add_device(
         &self,
         db: &mut WriteTransaction<'_>,
@@ -110,7 +110,7 @@ impl Server {
         })
     }
 
-    /// Gives a copied device a new key and id. The first copy inherits the grants; any other can only upload until it gets a grant.
+    /// Enrols a device with an order to rekey again, under a new key and id. The first copy inherits the grants; any other only uploads.
     pub(crate) fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, Device { device_id: old, .. }) = self.authenticate(request, now)?;

@@ -5,7 +5,7 @@ use farmtally_core::protocol::parcel::HandoverError;
 use farmtally_core::store;
 use farmtally_core::store::sql;
 
-/// Error of a request or command that changed nothing.
+/// Error of a request or command. Parts of it may be done nevertheless; after [`Self::Io`] or [`Self::Storage`], even all of it.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub enum Error {

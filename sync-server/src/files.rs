@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-/// Replaces a file by renaming a new one, so that a crash leaves either the old or the new file. Returns once it is on disk.
+/// Replaces a file by renaming a new one, made with `options`: a crash leaves either the old or the new one. Returns once it is on disk.
 pub(crate) fn replace_file(path: &Path, text: &str, options: &mut OpenOptions) -> std::io::Result<()> {
     let aside = path.with_extension("new");
     let mut file = options.write(true).create(true).truncate(true).open(&aside)?;

@@ -50,7 +50,7 @@ impl fmt::Display for Imported {
 }
 
 impl Server {
-    /// Imports a file of parcels and returns one result for each. `only` refuses those of other organisations; a refusal stops no other.
+    /// Imports the parcels of `only`, or of all organisations here, from a file. Returns a result for each, up to the first unreadable one.
     ///
     /// # Errors
     /// [`Error::Parcel`] for a refused parcel, [`Error::Io`], [`Error::Storage`]; what was judged before stays.
@@ -65,10 +65,10 @@ impl Server {
             return Err(HandoverError::ForeignOrganisation.into());
         }
         let bundles = self.bundles_in(organisation, parcel)?;
-        self.write(organisation, |db| ingest_bundles(db, &bundles, now))
+        self.write(organisation, |db| ingest_parcel(db, &bundles, now))
     }
 
-    /// Returns the bundles in a parcel that a phone carries for another.
+    /// Returns the bundles in a parcel that a phone carried for another of this organisation. They are not judged yet.
     pub(crate) fn open_parcel(
         &self,
         organisation: OrganisationId,
@@ -83,8 +83,8 @@ impl Server {
     }
 }
 
-/// Ingests the bundles of one parcel.
-pub(crate) fn ingest_bundles(
+/// Ingests the bundles of one opened parcel, and counts them and their entries; a refused bundle stops no other.
+pub(crate) fn ingest_parcel(
     db: &mut WriteTransaction<'_>,
     bundles: &[Vec<u8>],
     now: Timestamp,

@@ -18,7 +18,6 @@ use crate::files::{replace_file, sync_folder};
 /// Superfluous lines that a file of heads may have before it is rewritten.
 const MAX_LINES: usize = 10_000;
 
-/// The journal's folder.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
@@ -36,7 +35,7 @@ impl Journal {
         if is_known { Ok(()) } else { self.append("erased", &format!("{organisation} {document}")) }
     }
 
-    /// Returns all documents that were ever erased.
+    /// Returns all documents that were ever erased, of all organisations.
     pub(crate) fn erasures(&self) -> Result<Vec<(OrganisationId, DocumentId)>, Error> {
         let read = |line: &str| {
             let (organisation, document) = line.split_once(' ')?;
@@ -46,7 +45,7 @@ impl Journal {
         Ok(self.lines("erased")?.iter().filter_map(|line| read(line)).collect())
     }
 
-    /// Records the heads of logs. Returns once they are on disk.
+    /// Records the heads of logs beside earlier ones. Returns once they are on disk.
     pub(crate) fn append_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(|head| line(&head.name())).collect();
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
@@ -64,7 +63,7 @@ impl Journal {
         self.replace_file(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
     }
 
-    /// Returns the last acknowledged position of each log, and shortens the file if it has grown.
+    /// Returns the highest acknowledged position of each log, and shortens the file if it has grown. Empty if the file is missing.
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
         let _locked = self.locked()?;
@@ -92,12 +91,12 @@ impl Journal {
         Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".heads")?.parse().ok()).collect())
     }
 
-    /// Records the number of recoveries of an organisation, so that a restored database does not use a number twice.
+    /// Records the newest epoch of an organisation, so that a restored database does not use it again. Ignores a lower one.
     pub(crate) fn record_epoch(&self, organisation: OrganisationId, epoch: u32) -> Result<(), Error> {
         self.raise(&format!("{organisation}.epoch"), epoch)
     }
 
-    /// Returns the number of recoveries; 0 if unknown.
+    /// Returns the newest recorded epoch; 0 for none.
     pub(crate) fn epoch(&self, organisation: OrganisationId) -> Result<u32, Error> {
         self.number(&format!("{organisation}.epoch"))
     }
@@ -107,12 +106,12 @@ impl Journal {
         self.raise(&format!("{organisation}.code"), code.0)
     }
 
-    /// Returns the newest device code given out; 0 if unknown.
+    /// Returns the newest recorded device code; 0 for none.
     pub(crate) fn newest_code(&self, organisation: OrganisationId) -> Result<u32, Error> {
         self.number(&format!("{organisation}.code"))
     }
 
-    /// Records a number that only rises.
+    /// Records a number that only rises; ignores a lower one.
     fn raise(&self, name: &str, number: u32) -> Result<(), Error> {
         let _locked = self.locked()?;
         if self.number(name)? >= number { Ok(()) } else { self.replace_file(name, &format!("{number}\n")) }
@@ -122,7 +121,7 @@ impl Journal {
         Ok(self.lines(name)?.first().and_then(|line| line.parse().ok()).unwrap_or(0))
     }
 
-    /// Locks the journal for writing: another process may append while this one shortens a file.
+    /// Locks the journal until the returned file is dropped: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
         let file = File::create(self.folder.join("lock")).map_err(unusable)?;
         file.lock().map_err(unusable)?;

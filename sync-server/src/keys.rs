@@ -21,7 +21,7 @@ use crate::files::replace_file;
 const CHALLENGE_LEAD_MS: i64 = 60_000;
 
 pub(crate) struct Keys {
-    /// Key that signs attestations and certificates.
+    /// Key that signs attestations and certificates, and opens parcels.
     pub(crate) signing: SigningKey,
     /// Public key of the successor; phones pin it for later.
     pub(crate) successor: [u8; 32],
@@ -29,7 +29,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys in a folder, or creates them for a server that has no organisation yet.
+    /// Reads the keys in a folder. Creates missing ones only if `is_new`: for a server that has no organisation yet.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Unusable`] if a key is missing or malformed.
@@ -64,7 +64,7 @@ impl Keys {
         Challenge([time.as_slice(), &mac].concat().first_chunk().copied().unwrap_or([0; 24]))
     }
 
-    /// Returns whether a challenge is of this server and recent.
+    /// Returns whether this server made a challenge, at most [`CHALLENGE_LIFE_MS`] ago and [`CHALLENGE_LEAD_MS`] ahead, inclusive.
     pub(crate) fn accepts(&self, challenge: Challenge, now: Timestamp) -> bool {
         let Some((time, mac)) = challenge.0.split_first_chunk::<8>() else { return false };
         let age_ms = now.0.saturating_sub(i64::from_be_bytes(*time));

@@ -28,7 +28,7 @@ mod watchers;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
@@ -57,6 +57,8 @@ use wire::{pack, problem, unpack};
 /// Server over its storage. [`serve`] puts it on the network.
 pub struct Server {
     storage: Box<dyn Storage>,
+    /// Folder of the databases, if they are not elsewhere.
+    data: PathBuf,
     keys: Keys,
     journal: Journal,
     environment: Environment,
@@ -85,14 +87,15 @@ impl Server {
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
         let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
-        let server = Self { storage, keys, journal, environment, listeners, watchers, unnoted };
+        let data = folder.join("data");
+        let server = Self { storage, data, keys, journal, environment, listeners, watchers, unnoted };
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;
         let now = server.environment.clock.now();
         for organisation in server.organisations()? {
             let erased = server.write(organisation, |db| {
-                let erased = recovery::judge_deferred_decisions(db)?;
+                let erased = recovery::apply_deferred_decisions(db)?;
                 ingest::judge_after_upgrade(db, now)?;
                 Ok(erased)
             })?;
@@ -119,7 +122,7 @@ impl Server {
         }
     }
 
-    /// Runs `f` on a snapshot and returns its result.
+    /// Runs `f` on a snapshot, possibly more than once, and returns the result of the last run.
     fn read<T>(
         &self,
         organisation: OrganisationId,
@@ -128,7 +131,8 @@ impl Server {
         storage::read(&*self.storage, organisation, f)
     }
 
-    /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable and the new heads are in the journal.
+    /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable and the new heads are in the journal. If
+    /// writing the journal fails, this fails although the transaction is committed.
     fn write<T>(
         &self,
         organisation: OrganisationId,
@@ -142,8 +146,8 @@ impl Server {
         Ok(result)
     }
 
-    /// Writes the heads of logs to the journal, with those that could not be written before. Who wrote them is answered only after this;
-    /// a phone that only reads may be shown them earlier.
+    /// Writes the heads of logs to the journal, with those that could not be written before. Their writer is answered only after
+    /// this; a phone that only reads may be shown them earlier.
     fn note(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<Cursor> = unnoted.remove(&organisation).unwrap_or_default();
@@ -155,7 +159,7 @@ impl Server {
         Ok(())
     }
 
-    /// Returns all organisations.
+    /// Returns all organisations, in the order of their ids.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -163,7 +167,7 @@ impl Server {
         self.storage.organisations()
     }
 
-    /// Answers a request from a phone. Blocks on the database.
+    /// Answers a request from a phone, except one for the live signal. Blocks on the database.
     pub fn respond(&self, request: &WireRequest) -> WireResponse {
         let answer = match (request.method, request.path) {
             ("POST", path::ENROL) => self.redeem(&request.body),
@@ -203,7 +207,7 @@ impl Server {
         Ok(self.challenge())
     }
 
-    /// Returns the device that signed the request, which must contain a challenge of this server.
+    /// Returns the device that signed the request, which must contain a challenge of this server. The device may be lost or wiped.
     fn authenticate(&self, request: &WireRequest, now: Timestamp) -> Result<(OrganisationId, Device), Error> {
         let header =
             request.authorization.as_deref().and_then(Authorization::from_header).ok_or(Error::Unauthorized)?;

@@ -75,7 +75,7 @@ pub(crate) struct Listener {
 }
 
 impl Server {
-    /// Sets how many phones may listen at the same time. Others are refused, and sync without.
+    /// Sets how many phones may listen at the same time. Further ones are refused, and sync without; none is disconnected.
     pub fn limit_listeners(&self, most: usize) {
         self.listeners.most.store(most, Ordering::Relaxed);
     }
@@ -108,7 +108,6 @@ impl Server {
 
 impl Listener {
     /// Returns the next message: one line for each scope, or an empty text as a sign of life. `None` when the connection must end.
-    ///
     /// Cancel safe: it may be dropped while it waits, and called again.
     pub(crate) async fn next(&mut self) -> Option<String> {
         loop {
@@ -136,7 +135,7 @@ impl Listener {
         }
     }
 
-    /// Reads the scopes that the device may read now, and their heads.
+    /// Reads the scopes that the device may read now, and returns their heads. `None` if that fails, which is logged.
     async fn look(&mut self) -> Option<Vec<Cursor>> {
         let (server, organisation, device) = (Arc::clone(&self.server), self.organisation_id, self.device_id);
         let looked = tokio::task::spawn_blocking(move || {
@@ -160,7 +159,7 @@ impl Listener {
         }
     }
 
-    /// Returns lines for the heads that are visible to the device and new to it.
+    /// Returns lines for the heads that are visible to the device and new to it, and records them as sent.
     fn changed_lines(&mut self, heads: &[Cursor]) -> String {
         let mut lines = Vec::new();
         for Cursor { scope, sequence, .. } in heads {

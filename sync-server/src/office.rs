@@ -1,8 +1,11 @@
 //! Office commands for organisations, reference data and enrolment codes, and the search for records.
 
+use std::collections::BTreeSet;
+
 use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{
-    BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season, User,
+    AnyContent, BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season,
+    User,
 };
 use farmtally_core::limits::{MAX_PAYLOAD, MAX_RULE_SET};
 use farmtally_core::permission::Role;
@@ -22,7 +25,7 @@ use crate::{Error, Server};
 /// Life of an enrolment code.
 const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Maximum farmers that a search returns.
+/// Number of found records from which a search looks for farmers in no further scope.
 const MAX_FOUND: u32 = 50;
 
 /// Reference data of an operator's JSON file (format: `docs/operating.md`).
@@ -122,17 +125,18 @@ impl ReferenceFile {
     fn read(entries: &Entries) -> Result<Self, Error> {
         let mut data = Self::default();
         for it in &entries.centres {
-            data.centres.push(Centre { code: read("code", &it.code)?, name: text("name", &it.name)? });
+            data.centres.push(Centre { code: read("centres.code", &it.code)?, name: text("centres.name", &it.name)? });
         }
         for it in &entries.commodities {
-            data.commodities.push(Commodity { code: read("code", &it.code)?, name: text("name", &it.name)? });
+            let (code, name) = (read("commodities.code", &it.code)?, text("commodities.name", &it.name)?);
+            data.commodities.push(Commodity { code, name });
         }
         for it in &entries.seasons {
             let (from, to): (BusinessDate, BusinessDate) = (read("from", &it.from)?, read("to", &it.to)?);
             if from > to {
                 return Err(Error::Invalid { field: "season", reason: format!("{} ends before it begins", it.code) });
             }
-            let (code, commodity) = (read("code", &it.code)?, read("commodity", &it.commodity)?);
+            let (code, commodity) = (read("seasons.code", &it.code)?, read("seasons.commodity", &it.commodity)?);
             data.seasons.push(Season { code, commodity, from, to });
         }
         for it in &entries.lorries {
@@ -140,16 +144,31 @@ impl ReferenceFile {
                 let reason = format!("{} carries {} g: it must be 1 to {} g", it.plate, it.payload_g, MAX_PAYLOAD.0);
                 return Err(Error::Invalid { field: "payload_g", reason });
             }
-            data.lorries.push(Lorry { plate: read("plate", &it.plate)?, payload: Grams(it.payload_g) });
+            data.lorries.push(Lorry { plate: read("lorries.plate", &it.plate)?, payload: Grams(it.payload_g) });
         }
         for it in &entries.rule_sets {
             data.rule_sets.push(it.rule_set()?);
         }
         for it in &entries.notices {
             let shown = check_text(&it.text, false).map_err(|wrong| Error::invalid("text", wrong))?;
-            data.notices.push(Notice { code: text("code", &it.code)?, text: shown });
+            data.notices.push(Notice { code: text("notices.code", &it.code)?, text: shown });
         }
+        require_unique("centres", &data.centres)?;
+        require_unique("commodities", &data.commodities)?;
+        require_unique("seasons", &data.seasons)?;
+        require_unique("lorries", &data.lorries)?;
+        require_unique("rule_sets", &data.rule_sets)?;
+        require_unique("notices", &data.notices)?;
         Ok(data)
+    }
+}
+
+/// Requires that a list has no two entries with one code, of which only the last would count.
+fn require_unique<D: DecisionKind>(list: &'static str, entries: &[D]) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match entries.iter().filter_map(AnyContent::subject).find(|code| !seen.insert(code.clone())) {
+        Some(code) => Err(Error::invalid(list, format!("{code} is there twice"))),
+        None => Ok(()),
     }
 }
 
@@ -182,7 +201,7 @@ impl RuleSetEntry {
     }
 }
 
-/// Checks a name: it is trimmed, and must not be empty or too long.
+/// Returns a name trimmed; fails if it is empty or too long.
 fn text(field: &'static str, text: &str) -> Result<String, Error> {
     check_text(text, true).map_err(|wrong| Error::invalid(field, wrong))
 }
@@ -213,10 +232,10 @@ impl Server {
         Ok(organisation_id)
     }
 
-    /// Adds reference data to an organisation, or replaces records of the same codes. Deletes nothing.
+    /// Adds reference data to an organisation, or replaces records of the same codes. Deletes nothing; logs unchanged records again.
     ///
     /// # Errors
-    /// [`Error::Invalid`] also if the file changes a published rule set; then nothing of the file is written. [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Invalid`] also if the file changes a published rule set; nothing of it is written then. [`Error::Io`], [`Error::Storage`].
     pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
         self.publish(organisation, &[], file)
     }
@@ -252,7 +271,7 @@ impl Server {
         })
     }
 
-    /// Returns the operator as author of decisions, with a new request id for each command.
+    /// Returns the operator as author of decisions, with a new request id at each call: call it once for a command, outside of the write.
     pub(crate) fn decided_by_operator(&self) -> DecidedBy {
         DecidedBy::operator(self.environment.clock.now(), self.environment.new_id())
     }
@@ -268,11 +287,11 @@ impl Server {
         })
     }
 
-    /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. An existing user of that name,
-    /// ignoring case and spaces, gets a further phone.
+    /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. The user is the one of that
+    /// name, ignoring case and repeated spaces, or is added.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the name or a centre that does not exist, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Invalid`] for the name, a suspended user or an unknown centre, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
     pub fn create_code(
         &self,
         organisation: OrganisationId,
@@ -287,7 +306,7 @@ impl Server {
         self.write(organisation, |db| {
             require_no_recovery(db)?;
             require_centres(db, centres)?;
-            let user = user_named(db, user, &by, fresh)?;
+            let user = user_or_new(db, user, &by, fresh)?;
             require_not_suspended(db, user)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
@@ -343,15 +362,15 @@ pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId)
     Ok(())
 }
 
-/// Returns the user of a name, ignoring case and spaces.
+/// Returns the user of a name, ignoring case and repeated spaces; `None` if there is none.
 pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
     let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let wanted = folded(name);
     reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user_id)
 }
 
-/// Returns the user of a name; if there is none, adds one with the id `fresh`.
-pub(crate) fn user_named(
+/// Returns the user of a name, ignoring case and repeated spaces; if there is none, adds one with the id `fresh`.
+pub(crate) fn user_or_new(
     db: &mut WriteTransaction<'_>,
     name: &str,
     by: &DecidedBy,

@@ -12,11 +12,11 @@ use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp}
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
-use crate::recovery::open_recovery;
+use crate::recovery::current_recovery;
 use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
-/// Maximum deliveries listed for a centre; the sums cover all.
+/// Maximum deliveries listed for a centre, the last to arrive; the sums cover all.
 const DELIVERIES_SHOWN: u32 = 100;
 
 /// Query of the page's address.
@@ -33,17 +33,17 @@ pub struct Day {
     pub organisation: Organisation,
     /// The business date.
     pub date: BusinessDate,
-    /// Centres with deliveries or loads on that day.
+    /// Centres with deliveries or loads on that day, one for each season, ordered by scope.
     pub centres: Vec<DayCentre>,
-    /// Number of reviews of all days, by code.
+    /// Number of reviews ever raised that name a record, by code.
     pub reviews: Vec<(ReviewCode, usize)>,
     /// Held changes of all days, by document.
     pub held: Vec<Lane>,
     /// Deferred entries, oldest first.
     pub deferred: Vec<Waiting>,
-    /// The recovery that lasts, if any.
+    /// The open recovery, if any.
     recovery: Option<Recovery>,
-    /// Local time up to which two verified copies contain the data.
+    /// Local time of the older of the newest two verified copies; `None` if there are not two.
     copied: Option<String>,
     devices: Vec<DeviceLine>,
 }
@@ -76,7 +76,7 @@ pub struct Waiting {
 }
 
 impl Day {
-    /// Returns the number of held changes.
+    /// Returns the number of held changes, of all documents and days.
     pub fn held_entries(&self) -> usize {
         self.held.iter().map(|lane| lane.entries.len()).sum()
     }
@@ -87,7 +87,7 @@ impl Day {
 pub struct DayCentre {
     /// Scope of the season.
     pub scope: Scope,
-    /// Sums over its deliveries.
+    /// Sums over its deliveries of the day; voided ones are only counted.
     pub sum: Sum,
     name: String,
     loads: Vec<LoadLine>,
@@ -148,7 +148,7 @@ impl Server {
         self.read(organisation, |db| read_day(db, date, now))
     }
 
-    /// Returns all devices, by code.
+    /// Returns all devices that were ever enrolled, ordered by code.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -221,7 +221,7 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
     }
     let devices = device_lines(db, &reference, zone_minutes)?;
     let reviews = counts.into_iter().collect();
-    let recovery = open_recovery(db)?;
+    let recovery = current_recovery(db)?;
     let copied = safe_copy(db)?.map(|copied| local_time(copied.made_at, zone_minutes));
     let (held, deferred) = (lanes(db, &reference, zone_minutes)?, waiting(db, zone_minutes, now)?);
     Ok(Day { organisation, date, centres, reviews, held, deferred, recovery, copied, devices })
@@ -229,7 +229,7 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
 
 fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
-    for entry in db.held()? {
+    for entry in db.all_held()? {
         let (author, since) =
             (reference.user_name(entry.entry.envelope.author_id), local_time(entry.held_at, zone_minutes));
         lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
@@ -243,7 +243,7 @@ fn waiting(db: &mut ReadTransaction<'_>, zone_minutes: i16, now: Timestamp) -> R
         days: (now.0 - entry.deferred_at.0).max(0) / 86_400_000,
         entry,
     };
-    Ok(db.deferred()?.into_iter().map(line).collect())
+    Ok(db.all_deferred()?.into_iter().map(line).collect())
 }
 
 fn delivery_line(

@@ -14,7 +14,7 @@ use crate::storage::{Access, LogContent, LogEntry, Transaction};
 /// Log entries read at a time.
 const BATCH: u32 = 500;
 
-/// Frames and heads for a device.
+/// Frames for a device, the heads of the logs with entries that it lacks, and whether more frames remain.
 #[derive(Debug, Default)]
 pub(crate) struct Pulled {
     pub(crate) frames: Vec<LogFrame>,
@@ -22,7 +22,7 @@ pub(crate) struct Pulled {
     pub(crate) more: bool,
 }
 
-/// Collects frames up to a budget of raw bytes, at least one if there is any: own scope first, then reference data, then the others.
+/// Collects frames until they reach a budget of raw bytes, at least one if there is any: own scope, reference data, then the others.
 pub(crate) fn pull<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     device: DeviceId,
@@ -64,7 +64,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
     Ok(pulled)
 }
 
-/// Returns the cursor that a device names; `None` if it is not on this server's log.
+/// Returns the cursor that a device names, or the start if it names none; `None` if the named one is not on this server's log.
 pub(crate) fn resolve_cursor<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     named: Option<&CursorName>,
@@ -109,7 +109,7 @@ fn frame<C: Access + ?Sized>(
     Ok((LogFrame { scope: from.scope.clone(), after: from.sequence, entries, chain: at.chain }, bytes, at))
 }
 
-/// Returns the size of an entry with its bytes.
+/// Returns about how many bytes an entry takes in a frame, if its bytes are sent.
 fn size(content: &LogContent) -> usize {
     match content {
         LogContent::Change { change, .. } => change.as_ref().map_or(32, Vec::len) + 100,
@@ -117,7 +117,7 @@ fn size(content: &LogContent) -> usize {
     }
 }
 
-/// Adds an entry to a frame and returns the bytes that it adds. A device's own changes become ranges of its bundles.
+/// Adds an entry to a frame and returns the bytes that it adds. Unless `own_bytes`, the device's own changes become ranges of its bundles.
 fn push(entries: &mut Vec<FrameEntry>, entry: LogEntry, device: DeviceId, own_bytes: bool) -> usize {
     let bytes = size(&entry.content);
     match entry.content {

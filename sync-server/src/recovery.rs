@@ -37,18 +37,18 @@ impl Server {
         self.read(organisation, |db| db.recovery())
     }
 
-    /// Ends a recovery, so that people can decide again. Entries that come back later are still accepted.
+    /// Ends the open recovery, so that people can decide again: what is missing counts as lost. Entries that come later are still accepted.
     ///
     /// # Errors
     /// [`Error::NotFound`] if no recovery is open, [`Error::Io`], [`Error::Storage`].
     pub fn end_recovery(&self, organisation: OrganisationId) -> Result<(), Error> {
         let now = self.environment.clock.now();
         let none = || Error::NotFound { what: "open recovery" };
-        self.read(organisation, |db| open_recovery(db)?.ok_or_else(none))?;
+        self.read(organisation, |db| current_recovery(db)?.ok_or_else(none))?;
         // What did not come back is known to be lost, and must not begin another recovery at the next start.
         self.journal.replace_heads(organisation, || self.read(organisation, |db| db.heads()))?;
         self.write(organisation, |db| {
-            let recovery = open_recovery(db)?.ok_or_else(none)?;
+            let recovery = current_recovery(db)?.ok_or_else(none)?;
             db.clear_stages()?;
             db.save_recovery(&Recovery { ended_at: Some(now), ..recovery })
         })
@@ -85,7 +85,8 @@ impl Server {
         recovery.map_or(Ok(()), |recovery| self.journal.record_epoch(organisation, recovery.epoch))
     }
 
-    /// Adds a device that this server enrolled and has lost, by its certificate.
+    /// Adds a device that this server enrolled and has lost, by its certificate, and begins a recovery unless the loss is known. A device
+    /// whose code is taken by now gets another code, and the order to take a new key. Does nothing for a known one.
     pub(crate) fn readmit(&self, certificate: &Certificate) -> Result<(), Error> {
         let wrong = |reason: &str| Error::invalid("certificate", reason);
         let organisation = certificate.organisation_id;
@@ -132,7 +133,8 @@ impl Server {
         self.storage.add_route(certificate.device_id.as_bytes(), organisation)
     }
 
-    /// Restores entries that this server had signed and has lost.
+    /// Stages offered entries, and restores a run once it is complete up to the head in its evidence, unless nothing of it was lost. Each
+    /// offer is a transaction of its own: if one is refused, the earlier ones stay.
     pub(crate) fn restore_offers(
         &self,
         organisation: OrganisationId,
@@ -160,8 +162,8 @@ impl Server {
                 let mut erased = BTreeSet::new();
                 if end == head.sequence {
                     let stretch = db.staged(device, &head.scope)?;
-                    let epochs = epoch.max(attestation.epoch);
-                    erased = restore_run(db, head, attestation.epoch, epochs, stretch, now)?;
+                    let known_epoch = epoch.max(attestation.epoch);
+                    erased = restore_run(db, head, attestation.epoch, known_epoch, stretch, now)?;
                     db.clear_stage(device, &head.scope)?;
                 }
                 Ok(erased)
@@ -175,25 +177,26 @@ impl Server {
     }
 }
 
-/// Begins a recovery, unless one lasts. `epochs` is the number of recoveries known outside the database.
-fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, epochs: u32, reason: &str) -> Result<(), Error> {
+/// Begins a recovery, unless one is open. Its epoch is one above the newest known: here, or `known_epoch`, from the journal or an
+/// attestation. The caller records it in the journal.
+fn begin(db: &mut WriteTransaction<'_>, now: Timestamp, known_epoch: u32, reason: &str) -> Result<(), Error> {
     let last = db.recovery()?;
     if last.as_ref().is_some_and(|last| last.ended_at.is_none()) {
         return Ok(());
     }
     tracing::warn!(reason, "recovery begins: this server has lost data that it had acknowledged");
-    let epoch = last.map_or(0, |last| last.epoch).max(epochs).saturating_add(1);
+    let epoch = last.map_or(0, |last| last.epoch).max(known_epoch).saturating_add(1);
     db.save_recovery(&Recovery { epoch, started_at: now, ended_at: None, reason: reason.to_owned() })
 }
 
-/// Restores a run of entries that ends in a head which this server signed after `epoch` recoveries; `epochs` are known outside the
-/// database. Entries keep their positions if these are free; otherwise the missing ones are appended. A run that comes after its recovery
-/// was ended raises a review, not a recovery. Returns the erased documents.
+/// Restores a run: the entries after a sequence number (0: from the start) up to a head that this server signed in epoch `signed_epoch`;
+/// `known_epoch` is that of [`begin`]. Entries keep their positions if these are free; otherwise the missing ones are appended. A run that
+/// comes after its recovery was ended raises a review, not a recovery. Returns the documents that decisions of the run erase.
 fn restore_run(
     db: &mut WriteTransaction<'_>,
     head: &Cursor,
-    epoch: u32,
-    epochs: u32,
+    signed_epoch: u32,
+    known_epoch: u32,
     (after, entries): (u64, Vec<FrameEntry>),
     now: Timestamp,
 ) -> Result<BTreeSet<DocumentId>, Error> {
@@ -207,10 +210,10 @@ fn restore_run(
     if from.sequence + chains.len() as u64 != head.sequence || chains.last() != Some(&head.chain) {
         return Err(wrong());
     }
-    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && epoch < last.epoch);
+    let is_late = db.recovery()?.is_some_and(|last| last.ended_at.is_some() && signed_epoch < last.epoch);
     if !is_late {
         let reason = format!("an attestation about {scope} was signed that the log cannot reproduce");
-        begin(db, now, epochs, &reason)?;
+        begin(db, now, known_epoch, &reason)?;
     }
     let (follows, known) = align(db, &from, &entries, &chains)?;
     let mut run = RestoreRun { is_appended: !follows, ..RestoreRun::default() };
@@ -245,8 +248,8 @@ fn restore_run(
     Ok(run.erased)
 }
 
-/// Compares a run with this server's log. Returns whether the log ends within the run, so that the rest of the run can keep its positions,
-/// and the number of entries of the run that the log has at the same positions.
+/// Compares a run with this server's log. Returns whether the log ends within the run and the rest has no place yet, so that it can keep
+/// its positions, and the number of entries of the run that the log has at the same positions.
 fn align(
     db: &mut WriteTransaction<'_>,
     from: &Cursor,
@@ -352,7 +355,7 @@ impl RestoreRun {
     }
 }
 
-/// Restores one logged entry without judging it again. Returns whether it was appended.
+/// Restores one logged entry without judging it again. Returns whether it was appended: `false` if it is known, superseded or has no place.
 fn restore_entry(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
@@ -428,8 +431,8 @@ fn restore_entry(
     Ok(true)
 }
 
-/// Applies the deferred decisions again after an upgrade. Returns the documents that they erased.
-pub(crate) fn judge_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<BTreeSet<DocumentId>, Error> {
+/// Applies the deferred decisions that this version can read. Returns the documents that they erased, which the journal does not list yet.
+pub(crate) fn apply_deferred_decisions(db: &mut WriteTransaction<'_>) -> Result<BTreeSet<DocumentId>, Error> {
     let mut erased = BTreeSet::new();
     for (scope, sequence) in db.deferred_decisions()? {
         let Some(LogContent::Decision(bytes)) = db.entry(&scope, sequence)?.map(|entry| entry.content) else {
@@ -485,7 +488,7 @@ fn reject_again(db: &mut WriteTransaction<'_>, scope: &Scope, reason: &str, ruli
     db.add_rejected(&rejected)
 }
 
-/// Returns the scopes in which a cursor is not on this server's log, each with the last checkpoint that is.
+/// Returns the scopes whose cursor is not on this server's log, each with the newest checkpoint that is (0 if none is, `None` without any).
 pub(crate) fn divergences<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     cursors: &[CursorName],
@@ -510,12 +513,12 @@ pub(crate) fn divergences<C: Access + ?Sized>(
     Ok(diverged)
 }
 
-/// Returns the recovery that lasts, if any.
-pub(crate) fn open_recovery<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
+/// Returns the recovery that has begun and not ended, if any.
+pub(crate) fn current_recovery<C: Access + ?Sized>(db: &mut Transaction<'_, C>) -> Result<Option<Recovery>, Error> {
     Ok(db.recovery()?.filter(|recovery| recovery.ended_at.is_none()))
 }
 
 /// Requires that no recovery is open: until it is ended, earlier decisions may be unknown.
 pub(crate) fn require_no_recovery(db: &mut WriteTransaction<'_>) -> Result<(), Error> {
-    open_recovery(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
+    current_recovery(db)?.map_or(Ok(()), |_| Err(Error::Recovering))
 }

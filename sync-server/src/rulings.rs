@@ -22,10 +22,10 @@ impl Server {
     /// [`Error::Storage`].
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
     pub fn held(&self, organisation: OrganisationId) -> Result<Vec<HeldEntry>, Error> {
-        self.read(organisation, |db| db.held())
+        self.read(organisation, |db| db.all_held())
     }
 
-    /// Logs held changes of a document unchanged, with all that builds on them. Without `change`, all held changes of the document.
+    /// Logs a held change of a document unchanged, or without `change` all that can be, with what builds on them. Returns the held ones.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a change that is not held or cannot be logged, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
@@ -42,7 +42,7 @@ impl Server {
         })
     }
 
-    /// Rejects held changes of a document, with all that builds on them. Without `change`, all held changes of the document.
+    /// Rejects a held change of a document, or without `change` all, with what builds on them. Returns the held ones.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a change that is not held or the reason, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
@@ -65,8 +65,8 @@ impl Server {
     /// only held or deferred, `farmer` is the id of their document in the list of held entries. Returns the number of erased documents.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the farmer has no contact details, [`Error::Busy`] if the database is in use, [`Error::Io`],
-    /// [`Error::Storage`].
+    /// [`Error::NotFound`] if the farmer has no contact details that are not erased; [`Error::Busy`] if all is done but the scrub, which
+    /// the next call repeats; [`Error::Io`], [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
         let contacts = self.read(organisation, |db| {
             let contacts = rows::contacts_of(db.reader(), farmer)?;
@@ -108,7 +108,7 @@ impl Server {
         self.erase(organisation, &documents, &DecidedBy::server(self.environment.clock.now()))
     }
 
-    /// Erases again what a restored database still contains.
+    /// Erases again the documents of the journal's list that a restored database still contains.
     pub(crate) fn replay_erasures(&self) -> Result<(), Error> {
         let organisations = self.storage.organisations()?;
         let mut forgotten = BTreeSet::new();
@@ -124,7 +124,7 @@ impl Server {
         Ok(())
     }
 
-    /// Erases one document. Returns whether there was anything to erase.
+    /// Erases one document, even one that is not here yet. Returns `false` if it was erased already. Neither writes the journal nor scrubs.
     fn forget(&self, organisation: OrganisationId, document: DocumentId, by: &DecidedBy) -> Result<bool, Error> {
         self.write(organisation, |db| {
             let stored = records::find(db.reader(), document)?;
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-/// Returns the scope of contact details that are only held or deferred.
+/// Returns the scope that a held or deferred entry of the document names, if its kind is personal data; `None` if there is none.
 fn scope_of_waiting_contact<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     document: DocumentId,

@@ -9,7 +9,7 @@ use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, ParcelId, Timestamp};
 
 use crate::backup::safe_for;
-use crate::handover::ingest_bundles;
+use crate::handover::ingest_parcel;
 use crate::ingest::ingest;
 use crate::pull::{Pulled, pull};
 use crate::recovery::divergences;
@@ -37,7 +37,7 @@ impl Server {
         require_protocol(asked.protocol)?;
         require_limits(&asked)?;
         let ingested = if asked.offers.is_empty() {
-            self.ingest_all(organisation, &device, &asked, now)?
+            self.ingest_bundles_and_parcels(organisation, &device, &asked, now)?
         } else {
             self.restore_offers(organisation, device.device_id, &asked.offers)?;
             Some(Ingested::default())
@@ -54,8 +54,9 @@ impl Server {
         }
     }
 
-    /// Ingests the bundles and parcels in one transaction; `None` if there is nothing to write.
-    fn ingest_all(
+    /// Ingests bundles and parcels in one transaction, or returns only the divergences if the logs differ. Notes the contact, unless the
+    /// last is under a minute old. `None` if nothing is to be written: divergences are then unknown. Offers are not its work.
+    fn ingest_bundles_and_parcels(
         &self,
         organisation: OrganisationId,
         device: &Device,
@@ -84,7 +85,7 @@ impl Server {
             }
             for (parcel, opened) in &parcels {
                 if let Ok(bundles) = opened {
-                    ingest_bundles(db, bundles, now)?;
+                    ingest_parcel(db, bundles, now)?;
                 }
                 let refused = opened.as_ref().err().map(|error| error.code());
                 ingested.parcels.push(ParcelVerdict { parcel: *parcel, refused });
@@ -118,7 +119,7 @@ fn require_limits(asked: &SyncRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// Composes the response: the attestation, which is signed as evidence, and the updates.
+/// Composes the response: the attestation, which is signed as evidence, and the updates. Without `ingested`, it looks for divergences.
 fn compose_updates(
     db: &mut ReadTransaction<'_>,
     device: &Device,

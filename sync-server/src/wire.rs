@@ -16,7 +16,7 @@ pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     }
 }
 
-/// Returns the text of an error for who asked. That of an internal error is only logged, because a message of the database may quote data.
+/// Returns the text of an error for the caller; for status 500 a general one: a message of the database may quote data. Logs nothing.
 pub(crate) fn public_reason(error: &Error) -> String {
     if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() }
 }

@@ -24,10 +24,14 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
     write("list.json", "[]");
     write("wrong.json", r#"{"lorries": [{"plate": "KA07A1111", "payload_g": 0}]}"#);
+    write("twice.json", r#"{"lorries": [{"plate": "KA07", "payload_g": 1}, {"plate": "ka 07", "payload_g": 2}]}"#);
     write("marked.json", "\u{feff}{\"centres\": [{\"code\": \"KOLAR\", \"name\": \"Kolar\"}]}\n");
-    for (file, error) in
-        [("list.json", "must be a JSON object"), ("wrong.json", "payload_g"), ("none.json", "cannot read")]
-    {
+    for (file, error) in [
+        ("list.json", "must be a JSON object"),
+        ("wrong.json", "payload_g"),
+        ("none.json", "cannot read"),
+        ("twice.json", "KA07 is there twice"),
+    ] {
         let complaint = server(folder, &["org", "create", "Kolar growers", "--reference", file]).expect_err(file);
         assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
         assert!(!folder.join("server").exists(), "{file}");

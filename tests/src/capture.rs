@@ -18,19 +18,19 @@ use crate::{ADDRESS, Forger, Market, Person, reason};
 /// One request with its response.
 pub type Exchange = (WireRequest, WireResponse);
 
-/// All requests and responses of the day, and the state at its end.
+/// All requests and responses of the day, and the state at its end, when the server is in recovery.
 pub struct Capture {
     /// The market, with the server's database.
     pub market: Market,
     /// Requests and responses in order.
     pub heard: Vec<Exchange>,
-    /// File of parcels that Asha handed over.
+    /// File of parcels that Asha handed over to Ravi at the start.
     pub parcels: Vec<u8>,
     /// The field manager, whose outbox is empty.
     pub asha: Person,
 }
 
-/// A transport that records requests and responses.
+/// A transport that records requests with their responses, but no request without one.
 pub struct Tap<'a> {
     /// Transport that carries the requests.
     pub network: &'a dyn Transport,
@@ -79,7 +79,7 @@ impl Capture {
         }
         // From two verified copies on, phones trim what both contain.
         for name in ["a copy", "another copy"] {
-            let copy = market.phone(name);
+            let copy = market.path_of(name);
             market.server.back_up(&copy).expect("copied");
             market.server.verify(&copy).expect("verified");
             syncs(&manju);
@@ -96,7 +96,7 @@ impl Capture {
         pushes(&forger, &forger.signed(message::pack(&Forger::request(&[bundle])).expect("it packs")));
         syncs(&asha);
 
-        forget(&market, &asha, &ravi, &syncs);
+        erases_while_renamed(&market, &asha, &ravi, &syncs);
         hire(&mut market, "Sita", "clerk", "MALUR");
         hire(&mut market, "Gopal", "clerk", "KOLAR");
 
@@ -125,7 +125,7 @@ impl Capture {
     }
 }
 
-/// Records every kind with all its keys. Returns Asha's part as a file of parcels.
+/// Records every kind with all its keys on the two phones, without a sync. Returns Asha's part as a file of parcels.
 pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
     let other = asha.registers("Lakshmi Devi", "Vemagal", "");
@@ -168,7 +168,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     asha.exports()
 }
 
-/// Creates a note on a delivery.
+/// Creates a note on a delivery, in the delivery's scope.
 pub fn remarks(person: &Person, scope: &Scope, delivery: DeliveryId, text: &str) -> DocumentId {
     person.creates(Kind::of::<Note>(), scope, |stamp| encode(&(stamp, Delivery::NUMBER, delivery, text)))
 }
@@ -178,8 +178,9 @@ fn rename(person: &Person, farmer: &FarmerView, name: &str) {
     person.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
 }
 
-/// Erases a farmer; what a phone wrote about her meanwhile arrives too late.
-fn forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Person) -> R) {
+/// Erases a farmer's contact details. Asha's phone renames her before it hears of that, and gets the verdict "erased"; Ravi's only receives
+/// the erasure.
+fn erases_while_renamed<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Person) -> R) {
     let farmer = asha.registers("Chowdamma", "Sugatur", "");
     asha.weighs(farmer.farmer_id, None, &[26_000]);
     for person in [asha, ravi] {
@@ -193,8 +194,8 @@ fn forget<R>(market: &Market, asha: &Person, ravi: &Person, syncs: &impl Fn(&Per
     }
 }
 
-/// Sets the server back to a copy from before Bela enrolled and both she and Asha worked. Both restore what they have; a new phone cannot
-/// enrol during the recovery.
+/// Sets the server back to a copy from before Bela enrolled and worked, and Asha read that. Both phones restore what they have; Divya's
+/// cannot enrol during the recovery, which stays open.
 fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
     let syncs = |person: &Person| {
         person.client.sync(&Tap { network: &person.network, heard }, &|_| ()).expect("a sync");
@@ -220,7 +221,8 @@ fn set_back(market: &mut Market, asha: &Person, heard: &Mutex<Vec<Exchange>>) {
     }
 }
 
-/// Orders Manju's phone lost and resumes it, revokes her grant and suspends her; one of her deliveries is approved, the other rejected.
+/// Orders Manju's phone lost, approves one of her held deliveries, rejects the other, suspends her, lifts that, revokes her grant, and
+/// resumes the phone.
 fn hold<R>(market: &Market, manju: &Person, farmer: farmtally_core::units::FarmerId, syncs: &impl Fn(&Person) -> R) {
     syncs(manju);
     let session = manju.client.session().expect("a session");

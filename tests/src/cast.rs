@@ -24,7 +24,7 @@ use farmtally_core::{Error, client};
 
 use crate::{Network, TestClock, forged_change};
 
-/// A person with an enrolled or new phone.
+/// A person at KOLAR with a phone, enrolled or not. Methods that do not return a `Result` panic if the phone refuses.
 pub struct Person {
     /// The person's name.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// A person whose phone opens the files in a folder.
+    /// A person whose phone opens the files in a folder; a phone without files there is new.
     pub fn new(name: &str, folder: &Path, environment: Environment, clock: &Arc<TestClock>, network: Network) -> Self {
         Self {
             name: name.to_owned(),
@@ -58,7 +58,7 @@ impl Person {
         self.folder.join("field.db")
     }
 
-    /// Kills the app and starts it again.
+    /// Ends the app and starts it again on the same files.
     #[must_use]
     pub fn restarts(self) -> Self {
         let Self { name, client, network, folder, centre, environment, clock } = self;
@@ -67,14 +67,14 @@ impl Person {
         Self { name, client, network, folder, centre, environment, clock }
     }
 
-    /// Registers a farmer, and accepts one who looks alike.
+    /// Registers a new farmer, even if another looks alike; `phone` is the farmer's telephone number.
     pub fn registers(&self, name: &str, village: &str, phone: &str) -> FarmerView {
         let details = ContactDetails { name: name.into(), village: village.into(), phone: phone.into() };
         let input = FarmerInput { centre: self.centre.clone(), details };
         self.client.register_farmer(&input, &[Check::FarmerLooksAlike]).expect("registered")
     }
 
-    /// Starts a draft.
+    /// Starts a draft of tomatoes.
     pub fn starts(&self, farmer: Option<FarmerId>, load: Option<LoadId>) -> DeliveryView {
         let input = StartDraft {
             centre: self.centre.clone(),
@@ -86,13 +86,13 @@ impl Person {
         self.client.start_draft(input).expect("a draft")
     }
 
-    /// Adds one bag, fifteen seconds after the last.
+    /// Advances the clock of all by fifteen seconds, and adds a bag of this gross weight to a draft.
     pub fn adds_bag(&self, draft: &DeliveryView, grams: i64) -> DeliveryView {
         self.clock.pass(15);
         self.client.edit_draft(draft.basis, &[bag(grams)]).expect("a bag")
     }
 
-    /// Weighs a farmer's bags one by one and records them, with all checks accepted.
+    /// Weighs a farmer's bags one by one, as in `adds_bag`, and records them, with all checks accepted.
     pub fn weighs(&self, farmer: FarmerId, load: Option<LoadId>, grams: &[i64]) -> DeliveryView {
         let mut draft = self.starts(Some(farmer), load);
         for grams in grams {
@@ -109,7 +109,7 @@ impl Person {
         self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit])
     }
 
-    /// Moves a recorded delivery to another load.
+    /// Moves a recorded delivery to another load; `None` takes it off its load.
     pub fn moves(&self, delivery: DeliveryId, load: Option<LoadId>) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
         self.client.amend_delivery(basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
@@ -126,7 +126,7 @@ impl Person {
         self.tries_to_open(lorry).expect("a load")
     }
 
-    /// Opens a load, if the role allows it.
+    /// Opens a load on a lorry, or returns the refusal.
     pub fn tries_to_open(&self, lorry: &str) -> Result<LoadView, Error> {
         let input = OpenLoad {
             centre: self.centre.clone(),
@@ -137,7 +137,7 @@ impl Person {
         self.client.open_load(&input)
     }
 
-    /// Joins a load by its code.
+    /// Joins a load by its join code.
     pub fn joins(&self, code: &str) -> LoadView {
         self.client.join_load(code).expect("joined")
     }
@@ -148,7 +148,7 @@ impl Person {
         self.client.request_close(view.basis, &view.manifest_hash)
     }
 
-    /// Creates a record of a kind that no command of an app writes, as an action of its own.
+    /// Writes a record of a kind that no call of an app writes into the phone's database and outbox; `snapshot` encodes its key `v1`.
     pub fn creates(&self, kind: Kind, scope: &Scope, snapshot: impl FnOnce(Stamp) -> Vec<u8>) -> DocumentId {
         let session = self.client.session().expect("an enrolled phone");
         let (document, now) = (self.environment.new_id::<DocumentId>(), self.environment.clock.now());
@@ -172,12 +172,12 @@ impl Person {
         document
     }
 
-    /// Syncs over the planned faults.
+    /// Syncs over a network with its planned faults. To be offline is an outcome in the report, not an error.
     pub fn syncs(&self) -> Result<SyncReport, Error> {
         self.client.sync(&self.network, &|_| ())
     }
 
-    /// Syncs without faults, and requires that the sync is complete.
+    /// Cancels planned network faults and syncs; panics if the sync is not complete.
     pub fn syncs_wholly(&self) {
         self.network.plan(&[]);
         let report = self.syncs().expect("a sync");
@@ -189,17 +189,17 @@ impl Person {
         self.client.export_parcel().expect("parcels")
     }
 
-    /// Takes over a file of parcels to carry.
+    /// Takes over a colleague's file of parcels, which this phone's next sync uploads.
     pub fn carries(&self, file: &[u8]) {
         self.client.carry_parcel(file).expect("carried");
     }
 
-    /// Sum of the phone's deliveries on 9 May 2019.
+    /// Sum of the deliveries of all people at KOLAR that the phone knows, on 9 May 2019.
     pub fn sum(&self) -> Sum {
         self.sum_on("2019-05-09".parse().expect("a date"))
     }
 
-    /// Sum of the phone's deliveries on a day.
+    /// Sum of the deliveries of all people at KOLAR that the phone knows, on a day.
     pub fn sum_on(&self, date: BusinessDate) -> Sum {
         self.client.today(&self.centre, Some(date)).expect("a day").sum
     }
@@ -210,7 +210,7 @@ impl Person {
     }
 }
 
-/// The draft edit that adds a bag of so many grams.
+/// The draft edit that adds a bag of this gross weight, read from a scale.
 pub fn bag(grams: i64) -> DraftEdit {
     let gross = Grams(grams).try_into().expect("a bag");
     DraftEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Scale) }

@@ -1,6 +1,6 @@
 //! Translation of a SQLite schema to PostgreSQL, and comparison of the two in a running database.
 //!
-//! The shipped files were written by [`to_postgres`] once and are edited by hand since; [`differences`] reports where they differ.
+//! The shipped files were written by [`to_postgres`] once and are edited by hand since; [`schema_differences`] reports where they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +17,6 @@ const ORGANISATION: &str = "organisation BIGINT NOT NULL DEFAULT current_setting
 ///
 /// Each table gets a column `organisation`, first in its keys and indexes, and a policy that shows only rows of the organisation in the
 /// setting `farmtally.organisation`.
-/// setting `farmtally.organisation` names.
 /// # Panics
 /// On any other statement, which has to be written by hand.
 pub fn to_postgres(sqlite: &str) -> String {
@@ -83,7 +82,7 @@ fn type_name(token: &str) -> &str {
     }
 }
 
-/// Words of each entry between a statement's outermost parentheses, with their token indexes.
+/// The entries, separated by commas, of a statement's first parentheses: the words of each, with their token indexes.
 fn entries<'a>(statement: &[&'a str]) -> Vec<Vec<(usize, &'a str)>> {
     let mut entries = vec![Vec::new()];
     let mut depth = 0;
@@ -152,7 +151,7 @@ fn create_table(table: &str, statement: &[&str]) -> String {
     )
 }
 
-/// Removes a word with the white space before it.
+/// Empties a word and the white space just before it; no index changes.
 fn remove(tokens: &mut [String], at: usize) {
     tokens[at].clear();
     if tokens[at - 1].chars().all(char::is_whitespace) {
@@ -174,7 +173,7 @@ struct Table {
     /// Name, type as SQLite names it, and whether it may be null; in order.
     columns: Vec<(String, String, bool)>,
     primary_key: Vec<String>,
-    /// Columns, whether unique, whether partial.
+    /// Columns in order, whether unique, whether partial; without the primary key.
     indexes: BTreeSet<(Vec<String>, bool, bool)>,
 }
 
@@ -195,8 +194,9 @@ impl Table {
     }
 }
 
-/// Returns the differences between a PostgreSQL database and a SQLite file. `postgres_only` are tables of the driver, which no file has.
-pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[&str]) -> Vec<String> {
+/// Compares the columns, primary keys and indexes, not the rows, of two databases, without the tables in `postgres_only`. Returns one text
+/// for each difference.
+pub fn schema_differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let expected = sqlite_tables(sqlite);
     let mut actual = postgres_tables(postgres, &mut found);
@@ -216,7 +216,7 @@ pub fn differences(sqlite: &Connection, postgres: &mut Client, postgres_only: &[
     found
 }
 
-/// Opens an empty SQLite database with the server's tables.
+/// Opens a SQLite database in memory with the server's tables, without rows.
 pub fn server_tables() -> Connection {
     let db = Connection::open_in_memory().expect("it opens");
     for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
@@ -235,8 +235,8 @@ fn printed(value: &Value<'_>) -> String {
     }
 }
 
-/// All rows of an organisation as text, one a line, ordered by primary key. The column `arrival` is left out, because on PostgreSQL all
-/// organisations share its numbers.
+/// All rows of an organisation in `database` as text, one a line, ordered by table and primary key; `sqlite` only lists the tables. The
+/// column `arrival` is left out, because on PostgreSQL all organisations share its numbers.
 pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: OrganisationId) -> String {
     let mut text = String::new();
     for (name, table) in sqlite_tables(sqlite) {
@@ -256,8 +256,8 @@ pub fn rows(sqlite: &Connection, database: &dyn Database, organisation: Organisa
     text
 }
 
-/// Copies all rows of a PostgreSQL database with one organisation into the same tables of SQLite. Needs a role that row policies do not
-/// restrict.
+/// Copies all rows of a PostgreSQL database with one organisation into the same tables, still empty, of SQLite. Needs a role that row
+/// policies do not restrict.
 pub fn copy_rows(postgres: &mut Client, sqlite: &Connection) {
     for (name, table) in sqlite_tables(sqlite) {
         let columns: Vec<&str> = table.columns.iter().map(|(column, ..)| column.as_str()).collect();
@@ -275,9 +275,9 @@ pub fn copy_rows(postgres: &mut Client, sqlite: &Connection) {
     }
 }
 
-/// Statements that fill tables with `count` rows each, in scopes and on days that no test uses. The values mean nothing: only the engine
-/// can read them.
-pub fn fill(sqlite: &Connection, dialect: Dialect, tables: &[&str], count: u32) -> Vec<String> {
+/// Returns an INSERT for each table that adds `count` rows, in scopes and on days that no test uses; `sqlite` only lists the columns. The
+/// values mean nothing: only the engine can read them.
+pub fn fill_statements(sqlite: &Connection, dialect: Dialect, tables: &[&str], count: u32) -> Vec<String> {
     let blob = if dialect == Dialect::Sqlite { "BLOB" } else { "BYTEA" };
     let all = sqlite_tables(sqlite);
     let of_table = |name: &&str| {

@@ -3,19 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use automerge::transaction::{CommitOptions, Transaction};
-use automerge::{ActorId, Automerge, ExpandedChange};
+use automerge::transaction::{CommitOptions, Transactable, Transaction};
+use automerge::{ActorId, Automerge, ExpandedChange, ScalarValue};
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use farmtally_core::codec::encode;
 use farmtally_core::limits::MAX_BODY_BYTES;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::bundle::{self, BUNDLE_VERSION, Bundle, BundleEntry, BundleHeader, SCHEMA_VERSION};
 use farmtally_core::protocol::message::{
     self, BundleVerdict, Challenge, ChallengeResponse, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse, Verdict,
 };
-use farmtally_core::records::Change;
+use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::{Change, Contact, Kind, Stamp};
 use farmtally_core::sync::{WireRequest, WireResponse};
-use farmtally_core::units::{BundleHash, DeviceId, DocumentId, GrantId, OrganisationId, Timestamp, UserId};
+use farmtally_core::units::{
+    BundleHash, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, HybridTime, OrganisationId, Timestamp, UserId,
+};
 use farmtally_sync_server::Server;
+
+use minicbor::bytes::ByteSlice;
 
 use crate::{Market, Person};
 
@@ -33,7 +39,7 @@ pub struct Forger {
     pub key: SigningKey,
     /// The server's public key.
     pub server_key: [u8; 32],
-    /// Sequence number of the newest bundle; set it ahead to avoid those of the phone.
+    /// Sequence number of the forger's newest bundle, at first 0; set it ahead to avoid those of the phone.
     pub sequence: u64,
     server: Arc<Server>,
     database: PathBuf,
@@ -41,7 +47,7 @@ pub struct Forger {
 }
 
 impl Forger {
-    /// Takes the key out of a phone.
+    /// Copies the key of a person's phone. Requests reach the server that the market runs now, even after another has started.
     pub fn with_phone_of(person: &Person, market: &Market) -> Self {
         let session = person.client.session().expect("an enrolled phone");
         let db = rusqlite::Connection::open(person.database()).expect("it opens");
@@ -86,14 +92,14 @@ impl Forger {
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
     }
 
-    /// The bytes of a document on the phone.
+    /// The saved bytes of a document on the phone.
     pub fn document(&self, id: impl Into<DocumentId>) -> Vec<u8> {
         let db = rusqlite::Connection::open(&self.database).expect("it opens");
         let sql = "SELECT saved FROM documents WHERE document_id = ?1";
         db.query_row(sql, [id.into()], |row| row.get(0)).expect("a document")
     }
 
-    /// The header of the next bundle.
+    /// Increments `sequence`. Returns the header of the bundle with that number, which follows the last sealed one.
     pub fn header(&mut self) -> BundleHeader {
         self.sequence += 1;
         BundleHeader {
@@ -112,12 +118,25 @@ impl Forger {
         bundle::BundleAction { author_id: self.user, grant_id: self.grant, device_cursor: 1, entries }
     }
 
-    /// Seals the next bundle, one action for each entry.
+    /// Seals the next bundle, one action for each entry, without uploading it.
     pub fn seals(&mut self, entries: Vec<BundleEntry>) -> Bundle {
         let transactions = entries.into_iter().map(|entry| self.action(vec![entry])).collect();
         let bundle = Bundle::seal(self.header(), transactions, &self.key);
         self.previous = bundle.hash();
         bundle
+    }
+
+    /// A contact at KOLAR with details that core would refuse; `number` determines its ids.
+    pub fn contact(&self, number: u8, device_code: DeviceCode, details: &ContactDetails) -> BundleEntry {
+        let at = HybridTime { wall_ms: 1_557_363_600_000, counter: 0 };
+        let stamp = Stamp { user_id: self.user, device_code, at, clock_suspect: false };
+        let nonce = [number; 16];
+        let value = encode(&(stamp, <&ByteSlice>::from(nonce.as_slice()), FarmerId::from(nonce), details));
+        let change = forged_change(None, nonce, |it| {
+            it.put(automerge::ROOT, "v1", ScalarValue::Bytes(value)).expect("written");
+        });
+        let scope = "c/KOLAR".parse().expect("a scope");
+        BundleEntry { document_id: nonce.into(), kind: Kind::of::<Contact>().number, scope, change, erased: None }
     }
 
     /// A request with these bundles and no cursors.
@@ -135,7 +154,7 @@ impl Forger {
         }
     }
 
-    /// A challenge from the server.
+    /// Requests a new challenge from the server.
     pub fn challenge(&self) -> Challenge {
         let unsigned = WireRequest { authorization: None, ..wire(Vec::new()) };
         let response = self.server.respond(&unsigned);
@@ -143,30 +162,30 @@ impl Forger {
         message::unpack::<ChallengeResponse>(&response.body).expect("a challenge").challenge
     }
 
-    /// A request with this body, signed as the phone would.
+    /// A request with this body, signed as the phone would, over a new challenge.
     pub fn signed(&self, body: Vec<u8>) -> WireRequest {
         self.signed_with(body, &self.key, self.challenge())
     }
 
-    /// A request of the phone, signed with this key over this challenge.
+    /// A sync request of the phone, signed with this key over this challenge.
     pub fn signed_with(&self, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
         self.signed_for("/v1/sync", body, key, challenge)
     }
 
-    /// The same for another path.
+    /// A request of the phone to this path, signed with this key over this challenge.
     pub fn signed_for(&self, path: &'static str, body: Vec<u8>, key: &SigningKey, challenge: Challenge) -> WireRequest {
         let signed = SignedRequest { server_key: &self.server_key, method: "POST", path, body: &body };
         let authorization = Authorization::sign(&signed, self.device, challenge, key).to_header();
         WireRequest { authorization: Some(authorization), path, ..wire(body) }
     }
 
-    /// Sends a request unchanged.
+    /// Sends a request unchanged, past the phone's network and its faults.
     pub fn sends(&self, request: &WireRequest) -> WireResponse {
         self.server.respond(request)
     }
 
-    /// Uploads bundles of any device in one request. Returns their verdicts.
-    pub fn carries(&self, bundles: &[Vec<u8>]) -> Vec<BundleVerdict> {
+    /// Uploads bundles of any device in one request. Returns the verdict on each bundle, which names it by `index`.
+    pub fn uploads(&self, bundles: &[Vec<u8>]) -> Vec<BundleVerdict> {
         let body = message::pack(&Self::request(bundles)).expect("it packs");
         let response = self.sends(&self.signed(body.clone()));
         assert_eq!(response.status, 200, "{:?}", message::unpack::<Problem>(&response.body));
@@ -175,10 +194,10 @@ impl Forger {
         answer.open(&body, &server_key).expect("the server's signature").1.verdicts
     }
 
-    /// Seals these entries into one bundle and uploads it. Returns the verdict of each entry.
-    pub fn hands_over(&mut self, entries: Vec<BundleEntry>) -> Vec<Verdict> {
+    /// Seals these entries into one bundle and uploads it. Returns the verdict on each entry; panics if the bundle is refused.
+    pub fn seals_and_uploads(&mut self, entries: Vec<BundleEntry>) -> Vec<Verdict> {
         let bundle = self.seals(entries);
-        verdicts_of(&self.carries(&[bundle.to_bytes()])[0])
+        verdicts_of(&self.uploads(&[bundle.to_bytes()])[0])
     }
 }
 
@@ -186,7 +205,7 @@ fn wire(body: Vec<u8>) -> WireRequest {
     WireRequest { method: "POST", server_url: crate::ADDRESS.to_owned(), path: "/v1/sync", authorization: None, body }
 }
 
-/// Expands runs into the verdict of each entry, with consecutive sequence numbers.
+/// Expands runs into the verdict on each entry, with consecutive sequence numbers; panics if the bundle was refused.
 pub fn verdicts_of(verdict: &BundleVerdict) -> Vec<Verdict> {
     assert_eq!(verdict.refused, None, "the bundle was refused as a whole");
     let mut fates = Vec::new();
@@ -218,7 +237,7 @@ pub fn forged_change(saved: Option<&[u8]>, actor: [u8; 16], write: impl FnOnce(&
     bent_change(saved, actor, write, |_| ())
 }
 
-/// A forged change, modified beyond what Automerge could write: counters, dependencies, times.
+/// A [`forged_change`], modified by `bend` beyond what Automerge could write: counters, dependencies, times.
 pub fn bent_change(
     saved: Option<&[u8]>,
     actor: [u8; 16],
@@ -236,4 +255,20 @@ pub fn bent_change(
     bend(&mut change);
     let change = automerge::Change::from(change);
     Change::parse(change.raw_bytes()).expect("it parses").stripped().to_vec()
+}
+
+/// Contact details that databases refuse, or cannot index, unless they are changed or cut: NUL, and long texts that do not compress.
+pub fn hostile_details() -> [ContactDetails; 3] {
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0xac00 + state % 11_000).expect("a Hangul syllable")
+    };
+    let long: String = (0..12_000).map(|_| letter()).collect();
+    let details = |name: &str, village: &str, phone: &str| ContactDetails {
+        name: name.into(),
+        village: village.into(),
+        phone: phone.into(),
+    };
+    [details("Meena\0", "\0", "\0"), details(&long, "", ""), details("Meena", "", &long)]
 }

@@ -37,10 +37,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{Capture, Forger, forged_change};
 
-/// A decoder with its name.
+/// A name, and a function that gives bytes to a decoder and panics if a check fails; it accepts bytes that do not decode.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All decoders, by name.
+/// All targets, sorted by name.
 pub const TARGETS: &[Target] = &[
     ("answer", answer),
     ("authorization", authorization),
@@ -59,8 +59,8 @@ pub const TARGETS: &[Target] = &[
     ("wire", wire),
 ];
 
-/// Reads a value, and requires that it reads the same after it is written again.
-fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
+/// Reads a value; panics if it does not read the same after it is written again. The input itself may be in another form.
+fn read_and_check<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
     let value: T = decode(bytes).ok()?;
     let written = encode(&value);
     let again: T = decode(&written).expect("what was written reads");
@@ -71,19 +71,19 @@ fn read<T: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
 /// Responses: to a sync with its two parts, to an enrolment, a challenge, a problem.
 pub fn answer(bytes: &[u8]) {
     let key = SigningKey::from_bytes(&[2; 32]);
-    if let Some(answer) = read::<SyncResponse>(bytes) {
+    if let Some(answer) = read_and_check::<SyncResponse>(bytes) {
         let opened = answer.open(b"a request that nobody sent", &key.verifying_key());
         assert!(matches!(opened, Err(WireError::Unsigned)), "{opened:?}");
     }
-    if let Some(enrolment) = read::<Enrolment>(bytes) {
+    if let Some(enrolment) = read_and_check::<Enrolment>(bytes) {
         assert!(!enrolment.is_for(&key.verifying_key()));
     }
-    read::<ChallengeResponse>(bytes);
-    read::<Problem>(bytes);
-    if let Some(attestation) = read::<Attestation>(bytes) {
+    read_and_check::<ChallengeResponse>(bytes);
+    read_and_check::<Problem>(bytes);
+    if let Some(attestation) = read_and_check::<Attestation>(bytes) {
         assert_eq!(decode::<Attestation>(&encode(&attestation)).expect("it reads"), attestation);
     }
-    if let Some(updates) = read::<SyncUpdates>(bytes) {
+    if let Some(updates) = read_and_check::<SyncUpdates>(bytes) {
         assert_eq!(decode::<SyncUpdates>(&encode(&updates)).expect("it reads").frames, updates.frames);
     }
 }
@@ -123,35 +123,35 @@ pub fn change(bytes: &[u8]) {
     assert_eq!((change.stripped(), change.hash()), (bytes, Change::hash_of_stripped(bytes)));
     assert_eq!(Change::parse(change.raw()).expect("its raw form").hash(), change.hash());
     for kind in KINDS {
-        taken(kind, DocumentId::from([7; 16]), None, &change);
+        check_merge(kind, DocumentId::from([7; 16]), None, &change);
     }
     for (document, (kind, saved)) in DOCUMENTS.iter() {
-        taken(*kind, *document, Some(saved), &change);
+        check_merge(*kind, *document, Some(saved), &change);
     }
 }
 
-/// Merges a change, and requires that the saved document reads the same.
-fn taken(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
+/// Merges a change into a document, or into none; panics if the merged one does not read the same. A change that does not merge passes.
+fn check_merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let _stamps = kind.shape.stamps(change);
     let _needed = kind.shape.capabilities(change).count();
     let Ok(merged) = records::merge(kind, id, saved, change) else { return };
     let again = records::read(kind, id, &merged.saved).expect("what was merged reads");
     // A creating change is read without Automerge; the result must equal Automerge's.
     let whole = records::without(kind, id, &merged.saved, &[]).expect("Automerge reads it").expect("a change");
-    assert_eq!(told(&whole), told(&again));
-    assert_eq!(told(&again), told(&merged));
+    assert_eq!(as_text(&whole), as_text(&again));
+    assert_eq!(as_text(&again), as_text(&merged));
     let twice = records::merge(kind, id, Some(&merged.saved), change).expect("it merges again");
     assert!(twice.was_known);
 }
 
 /// A document as text: every field of its record, and its heads.
-fn told(merged: &Merged) -> String {
+fn as_text(merged: &Merged) -> String {
     format!("{:?} {:?}", merged.record, merged.heads)
 }
 
 /// A decision of any kind.
 pub fn decision(bytes: &[u8]) {
-    if let Some(decision) = read::<Decision>(bytes) {
+    if let Some(decision) = read_and_check::<Decision>(bytes) {
         assert_eq!(encode(&decision), bytes, "it is kept as it came");
         let _envelope = decision.envelope();
         if let Ok(content) = decision.content() {
@@ -167,23 +167,23 @@ pub fn document(bytes: &[u8]) {
         let id = DocumentId::from([7; 16]);
         let Ok(merged) = records::read(kind, id, bytes) else { continue };
         let again = records::read(kind, id, &merged.saved).expect("what is kept reads");
-        assert_eq!(told(&again), told(&merged));
+        assert_eq!(as_text(&again), as_text(&merged));
     }
 }
 
 /// A draft, as the office gets it from a phone that was wiped.
 pub fn draft(bytes: &[u8]) {
-    if let Some(draft) = read::<Draft>(bytes) {
+    if let Some(draft) = read_and_check::<Draft>(bytes) {
         assert_eq!(decode::<Draft>(&encode(&draft)).expect("it reads"), draft);
     }
 }
 
 /// A frame, and a frame entry as a phone stores it.
 pub fn frame(bytes: &[u8]) {
-    if let Some(frame) = read::<LogFrame>(bytes) {
+    if let Some(frame) = read_and_check::<LogFrame>(bytes) {
         assert_eq!(decode::<LogFrame>(&encode(&frame)).expect("it reads"), frame);
     }
-    read::<FrameEntry>(bytes);
+    read_and_check::<FrameEntry>(bytes);
 }
 
 /// Lines of the live signal.
@@ -213,7 +213,7 @@ fn open(parcel: &Parcel) {
     }
 }
 
-/// The key of the server that [`seeds`] are sealed for.
+/// Secret key of the server for which the parcels of [`seeds`] are sealed.
 fn parcel_key() -> SigningKey {
     SigningKey::from_bytes(&[2; 32])
 }
@@ -267,7 +267,7 @@ impl hpke::rand_core::TryRng for Fixed {
 
 impl hpke::rand_core::TryCryptoRng for Fixed {}
 
-/// QR frames, each after its length in two bytes; once as they are, once with a correct checksum.
+/// QR frames, each after its length as two bytes, big-endian; once as they are, once with a correct checksum.
 pub fn qr_frame(bytes: &[u8]) {
     for has_check in [false, true] {
         let mut collector = QrCollector::default();
@@ -292,7 +292,7 @@ pub fn qr_frame(bytes: &[u8]) {
     }
 }
 
-/// An offer: only the server's key opens its evidence, and its entries chain only if all their bytes are there.
+/// An offer: only the server's key opens its evidence, and its entries chain exactly if none is an own entry.
 fn offer(offer: &Offer) {
     assert_eq!(offer.evidence.open(&SigningKey::from_bytes(&[3; 32]).verifying_key()), None);
     let start = Cursor::start([1; 16].into(), offer.scope.clone());
@@ -303,9 +303,9 @@ fn offer(offer: &Offer) {
     );
 }
 
-/// Requests: a sync with what it may offer, an enrolment, a new key, a certificate.
+/// Requests: a sync with its bundles, parcels and offers, an enrolment, a new key. Also an offer, a certificate or a scope alone.
 pub fn request(bytes: &[u8]) {
-    if let Some(request) = read::<SyncRequest>(bytes) {
+    if let Some(request) = read_and_check::<SyncRequest>(bytes) {
         for bytes in &request.bundles {
             bundle(bytes);
         }
@@ -316,24 +316,24 @@ pub fn request(bytes: &[u8]) {
             offer(it);
         }
     }
-    if let Some(it) = read::<Offer>(bytes) {
+    if let Some(it) = read_and_check::<Offer>(bytes) {
         offer(&it);
     }
-    if let Some(certificate) = read::<Certificate>(bytes) {
+    if let Some(certificate) = read_and_check::<Certificate>(bytes) {
         assert!(!certificate.verify(&parcel_key().verifying_key()));
     }
-    if let Some(request) = read::<EnrolRequest>(bytes) {
+    if let Some(request) = read_and_check::<EnrolRequest>(bytes) {
         let _key = request.verified_key();
     }
-    if let Some(request) = read::<RekeyRequest>(bytes) {
+    if let Some(request) = read_and_check::<RekeyRequest>(bytes) {
         let _key = request.verified_key(DeviceId::from([7; 16]));
     }
-    if let Some(scope) = read::<Scope>(bytes) {
+    if let Some(scope) = read_and_check::<Scope>(bytes) {
         assert_eq!(scope.to_string().parse::<Scope>().expect("it reads"), scope);
     }
 }
 
-/// A value of a record: the first byte chooses kind and key, the rest is the value.
+/// A value of a record: the first byte chooses kind and key, the rest is the value, put into a forged change.
 pub fn value(bytes: &[u8]) {
     let Some((first, value)) = bytes.split_first() else { return };
     let kind = KINDS[usize::from(*first) % KINDS.len()];
@@ -351,7 +351,7 @@ pub fn value(bytes: &[u8]) {
             let later = forged_change(Some(saved), [0xac; 16], |it| it.put(ROOT, key, value.clone()).expect("written"));
             let later = Change::parse_stripped(&later);
             if let Ok(later) = &later {
-                taken(kind, *id, Some(saved), later);
+                check_merge(kind, *id, Some(saved), later);
             }
         }
     }
@@ -366,7 +366,7 @@ pub fn wire(bytes: &[u8]) {
     let _answer = message::unpack::<SyncResponse>(bytes);
 }
 
-/// Real documents to build on, with their kinds.
+/// Saved documents to build on, one of each kind: kind and bytes, by id.
 static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::new(|| {
     let mut documents = BTreeMap::<DocumentId, (Kind, Vec<u8>)>::new();
     let bundle = Bundle::parse(include_bytes!("../fixtures/golden/asha.bundle")).expect("a bundle");
@@ -384,7 +384,7 @@ static DOCUMENTS: LazyLock<BTreeMap<DocumentId, (Kind, Vec<u8>)>> = LazyLock::ne
     documents
 });
 
-/// Real bytes for each target, from a day on which everything happens.
+/// Returns real bytes by the name of their target, without duplicates. Plays [`Capture::of_a_day`].
 pub fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let capture = Capture::of_a_day(2019);
     let mut seeds: BTreeMap<&'static str, BTreeSet<Vec<u8>>> = BTreeMap::new();

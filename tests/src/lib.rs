@@ -19,9 +19,9 @@ mod world;
 
 pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};
 pub use cast::{Person, bag, reason};
-pub use forger::{Forger, bent_change, forged_change, verdict_code, verdicts_of};
+pub use forger::{Forger, bent_change, forged_change, hostile_details, verdict_code, verdicts_of};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};
-pub use network::{Address, Fault, Network};
+pub use network::{CurrentServer, Fault, Network};
 pub use proxy::{Cut, Proxy};
 pub use town::Town;
 pub use world::{SeededEntropy, TestClock, environment};

@@ -12,7 +12,7 @@ use farmtally_sync_server::storage::Storage;
 use farmtally_sync_server::{ReferenceFile, Server};
 use tempfile::TempDir;
 
-use crate::network::Address;
+use crate::network::CurrentServer;
 use crate::{Network, Person, TestClock, environment};
 
 /// The address that phones get; the test's network leads to the server, whatever the address.
@@ -26,7 +26,7 @@ pub struct Market {
     pub server: Arc<Server>,
     /// The only organisation.
     pub organisation: OrganisationId,
-    address: Address,
+    current: CurrentServer,
     open_storage: Option<OpenStorage>,
     server_folder: PathBuf,
     folder: TempDir,
@@ -55,12 +55,12 @@ pub const REFERENCE: &str = r#"{
 }"#;
 
 impl Market {
-    /// Opens the market at 06:30 on 9 May 2019.
+    /// Opens the market at 06:30 Indian time on 9 May 2019.
     pub fn open(seed: u64) -> Self {
         Self::open_with(None, seed)
     }
 
-    /// The same with the server's data on another storage than files in its folder.
+    /// Opens the market with the server's data on the storage that `open_storage` opens for the server's folder, at each start.
     pub fn open_over(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, seed: u64) -> Self {
         Self::open_with(Some(Box::new(open_storage)), seed)
     }
@@ -68,7 +68,7 @@ impl Market {
     /// Opens a market whose server runs on a copy of the files in a folder.
     pub fn on_files(files: &Path, seed: u64) -> Self {
         let mut market = Self::open(seed);
-        let folder = market.phone("server of the files");
+        let folder = market.path_of("server of the files");
         copy_folder(files, &folder);
         market.starts_on(folder);
         let organisations = market.server.organisations().expect("organisations");
@@ -86,7 +86,7 @@ impl Market {
         let server = Arc::new(server);
         Self {
             clock,
-            address: Arc::new(RwLock::new(Arc::clone(&server))),
+            current: Arc::new(RwLock::new(Arc::clone(&server))),
             server,
             organisation,
             open_storage,
@@ -98,37 +98,37 @@ impl Market {
         }
     }
 
-    /// The path of a phone's folder.
-    pub fn phone(&self, name: &str) -> PathBuf {
+    /// The path of a file or folder of this name beside the phones' folders, which have their persons' names. Creates nothing.
+    pub fn path_of(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The server's folder.
+    /// The folder of the running server: another one after the server was set back or lost its journal.
     pub fn server_folder(&self) -> PathBuf {
         self.server_folder.clone()
     }
 
-    /// Copies the server's data as a backup would: without keys and journal.
+    /// Copies the server's data as a backup would: without keys and journal. Not verified, so phones trim nothing. Returns the folder.
     pub fn backs_up(&self, name: &str) -> PathBuf {
-        let copy = self.phone(name);
+        let copy = self.path_of(name);
         copy_folder(&self.server_folder.join("data"), &copy);
         copy
     }
 
-    /// Makes two verified copies of all that the server has.
+    /// Makes two verified copies of all that the server has, so that phones trim it at their next sync.
     pub fn verifies_two_copies(&self) {
         for number in 0..2 {
-            let mut folders = (number..).map(|number| self.phone(&format!("verified copy {number}")));
+            let mut folders = (number..).map(|number| self.path_of(&format!("verified copy {number}")));
             let copy = folders.find(|folder| !folder.exists()).expect("a name");
             self.server.back_up(&copy).expect("copied");
             self.server.verify(&copy).expect("verified");
         }
     }
 
-    /// Sets the server back to a copy of its data, with its current journal, or with one that knows no more than the copy.
+    /// Sets the server back to a copy of its data, with its current journal if `with_journal`, otherwise with only the copy's heads in it.
     pub fn sets_back(&mut self, copy: &Path, with_journal: bool) {
         self.people += 1;
-        let folder = self.phone(&format!("server {}", self.people));
+        let folder = self.path_of(&format!("server {}", self.people));
         copy_folder(copy, &folder.join("data"));
         copy_folder(&self.server_folder.join("keys"), &folder.join("keys"));
         if with_journal {
@@ -149,7 +149,7 @@ impl Market {
     /// Restarts the server without its journal.
     pub fn loses_its_journal(&mut self) {
         self.people += 1;
-        let folder = self.phone(&format!("server {}", self.people));
+        let folder = self.path_of(&format!("server {}", self.people));
         for part in ["data", "keys"] {
             copy_folder(&self.server_folder.join(part), &folder.join(part));
         }
@@ -165,7 +165,7 @@ impl Market {
         self.server_folder = folder;
         let environment = environment(&self.clock, self.seed + self.people);
         self.server = Arc::new(open_server(self.open_storage.as_ref(), &self.server_folder, environment));
-        *self.address.write().expect("a lock") = Arc::clone(&self.server);
+        *self.current.write().expect("a lock") = Arc::clone(&self.server);
     }
 
     /// The path of the organisation's database on the server.
@@ -175,10 +175,10 @@ impl Market {
 
     /// A new connection to the server.
     pub fn network(&self) -> Network {
-        Network::new(Arc::clone(&self.address), Arc::clone(&self.stuck))
+        Network::new(Arc::clone(&self.current), Arc::clone(&self.stuck))
     }
 
-    /// Creates an enrolment code.
+    /// Creates an enrolment code for the user of this name.
     pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
         let (role, centres) = (role.parse().expect("a role"), [centre.parse().expect("a code")]);
         self.server.create_code(self.organisation, name, role, &centres).expect("a code")
@@ -186,7 +186,7 @@ impl Market {
 
     /// A person with a phone that is not enrolled yet.
     pub fn meets(&mut self, name: &str) -> Person {
-        let folder = self.phone(name);
+        let folder = self.path_of(name);
         self.revives(name, &folder)
     }
 
@@ -202,7 +202,7 @@ impl Market {
         self.hires_at(name, role, "KOLAR")
     }
 
-    /// A person with a phone that is enrolled at a centre.
+    /// A person with a phone that is enrolled at a centre. The person's methods still record at KOLAR.
     pub fn hires_at(&mut self, name: &str, role: &str, centre: &str) -> Person {
         let person = self.meets(name);
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
@@ -232,7 +232,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// The bytes of all files below a folder.
+/// The bytes of all files below a folder, one after the other in no certain order.
 pub fn bytes_of(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -252,18 +252,18 @@ pub(crate) fn folder() -> TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
 }
 
-/// All documents and rows of a database as text: equal fingerprints are equal replicas.
+/// Heads of documents, rows of records and of scopes' decisions, erasures as text, equal in equal replicas; without logs, outbox, drafts.
 pub fn fingerprint(path: &Path) -> String {
     let db =
         rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).expect("it opens");
     fingerprint_of(&db)
 }
 
-/// Documents that reviews name.
+/// Creates a view of the documents that reviews name.
 const REVIEW_DOCUMENTS: &str = "CREATE TEMP VIEW IF NOT EXISTS review_documents AS
     SELECT document_id, review_id FROM reviews JOIN decision_documents USING (scope, seq) WHERE scope NOT LIKE 'd/%'";
 
-/// All documents and rows of an open database as text.
+/// The [`fingerprint`] of an open database.
 pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
     let mut tables =
         vec![("documents".to_owned(), "document_id, kind, scope, heads".to_owned(), "document_id".to_owned())];

@@ -17,31 +17,31 @@ pub enum Fault {
     ResponseLost,
     /// The request arrives twice; the second response is returned.
     Duplicated,
-    /// The phone times out; the request arrives before some later request of any phone.
+    /// The phone times out; the request arrives just before the next request, of any phone, that arrives.
     Delayed,
-    /// The response is cut in half.
+    /// Only the first half of the response's body arrives.
     ResponseCut,
-    /// One bit of the response flips.
+    /// One bit in the middle of the response's body flips; panics if the body is empty.
     ResponseBent,
 }
 
-/// The server that requests reach, replaced when it restarts.
-pub type Address = Arc<RwLock<Arc<Server>>>;
+/// The running server, shared by all networks that lead to it, and replaced when it restarts.
+pub type CurrentServer = Arc<RwLock<Arc<Server>>>;
 
 /// A connection to the server, with planned faults.
 pub struct Network {
-    address: Address,
+    server: CurrentServer,
     plan: Mutex<VecDeque<Fault>>,
     stuck: Arc<Mutex<Vec<WireRequest>>>,
 }
 
 impl Network {
-    /// A network without faults.
-    pub fn new(address: Address, stuck: Arc<Mutex<Vec<WireRequest>>>) -> Self {
-        Self { address, plan: Mutex::default(), stuck }
+    /// A network without planned faults. Networks with the same `stuck` share their delayed requests.
+    pub fn new(server: CurrentServer, stuck: Arc<Mutex<Vec<WireRequest>>>) -> Self {
+        Self { server, plan: Mutex::default(), stuck }
     }
 
-    /// Plans the faults of the next requests; requests after those have none.
+    /// Plans the faults of the next requests, of which one sync sends several, in place of any plan; later requests have none.
     pub fn plan(&self, faults: &[Fault]) {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.clear();
@@ -63,7 +63,7 @@ impl Transport for Network {
             self.stuck.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
             return Err(lost("stuck"));
         }
-        let server = Arc::clone(&self.address.read().unwrap_or_else(PoisonError::into_inner));
+        let server = Arc::clone(&self.server.read().unwrap_or_else(PoisonError::into_inner));
         for late in self.stuck.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             server.respond(&late);
         }

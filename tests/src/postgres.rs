@@ -18,9 +18,9 @@ use crate::ddl;
 
 /// The role that owns the tables.
 pub const OWNER: &str = "farmtally_owner";
-/// The role that the server connects as.
+/// The role that the sync server connects as; row policies restrict it.
 pub const SERVER: &str = "farmtally_server";
-/// The role without restrictions.
+/// The role that row policies do not restrict.
 pub const SUPERUSER: &str = "postgres";
 
 const NOBODY: u32 = 65_534;
@@ -37,7 +37,7 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts a server. Returns `None`, and prints `SKIPPED: PostgreSQL: …` on standard error, if there is none to start.
+    /// Starts a server. Returns `None`, and prints `SKIPPED: PostgreSQL: …` on standard error, if it is not installed or does not start.
     pub fn start() -> Option<Self> {
         match Self::try_start() {
             Ok(server) => Some(server),
@@ -50,7 +50,7 @@ impl PostgresServer {
         }
     }
 
-    /// The server that all tests of a process share while one of them runs.
+    /// Returns the server that all tests of a process share, started if none runs; it stops with the last [`Arc`]. `None` as in `start`.
     pub fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ impl PostgresServer {
         connect(role, self.port, database).expect("the server takes connections")
     }
 
-    /// Creates a database with the driver's tables and those of a SQLite schema. Returns its name.
+    /// Creates a database with the driver's tables and a translation of those of a SQLite schema. Returns its name.
     pub fn create_database(&self, sqlite_schema: &str) -> String {
         self.create_database_of(&[TABLES[0], &ddl::to_postgres(sqlite_schema)])
     }
@@ -183,7 +183,7 @@ struct Unprivileged {
 }
 
 impl Unprivileged {
-    /// Returns the current user; for root, the user nobody, which gets the folder.
+    /// Returns the user to run as: the folder's owner, or instead of root nobody, which then owns the folder.
     fn owner_of(folder: &Path) -> Result<Self, String> {
         let is_root = folder.metadata().map_err(|error| error.to_string())?.uid() == 0;
         if is_root {
@@ -205,7 +205,7 @@ impl Unprivileged {
     }
 }
 
-/// Runs `postgres` on a free port, and waits until it answers.
+/// Starts `postgres` on a free port, and waits until it answers. Returns process and port.
 fn run(user: &Unprivileged, programs: &Path, folder: &Path, data: &Path) -> Result<(Child, u16), String> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
@@ -243,7 +243,7 @@ fn connect(role: &str, port: u16, database: &str) -> Result<Client, postgres::Er
     Config::new().host("127.0.0.1").port(port).user(role).dbname(database).connect(NoTls)
 }
 
-/// Finds the programs of a server: on the path, otherwise the newest where Debian installs them.
+/// Finds the folder of a server's programs: on the path, otherwise the newest where Debian installs them.
 fn find_programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_both = |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("postgres").is_file();

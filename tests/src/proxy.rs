@@ -26,9 +26,9 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    /// Fault of the next COMMIT.
+    /// Moment at which the next COMMIT loses its connection; `None` if it does not.
     next: Mutex<Option<Cut>>,
-    /// Whether all later connections are refused after that fault.
+    /// Whether all new connections are refused after that.
     then_refuses: AtomicBool,
     refuses: AtomicBool,
     is_over: AtomicBool,
@@ -54,18 +54,18 @@ impl Proxy {
         self.address
     }
 
-    /// Loses the connection of the next COMMIT.
-    pub fn cut_next(&self, cut: Cut) {
+    /// Loses the connection of the next COMMIT, once, at the moment `cut`.
+    pub fn cut_next_commit(&self, cut: Cut) {
         *self.shared.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
     }
 
-    /// Loses the connection of the next COMMIT, and refuses all later ones.
-    pub fn cut_next_for_good(&self, cut: Cut) {
+    /// Loses the connection of the next COMMIT at the moment `cut`, and refuses all new connections after that; others that are open stay.
+    pub fn cut_next_commit_for_good(&self, cut: Cut) {
         self.shared.then_refuses.store(true, Ordering::SeqCst);
-        self.cut_next(cut);
+        self.cut_next_commit(cut);
     }
 
-    /// Number of connections lost so far.
+    /// Number of COMMITs so far whose connection was cut.
     pub fn cuts(&self) -> usize {
         self.shared.cuts.load(Ordering::SeqCst)
     }

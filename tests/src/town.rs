@@ -10,10 +10,10 @@ use tokio::runtime::Runtime;
 
 use crate::{Market, Person, REFERENCE};
 
-/// Longest wait for an answer.
+/// Longest wait for the next bytes of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A market with a server over HTTP.
+/// A market with a server that also listens on HTTP; `Person::syncs` still reaches it within the process.
 pub struct Town {
     /// The market behind the server.
     pub market: Market,
@@ -37,12 +37,12 @@ impl Town {
         Self { market, address, runtime, running: Some(running) }
     }
 
-    /// A field manager whose phone is enrolled with the server's real address.
+    /// A new field manager, with a phone enrolled at the server's real address.
     pub fn hires(&mut self, name: &str) -> Person {
         self.hires_as(name, "field_manager")
     }
 
-    /// The same in another role.
+    /// A new person in this role, with a phone enrolled at the server's real address.
     pub fn hires_as(&mut self, name: &str, role: &str) -> Person {
         let person = self.market.meets(name);
         let code = self.market.code(name, role, "KOLAR");
@@ -51,13 +51,13 @@ impl Town {
         person
     }
 
-    /// Stops the server's listener.
+    /// Stops the server's listener; within the process the server still answers.
     pub fn stops(&mut self) {
         let running = self.running.take().expect("a running server");
         self.runtime.block_on(running.stop()).expect("stopped in order");
     }
 
-    /// Starts the market's server at the same address.
+    /// Starts a listener for the market's current server at the same address.
     pub fn starts(&mut self) {
         self.running = Some(on_loopback(&self.runtime, &self.market, self.address.port()));
     }
@@ -68,7 +68,7 @@ impl Town {
         self.market.server.update_reference(self.market.organisation, &file).expect("updated");
     }
 
-    /// Sends bytes over a new connection. Returns what comes back until the server closes it or switches to a WebSocket.
+    /// Sends bytes over a new connection. Returns the answer, read until the server closes it, switches to a WebSocket or is silent.
     pub fn answers(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");

@@ -22,10 +22,10 @@ pub enum Call<'a> {
 
 /// A test's reaction to the calls of a storage.
 pub trait Watch: Send + Sync {
-    /// Called before a call runs, with the connection that will run it.
+    /// Called before a call of a transaction runs, with the connection that will run it.
     ///
     /// # Errors
-    /// Those of statements that the test itself runs.
+    /// Any error; the call then fails with it and does not run.
     fn sees(&self, db: &mut dyn Reader, call: Call<'_>) -> Result<(), SqlError>;
 
     /// Called before a write transaction begins. Nothing is locked yet, so it may wait for another transaction.
@@ -40,7 +40,7 @@ pub trait Watch: Send + Sync {
     }
 }
 
-/// A storage with a watch.
+/// A storage with a watch, which sees the calls within transactions, but no routes, lists, scrubs or copies.
 pub struct Watched<W> {
     /// The storage that runs the calls.
     pub storage: Box<dyn Storage>,

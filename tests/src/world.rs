@@ -22,7 +22,7 @@ impl TestClock {
         Arc::new(Self { now_ms: AtomicI64::new(now.0), monotonic_ms: AtomicU64::new(0), zone_minutes: 330 })
     }
 
-    /// Advances the wall clock and the monotonic clock.
+    /// Advances the wall clock and the monotonic clock; `seconds` must not be negative.
     pub fn pass(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
         self.monotonic_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);

@@ -107,6 +107,18 @@ fn a_suspended_user_uploads_and_works_again_once_it_is_lifted() {
 }
 
 #[test]
+fn a_user_who_has_only_a_code_can_be_suspended() {
+    let mut market = Market::open(44);
+    let code = market.code("Kiran", "clerk", "KOLAR");
+    let suspend = |market: &Market| market.server.suspend(market.organisation, "Kiran", true);
+    assert_eq!(suspend(&market).expect("suspended"), 0);
+    let kiran = market.meets("Kiran");
+    let refused = kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect_err("a code from before");
+    assert_eq!(refused.code(), ErrorCode::InvalidInput, "{refused}");
+    assert_eq!(suspend(&market).expect_err("nothing to suspend").code(), ErrorCode::NotFound);
+}
+
+#[test]
 fn a_suspended_user_gets_no_further_phone() {
     let mut market = Market::open(43);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));

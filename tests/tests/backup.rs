@@ -14,7 +14,7 @@ fn count(person: &Person, table: &str) -> i64 {
 }
 
 fn copy(market: &Market, name: &str) -> PathBuf {
-    let folder = market.phone(name);
+    let folder = market.path_of(name);
     market.server.back_up(&folder).expect("copied");
     folder
 }
@@ -86,7 +86,7 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
     let whole = copy(&market, "whole");
     let error = market.server.back_up(&whole).expect_err("never over another copy").to_string();
     assert!(error.contains("folder exists"), "{error}");
-    let error = market.server.verify(&market.phone("nothing")).expect_err("nothing there").to_string();
+    let error = market.server.verify(&market.path_of("nothing")).expect_err("nothing there").to_string();
     assert!(error.contains("there is no such folder"), "{error}");
     let damaged = copy(&market, "damaged");
     let file = damaged.join(format!("{}.db", market.organisation));
@@ -140,7 +140,7 @@ fn a_copy_counts_once_however_often_it_is_copied_and_only_if_it_is_whole() {
     asha.weighs(farmer, None, &[20_000]);
     asha.syncs_wholly();
     let first = copy(&market, "first");
-    let same = market.phone("the same");
+    let same = market.path_of("the same");
     copy_folder(&first, &same);
     for folder in [&first, &same] {
         market.server.verify(folder).expect("verified");
@@ -154,8 +154,10 @@ fn a_copy_counts_once_however_often_it_is_copied_and_only_if_it_is_whole() {
     let verify = |folder: &Path| market.server.verify(folder).map(drop).map_err(|error| error.to_string());
     let live = market.server_folder().join("data");
     assert!(verify(&live).expect_err("no copy").contains("copy-id"));
+    std::fs::copy(first.join("copy-id"), live.join("copy-id")).expect("as after a restore");
+    assert!(verify(&live).expect_err("no copy").contains("the server's own data"));
     for (name, damage) in [("control.db", b"".as_slice()), ("control.db", b"no database, but as long as one")] {
-        let damaged = market.phone(&format!("damaged {}", damage.len()));
+        let damaged = market.path_of(&format!("damaged {}", damage.len()));
         copy_folder(&first, &damaged);
         std::fs::write(damaged.join(name), damage).expect("damaged");
         assert!(verify(&damaged).expect_err("damaged").contains("control.db"));
@@ -197,7 +199,7 @@ fn a_database_that_is_missing_is_not_made_anew() {
     let mut market = Market::open(6);
     market.hires("Asha", "field_manager");
     let reopens = |without: &str| {
-        let folder = market.phone(&format!("without {without}"));
+        let folder = market.path_of(&format!("without {without}"));
         copy_folder(&market.server_folder(), &folder);
         std::fs::remove_file(folder.join("data").join(without)).expect("removed");
         let error = Server::open(&folder, Environment::system()).err().expect("refused").to_string();
@@ -219,7 +221,7 @@ fn data_without_their_own_keys_or_journal_are_refused_before_anything_is_written
     asha.syncs_wholly();
     let other = Market::open(8);
     let opens = |folder: &Path| Server::open(folder, Environment::system()).map(drop);
-    let mixed = market.phone("mixed");
+    let mixed = market.path_of("mixed");
     copy_folder(&market.server_folder(), &mixed);
     opens(&mixed).expect("all of one server");
     copy_folder(&other.server_folder().join("keys"), &mixed.join("keys"));
@@ -228,7 +230,7 @@ fn data_without_their_own_keys_or_journal_are_refused_before_anything_is_written
     assert!(refused.contains("other keys"), "{refused}");
     assert_eq!(bytes_of(&mixed.join("journal")), before, "no recovery begins");
 
-    let empty = market.phone("empty");
+    let empty = market.path_of("empty");
     copy_folder(&market.server_folder(), &empty);
     std::fs::remove_dir_all(empty.join("data")).expect("removed");
     let refused = opens(&empty).expect_err("no data").to_string();

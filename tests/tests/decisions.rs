@@ -26,7 +26,7 @@ fn a_notice_is_on_every_phone_until_the_next_of_its_code() {
     assert_eq!(publish("The yard opens at seven").as_deref(), Some("The yard opens at seven"));
     assert_eq!(publish(" ").as_deref(), Some(""));
     let refused = ReferenceFile::parse(r#"{"notices": [{"code": " ", "text": "The yard is closed"}]}"#);
-    assert_eq!(refused.expect_err("no code").to_string(), "code: must not be empty");
+    assert_eq!(refused.expect_err("no code").to_string(), "notices.code: must not be empty");
 }
 
 #[test]
@@ -39,15 +39,15 @@ fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
     asha.syncs_wholly();
     let find = |text: &str| {
         let found = market.server.find(market.organisation, text).expect("an answer");
-        found.into_iter().map(|it| (it.kind.name, it.document_id)).collect::<Vec<_>>()
+        found.into_iter().map(|it| (it.kind.name, it.document_id, it.number)).collect::<Vec<_>>()
     };
     let receipt = delivery.receipt_number.as_ref().expect("a receipt").to_string();
-    let is_delivery = [("delivery", delivery.delivery_id.into())];
+    let is_delivery = [("delivery", delivery.delivery_id.into(), receipt.clone())];
     assert_eq!(find(&receipt), is_delivery);
     assert_eq!(find(&format!(" {} ", receipt.to_lowercase())), is_delivery);
-    assert_eq!(find(&load.number), [("load", load.load_id.into())]);
+    assert_eq!(find(&load.number), [("load", load.load_id.into(), load.number.clone())]);
     for text in [farmer.code.as_str(), "lakshmi", "VEMAG", "devi vem"] {
-        assert_eq!(find(text), [("farmer", farmer.farmer_id.into())], "{text}");
+        assert_eq!(find(text), [("farmer", farmer.farmer_id.into(), farmer.code.clone())], "{text}");
     }
     for text in ["", "-", "\"", "nobody", "KOLAR-1-1-1", "lakshmi* OR x"] {
         assert_eq!(find(text), [], "{text}");
@@ -124,7 +124,7 @@ fn both_copies_of_a_phone_continue_under_keys_of_their_own() {
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     asha.syncs_wholly();
-    let twin_folder = market.phone("twin");
+    let twin_folder = market.path_of("twin");
     copy_folder(&asha.folder, &twin_folder);
     let twin = market.revives("Twin", &twin_folder);
     let one = asha.weighs(farmer, None, &[20_000]).delivery_id;
@@ -227,7 +227,7 @@ fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
     asha.syncs_wholly();
     let draft = asha.starts(Some(farmer), None);
     let draft = asha.adds_bag(&draft, 20_000);
-    let older = market.phone("an older copy");
+    let older = market.path_of("an older copy");
     copy_folder(&asha.folder, &older);
     let draft = asha.adds_bag(&draft, 30_000);
     asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
@@ -256,7 +256,7 @@ fn a_draft_that_stepped_aside_steps_aside_again_for_its_own_delivery() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     asha.syncs_wholly();
     let draft = asha.adds_bag(&asha.starts(Some(farmer), None), 20_000);
-    let copies = ["an older copy", "the same copy again"].map(|name| market.phone(name));
+    let copies = ["an older copy", "the same copy again"].map(|name| market.path_of(name));
     for copy in &copies {
         copy_folder(&asha.folder, copy);
     }

@@ -120,7 +120,7 @@ fn a_colleague_carries_what_a_phone_without_network_recorded() {
 #[test]
 fn a_stick_counts_before_the_phone_itself_and_after() {
     let valley = Valley::new(2);
-    let path = valley.market.phone("stick.parcels");
+    let path = valley.market.path_of("stick.parcels");
     valley.asha.client.export_to(&path).expect("a file");
     let file = std::fs::read(&path).expect("it reads");
     assert_eq!(valley.imports(&file), [Ok(IMPORTED)]);
@@ -135,7 +135,7 @@ fn a_stick_counts_before_the_phone_itself_and_after() {
     valley.ends_well();
     assert_eq!(valley.imports(&std::fs::read(&path).expect("it reads")), [Ok(IMPORTED)]);
     valley.ends_well();
-    let nowhere = valley.market.phone("no such folder").join("stick");
+    let nowhere = valley.market.path_of("no such folder").join("stick");
     valley.asha.weighs(farmer, None, &[31_000]);
     let database = valley.asha.database();
     for wrong in [&nowhere, &database, &valley.asha.folder] {

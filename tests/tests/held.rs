@@ -358,7 +358,8 @@ fn a_record_outside_of_its_kinds_home_cannot_be_approved() {
     let [_, contact] = forger.outbox().try_into().expect("two entries");
     for (number, scope) in [(201, "org"), (202, "c/KOLAR/2019")] {
         let (document, scope) = (DocumentId::from([number; 16]), scope.parse().expect("a scope"));
-        let verdicts = forger.hands_over(vec![bundle::BundleEntry { document_id: document, scope, ..contact.clone() }]);
+        let verdicts =
+            forger.seals_and_uploads(vec![bundle::BundleEntry { document_id: document, scope, ..contact.clone() }]);
         assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["out_of_scope"]);
         let approved = market.server.approve(market.organisation, document, None);
         assert_eq!(approved.expect_err("nobody may").code(), ErrorCode::InvalidInput);

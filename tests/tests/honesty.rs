@@ -257,7 +257,7 @@ fn a_deferred_change_stays_in_the_outbox_until_anybody_brings_what_is_missing() 
         assert_eq!((counts(&asha), backlog(&asha).deferred, backlog(&asha).missing), ((0, 0, 0), 1, 1));
         assert_eq!(state(&asha, delivery), SyncState::Sent);
     }
-    let verdicts = Forger::with_phone_of(&mallory, &market).carries(&[file]);
+    let verdicts = Forger::with_phone_of(&mallory, &market).uploads(&[file]);
     assert_eq!(verdict_code(&verdicts_of(&verdicts[0])[0]), "logged");
 
     asha.syncs_wholly();
@@ -273,7 +273,7 @@ fn a_phone_restored_from_a_backup_gets_back_what_it_had_handed_over() {
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     asha.syncs_wholly();
-    let backup = market.phone("backup");
+    let backup = market.path_of("backup");
     std::fs::create_dir(&backup).expect("a folder");
     let db = rusqlite::Connection::open(asha.database()).expect("it opens");
     db.execute("VACUUM INTO ?1", [backup.join("field.db").to_str().expect("a path")]).expect("backed up");

@@ -57,6 +57,30 @@ fn a_conflict_ends_with_the_choice_of_somebody_who_may_make_it() {
 }
 
 #[test]
+fn the_empty_value_of_a_conflict_can_be_chosen() {
+    let mut market = Market::open(33);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let loads = [asha.opens("KA07A1111").load_id, asha.opens("KA07A2222").load_id];
+    let delivery = asha.weighs(farmer, Some(loads[0]), &[20_000]).delivery_id;
+    for person in [&asha, &ravi] {
+        person.syncs_wholly();
+    }
+    asha.moves(delivery, Some(loads[1])).expect("moved");
+    ravi.moves(delivery, None).expect("taken off");
+    for person in [&ravi, &asha] {
+        person.syncs_wholly();
+    }
+    let item = asha.inbox().into_iter().find(|item| matches!(item.kind, InboxKind::Conflict(_))).expect("a conflict");
+    let InboxKind::Conflict(conflict) = &item.kind else { panic!("a conflict") };
+    let empty = conflict.values.iter().find(|value| !value.text.contains('-')).expect("no load").change;
+    let choice = Choice::Keep { field: "load".into(), change: empty.expect("a choice") };
+    asha.client.resolve(item.basis, &choice).expect("resolved");
+    assert_eq!(asha.client.delivery(delivery).expect("a delivery").load_id, None);
+    assert_eq!(asha.inbox(), []);
+}
+
+#[test]
 fn of_two_edits_of_one_field_in_one_amendment_the_last_counts() {
     let mut market = Market::open(34);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));

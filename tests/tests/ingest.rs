@@ -55,7 +55,7 @@ fn the_number_of_statements_does_not_grow_with_the_number_of_entries() {
 }
 
 #[test]
-fn a_sync_without_news_takes_as_many_statements_however_many_devices_there_are() {
+fn a_sync_with_nothing_new_takes_as_many_statements_however_many_devices_there_are() {
     let (mut market, calls) = counting_market();
     let asha = market.hires("Asha", "field_manager");
     let statements = || {

@@ -85,7 +85,7 @@ fn folds_back(person: &Person) {
 
 /// Starts a phone that was killed.
 fn starts_again(market: &mut Market, files: &Files, number: usize) -> Person {
-    let folder = market.phone(&format!("copy {number}"));
+    let folder = market.path_of(&format!("copy {number}"));
     files.put_into(&folder);
     market.revives("a copy", &folder)
 }

@@ -54,7 +54,7 @@ impl Story {
         Self { market, asha, ravi, farmer, copy, healthy }
     }
 
-    fn lasts(&self) -> bool {
+    fn is_open(&self) -> bool {
         let recovery = self.market.server.recovery(self.market.organisation).expect("a state");
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
@@ -91,13 +91,13 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         let copy = story.copy.clone();
         story.market.sets_back(&copy, with_journal);
         story.asha.syncs_wholly();
-        assert!(story.lasts());
+        assert!(story.is_open());
         story.market.server.end_recovery(story.market.organisation).expect("ended");
         story.asha.weighs(story.farmer, None, &[30_000]);
         story.asha.syncs_wholly();
 
         story.everybody_is_equal();
-        assert!(!story.lasts(), "that data was lost is known, and nothing is closed for it again");
+        assert!(!story.is_open(), "that data was lost is known, and nothing is closed for it again");
         assert_eq!(story.asha.sum().gross_g.0, 20_000 + 21_000 + 22_000 + 23_000 + 29_000 + 30_000);
         let reviews: Vec<String> = reviews(&story.asha);
         assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
@@ -109,7 +109,7 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         story.asha.syncs_wholly();
         story.market.sets_back(&again, with_journal);
         story.everybody_is_equal();
-        assert!(story.lasts());
+        assert!(story.is_open());
         assert_eq!(story.epoch(), 2);
     }
 }
@@ -156,7 +156,7 @@ fn a_recovery_can_be_ended_though_not_everything_came_back() {
     for name in ["again", "and again"] {
         let now = story.market.backs_up(name);
         story.market.sets_back(&now, true);
-        assert!(!story.lasts(), "the phone that was lost comes back no more");
+        assert!(!story.is_open(), "the phone that was lost comes back no more");
     }
     assert_eq!(story.epoch(), 1);
     story.market.hires("Bela", "clerk");
@@ -195,8 +195,8 @@ fn entries_come_back_whole_or_not_at_all() {
         mallory.sends(&mallory.signed(message::pack(&request).expect("it packs"))).status
     };
     let hollow = Offer { entries: season.entries.iter().map(erased).collect(), ..season.clone() };
-    assert_eq!((gives(hollow), story.lasts()), (422, false), "without bytes");
-    assert_eq!((gives(season), story.lasts()), (200, true));
+    assert_eq!((gives(hollow), story.is_open()), (422, false), "without bytes");
+    assert_eq!((gives(season), story.is_open()), (200, true));
     let sum = |person: &Person| person.sum().gross_g.0;
     story.market.server.end_recovery(story.market.organisation).expect("ended");
     for person in [&story.asha, &story.ravi, &gita, &story.asha, &story.ravi, &gita] {
@@ -230,14 +230,14 @@ fn recoveries_are_never_counted_twice_whatever_copy_comes_back() {
 fn a_server_without_its_journal_does_not_trust_its_data() {
     let mut story = Story::new(29);
     story.market.loses_its_journal();
-    assert!(story.lasts(), "nobody knows what was acknowledged");
+    assert!(story.is_open(), "nobody knows what was acknowledged");
     let reason = story.market.server.recovery(story.market.organisation).expect("a state").expect("one").reason;
     assert!(reason.contains("journal is missing"), "{reason}");
     story.everybody_is_equal();
     assert_eq!(fingerprint(&story.market.server_database()), story.healthy);
     story.market.server.end_recovery(story.market.organisation).expect("ended");
     story.market.restarts_server();
-    assert!(!story.lasts(), "the journal is there again");
+    assert!(!story.is_open(), "the journal is there again");
 }
 
 #[test]
@@ -246,10 +246,10 @@ fn one_phone_gives_the_server_back_what_everybody_had_handed_in() {
         let mut story = Story::new(1);
         let copy = story.copy.clone();
         story.market.sets_back(&copy, with_journal);
-        assert_eq!(story.lasts(), with_journal, "the journal knows it at once, a phone's evidence a little later");
+        assert_eq!(story.is_open(), with_journal, "the journal knows it at once, a phone's evidence a little later");
         assert_ne!(fingerprint(&story.market.server_database()), story.healthy);
         story.asha.syncs_wholly();
-        assert!(story.lasts());
+        assert!(story.is_open());
         assert_eq!(fingerprint(&story.market.server_database()), story.healthy, "Ravi's part too");
         story.everybody_is_equal();
         assert_eq!(fingerprint(&story.asha.database()), story.healthy);
@@ -284,7 +284,7 @@ fn a_server_that_went_on_before_it_knew_takes_the_rest_to_the_end() {
     story.everybody_is_equal();
     assert_eq!(story.ravi.sum().gross_g.0, 86_000 + 30_000);
     assert_eq!(fingerprint(&divya.database()), fingerprint(&story.market.server_database()));
-    assert!(story.lasts());
+    assert!(story.is_open());
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_phone_that_was_enrolled_after_the_copy_is_known_again_with_its_grants_and_w
     story.market.sets_back(&copy, false);
     bela.weighs(story.farmer, None, &[26_000]);
     bela.syncs_wholly();
-    assert!(story.lasts());
+    assert!(story.is_open());
     story.everybody_is_equal();
     bela.syncs_wholly();
     assert_eq!(bela.sum().gross_g.0, 86_000 + 51_000);
@@ -324,7 +324,7 @@ fn a_phone_that_was_enrolled_after_the_copy_is_known_again_with_its_grants_and_w
 }
 
 #[test]
-fn while_a_recovery_lasts_nothing_is_decided_and_phones_work_as_ever() {
+fn while_a_recovery_is_open_nothing_is_decided_and_phones_work_as_ever() {
     let mut story = Story::new(5);
     let copy = story.copy.clone();
     story.market.sets_back(&copy, true);
@@ -393,21 +393,21 @@ fn a_phone_alone_cannot_make_the_server_believe_that_it_lost_something() {
         let body = message::pack(&request).expect("it packs");
         let response = mallory.sends(&mallory.signed(body));
         assert_eq!(response.status, status, "{what}: {:?}", message::unpack::<Problem>(&response.body));
-        assert!(!story.lasts(), "{what}");
+        assert!(!story.is_open(), "{what}");
     }
     for sequence in [1_000_000, 1 << 63, u64::MAX] {
         let mut request = Forger::request(&[]);
         request.cursors = vec![CursorName { scope: "c/KOLAR".parse().expect("a scope"), sequence, chain: [0; 8] }];
         let response = mallory.sends(&mallory.signed(message::pack(&request).expect("it packs")));
         assert_eq!(response.status, 200, "a place that no log reaches: {sequence}");
-        assert!(!story.lasts(), "{sequence}");
+        assert!(!story.is_open(), "{sequence}");
     }
     // A false cursor harms only the phone itself, which cannot upload.
     let sql = "UPDATE log_cursors SET chain = zeroblob(32) WHERE scope = 'c/KOLAR/2019'";
     assert_eq!(db.execute(sql, []).expect("bent"), 1);
     story.asha.weighs(story.farmer, None, &[24_000]);
     story.asha.syncs_wholly();
-    assert!(!story.lasts());
+    assert!(!story.is_open());
     story.everybody_is_equal();
     assert_eq!(story.ravi.sum().gross_g.0, 110_000);
 }
@@ -491,7 +491,7 @@ fn an_approval_that_outlives_what_it_approved_is_no_acknowledgement() {
 fn a_new_key_gets_a_code_that_was_never_given_though_the_server_forgot_it() {
     let mut story = Story::new(16);
     let clones = ["one clone", "another clone"].map(|name| {
-        let folder = story.market.phone(name);
+        let folder = story.market.path_of(name);
         copy_folder(&story.asha.folder, &folder);
         story.market.revives(name, &folder)
     });

@@ -35,9 +35,9 @@ fn every_column_that_replicas_share_is_compared_or_excused() {
     let is_excused = |table: &str| NOT_COMPARED.iter().any(|(known, _)| *known == format!("{table}.*"));
     let shared = Connection::open_in_memory().expect("it opens");
     shared.execute_batch(RECORDS).expect("tables");
-    let original = market.phone("original");
+    let original = market.path_of("original");
     copy_folder(&asha.folder, &original);
-    let altered = market.phone("altered");
+    let altered = market.path_of("altered");
     let before = fingerprint(&original.join("field.db"));
     let mut unnoticed = BTreeSet::new();
     for table in tables(&shared) {

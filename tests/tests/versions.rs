@@ -300,10 +300,10 @@ fn a_record_of_a_kind_that_the_server_does_not_know_waits_for_an_upgrade() {
     let mut unknown = contact.clone();
     (unknown.kind, unknown.document_id) = (200, DocumentId::from([200; 16]));
     let bundle = forger.seals(vec![unknown, contact]).to_bytes();
-    let verdicts = verdicts_of(&forger.carries(std::slice::from_ref(&bundle))[0]);
+    let verdicts = verdicts_of(&forger.uploads(std::slice::from_ref(&bundle))[0]);
     assert_eq!(verdicts[0], Verdict::Deferred { missing: Vec::new() });
     assert_eq!(verdict_code(&verdicts[1]), "logged", "what is known is logged");
-    let again = verdicts_of(&forger.carries(&[bundle])[0]);
+    let again = verdicts_of(&forger.uploads(&[bundle])[0]);
     assert_eq!(again, verdicts, "it is no acknowledgement");
 
     // State that an older server without farmers would have left.
@@ -391,15 +391,19 @@ fn what_a_newer_schema_may_mean_waits_for_an_upgrade_and_is_never_held() {
     ];
     for (what, entry, code) in cases {
         let newer = newer_bundle(&mut forger, vec![entry.clone()]).to_bytes();
-        let verdicts = verdicts_of(&forger.carries(&[newer])[0]);
+        let verdicts = verdicts_of(&forger.uploads(&[newer])[0]);
         assert_eq!(verdicts, [Verdict::Deferred { missing: Vec::new() }], "{what}");
-        let verdicts = forger.hands_over(vec![entry]);
+        let verdicts = forger.seals_and_uploads(vec![entry]);
         assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), [code], "{what} of this version");
     }
     let mut elsewhere = contact.clone();
     (elsewhere.scope, elsewhere.document_id) =
         ("c/KOLAR/2019/pay".parse().expect("a scope"), DocumentId::from([201; 16]));
-    assert_eq!(forger.hands_over(vec![elsewhere]), [Verdict::Deferred { missing: Vec::new() }], "an unknown scope");
+    assert_eq!(
+        forger.seals_and_uploads(vec![elsewhere]),
+        [Verdict::Deferred { missing: Vec::new() }],
+        "an unknown scope"
+    );
     market.restarts_server();
     asha.syncs_wholly();
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
@@ -415,7 +419,7 @@ fn work_under_a_grant_that_only_a_newer_server_can_read_is_logged_after_the_upgr
     let (known, grant) = (forger.grant, GrantId::from([77; 16]));
     forger.grant = grant;
     let newer = newer_bundle(&mut forger, entries.clone()).to_bytes();
-    let verdicts = verdicts_of(&forger.carries(&[newer])[0]);
+    let verdicts = verdicts_of(&forger.uploads(&[newer])[0]);
     assert_eq!(verdicts, vec![Verdict::Deferred { missing: Vec::new() }; entries.len()]);
 
     // What the older server has logged and could not read.
@@ -582,7 +586,7 @@ fn a_bundle_with_fields_of_a_newer_version_is_read_if_its_signature_does_not_nee
     }
     let grown = bundle.to_bytes();
     assert_eq!(Bundle::parse(&grown).expect("a bundle").hash(), Bundle::parse(&bytes).expect("a bundle").hash());
-    let verdicts = verdicts_of(&forger.carries(&[grown])[0]);
+    let verdicts = verdicts_of(&forger.uploads(&[grown])[0]);
     assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged", "logged"]);
 }
 

@@ -68,12 +68,12 @@ impl Engine {
 
 /// The field core on a phone: its records, its user and the sync with the server. Any thread may call it; no call blocks its caller.
 ///
-/// Every change takes the `basis` of the view that the person saw and returns the new view; it fails with Stale if the record has changed
-/// since. A cancelled call has either taken effect completely or not at all.
+/// A change of a record takes the `basis` of the view that the person saw and returns the new view; it fails with Stale if the record has
+/// changed since. A cancelled call has either taken effect completely or not at all.
 ///
-/// Calls about records fail with Unauthorized before enrolment or without a grant, and with Refused (code locked) on a locked phone; with access
-/// RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work on a
-/// locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
+/// Calls about records fail with Unauthorized before enrolment or without a grant, and with Refused (code locked) on a locked phone; with
+/// access RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work
+/// on a locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
 #[derive(uniffi::Object)]
 pub struct FieldClient {
     /// Read-locked by calls that work on the store; a call that waits for the network holds only the engine.
@@ -250,9 +250,9 @@ impl FieldClient {
         self.call(|engine| Ok(engine.core.access())).await
     }
 
-    /// Enrols this device with a code from the office, and runs a first sync. `server_url` is an address such as
-    /// `https://sync.example.org`; case, spaces and hyphens of `code` do not matter; `model`, at most 200 characters, names the phone for the
-    /// office.
+    /// Enrols this device with a code from the office, and runs a first sync. If only that fails, the session has no grant: call sync.
+    /// `server_url` is an address such as `https://sync.example.org`; case, spaces and hyphens of `code` do not matter; `model`, at most
+    /// 200 characters, names the phone for the office.
     ///
     /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this device is already
     /// enrolled; with Unavailable if no answer came: repeat the call with the same code.
@@ -265,14 +265,14 @@ impl FieldClient {
         self.call(|engine| Ok(Reference::of(&engine.core.reference(), engine.core.date()))).await
     }
 
-    /// Returns a centre's day: totals, drafts, loads and sync status. A null `date` is today by the phone's clock. Fails with Refused (code
-    /// out_of_scope) if the centre is not granted.
+    /// Returns a centre's day: totals and loads; also all drafts that the user may see, and the phone's sync status. A null `date` is today
+    /// by the phone's clock. Fails with Refused (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(date = None))]
     pub async fn today(&self, centre: CentreCode, date: Option<BusinessDate>) -> Result<Today, FieldError> {
         self.call(move |engine| Ok(engine.core.today(&centre, date)?)).await
     }
 
-    /// Returns a page of recorded deliveries of the granted centres, the last to arrive on this phone first.
+    /// Returns a page of recorded deliveries of the granted centres, also voided ones, the last to arrive on this phone first.
     pub async fn deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, FieldError> {
         self.call(move |engine| {
             let limit = query.limit();
@@ -299,13 +299,13 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.edit_draft(basis, &edits)?)).await
     }
 
-    /// Deletes a draft.
+    /// Deletes a draft for good.
     pub async fn discard_draft(&self, basis: Basis) -> Result<(), FieldError> {
         self.call(move |engine| Ok(engine.core.discard_draft(basis)?)).await
     }
 
     /// Records a draft. From then on it counts, is sent, and can only be amended or voided. Fails with Confirm if something is unusual: ask
-    /// the person, and repeat the call with the returned checks in `accept`. Fails with Invalid if the farmer or all bags are missing.
+    /// the person, and repeat the call with the returned checks added to `accept`. Fails with Invalid without farmer, bags or rules.
     #[uniffi::method(default(accept = []))]
     pub async fn record_delivery(&self, basis: Basis, accept: Vec<Check>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(accept)?)?)).await
@@ -322,13 +322,13 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.amend_delivery(basis, &reason, &edits)?)).await
     }
 
-    /// Voids a recorded delivery, with a reason. It stays visible and counts in no total. Fails with Refused as amend_delivery does.
+    /// Voids a recorded delivery. It stays visible and never counts again. Fails with Refused as amend_delivery does.
     pub async fn void_delivery(&self, basis: Basis, reason: Reason) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason)?)).await
     }
 
-    /// Returns farmers of a centre whose name, village or telephone number has words that begin with the words of `text`, newest first; all
-    /// farmers if `text` is empty. `limit` is 1 to 200. Fails with Refused (code out_of_scope) if the centre is not granted.
+    /// Returns at most `limit` (1 to 200) farmers of a centre, newest first: those whose name, village or telephone number has words that
+    /// begin with the words of `text`; any if `text` is empty. Fails with Refused (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(limit = 50))]
     pub async fn farmers(&self, centre: CentreCode, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
         self.call(move |engine| Ok(engine.core.farmers(&centre, &text, limit.clamp(1, MAX_PAGE))?)).await
@@ -339,9 +339,9 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.farmer(farmer_id)?)).await
     }
 
-    /// Registers a farmer. Fails with Confirm if one with the same telephone number, or the same name and village, is registered: ask the
-    /// person, and repeat the call with the returned checks in `accept`. Fails with Invalid (field name, village or phone), or with Refused
-    /// (code out_of_scope) if the centre is not granted.
+    /// Registers a farmer. Fails with Confirm if this phone knows one of the centre with the same telephone number, or the same name and
+    /// village: ask the person, and repeat the call with the returned checks in `accept`. Fails with Invalid (field name, village or
+    /// phone), or with Refused (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(accept = []))]
     pub async fn register_farmer(
         &self,
@@ -355,7 +355,7 @@ impl FieldClient {
         .await
     }
 
-    /// Corrects a farmer's contact details. `basis` is that of the farmer's view. Fails with Invalid (field name, village or phone).
+    /// Replaces all contact details of a farmer. `basis` is that of the farmer's view. Fails with Invalid (field name, village or phone).
     pub async fn edit_farmer(
         &self,
         farmer_id: FarmerId,
@@ -428,7 +428,7 @@ impl FieldClient {
         .await
     }
 
-    /// Ends all requested syncs, each after the response that it waits for.
+    /// Ends all requested syncs, each after the response that it waits for; returns before that.
     pub async fn cancel_sync(&self) -> Result<(), FieldError> {
         self.call(|engine| {
             engine.core.cancel_sync();
@@ -467,9 +467,9 @@ impl FieldClient {
         .await
     }
 
-    /// Adds the content of a QR code from a colleague's phone, in any order and as often as the camera reads it. The last missing code
-    /// imports the parcel as carry_parcel does. Fails with Invalid (field parcel) if it is not such a code or was misread: continue with
-    /// the next one.
+    /// Adds the content of a QR code from a colleague's phone, in any order and as often as the camera reads it. A code of another series
+    /// drops those read before. The last missing code imports the parcel as carry_parcel does. Fails with Invalid (field parcel) if it is
+    /// not such a code or was misread: continue with the next one.
     pub async fn add_qr_frame(&self, frame: Vec<u8>) -> Result<QrProgress, FieldError> {
         self.call(move |engine| Ok(engine.core.add_qr_frame(&frame)?)).await
     }

@@ -127,7 +127,7 @@ pub enum FieldError {
         /// What happened
         reason: String,
     },
-    /// A defect of the library; the client stays usable.
+    /// A defect of the library or the server; the client stays usable.
     Internal {
         /// internal
         code: String,

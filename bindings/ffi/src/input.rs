@@ -19,10 +19,10 @@ pub struct StartDraft {
     pub centre: CentreCode,
     /// Commodity that is delivered
     pub commodity: CommodityCode,
-    /// Farmer; null if not known yet
+    /// Farmer of the same centre who is on this phone; null if not known yet
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
-    /// Load; null for none
+    /// Load of the same centre and season that is on this phone; null for none
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
     /// The voided delivery that this one replaces; null for none
@@ -154,10 +154,10 @@ pub struct ClientConfig {
 /// Filter and page of a list of deliveries; null matches everything.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct DeliveryQuery {
-    /// Business date
+    /// Only deliveries that count on this day; null for those of all days
     #[uniffi(default = None)]
     pub date: Option<BusinessDate>,
-    /// Load
+    /// Only deliveries on this load; null for those on any load or none
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
     /// Only deliveries of this farmer; null for those of all farmers
@@ -166,7 +166,7 @@ pub struct DeliveryQuery {
     /// `next` of the page before; null for the first page
     #[uniffi(default = None)]
     pub after: Option<i64>,
-    /// Maximum number of rows on the page, 1 to 200
+    /// Maximum number of rows on the page, 1 to 200; another number counts as the nearest of these
     #[uniffi(default = 50)]
     pub limit: u32,
 }

@@ -37,7 +37,7 @@ pub trait KeyStore: Send + Sync {
     /// phone. The wait ends after two minutes, or when the call of open is cancelled.
     async fn load(&self) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
-    /// Saves a new key of 32 bytes permanently. Called once, before the database is created.
+    /// Saves a new key of 32 bytes permanently, before a new database is created; load is called next and must return it.
     async fn save(&self, key: Vec<u8>) -> Result<(), KeyStoreError>;
 }
 

@@ -39,7 +39,7 @@ texts! {
     DeliveryId, "delivery_id";
     /// Code of a device on receipts, such as 10
     DeviceCode, "device_code";
-    /// Id of an installation: a UUID
+    /// Id of a device: a UUID
     DeviceId, "device_id";
     /// Id of a record of any kind: a UUID
     DocumentId, "record_id";

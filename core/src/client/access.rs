@@ -20,11 +20,11 @@ use crate::units::{BusinessDate, Timestamp, UserId};
 use crate::{Error, ErrorCode};
 
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Time without contact after which a phone can only record.
+/// Time without contact beyond which a phone can read and record deliveries, but neither correct records nor write other ones.
 const LAPSE_MS: u64 = 14 * DAY_MS;
-/// Time without contact after which a phone can only sync and export.
+/// Time without contact, 21 days in all, beyond which a phone can only sync, hand over, carry parcels and show the user's own inbox items.
 const LOCK_MS: u64 = LAPSE_MS + 7 * DAY_MS;
-/// Time counted for a gap between two openings that is longer than [`LAPSE_MS`]: nothing tells a wrong wall clock from time that passed.
+/// Time counted for a gap before an opening that is longer than [`LAPSE_MS`]: nothing tells a wrong wall clock from time that passed.
 const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
 
 /// A user who has a grant on this phone.
@@ -34,31 +34,31 @@ pub struct PhoneUser {
     pub user_id: UserId,
     /// The user's name.
     pub name: String,
-    /// The role in the user's newest grant on this phone.
+    /// Role in the user's newest grant in force on this phone.
     pub role: Role,
 }
 
 /// What this phone may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everything that the user's grant allows.
+    /// No limit besides the user's grant, which may be absent.
     Full,
-    /// Only recording, because there was no contact with the server for more than 14 days; a sync restores full access.
+    /// Reading and recording of deliveries: no contact for more than 14 days. Any response that the server signed restores full access.
     RecordOnly,
-    /// Only sync and export: no contact for more than 21 days, or the office ordered it.
+    /// Sync, hand-over and own inbox items: no contact for more than 21 days; or an order `lost` or `wipe`, which no contact ends.
     Locked,
 }
 
 /// Time without contact with the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
-    /// Milliseconds.
+    /// Milliseconds without contact, up to `counted_to`.
     pub(super) ms: u64,
-    /// Monotonic time up to which it is counted.
+    /// Monotonic milliseconds up to which `ms` counts.
     pub(super) counted_to: u64,
 }
 
-/// State that reads depend on besides the records.
+/// Values that change the results of reads although no record changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DayAndAccess {
     date: BusinessDate,
@@ -67,8 +67,8 @@ pub(super) struct DayAndAccess {
 }
 
 impl FieldClient {
-    /// Raises an event if the business date, the phone's access or the user's grant has changed since the last call. Call it about once a
-    /// minute: nothing here has a timer.
+    /// Raises an event of all topics if the business date, the phone's access or the user's newest grant differs from the last call. An app
+    /// must call it about once a minute: nothing here has a timer.
     pub fn refresh_day_and_access(&self) {
         let Identity { installation, device, .. } = self.identity();
         let grant = installation.and_then(|installation| newest_grant(&device, &installation));
@@ -79,8 +79,8 @@ impl FieldClient {
         }
     }
 
-    /// Returns the users of this phone, sorted by name. Users whose names are not stored are left out: before the first sync, and on a
-    /// phone that was marked as lost and has purged all names.
+    /// Returns the users with a grant in force on this phone, sorted by name. Users whose names are not stored are left out: before the
+    /// first sync, and on a phone that was marked as lost and has purged all names.
     pub fn users(&self) -> Vec<PhoneUser> {
         let Identity { reference, device, .. } = self.identity();
         let mut users: Vec<PhoneUser> = Vec::new();
@@ -93,7 +93,7 @@ impl FieldClient {
         users
     }
 
-    /// Makes another user of this phone its current user. Records of every user are sent with the next sync.
+    /// Makes a user with a grant on this phone its current user, without a password. Records of every user are sent with the next sync.
     ///
     /// # Errors
     /// [`Error::Refused`] for a user without a grant on this phone, [`Error::Unauthorized`], [`Error::Store`].
@@ -108,7 +108,7 @@ impl FieldClient {
         self.session().ok_or_else(|| Error::Internal { reason: "no session after switching the user".into() })
     }
 
-    /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.
+    /// Returns what this phone may do by the office's newest order and the time without contact; grants are not considered.
     pub fn access(&self) -> Access {
         let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
         match self.idle().ms {
@@ -126,24 +126,24 @@ impl FieldClient {
         Idle { ms: saved.ms.saturating_add(counted_to.saturating_sub(saved.counted_to)), counted_to }
     }
 
-    /// Keeps counters that were committed with this time without contact.
-    pub(super) fn keep(&self, counters: &mut Counters, saved: Counters, idle: Idle) {
+    /// Replaces the counters and the time without contact in memory by those that a transaction has saved and committed.
+    pub(super) fn replace_counters(&self, counters: &mut Counters, saved: Counters, idle: Idle) {
         *counters = saved;
         *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
     }
 
-    /// Resets the time without contact, because the server has answered.
-    pub(super) fn save_contact_time(&self) -> Result<(), Error> {
+    /// Sets the time without contact to zero, on disk and in memory. The server must have signed a response before.
+    pub(super) fn reset_idle(&self) -> Result<(), Error> {
         let mut counters = self.counters();
         let idle = Idle { ms: 0, ..self.idle() };
         let saved = Counters { idle_ms: idle.ms, seen_at: self.environment.clock.now(), ..*counters };
         self.store.write(|db| saved.save(db))?;
-        self.keep(&mut counters, saved, idle);
+        self.replace_counters(&mut counters, saved, idle);
         Ok(())
     }
 
-    /// Carries out the office's orders and, after a complete sync, purges scopes that no user of this phone may read. Returns whether
-    /// another exchange is needed because of it.
+    /// Carries out an order `rekey` or `wipe`. Without one, and if the exchange before was complete, purges scopes that no user of this
+    /// phone may read. Returns whether another exchange must follow.
     pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
         let device = self.identity().device;
@@ -171,7 +171,7 @@ impl FieldClient {
         Ok(false)
     }
 
-    /// Enrols again with a new key and device id. Changes that are not logged are sealed again, unchanged.
+    /// Takes a new key and device id. Unseals changes that are neither logged nor held, for the next exchange to seal under the new key.
     fn rekey(&self, installation: &Installation, transport: &dyn Transport) -> Result<(), Error> {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         // Stored before it is sent, because a repeated request must name the same key.
@@ -188,7 +188,8 @@ impl FieldClient {
         self.refresh_identity()
     }
 
-    /// Turns drafts into entries for the office, so that no weighing is lost, and destroys all data once the server has everything.
+    /// Moves drafts into the outbox as entries of kind 0, and destroys all data but the counters once the server has everything and
+    /// answered the receipt. Returns whether another exchange must follow; an unanswered receipt waits for the next sync.
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
         let grant = self.identity().device.grants.first().map(|grant| grant.grant_id);
         let now = self.environment.clock.now();
@@ -222,8 +223,8 @@ impl FieldClient {
     }
 }
 
-/// Returns how much of the gap between two openings counts as time without contact: nothing if the clock was set back, and at most
-/// [`SUSPECT_GAP_MS`] if the gap is longer than [`LAPSE_MS`].
+/// Returns how much of the gap from `seen_at`, when the counters were last saved, to an opening at `now` counts as time without contact: 0
+/// if the clock was set back, [`SUSPECT_GAP_MS`] if the gap is longer than [`LAPSE_MS`], otherwise all of it.
 pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
     let gap_ms = u64::try_from(now.0.saturating_sub(seen_at.0)).unwrap_or(0);
     if gap_ms > LAPSE_MS { SUSPECT_GAP_MS } else { gap_ms }
@@ -238,7 +239,7 @@ fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility 
 }
 
 impl Author {
-    /// Requires recent contact with the server; everything but recording needs it.
+    /// Requires [`Access::Full`]. All changes of records need it, except the recording of deliveries and changes of drafts.
     pub(super) fn require_contact(&self) -> Result<(), Error> {
         match self.access {
             Access::Full => Ok(()),

@@ -1,4 +1,4 @@
-//! Actions: each writes everything that one call of a person changes, in one transaction.
+//! Actions: each writes all changes of one call of a person, in one transaction. Edits of drafts are no actions: drafts have no changes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use crate::store::seam;
 use crate::store::{incoming, records as stored};
 use crate::units::{DocumentId, Timestamp, UnitError};
 
-/// A record and the version of it that a person saw; the first argument of every change.
+/// A record and the version of it that a person saw; an argument of every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Basis {
-    /// The record's document.
+    /// Document of the record; for a farmer, that of the contact details.
     pub document_id: DocumentId,
-    /// The version that the person saw.
+    /// First eight bytes of the SHA-256 over the heads that the person saw; for a draft, its counter in big endian.
     pub version: [u8; 8],
 }
 
@@ -45,6 +45,7 @@ pub(super) struct Action<'a> {
     pub(super) author: &'a Author,
     /// Author, device and time; the same for everything that the action writes.
     pub(super) stamp: Stamp,
+    /// Counters to save after the action, if it writes a change.
     pub(super) counters: Counters,
     now: Timestamp,
     has_written: bool,
@@ -53,7 +54,7 @@ pub(super) struct Action<'a> {
 }
 
 impl Action<'_> {
-    /// Creates a document with its snapshot; [`Error::Stale`] if the document exists.
+    /// Creates and saves a document, and adds its creating change to the outbox; [`Error::Stale`] if the document is stored already.
     pub(super) fn create(
         &mut self,
         kind: Kind,
@@ -70,8 +71,8 @@ impl Action<'_> {
         Ok(merged)
     }
 
-    /// Writes values under keys of a document, saves the document, and adds the change to the outbox. `saved` is `None` for a document
-    /// that has not reached this phone yet, whose id comes from a join code.
+    /// Writes values under keys of a document, saves the document, and adds the change to the outbox. Checks no permission. `saved` is
+    /// `None` for a document that has not reached this phone yet, whose id comes from a join code.
     pub(super) fn edit(
         &mut self,
         kind: Kind,
@@ -128,7 +129,8 @@ impl Action<'_> {
 const CLOCK_SLACK_MS: i64 = 120_000;
 
 impl FieldClient {
-    /// Runs one action in one transaction, so that it writes to the state that it checked. Returns after the commit.
+    /// Runs `f` in one transaction, with the counters locked. An error rolls it back. If `f` wrote a change, the counters are saved and an
+    /// event follows the commit; if not, its changes of the counters are dropped.
     pub(super) fn act<T>(
         &self,
         author: &Author,
@@ -158,7 +160,7 @@ impl FieldClient {
             Ok::<_, Error>((result, written, action.topics))
         })?;
         if let Some(written) = written {
-            self.keep(&mut counters, written, idle);
+            self.replace_counters(&mut counters, written, idle);
             drop(counters);
             topics.extend([Topic::Inbox, Topic::Sync]);
             self.events.changed(&topics);

@@ -28,7 +28,7 @@ use crate::units::{
 /// State of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
-    /// It is being weighed and is only on this phone.
+    /// It is being weighed, is only on this phone, and does not count.
     Draft,
     /// It is recorded and counts.
     Recorded,
@@ -39,9 +39,9 @@ pub enum Lifecycle {
 /// A bag as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BagView {
-    /// Identifies the bag when it is voided.
+    /// Key of the bag, for [`DeliveryEdit::VoidBag`]; in a draft, the number as text.
     pub bag_id: String,
-    /// The number on the bag's label.
+    /// Number on the bag's label. Bags that two phones added at the same time may have the same one.
     pub number: u32,
     /// Gross weight, with the bag.
     pub gross_g: Grams,
@@ -49,9 +49,9 @@ pub struct BagView {
     pub bag_type: BagType,
     /// How the weight was entered.
     pub source: BagSource,
-    /// When it was weighed: to the second once it is recorded.
+    /// When it was weighed, to the second once it is recorded; for a bag added later, when that was.
     pub weighed_at: Timestamp,
-    /// Voids of this bag; empty if the bag counts.
+    /// Voids of this bag alone; a void of its delivery is not among them.
     pub voids: Vec<Act>,
 }
 
@@ -73,7 +73,7 @@ pub struct DeliveryView {
     pub lifecycle: Lifecycle,
     /// How far it is on its way to the server's log; a draft is `unsent`.
     pub sync: SyncState,
-    /// Receipt number; `None` for a draft.
+    /// Receipt number; `None` for a draft, even if it will get the number of a rejected delivery.
     pub receipt_number: Option<ReceiptNumber>,
     /// Centre where it is weighed.
     pub centre: CentreCode,
@@ -87,21 +87,21 @@ pub struct DeliveryView {
     pub farmer_id: Option<FarmerId>,
     /// Load it is on; `None` if it is on no load.
     pub load_id: Option<LoadId>,
-    /// Number of bags that the farmer declared.
+    /// Number of bags that the farmer declared; `None` if none was entered.
     pub declared_bags: Option<u32>,
-    /// All bags, with those that are voided.
+    /// All bags by number, with those that are voided.
     pub bags: Vec<BagView>,
     /// Moisture readings; the last one counts.
     pub readings: Vec<Percent>,
-    /// Where the phone was.
+    /// Location that was set while weighing, if any.
     pub location: Option<Location>,
-    /// The voided delivery that this one replaces.
+    /// Delivery that this one replaces: a voided one, or one that the office rejected.
     pub replaces: Option<DeliveryId>,
-    /// Totals of the bags that count.
+    /// Totals of the bags that are not voided, even if the delivery is voided. Without a rule set on this phone, the tare is zero.
     pub totals: Totals,
-    /// Amendments, oldest first.
+    /// Amendments, oldest first. They have author and reason, not the values.
     pub amendments: Vec<Act>,
-    /// Voids, oldest first.
+    /// Voids of the whole delivery, oldest first.
     pub voids: Vec<Act>,
     /// Fields that have concurrent values.
     pub conflicts: Vec<Conflict>,
@@ -109,7 +109,7 @@ pub struct DeliveryView {
     pub reviews: Vec<ReviewCode>,
 }
 
-/// A correction of a recorded delivery.
+/// A correction of a recorded delivery. Farmer and readings cannot be corrected: void the delivery, and record one that replaces it.
 #[derive(Clone, Debug)]
 pub enum DeliveryEdit {
     /// Adds a forgotten bag.
@@ -125,23 +125,23 @@ pub enum DeliveryEdit {
     VoidBag {
         /// `bag_id` of the bag in the view.
         bag_id: String,
-        /// Why it is voided.
+        /// Reason of this void, besides that of the amendment.
         reason: Reason,
     },
     /// Sets the load; `None` takes it off its load.
     SetLoad(Option<LoadId>),
     /// Sets the day for which it counts, within the same season.
     SetBusinessDate(BusinessDate),
-    /// Sets the declared number of bags.
+    /// Sets the declared number of bags; `None` removes it.
     SetDeclaredBags(Option<u32>),
 }
 
 impl FieldClient {
-    /// Records a draft. From then on it counts, is sent, and can only be amended or voided.
+    /// Records a draft: it counts, is sent, and can only be amended or voided. Its author is the current user, even if another weighed.
     ///
     /// # Errors
-    /// [`Error::Confirm`] if something is unusual: ask the person and repeat the call with these checks in `accept`. [`Error::Invalid`] for
-    /// a missing farmer or bag, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::Unauthorized`].
+    /// [`Error::Confirm`] with the checks that are not in `accept` yet: ask the person, add them, and repeat the call. [`Error::Invalid`]
+    /// without farmer, bag or rules, [`Error::Stale`], [`Error::NotFound`], [`Error::Refused`], [`Error::Unauthorized`].
     pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
@@ -206,11 +206,11 @@ impl FieldClient {
         })
     }
 
-    /// Corrects a recorded delivery, with a reason. The earlier values stay visible.
+    /// Corrects a recorded delivery, with a reason: all `edits`, or none if one is refused. Raises no checks.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it is voided, or the role may not change it or not any more; [`Error::Stale`], [`Error::NotFound`],
-    /// [`Error::Invalid`], [`Error::TooLarge`] for too many bags.
+    /// [`Error::Refused`] if it is voided, the role may not change it or not so late, or there was no contact for more than 14 days;
+    /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::TooLarge`] for too many bags.
     pub fn amend_delivery(&self, basis: Basis, reason: &Reason, edits: &[DeliveryEdit]) -> Result<DeliveryView, Error> {
         if edits.is_empty() {
             return Err(Error::invalid("edits", "nothing to amend"));
@@ -267,7 +267,7 @@ impl FieldClient {
         })
     }
 
-    /// Voids a recorded delivery, with a reason. It stays visible and counts in no total.
+    /// Voids a recorded delivery permanently, with a reason. It stays visible and counts in no total.
     ///
     /// # Errors
     /// As [`FieldClient::amend_delivery`].
@@ -297,7 +297,7 @@ impl FieldClient {
         })
     }
 
-    /// Returns a draft or recorded delivery.
+    /// Returns a draft or a recorded delivery, voided or not.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -359,12 +359,12 @@ impl FieldClient {
         }
     }
 
-    /// Returns recorded deliveries of the granted centres, the last to arrive on this phone first, each with its sync state.
+    /// Returns recorded deliveries of the granted centres, voided ones too, the last to arrive here first. Ignores `filter.within`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
-        let filter = DeliveryFilter { within: Some(self.author()?.seasons()), ..filter.clone() };
+        let filter = DeliveryFilter { within: Some(self.author()?.season_scopes()), ..filter.clone() };
         Ok(self.store.read(|db| {
             let rows = rows::deliveries(&mut seam(db), &filter, limit)?.into_iter();
             rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
@@ -407,7 +407,7 @@ impl FieldClient {
     }
 }
 
-/// Requires that the author may change the delivery at the time of this stamp. The server checks the same.
+/// Requires that the delivery is not voided, and that the role may amend it at the time of `stamp`. The server checks only the role.
 pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: Stamp) -> Result<(), Error> {
     if delivery.is_voided() {
         return Err(Error::not_allowed("the delivery is voided: record a new one instead"));

@@ -25,9 +25,9 @@ pub struct StartDraft {
     pub commodity: CommodityCode,
     /// Farmer, if known.
     pub farmer_id: Option<FarmerId>,
-    /// Load, if any.
+    /// Load of this centre and season, if any.
     pub load_id: Option<LoadId>,
-    /// The voided delivery that this one replaces.
+    /// The voided delivery that this one replaces; it must be on this phone.
     pub replaces: Option<DeliveryId>,
 }
 
@@ -38,9 +38,9 @@ pub enum DraftEdit {
     SetFarmer(FarmerId),
     /// Sets the load; `None` takes the draft off its load.
     SetLoad(Option<LoadId>),
-    /// Sets the number of bags that the farmer declares.
+    /// Sets the number of bags that the farmer declares; `None` removes it.
     SetDeclaredBags(Option<u32>),
-    /// Sets the day for which it counts, and with it the season.
+    /// Sets the day for which it counts, and with it the season; refused if no season of the commodity covers the day.
     SetBusinessDate(BusinessDate),
     /// Adds a bag.
     AddBag {
@@ -58,7 +58,7 @@ pub enum DraftEdit {
     },
     /// Adds a moisture reading; the last one counts.
     AddReading(Percent),
-    /// Sets where the phone is.
+    /// Sets the location, which replaces an earlier one.
     SetLocation(Location),
 }
 
@@ -75,11 +75,11 @@ pub(super) fn find_draft(
 }
 
 impl FieldClient {
-    /// Starts a delivery. The draft is stored on disk, and counts in no total until it is recorded.
+    /// Starts a delivery of today. The draft is stored on disk, and counts in no total until it is recorded.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity covers
-    /// today, or the farmer, load or replaced delivery is not on this phone.
+    /// [`Error::Unauthorized`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity
+    /// covers today, or if farmer, load or replaced delivery are not on this phone.
     pub fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
@@ -131,11 +131,10 @@ impl FieldClient {
         Ok(self.draft_view(id, version, &draft))
     }
 
-    /// Deletes a draft. Nothing else that people record is ever deleted.
+    /// Deletes a draft permanently. A recorded delivery can only be voided.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is
-    /// locked.
+    /// [`Error::Stale`] if it changed since `basis`, [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] on a locked phone.
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document_id);
@@ -146,7 +145,7 @@ impl FieldClient {
         })
     }
 
-    /// Returns the user's own drafts and those of the granted centres, oldest first. After a crash, weighing continues from these.
+    /// Returns the user's own drafts, at any centre, and those of all users at the granted centres, oldest first. They survive a crash.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -165,7 +164,7 @@ impl FieldClient {
     }
 }
 
-/// Requires that the rules know a bag type, or there would be no tare for it. Without rules nothing is recorded anyway.
+/// Requires that `rules` name the bag type, or it would have no tare. Accepts any if the rule set is not on this phone (`None`).
 pub(super) fn require_bag_type(rules: Option<&RuleSet>, bag_type: BagType) -> Result<(), Error> {
     match rules {
         Some(rules) if rules.bag_types.iter().all(|known| !known.is_for(bag_type)) => {
@@ -177,7 +176,7 @@ pub(super) fn require_bag_type(rules: Option<&RuleSet>, bag_type: BagType) -> Re
 }
 
 impl Draft {
-    /// Requires that the farmer, the load and the replaced delivery are on this phone.
+    /// Requires farmer, load and replaced delivery on this phone, at this centre, the last one voided. One that the office rejected passes.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
             require_record(db, Kind::of::<Farmer>(), farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;
@@ -217,7 +216,7 @@ impl Draft {
                 let before = self.bags.len();
                 self.bags.retain(|bag| bag.number != *number);
                 if self.bags.len() == before {
-                    return Err(Error::invalid("bag_id", format!("no bag has the label {number}")));
+                    return Err(Error::invalid("number", format!("no bag has the number {number}")));
                 }
             }
             DraftEdit::AddReading(reading) => self.readings.push(*reading),

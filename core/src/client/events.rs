@@ -10,12 +10,12 @@ use super::FieldClient;
 pub use crate::records::Topic;
 use crate::sync::Progress;
 
-/// What to read again, and the progress of a running sync.
+/// Topics to read again, and the progress of a running sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Number of the newest change; pass it to the next [`Events::next`].
     pub sequence: u64,
-    /// What to read again.
+    /// Topics that changed after the number that was waited for, in the order of [`Topic::ALL`].
     pub topics: Vec<Topic>,
     /// Progress of the running sync; `None` while none runs.
     pub progress: Option<SyncProgress>,
@@ -24,7 +24,7 @@ pub struct Event {
 /// Progress of a running sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncProgress {
-    /// Own changes that the server has answered, plus log entries read.
+    /// Own changes that the server has answered, with any verdict, plus log entries read.
     pub done: u64,
     /// All own changes and log entries to exchange, as far as known; `done` is included.
     pub total: u64,
@@ -65,15 +65,15 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Waits for a change newer than `after`; 0 returns all topics at once. Resolves to `None` once the client is closed. Dropping the
-    /// future loses no event.
+    /// Waits for a change after number `after`, the [`Event::sequence`] of the last event; 0 returns all topics at once. Resolves to `None`
+    /// once the client is dropped or [`Self::end`] was called. Dropping the future loses no event.
     pub fn next(&self, after: u64) -> impl Future<Output = Option<Event>> {
         let mut state = self.state();
         state.waits += 1;
         Wait { events: self, after, number: state.waits }
     }
 
-    /// Ends all present and future waits.
+    /// Ends all present and future waits with `None`, and cancels every running and later sync of the client.
     pub fn end(&self) {
         self.change(|state| state.has_ended = true);
     }
@@ -142,7 +142,7 @@ impl Drop for Wait<'_> {
 }
 
 impl FieldClient {
-    /// Runs `f` in a transaction and raises an event after the commit.
+    /// Runs `f` in a transaction and raises an event of `topics` after the commit. Changes of records are written by [`Self::act`] instead.
     pub(super) fn write<T, E: From<crate::store::Error>>(
         &self,
         topics: &[Topic],

@@ -29,7 +29,7 @@ pub struct FarmerInput {
 pub struct FarmerView {
     /// The farmer's id.
     pub farmer_id: FarmerId,
-    /// The version of the contact details shown here; pass it to [`FieldClient::edit_farmer`].
+    /// Contact document, not the farmer's, and its version shown here, for [`FieldClient::edit_farmer`].
     pub basis: Basis,
     /// Farmer code, such as `T-KOLAR-10-17`.
     pub code: String,
@@ -37,9 +37,9 @@ pub struct FarmerView {
     pub centre: CentreCode,
     /// Name, village and telephone number.
     pub contact: ContactDetails,
-    /// How far the registration and its corrections are on their way to the server's log.
+    /// Sync state of the identity or the contact details: the one further from the server's log.
     pub sync: SyncState,
-    /// Fields that have concurrent values.
+    /// Fields of the identity and the contact details that have concurrent values.
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer.
     pub reviews: Vec<ReviewCode>,
@@ -49,8 +49,8 @@ impl FieldClient {
     /// Registers a farmer: identity and contact details in one action.
     ///
     /// # Errors
-    /// [`Error::Confirm`] if a farmer with the same telephone number, or the same name and village, is registered; [`Error::Invalid`],
-    /// [`Error::Refused`], [`Error::Unauthorized`].
+    /// [`Error::Confirm`] if this phone has a farmer of this centre with the same telephone number, or the same name and village;
+    /// [`Error::Invalid`], [`Error::Refused`], [`Error::Unauthorized`].
     pub fn register_farmer(&self, input: &FarmerInput, accept: &[Check]) -> Result<FarmerView, Error> {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
@@ -72,7 +72,7 @@ impl FieldClient {
         })
     }
 
-    /// Corrects contact details. Writes only the fields that differ.
+    /// Replaces contact details by `details`, which is complete; fields that are equal are not written. `basis` is that of the view.
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`], [`Error::Unauthorized`].
@@ -101,22 +101,21 @@ impl FieldClient {
         })
     }
 
-    /// Returns a farmer.
+    /// Returns a farmer with the newest contact details.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also if the contact details are not on this phone; [`Error::Unauthorized`], [`Error::Refused`] if the phone is
-    /// locked, [`Error::Store`].
+    /// [`Error::NotFound`], also without contact details here; [`Error::Unauthorized`], [`Error::Refused`] on a locked phone,
+    /// [`Error::Store`].
     pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
         let author = self.author()?;
         self.store.read(|db| farmer_view(db, &author, farmer_id))
     }
 
-    /// Returns farmers of a centre whose name, village or telephone number has words that begin with the words of `text`, newest first; all
-    /// farmers if `text` is empty.
+    /// Returns up to `limit` farmers of a centre, newest first, for whom each word of `text` begins a word of the name, village or
+    /// telephone number; the newest of all if `text` is empty.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a text that is too long, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`],
-    /// [`Error::Store`].
+    /// [`Error::Invalid`] of `text`, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`], [`Error::Store`].
     pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
         let author = self.author()?;
         author.require_centre(centre)?;

@@ -1,5 +1,5 @@
 //! Hand-over without network: exports own bundles as a file or QR codes, and imports those of colleagues. Invariant: an export is no
-//! acknowledgement. Exported changes stay in the outbox and are sent again with the next sync. Formats: [`crate::protocol::parcel`],
+//! acknowledgement; its changes stay in the outbox and are sent with the next sync. Formats: [`crate::protocol::parcel`],
 //! [`crate::protocol::qr`].
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use crate::store::{self, carried, installation, outbox};
 use crate::sync::seal::seal;
 
 impl FieldClient {
-    /// Returns everything that the server has not answered in full, as concatenated parcels for a colleague's phone or a USB stick.
+    /// Seals the outbox and returns the own bundles that the server has not answered in full, as concatenated parcels, without drafts.
     ///
     /// # Errors
     /// [`Error::Refused`] if there is nothing to hand over, [`Error::Unauthorized`] before enrolment, [`Error::Store`].
@@ -29,8 +29,7 @@ impl FieldClient {
     /// Writes [`Self::export_parcel`] into a file. An existing file is replaced only by a complete one.
     ///
     /// # Errors
-    /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of field `path` if the file cannot be written, [`Error::Store`] if the disk is
-    /// full.
+    /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of `path` if the file cannot be written, [`Error::Store`] if the disk is full.
     pub fn export_to(&self, path: &Path) -> Result<(), Error> {
         let unusable = |reason| Err(Error::invalid("path", reason));
         if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
@@ -62,12 +61,12 @@ impl FieldClient {
         Ok(frames)
     }
 
-    /// Imports a colleague's file of parcels, which the next sync uploads. Keeps all of them or none.
+    /// Imports a colleague's file of one or more parcels, which the next sync uploads: all of them or none. Their content is not checked.
     ///
     /// # Errors
-    /// [`Error::Refused`] if a parcel is for another organisation or server, [`Error::Invalid`] if the file is not a parcel or is
-    /// incomplete, [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`],
-    /// [`Error::Unauthorized`], [`Error::Store`].
+    /// [`Error::Refused`] if one is for another organisation or server, [`Error::Invalid`] if it is no parcel or incomplete,
+    /// [`Error::TooLarge`] if this phone would carry more than [`MAX_CARRIED_BYTES`], [`Error::UpdateNeeded`], [`Error::Unauthorized`],
+    /// [`Error::Store`].
     pub fn carry_parcel(&self, file: impl Read) -> Result<(), Error> {
         let installation = self.installation()?;
         let too_much = || Error::TooLarge {
@@ -92,8 +91,8 @@ impl FieldClient {
         })
     }
 
-    /// Adds the content of a QR code from a colleague's phone, in any order. The last missing frame imports all as [`Self::carry_parcel`]
-    /// does.
+    /// Adds the content of a QR code from a colleague's phone, in any order. A frame of another series drops those before. The last missing
+    /// frame imports all as [`Self::carry_parcel`] does.
     ///
     /// # Errors
     /// Those of [`Self::carry_parcel`]; [`Error::Invalid`] for a code that is not a QR frame or was misread: continue with the next one.

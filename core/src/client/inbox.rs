@@ -16,13 +16,13 @@ use crate::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timesta
 /// An item of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
-    /// Records that it concerns.
+    /// Records that it concerns, at least one.
     pub records: Vec<RecordRef>,
-    /// The version of the first record; pass it to [`FieldClient::resolve`].
+    /// Document to decide about, and its version, for [`FieldClient::resolve`]; for contact details their own document, not the farmer's.
     pub basis: Basis,
-    /// What has to be decided, and why.
+    /// Type of the decision that is needed, with its reason.
     pub kind: InboxKind,
-    /// Choices of a person here; empty if only the office can decide.
+    /// Choices of a person here; empty if only the office can decide, or a conflict has no value to choose.
     pub choices: Vec<Choice>,
 }
 
@@ -52,7 +52,7 @@ pub enum RecordRef {
 }
 
 impl RecordRef {
-    /// Returns the id of the record's document.
+    /// Returns the id of the record's document; for contact details, that of the farmer.
     pub fn document(self) -> DocumentId {
         match self {
             Self::Delivery { delivery_id } => delivery_id.into(),
@@ -65,7 +65,7 @@ impl RecordRef {
 
 impl From<&Record> for RecordRef {
     fn from(record: &Record) -> Self {
-        let (kind, document) = record.subject();
+        let (kind, document) = record.shown_under();
         if kind == Kind::of::<Delivery>() {
             Self::Delivery { delivery_id: document.into() }
         } else if kind == Kind::of::<Farmer>() {
@@ -78,7 +78,7 @@ impl From<&Record> for RecordRef {
     }
 }
 
-/// What has to be decided.
+/// Type of a decision that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InboxKind {
     /// A field has concurrent values.
@@ -87,10 +87,10 @@ pub enum InboxKind {
     Review {
         /// Code of the review.
         code: ReviewCode,
-        /// When it was raised.
+        /// When it was raised, by the server's clock.
         raised_at: Timestamp,
     },
-    /// The server keeps a change of this phone until the office approves or rejects it; [`FieldClient::held_record`] shows the result.
+    /// The server keeps a change of this phone until the office approves or rejects it; [`FieldClient::held_record`] applies it.
     Held {
         /// Code of the reason.
         code: HoldCode,
@@ -103,14 +103,14 @@ pub enum InboxKind {
         number: i64,
         /// The office's reason in words; may be empty.
         reason: String,
-        /// The draft that was made of a rejected delivery.
+        /// Id of the draft that was made of a rejected delivery, which may be recorded or discarded since.
         draft_id: Option<DeliveryId>,
-        /// When the phone received the rejection.
+        /// When the office rejected it, by the server's clock; if a verdict said so, when the phone received it.
         rejected_at: Timestamp,
     },
 }
 
-/// What a person may decide about an item.
+/// A decision that a person may make about an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// Keeps one of the concurrent values.
@@ -120,7 +120,7 @@ pub enum Choice {
         /// The change that wrote the value.
         change: ChangeHash,
     },
-    /// Removes a rejected item from the inbox.
+    /// Removes a rejected item from the inbox; a draft that was made of it stays.
     Dismiss {
         /// Number of the item.
         number: i64,
@@ -142,8 +142,8 @@ impl InboxItem {
 }
 
 impl FieldClient {
-    /// Returns the inbox: held changes first, then rejected ones, conflicts and reviews, of the granted centres. Authors see their own held
-    /// and rejected changes in any case, even on a locked phone.
+    /// Returns the inbox of the granted centres: an item for each held change, then for each rejected change, conflict and review. Authors
+    /// see their own held and rejected changes in any case, even on a locked phone.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -161,18 +161,18 @@ impl FieldClient {
                 };
                 let Some((code, reason)) = it.held.clone() else { continue };
                 let kind = InboxKind::Held { code, reason };
-                items.push(InboxItem::new(vec![about], seen(db, it.document_id)?, kind));
+                items.push(InboxItem::new(vec![about], current_basis(db, it.document_id)?, kind));
             }
-            for it in outbox::all_rejected(db)?.into_iter().filter(|it| reader.sees_work_of(it.author_id, &it.scope)) {
+            for it in outbox::undismissed(db)?.into_iter().filter(|it| reader.sees_work_of(it.author_id, &it.scope)) {
                 let (number, reason, draft_id, rejected_at) = (it.number, it.reason, it.draft_id, it.at);
                 let kind = InboxKind::Rejected { number, reason, draft_id, rejected_at };
                 let records = vec![record_ref(db, it.document_id)?.1];
-                items.push(InboxItem::new(records, seen(db, it.document_id)?, kind));
+                items.push(InboxItem::new(records, current_basis(db, it.document_id)?, kind));
             }
             for document in stored::in_conflict(&mut seam(db))? {
                 let found = stored::load(&mut seam(db), document)?.filter(|(it, _)| reader.sees(&it.scope));
                 let Some(record) = found.and_then(|(_, merged)| merged.record) else { continue };
-                let basis = seen(db, document)?;
+                let basis = current_basis(db, document)?;
                 for conflict in record.conflicts() {
                     let kind = InboxKind::Conflict(conflict.clone());
                     items.push(InboxItem::new(vec![RecordRef::from(&record)], basis, kind));
@@ -180,7 +180,7 @@ impl FieldClient {
             }
             for Raised { review, raised_at } in decisions::reviews(&mut seam(db))? {
                 let Some(first) = review.documents.first() else { continue };
-                let basis = seen(db, *first)?;
+                let basis = current_basis(db, *first)?;
                 let named = review.documents.iter().map(|document| record_ref(db, *document));
                 let (scopes, records): (Vec<_>, Vec<_>) = named.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
                 if reader.author.is_some() && scopes.iter().flatten().all(|scope| reader.sees(scope)) {
@@ -192,8 +192,7 @@ impl FieldClient {
         })?)
     }
 
-    /// Returns a record with its held changes applied; `None` if no change is held, the user may not see it, or this version cannot read
-    /// it.
+    /// Returns the record of an [`InboxItem::basis`]'s document with held changes applied; `None` if none is held, readable and visible.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -207,7 +206,7 @@ impl FieldClient {
         })?)
     }
 
-    /// Decides an item. A conflict ends because the chosen value is written again on top of all concurrent ones.
+    /// Decides an item. [`Choice::Keep`] ends a conflict by writing the chosen value again on top of all concurrent ones.
     ///
     /// # Errors
     /// [`Error::Stale`] if the record has changed or there is nothing to choose any more; [`Error::NotFound`], [`Error::Refused`] by role
@@ -240,10 +239,10 @@ impl FieldClient {
         InboxReader { user, author: self.author().ok() }
     }
 
-    /// Removes a rejected item from the inbox; succeeds if it was removed before.
+    /// Removes a rejected item from the inbox; succeeds without an effect if there is no such item.
     fn dismiss(&self, basis: Basis, number: i64) -> Result<(), Error> {
         let reader = self.inbox_reader();
-        self.write(&[Topic::Inbox], |db| match outbox::all_rejected(db)?.into_iter().find(|it| it.number == number) {
+        self.write(&[Topic::Inbox], |db| match outbox::undismissed(db)?.into_iter().find(|it| it.number == number) {
             None => Ok(()),
             Some(it) if it.document_id == basis.document_id && reader.sees_work_of(it.author_id, &it.scope) => {
                 Ok(outbox::dismiss(db, number)?)
@@ -264,13 +263,13 @@ impl InboxReader {
         self.author.as_ref().is_some_and(|author| is_within(&author.grant, scope))
     }
 
-    /// Returns whether the user sees a held or rejected change: always if it is their own.
+    /// Returns whether the user sees a held or rejected change by `author` in `scope`: always if it is their own.
     fn sees_work_of(&self, author: UserId, scope: &Scope) -> bool {
         self.user == Some(author) || self.sees(scope)
     }
 }
 
-fn seen(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
+fn current_basis(db: &rusqlite::Connection, document: DocumentId) -> Result<Basis, crate::store::Error> {
     let heads = stored::find(&mut seam(db), document)?.map_or_else(Vec::new, |stored| stored.heads);
     Ok(Basis { document_id: document, version: records::version(&heads) })
 }
@@ -287,6 +286,7 @@ fn record_ref(
     })
 }
 
+/// Returns the record with held changes applied in order; skips those that this version cannot read, and returns `None` if none is left.
 fn apply_held<'a>(
     db: &rusqlite::Connection,
     document: DocumentId,

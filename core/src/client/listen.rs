@@ -30,33 +30,32 @@ impl Stops {
         self.counted.notify_all();
     }
 
-    /// Waits for `time`, or until the count differs from `begun_at`.
-    fn wait(&self, begun_at: u64, time: Duration) {
+    /// Waits for `time`, or until the count differs from `count_at_start`.
+    fn wait(&self, count_at_start: u64, time: Duration) {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.counted.wait_timeout_while(count, time, |count| *count == begun_at));
+        drop(self.counted.wait_timeout_while(count, time, |count| *count == count_at_start));
     }
 }
 
 impl FieldClient {
-    /// Listens until [`FieldClient::stop_listening`], and calls `on_wake` whenever the server has something that this phone has not read.
-    /// Run a sync then, in `on_wake` or elsewhere. Reconnects by itself, with the waits of the retry schedule.
+    /// Listens until [`FieldClient::stop_listening`], and calls `on_wake` on this thread whenever the server has something that neither
+    /// this phone nor a running sync has read. Run a sync then, there or elsewhere. Reconnects by itself, as the retry schedule does.
     ///
-    /// Optional: without it, the same entries come with the next sync. Blocks the calling thread. A device has one listener; a new one
-    /// replaces it.
+    /// Optional: the next sync fetches the same entries. Run only one: a device's second connection ends the first, which then reconnects.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is no error here: the next
-    /// sync reports or repairs it.
+    /// [`Error::Unauthorized`] if the device is not enrolled; [`Error::Store`]. A server that does not know the device is no error here:
+    /// the next sync reports or repairs it.
     pub fn listen(&self, server: &dyn Live, on_wake: &dyn Fn()) -> Result<(), Error> {
-        let begun_at = self.listening.count();
+        let count_at_start = self.listening.count();
         let (mut retry_schedule, mut fresh) = (RetrySchedule::default(), None);
-        while self.listening.count() == begun_at {
+        while self.listening.count() == count_at_start {
             let installation = self.installation()?;
             let challenge_now = fresh.unwrap_or(installation.challenge);
             let request = signed_request("GET", &installation, challenge_now, path::LIVE, Vec::new());
             let (mut has_heard, mut failed) = (false, None);
             let answered = server.listen(&request, &mut |heard| {
-                if self.listening.count() != begun_at {
+                if self.listening.count() != count_at_start {
                     return ControlFlow::Break(());
                 }
                 let Some(line) = heard else { return ControlFlow::Continue(()) };
@@ -97,7 +96,7 @@ impl FieldClient {
             }
             let now_ms = self.environment.clock.monotonic_ms();
             retry_schedule.run_ended(ended, now_ms, self.random_u64());
-            self.listening.wait(begun_at, Duration::from_millis(retry_schedule.wait_ms(now_ms).unwrap_or(0)));
+            self.listening.wait(count_at_start, Duration::from_millis(retry_schedule.wait_ms(now_ms).unwrap_or(0)));
         }
         Ok(())
     }
@@ -107,7 +106,7 @@ impl FieldClient {
         self.listening.stop();
     }
 
-    /// Returns whether a line from the server names an entry that this phone has not read.
+    /// Returns whether a line from the server names an unread entry. Waits for the end of a running sync, which may read it.
     fn is_behind(&self, line: &str) -> Result<bool, Error> {
         let Some((scope, sequence)) = live::head(line) else { return Ok(false) };
         let read = || {

@@ -53,13 +53,13 @@ pub struct LoadView {
     pub lorry: LorryPlate,
     /// The driver's name, if known.
     pub driver: Option<String>,
-    /// Whether a request to close was made.
+    /// `Closing` once a request to close was made.
     pub state: LoadState,
     /// Clerks who opened or joined it, in the order of their clocks.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseView>,
-    /// Totals of its deliveries, as far as they are on this phone.
+    /// Totals of the deliveries on it, as far as they are on this phone.
     pub sum: Sum,
     /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to [`FieldClient::request_close`].
     pub manifest_hash: String,
@@ -116,11 +116,10 @@ impl JoinCode {
 }
 
 impl FieldClient {
-    /// Opens a load.
+    /// Opens a load of today, with the current user as its first loader.
     ///
     /// # Errors
-    /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for an unknown lorry, a commodity without a season today or a wrong
-    /// driver's name, [`Error::Unauthorized`].
+    /// [`Error::Refused`] by role or centre, [`Error::Invalid`] for lorry, driver or commodity (no season today), [`Error::Unauthorized`].
     pub fn open_load(&self, input: &OpenLoad) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -150,8 +149,7 @@ impl FieldClient {
         })
     }
 
-    /// Joins a load by the code that another phone shows. Works without network and before the load was received; joining again changes
-    /// nothing.
+    /// Joins a load by the code that another phone shows, without network and before the load was received; joining again changes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for text that is not a join code, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`].
@@ -179,7 +177,7 @@ impl FieldClient {
         })
     }
 
-    /// Corrects the lorry of a load.
+    /// Corrects the lorry of a load, also after a request to close.
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotFound`], [`Error::Invalid`] for an unknown or the same lorry, [`Error::Refused`].
@@ -197,12 +195,11 @@ impl FieldClient {
         })
     }
 
-    /// Asks the office to close a load with the deliveries that are here known to be on it. The lorry may leave; later deliveries count as
-    /// late.
+    /// Asks the office, perhaps again, to close a load with the deliveries on it that are here. Deliveries in no manifest count as late.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the load or its manifest has changed, [`Error::Refused`] if the load has no delivery or this phone has a draft
-    /// for it, [`Error::TooLarge`], [`Error::NotFound`].
+    /// [`Error::Stale`] if the load or its manifest ([`LoadView::manifest_hash`]) has changed, [`Error::Refused`] if the load has no
+    /// delivery or this phone has a draft for it, [`Error::TooLarge`], [`Error::NotFound`].
     pub fn request_close(&self, basis: Basis, manifest_hash: &str) -> Result<LoadView, Error> {
         let author = self.author()?;
         author.require(Capability::OpenLoad)?;
@@ -233,7 +230,7 @@ impl FieldClient {
     ) -> Result<LoadView, Error> {
         let load_id = LoadId::from(basis.document_id);
         self.act(author, |action| {
-            let (view, manifest) = loaded(action.db, author, load_id)?;
+            let (view, manifest) = view_and_manifest(action.db, author, load_id)?;
             require_current(basis, load_id, view.basis.version)?;
             let saved = stored::find(&mut seam(action.db), load_id.into())?.ok_or_else(|| not_found("load"))?;
             let puts = puts(action.db, &view, manifest, action.stamp)?;
@@ -253,10 +250,14 @@ impl FieldClient {
 }
 
 fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
-    Ok(loaded(db, author, load_id)?.0)
+    Ok(view_and_manifest(db, author, load_id)?.0)
 }
 
-fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<(LoadView, Vec<ManifestLine>), Error> {
+fn view_and_manifest(
+    db: &rusqlite::Connection,
+    author: &Author,
+    load_id: LoadId,
+) -> Result<(LoadView, Vec<ManifestLine>), Error> {
     let found = require_visible::<Load>(db, author, load_id, "load")?;
     let basis = Basis { document_id: load_id.into(), version: found.version() };
     let manifest = manifest(db, load_id)?;
@@ -284,6 +285,7 @@ fn loaded(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result
     Ok((view, manifest))
 }
 
+/// Returns the checks of a load to which a delivery of gross weight `more` is added; none if the load is not on this phone.
 pub(super) fn check_load(
     db: &rusqlite::Connection,
     reference: &Reference,

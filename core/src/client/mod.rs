@@ -1,7 +1,6 @@
 //! [`FieldClient`], the API of an app: joins records, rules, store and sync. Has no rules, SQL or formats of its own.
 //!
-//! Calls block on the disk, [`FieldClient::sync`] and [`FieldClient::enrol`] on the network; an app runs them on a worker thread. Read
-//! next: `action.rs`, for how anything is written.
+//! Calls block on the disk; `sync`, `enrol` and `listen` on the network. Run them on a worker thread. Read next: `action.rs`.
 
 mod access;
 mod action;
@@ -91,7 +90,7 @@ pub struct FieldClient {
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
-    /// Whether nothing was received since the last purge.
+    /// Whether nothing was received or rewound since the last purge; `false` after opening.
     is_purge_current: AtomicBool,
     listening: Stops,
     /// Shared, because a listener may outlive the client.
@@ -104,7 +103,7 @@ pub struct FieldClient {
     _lock: File,
 }
 
-/// The installation, its rights and the reference data; replaced after a sync.
+/// The installation (`None` before enrolment), its rights and the reference data; a copy of the store, replaced after each write of them.
 #[derive(Clone, Default)]
 struct Identity {
     installation: Option<Arc<Installation>>,
@@ -127,7 +126,7 @@ pub struct Session {
     pub user_id: UserId,
     /// The user's name; the id as text before the first sync.
     pub user_name: String,
-    /// The user's newest grant on this phone; `None` before the first sync and while the user has none.
+    /// The user's newest grant in force on this phone, the only one that counts; `None` before the first sync and while there is none.
     pub grant_id: Option<GrantId>,
     /// Role of that grant.
     pub role: Option<Role>,
@@ -154,8 +153,8 @@ impl Author {
         self.grant.role.check(capability, Target::New).map_err(|denied| Error::not_allowed(denied.to_string()))
     }
 
-    /// Returns the scopes in which this user may see deliveries and loads.
-    fn seasons(&self) -> Vec<Scope> {
+    /// Returns the scopes of all known seasons at the granted centres, in which this user may see deliveries and loads.
+    fn season_scopes(&self) -> Vec<Scope> {
         let of = |centre: &CentreCode| {
             let season = |it: &Season| Scope::Season(centre.clone(), it.code.clone());
             self.reference.all().map(season).collect::<Vec<_>>()
@@ -186,8 +185,7 @@ impl FieldClient {
     /// Opens a store that is encrypted with a key from the phone's key store; a new store gets a new key.
     ///
     /// # Errors
-    /// Those of [`Self::open`]; [`Error::Store`] also if the key store gives no key or a wrong one, or this build lacks the feature
-    /// `encryption`.
+    /// Those of [`Self::open`]; [`Error::Store`] also without the right key, for a store made without one, or without `encryption`.
     pub fn open_encrypted(data_dir: &Path, keys: &dyn KeyStore, environment: Environment) -> Result<Self, Error> {
         Self::open_with(data_dir, Some(keys), environment)
     }
@@ -245,7 +243,7 @@ impl FieldClient {
         Ok(client)
     }
 
-    /// Returns the current user and their rights; `None` before enrolment.
+    /// Returns the current user and their rights; `None` before enrolment and after a wipe. A lapse or an order does not change them.
     pub fn session(&self) -> Option<Session> {
         let Identity { installation, reference, device, .. } = self.identity();
         let installation = installation?;
@@ -270,12 +268,12 @@ impl FieldClient {
         self.identity().reference
     }
 
-    /// Returns the office's order to this phone, if any.
+    /// Returns the newest order to this phone; `None` if there is none, or it is to resume.
     pub fn order(&self) -> Option<Order> {
         self.identity().device.order
     }
 
-    /// Projects every document again and returns how many there are. The rows stay the same except for their order of arrival.
+    /// Projects every document again and returns the number of documents. The rows stay the same except for their order of arrival.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -310,6 +308,7 @@ impl FieldClient {
         self.identity().installation.ok_or_else(|| Error::Unauthorized { reason: reason.into() })
     }
 
+    /// Returns the current user as an author; fails on a locked phone and without a grant in force, before role and centre are looked at.
     fn author(&self) -> Result<Author, Error> {
         let Identity { reference, device, .. } = self.identity();
         let installation = self.installation()?;
@@ -327,7 +326,7 @@ impl FieldClient {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the season in which a commodity is bought on this day.
+    /// Returns the season in which a commodity is bought on this day; the one with the greatest code, if several cover it.
     fn season_of(
         author: &Author,
         commodity: &crate::units::CommodityCode,
@@ -375,12 +374,12 @@ fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Gr
     device.grants.iter().rev().find(|grant| grant.user_id == installation.user_id).cloned()
 }
 
-/// Returns whether a grant covers a scope.
+/// Returns whether a scope belongs to a centre of the grant, or to no centre.
 fn is_within(grant: &Grant, scope: &Scope) -> bool {
     scope.centre().is_none_or(|centre| grant.centres.contains(centre))
 }
 
-/// Returns a record that this user may see.
+/// Returns a record at a granted centre; [`Error::NotFound`] of `what` if it is elsewhere or not stored.
 fn require_visible<K: RecordKind>(
     db: &rusqlite::Connection,
     author: &Author,
@@ -399,7 +398,7 @@ fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 
     if basis == (Basis { document_id: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
 }
 
-/// Requires that a record of this kind is on this phone, in this scope.
+/// Requires that a document of this kind is on this phone, in this scope; otherwise [`Error::Invalid`] of `field`.
 fn require_record(
     db: &rusqlite::Connection,
     kind: Kind,

@@ -28,18 +28,18 @@ const MAX_ROUNDS: u32 = 4;
 /// Options of a sync; by default an automatic one without a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// Whether a person asked for it; such a sync ignores the retry schedule.
+    /// Whether a person asked for it; such a sync resets the retry schedule and begins at once.
     pub is_manual: bool,
-    /// Limits of time and data.
+    /// Limits of time and data; at least one request is sent.
     pub budget: SyncBudget,
-    /// Ticket from [`FieldClient::ticket`], if the sync had to wait before it could be called.
+    /// Ticket from [`FieldClient::ticket`], if the sync had to wait before it could be called; `None` takes one at the call.
     pub ticket: Option<SyncTicket>,
 }
 
 /// Moment of a request for a sync: its time budget counts from there, and a later cancellation ends it, even while it waits for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncTicket {
-    /// Monotonic time.
+    /// Monotonic milliseconds.
     at_ms: u64,
     /// Number of cancellations at that time.
     cancellations: u64,
@@ -48,9 +48,9 @@ pub struct SyncTicket {
 /// Limits of one sync. It ends with the response that uses up one of them; the next sync continues from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncBudget {
-    /// Milliseconds since the sync was requested.
+    /// Milliseconds since the sync's ticket was taken.
     pub time_ms: u64,
-    /// Bytes sent and received.
+    /// Bytes sent plus bytes received.
     pub bytes: u64,
 }
 
@@ -66,12 +66,11 @@ impl Default for SyncBudget {
 pub enum SyncOutcome {
     /// The server has everything from this phone, logged or held, and this phone has everything from the server.
     Complete,
-    /// The budget was used up; or the server deferred or refused something, or did not answer about a colleague's parcel, and the rest is
-    /// done.
+    /// The budget was used up; or the server deferred or refused something, or did not answer about a carried parcel, and the rest is done.
     Partial,
-    /// There was no connection, or it broke; what was exchanged stays exchanged.
+    /// There was no connection, it broke, or the server could not answer at present; what was exchanged stays exchanged.
     Offline,
-    /// It was cancelled; what was exchanged stays exchanged.
+    /// It was cancelled, or the client was closed; what was exchanged stays exchanged.
     Cancelled,
     /// Nothing was tried, because earlier syncs failed and the next automatic one is not due.
     NotDue,
@@ -84,26 +83,26 @@ pub struct SyncReport {
     pub outcome: SyncOutcome,
     /// Counts of what it sent and received.
     pub progress: Progress,
-    /// Milliseconds until the next sync is due; `None` if there is nothing to retry.
+    /// Milliseconds until the next automatic sync is due; `None` if none is scheduled, and one may run at any time.
     pub next_try_ms: Option<u64>,
 }
 
-/// What the phone knows about the server's state, from acknowledgements only.
+/// Sync state of the whole phone, for all users, from what the server has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncStatus {
-    /// Changes that the server's log does not have yet.
+    /// Counts of changes that the server's log does not have yet; drafts are not among them.
     pub backlog: Backlog,
     /// Number of entries from the server that this version cannot apply.
     pub set_aside: u64,
-    /// Parcels of colleagues.
+    /// Parcels of colleagues that the server has not answered.
     pub carried: Carried,
     /// When everything unanswered was last exported, by this device's clock; does not mean that it arrived.
     pub exported_at: Option<Timestamp>,
     /// When the last complete sync ended, by this device's clock.
     pub synced_at: Option<Timestamp>,
-    /// Time, by the server's clock, up to which two safe copies of its data exist; `None` if there are none.
+    /// Time, by the server's clock, up to which two safe copies contain its data, as far as this phone knows; `None` if there are none.
     pub copied_at: Option<Timestamp>,
-    /// Milliseconds until the next sync is due; `None` if there is nothing to retry.
+    /// Milliseconds until the next automatic sync is due; `None` if none is scheduled, and one may run at any time.
     pub next_try_ms: Option<u64>,
     /// Whether the circuit breaker is open, because the server failed repeatedly; a manual sync ignores it.
     pub is_server_failing: bool,
@@ -119,11 +118,10 @@ struct Run<'a> {
 }
 
 impl FieldClient {
-    /// Enrols this device with a code from the office and runs a first sync. If the response was lost, repeat it with the same code.
+    /// Enrols this device with a code from the office, then tries a first sync. If the response was lost, repeat it with the same code.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a malformed address and for a code that is wrong, used or expired; [`Error::Refused`] if already enrolled;
-    /// [`Error::Unavailable`].
+    /// [`Error::Invalid`] for a wrong address or a wrong, used or expired code; [`Error::Refused`] if enrolled; [`Error::Unavailable`].
     pub fn enrol(
         &self,
         transport: &dyn Transport,
@@ -158,7 +156,7 @@ impl FieldClient {
         self.session().ok_or_else(|| Error::Internal { reason: "no session after enrolment".into() })
     }
 
-    /// Runs a sync that a person asked for: [`FieldClient::sync_with`], manual and without a budget.
+    /// Runs [`FieldClient::sync_with`] as a person's request: manual and without a budget.
     ///
     /// # Errors
     /// As [`FieldClient::sync_with`].
@@ -166,15 +164,15 @@ impl FieldClient {
         self.sync_with(transport, &SyncOptions { is_manual: true, ..SyncOptions::default() }, on_progress)
     }
 
-    /// Sends the changes of all users of this phone and fetches what is new. Only one sync runs at a time; a second call waits and then
-    /// runs its own.
+    /// Sends the changes of all users of this phone and carried parcels, fetches what is new, and carries out the office's orders, such as
+    /// a wipe. Only one sync runs at a time; a second call waits and then runs its own.
     ///
     /// Being offline is an outcome, not an error. `next_try_ms` says when to call again; an automatic sync before that does nothing.
     /// `on_progress` is called after every response and must not call this.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] if the server does not know the device, [`Error::UpdateNeeded`], [`Error::Store`], [`Error::Internal`]. Then
-    /// [`SyncStatus`] says when the next sync is due.
+    /// [`Error::Unauthorized`] if the server does not know the device, [`Error::Unavailable`] at status 429, [`Error::UpdateNeeded`],
+    /// [`Error::Store`], [`Error::Internal`]. Then [`SyncStatus`] says when the next sync is due, and what was exchanged stays exchanged.
     pub fn sync_with(
         &self,
         transport: &dyn Transport,
@@ -210,8 +208,8 @@ impl FieldClient {
         Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.retry_schedule().wait_ms(now_ms) })
     }
 
-    /// Runs exchanges until no order of the office requires another. Returns the outcome, and the end of the run for the retry schedule
-    /// (`None` if it was cancelled).
+    /// Runs up to [`MAX_ROUNDS`] exchanges, until no order of the office requires another. Returns the outcome of the last, and the end of
+    /// the run for the retry schedule (`None` if it was cancelled).
     fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         let mut ended = (SyncOutcome::Complete, Some(RunEnd::Complete));
         // A further round follows only from an order of the office: after a change of keys, or to upload everything before a wipe.
@@ -264,7 +262,7 @@ impl FieldClient {
             })?;
         }
         if answers > 0 {
-            self.save_contact_time()?;
+            self.reset_idle()?;
         }
         self.refresh_identity()?;
         // Later records sort after those received, unless the received ones are more than a day ahead.
@@ -300,8 +298,8 @@ impl FieldClient {
             }
             let now = exchange.progress;
             // Verdicts change records, drafts and the inbox too.
-            let is_news = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
-            self.events.progressed(Some(now), if is_news { &Topic::ALL } else { &[Topic::Sync] });
+            let has_moved = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
+            self.events.progressed(Some(now), if has_moved { &Topic::ALL } else { &[Topic::Sync] });
             (run.on_progress)(&now);
         }
         let (backlog, carried) =
@@ -338,12 +336,12 @@ impl FieldClient {
         SyncTicket { at_ms: self.environment.clock.monotonic_ms(), cancellations }
     }
 
-    /// Ends all requested syncs, each after the response that it waits for.
+    /// Cancels all syncs that run, wait or have a ticket, each after the response that it waits for; not those requested later.
     pub fn cancel_sync(&self) {
         self.cancellations.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Returns what the server does not have yet, and since when.
+    /// Returns the sync state of the whole phone, without network.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -369,7 +367,7 @@ impl FieldClient {
 }
 
 impl Run<'_> {
-    /// Returns whether the budget is used up; the first request is always sent.
+    /// Returns whether the budget is used up; never before the first request of the run.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
         let time_ms = now_ms.saturating_sub(self.ticket.at_ms);

@@ -8,18 +8,18 @@ use crate::store::rows::{self, LoadRow, Sum};
 use crate::store::seam;
 use crate::units::{BusinessDate, CentreCode};
 
-/// A centre's day, over all its seasons.
+/// A centre's day over all its seasons, with the user's drafts and the sync status of the phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Today {
     /// The business date.
     pub date: BusinessDate,
-    /// Totals of the recorded deliveries.
+    /// Totals of the centre's recorded deliveries of this day, voided ones counted apart.
     pub sum: Sum,
-    /// Drafts, of all days.
+    /// Drafts that the user sees, of all days and all centres.
     pub drafts: Vec<DeliveryView>,
-    /// Loads that were opened on this day.
+    /// Loads that were opened at the centre on this day.
     pub loads: Vec<LoadRow>,
-    /// Sync status, of all days.
+    /// Sync status of the whole phone, of all days and centres.
     pub sync: SyncStatus,
 }
 

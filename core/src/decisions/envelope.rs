@@ -31,23 +31,23 @@ pub struct DecisionBasis {
     pub version: [u8; 8],
 }
 
-/// The part of a decision that is the same for all kinds.
+/// The part of a decision that has the same form for all kinds.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DecisionEnvelope {
     /// Author of the decision.
     #[n(0)]
     pub author: DecisionAuthor,
-    /// Name of the role that the author had at that time; empty for the server and the operator.
+    /// Name of the author's role at that time; empty for the server and the operator, who alone decide in this version.
     #[n(1)]
     pub role: String,
     /// Time of the decision by the server's clock.
     #[n(2)]
     pub decided_at: Timestamp,
-    /// Records that the decision was based on; may be empty.
+    /// Records that the decision was based on; always empty in this version.
     #[n(3)]
     pub basis: Vec<DecisionBasis>,
-    /// Idempotency key: the same for a repeated request of an author, and for a repeated conclusion of the server.
+    /// Idempotency key: equal only for the same request (a conclusion of the server has none), scope, kind and body. Never compared.
     #[n(4)]
     pub key: DecisionKey,
     /// The author's message to those whom the decision concerns; may be empty.
@@ -62,14 +62,14 @@ pub struct DecidedBy {
     pub author: DecisionAuthor,
     /// Time of the decisions by the server's clock.
     pub decided_at: Timestamp,
-    /// Key of the request; `None` for a conclusion of the server, whose key is derived from its content.
+    /// Key of the request, from which the key of each decision is derived with its content; `None` for a conclusion of the server.
     pub request: Option<DecisionKey>,
     /// The author's message; may be empty.
     pub reason: String,
 }
 
 impl DecidedBy {
-    /// Returns the values for a conclusion of the server.
+    /// Returns the values for a conclusion of the server, without a reason.
     pub fn server(decided_at: Timestamp) -> Self {
         Self { author: DecisionAuthor::Server, decided_at, request: None, reason: String::new() }
     }
@@ -79,15 +79,14 @@ impl DecidedBy {
         Self { author: DecisionAuthor::Operator, request: Some(request), ..Self::server(decided_at) }
     }
 
-    /// Returns the values with this reason.
+    /// Replaces the reason, which is empty at first.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), ..self }
     }
 
-    /// Returns the envelope of a decision with this kind's number and body in a scope.
-    ///
-    /// Its key is the first 16 bytes of SHA-256 over the request's key (if there is one), the scope, a NUL, the number and the body.
+    /// Returns the envelope of a decision with this number of a kind and this encoded body in a scope. Its key is the first 16 bytes of
+    /// SHA-256 over the request's key (if there is one), the scope, a NUL, the number and the body.
     pub(super) fn envelope(&self, scope: &Scope, number: u8, body: &[u8]) -> DecisionEnvelope {
         let request = self.request.as_ref().map_or(&[][..], |request| request.as_bytes());
         DecisionEnvelope {

@@ -3,7 +3,7 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, Effect, StoredAs};
 use crate::units::DocumentId;
 
-/// Erasure of a document's bytes, because a person is to be forgotten. Hashes are kept, so chains and signatures still verify.
+/// Erasure of the bytes of one document of a person who is to be forgotten. Hashes are kept, so chains and signatures still verify.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Erasure {
@@ -17,10 +17,6 @@ impl DecisionKind for Erasure {
     const NAME: &'static str = "erasure";
     const AUDIENCE: Audience = Audience::Scope;
     const STORED: StoredAs<Self> = StoredAs::LogOnly;
-
-    fn document_ids(&self) -> Vec<DocumentId> {
-        vec![self.document_id]
-    }
 
     fn effect(&self) -> Option<Effect<'_>> {
         Some(Effect::EraseDocument(self.document_id))

@@ -5,7 +5,7 @@ use crate::permission::Role;
 use crate::records::Table;
 use crate::units::{CentreCode, Column, DeviceId, GrantId, ToValue, UserId, Value};
 
-/// A user's permission to work on a device. The phone checks it offline, the server for each entry.
+/// A user's permission to work on a device until its [`Revocation`], except during a [`Suspension`]; both are decisions of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Grant {

@@ -28,7 +28,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Returns whether a decision for this audience may be logged in a scope.
+    /// Returns whether a scope has a form for this audience. Does not compare it with the device or records that a decision names.
     pub fn is_of(self, scope: &Scope) -> bool {
         match self {
             Self::Organisation => *scope == Scope::Organisation,
@@ -40,10 +40,10 @@ impl Audience {
 
 /// The form in which the decisions of a kind are stored beside their bytes.
 pub enum StoredAs<D: 'static> {
-    /// Only the last decision about a subject counts. Returns the subject as text, the same in every scope in which it is logged. Kinds for
-    /// the whole organisation are reference data, which is kept in memory.
+    /// Only the last decision about a subject counts: in one scope by sequence number, of several scopes the one that was projected last.
+    /// The function returns the subject as text. Kinds for [`Audience::Organisation`] are reference data, which is kept in memory.
     Latest(fn(&D) -> String),
-    /// Each decision is a permanent row of the kind's own table; of several with the same key, the first one counts.
+    /// Each decision is a row of the kind's own table until its scope is purged or rewound; of several with the same key, the first counts.
     Rows(Table<D>),
     /// A decision has no row; it only names records, or has a [`DecisionKind::effect`].
     LogOnly,
@@ -71,7 +71,7 @@ pub struct AppliedAt<'a> {
     pub envelope: &'a DecisionEnvelope,
 }
 
-/// An effect of a decision beyond being stored. The same decision may be applied again.
+/// An effect of a decision besides being stored: the caller of `project` carries it out, perhaps more than once for one decision.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect<'a> {
     /// Erases the bytes of a document permanently.
@@ -93,7 +93,7 @@ pub trait DecisionKind:
     /// Form in which its decisions are stored.
     const STORED: StoredAs<Self>;
 
-    /// Returns the records that the decision names.
+    /// Returns the ids of the records that the decision names, in any order and perhaps repeated; by default none.
     fn document_ids(&self) -> Vec<DocumentId> {
         Vec::new()
     }
@@ -114,7 +114,7 @@ pub struct DecisionKindInfo {
     pub audience: Audience,
     /// [`DecisionKind::STORED`], as names and types.
     pub stored: fn() -> StoredAsInfo,
-    /// Decodes the body of a decision; [`Error::Malformed`] if this version cannot read it.
+    /// Decodes a body alone, not a whole decision; [`Error::Malformed`] if this version cannot read it.
     pub read: fn(&[u8]) -> Result<Content, Error>,
 }
 
@@ -207,14 +207,14 @@ impl dyn AnyContent {
 pub struct Decision {
     number: u8,
     bytes: Box<[u8]>,
-    /// Start and end of the body in `bytes`.
+    /// Start and exclusive end of the body in `bytes`.
     body: (usize, usize),
     /// Start of the envelope, which ends where the body starts.
     envelope: usize,
 }
 
 impl Decision {
-    /// Makes a decision for a scope.
+    /// Makes a decision to be logged in `scope`, which only its key depends on. Logs nothing, and does not check the kind's audience.
     pub fn of<D: DecisionKind>(content: &D, scope: &Scope, by: &DecidedBy) -> Self {
         let body = encode(content);
         let envelope = encode(&by.envelope(scope, D::NUMBER, &body));
@@ -230,12 +230,12 @@ impl Decision {
         self.number
     }
 
-    /// Returns the bytes, unchanged since they were made.
+    /// Returns the bytes of the whole decision, unchanged since they were made.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Decodes the body if the decision is of the kind `D`; `None` otherwise.
+    /// Decodes the body: `None` if the decision is of another kind than `D`, `Some(Err)` if this version cannot read it.
     pub fn get<D: DecisionKind>(&self) -> Option<Result<D, Error>> {
         (self.number == D::NUMBER).then(|| read(self.body()))
     }

@@ -28,7 +28,7 @@ pub use revocation::Revocation;
 pub use ruling::Ruling;
 pub use suspension::Suspension;
 
-/// All kinds, by number. Add a new kind here.
+/// All kinds in ascending order of their numbers, which are not the indices: there is no 12. Add a new kind here.
 pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Organisation>(),
     DecisionKindInfo::of::<Centre>(),
@@ -59,7 +59,7 @@ pub enum Error {
     /// The content is not readable for this version.
     #[error("malformed {kind}: {reason}")]
     Malformed {
-        /// Part or kind that cannot be read.
+        /// Name of the kind whose body cannot be read, or `envelope`.
         kind: &'static str,
         /// Reason given by the decoder.
         reason: String,

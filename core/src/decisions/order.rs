@@ -3,7 +3,7 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{DeviceId, named};
 
-/// An order of the office to a device; the newest counts.
+/// An order to a device, by the office, or a rekey by the server itself; each replaces the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DeviceOrder {
@@ -27,13 +27,13 @@ named! {
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub Order, "an order" {
-        /// Return to normal work; an earlier order is cancelled.
+        /// Return to normal work: cancels the order before, unless it was carried out.
         #[n(0)]
         Resume = "resume",
         /// The device is lost: it may not record, and may read only its own scope; the server holds its changes.
         #[n(1)]
         Lost = "lost",
-        /// Send everything to the server, then destroy the local data.
+        /// Send everything to the server, drafts too, then destroy the local data; until then the device may not record.
         #[n(2)]
         Wipe = "wipe",
         /// Take a new key and a new id, because a second copy of the device exists or another device has its code.

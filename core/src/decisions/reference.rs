@@ -17,7 +17,7 @@ pub struct Organisation {
     /// Name of the organisation.
     #[n(1)]
     pub name: String,
-    /// Minutes by which its local time is ahead of UTC.
+    /// Minutes by which its local time is ahead of UTC; negative if it is behind.
     #[n(2)]
     pub zone_minutes: i16,
 }
@@ -47,7 +47,7 @@ pub struct Season {
     /// First day of the season.
     #[n(2)]
     pub from: BusinessDate,
-    /// Last day of the season.
+    /// Last day of the season, included.
     #[n(3)]
     pub to: BusinessDate,
 }
@@ -71,7 +71,7 @@ pub struct Lorry {
     /// Plate of the lorry.
     #[n(0)]
     pub plate: LorryPlate,
-    /// Weight that it may carry.
+    /// Largest gross weight of a load on it.
     #[n(1)]
     pub payload: Grams,
 }
@@ -80,19 +80,19 @@ pub struct Lorry {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RuleSet {
-    /// Number of the rule set; a later one is higher.
+    /// Number of the rule set, unique among those of all commodities; of those of a commodity that are valid on a day, the highest counts.
     #[n(0)]
     pub number: u32,
     /// Commodity to which it applies.
     #[n(1)]
     pub commodity: CommodityCode,
-    /// First day on which it is valid.
+    /// First day on which it is valid; there is no last day.
     #[n(2)]
     pub valid_from: BusinessDate,
     /// Bag types and their empty weights.
     #[n(3)]
     pub bag_types: Vec<BagTypeRule>,
-    /// Whether a delivery needs a moisture reading.
+    /// Whether a delivery without a moisture reading must be confirmed.
     #[n(4)]
     pub moisture_required: bool,
 }

@@ -5,30 +5,28 @@ use crate::records::Table;
 use crate::units::{Column, DocumentId, ReviewId, ToValue, derived, open_codes};
 
 open_codes! {
-    /// What the server asks a person to look at. Nothing enforces what a kind blocks yet (`docs/records.md`, "Reviews").
+    /// Code of a question that the server asks a person. Nothing enforces yet what a code is said to block (`docs/records.md`, "Reviews").
     pub ReviewCode {
-        /// Two or more loads have one lorry on one day. Blocks dispatch.
+        /// Two or more loads of a scope have one lorry on one day. Blocks dispatch.
         LoadContention = "load_contention",
-        /// A delivery is on a load that is being closed, and no manifest names it. Blocks settlement of the delivery.
+        /// A delivery that is not voided is on a load with a request to close, and no manifest names it. Blocks settlement of the delivery.
         LateDelivery = "late_delivery",
-        /// Two registrations may be one farmer. Blocks payment.
+        /// Contacts of a centre look alike, so their farmers may be one. Names the farmers. Blocks payment.
         FarmerLookAlike = "farmer_look_alike",
-        /// A device sent two different bundles under one number: it was cloned or set back to a backup, or its flash memory is broken.
+        /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.
         GrantEnded = "grant_ended",
         /// Lost entries were restored after a person had ended the recovery. Blocks settlement.
         LateEvidence = "late_evidence",
-        /// A device did not send the bytes of a change, because it erased the document by a decision that this server lost, or for no known
-        /// reason. Erase the document again, or find another device that has it.
+        /// A device did not send a change's bytes, after an erasure that this server lost or for no known reason. Erase again or find them.
         BytesMissing = "bytes_missing",
     }
 }
 
 impl ReviewCode {
-    /// Returns the review with this code that concerns these records.
-    ///
-    /// Its id is the first 16 bytes of SHA-256 over the code and the sorted documents, so what is found twice is one review.
+    /// Returns the review with this code that names these records, without raising it. Its id is the first 16 bytes of SHA-256 over the
+    /// code and the sorted documents, so the review of the same finding has the same id.
     pub fn review(self, mut documents: Vec<DocumentId>) -> Review {
         documents.sort_unstable();
         documents.dedup();
@@ -38,7 +36,7 @@ impl ReviewCode {
     }
 }
 
-/// A question that waits for a person. It blocks what its code names, never the record itself.
+/// A question that waits for a person. The records that it names can still be changed; it cannot be closed in this version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Review {
@@ -48,7 +46,7 @@ pub struct Review {
     /// Code of the question.
     #[n(1)]
     pub code: ReviewCode,
-    /// Records that it concerns.
+    /// Records that it names, sorted and without duplicates; the device's id for [`ReviewCode::DeviceFork`].
     #[n(2)]
     pub documents: Vec<DocumentId>,
 }
@@ -76,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_matter_found_twice_is_one_review() {
+    fn one_question_found_twice_is_one_review() {
         let (a, b) = (DocumentId::from([1; 16]), DocumentId::from([2; 16]));
         let review = |documents| ReviewCode::LoadContention.review(documents);
         assert_eq!(review(vec![a, b]), review(vec![b, a]));

@@ -10,7 +10,7 @@ pub struct Ruling {
     /// Document of the changes.
     #[n(0)]
     pub document_id: DocumentId,
-    /// Held changes, including those that follow from the first.
+    /// Hashes of held changes, including those that build on the first.
     #[n(1)]
     pub changes: Vec<ChangeHash>,
     /// Whether they were approved and are now in the log; otherwise they were rejected and return to their author.
@@ -23,10 +23,6 @@ impl DecisionKind for Ruling {
     const NAME: &'static str = "ruling";
     const AUDIENCE: Audience = Audience::Device;
     const STORED: StoredAs<Self> = StoredAs::LogOnly;
-
-    fn document_ids(&self) -> Vec<DocumentId> {
-        vec![self.document_id]
-    }
 
     fn effect(&self) -> Option<Effect<'_>> {
         Some(Effect::ApplyRuling(self))

@@ -3,7 +3,7 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{DeviceId, UserId};
 
-/// Start or end of a user's suspension on a device; logged in the scope of each device on which the user has a grant.
+/// Start or end of a user's suspension on one device. The office decides one for each device on which the user ever had a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Suspension {

@@ -11,34 +11,34 @@ use minicbor::{Decode, Encode};
 use crate::units::{FromValue, ToValue, Value, named};
 
 named! {
-    /// A person's role in the organisation. The numbers are in every grant: never reuse one.
+    /// Role that a grant gives a user. The numbers are in every grant: never reuse one.
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub Role, "a role" {
-        /// Records deliveries; may not open loads or edit what others recorded.
+        /// Records deliveries, and amends own ones for an hour; may not open loads or amend those of others.
         #[n(0)]
         Clerk = "clerk",
-        /// Runs the field work of a centre; may also open loads.
+        /// Runs the field work of a centre; may also open loads, and amend own deliveries for 24 hours.
         #[n(1)]
         FieldManager = "field_manager",
-        /// Heads a centre and its lorries; may also amend and void what others recorded.
+        /// Heads a centre and its lorries; may also amend and void any delivery at any time.
         #[n(2)]
         Dispatcher = "dispatcher",
     }
 }
 
-/// An action that a role may or may not take. The phone checks it without network.
+/// An action that a role may or may not take. The phone checks it without network, the server again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// Record deliveries.
+    /// Record deliveries and write notes.
     RecordDelivery,
-    /// Register and change farmers.
+    /// Register farmers, and correct the contact details of any farmer.
     RegisterFarmer,
     /// Open a load, correct its lorry, and ask to close it.
     OpenLoad,
     /// Join a load that another person opened.
     JoinLoad,
-    /// Amend and void a recorded delivery.
+    /// Amend and void a recorded delivery; whose, and for how long, depends on the role.
     AmendDelivery,
 }
 
@@ -52,14 +52,14 @@ pub enum Target {
         /// Milliseconds since then, by the clocks of both changes; negative if the clock of the earlier change was ahead.
         age_ms: i64,
     },
-    /// A record that another person created, or whose creator is not known.
+    /// A record that another user created.
     Others,
 }
 
 const HOUR_MS: i64 = 3_600_000;
 
 impl Role {
-    /// Returns whether the role has a capability, by the table "Who may do what" in `docs/records.md`.
+    /// Returns whether the role has a capability, for some records at least (`docs/records.md`, "Who may do what"); see [`Self::check`].
     pub fn may(self, capability: Capability) -> bool {
         match capability {
             Capability::RecordDelivery
@@ -70,7 +70,7 @@ impl Role {
         }
     }
 
-    /// Checks that the role may do this to this record. If not, the phone refuses the action, and the server holds the change.
+    /// Checks that the role may do this to this record, but not centre, grant or lapse. On an error, the phone refuses, the server holds.
     ///
     /// # Errors
     /// [`Denied`] if the role may not do this, not to this record, or not so late.

@@ -15,7 +15,7 @@ pub struct Visibility {
 }
 
 impl Visibility {
-    /// Returns whether the device may read a scope.
+    /// Returns whether the device may read a scope. One of unknown form counts as the organisation's.
     pub fn can_read(&self, scope: &Scope) -> bool {
         match scope {
             Scope::Device(device) => *device == self.device_id,
@@ -25,7 +25,7 @@ impl Visibility {
         }
     }
 
-    /// Returns the names of the scopes that the device may read, as inclusive ranges; scopes of an unknown form are not among them.
+    /// Returns the names of the scopes that the device may read, as ranges of first and last, both inclusive; none has an unknown form.
     pub fn scopes(&self) -> impl Iterator<Item = (String, String)> {
         let one = |scope: Scope| (scope.to_string(), scope.to_string());
         // No character is greater than U+10FFFF, so the range contains exactly the centre's seasons.

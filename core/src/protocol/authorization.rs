@@ -29,7 +29,7 @@ impl Authorization {
         Self { device_id: device, challenge, signature }
     }
 
-    /// Returns whether the device with this key signed the request.
+    /// Returns whether the device with this key signed the request. Does not check that the challenge is the server's, or recent.
     pub fn verify(&self, request: &SignedRequest<'_>, key: &VerifyingKey) -> bool {
         let message = request.message(self.device_id, self.challenge);
         key.verify(&message, &Signature::from_bytes(&self.signature)).is_ok()
@@ -41,7 +41,7 @@ impl Authorization {
         format!("{SCHEME}{}", BASE64URL_NOPAD.encode(&bytes))
     }
 
-    /// Parses a header's value; `None` if it has another form.
+    /// Parses a header's value without verifying it; `None` if it has another form.
     pub fn from_header(value: &str) -> Option<Self> {
         let bytes = BASE64URL_NOPAD.decode(value.strip_prefix(SCHEME)?.as_bytes()).ok()?;
         let (device, rest) = bytes.split_first_chunk::<16>()?;
@@ -63,7 +63,7 @@ pub struct SignedRequest<'a> {
     pub method: &'a str,
     /// Path without the server's address.
     pub path: &'a str,
-    /// Body as sent.
+    /// Body as sent, that is, compressed.
     pub body: &'a [u8],
 }
 

@@ -33,13 +33,13 @@ pub struct BundleHeader {
     /// Device that sealed the bundle.
     #[n(2)]
     pub device_id: DeviceId,
-    /// Number of the bundle in the device's own count, from 1.
+    /// Number of the bundle in the device's own count, from 1; a device that takes a new key continues its count.
     #[n(3)]
     pub sequence: u64,
-    /// Hash of the device's previous bundle; zeroes for the first.
+    /// Hash of the device's previous bundle; zeroes for the first under its key.
     #[n(4)]
     pub previous: BundleHash,
-    /// Wall-clock time of sealing.
+    /// Wall-clock time of sealing, by the device.
     #[n(5)]
     pub sealed_at: Timestamp,
     /// Newest schema that the device knew.
@@ -65,7 +65,7 @@ pub struct BundleAction {
     pub entries: Vec<BundleEntry>,
 }
 
-/// One change, with its document and scope.
+/// One change, with its document and scope; of kind 0, a draft of a phone that was wiped.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleEntry {
@@ -78,16 +78,16 @@ pub struct BundleEntry {
     /// Scope as the author knew it.
     #[n(2)]
     pub scope: Scope,
-    /// Stripped change ([`Change::stripped`]); empty once erased.
+    /// Stripped change ([`Change::stripped`]), or a draft as CBOR; empty if `erased` has its hash.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub change: Vec<u8>,
-    /// Hash of the change if its bytes were erased, so that the signature stays valid.
+    /// Hash of the change if its bytes were erased or left out ([`Bundle::without_bytes`]), so that the signature stays valid.
     #[n(4)]
     pub erased: Option<ChangeHash>,
 }
 
 impl BundleEntry {
-    /// Returns the hash of the entry's change, even if its bytes were erased.
+    /// Returns the hash of the entry's change, also if its bytes are absent.
     pub fn change_hash(&self) -> ChangeHash {
         self.erased.unwrap_or_else(|| Change::hash_of_stripped(&self.change))
     }
@@ -112,7 +112,7 @@ pub struct Bundle {
     signature: [u8; 64],
 }
 
-/// What the log keeps of a change besides its bytes.
+/// Everything that the log keeps of a change besides its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ChangeEnvelope {
@@ -177,7 +177,8 @@ impl Bundle {
         encode(self)
     }
 
-    /// Verifies the signature and returns the bundle's hash.
+    /// Verifies that this key signed the bundle, and returns its hash. The caller finds the key by `device_id`, and checks the
+    /// organisation.
     ///
     /// # Errors
     /// [`RefusalCode::BundleSignatureWrong`].
@@ -187,18 +188,18 @@ impl Bundle {
         Ok(BundleHash(Sha256::digest(message).into()))
     }
 
-    /// Returns the hash, which identifies the bundle.
+    /// Returns the hash that identifies the bundle; the same with and without the bytes of its changes.
     pub fn hash(&self) -> BundleHash {
         BundleHash(Sha256::digest(self.message()).into())
     }
 
-    /// Returns the entries in order, numbered from 0 across actions.
+    /// Returns the entries in order, each with its action. An entry's number is its position here, from 0.
     pub fn entries(&self) -> impl Iterator<Item = (&BundleAction, &BundleEntry)> {
         let of = |action| std::iter::repeat(action);
         self.actions.iter().flat_map(move |action| of(action).zip(&action.entries))
     }
 
-    /// Returns what the log keeps of an entry besides its bytes.
+    /// Returns the envelope of an entry of this bundle; `action` must be the entry's own.
     pub fn envelope(&self, action: &BundleAction, entry: &BundleEntry) -> ChangeEnvelope {
         ChangeEnvelope {
             device_id: self.header.device_id,
@@ -210,7 +211,7 @@ impl Bundle {
         }
     }
 
-    /// Erases the bytes of a document's changes and keeps their hashes. Returns whether there were any.
+    /// Erases the bytes of a document's changes and keeps their hashes. Returns `false` if it had no bytes of the document.
     pub fn erase(&mut self, document: DocumentId) -> bool {
         let entries = self.actions.iter_mut().flat_map(|action| &mut action.entries);
         let mut has_erased = false;

@@ -3,7 +3,7 @@ use crate::units::open_codes;
 open_codes! {
     /// Reason why the server holds an entry for a person to decide (`docs/protocol.md`, "Verdicts").
     pub HoldCode {
-        /// The author's grant does not allow the change.
+        /// The grant does not allow the change, has ended, is unknown or another user's; or the device is marked as lost.
         NotAllowed = "not_allowed",
         /// The centre is not in the grant, or the scope is not that of the record.
         OutOfScope = "out_of_scope",
@@ -19,7 +19,7 @@ open_codes! {
 }
 
 open_codes! {
-    /// Reason why the server refused a whole bundle or parcel (`docs/errors.md`). The device keeps it; the server keeps nothing.
+    /// Reason why a whole bundle or parcel was refused (`docs/errors.md`). The sealing device keeps it; server and carrier do not.
     pub RefusalCode {
         /// Not a bundle, or truncated.
         BundleUnreadable = "bundle_unreadable",
@@ -39,7 +39,7 @@ open_codes! {
         ParcelVersionUnknown = "parcel_version_unknown",
         /// Larger than the limit for parcels.
         ParcelTooLarge = "parcel_too_large",
-        /// Sealed for another organisation.
+        /// Made for another organisation.
         ParcelForeignOrganisation = "parcel_foreign_organisation",
         /// Encrypted to another server's key.
         ParcelForeignServer = "parcel_foreign_server",

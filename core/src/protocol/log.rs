@@ -17,7 +17,7 @@ impl ChainHash {
         Self(hash.chain_update(scope.to_string()).finalize().into())
     }
 
-    /// Returns the chain hash after one more entry.
+    /// Returns the chain hash after one more entry, whose hash is `entry`.
     #[must_use]
     pub fn then(self, entry: EntryHash) -> Self {
         Self(Sha256::new().chain_update(self.0).chain_update(entry.0).finalize().into())
@@ -42,7 +42,7 @@ impl EntryHash {
     }
 }
 
-/// How far a scope's log was read.
+/// A position in a scope's log: how far it was read, or its end.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Cursor {
@@ -63,7 +63,7 @@ impl Cursor {
         Self { sequence: 0, chain: ChainHash::start(organisation, &scope), scope }
     }
 
-    /// Moves past one entry.
+    /// Moves past the next entry, whose hash is `entry`.
     pub fn advance(&mut self, entry: EntryHash) {
         self.sequence += 1;
         self.chain = self.chain.then(entry);

@@ -35,7 +35,7 @@ pub enum WireError {
         /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The signature is not that of the pinned server key.
+    /// The signature is not the server's, or is about another request or device key.
     #[error("the answer is not signed by this organisation's server")]
     Unsigned,
 }
@@ -91,7 +91,7 @@ pub struct EnrolRequest {
     /// New public key of the device.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// Signature over the code with that key, which proves that the device has the private key.
+    /// Signature over the code by the new key, which proves that the device has its private key.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub proof: [u8; 64],
     /// Model of the phone, for the office's list.
@@ -102,7 +102,7 @@ pub struct EnrolRequest {
 const ENROL_AS: &[u8] = b"farmtally enrol 1\0";
 
 impl EnrolRequest {
-    /// Returns the signed request of a device with this key.
+    /// Returns the request of a device with the new key `key`, with its proof.
     pub fn new(code: &str, key: &SigningKey, model: &str) -> Self {
         Self {
             protocol: PROTOCOL_VERSION,
@@ -129,7 +129,7 @@ pub struct RekeyRequest {
     /// New public key of the device.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// Signature over the old device id with that key.
+    /// Signature over the old device id by the new key.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub proof: [u8; 64],
 }
@@ -137,7 +137,7 @@ pub struct RekeyRequest {
 const REKEY_AS: &[u8] = b"farmtally rekey 1\0";
 
 impl RekeyRequest {
-    /// Returns the signed request of a device for this new key.
+    /// Returns the request, with its proof, of the device whose old id is `device` and whose new key is `key`.
     pub fn new(device: DeviceId, key: &SigningKey) -> Self {
         Self {
             protocol: PROTOCOL_VERSION,
@@ -146,7 +146,7 @@ impl RekeyRequest {
         }
     }
 
-    /// Returns the public key if the proof is valid for this device.
+    /// Returns the new public key if the proof is valid for a device with this old id.
     pub fn verified_key(&self, device: DeviceId) -> Option<VerifyingKey> {
         proven(&self.public_key, &[REKEY_AS, device.as_bytes()].concat(), &self.proof)
     }
@@ -177,7 +177,7 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
-    /// Returns whether the certificate is for this key and signed by the server key in the response.
+    /// Returns whether the certificate is for the device key `key` and signed by the server key beside it, whether or not that is pinned.
     pub fn is_for(&self, key: &VerifyingKey) -> bool {
         let server = VerifyingKey::from_bytes(&self.server_key);
         self.certificate.public_key == key.to_bytes() && server.is_ok_and(|server| self.certificate.verify(&server))
@@ -200,7 +200,7 @@ pub struct Certificate {
     /// Public key of the device.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub public_key: [u8; 32],
-    /// User that the device was given to.
+    /// User that the enrolment code was for; others may use the device too.
     #[n(4)]
     pub user_id: UserId,
     /// Id of the device before it took a new key, if it did.
@@ -238,7 +238,7 @@ impl Certificate {
     }
 }
 
-/// Time that the server has authenticated; every signed request repeats a recent one.
+/// The server's time with a code that only it can make; every signed request repeats one of the last 48 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Challenge(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 24]);
@@ -256,10 +256,10 @@ pub struct SyncRequest {
     /// Sealed bundles, oldest first.
     #[n(3)]
     pub bundles: Vec<minicbor::bytes::ByteVec>,
-    /// Limit for the frames of the response, in bytes before compression; at least one frame is sent.
+    /// Limit for the frames of the response, in bytes before compression; the frame that reaches it is sent as a whole.
     #[n(4)]
     pub budget_bytes: u32,
-    /// Whether the device's own changes must be sent with their bytes, because it lost its bundles.
+    /// Whether the device's own changes must be sent with their bytes, because it has trimmed their bundles or purged their scope.
     #[n(5)]
     pub own_bytes: bool,
     /// Parcels of other devices, oldest first.
@@ -296,7 +296,7 @@ pub struct SyncResponse {
     /// CBOR of the [`SyncUpdates`].
     #[n(3)]
     pub updates: minicbor::bytes::ByteVec,
-    /// Signature of the server over both, and over the request that they answer.
+    /// Signature of the server over attestation and updates, and over the request that they answer; not over the challenge.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub signature: [u8; 64],
 }
@@ -344,7 +344,7 @@ impl SyncResponse {
         message
     }
 
-    /// Returns the evidence that the server signed its attestation.
+    /// Returns the evidence that the server signed its attestation, without verifying it; `request` is the body that was sent.
     pub fn evidence(&self, request: &[u8]) -> Evidence {
         Evidence {
             request: Sha256::digest(request).into(),
@@ -359,13 +359,13 @@ impl SyncResponse {
 #[derive(Clone, Debug, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncUpdates {
-    /// Verdicts on the bundles of the request.
+    /// Verdicts on the bundles of the request; none if a scope has diverged.
     #[n(0)]
     pub verdicts: Vec<BundleVerdict>,
-    /// Frames of logs, the most urgent scope first.
+    /// Frames of logs, in the order of [`Scope`], the most urgent first.
     #[n(1)]
     pub frames: Vec<LogFrame>,
-    /// Whether the server has more to send.
+    /// Whether the server has more to send, or a repair must continue.
     #[n(2)]
     pub more: bool,
     /// Scopes whose log on the server is not the one that the device read. If there are any, no bundle or parcel is judged.
@@ -386,13 +386,13 @@ pub struct Attestation {
     /// Time on the server's clock.
     #[n(1)]
     pub server_time: Timestamp,
-    /// Newest bundle of this device that the server has.
+    /// Newest bundle of this device up to which the server has all; `None` if it lacks the first.
     #[n(2)]
     pub device_head: Option<DeviceHead>,
     /// Heads of the scopes with new entries for the device; it already has the heads of the others.
     #[n(3)]
     pub heads: Vec<Cursor>,
-    /// What the device may trim; absent if the device knows it already, or there are no two verified copies yet.
+    /// Content of two safe copies, which the device may trim; absent if the device knows it already, or there are no two yet.
     #[n(4)]
     pub safe: Option<SafeCopy>,
     /// Number of recoveries that the server had begun. A loss that an attestation with an older number shows was already known.
@@ -407,10 +407,10 @@ pub struct SafeCopy {
     /// Time in milliseconds when the older of the two copies was made; identifies the pair.
     #[n(0)]
     pub copy: u64,
-    /// Positions of the scopes' logs in the copies.
+    /// Positions of logs in the copies, for the scopes of which the request has cursors.
     #[n(1)]
     pub scopes: Vec<SafePosition>,
-    /// Number of the device's newest bundle in the copies.
+    /// Number of the device's newest bundle in both copies; 0 for none.
     #[n(2)]
     pub bundle: u64,
 }
@@ -422,12 +422,12 @@ pub struct SafePosition {
     /// Scope of the log.
     #[n(0)]
     pub scope: Scope,
-    /// Number of entries in the copies.
+    /// Number of entries of the log that both copies contain.
     #[n(1)]
     pub sequence: u64,
 }
 
-/// Newest bundle of a device that the server has.
+/// Newest bundle of a device that the server has without a gap before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DeviceHead {
@@ -455,13 +455,13 @@ pub struct ParcelVerdict {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct BundleVerdict {
-    /// Index of the bundle in the request.
+    /// Index of the bundle in the request, from 0.
     #[n(0)]
     pub index: u32,
     /// Reason if the whole bundle was refused; it left no trace on the server.
     #[n(1)]
     pub refused: Option<RefusalCode>,
-    /// Verdicts on its entries: consecutive runs from entry 0.
+    /// Verdicts on its entries: consecutive runs from entry 0; none if it was refused.
     #[n(2)]
     pub runs: Vec<VerdictRun>,
 }
@@ -508,14 +508,14 @@ pub enum Verdict {
         #[n(1)]
         reason: String,
     },
-    /// Rejected by a person: returned to its author and never logged.
+    /// Rejected by a person, or builds on a rejected change: returned to its author and never logged.
     #[n(3)]
     Rejected {
         /// Text for the author; may be empty.
         #[n(0)]
         reason: String,
     },
-    /// Its document was erased; nobody needs the bytes.
+    /// Its document was erased; drop the bytes.
     #[n(4)]
     Erased,
     /// Its bytes are missing, and the server has no erasure of its document. Not final: any device may bring the bytes.
@@ -568,7 +568,7 @@ pub struct LogFrame {
 /// One or more entries of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum FrameEntry {
-    /// A change of another device.
+    /// A change with its bytes: of another device; or of the receiver, if it asked for `own_bytes`.
     #[n(0)]
     Change {
         /// Envelope of the change.

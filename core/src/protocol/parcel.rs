@@ -37,7 +37,7 @@ const BOX_BYTES: usize = 32 + 16;
 /// Reason why a parcel or QR frame was not accepted. Nothing is lost: the sender still has everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandoverError {
-    /// Not a parcel, truncated, or the content is not a list of bundles.
+    /// Not a parcel or QR frame, truncated, or the content is not a list of bundles.
     #[error("not a parcel, or incomplete: export it again")]
     Unreadable,
     /// Version 0, or a version newer than this build.
@@ -49,7 +49,7 @@ pub enum HandoverError {
     /// Meant for another organisation.
     #[error("the parcel belongs to another organisation")]
     ForeignOrganisation,
-    /// Encrypted to another server's key.
+    /// Encrypted to another server's key; or the key is not a valid one.
     #[error("the parcel is meant for another server")]
     ForeignServer,
     /// Changed in transit: it cannot be decrypted, or its QR frames contradict each other.
@@ -94,7 +94,7 @@ impl std::fmt::Debug for Parcel {
 }
 
 impl Parcel {
-    /// Seals bundles in order, into several parcels if they exceed the limits of one.
+    /// Encrypts bundles to the server, in order, into as many parcels as the limits of one require; none for no bundle.
     ///
     /// # Errors
     /// [`HandoverError::TooLarge`] if a single bundle does not fit, [`HandoverError::ForeignServer`] if the key is not a valid one.
@@ -215,7 +215,7 @@ impl Parcel {
         ParcelId::of(&self.bytes)
     }
 
-    /// Returns the organisation that the unencrypted header names.
+    /// Returns the organisation that the unencrypted header names, unverified until [`Self::open`] succeeds.
     pub fn organisation(&self) -> OrganisationId {
         self.organisation_id
     }
@@ -239,7 +239,7 @@ impl Parcel {
         Ok(())
     }
 
-    /// Decrypts the bundles, which only the server can do.
+    /// Decrypts the bundles, in order, which only the server can do. Anybody can encrypt: verify each bundle.
     ///
     /// # Errors
     /// [`HandoverError::Damaged`] if this key cannot decrypt it; [`HandoverError::Unreadable`], [`HandoverError::TooLarge`].
@@ -383,7 +383,7 @@ mod tests {
         }
     }
 
-    /// Encrypts compressed `plain` to the server and returns the result of opening it. Anybody can encrypt to the server, so `plain` may be hostile.
+    /// Encrypts compressed `plain` to the server and returns the result of opening it. Anybody can encrypt, so `plain` may be hostile.
     fn encrypt_and_open(plain: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
         let packed = zstd::bulk::compress(plain, 3).expect("it packs");
         encrypt_raw(&packed).open(&server())

@@ -1,6 +1,6 @@
 //! Paths of the device API.
 
-/// Redeems an enrolment code (POST).
+/// Redeems an enrolment code (POST, not signed).
 pub const ENROL: &str = "/v1/enrol";
 /// Uploads bundles and fetches log entries (POST).
 pub const SYNC: &str = "/v1/sync";
@@ -10,5 +10,5 @@ pub const LIVE: &str = "/v1/live";
 pub const REKEY: &str = "/v1/rekey";
 /// Confirms that a device wipes its data next (POST).
 pub const WIPED: &str = "/v1/wiped";
-/// Shows a certificate to a server that no longer knows the device (POST).
+/// Shows a certificate to a server that no longer knows the device (POST, not signed).
 pub const READMIT: &str = "/v1/readmit";

@@ -16,7 +16,7 @@ const CHECK_BYTES: usize = 4;
 /// Payload of a frame; the last one of a series may have less.
 const SLICE_BYTES: usize = QR_FRAME_BYTES - HEADER_BYTES - CHECK_BYTES;
 
-/// Cuts one or more concatenated parcels into frames, to be shown in a loop.
+/// Cuts one or more concatenated parcels into the QR frames of a series, to be shown in a loop.
 ///
 /// # Errors
 /// [`HandoverError::TooLarge`] beyond [`MAX_QR_FRAMES`]: hand over a file instead; [`HandoverError::Unreadable`] if there are no bytes.
@@ -46,11 +46,11 @@ pub fn frames(bytes: &[u8]) -> Result<Vec<Vec<u8>>, HandoverError> {
 /// Progress of reading a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QrProgress {
-    /// Number of frames read.
+    /// Number of different frames read.
     pub received: u32,
     /// Number of frames in the series.
     pub total: u32,
-    /// Numbers of the missing frames, from 0.
+    /// Numbers of the missing frames, from 0, in order.
     pub missing: Vec<u32>,
 }
 
@@ -89,7 +89,7 @@ impl QrCollector {
         QrProgress { received: count(self.slices.len() - missing.len()), total: count(self.slices.len()), missing }
     }
 
-    /// Returns the parcels of the series, once, as soon as every frame was read.
+    /// Returns the concatenated parcels of the series once every frame was read; `None` before, and after they were returned.
     ///
     /// # Errors
     /// [`HandoverError::Damaged`] if their hash is not the name in the frames; the collection starts again.

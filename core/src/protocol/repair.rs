@@ -17,7 +17,7 @@ use crate::units::{ChainHash, EntryHash};
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Evidence {
-    /// SHA-256 of the request that was answered.
+    /// SHA-256 of the body of the request that was answered.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub request: [u8; 32],
     /// SHA-256 of [`SyncResponse::updates`].
@@ -65,7 +65,7 @@ pub struct Divergence {
     /// The diverged scope.
     #[n(0)]
     pub scope: Scope,
-    /// Sequence number of the newest checkpoint that is on the server's log; absent if the device sent none.
+    /// Sequence number of the newest checkpoint that is on the server's log, 0 for its start; absent if the device sent none of the scope.
     #[n(1)]
     pub common: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub fn entry_hash(entry: &FrameEntry) -> Option<EntryHash> {
     }
 }
 
-/// Returns the chain hash after each entry, starting at a cursor; `None` if one of them is [`FrameEntry::Own`].
+/// Returns the chain hash after each entry, from the cursor before the first; `None` if one of them is [`FrameEntry::Own`].
 pub fn chain_hashes(from: &Cursor, entries: &[FrameEntry]) -> Option<Vec<ChainHash>> {
     let mut at = from.clone();
     let chain = |entry: &FrameEntry| {

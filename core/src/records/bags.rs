@@ -34,7 +34,7 @@ pub enum BagSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Bag {
-    /// Label on the bag; never changes, even if other bags are voided.
+    /// Label on the bag; never changes. Not unique: two phones may concurrently add bags with one number.
     #[n(0)]
     pub number: u32,
     /// Weight including the bag itself.
@@ -46,12 +46,12 @@ pub struct Bag {
     /// How the weight was entered.
     #[n(3)]
     pub source: BagSource,
-    /// Time of weighing; packing keeps whole seconds only.
+    /// Time of weighing; packing keeps only the whole seconds between bags.
     #[n(4)]
     pub weighed_at: Timestamp,
 }
 
-/// Packs bags that are sorted by label; times are stored relative to `recorded_at`.
+/// Packs at most [`MAX_BAGS`] bags, sorted by label and time. [`unpack`] needs the same `recorded_at`, which no time may exceed.
 pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 + bags.len() * 3);
     put_varint(&mut out, bags.len() as u64);
@@ -90,7 +90,7 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     out
 }
 
-/// Reads the bytes that [`pack`] wrote.
+/// Reads the bytes that [`pack`] wrote with the same `recorded_at`.
 pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, Error> {
     let mut input = PackedReader(packed);
     let count = input.read_index(MAX_BAGS)?;
@@ -210,7 +210,7 @@ impl PackedReader<'_> {
         Ok(value)
     }
 
-    /// Reads the number of exceptions, then the index and the value of each, into the slots, of which there is at least one.
+    /// Reads the number of exceptions, then the index and the value of each, into `slots`, which must not be empty.
     fn read_exceptions<T>(&mut self, slots: &mut [T], read: fn(&mut Self) -> Result<T, Error>) -> Result<(), Error> {
         for _ in 0..self.read_index(slots.len())? {
             let index = self.read_index(slots.len() - 1)?;

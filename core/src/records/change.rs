@@ -42,7 +42,7 @@ impl Change {
         Ok(change)
     }
 
-    /// Reads a raw change without the limits and the encoding check of [`Change::parse`].
+    /// Reads a raw change that this code stored, without the limits and the encoding check of [`Change::parse`].
     pub(super) fn load(raw: &[u8]) -> Result<Self, Error> {
         let inner = guarded(|| automerge::Change::try_from(raw))?.map_err(Error::malformed)?;
         if raw.get(4..8) != inner.hash().0.get(..4) {
@@ -89,7 +89,7 @@ impl Change {
         Self::parse(&raw)
     }
 
-    /// Returns the hash of the change whose [`Change::stripped`] bytes these are.
+    /// Returns the hash of the change whose [`Change::stripped`] bytes these are, without checking them.
     pub fn hash_of_stripped(body: &[u8]) -> ChangeHash {
         ChangeHash(Sha256::digest(chunk(body)).into())
     }
@@ -104,7 +104,7 @@ impl Change {
         })
     }
 
-    /// Returns the hashes of the changes that this change depends on.
+    /// Returns the hashes of the changes that this change directly depends on.
     pub fn dependencies(&self) -> Vec<ChangeHash> {
         self.inner.deps().iter().map(|hash| ChangeHash(hash.0)).collect()
     }
@@ -120,13 +120,13 @@ impl Change {
     }
 }
 
-/// Checks the size of a raw change.
+/// Checks the size of a change in its raw form, not in its stripped form.
 pub(super) fn check_size(raw: &[u8]) -> Result<(), Error> {
     let (bytes, limit) = (raw.len(), MAX_CHANGE_BYTES);
     if bytes > limit { Err(Error::TooLarge { bytes, limit }) } else { Ok(()) }
 }
 
-/// Returns how many operations the action column of a raw change claims to have; `None` if the column cannot be read.
+/// Returns how many operations the action column of a raw change claims to have, 0 without that column; `None` if it cannot be read.
 ///
 /// Automerge 0.12 iterates over as many operations as a run claims before it validates them, and ten bytes can claim 2^62. Format:
 /// Automerge binary format, "Change chunks" and "Run length encoded columns".
@@ -213,7 +213,7 @@ pub(super) fn actor_prefix(actor: &automerge::ActorId) -> String {
     data_encoding::HEXLOWER.encode(bytes.get(..4).unwrap_or(bytes))
 }
 
-/// Returns a panic of Automerge as an error: it panics on some hostile operations (0.12.0, `legacy::OpType::from_parts`).
+/// Runs `f`, and returns a panic of Automerge as an error: it panics on some hostile operations (0.12.0, `legacy::OpType::from_parts`).
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_panic| Error::Malformed { reason: "the change cannot be read".into() })
 }

@@ -73,7 +73,7 @@ pub(crate) struct DeliveryConstants {
 }
 
 impl DeliverySnapshot {
-    /// Returns the snapshot in the creating change of a delivery; `None` for any other change.
+    /// Returns the snapshot that a delivery's creating change wrote; `None` for any other change.
     pub(crate) fn of_change(change: &Change) -> Option<Self> {
         let (_, value) = change.values().find(|(key, _)| *key == SNAPSHOT)?;
         super::decode(value).ok()
@@ -106,7 +106,7 @@ struct MoreBags {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Reason {
-    /// Code such as `mistyped`, `wrong_farmer`, `returned`.
+    /// Code that the app chooses, such as `mistyped`, `wrong_farmer`, `returned`.
     #[n(0)]
     pub code: String,
     /// Free text of the person; may be empty.
@@ -155,14 +155,14 @@ pub struct Act {
     pub reason: Reason,
 }
 
-/// Bag of a recorded delivery.
+/// Bag of a recorded delivery, with its key and its voids; a voided bag stays in the list and counts in no total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryBag {
     /// Key of the bag in the document: `v1-3`, or `1a2b3c4d-21` if it was added later.
     pub key: String,
     /// The bag as weighed.
     pub bag: Bag,
-    /// Voids of this bag; empty if the bag counts.
+    /// Voids of this bag itself. Without any it counts, unless the delivery is voided.
     pub voids: Vec<Act>,
 }
 
@@ -189,17 +189,17 @@ pub struct Delivery {
     pub receipt_sequence: u32,
     /// Day that the delivery counts for.
     pub business_date: BusinessDate,
-    /// Load that carries the delivery.
+    /// Load that the delivery is on; `None` for none.
     pub load_id: Option<LoadId>,
-    /// Declared number of bags.
+    /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
     /// Moisture readings in order; the last one counts.
     pub readings: Vec<Percent>,
-    /// Location of the recording phone.
+    /// Location of the recording phone; `None` if not known.
     pub location: Option<Location>,
     /// Delivery that this one replaces: a voided one, or one that the office rejected.
     pub replaces: Option<DeliveryId>,
-    /// All bags ever added, including voided ones.
+    /// All bags ever added, including voided ones, sorted by number.
     pub bags: Vec<DeliveryBag>,
     /// Amendments, oldest first.
     pub amendments: Vec<Act>,
@@ -215,7 +215,7 @@ impl Delivery {
         !self.voids.is_empty()
     }
 
-    /// Returns the bags that are not voided.
+    /// Returns the bags that are not voided, even if the delivery itself is voided.
     pub fn counted_bags(&self) -> impl Iterator<Item = &Bag> {
         self.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| &bag.bag)
     }

@@ -146,7 +146,7 @@ impl Document {
     }
 }
 
-/// Returns `<family><about>-<actor>-<n>`. The actor keeps the keys of different clerks and of cloned phones apart.
+/// Returns `<family><about>-<actor>-<n>`, without the first hyphen if `about` is empty. The actor keeps keys of cloned phones apart.
 fn added_key(family: char, about: &str, actor_prefix: &str, n: u64) -> String {
     if about.is_empty() { format!("{family}{actor_prefix}-{n}") } else { format!("{family}{about}-{actor_prefix}-{n}") }
 }

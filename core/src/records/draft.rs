@@ -13,7 +13,7 @@ use crate::units::{
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Draft {
-    /// User who weighs.
+    /// User who started the draft; another user of the phone may continue it.
     #[n(0)]
     pub user_id: UserId,
     /// Collection centre of the delivery.
@@ -31,34 +31,34 @@ pub struct Draft {
     /// Farmer who delivers; required before recording.
     #[n(5)]
     pub farmer_id: Option<FarmerId>,
-    /// Load that will carry the delivery.
+    /// Load that the delivery will be on; `None` for none.
     #[n(6)]
     pub load_id: Option<LoadId>,
-    /// Declared number of bags.
+    /// Number of bags that the farmer declared; `None` if not asked.
     #[n(7)]
     pub declared_bags: Option<u32>,
     /// Bags weighed so far.
     #[n(8)]
     pub bags: Vec<Bag>,
-    /// Label for the next bag.
+    /// Label for the next bag; those of removed bags are not used again.
     #[n(9)]
     pub next_number: u32,
     /// Moisture readings so far.
     #[n(10)]
     pub readings: Vec<Percent>,
-    /// Location of the phone.
+    /// Location of the phone; `None` if not known.
     #[n(11)]
     pub location: Option<Location>,
     /// Delivery that this one replaces: a voided one, or one that the office rejected.
     #[n(12)]
     pub replaces: Option<DeliveryId>,
-    /// Number of the receipt that was already printed, if the office rejected the recorded delivery.
+    /// Receipt count of the rejected delivery that this draft was made of, which recording uses again; `None` to count a new receipt.
     #[n(13)]
     pub receipt_sequence: Option<u32>,
 }
 
 impl Draft {
-    /// Returns the content of a rejected delivery, to be corrected and recorded again; `None` unless the change created a delivery.
+    /// Returns a draft with content and receipt of the rejected delivery `document`, which it replaces; `None` unless `change` created it.
     pub(crate) fn of_rejected(document: DocumentId, change: &Change) -> Option<Self> {
         let DeliverySnapshot {
             constants,

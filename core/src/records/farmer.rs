@@ -10,11 +10,12 @@ use super::stamp::Register;
 use super::{
     Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
 };
+use crate::limits::PHONE_DIGITS;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerId, ToValue, Value, folded_text};
 
-/// Value of the identity's key `v1`.
+/// Value of key `v1` of a farmer's identity document; the farmer's code is derived from it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct FarmerSnapshot {
@@ -26,7 +27,7 @@ pub(crate) struct FarmerSnapshot {
     pub(crate) sequence: u32,
 }
 
-/// Value of the contact's key `v1`.
+/// Value of key `v1` of a contact's document: the details at registration, before any correction.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct ContactSnapshot {
@@ -50,7 +51,7 @@ pub struct ContactDetails {
     /// Village; may be empty.
     #[n(1)]
     pub village: String,
-    /// Telephone number with country code; may be empty.
+    /// Telephone number: digits, after `+` if it has a country code; may be empty.
     #[n(2)]
     pub phone: String,
 }
@@ -61,9 +62,9 @@ impl ContactDetails {
         format!("{}/{}", folded_text(&self.name), folded_text(&self.village))
     }
 
-    /// Returns the digits of the telephone number, compared like [`Self::name_key`]; `None` if there are fewer than seven.
+    /// Returns the digits of the telephone number, compared like [`Self::name_key`]; `None`, which equals no other, if fewer than seven.
     pub fn phone_key(&self) -> Option<String> {
-        let digits: String = self.phone.chars().filter(char::is_ascii_digit).collect();
+        let digits: String = self.phone.chars().filter(char::is_ascii_digit).take(*PHONE_DIGITS.end()).collect();
         (digits.len() >= 7).then_some(digits)
     }
 }
@@ -93,7 +94,7 @@ pub struct Farmer {
 }
 
 impl Farmer {
-    /// Returns the code that is used until the office gives a shorter one: `T-CENTRE-DEVICE-COUNT`.
+    /// Returns the farmer code, `T-CENTRE-DEVICE-COUNT`, of the device that registered the farmer.
     pub fn code(&self) -> String {
         format!("T-{}-{}-{}", self.centre, self.registered.device_code, self.sequence)
     }
@@ -112,7 +113,7 @@ pub struct Contact {
     pub conflicts: Vec<Conflict>,
 }
 
-/// Returns the keys that change the details from `old` to `new`; `nonce` returns fresh random bytes.
+/// Returns the puts of the fields that differ between `old` and `new`, if any; `nonce` returns fresh random bytes.
 pub(crate) fn edit_contact(
     stamp: Stamp,
     old: &ContactDetails,
@@ -238,8 +239,8 @@ impl RecordKind for Contact {
         None
     }
 
-    /// Returns the farmer, because people look for a contact under its farmer.
-    fn subject(&self) -> (Kind, DocumentId) {
+    /// Returns the farmer: inbox items about a contact are shown under its farmer.
+    fn shown_under(&self) -> (Kind, DocumentId) {
         (Kind::of::<Farmer>(), self.farmer_id.into())
     }
 }

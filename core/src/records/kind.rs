@@ -12,7 +12,7 @@ use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shap
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value, words};
 
-/// All kinds, by number. A new kind is added here.
+/// All kinds, sorted by number. A new kind is added here.
 pub const KINDS: [Kind; 5] =
     [Kind::of::<Delivery>(), Kind::of::<Load>(), Kind::of::<Farmer>(), Kind::of::<Contact>(), Kind::of::<Note>()];
 
@@ -64,9 +64,9 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     const SHAPE: Shape;
     /// Table of its projection.
     const TABLE: Table<Self>;
-    /// Topics that a changed record belongs to.
+    /// Topics that an app reads again after a record of the kind has changed, besides inbox and sync.
     const TOPICS: &'static [Topic];
-    /// Texts that are indexed for word search; `None` if the kind is not searched.
+    /// Function that returns the texts to index for word search; `None` if the kind is not searched.
     const SEARCHED: Option<for<'a> fn(&'a Self) -> Vec<&'a str>> = None;
 
     /// Type of its ids; a record's id is the id of its document.
@@ -75,7 +75,7 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns the record's id.
     fn id(&self) -> Self::Id;
 
-    /// Projects the record from its document's keys; `None` while its creating change is missing.
+    /// Projects the record from its document's keys, with the same result in every version; `None` while its creating change is missing.
     ///
     /// # Errors
     /// [`Error::Malformed`] for a value that cannot be read.
@@ -84,21 +84,21 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns the conflicts between concurrent changes.
     fn conflicts(&self) -> &[Conflict];
 
-    /// Returns author, device and time of creation; `None` if unknown here or not part of the record.
+    /// Returns author, device and time of creation; `None` if unknown here or not recorded: permission then ignores creator and age.
     fn created(&self) -> Option<Stamp>;
 
-    /// Returns the newest time of any of its values.
+    /// Returns the time to which a phone advances its hybrid clock: the newest of creation and added values, not registers; 0 if unknown.
     fn newest_time(&self) -> HybridTime {
         self.created().map_or(HybridTime::default(), |stamp| stamp.at)
     }
 
-    /// Returns the scope that the record's own content names, if any.
+    /// Returns the scope that the record's own content names, if any. The server holds a change whose entry names another.
     fn own_scope(&self) -> Option<Scope> {
         None
     }
 
-    /// Returns kind and document of the record that people look for: the record itself, unless it is a part of another.
-    fn subject(&self) -> (Kind, DocumentId) {
+    /// Returns kind and document of the record under which inbox items about this one are shown: by default, this one.
+    fn shown_under(&self) -> (Kind, DocumentId) {
         (Kind::of::<Self>(), self.id().into())
     }
 }
@@ -124,7 +124,15 @@ impl<K> Table<K> {
 
     /// Returns the values of the kind's own columns, in order.
     pub fn cells<'a>(&self, of: &'a K) -> Vec<Value<'a>> {
-        self.columns.iter().map(|(_, value)| value(of)).collect()
+        self.columns.iter().map(|(_, value)| storable(value(of))).collect()
+    }
+}
+
+/// Returns a value that every database takes: a text with NUL, which core's own commands refuse, gets replacement characters instead.
+fn storable(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Text(text) if text.contains('\0') => Value::Text(text.replace('\0', "\u{fffd}").into()),
+        value => value,
     }
 }
 
@@ -185,7 +193,7 @@ impl Kind {
         )
     }
 
-    /// Returns the kind with this number; `None` if a newer version added it.
+    /// Returns the kind with this number; `None` for 0, a draft of a wiped phone, and for a kind of a newer version.
     pub fn from_number(number: u8) -> Option<Self> {
         KINDS.into_iter().find(|kind| kind.number == number)
     }
@@ -242,8 +250,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn newest_time(&self) -> HybridTime;
     /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
-    /// [`RecordKind::subject`].
-    fn subject(&self) -> (Kind, DocumentId);
+    /// [`RecordKind::shown_under`].
+    fn shown_under(&self) -> (Kind, DocumentId);
 }
 
 impl<K: RecordKind> AnyRecord for K {
@@ -280,8 +288,8 @@ impl<K: RecordKind> AnyRecord for K {
         K::own_scope(self)
     }
 
-    fn subject(&self) -> (Kind, DocumentId) {
-        K::subject(self)
+    fn shown_under(&self) -> (Kind, DocumentId) {
+        K::shown_under(self)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct LoadHeader {
     /// Season of the load.
     #[n(1)]
     pub season: SeasonCode,
-    /// Business date of the load.
+    /// Business date on which the load was opened.
     #[n(2)]
     pub date: BusinessDate,
     /// Device that opened the load.
@@ -47,7 +47,7 @@ pub struct LoadHeader {
     /// Number of the load in that device's count.
     #[n(4)]
     pub sequence: u32,
-    /// Plate of the lorry.
+    /// Plate of the lorry with which the load was opened; [`Load::lorry`] is the corrected one.
     #[n(5)]
     pub lorry: LorryPlate,
 }
@@ -88,14 +88,14 @@ pub struct ManifestLine {
     pub gross: Grams,
 }
 
-/// Request to close a load, with all deliveries that the closer knew to be on it. The office confirms one if there are several.
+/// Request to close a load, with the deliveries that the closer knew to be on it and not voided. There may be several requests.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct CloseRequest {
     /// Author, device and time of the request.
     #[n(0)]
     pub stamp: Stamp,
-    /// Deliveries, by id.
+    /// Deliveries, sorted by id.
     #[n(1)]
     pub manifest: Vec<ManifestLine>,
 }
@@ -123,7 +123,7 @@ named! {
     pub LoadState, "a load state" {
         /// Deliveries are being loaded.
         Open = "open",
-        /// Somebody requested to close it.
+        /// Somebody requested to close it; no state follows.
         Closing = "closing",
     }
 }
@@ -139,9 +139,9 @@ pub struct Load {
     pub lorry: LorryPlate,
     /// Driver, if known.
     pub driver: Option<String>,
-    /// Author, device and time of opening; `None` on a phone that joined by code and has not synced since.
+    /// Author, device and time of opening; `None` while the creating change is missing, as after joining by code.
     pub opened: Option<Stamp>,
-    /// Clerks who opened or joined, earliest first.
+    /// Clerks who opened or joined, earliest first, once for each user and device.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseRequest>,
@@ -155,7 +155,7 @@ impl Load {
         if self.close_requests.is_empty() { LoadState::Open } else { LoadState::Closing }
     }
 
-    /// Returns whether a manifest names the delivery; false if there is no manifest, when no delivery is late.
+    /// Returns whether any manifest names the delivery; false also while nobody has requested to close, when no delivery is late.
     pub fn manifest_contains(&self, delivery_id: DeliveryId) -> bool {
         let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
         lines.any(|line| line.delivery_id == delivery_id)

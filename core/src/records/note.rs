@@ -102,7 +102,7 @@ impl RecordKind for Note {
     }
 
     /// Returns the record that the note refers to, or the note itself if this version does not know that record's kind.
-    fn subject(&self) -> (Kind, DocumentId) {
+    fn shown_under(&self) -> (Kind, DocumentId) {
         Kind::from_number(self.record_kind)
             .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record_id))
     }
@@ -141,10 +141,10 @@ mod tests {
                 (error, refusal) => error.is_none() && refusal.is_none(),
             };
             assert!(is_as_expected, "{record_kind} {length}: {refused:?}");
-            let subject = merged.ok().and_then(|merged| merged.record).map(|record| record.subject());
+            let shown_under = merged.ok().and_then(|merged| merged.record).map(|record| record.shown_under());
             let known = Kind::from_number(record_kind).map(|kind| (kind, record));
             let expected = known.unwrap_or_else(|| (Kind::of::<Note>(), DocumentId::from([4; 16])));
-            assert_eq!(subject, refusal.is_none().then_some(expected));
+            assert_eq!(shown_under, refusal.is_none().then_some(expected));
         }
     }
 }

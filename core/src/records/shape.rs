@@ -1,7 +1,7 @@
 //! Shape of a record kind: the keys of its documents, and how each may be written.
 //!
 //! Owns the table that commands, the check of foreign changes and the projection share. Invariant: a change that passes [`Shape::check`]
-//! can be applied in any order; that it overwrites only values its author had seen is checked by `records::merge`.
+//! can be applied in any order after its dependencies; that it overwrites only values its author had seen is checked by `records::merge`.
 
 use automerge::ScalarValue;
 use automerge::legacy::{Key, ObjectId, OpType};
@@ -22,7 +22,7 @@ pub enum Class {
     Add,
     /// Like [`Class::Add`], with the key that it refers to before the actor.
     AddAbout,
-    /// Overwritten by an author who saw the old value. Concurrent values are all kept and shown as a conflict.
+    /// Overwritten by an author who saw the old value. Concurrent values are all kept; a conflict if they differ.
     Register,
 }
 
@@ -42,7 +42,7 @@ pub struct KeyRule {
 }
 
 impl KeyRule {
-    /// Returns the rule of the snapshot, whose stamp has a form of its own.
+    /// Returns the rule of the snapshot; `stamp` reads the stamp of its value.
     pub(crate) const fn snapshot(
         capability: Capability,
         describes: &'static str,
@@ -72,12 +72,12 @@ pub(crate) fn leading_stamp(value: &[u8]) -> Result<Stamp, Error> {
 pub struct Shape(pub &'static [KeyRule]);
 
 impl Shape {
-    /// Returns the rule of a key, if the kind declares the key.
+    /// Returns the rule of a key, or of the family with whose letter it begins; `None` if there is none. Ignores the rest of an added key.
     pub fn rule(&self, key: &str) -> Option<&KeyRule> {
         self.0.iter().find(|rule| if rule.is_family() { key.starts_with(rule.key) } else { key == rule.key })
     }
 
-    /// Returns the capabilities that a change needs; keys that are not declared add none.
+    /// Returns the capability that each value of a change needs; keys that are not declared add none.
     pub fn capabilities(&self, change: &Change) -> impl Iterator<Item = Capability> {
         change.values().filter_map(|(key, _)| self.rule(key)).map(|rule| rule.capability)
     }
@@ -94,7 +94,7 @@ impl Shape {
         change.values().map(stamp).collect()
     }
 
-    /// Checks that a change writes only declared keys, each as its class allows.
+    /// Checks that a change writes only declared keys, each as its class allows. Reads neither values nor the document.
     ///
     /// # Errors
     /// [`Error::Shape`], with the key.
@@ -137,7 +137,7 @@ impl Shape {
     }
 }
 
-/// Returns whether an added key has the form of its class and contains this actor.
+/// Returns whether an added key has the form of its class and ends in `actor`, a prefix in hex, and a number.
 fn is_own(rule: &KeyRule, key: &str, actor: &str) -> bool {
     let rest = key.strip_prefix(rule.key).and_then(|rest| rest.rsplit_once('-'));
     rest.is_some_and(|(head, n)| {

@@ -18,18 +18,18 @@ pub struct Stamp {
     /// Hybrid time of writing.
     #[n(2)]
     pub at: HybridTime,
-    /// Whether the device doubted its own clock.
+    /// Whether the device's clock was more than two minutes behind the server's last known time.
     #[n(3)]
     pub clock_suspect: bool,
 }
 
 impl Stamp {
-    /// Returns the wall-clock part of the hybrid time.
+    /// Returns the wall-clock part of the hybrid time, which may be ahead of the device's own clock.
     pub fn written_at(&self) -> Timestamp {
         Timestamp(self.at.wall_ms)
     }
 
-    /// Returns whose record a change with the stamp `change` concerns; `self` is the stamp of the record's creation.
+    /// Returns the target of a change with stamp `change` to a record that was created with stamp `self`. Compares users, not devices.
     pub fn target_of(&self, change: &Self) -> Target {
         if self.user_id == change.user_id {
             Target::Own { age_ms: change.at.wall_ms.saturating_sub(self.at.wall_ms) }
@@ -64,13 +64,18 @@ pub(crate) struct Register<T> {
 }
 
 impl Register<()> {
-    /// Returns the bytes of a register's value under another stamp, without decoding the value.
+    /// Returns a register's bytes under another stamp, without decoding the value; `None` if no value follows the stamp in `value`.
     pub(crate) fn restamped(value: &[u8], stamp: Stamp) -> Option<Vec<u8>> {
         let mut decoder = minicbor::Decoder::new(value);
-        decoder.array().ok().flatten().filter(|length| *length == 2)?;
+        // CBOR headers of arrays; an empty value at the end is left out.
+        let header = match decoder.array().ok().flatten()? {
+            1 => 0x81,
+            2 => 0x82,
+            _ => return None,
+        };
         decoder.skip().ok()?;
         let value = value.get(decoder.position()..)?;
-        Some([&[0x82], super::encode(&stamp).as_slice(), value].concat())
+        Some([&[header], super::encode(&stamp).as_slice(), value].concat())
     }
 }
 
@@ -94,6 +99,6 @@ pub struct Conflict {
     pub field: String,
     /// True for a hard conflict: one field has different values. False for a soft one: all can be kept, but somebody should know.
     pub is_hard: bool,
-    /// All values, the effective one first.
+    /// All values, effective ones first: one, or in `lifecycle` all voids.
     pub values: Vec<ConflictValue>,
 }

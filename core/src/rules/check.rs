@@ -26,7 +26,7 @@ named! {
     }
 }
 
-/// Returns what is unusual in a delivery before it is recorded.
+/// Returns the checks that a delivery's own content needs; its load and farmer are checked elsewhere. `today` is the phone's date.
 pub(crate) fn check_delivery(
     bags: &[Bag],
     declared_bags: Option<u32>,
@@ -58,7 +58,7 @@ pub enum TextError {
     /// The text has a control character or a line break.
     #[error("has a control character or line break")]
     ControlCharacter,
-    /// The text is not a telephone number.
+    /// The text is neither empty nor a telephone number.
     #[error("is not a telephone number")]
     NoPhoneNumber,
 }

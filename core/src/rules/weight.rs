@@ -5,7 +5,7 @@ use crate::units::Grams;
 /// Totals of the bags of a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Number of bags that count.
+    /// Number of bags.
     pub bags: u32,
     /// Weight of produce and bags.
     pub gross_g: Grams,
@@ -15,10 +15,10 @@ pub struct Totals {
     pub net_g: Grams,
 }
 
-/// Returns the totals of bags: gross is the sum of their weights, tare the sum of the empty weight of each bag's type in the rule set,
-/// and net is `max(gross - tare, 0)`.
+/// Returns the totals of all `bags`; the caller leaves out voided ones. Gross is the sum of their weights, tare the sum of the empty weight
+/// of each bag's type in the rule set, and net is `max(gross - tare, 0)`.
 ///
-/// A bag type that the rule set does not name has no tare, so that no farmer is paid less because of a gap in the rules.
+/// A bag type that `rules` does not name, and each if that is `None`, has no tare: no farmer is paid less because of a gap in the rules.
 pub fn totals<'a>(bags: impl Iterator<Item = &'a Bag>, rules: Option<&RuleSet>) -> Totals {
     let mut totals = Totals::default();
     for bag in bags {

@@ -37,8 +37,13 @@ pub(crate) fn add(db: &Connection, parcel: &Parcel) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the oldest parcels, each with its number, after a number: at most `count` and at most `bytes`, but at least one if there is any.
-pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+/// Returns unanswered parcels and their numbers, above `after`, oldest first: up to `count`, and `bytes` in all unless the first is larger.
+pub(crate) fn unanswered(
+    db: &Connection,
+    after: i64,
+    count: usize,
+    bytes: usize,
+) -> Result<Vec<(i64, Vec<u8>)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT carried, bytes FROM carried WHERE carried > ?1 AND bytes IS NOT NULL ORDER BY carried LIMIT ?2",
     )?;
@@ -55,7 +60,7 @@ pub(crate) fn waiting(db: &Connection, after: i64, count: usize, bytes: usize) -
     Ok(parcels)
 }
 
-/// Applies the server's verdict on a parcel, and returns whether its bytes were deleted. Keeps only the code of the last refused parcel.
+/// Deletes the bytes of a parcel that the server accepted or refused; returns whether it was still here. Keeps the last refused code only.
 pub(crate) fn apply_verdict(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
     let ParcelId(id) = verdict.parcel;
     let left = match &verdict.refused {

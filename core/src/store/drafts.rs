@@ -14,14 +14,14 @@ fn read(version: u64, body: &[u8]) -> Result<(u64, Draft), Error> {
     Ok((version, draft))
 }
 
-/// Returns a draft with its version.
+/// Returns a draft with its version, which counts from 1.
 pub(crate) fn find(db: &Connection, id: DeliveryId) -> Result<Option<(u64, Draft)>, Error> {
     let mut statement = db.prepare_cached("SELECT version, body FROM drafts WHERE delivery_id = ?1")?;
     let row: Option<(u64, Vec<u8>)> = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     row.map(|(version, body)| read(version, &body)).transpose()
 }
 
-/// Returns all drafts, oldest first.
+/// Returns the drafts of all users, by id: oldest first, except that rejected deliveries and renamed drafts have ids that are hashes.
 pub(crate) fn all(db: &Connection) -> Result<Vec<(DeliveryId, u64, Draft)>, Error> {
     let mut statement = db.prepare_cached("SELECT delivery_id, version, body FROM drafts ORDER BY delivery_id")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?;
@@ -42,8 +42,8 @@ pub(crate) fn save(db: &Connection, id: DeliveryId, version: u64, draft: &Draft)
     Ok(())
 }
 
-/// Gives another id to a draft whose delivery arrives by sync (after a rollback to a backup): recording it would overwrite the delivery.
-pub(crate) fn rename_conflicting(db: &Connection, document: DocumentId) -> Result<(), Error> {
+/// Gives a new id to a draft that has the id of an arriving document (after a rollback), if any: recording it would overwrite the document.
+pub(crate) fn give_new_id(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let id = DeliveryId::from(document);
     if let Some((version, draft)) = find(db, id)? {
         save(db, derived([b"again".as_slice(), document.as_bytes(), &version.to_be_bytes()]), version, &draft)?;

@@ -17,7 +17,7 @@ use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::units::{ChainHash, DocumentId, EntryHash, HybridTime, OrganisationId};
 
-/// Returns the cursors of all scopes that were read.
+/// Returns the cursors of all scopes of which an entry was read, ordered by scope; those set back to their start are left out.
 pub(crate) fn cursors(db: &Connection) -> Result<Vec<Cursor>, Error> {
     let mut statement = db.prepare_cached("SELECT scope, seq, chain FROM log_cursors WHERE seq > 0 ORDER BY scope")?;
     let cursor = |row: &rusqlite::Row<'_>| {
@@ -41,13 +41,13 @@ fn wants_own(db: &Connection, scope: &Scope) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM log_cursors WHERE scope = ?1 AND wants_own")?.exists([scope])?)
 }
 
-/// Notes that all scopes were read to their ends: from now on the log may name the phone's own entries without their bytes.
+/// Resets [`wants_own`] of all scopes but those not read since their purge. Call it only when all scopes were read to their ends.
 pub(crate) fn clear_wants_own(db: &Connection) -> Result<(), Error> {
     db.execute("UPDATE log_cursors SET wants_own = 0 WHERE wants_own AND seq > 0", [])?;
     Ok(())
 }
 
-/// Deletes what was received of scopes that no user here may read, except scopes with changes in the outbox; returns the number of scopes.
+/// Purges the scopes that `may_read` denies and of which the outbox has no change: own documents too, but no bundles. Returns their number.
 /// Held changes count, because without the scope's log the phone could not restore them if a server logged and lost them.
 pub(crate) fn purge(
     db: &Connection,
@@ -82,13 +82,13 @@ pub(crate) fn purge(
     Ok(lost.len())
 }
 
-/// An error of applying a frame.
+/// An error of applying a frame; the caller must roll back the transaction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FrameError {
     /// The frame does not begin at the phone's cursor, because a response came late or overtook another. Ask again.
     #[error("the frame does not begin at this phone's cursor")]
     NotContiguous,
-    /// The frame names own entries of which this phone no longer has the bytes. Ask for the bytes.
+    /// The frame names own entries without bytes, but this phone deleted their bundle or purged their documents. Ask for the bytes.
     #[error("a bundle of this phone was deleted here, so its bytes are needed")]
     OwnBytesNeeded,
     /// The entries do not lead to the chain hash that the server stated.
@@ -105,9 +105,9 @@ pub(crate) enum FrameError {
 /// Result of applying a frame or an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Received {
-    /// Entries of others: changes, erased changes and decisions.
+    /// Entries of others: changes, erased changes and decisions, also those known before or set aside.
     pub(crate) entries: u64,
-    /// The newest hybrid time in the changed records.
+    /// The newest hybrid time in the changed records; zero if there is none.
     pub(crate) newest: HybridTime,
     /// Whether bytes were erased, so that the store must be scrubbed.
     pub(crate) has_erased: bool,
@@ -121,7 +121,7 @@ impl Received {
     }
 }
 
-/// Applies a frame and its cursor. Must run inside a transaction.
+/// Applies a frame and its cursor, inside a transaction that the caller must roll back on an error.
 pub(crate) fn apply(db: &Connection, organisation: OrganisationId, frame: &LogFrame) -> Result<Received, FrameError> {
     let mut cursor = cursor(db, organisation, &frame.scope)?;
     if cursor.sequence != frame.after {
@@ -250,14 +250,14 @@ struct Changes<'a> {
     db: &'a Connection,
     merged: records::Batch,
     has_drafts: bool,
-    has_erased: bool,
+    has_erased_documents: bool,
 }
 
 impl<'a> Changes<'a> {
     fn load(db: &'a Connection) -> Result<Self, Error> {
-        let has_erased = db.prepare_cached("SELECT 1 FROM erased LIMIT 1")?.exists([])?;
+        let has_erased_documents = db.prepare_cached("SELECT 1 FROM erased LIMIT 1")?.exists([])?;
         let has_drafts = db.prepare_cached("SELECT 1 FROM drafts LIMIT 1")?.exists([])?;
-        Ok(Self { db, merged: records::Batch::default(), has_drafts, has_erased })
+        Ok(Self { db, merged: records::Batch::default(), has_drafts, has_erased_documents })
     }
 
     fn merge(&mut self, scope: &Scope, envelope: &ChangeEnvelope, change: &[u8]) -> Result<Received, Unapplied> {
@@ -265,13 +265,13 @@ impl<'a> Changes<'a> {
         if scope.is_unknown() {
             return Err(Unapplied::Scope(scope.clone()));
         }
-        if self.has_erased && records::is_erased(&mut seam(self.db), document)? {
+        if self.has_erased_documents && records::is_erased(&mut seam(self.db), document)? {
             return Ok(Received::default());
         }
         let kind = Kind::from_number(envelope.kind).ok_or(Unapplied::Kind(envelope.kind))?;
         let change = Change::parse_stripped(change)?;
         if self.has_drafts {
-            drafts::rename_conflicting(self.db, document)?;
+            drafts::give_new_id(self.db, document)?;
         }
         let newest = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;
         Ok(Received { newest: newest.unwrap_or_default(), ..Received::default() })
@@ -341,7 +341,7 @@ fn apply_decision(db: &Connection, scope: &Scope, sequence: u64, decision: &Deci
     Ok(applied)
 }
 
-/// Deletes a document's bytes everywhere on this phone.
+/// Deletes a document's bytes everywhere on this phone and keeps its id, so that they never come back. The caller scrubs after the commit.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     tail::erase(db, document)?;
     db.execute("DELETE FROM set_aside WHERE document_id = ?1", [document])?;
@@ -349,15 +349,15 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     records::erase(&mut seam(db), document)
 }
 
-/// Applies the set-aside entries that `which` selects; returns whether anything was erased.
+/// Applies the set-aside entries that `which`, an SQL condition, selects, and keeps those that fail; returns whether bytes were erased.
 fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<bool, Error> {
     let mut statement =
         db.prepare_cached(&format!("SELECT scope, seq, entry FROM set_aside WHERE {which} ORDER BY scope, seq"))?;
-    let held = statement
+    let set_aside = statement
         .query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(Scope, u64, Vec<u8>)>, _>>()?;
     let mut has_erased = false;
-    for (scope, sequence, entry) in held {
+    for (scope, sequence, entry) in set_aside {
         let entry: FrameEntry = decode(&entry).map_err(|error| Error::Corrupt { source: error.into() })?;
         match apply_entry(db, &scope, sequence, &entry) {
             Ok(applied) => {
@@ -371,7 +371,7 @@ fn retry(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Res
     Ok(has_erased)
 }
 
-/// Applies all set-aside entries, because this version may know what an older one did not. Returns whether anything was erased.
+/// Tries all set-aside entries again, because this version may know what an older one did not. Returns whether bytes were erased.
 pub(crate) fn retry_all(db: &Connection) -> Result<bool, Error> {
     retry(db, "true", [])
 }

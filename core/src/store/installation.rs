@@ -9,7 +9,8 @@ use crate::codec::{decode, encode};
 use crate::protocol::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
-/// The identity and keys from enrolment, and the last contact with the server.
+/// The identity and keys from enrolment, the current user (perhaps not `certificate.user_id`), and the last contact with the server:
+/// `server_time` by the server's clock; `synced_at`, the last complete sync, by this phone's.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
     pub(crate) organisation_id: OrganisationId,
@@ -27,6 +28,7 @@ pub(crate) struct Installation {
     pub(crate) safe_copy: u64,
 }
 
+/// Returns the installation; `None` before enrolment and after a wipe.
 pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT user_id, secret_key, server_url, server_key, challenge, server_time_ms, synced_at_ms, certificate, safe_copy
@@ -53,7 +55,7 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     Ok(installation.optional()?)
 }
 
-/// Returns the key to enrol with: that of an attempt with this code whose response was lost, or `fresh`, saved before anything is sent.
+/// Returns the key for an enrolment code, or for the old device id at a rekey: that of an earlier attempt, or `fresh`, which is then saved.
 pub(crate) fn enrolling_key(db: &Connection, code: &str, fresh: SigningKey) -> Result<SigningKey, Error> {
     let kept = db
         .query_row("SELECT secret_key FROM enrolling WHERE code = ?1", [code], |row| row.get::<_, [u8; 32]>(0))
@@ -84,7 +86,7 @@ pub(crate) fn save(db: &Connection, key: &SigningKey, server_url: &str, enrolmen
     Ok(())
 }
 
-/// Saves a new device id, code and key; the user stays.
+/// Saves a new device id, code and key; user and server stay. The caller also unseals the outbox, in the same transaction.
 pub(crate) fn rekey(db: &Connection, key: &SigningKey, enrolment: &Enrolment) -> Result<(), Error> {
     let update = "UPDATE installation SET secret_key = ?1, challenge = ?2, server_time_ms = ?3, certificate = ?4, server_head = 0";
     let certificate = encode(&enrolment.certificate);
@@ -98,8 +100,8 @@ pub(crate) fn switch_user(db: &Connection, user: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes all that was recorded or received, including keys and unanswered bundles. Keeps the counters, because a phone that is enrolled
-/// again must not give a receipt number twice.
+/// Deletes all that was recorded or received, keys and unanswered bundles too, without checking that the server has it. Keeps the counters,
+/// because a phone that is enrolled again must not give a receipt number twice.
 pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
     let tables =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'counters'";
@@ -137,7 +139,7 @@ pub(crate) fn exported_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.flatten().map(Timestamp))
 }
 
-/// The phone's own counters: receipt, load and farmer numbers, actions, and time.
+/// The phone's counters: the last receipt, load, farmer and action numbers that it used, and time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counters {
     pub(crate) receipts: u32,
@@ -205,7 +207,9 @@ mod tests {
                 Ok(filled)
             };
             assert_eq!(filled()?, tables);
+            db.execute("UPDATE counters SET receipts = 7", [])?;
             wipe(db)?;
+            assert_eq!(Counters::load(db)?.receipts, 7);
             filled()
         });
         assert_eq!(filled.expect("wiped"), ["counters"]);

@@ -50,7 +50,7 @@ pub trait KeyStore {
 pub(crate) struct StoreKey([u8; KEY_BYTES]);
 
 impl StoreKey {
-    /// Returns the key in `keys`, or creates one if there is no file. The caller ensures that nobody else creates the file meanwhile.
+    /// Returns the key in `keys`, or saves a new one there if `file` does not exist. The caller ensures that nobody creates it meanwhile.
     pub(crate) fn of(file: &Path, keys: &dyn KeyStore, environment: &Environment) -> Result<Self, Error> {
         // One at a time: if two new stores are wrongly given the same key store, both get one key, and neither loses its own.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -83,7 +83,7 @@ impl StoreKey {
         Ok(Some(Self(key.map_err(wrong)?)))
     }
 
-    /// Sets the key on a new connection; must be called before anything else.
+    /// Sets the key on a new connection without checking it; must be called before anything else.
     pub(super) fn unlock(&self, connection: &Connection) -> Result<(), Error> {
         let hex = Zeroizing::new(HEXLOWER.encode(&self.0));
         // SQLCipher takes hexadecimal bytes as the key itself; it would stretch anything else as a passphrase.

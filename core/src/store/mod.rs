@@ -35,13 +35,13 @@ pub type Migration = &'static str;
 pub const RECORDS: Migration = include_str!("migrations/0001_create_records.sql");
 pub(crate) const PHONE: &[Migration] = &[RECORDS, include_str!("migrations/0002_create_phone.sql")];
 
-/// An error of the store. Nothing was changed.
+/// An error of the store. Nothing was changed, once the transaction is rolled back, as [`Store::write`] does.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No room on the device.
     #[error("the storage is full: free some space and try again")]
     Full,
-    /// The file is damaged or is not a database.
+    /// The file or a row in it is damaged, the file is not a database, or one that must exist cannot be opened.
     #[error("the database cannot be read: {source}")]
     Corrupt {
         /// The error of SQLite or of the decoder.
@@ -55,7 +55,7 @@ pub enum Error {
         /// The newest known here.
         known: usize,
     },
-    /// The file is intact, but this key does not open it.
+    /// The key is wrong or missing, or does not have 32 bytes, or the file was made without a key. The file may be intact.
     #[error("the key does not open the store: {reason}")]
     WrongKey {
         /// How the key was found to be wrong.
@@ -67,10 +67,10 @@ pub enum Error {
         /// Why there is no key.
         reason: String,
     },
-    /// A key was given to a build that would write unencrypted.
+    /// A key store was given to a build that would write unencrypted.
     #[error("this build cannot encrypt: build it with the feature `encryption`, or give no key")]
     NoEncryption,
-    /// A change could not be merged.
+    /// A change could not be merged, or a stored document could not be read.
     #[error(transparent)]
     Record(#[from] crate::records::Error),
     /// Any other error of the database.
@@ -121,7 +121,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Returns a [`sql::Writer`] over a connection that is inside a transaction, for the code that phone and server share.
+/// Returns a [`sql::Writer`] over a connection inside a transaction, for shared code. It is never finished: the caller returns each error.
 pub(crate) fn seam(db: &Connection) -> sql::sqlite::SqliteWriter<'_> {
     sql::sqlite::SqliteWriter::new(db)
 }
@@ -166,11 +166,11 @@ impl Store {
     /// Like [`Self::open`], for a file that must exist.
     ///
     /// # Errors
-    /// As for [`Self::open`]; [`Error::Corrupt`] if the file is missing.
+    /// As for [`Self::open`]; [`Error::Corrupt`] if the file is missing or cannot be opened.
     pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
         let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         Self::open_with(path, None, migrations, flags).map_err(|error| match error {
-            Error::Sql(error) if error.is_missing_file() => {
+            Error::Sql(error) if error.is_cannot_open() => {
                 Error::Corrupt { source: format!("{} is missing, or cannot be opened", path.display()).into() }
             }
             error => error,
@@ -206,7 +206,7 @@ impl Store {
         self.path.parent()
     }
 
-    /// Runs `f` on a snapshot.
+    /// Runs `f` on a snapshot; all that it writes is rolled back.
     ///
     /// # Errors
     /// Errors of `f` and of SQLite.
@@ -226,7 +226,7 @@ impl Store {
         result
     }
 
-    /// Runs `f` in a write transaction, and commits it durably if `f` succeeds. Only one runs at a time.
+    /// Runs `f` in a write transaction, and commits it durably if `f` succeeds. Only one runs at a time; a call within `f` deadlocks.
     ///
     /// # Errors
     /// Errors of `f` and of SQLite; nothing was changed.
@@ -246,7 +246,7 @@ impl Store {
         Ok(result)
     }
 
-    /// Copies a snapshot of the database into a new file.
+    /// Copies a snapshot of the database into a file that is new or empty, and syncs the file but not its folder.
     ///
     /// # Errors
     /// SQLite errors.

@@ -15,7 +15,7 @@ use crate::records::{Change, Kind};
 use crate::scope::Scope;
 use crate::units::{BundleHash, ChangeHash, DeliveryId, DeviceId, DocumentId, GrantId, Timestamp, UserId, derived};
 
-/// A change to be added to the outbox.
+/// A change, stripped, to be added to the outbox; `device_cursor` is how far this phone had read the log of its own scope.
 pub(crate) struct Outgoing<'a> {
     pub(crate) action: u64,
     pub(crate) author_id: UserId,
@@ -47,7 +47,7 @@ pub(crate) fn add(db: &Connection, outgoing: &Outgoing<'_>) -> Result<(), Error>
     Ok(())
 }
 
-/// Returns the oldest unsealed changes by number and as actions: up to `limit` bytes, but at least one action if there is any.
+/// Returns the oldest unsealed changes: outbox numbers, and the actions with them in the same order, up to `limit` bytes or one action.
 pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<BundleAction>), Error> {
     let mut statement = db.prepare_cached(
         "SELECT outbox, action, author_id, grant_id, device_cursor, document_id, kind, scope, change FROM outbox
@@ -82,7 +82,7 @@ pub(crate) fn unsealed(db: &Connection, limit: usize) -> Result<(Vec<i64>, Vec<B
     Ok((numbers, transactions))
 }
 
-/// Saves a sealed bundle, and for each of its changes the position in the bundle.
+/// Saves a sealed bundle, and the position in it of each change; `numbers` are the outbox numbers of its entries, in order.
 pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> Result<(), Error> {
     db.prepare_cached(
         "INSERT INTO bundles (bundle_seq, hash, device_id, bytes, is_answered, was_sent) VALUES (?1, ?2, ?3, ?4, 0, 0)",
@@ -95,7 +95,7 @@ pub(crate) fn save_sealed(db: &Connection, bundle: &Bundle, numbers: &[i64]) -> 
     Ok(())
 }
 
-/// Returns the newest bundle's number (0: none), and its hash if this device sealed it: a new key starts a new chain, but not new numbers.
+/// Returns the newest bundle's number (0: none), and its hash if `device` sealed it: a new key starts a new chain, but not new numbers.
 pub(crate) fn head(db: &Connection, device: DeviceId) -> Result<(u64, Option<BundleHash>), Error> {
     let mut statement =
         db.prepare_cached("SELECT bundle_seq, hash, device_id FROM bundles ORDER BY bundle_seq DESC LIMIT 1")?;
@@ -110,8 +110,8 @@ pub(crate) fn has_unsealed(db: &Connection) -> Result<bool, Error> {
     Ok(!unsealed(db, 0)?.0.is_empty())
 }
 
-/// Returns up to `limit` sealed bundles, each with its number, after number `after` that the server has not answered in full, in order. Changes that are not
-/// sealed are not among them: call `seal` first.
+/// Returns up to `limit` sealed bundles that the server has not answered in full, oldest first, each with its number, which is above
+/// `after`. Changes that are not sealed are not in them: call `seal` first.
 pub(crate) fn unanswered_bundles(db: &Connection, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT bundle_seq, bytes FROM bundles WHERE is_answered = 0 AND bundle_seq > ?1 ORDER BY bundle_seq LIMIT ?2",
@@ -120,7 +120,7 @@ pub(crate) fn unanswered_bundles(db: &Connection, after: u64, limit: usize) -> R
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Returns the number up to which the server has all own bundles, from its `head`; 0 if another copy of this phone sealed that bundle.
+/// Returns the number up to which the server has all own bundles, from its `head`; 0 if that is `None` or another copy of this phone's.
 pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<DeviceHead>) -> Result<u64, Error> {
     let Some(DeviceHead { sequence, hash }) = head else { return Ok(0) };
     // A bundle older than those that are kept was trimmed; another copy of this phone sealed one newer than all.
@@ -130,8 +130,8 @@ pub(crate) fn known_up_to(db: &Connection, device: DeviceId, head: Option<Device
     Ok(if is_other { 0 } else { sequence })
 }
 
-/// Marks bundles after `known` to be handed over again, if the server knows less than it did or has begun a recovery since; returns whether
-/// there are any. A low `known` alone is no loss: it stops at a gap, such as a bundle of which no copy is left.
+/// Saves `known` and `epoch`; requeues bundles above `known` if the server knows less than it did or has begun a recovery since. Returns
+/// whether it had answered any of these. A low `known` alone is no loss: it stops at a gap, such as a bundle of which no copy is left.
 pub(crate) fn requeue_lost_bundles(db: &Connection, device: DeviceId, known: u64, epoch: u32) -> Result<bool, Error> {
     let before: (u64, u32) =
         db.query_row("SELECT server_head, server_epoch FROM installation", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -149,13 +149,13 @@ pub(crate) fn requeue_lost_bundles(db: &Connection, device: DeviceId, known: u64
     Ok(has_lost)
 }
 
-/// Marks all bundles sealed under earlier keys to be handed over again: a server that lost this device has lost those devices too.
+/// Requeues all bundles sealed under other device ids than `device`, its earlier ones: a server that lost this device has lost those too.
 pub(crate) fn requeue_earlier_bundles(db: &Connection, device: DeviceId) -> Result<(), Error> {
     db.execute("UPDATE bundles SET is_answered = 0 WHERE device_id <> ?1", [device])?;
     requeue(db, "device_id <> ?1", [device])
 }
 
-/// Puts the changes of bundles into the outbox again, to wait for new verdicts, which may differ from the old ones.
+/// Puts changes of the bundles that the SQL condition `which` selects into the outbox again, for new verdicts, unless erased or rejected.
 fn requeue(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<(), Error> {
     let mut statement =
         db.prepare(&format!("SELECT bundle_seq, bytes FROM bundles WHERE {which} ORDER BY bundle_seq"))?;
@@ -170,7 +170,8 @@ fn requeue(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> R
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
         let (sequence, bytes): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let bundle = parse(&bytes)?;
+        // A damaged bundle is sent as it is: the server refuses it, which the status shows.
+        let Ok(bundle) = parse(&bytes) else { continue };
         let entries = (0_u32..).zip(bundle.entries()).filter(|(_, (_, entry))| entry.erased.is_none());
         for (number, (transaction, entry)) in entries {
             let BundleAction { author_id, grant_id, device_cursor, .. } = transaction;
@@ -191,8 +192,8 @@ fn requeue(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> R
     Ok(())
 }
 
-/// Deletes answered bundles up to `sequence`, which two copies of the server's data contain. Keeps the newest bundle, those with changes in
-/// the outbox, and those that the log tail needs for the bytes of its entries.
+/// Deletes answered bundles up to `sequence` inclusive, which two copies of the server's data contain. Keeps the newest bundle, those with
+/// changes in the outbox, and those that the log tail needs for the bytes of its entries.
 pub(crate) fn trim(db: &Connection, device: DeviceId, sequence: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE device_id = ?1 AND bundle_seq <= ?2 AND is_answered = 1
@@ -205,7 +206,7 @@ pub(crate) fn trim(db: &Connection, device: DeviceId, sequence: u64) -> Result<(
     Ok(())
 }
 
-/// Deletes the oldest answered bundles beyond `limit` bytes, except the newest bundle and those with changes in the outbox.
+/// Deletes the oldest answered bundles beyond `limit` bytes, even if the log tail needs them, but not the newest or those in the outbox.
 pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
     db.execute(
         "DELETE FROM bundles WHERE bundle_seq IN (
@@ -219,8 +220,8 @@ pub(crate) fn prune(db: &Connection, limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the number of changes without a verdict that are not in a bundle up to `after`.
-pub(crate) fn waiting(db: &Connection, after: u64) -> Result<u64, Error> {
+/// Returns the number of changes in the outbox that are not held (deferred ones count), and not in a bundle with number `after` or below.
+pub(crate) fn unheld_count(db: &Connection, after: u64) -> Result<u64, Error> {
     let mut statement = db.prepare_cached(
         "SELECT count(*) FROM outbox WHERE held_code IS NULL AND (bundle_seq IS NULL OR bundle_seq > ?1)",
     )?;
@@ -236,7 +237,7 @@ pub(crate) fn mark_sent(db: &Connection, sequences: &[u64]) -> Result<(), Error>
     Ok(())
 }
 
-/// Returns one of the phone's own bundles by its hash.
+/// Returns one of the phone's own bundles by its hash; `None` if it was trimmed.
 pub(crate) fn find(db: &Connection, hash: BundleHash) -> Result<Option<Bundle>, Error> {
     let mut statement = db.prepare_cached("SELECT bytes FROM bundles WHERE hash = ?1")?;
     let bytes: Option<Vec<u8>> = statement.query_row([hash.0], |row| row.get(0)).optional()?;
@@ -247,7 +248,7 @@ fn parse(bytes: &[u8]) -> Result<Bundle, Error> {
     Bundle::parse(bytes).map_err(|refusal| Error::Corrupt { source: format!("an own bundle: {refusal}").into() })
 }
 
-/// Counts of entries by verdict.
+/// Counts of changes that were in the outbox, by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct VerdictCounts {
     pub(crate) logged: u64,
@@ -256,7 +257,7 @@ pub(crate) struct VerdictCounts {
     pub(crate) has_erased: bool,
 }
 
-/// A change of this phone in the outbox; `outbox` is 0 if it is not there any more.
+/// A change of this phone in the outbox, stripped; `outbox` is its number, 0 if it is not there any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnChange {
     outbox: i64,
@@ -265,11 +266,11 @@ pub(crate) struct OwnChange {
     pub(crate) kind: u8,
     pub(crate) scope: Scope,
     pub(crate) change: Vec<u8>,
-    /// Why the server holds it, and the reason in words.
+    /// Why the server holds it, and the reason in words; `None` if it is not held.
     pub(crate) held: Option<(HoldCode, String)>,
 }
 
-/// Returns the changes that `which` selects, each with the number of its bundle (0: not sealed).
+/// Returns the changes that `which`, an SQL condition, selects, each with the number of its bundle (0: not sealed).
 fn select(db: &Connection, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<(u64, OwnChange)>, Error> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT outbox, author_id, document_id, kind, scope, change, held_code, held_reason, coalesce(bundle_seq, 0)
@@ -296,7 +297,7 @@ fn own(db: &Connection, bundle: u64, entry: u32) -> Result<Option<OwnChange>, Er
     Ok(found.into_iter().next().map(|(_, own)| own))
 }
 
-/// Returns the sealed changes of a document that are among `changes`, each with its bundle, in the order in which they were made.
+/// Returns the sealed changes in the outbox that are among `changes`, each with its bundle's number, in the order in which they were made.
 fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<Vec<(u64, OwnChange)>, Error> {
     let which = "document_id = ?1 AND bundle_seq IS NOT NULL ORDER BY bundle_seq, entry";
     let mut found = select(db, which, [document])?;
@@ -304,7 +305,7 @@ fn sealed(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Resu
     Ok(found)
 }
 
-/// Returns held changes, oldest first.
+/// Returns the held changes of all users, oldest first.
 pub(crate) fn held(db: &Connection) -> Result<Vec<OwnChange>, Error> {
     let found = select(db, "held_code IS NOT NULL ORDER BY outbox", [])?;
     Ok(found.into_iter().map(|(_, own)| own).collect())
@@ -315,7 +316,8 @@ fn remove(db: &Connection, own: &OwnChange) -> Result<(), Error> {
     Ok(())
 }
 
-/// Applies the server's verdicts on a bundle: removes changes with a final verdict, and marks held and deferred ones.
+/// Applies the server's verdicts on the bundle `sequence`: removes changes with a final verdict, and marks held and deferred ones. A bundle
+/// refused as a whole is only marked, and stays unanswered. The caller scrubs the store after the commit if bytes were erased.
 pub(crate) fn apply_verdicts(
     db: &Connection,
     sequence: u64,
@@ -343,12 +345,12 @@ pub(crate) fn apply_verdicts(
     let mut statement =
         db.prepare_cached("UPDATE bundles SET refused = NULL WHERE bundle_seq = ?1 AND refused IS NOT NULL")?;
     statement.execute([sequence])?;
-    answered(db, sequence)?;
+    update_is_answered(db, sequence)?;
     Ok(settled)
 }
 
-/// Marks a bundle as answered unless one of its changes waits for a verdict.
-fn answered(db: &Connection, sequence: u64) -> Result<(), Error> {
+/// Marks a bundle as answered, or as unanswered if one of its changes has no verdict yet or is deferred.
+fn update_is_answered(db: &Connection, sequence: u64) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "UPDATE bundles SET is_answered =
              NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.bundle_seq = bundles.bundle_seq AND held_code IS NULL)
@@ -392,7 +394,7 @@ fn apply_verdict(
     }
 }
 
-/// Removes an own change that the log names by its bundle: this acknowledges the change, and approves it if it was held.
+/// Removes an own change that the log names by its bundle from the outbox, and puts it back into its document if it was held.
 pub(crate) fn acknowledge_entry(db: &Connection, bundle: BundleHash, entry: u32) -> Result<(), Error> {
     let mut statement = db.prepare_cached("SELECT bundle_seq FROM bundles WHERE hash = ?1")?;
     let Some(sequence) = statement.query_row([bundle.0], |row| row.get::<_, u64>(0)).optional()? else { return Ok(()) };
@@ -400,7 +402,7 @@ pub(crate) fn acknowledge_entry(db: &Connection, bundle: BundleHash, entry: u32)
         && reapply(db, &own)?
     {
         remove(db, &own)?;
-        answered(db, sequence)?;
+        update_is_answered(db, sequence)?;
     }
     Ok(())
 }
@@ -409,13 +411,13 @@ pub(crate) fn has_sealed(db: &Connection) -> Result<bool, Error> {
     Ok(db.prepare_cached("SELECT 1 FROM outbox WHERE bundle_seq IS NOT NULL LIMIT 1")?.exists([])?)
 }
 
-/// Removes own changes that the log has, although it does not name their bundle: the office approved them, another device handed them over,
-/// or the server restored them.
+/// As [`acknowledge_entry`], for the sealed ones of `changes`, if the log has them without naming their bundle: the office approved them,
+/// another device handed them over, or the server restored them.
 pub(crate) fn acknowledge_changes(db: &Connection, document: DocumentId, changes: &[ChangeHash]) -> Result<(), Error> {
     for (bundle, own) in sealed(db, document, changes)? {
         if reapply(db, &own)? {
             remove(db, &own)?;
-            answered(db, bundle)?;
+            update_is_answered(db, bundle)?;
         }
     }
     Ok(())
@@ -437,24 +439,24 @@ fn reapply(db: &Connection, own: &OwnChange) -> Result<bool, Error> {
     }
 }
 
-/// Takes changes that the office rejected out of the outbox and their document; the creation of a delivery becomes a draft.
+/// Takes changes that the office rejected, also logged and lost ones, out of outbox and document; a delivery's creation becomes a draft.
 pub(crate) fn apply_rejection(
     db: &Connection,
     document: DocumentId,
     changes: &[ChangeHash],
     reason: &str,
-    now: Timestamp,
+    rejected_at: Timestamp,
 ) -> Result<(), Error> {
     let waiting = sealed(db, document, changes)?;
     for (bundle, own) in &waiting {
-        reject(db, own, reason, now)?;
-        answered(db, *bundle)?;
+        reject(db, own, reason, rejected_at)?;
+        update_is_answered(db, *bundle)?;
     }
     let hash = |own: &OwnChange| Change::hash_of_stripped(&own.change);
     let mut others = changes.to_vec();
     others.retain(|change| !waiting.iter().any(|(_, own)| hash(own) == *change));
     for own in logged_then_lost(db, document, &others)? {
-        reject(db, &own, reason, now)?;
+        reject(db, &own, reason, rejected_at)?;
     }
     Ok(())
 }
@@ -489,7 +491,7 @@ fn logged_then_lost(db: &Connection, document: DocumentId, changes: &[ChangeHash
     Ok(found)
 }
 
-fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Result<(), Error> {
+fn reject(db: &Connection, own: &OwnChange, reason: &str, rejected_at: Timestamp) -> Result<(), Error> {
     records::exclude(&mut seam(db), own.document_id, &[Change::hash_of_stripped(&own.change)])?;
     let draft =
         Change::parse_stripped(&own.change).ok().and_then(|change| Draft::of_rejected(own.document_id, &change));
@@ -505,7 +507,7 @@ fn reject(db: &Connection, own: &OwnChange, reason: &str, now: Timestamp) -> Res
         "INSERT INTO rejected (document_id, change, draft_id, reason, rejected_at_ms, author_id, scope)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((own.document_id, &own.change, draft_id, reason, now.0, own.author_id, &own.scope))?;
+    .execute((own.document_id, &own.change, draft_id, reason, rejected_at.0, own.author_id, &own.scope))?;
     remove(db, own)
 }
 
@@ -515,7 +517,7 @@ pub(crate) fn has_held(db: &Connection, document: DocumentId) -> Result<bool, Er
     Ok(db.prepare_cached(query)?.exists([document])?)
 }
 
-/// Adds a draft of a phone that is to be wiped to the outbox, as an entry of kind 0. The server does not log it; a person decides about it.
+/// Adds a copy of a draft of a phone that is to be wiped to the outbox, as an entry of kind 0. The server holds it for a person.
 pub(crate) fn add_draft(
     db: &Connection,
     author: UserId,
@@ -533,13 +535,14 @@ pub(crate) fn add_draft(
     Ok(())
 }
 
-/// Returns whether the server has logged or held every own change, and no carried parcel is left.
+/// Returns whether all changes in the outbox are held, and no carried parcel is left without an answer. Does not look at drafts.
 pub(crate) fn is_drained(db: &Connection) -> Result<bool, Error> {
     let waits = "SELECT 1 FROM outbox WHERE held_code IS NULL UNION ALL SELECT 1 FROM carried WHERE bytes IS NOT NULL";
     Ok(!db.prepare_cached(waits)?.exists([])?)
 }
 
-/// Unseals all changes that are not held, for another key to seal them in the same order; their numbers rise above those still sealed.
+/// Unseals all changes that are not held, for another key to seal them in the same order, and marks all bundles as answered, so that none
+/// is sent again. The numbers of these changes rise above those still sealed.
 pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     db.execute_batch(
         "UPDATE outbox SET outbox = newest + place, bundle_seq = NULL, entry = NULL, missing = NULL
@@ -552,7 +555,7 @@ pub(crate) fn unseal(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes a document's bytes in the outbox, in rejected changes and in bundles.
+/// Deletes a document's changes in the outbox and rejected ones, and their bytes in bundles.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     db.execute("DELETE FROM outbox WHERE document_id = ?1", [document])?;
     db.execute("DELETE FROM rejected WHERE document_id = ?1", [document])?;
@@ -567,7 +570,7 @@ pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> 
     }
     for (sequence, bytes) in erased {
         db.execute("UPDATE bundles SET bytes = ?2 WHERE bundle_seq = ?1", (sequence, bytes))?;
-        answered(db, sequence)?;
+        update_is_answered(db, sequence)?;
     }
     Ok(())
 }
@@ -578,9 +581,9 @@ pub enum SyncState {
     /// The server's log has all of its changes.
     #[default]
     Logged,
-    /// It was sent; there is no response yet.
+    /// It was sent; the server has not answered yet, or deferred it.
     Sent,
-    /// It is only on this phone.
+    /// It was not sent yet; an exported parcel may contain it.
     Unsent,
     /// The server keeps it until a person approves or rejects it.
     Held {
@@ -589,6 +592,7 @@ pub enum SyncState {
     },
 }
 
+/// Returns the state of a document; [`SyncState::Logged`] also if it is not stored.
 pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, Error> {
     let mut statement = db.prepare_cached(
         "SELECT held_code, coalesce(was_sent, 0) FROM outbox LEFT JOIN bundles USING (bundle_seq) WHERE document_id = ?1",
@@ -609,9 +613,9 @@ pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, 
 /// Counts of changes that the server's log does not have yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Changes that are only on this phone.
+    /// Changes that were not sent yet; an exported parcel may contain them.
     pub unsent: u64,
-    /// Changes that were sent and have no response yet.
+    /// Changes that were sent and have no verdict yet, such as those of a refused bundle.
     pub sent: u64,
     /// Changes that the server received but cannot judge yet, because it waits for other changes or for an upgrade.
     pub deferred: u64,
@@ -619,9 +623,9 @@ pub struct Backlog {
     pub missing: u64,
     /// Changes that the server keeps until a person approves or rejects them.
     pub held: u64,
-    /// When the oldest change that is not held was made.
+    /// When the oldest change that is not held was made, by this phone's clock.
     pub oldest_at: Option<Timestamp>,
-    /// Why the server refused a bundle as a whole; `None` if it did not.
+    /// Why the server refused a bundle as a whole, if any; of several codes, the last one by name.
     pub refused: Option<RefusalCode>,
 }
 
@@ -649,6 +653,7 @@ pub(crate) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     })?)
 }
 
+/// A rejected change; `at` is by the server's clock if a ruling rejected it, by this phone's if a verdict on a bundle did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected {
     pub(crate) number: i64,
@@ -660,8 +665,8 @@ pub(crate) struct Rejected {
     pub(crate) at: Timestamp,
 }
 
-/// Returns rejected changes that nobody has dismissed, oldest first.
-pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
+/// Returns the rejected changes of all users that nobody has dismissed, the first to be rejected first.
+pub(crate) fn undismissed(db: &Connection) -> Result<Vec<Rejected>, Error> {
     let mut statement = db.prepare_cached(
         "SELECT rejected, document_id, draft_id, reason, rejected_at_ms, author_id, scope FROM rejected WHERE is_dismissed = 0
          ORDER BY rejected",
@@ -680,7 +685,7 @@ pub(crate) fn all_rejected(db: &Connection) -> Result<Vec<Rejected>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Marks a rejected change as seen by a person.
+/// Marks a rejected change as dismissed, without checking by whom.
 pub(crate) fn dismiss(db: &Connection, number: i64) -> Result<(), Error> {
     db.execute("UPDATE rejected SET is_dismissed = 1 WHERE rejected = ?1", [number])?;
     Ok(())

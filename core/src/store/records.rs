@@ -21,7 +21,7 @@ pub struct Stored {
     pub scope: Scope,
     /// The raw first change until the first edit, then Automerge's saved form.
     pub saved: Vec<u8>,
-    /// The changes that no other change builds on, in order.
+    /// The changes that no other change builds on, sorted.
     pub heads: Vec<ChangeHash>,
 }
 
@@ -66,7 +66,7 @@ pub fn find(db: &mut dyn Reader, id: DocumentId) -> Result<Option<Stored>, Error
     )?)
 }
 
-/// Returns documents by their ids; those that are not stored are left out.
+/// Returns documents by their ids, each a [`Value`] of a [`DocumentId`]; those that are not stored are left out.
 ///
 /// # Errors
 /// As for [`find`].
@@ -113,11 +113,11 @@ pub fn get<K: RecordKind>(db: &mut dyn Reader, id: K::Id) -> Result<Option<Found
     Ok(merged.record.and_then(<dyn AnyRecord>::downcast).map(|record| Found { stored, record }))
 }
 
-/// Merges a change into its document, and updates its row and its words. Does nothing for a change that the document has. `scope` is that
-/// of a new document; a stored one keeps its own.
+/// Merges a change into its document, and updates its row and its words. Does nothing for a change that the document has. `scope` is for a
+/// new document; a stored one keeps its own. The caller checks permission, and that the document [was not erased](is_erased).
 ///
 /// # Errors
-/// [`Error::Record`] if the change must be held or deferred, or if the stored document is unreadable; nothing was written. If the database fails.
+/// [`Error::Record`] if the change must be held or deferred, or the document is unreadable; nothing was written. Errors of the database.
 pub fn apply(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, change: &Change) -> Result<(), Error> {
     let mut batch = Batch::default();
     batch.merge(db, scope, kind, id, change)?;
@@ -180,7 +180,7 @@ impl Batch {
 /// A document to be written: its scope, kind and id, and its merged content.
 pub type Saved<'a> = (&'a Scope, Kind, DocumentId, &'a Merged);
 
-/// Writes a document, its row and its words.
+/// Replaces a document, its row and its words, without merging; without a record, the row and words stay as they are.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -188,7 +188,7 @@ pub fn save(db: &mut dyn Writer, scope: &Scope, kind: Kind, id: DocumentId, merg
     save_all(db, &[(scope, kind, id, merged)])
 }
 
-/// Writes documents with their rows and words; each document may be given once.
+/// Replaces documents like [`save`]; each may be given only once.
 ///
 /// # Errors
 /// As for [`save`].
@@ -284,7 +284,7 @@ pub fn exclude(db: &mut dyn Writer, id: DocumentId, changes: &[ChangeHash]) -> R
     }
 }
 
-/// Removes a document permanently: only its id is kept.
+/// Removes a document and keeps its id as erased. Only these tables: on a phone call `incoming::erase`.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -303,7 +303,7 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
     Ok(db.exists("SELECT 1 FROM erased WHERE document_id = ?1", &values![id])?)
 }
 
-/// Returns the documents that have fields in conflict, ordered by id.
+/// Returns the documents that have fields in conflict, hard or soft, ordered by id.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -320,7 +320,7 @@ fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
     format!("SELECT {key} FROM {table} WHERE conflicts > 0 ORDER BY 1")
 }
 
-/// Projects all documents again and returns how many there are. The rows are the same as before, except for `arrival`.
+/// Projects all documents again, but no decisions, and returns how many there are. The rows are as before, except for `arrival`.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Record`] for an unreadable document.

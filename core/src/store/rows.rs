@@ -28,7 +28,7 @@ pub struct DeliveryRow {
     pub load_id: Option<LoadId>,
     /// The day that it counts for.
     pub business_date: BusinessDate,
-    /// When it was recorded.
+    /// When it was recorded, by the device's clock.
     pub recorded_at: Timestamp,
     /// The person who recorded it.
     pub user_id: UserId,
@@ -42,7 +42,7 @@ pub struct DeliveryRow {
     pub amendments: u32,
     /// Number of fields in conflict.
     pub conflicts: u32,
-    /// Number of bags that count.
+    /// Number of bags that are not voided, even if the delivery is.
     pub bags: u32,
     /// Gross weight of these bags.
     pub gross_g: Grams,
@@ -79,7 +79,7 @@ impl DeliveryRow {
 pub struct DeliveryFilter {
     /// In this scope.
     pub scope: Option<Scope>,
-    /// In one of these scopes, those that a person may see.
+    /// In one of these scopes, those that a person may see; an empty list matches nothing.
     pub within: Option<Vec<Scope>>,
     /// On this business date.
     pub date: Option<BusinessDate>,
@@ -91,7 +91,7 @@ pub struct DeliveryFilter {
     pub before: Option<i64>,
 }
 
-/// Returns deliveries, the last to arrive in this database first.
+/// Returns deliveries, also voided ones, the last to arrive in this database first.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -136,7 +136,7 @@ pub struct Sum {
     pub deliveries: u64,
     /// Voided deliveries, which are in none of the other numbers.
     pub voided: u64,
-    /// Bags of the deliveries that are not voided.
+    /// Bags that are not voided, of the deliveries that are not voided.
     pub bags: u64,
     /// Gross weight of these bags.
     pub gross_g: Grams,
@@ -154,7 +154,7 @@ impl std::ops::Add for Sum {
     }
 }
 
-/// Returns the totals of a scope and day, with and without a load.
+/// Returns the totals of all deliveries of a scope and day, whether or not they are on a load.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -162,7 +162,7 @@ pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result
     sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
 }
 
-/// Returns the totals of a load.
+/// Returns the totals of the deliveries on a load that are stored here; zero for an unknown load.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -183,7 +183,7 @@ fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum
     Ok(sum.unwrap_or_default())
 }
 
-/// Returns the latest business date of a delivery in these scopes.
+/// Returns the latest business date of a delivery in these scopes, voided or not; `None` if there is no delivery.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -195,7 +195,7 @@ pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<Busine
     Ok(latest.into_iter().max().flatten())
 }
 
-/// Returns those of these scopes that have deliveries or loads on a day, sorted.
+/// Returns those of these scopes that have deliveries, voided or not, or loads on a day, sorted.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -225,7 +225,7 @@ pub struct LoadRow {
     pub business_date: BusinessDate,
     /// Whether it is open or closing.
     pub state: LoadState,
-    /// Number of clerks who opened or joined it.
+    /// Number of loaders: a user on two devices is counted twice.
     pub loaders: u32,
     /// Number of fields in conflict.
     pub conflicts: u32,
@@ -248,7 +248,7 @@ impl LoadRow {
     }
 }
 
-/// Returns the state and lorry of a load, and the gross weight of the deliveries on it that are not voided.
+/// Returns the state of a load, its lorry (not the payload), and the gross weight of the deliveries on it that are not voided.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -316,8 +316,8 @@ pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>
     Ok(db.query_one(&statement, &values![id], FarmerRow::from_row)?)
 }
 
-/// Returns farmers of a scope, newest first, in which each word of `text` is a prefix of a word of the name, village or telephone number.
-/// Returns all farmers if `text` has no word.
+/// Returns up to `limit` rows of a scope, newest first: farmers of whom each word of `text` is a prefix of a word of name, village or
+/// telephone number, or all farmers if `text` has no word. A farmer with several contact documents has a row for each.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -344,7 +344,7 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
     Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
-/// A record that [`find`] found. `number` is the load number or farmer code, and empty for a delivery.
+/// A record that [`find`] found. `number` is what it was found by: receipt number, load number or farmer code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundRecord {
     /// The document's id.
@@ -353,7 +353,7 @@ pub struct FoundRecord {
     pub kind: Kind,
     /// The scope of the document.
     pub scope: Scope,
-    /// Load number or farmer code; empty for a delivery.
+    /// Receipt number, load number or farmer code.
     pub number: String,
 }
 
@@ -365,9 +365,11 @@ pub struct FoundRecord {
 pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<FoundRecord>, Error> {
     let mut all = Vec::new();
     let upper = text.trim().to_uppercase();
-    if let Ok(ReceiptNumber { device_code: device, sequence, .. }) = text.parse() {
+    if let Ok(receipt) = text.parse::<ReceiptNumber>() {
         let statement = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
-        all.extend(named::<Delivery>(db, statement, &values![device, sequence])?);
+        let found = named::<Delivery>(db, statement, &values![receipt.device_code, receipt.sequence])?.into_iter();
+        let at_centre = found.filter(|found| found.scope.centre() == Some(&receipt.centre));
+        all.extend(at_centre.map(|found| FoundRecord { number: receipt.to_string(), ..found }));
     }
     all.extend(named::<Load>(db, "SELECT load_id, scope, number FROM loads WHERE number = ?1", &values![upper])?);
     all.extend(named::<Farmer>(db, "SELECT farmer_id, scope, code FROM farmers WHERE code = ?1", &values![upper])?);
@@ -403,7 +405,7 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Returns the loads of lorries, each given with scope and day, in the order of `lorries`.
+/// Returns for each of `lorries` (scope, day, plate), in their order, its loads in no order.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -428,7 +430,7 @@ pub fn loads_of_lorries<'l>(
     Ok(found)
 }
 
-/// Returns all contact documents of a farmer, ordered by id.
+/// Returns all contact documents of a farmer, ordered by id: the newest is last.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.

@@ -13,7 +13,7 @@ const MAX_PREFIX: usize = 3;
 
 const COLUMNS: [Column<'static>; 3] = [Column::text("scope"), Column::text("token"), Column::blob("document_id")];
 
-/// Replaces the words of documents, each given as scope, id, words before and words after.
+/// Replaces the words of documents, each given as scope, id, the words stored now, and the new ones.
 pub(super) fn replace_words(
     db: &mut dyn Writer,
     documents: &[(&Scope, DocumentId, Vec<String>, Vec<String>)],
@@ -47,7 +47,7 @@ pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns up to `limit` documents, newest id first, in which each word of `text` begins a word; none if `text` has no word.
+/// Returns up to `limit` documents of a scope, newest id first, in which each word of `text` begins a word; none if `text` has no word.
 pub(super) fn with_prefixes(
     db: &mut dyn Reader,
     scope: &Scope,
@@ -77,7 +77,8 @@ pub(super) fn with_prefixes(
     }
 }
 
-/// Returns documents that have a word with the longest prefix, and words with the first characters of the other prefixes.
+/// Returns up to `limit` documents with ids below `before` that have a word with the first of the `wanted` prefixes, which is the longest,
+/// and words with the first characters of the others.
 fn candidates(
     db: &mut dyn Reader,
     scope: &Scope,

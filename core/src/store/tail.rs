@@ -25,7 +25,7 @@ pub(crate) fn save(db: &Connection, cursor: &Cursor, entry: &FrameEntry) -> Resu
     Ok(())
 }
 
-/// Saves the server's evidence about a scope, with the cursor up to which the scope was read.
+/// Saves the server's evidence about a scope, with the cursor that it covers, in place of earlier evidence.
 pub(crate) fn save_evidence(db: &Connection, head: &Cursor, evidence: &Evidence) -> Result<(), Error> {
     let mut statement = db.prepare_cached(
         "INSERT INTO evidence (scope, seq, evidence) VALUES (?1, ?2, ?3)
@@ -43,7 +43,7 @@ pub(crate) fn evidence(db: &Connection, scope: &Scope) -> Result<Option<(u64, Ev
     row.map(|(sequence, bytes)| Ok((sequence, decode(&bytes).map_err(corrupt)?))).transpose()
 }
 
-/// Returns checkpoints: the newest entry, entries at doubling distances from it, the oldest that is kept, and the start.
+/// Returns checkpoints, newest first: the newest entry, entries at doubling distances from it, the oldest that is kept, and the start.
 pub(crate) fn checkpoints(
     db: &Connection,
     organisation: OrganisationId,
@@ -77,7 +77,8 @@ fn chain_at(db: &Connection, scope: &Scope, sequence: u64) -> Result<Option<Chai
     Ok(statement.query_row((scope, sequence), |row| Ok(ChainHash(row.get(0)?))).optional()?)
 }
 
-/// Returns consecutive entries after `after`, with their bytes: about `limit` bytes, but at least one if the next one is kept.
+/// Returns consecutive entries after `after`, up to `up_to` inclusive: up to `limit` bytes, but at least one if the next one is kept. They
+/// have their bytes, except that an own entry whose bundle was trimmed stays [`FrameEntry::Own`].
 pub(crate) fn entries_after(
     db: &Connection,
     scope: &Scope,
@@ -119,7 +120,7 @@ fn with_bytes(db: &Connection, entry: FrameEntry) -> Result<FrameEntry, Error> {
     })
 }
 
-/// Rewinds a scope to a sequence number that phone and server have in common; the rest is read again.
+/// Rewinds a scope to a sequence number that phone and server have in common, or to the start if it is not kept. Documents are not undone.
 pub(crate) fn rewind(db: &Connection, organisation: OrganisationId, scope: &Scope, to: u64) -> Result<(), Error> {
     let start = ChainHash::start(organisation, scope);
     let known = chain_at(db, scope, to)?;
@@ -151,7 +152,7 @@ pub(crate) fn delete_scope(db: &Connection, scope: &Scope) -> Result<(), Error> 
     Ok(())
 }
 
-/// Deletes the bytes of a document's entries, and keeps their hashes for the chain.
+/// Deletes the bytes of a document's entries, and keeps their hashes for the chain; those of own entries are in the bundles.
 pub(crate) fn erase(db: &Connection, document: DocumentId) -> Result<(), Error> {
     let mut statement = db.prepare("SELECT scope, seq, entry FROM log_tail WHERE entry IS NOT NULL")?;
     let mut rows = statement.query([])?;

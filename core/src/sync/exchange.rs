@@ -34,17 +34,17 @@ use crate::{Error, ErrorCode};
 /// Progress of a run over all its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Own changes that the server logged in this run.
+    /// Own changes that the server answered as logged in this run, whenever it logged them.
     pub logged: u64,
-    /// Own changes that the server holds for a person to decide.
+    /// Own changes that the server answered as held in this run.
     pub held: u64,
-    /// Changes of others and decisions that were received.
+    /// Changes of others and decisions that were received in this run.
     pub received: u64,
     /// Parcels of others that the server accepted.
     pub parcels_taken: u64,
     /// Parcels of others that the server refused. They were dropped here; their owners still have the content.
     pub parcels_refused: u64,
-    /// Own changes that the server answered in this run, with any verdict.
+    /// Own changes that the server answered in this run, with any verdict or by refusing their bundle.
     pub sent: u64,
     /// Own changes that this run has to send, including those answered.
     pub to_send: u64,
@@ -60,13 +60,13 @@ pub struct Progress {
     pub bytes_down: u64,
 }
 
-/// Bundles in one request: half a megabyte of raw changes, well below the limit of a body.
+/// Maximum number of bundles in one request: half a megabyte of raw changes, well below the limit of a body.
 const BUNDLES_PER_REQUEST: usize = MAX_BODY_BYTES / 4 / MAX_BUNDLE_BYTES;
-/// Parcels in one request; fewer if they do not fit next to the bundles.
+/// Maximum number of parcels in one request; fewer if they do not fit next to the bundles.
 const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
 /// Maximum consecutive responses without progress; the next one fails the run.
 const MAX_IDLE_ANSWERS: u32 = 6;
-/// Bytes of entries in one offer.
+/// Bytes of entries in one offer, before compression.
 const OFFER_BYTES: usize = MAX_BODY_BYTES / 4;
 
 /// Repair of diverged logs in a run.
@@ -76,7 +76,8 @@ struct Repair {
     needs_checkpoints: BTreeSet<Scope>,
     /// Runs of entries to restore to the server; the last one is sent first.
     pending_offers: Vec<PendingOffer>,
-    sent: u64,
+    /// Number of entries of the offer in the last request; 0 if it had no offer.
+    entries_in_flight: u64,
     /// Scopes offered in this run; if one of them diverges again, the phone rewinds instead.
     offered: BTreeSet<Scope>,
     rewound: BTreeSet<Scope>,
@@ -86,7 +87,7 @@ struct Repair {
     was_readmitted: bool,
 }
 
-/// Run of log entries to restore to the server.
+/// Run of log entries to restore to the server: those after `after`, up to and including `up_to`.
 #[derive(Clone)]
 struct PendingOffer {
     scope: Scope,
@@ -111,20 +112,21 @@ pub(crate) struct Exchange<'a> {
     environment: &'a Environment,
     installation: Arc<Installation>,
     challenge: message::Challenge,
-    /// Number of the newest bundle that was sent in this run.
+    /// Number up to which bundles were sent in this run; lowered to send bundles again.
     sent_up_to: u64,
     bundles_in_flight: Vec<u64>,
-    /// Number of the newest parcel that was sent in this run.
+    /// Number up to which parcels were sent in this run; lowered to send parcels again.
     carried_up_to: i64,
     parcels_in_flight: Vec<i64>,
     /// Number of own changes in the last request.
     changes_in_flight: u64,
     /// Body of the last request; a response to any other is not trusted.
     last_request_body: Vec<u8>,
+    /// Whether requests ask for own changes with their bytes; from the first frame that needs them.
     own_bytes: bool,
     /// Whether neither side has more to send.
     pub(crate) is_done: bool,
-    freshness: ChallengeState,
+    challenge_state: ChallengeState,
     repair: Repair,
     idle_answers: u32,
     /// Number of responses from the pinned server.
@@ -155,7 +157,7 @@ impl<'a> Exchange<'a> {
             last_request_body: Vec::new(),
             own_bytes: false,
             is_done: false,
-            freshness: ChallengeState::Assumed,
+            challenge_state: ChallengeState::Assumed,
             repair: Repair::default(),
             idle_answers: 0,
             answers: 0,
@@ -164,9 +166,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Gets a fresh challenge first, with a request without bundles and parcels: a large request would be sent in vain.
+    /// Makes the next request one without bundles and parcels, to get a fresh challenge: a large request would be sent in vain.
     pub(crate) fn refresh_challenge_first(&mut self) {
-        self.freshness = ChallengeState::Expired;
+        self.challenge_state = ChallengeState::Expired;
     }
 
     /// Returns whether this run rewound a log; what was applied after the common position may no longer be valid.
@@ -174,24 +176,25 @@ impl<'a> Exchange<'a> {
         !self.repair.rewound.is_empty()
     }
 
-    /// Returns the next request; `None` when neither side has more to send.
+    /// Seals the outbox and returns the next request, with its bundles marked as sent; `None` when neither side has more to send. Pass the
+    /// response to [`Self::handle_response`] before the next call.
     pub(crate) fn next_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.is_done {
             return Ok(None);
         }
-        self.repair.sent = 0;
+        self.repair.entries_in_flight = 0;
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
         }
         seal(self.store, self.environment, &self.installation)?;
-        let waiting = self.store.read(|db| outbox::waiting(db, self.sent_up_to))?;
-        let (bundles_at_most, parcels_at_most) = match self.freshness {
+        let waiting = self.store.read(|db| outbox::unheld_count(db, self.sent_up_to))?;
+        let (bundles_at_most, parcels_at_most) = match self.challenge_state {
             ChallengeState::Expired => (0, 0),
             ChallengeState::Assumed | ChallengeState::Fresh => (BUNDLES_PER_REQUEST, PARCELS_PER_REQUEST),
         };
         let mut bundles = self.store.read(|db| outbox::unanswered_bundles(db, self.sent_up_to, bundles_at_most))?;
         let mut parcels =
-            self.store.read(|db| carried::waiting(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
+            self.store.read(|db| carried::unanswered(db, self.carried_up_to, parcels_at_most, MAX_WIRE_BYTES / 2))?;
         let cursors: Vec<_> = self.store.read(incoming::cursors)?.iter().map(Cursor::name).collect();
         let checkpoints = self.store.read(|db| {
             let of = self
@@ -227,7 +230,8 @@ impl<'a> Exchange<'a> {
         self.parcels_in_flight = parcels.iter().map(|(number, _)| *number).collect();
         self.carried_up_to = self.parcels_in_flight.last().copied().unwrap_or(self.carried_up_to);
         self.store.write(|db| outbox::mark_sent(db, &self.bundles_in_flight))?;
-        self.changes_in_flight = waiting.saturating_sub(self.store.read(|db| outbox::waiting(db, self.sent_up_to))?);
+        let left = self.store.read(|db| outbox::unheld_count(db, self.sent_up_to))?;
+        self.changes_in_flight = waiting.saturating_sub(left);
         self.progress.to_send = self.progress.sent + waiting;
         Ok(Some(self.signed(body)))
     }
@@ -240,7 +244,7 @@ impl<'a> Exchange<'a> {
         request
     }
 
-    /// Returns the next chunk of log that the server lost, or the certificate that re-admits this device.
+    /// Returns a request with the certificate that re-admits this device, or with the next offer; `None` if nothing is to be repaired.
     fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
         if self.repair.needs_readmit {
             let request =
@@ -263,7 +267,7 @@ impl<'a> Exchange<'a> {
             let request = SyncRequest { offers: vec![offer], ..self.bare_request() };
             match message::pack(&request) {
                 Ok(body) => {
-                    self.repair.sent = sent;
+                    self.repair.entries_in_flight = sent;
                     return Ok(Some(self.signed(body)));
                 }
                 Err(WireError::TooLarge { .. }) if sent > 1 => limit /= 2,
@@ -276,7 +280,7 @@ impl<'a> Exchange<'a> {
         SyncRequest { protocol: PROTOCOL_VERSION, own_bytes: self.own_bytes, ..SyncRequest::default() }
     }
 
-    /// Repairs diverged logs: asks for the last common position, then offers what the server had signed, then rewinds to there.
+    /// Takes the next step for each diverged log: asks for the last common position, then offers what the server had signed, then rewinds.
     fn repair_diverged(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
         for Divergence { scope, common } in diverged {
             let Some(common) = common else {
@@ -310,7 +314,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
         self.progress.bytes_down += response.body.len() as u64;
         if std::mem::take(&mut self.repair.needs_readmit) {
-            self.freshness = ChallengeState::Assumed;
+            self.challenge_state = ChallengeState::Assumed;
             if response.status != 200 {
                 return Err(problem(response.status, &response.body, "certificate"));
             }
@@ -323,14 +327,14 @@ impl<'a> Exchange<'a> {
         match response.status {
             200 => {
                 let answer: SyncResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-                self.freshness = ChallengeState::Assumed;
+                self.challenge_state = ChallengeState::Assumed;
                 self.apply_response(&answer)
             }
             401 => {
                 // A body without a challenge is not from the server, but for instance from a proxy.
                 let answer: ChallengeResponse = message::unpack(&response.body).map_err(|error| damaged(&error))?;
-                if self.freshness != ChallengeState::Fresh {
-                    self.freshness = ChallengeState::Fresh;
+                if self.challenge_state != ChallengeState::Fresh {
+                    self.challenge_state = ChallengeState::Fresh;
                     self.challenge = answer.challenge;
                     self.send_again();
                     return Ok(());
@@ -346,7 +350,7 @@ impl<'a> Exchange<'a> {
                 Ok(())
             }
             // The server cannot use the entries that are kept here: the phone follows the server's log instead.
-            422 if std::mem::take(&mut self.repair.sent) > 0 => {
+            422 if std::mem::take(&mut self.repair.entries_in_flight) > 0 => {
                 self.repair.pending_offers.pop();
                 Ok(())
             }
@@ -354,7 +358,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Requeues what was in the last request, because the server gave no verdict on it.
+    /// Lets later requests send the bundles and parcels of the last one again, because the server gave no verdict on them.
     fn send_again(&mut self) {
         self.sent_up_to = self.bundles_in_flight.first().map_or(self.sent_up_to, |first| first - 1);
         self.carried_up_to = self.parcels_in_flight.first().map_or(self.carried_up_to, |first| first - 1);
@@ -377,9 +381,9 @@ impl<'a> Exchange<'a> {
             });
         }
         if let Some(pending_offers) = self.repair.pending_offers.last_mut()
-            && self.repair.sent > 0
+            && self.repair.entries_in_flight > 0
         {
-            pending_offers.after += std::mem::take(&mut self.repair.sent);
+            pending_offers.after += std::mem::take(&mut self.repair.entries_in_flight);
             if pending_offers.after >= pending_offers.up_to {
                 self.repair.pending_offers.pop();
             }
@@ -408,7 +412,7 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Applies the server's verdicts, its head of this device, and what its copies contain.
+    /// Applies the verdicts of `updates`; and the head of this device, the epoch and the safe copies of `attestation`.
     fn apply_attestation(
         &mut self,
         attestation: &Attestation,
@@ -453,7 +457,7 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Applies frames. Returns whether any could be applied.
+    /// Applies frames, and counts what was read and remains of these heads. Returns whether any frame could be applied.
     fn read_frames(&mut self, frames: &[LogFrame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
         self.progress.to_read = self.progress.read.saturating_add(self.behind(heads)?);
         let mut has_read = false;
@@ -468,7 +472,7 @@ impl<'a> Exchange<'a> {
     fn has_more_to_send(&self) -> Result<bool, Error> {
         self.store.read(|db| {
             let own = outbox::unanswered_bundles(db, self.sent_up_to, 1)?;
-            let carried = carried::waiting(db, self.carried_up_to, 1, 0)?;
+            let carried = carried::unanswered(db, self.carried_up_to, 1, 0)?;
             Ok(!own.is_empty() || !carried.is_empty() || outbox::has_unsealed(db)?)
         })
     }
@@ -518,7 +522,7 @@ pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Re
     Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
 }
 
-/// Returns the challenge of a 401 response; `None` if the response is not from the server.
+/// Returns the challenge in a [`ChallengeResponse`], whatever its status; `None` if the body is another, such as that of a proxy.
 pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
     message::unpack::<ChallengeResponse>(&answer.body).ok().map(|answer| answer.challenge)
 }
@@ -550,7 +554,7 @@ pub(crate) fn signed_request(
     WireRequest { method, server_url, path, authorization: Some(authorization), body }
 }
 
-/// Reads the response to an enrolment, which must be for this key.
+/// Reads the response to an enrolment or rekey, which must be for this device key. The caller compares the server key with the pinned one.
 pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enrolment, Error> {
     match response.status {
         200 => message::unpack(&response.body)

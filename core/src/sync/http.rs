@@ -12,7 +12,7 @@ use crate::limits::MAX_WIRE_BYTES;
 /// Longest time that a response may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// Transport over HTTP; keeps connections open between requests.
+/// Transport over HTTP or HTTPS; keeps connections open between requests.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     client: reqwest::blocking::Client,

@@ -11,7 +11,8 @@ use crate::scope::Scope;
 pub trait Live: Send + Sync {
     /// Sends a request and passes every line of the response to `hear`, until the connection ends or `hear` breaks.
     ///
-    /// While nothing arrives, `hear` gets `None` at least every few seconds. The response's body is used only if its status is not 200.
+    /// While nothing arrives, `hear` gets `None` at least every few seconds. Returns status 200 without a body after a connection, and the
+    /// response of a server that refused it.
     ///
     /// # Errors
     /// [`TransportError`] if no response came, or nothing at all for more than two heartbeats.
@@ -79,7 +80,7 @@ mod http {
             Ok(Self { client, runtime })
         }
 
-        /// Drives a future until it is ready; `None` if `hear` breaks. `hear` runs outside of the runtime and may block or use the network.
+        /// Drives a future until it is ready; `None` if `hear` breaks, an error after [`SILENT_STEPS`]. `hear` runs outside of the runtime.
         fn wait_for<F: Future>(
             &self,
             future: F,

@@ -8,7 +8,7 @@ const FIRST_MS: u64 = 2_000;
 const MAX_DOUBLINGS: u32 = 16;
 /// Longest wait while the circuit breaker is closed, because network coverage comes and goes.
 const MAX_MS: u64 = 5 * 60_000;
-/// Consecutive failures of the server that open the circuit breaker.
+/// Failures of the server, without a success between them, that open the circuit breaker; lost connections do not count.
 const BROKEN_AFTER: u32 = 5;
 /// Longest wait while the circuit breaker is open.
 const BROKEN_MS: u64 = 20 * 60_000;
@@ -53,7 +53,7 @@ impl RetrySchedule {
         }
     }
 
-    /// Returns the milliseconds until the next run is due; `None` if none is scheduled.
+    /// Returns the milliseconds until the next run is due, 0 if it is overdue; `None` if none is scheduled, and one may run.
     pub(crate) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
         self.next_at_ms.map(|next_at_ms| next_at_ms.saturating_sub(now_ms))
     }

@@ -11,7 +11,7 @@ pub struct WireRequest {
     pub path: &'static str,
     /// Value of the `authorization` header, if the request is signed.
     pub authorization: Option<String>,
-    /// CBOR message, compressed with zstd.
+    /// CBOR message, compressed with zstd; empty if the request has none.
     pub body: Vec<u8>,
 }
 
@@ -46,7 +46,7 @@ pub struct TransportError {
 
 /// Sender of requests. This crate provides one for HTTPS; tests and apps may bring their own.
 pub trait Transport: Send + Sync {
-    /// Sends a request and waits for the response.
+    /// Sends a request and returns the response, whatever its status, without following redirects.
     ///
     /// # Errors
     /// [`TransportError`] if no response came within a time that the transport chooses.

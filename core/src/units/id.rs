@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::UnitError;
 use super::fixed_bytes::fixed_bytes;
 
-/// Returns an id derived from its content: the first 16 bytes of SHA-256 over the parts, concatenated without separators.
+/// Returns an id derived from its content: the first 16 bytes of SHA-256 over the parts, joined without separators.
 pub fn derived<'a, T: From<[u8; 16]>>(parts: impl IntoIterator<Item = &'a [u8]>) -> T {
     let mut hash = Sha256::new();
     for part in parts {

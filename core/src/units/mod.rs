@@ -51,7 +51,7 @@ impl UnitError {
     }
 }
 
-/// Parses decimal text with at most `scale` decimals into an integer of that scale: `("62.4", 3)` is 62,400.
+/// Parses decimal text with at most `scale` decimals, zeros at the end not counted, into an integer of that scale: `("62.4", 3)` is 62,400.
 fn parse_decimal(text: &str, scale: u32) -> Result<i64, UnitError> {
     let wrong = || UnitError::new("not a number: write digits, with a point before decimals");
     let (negative, digits) = match text.strip_prefix('-') {

@@ -8,7 +8,7 @@ use super::{CentreCode, UnitError};
 
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Short code that the server gave an installation, printed in Crockford's base 32.
+/// Short code that the server gave a device, printed in Crockford's base 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct DeviceCode(#[n(0)] pub u32);
@@ -48,7 +48,7 @@ impl std::str::FromStr for DeviceCode {
 pub struct ReceiptNumber {
     /// Centre where the delivery was recorded.
     pub centre: CentreCode,
-    /// Installation that recorded the delivery.
+    /// Device that recorded the delivery.
     pub device_code: DeviceCode,
     /// The device's own count, from 1.
     pub sequence: u32,
@@ -61,7 +61,7 @@ impl fmt::Display for ReceiptNumber {
     }
 }
 
-/// Accepts hyphens only as printed, and either case.
+/// Accepts hyphens only as printed, either case, and only the right check character.
 impl std::str::FromStr for ReceiptNumber {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {

@@ -29,7 +29,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A calendar day without time or zone, in days since 1970-01-01.
+/// A calendar day without time or zone, in days since 1970-01-01; in CBOR an int.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct BusinessDate(#[n(0)] pub i32);

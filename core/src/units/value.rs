@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns whether a column of this type can store the value; each can store null.
+    /// Returns whether the value is of a column type: null of each, and of integers [`Self::OutOfRange`], although no column can store it.
     pub fn is_of(&self, column_type: ColumnType) -> bool {
         match self {
             Self::Null => true,
@@ -150,7 +150,7 @@ macro_rules! integers {
 
 integers!(i64 i32 i16 u64 u32 u16 u8 usize);
 
-/// Reads 0 as false and 1 as true.
+/// Reads 0 as false and 1 as true, and no other number.
 impl FromValue for bool {
     fn from_value(value: Value<'_>) -> Option<Self> {
         match value.as_int()? {

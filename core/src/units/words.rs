@@ -3,6 +3,10 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+/// Characters of a word or folded text that count; the rest is left out. Two folded texts of four bytes a character fit into an index entry
+/// of PostgreSQL, which takes 2,704 bytes.
+const MAX_CHARS: usize = 200;
+
 /// Splits a text into folded words.
 ///
 /// A word is a run of letters, digits and their combining marks. Folding means compatibility decomposition (Unicode NFKD) in lower case,
@@ -14,9 +18,9 @@ pub fn words(text: &str) -> Vec<String> {
     let mut all = Vec::new();
     for run in folded.split(|c: char| !is_of_word(c) && !is_joint(c)) {
         let parts: Vec<&str> = run.split(is_joint).filter(|part| !part.is_empty()).collect();
-        all.extend(parts.iter().map(ToString::to_string));
+        all.extend(parts.iter().map(|part| cut(part.chars())));
         if parts.len() > 1 {
-            all.push(parts.concat());
+            all.push(cut(parts.iter().flat_map(|part| part.chars())));
         }
     }
     all
@@ -25,7 +29,11 @@ pub fn words(text: &str) -> Vec<String> {
 /// Returns all letters, digits and marks of a text, folded as in [`words`] and joined. Names are compared in this form.
 pub fn folded_text(text: &str) -> String {
     let folded = text.nfkd().flat_map(char::to_lowercase).nfkd().filter_map(folded);
-    folded.filter(|c| is_of_word(*c)).collect()
+    cut(folded.filter(|c| is_of_word(*c)))
+}
+
+fn cut(text: impl Iterator<Item = char>) -> String {
+    text.take(MAX_CHARS).collect()
 }
 
 /// Returns the folded character; `None` for one that does not distinguish words.

@@ -58,7 +58,7 @@ impl From<Hold> for NotLogged {
 }
 
 impl State {
-    /// Judges an entry, and the entries that were deferred because of it.
+    /// Judges an entry and, unless it is deferred or lacks its bytes, the entries that wait for it. Only [`Self::save`] writes the results.
     pub(super) fn judge(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         let verdict = self.verdict(entry)?;
         if !matches!(verdict, Verdict::Deferred { .. } | Verdict::BytesMissing) {
@@ -68,7 +68,7 @@ impl State {
         Ok(verdict)
     }
 
-    /// Judges again the entries that wait for a change which is no longer deferred, then those that wait for them.
+    /// Judges again the entries that wait for a change which is now logged, held or rejected, then those that wait for them.
     pub(super) fn judge_waiting(&mut self, document: DocumentId, change: ChangeHash) -> Result<(), Error> {
         let mut settled = vec![change];
         while let Some(change) = settled.pop() {
@@ -95,7 +95,7 @@ impl State {
         self.document(entry.document()).deferred.remove(is_it);
     }
 
-    /// Returns the earlier verdict if it was final, otherwise judges the entry.
+    /// Returns the verdict on an entry that is logged, erased, held or rejected already; otherwise judges it.
     fn verdict(&mut self, entry: &Entry) -> Result<Verdict, Error> {
         if let Some(verdict) = self.settled(entry) {
             return Ok(verdict);
@@ -144,7 +144,7 @@ impl State {
         let kind = Kind::from_number(envelope.kind).ok_or(NotLogged::Defer(Vec::new()))?;
         let change = entry.change.as_ref().map_err(unreadable(HoldCode::Malformed))?;
         let has_ended = self.permit(kind, entry, change)?;
-        self.permit_subject(kind, envelope, change)?;
+        self.permit_target(kind, envelope, change)?;
         let sequence = self.append(entry, kind, change)?;
         let scope = envelope.scope.clone();
         if has_ended {
@@ -165,7 +165,7 @@ impl State {
         Verdict::Held { code: hold.code, reason: hold.reason }
     }
 
-    /// Defers an entry whose dependencies are missing. If one of them was rejected or is held, so is the entry.
+    /// Defers an entry whose dependencies are missing. If one of them was rejected or is held for the device's lineage, so is the entry.
     fn defer(&mut self, entry: &Entry, missing: Vec<ChangeHash>) -> Verdict {
         let (now, pending) = (self.now, &entry.pending);
         let device = pending.envelope.device_id;
@@ -213,7 +213,7 @@ impl State {
     }
 
     /// Checks that the author's role allows changing this record, which depends on its creator and age.
-    fn permit_subject(&mut self, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
+    fn permit_target(&mut self, kind: Kind, envelope: &ChangeEnvelope, change: &Change) -> Result<(), NotLogged> {
         let Some(role) = self.grants.get(&envelope.grant_id).map(|(grant, _)| grant.role) else { return Ok(()) };
         let Some((_, _, saved)) = self.document(envelope.document_id).current().filter(|(_, known, _)| *known == kind)
         else {
@@ -231,7 +231,7 @@ impl State {
         Ok(())
     }
 
-    /// Merges a change into its document and logs it in the document's scope. Returns its sequence number.
+    /// Merges a change into its document and logs it in the document's scope. Returns its sequence number. Does not check the grant.
     pub(super) fn append(&mut self, entry: &Entry, kind: Kind, change: &Change) -> Result<u64, NotLogged> {
         let envelope = &entry.pending.envelope;
         let (id, scope) = (envelope.document_id, &envelope.scope);
@@ -281,7 +281,7 @@ fn check_grant(
     envelope: &ChangeEnvelope,
     change: &Change,
 ) -> Result<(), NotLogged> {
-    if grant.user_id != envelope.author_id || !source.is(grant.device_id) {
+    if grant.user_id != envelope.author_id || !source.is_or_was(grant.device_id) {
         return Err(Hold::not_allowed("the grant was given to somebody else").into());
     }
     for capability in kind.shape.capabilities(change) {
@@ -296,7 +296,7 @@ fn check_grant(
     }
 }
 
-/// Requires a scope of the kind's form. No person can approve another.
+/// Requires a scope of the kind's form; no person can approve an entry in a scope of another form.
 fn require_home(kind: Kind, scope: &Scope) -> Result<(), NotLogged> {
     if kind.home.is_of(scope) {
         return Ok(());

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::storage::{Device, HeldEntry, PendingEntry, RejectedEntry, WriteTransaction};
 
 /// Logs held changes of a document unchanged, or rejects them, with all that builds on them, and logs the ruling for the devices that made
-/// these changes and those that they became. Without `named`, all held changes of the document.
+/// these changes and those that they became. Without `named`, all held ones that can be. Returns the held ones; fails if there are none.
 pub(crate) fn rule(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,
@@ -53,7 +53,7 @@ pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Ite
     })
 }
 
-/// What became of a held entry in one pass over its lane.
+/// Outcome for a held entry of one pass over its lane.
 enum Ruled {
     Done,
     /// A later pass may rule on it.
@@ -62,7 +62,7 @@ enum Ruled {
 }
 
 impl State {
-    /// Rules on the held entries of a document that are meant, in passes, because others may build on each that is ruled on.
+    /// Rules by `one` on the named held entry, or all, and those that build on it, in passes, because others may build on each ruled one.
     fn rule(
         &mut self,
         document: DocumentId,

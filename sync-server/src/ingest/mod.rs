@@ -28,7 +28,7 @@ pub(crate) use lane::{lineage, rule};
 use state::{Entry, State};
 
 /// Refuses a bundle that is unreadable, of another organisation, or not signed by a device enrolled here. Otherwise stores it, advances the
-/// device's head unless there is a gap, and judges each entry. A fork is no reason to refuse it; it raises a review and orders a new key.
+/// device's head unless there is a gap, and judges each entry. A fork only raises a review and orders a new key. The verdict gets `index`.
 pub(crate) fn ingest(
     db: &mut WriteTransaction<'_>,
     index: u32,
@@ -79,7 +79,7 @@ fn open(db: &mut WriteTransaction<'_>, bytes: &[u8]) -> Result<Result<Opened, Re
     Ok(bundle.verify(&key).map(|hash| (bundle, hash, device)))
 }
 
-/// Stores the signed part of a bundle and advances the device's head. Returns whether the device sealed another bundle under this number.
+/// Stores the signed part of a bundle, and advances the device's head unless there is a gap. Returns whether it is a fork not known before.
 fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &Device) -> Result<bool, Error> {
     let BundleHeader { device_id: device, sequence, previous, .. } = &bundle.header;
     if db.has_bundle(hash)? {
@@ -95,7 +95,7 @@ fn keep(db: &mut WriteTransaction<'_>, bundle: &Bundle, hash: BundleHash, by: &D
     Ok(is_fork)
 }
 
-/// Orders a device to take a new key: two copies of one device exist, and each continues under its own key.
+/// Orders a device to take a new key, unless it has an order: two copies of it exist, and each continues under its own key.
 fn order_rekey(
     db: &mut WriteTransaction<'_>,
     commit_id: u64,
@@ -110,10 +110,10 @@ fn order_rekey(
     decide_all(db, commit_id, &[(&Scope::Device(device), &order)], &DecidedBy::server(now))
 }
 
-/// Judges again the entries that waited for a newer server.
+/// Judges again the deferred entries that wait for no change, only for a newer server.
 pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp) -> Result<(), Error> {
     let waiting: Vec<PendingEntry> =
-        db.deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
+        db.all_deferred()?.into_iter().filter(|it| it.missing.is_empty()).map(|it| it.entry).collect();
     let mut state = State::load(db, &waiting, [], now)?;
     for entry in waiting {
         state.judge(&Entry::from(entry))?;
@@ -122,7 +122,7 @@ pub(crate) fn judge_after_upgrade(db: &mut WriteTransaction<'_>, now: Timestamp)
     Ok(())
 }
 
-/// Judges the entries that waited for changes which were logged by other means than a bundle.
+/// Judges again the deferred entries that wait for changes which the caller has logged without judging them.
 pub(crate) fn judge_waiting(
     db: &mut WriteTransaction<'_>,
     logged: &[(DocumentId, ChangeHash)],
@@ -136,7 +136,7 @@ pub(crate) fn judge_waiting(
     Ok(())
 }
 
-/// Logs a decision under its own commit id and projects it. The caller has already carried out its other effects.
+/// Logs a decision under a commit id of its own and projects it. Does not carry out its effect: the caller has done so.
 pub(crate) fn decide<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     scope: &Scope,
@@ -147,7 +147,8 @@ pub(crate) fn decide<D: DecisionKind>(
     decide_all(db, commit_id, &[(scope, content)], by)
 }
 
-/// Logs decisions of one kind, each in its scope, and projects them.
+/// Logs decisions of one kind, each in its scope, under one commit id, and projects them. Does not carry out their effects: the caller has
+/// done so. Fails for a scope outside the kind's audience.
 pub(crate) fn decide_all<D: DecisionKind>(
     db: &mut WriteTransaction<'_>,
     commit_id: u64,
@@ -164,7 +165,7 @@ pub(crate) fn decide_all<D: DecisionKind>(
     cursors.iter().zip(&decisions).try_for_each(|(cursor, it)| db.apply_decision(&cursor.scope, cursor.sequence, it))
 }
 
-/// Raises reviews, each once, in the scope of the records that it names and in the transaction that caused it.
+/// Raises the reviews that are not stored yet, each once, in the scope of its finding.
 fn raise(db: &mut WriteTransaction<'_>, commit_id: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review_id);

@@ -59,7 +59,7 @@ impl From<PendingEntry> for Entry {
     }
 }
 
-/// Rows of one table about one document, and how they change.
+/// Rows of one table about one document: loaded ones that stay, new ones, and loaded ones to be deleted.
 pub(super) struct Rows<T> {
     kept: Vec<T>,
     new: Vec<T>,
@@ -105,7 +105,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Returns its scope, kind and saved form; `None` if none of its changes is logged.
+    /// Returns its scope, kind and saved form; `None` if it is erased or none of its changes is logged.
     pub(super) fn current(&self) -> Option<(&Scope, Kind, &[u8])> {
         let merged = self.merged.as_ref().map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
         merged.or_else(|| self.stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())))
@@ -121,32 +121,32 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn is(&self, device: DeviceId) -> bool {
+    pub(super) fn is_or_was(&self, device: DeviceId) -> bool {
         self.lineage.iter().any(|it| it.device_id == device)
     }
 }
 
-/// Documents and their entries, as loaded and as changed by judging.
+/// Documents and their entries, as loaded and as changed by judging. Nothing is written before [`Self::save`].
 #[derive(Default)]
 pub(crate) struct State {
     pub(super) now: Timestamp,
     documents: BTreeMap<DocumentId, Document>,
     pub(super) sources: BTreeMap<DeviceId, Source>,
-    /// Grants that entries name, and the sequence number in the device's scope at which each ended.
+    /// Grants that entries name, and the sequence number in the device's scope at which each ended; `None` while it is in force.
     pub(super) grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
-    /// Sequence number of each log's newest entry.
+    /// Sequence number of each log's newest entry, counting those that are still to be appended; 0 for none.
     heads: BTreeMap<Scope, u64>,
-    /// Lowest commit id that no logged entry has.
+    /// Lowest commit id that no logged entry had when this was loaded.
     first_commit_id: u64,
     commit_id: u64,
-    /// Logged changes, each with its commit id and scope.
+    /// Changes that [`Self::save`] will append, each with its commit id and scope.
     logged: Vec<(u64, Scope, LogContent)>,
     /// Reviews to raise.
     pub(super) findings: Vec<Finding>,
 }
 
 impl State {
-    /// Loads the state of some entries' documents, and of some other documents.
+    /// Loads all that judging these entries needs, and these further documents with what is held and deferred of them.
     pub(super) fn load<'e>(
         db: &mut WriteTransaction<'_>,
         entries: impl IntoIterator<Item = &'e PendingEntry>,
@@ -222,7 +222,7 @@ impl State {
         self.commit_id = self.first_commit_id + self.logged.len() as u64;
     }
 
-    /// Stores a merged document and appends the entry to its scope's log. Returns its sequence number.
+    /// Takes a merged document and its entry, which [`Self::save`] will store and append. Returns the entry's sequence number.
     pub(super) fn log(&mut self, entry: &PendingEntry, kind: Kind, merged: Merged) -> u64 {
         let PendingEntry { bundle, entry: number, envelope, change: hash, bytes, .. } = entry.clone();
         let (scope, document) = (envelope.scope.clone(), entry.document());
@@ -238,7 +238,7 @@ impl State {
         sequence
     }
 
-    /// Writes all that judging changed, and raises reviews. Returns the last commit id.
+    /// Writes all that judging changed, and raises reviews. Returns the last commit id, for decisions of the same commit.
     pub(super) fn save(self, db: &mut WriteTransaction<'_>) -> Result<u64, Error> {
         for logged in self.logged.chunk_by(|(a, ..), (b, ..)| a == b) {
             let entries: Vec<_> = logged.iter().map(|(_, scope, content)| (scope, content)).collect();

@@ -14,7 +14,7 @@ use crate::storage::{Device, HeldEntry, RejectedEntry};
 /// A bundle of a day's work on one phone: farmers, loads, deliveries.
 const BUNDLE: &[u8] = include_bytes!("../../../tests/fixtures/golden/asha.bundle");
 
-/// Returns the entries of the bundle, and the state of a server that has none of them.
+/// Returns the state of a server that has none of the bundle's entries, and these entries.
 fn fresh() -> (State, Vec<Entry>) {
     let bundle = Bundle::parse(BUNDLE).expect("a bundle");
     let hash = bundle.hash();
@@ -141,7 +141,7 @@ fn newer_scope() -> Scope {
     "c/KOLAR/2019/pay".parse().expect("a scope")
 }
 
-/// Scope of farmers.
+/// Returns a scope of farmers, in which no delivery may be.
 fn home() -> Scope {
     "c/KOLAR".parse().expect("a scope")
 }

@@ -20,7 +20,7 @@ pub(crate) struct Touched {
     pub(crate) record: Record,
 }
 
-/// A review to raise, in the scope of the records that it names.
+/// A review to raise, in the scope of the records that it names; of a fork, of the device.
 pub(crate) struct Finding {
     pub(crate) scope: Scope,
     pub(crate) code: ReviewCode,

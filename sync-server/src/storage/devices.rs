@@ -2,7 +2,7 @@
 
 use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::store::sql::{self, Row, values};
-use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
+use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp, UserId};
 
 use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
 use crate::Error;
@@ -41,12 +41,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         )?)
     }
 
-    /// Returns all devices, by code.
+    /// Returns all devices that were ever enrolled, ordered by code; also wiped ones and those that took a new key.
     pub fn devices(&mut self) -> Result<Vec<Device>, Error> {
         Ok(self.reader().query_all(&format!("SELECT {DEVICE} FROM devices ORDER BY device_code"), &[], device)?)
     }
 
-    /// Returns a device and those that it was before it took new keys, newest first.
+    /// Returns a device, then those that it was before it took new keys, newest first; nothing for an unknown id.
     pub fn lineage(&mut self, id: DeviceId) -> Result<Vec<Device>, Error> {
         let statement = format!(
             "WITH RECURSIVE lineage (device_id, generation) AS (
@@ -59,7 +59,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_all(&statement, &values![id], device)?)
     }
 
-    /// Returns an enrolment code by its hash.
+    /// Returns an enrolment code by its hash, even if it was redeemed or has expired.
     pub fn enrolment_code(&mut self, hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, Error> {
         let statement =
             "SELECT user_id, role, centres, expires_at_ms, device_id FROM enrolment_codes WHERE code_hash = ?1";
@@ -78,7 +78,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 }
 
 impl WriteTransaction<'_> {
-    /// Adds a device under the next free code above `given`, and returns the code.
+    /// Adds a device under a new code above all here and above `given`, and returns it; ignores `device.code`. Does not write the journal.
     pub fn add_device(&mut self, device: &Device, given: u32) -> Result<DeviceCode, Error> {
         let statement = "SELECT (SELECT coalesce(max(device_code), 0) FROM devices), (SELECT coalesce(max(epoch), 0) FROM recoveries)";
         let numbers = self.reader().query_one(statement, &[], |row| Ok((row.get::<u32>(0)?, row.get::<u32>(1)?)))?;
@@ -90,7 +90,7 @@ impl WriteTransaction<'_> {
         Ok(code)
     }
 
-    /// Adds a device under its own code.
+    /// Adds a device under `device.code`, which must be free, without its head and wipe receipt.
     pub fn readmit_device(&mut self, device: &Device) -> Result<(), Error> {
         self.run(
             "INSERT INTO devices (device_id, device_code, public_key, user_id, model, enrolled_at_ms, seen_at_ms, head_seq,
@@ -109,12 +109,12 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Records the time of a device's last request.
+    /// Records the time of a device's last contact.
     pub fn set_seen(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         self.run("UPDATE devices SET seen_at_ms = ?2 WHERE device_id = ?1", &values![device, at])
     }
 
-    /// Advances a device's head.
+    /// Sets a device's head. The caller ensures that no bundle before it is missing.
     pub fn set_head(&mut self, device: DeviceId, head: DeviceHead) -> Result<(), Error> {
         let update = "UPDATE devices SET head_seq = ?2, head_hash = ?3 WHERE device_id = ?1";
         self.run(update, &values![device, head.sequence, head.hash])
@@ -124,6 +124,12 @@ impl WriteTransaction<'_> {
     pub fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         let update = "UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1";
         self.run(update, &values![device, at])
+    }
+
+    /// Deletes the codes for a user that no device has redeemed. Returns their number.
+    pub fn delete_unused_codes_of(&mut self, user: UserId) -> Result<usize, Error> {
+        let delete = "DELETE FROM enrolment_codes WHERE user_id = ?1 AND device_id IS NULL";
+        Ok(self.connection.execute(delete, &values![user])?)
     }
 
     /// Adds an enrolment code, or records the device that redeemed it.

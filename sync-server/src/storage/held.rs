@@ -50,12 +50,12 @@ fn rejected(row: &dyn Row) -> Result<RejectedEntry, sql::Error> {
 
 impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns all held entries, oldest first.
-    pub fn held(&mut self) -> Result<Vec<HeldEntry>, Error> {
+    pub fn all_held(&mut self) -> Result<Vec<HeldEntry>, Error> {
         let statement = format!("SELECT {HELD} FROM held ORDER BY held_at_ms, bundle_hash, entry");
         Ok(self.reader().query_all(&statement, &[], held)?)
     }
 
-    /// Returns the held entries of some documents, oldest first.
+    /// Returns the held entries of the documents with these ids, oldest first.
     pub fn held_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<HeldEntry>, Error> {
         let statement = format!(
             "SELECT {HELD} FROM keys JOIN held ON held.document_id = keys.document ORDER BY held_at_ms, bundle_hash, entry"
@@ -64,12 +64,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns all deferred entries, oldest first.
-    pub fn deferred(&mut self) -> Result<Vec<DeferredEntry>, Error> {
+    pub fn all_deferred(&mut self) -> Result<Vec<DeferredEntry>, Error> {
         let statement = format!("SELECT {DEFERRED} FROM deferred ORDER BY deferred_at_ms, bundle_hash, entry");
         Ok(self.reader().query_all(&statement, &[], deferred)?)
     }
 
-    /// Returns the deferred entries of some documents, oldest first.
+    /// Returns the deferred entries of the documents with these ids, oldest first.
     pub fn deferred_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DeferredEntry>, Error> {
         let statement = format!(
             "SELECT {DEFERRED} FROM keys JOIN deferred ON deferred.document_id = keys.document
@@ -78,7 +78,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         self.of_documents(documents, &statement, deferred)
     }
 
-    /// Returns the rejected changes of some documents.
+    /// Returns the rejected changes of the documents with these ids, in no order.
     pub fn rejected_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<RejectedEntry>, Error> {
         let statement = "SELECT document_id, change_hash, device_id, reason
              FROM keys JOIN rejected ON rejected.document_id = keys.document";
@@ -108,7 +108,7 @@ impl WriteTransaction<'_> {
         self.put(&into, &rows)
     }
 
-    /// Adds deferred entries, or updates the changes that they wait for.
+    /// Adds deferred entries. Of one that is already deferred, it updates only the changes that it waits for.
     pub fn add_deferred(&mut self, deferred: &[DeferredEntry]) -> Result<(), Error> {
         let columns = [&PENDING[..], &[Column::blob("missing"), Column::int("deferred_at_ms")]].concat();
         let rows: Vec<Value<'_>> = deferred
@@ -119,7 +119,7 @@ impl WriteTransaction<'_> {
         self.put(&Insert { table: "deferred", columns: &columns, on_conflict }, &rows)
     }
 
-    /// Adds rejected changes.
+    /// Adds rejected changes; one that is already rejected keeps its reason. Does not delete held entries.
     pub fn add_rejected(&mut self, rejected: &[RejectedEntry]) -> Result<(), Error> {
         let columns = [
             Column::blob("document_id"),

@@ -35,12 +35,12 @@ fn log_entry(row: &dyn Row) -> Result<LogEntry, sql::Error> {
 }
 
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns whether a bundle was received before.
+    /// Returns whether a bundle with this hash is stored.
     pub fn has_bundle(&mut self, bundle: BundleHash) -> Result<bool, Error> {
         Ok(self.reader().exists("SELECT 1 FROM bundles WHERE hash = ?1", &values![bundle])?)
     }
 
-    /// Returns whether the device sealed another bundle under this number.
+    /// Returns whether a bundle of the device with this number and another hash is stored: a fork.
     pub fn has_other_bundle(&mut self, device: DeviceId, sequence: u64, hash: BundleHash) -> Result<bool, Error> {
         let statement = "SELECT 1 FROM bundles WHERE device_id = ?1 AND bundle_seq = ?2 AND hash <> ?3";
         Ok(self.reader().exists(statement, &values![device, sequence, hash])?)
@@ -51,14 +51,14 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_one("SELECT scope, seq, chain FROM scopes WHERE scope = ?1", &values![scope], cursor)?)
     }
 
-    /// Returns the heads of some scopes' logs.
+    /// Returns the heads of these scopes' logs, in no order; none for a log without entries.
     pub fn heads_of<'s>(&mut self, scopes: impl IntoIterator<Item = &'s Scope>) -> Result<Vec<Cursor>, Error> {
         let keys: Vec<Value<'_>> = scopes.into_iter().map(ToValue::to_value).collect();
         let statement = "SELECT scopes.scope, seq, chain FROM keys JOIN scopes ON scopes.scope = keys.of_scope";
         Ok(self.reader().query_all_keys(&[Column::text("of_scope")], &keys, statement, cursor)?)
     }
 
-    /// Returns the heads of the logs that a device may read.
+    /// Returns the heads of the logs that a device may read, in no order.
     pub fn heads_within(&mut self, visible: &Visibility) -> Result<Vec<Cursor>, Error> {
         let ranges: Vec<(String, String)> = visible.scopes().collect();
         let keys: Vec<Value<'_>> =
@@ -69,48 +69,48 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         Ok(self.reader().query_all_keys(&columns, &keys, statement, cursor)?)
     }
 
-    /// Returns the heads of all logs, by scope.
+    /// Returns the heads of all logs, ordered by the scope's text.
     pub fn heads(&mut self) -> Result<Vec<Cursor>, Error> {
         Ok(self.reader().query_all("SELECT scope, seq, chain FROM scopes ORDER BY scope", &[], cursor)?)
     }
 
-    /// Returns the scopes that have a log, in order.
+    /// Returns the scopes that have a log, ordered by their texts.
     pub fn scopes(&mut self) -> Result<Vec<Scope>, Error> {
         Ok(self.reader().query_all("SELECT scope FROM scopes ORDER BY scope", &[], |row| row.get(0))?)
     }
 
-    /// Returns a new commit id. It differs from all before, provided that something is appended under each.
+    /// Returns a commit id above all in use. Reserves nothing: until an entry is appended, each call returns the same one.
     pub fn next_commit_id(&mut self) -> Result<u64, Error> {
         // The sum of all sequence numbers rises with every entry.
         let statement = "SELECT CAST(coalesce(sum(seq), 0) AS BIGINT) FROM scopes";
         Ok(self.reader().query_one(statement, &[], |row| row.get(0))?.unwrap_or(0))
     }
 
-    /// Returns the entry at a position.
+    /// Returns the entry at a position; `None` before the first (1) or beyond the head.
     pub fn entry(&mut self, scope: &Scope, sequence: u64) -> Result<Option<LogEntry>, Error> {
         let statement = format!("{LOG} WHERE scope = ?1 AND seq = ?2");
         Ok(self.reader().query_one(&statement, &values![scope, sequence], log_entry)?)
     }
 
-    /// Returns at most `limit` entries after a sequence number, in order.
+    /// Returns at most `limit` entries of a log after a sequence number, which is excluded, in order.
     pub fn entries_after(&mut self, scope: &Scope, sequence: u64, limit: u32) -> Result<Vec<LogEntry>, Error> {
         let statement = format!("{LOG} WHERE scope = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
         Ok(self.reader().query_all(&statement, &values![scope, sequence, limit], log_entry)?)
     }
 
-    /// Returns the bytes of all decisions after a sequence number, in order.
+    /// Returns the bytes of all decisions of a log after a sequence number, which is excluded, in order.
     pub fn decisions_after(&mut self, scope: &Scope, sequence: u64) -> Result<Vec<Vec<u8>>, Error> {
         let statement = "SELECT body FROM log WHERE scope = ?1 AND seq > ?2 AND envelope IS NULL ORDER BY seq";
         Ok(self.reader().query_all(statement, &values![scope, sequence], |row| row.get(0))?)
     }
 
-    /// Returns the position of a document's change in the log.
+    /// Returns the position of a document's change in the log; `None` if it is not logged.
     pub fn position_of(&mut self, document: DocumentId, change: ChangeHash) -> Result<Option<LogPosition>, Error> {
         let statement = "SELECT scope, seq FROM logged_changes WHERE document_id = ?1 AND change_hash = ?2";
         Ok(self.reader().query_one(statement, &values![document, change], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// Returns the positions of all logged changes of some documents.
+    /// Returns the positions of all logged changes of the documents with these ids, in no order.
     pub fn positions_of(
         &mut self,
         documents: &[Value<'_>],
@@ -122,8 +122,8 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 }
 
 impl WriteTransaction<'_> {
-    /// Stores the signed part of a bundle, which has the hashes of its changes in place of their bytes: these are in the log, or in its
-    /// held and deferred entries. One that is already stored stays as it is.
+    /// Stores the signed part of a bundle, which has the hashes of its changes in place of their bytes. One that is already stored stays as
+    /// it is. Stores no entries, and does not advance the device's head.
     pub fn save_bundle(
         &mut self,
         hash: BundleHash,
@@ -138,7 +138,8 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Appends entries to the logs of scopes, and returns the cursor after each. No frame is cut between entries of one `commit_id`.
+    /// Appends entries, none logged before, to the logs of scopes, and returns the cursor after each. Neither merges nor projects them.
+    /// No frame is cut between entries of one `commit_id`, unless they exceed the largest frame.
     pub fn append_all(&mut self, commit_id: u64, entries: &[(&Scope, &LogContent)]) -> Result<Vec<Cursor>, Error> {
         let unread: BTreeSet<&Scope> =
             entries.iter().map(|(scope, _)| *scope).filter(|scope| !self.heads.contains_key(*scope)).collect();
@@ -165,7 +166,7 @@ impl WriteTransaction<'_> {
         Ok(cursors)
     }
 
-    /// Appends one entry to a scope's log.
+    /// Appends one entry to a scope's log, as [`Self::append_all`] does, and returns the cursor after it.
     pub fn append(&mut self, scope: &Scope, commit_id: u64, entry: &LogContent) -> Result<Cursor, Error> {
         let cursors = self.append_all(commit_id, &[(scope, entry)])?;
         cursors.into_iter().next().ok_or_else(|| super::sqlite::corrupt("an entry without a position"))

@@ -34,45 +34,45 @@ pub use sqlite::{SqliteStorage, check_control, check_copy};
 
 use crate::Error;
 
-/// Database for all organisations of a server. Its tables are accessed by the methods of a [`Transaction`].
+/// The server's database: list, routes, scrubbing and copies of its organisations. [`Transaction`] has the statements about one of them.
 pub trait Storage: Database {
-    /// Returns all organisations, in the order of their ids.
+    /// Returns the listed organisations, in the order of their ids; those that are only [prepared](Self::prepare) are left out.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn organisations(&self) -> Result<Vec<OrganisationId>, Error>;
 
-    /// Creates the space for an organisation that is not listed yet, if it has none.
+    /// Creates the place for an organisation's data before it is [listed](Self::add_organisation). Does nothing if it has one.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Lists an organisation that was [prepared](Self::prepare). Does nothing if it is listed.
+    /// Lists a [prepared](Self::prepare) organisation, whose first data must be written by then. Does nothing if it is listed.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Records the organisation of a device id, or of the hash of an enrolment code.
+    /// Records the organisation of a device id, the hash of an enrolment code, or the server's public key; replaces an earlier one.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Returns the organisation of a device id, or of the hash of an enrolment code.
+    /// Returns the organisation of a key of [`Self::add_route`]; `None` if there is none. The device or code itself may not exist.
     ///
     /// # Errors
     /// [`Error::Storage`].
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error>;
 
-    /// Overwrites deleted bytes wherever the database still has them, as far as its engine allows a client to.
+    /// Overwrites deleted bytes wherever the database still has them, as far as its engine lets a client: PostgreSQL not at all.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Copies all data into a folder that it creates, each organisation as of one moment.
+    /// Copies all data into a folder that it creates, each organisation as of a moment of its own. A failure leaves a part of the copy.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::Unusable`], [`Error::Io`], or [`Error::Unsupported`] if the engine has its own tool for copies.
@@ -108,7 +108,7 @@ pub struct Transaction<'a, C: Access + ?Sized> {
     heads: BTreeMap<Scope, Cursor>,
 }
 
-/// A transaction on a snapshot.
+/// A transaction that only reads, on a snapshot.
 pub type ReadTransaction<'a> = Transaction<'a, dyn Reader + 'a>;
 /// A transaction that reads and writes. [`write()`] commits it when its closure returns `Ok`; the closure may run more than once.
 pub type WriteTransaction<'a> = Transaction<'a, dyn Writer + 'a>;
@@ -130,18 +130,16 @@ impl<'a, C: Access + ?Sized> Transaction<'a, C> {
 }
 
 impl WriteTransaction<'_> {
-    /// Runs a statement.
     fn run(&mut self, statement: &str, params: &[Value<'_>]) -> Result<(), Error> {
         Ok(self.connection.execute(statement, params).map(drop)?)
     }
 
-    /// Inserts rows.
     fn put(&mut self, into: &Insert<'_>, rows: &[Value<'_>]) -> Result<(), Error> {
         Ok(self.connection.insert(into, rows).map(drop)?)
     }
 }
 
-/// Runs `f` on a snapshot and returns its result.
+/// Runs `f` on a snapshot, possibly more than once, and returns the result of the last run.
 ///
 /// # Errors
 /// Those of `f`, [`Error::Storage`].
@@ -153,7 +151,8 @@ pub fn read<T>(
     sql::read(storage, organisation, |reader| f(&mut Transaction::new(reader, organisation)))
 }
 
-/// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable, with the heads of the logs it appended to.
+/// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable, with the heads of the logs it appended to,
+/// which the caller must write to the journal.
 ///
 /// # Errors
 /// Those of `f`, [`Error::Storage`].
@@ -184,20 +183,20 @@ pub struct Device {
     pub model: String,
     /// Time of enrolment.
     pub enrolled_at: Timestamp,
-    /// Time of its last request, to the minute.
+    /// Time of its last sync, or else of its enrolment; up to a minute early. Requests with offers do not count.
     pub seen_at: Timestamp,
-    /// Its newest bundle up to which none is missing.
+    /// Its newest bundle up to which none is missing; `None` without a first bundle.
     pub head: Option<DeviceHead>,
-    /// Device that it was before it took a new key.
+    /// Device that it was before it took a new key; `None` if it never did.
     pub ancestor_id: Option<DeviceId>,
-    /// When its receipt of an order to wipe came; it sends that before it destroys its data.
+    /// When its receipt of an order to wipe first came; it sends that before it destroys its data.
     pub wiped_at: Option<Timestamp>,
 }
 
 /// An enrolment code and the grant that it gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolmentCode {
-    /// SHA-256 of the code.
+    /// SHA-256 of the code's capital letters and digits, without hyphens.
     pub hash: [u8; 32],
     /// User of the grant.
     pub user_id: UserId,
@@ -205,9 +204,9 @@ pub struct EnrolmentCode {
     pub role: Role,
     /// Centres that the grant covers.
     pub centres: Vec<CentreCode>,
-    /// Last time at which it can be redeemed.
+    /// Last time at which it can be redeemed, inclusive.
     pub expires_at: Timestamp,
-    /// Device that redeemed it.
+    /// Device that redeemed it; `None` while none has.
     pub device_id: Option<DeviceId>,
 }
 
@@ -216,17 +215,17 @@ pub struct EnrolmentCode {
 pub struct PendingEntry {
     /// Bundle in which it came.
     pub bundle: BundleHash,
-    /// Index in the bundle, from 0.
+    /// Index in the bundle, from 0, counted across its actions.
     pub entry: u32,
     /// Its envelope, as it will be logged.
     pub envelope: ChangeEnvelope,
-    /// Sequence number up to which its author had read the device's scope.
+    /// Sequence number up to which its author had read the scope of the device that sealed it.
     pub device_cursor: u64,
     /// Schema version of the bundle.
     pub schema: u16,
-    /// Hash of the change.
+    /// Hash of the change, also if its bytes are missing.
     pub change: ChangeHash,
-    /// The stripped change, or a draft's bytes; not checked.
+    /// The stripped change, or a draft's bytes; not checked, and empty if they were erased on the device.
     pub bytes: Vec<u8>,
 }
 
@@ -236,7 +235,7 @@ impl PendingEntry {
         self.envelope.document_id
     }
 
-    /// Returns the hash of envelope and change, which identifies the entry.
+    /// Returns the hash of envelope and change, which identifies the entry; the same in every bundle.
     pub fn hash(&self) -> EntryHash {
         EntryHash::of_change(&self.envelope, self.change)
     }
@@ -264,10 +263,10 @@ pub enum LogContent {
         hash: ChangeHash,
         /// The stripped change; `None` once it is erased.
         change: Option<Vec<u8>>,
-        /// Bundle in which it first came, and its index there.
+        /// Bundle in which it first came, and its index there; zeroes if a phone restored it.
         origin: (BundleHash, u32),
     },
-    /// Bytes of a decision.
+    /// Bytes of a decision, which this version may be unable to read.
     Decision(Vec<u8>),
 }
 
@@ -294,7 +293,7 @@ pub struct HeldEntry {
     pub held_at: Timestamp,
 }
 
-/// Period in which a server restores data that it had acknowledged and lost.
+/// Period in which a server restores data that it had acknowledged and lost; it accepts lost entries after the end too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// Number of the recovery, from 1.
@@ -303,18 +302,18 @@ pub struct Recovery {
     pub reason: String,
     /// When it was detected.
     pub started_at: Timestamp,
-    /// When a person ended it; `None` while it lasts.
+    /// When a person ended it; `None` while it is open.
     pub ended_at: Option<Timestamp>,
 }
 
-/// Content of a verified copy of an organisation's data.
+/// Content of a verified copy of an organisation's data, or what two copies have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyContent {
-    /// Modification time of the copied file.
+    /// Modification time of the file in the copy.
     pub made_at: Timestamp,
     /// Head of each log in the copy.
     pub cursors: Vec<Cursor>,
-    /// Newest bundle of each device in the copy.
+    /// Sequence number of each device's head in the copy; 0 for none.
     pub devices: Vec<(DeviceId, u64)>,
 }
 
@@ -329,14 +328,14 @@ pub struct DeferredEntry {
     pub deferred_at: Timestamp,
 }
 
-/// A change that the office rejected.
+/// A change that the office rejected, or that builds on one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedEntry {
     /// Document of the change.
     pub document_id: DocumentId,
     /// Hash of the change.
     pub change: ChangeHash,
-    /// Device that sealed it.
+    /// Device whose uploads of it are rejected: the one that sealed it, or one of its lineage.
     pub device_id: DeviceId,
     /// Reason for the author; may be empty.
     pub reason: String,

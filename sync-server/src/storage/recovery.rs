@@ -12,7 +12,7 @@ use super::{Access, CopyContent, Recovery, Transaction, WriteTransaction};
 use crate::Error;
 
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns the newest recovery, whether or not it lasts.
+    /// Returns the newest recovery, whether or not it has ended.
     pub fn recovery(&mut self) -> Result<Option<Recovery>, Error> {
         let statement = "SELECT epoch, reason, started_at_ms, ended_at_ms FROM recoveries ORDER BY epoch DESC LIMIT 1";
         Ok(self.reader().query_one(statement, &[], |row| {
@@ -27,7 +27,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     }
 
     /// Returns the newest verified copies, newest first, at most `limit`.
-    pub fn backups(&mut self, limit: usize) -> Result<Vec<CopyContent>, Error> {
+    pub fn newest_verified_copies(&mut self, limit: usize) -> Result<Vec<CopyContent>, Error> {
         let statement = "SELECT made_at_ms, content FROM backups ORDER BY made_at_ms DESC LIMIT ?1";
         let rows: Vec<(Timestamp, Vec<u8>)> =
             self.reader().query_all(statement, &values![limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -38,7 +38,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
         rows.into_iter().map(copied).collect()
     }
 
-    /// Returns the staged entries of a scope that a device has offered, and the sequence number before the first.
+    /// Returns the staged entries of a scope that a device has offered, and the sequence number before the first (0 without any).
     pub fn staged(&mut self, device: DeviceId, scope: &Scope) -> Result<(u64, Vec<FrameEntry>), Error> {
         let statement = "SELECT seq, entry FROM staged WHERE device_id = ?1 AND scope = ?2 ORDER BY seq";
         let rows: Vec<(u64, Vec<u8>)> =
@@ -56,7 +56,7 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 }
 
 impl WriteTransaction<'_> {
-    /// Adds a recovery, or records its end.
+    /// Adds a recovery; of a known epoch, it records only the end.
     pub fn save_recovery(&mut self, recovery: &Recovery) -> Result<(), Error> {
         self.run(
             "INSERT INTO recoveries (epoch, reason, started_at_ms, ended_at_ms) VALUES (?1, ?2, ?3, ?4)
@@ -65,17 +65,17 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Adds a verified copy.
-    pub fn save_backup(&mut self, copy: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
+    /// Adds a verified copy, in place of those with its id or its time.
+    pub fn save_backup(&mut self, copy_id: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
         // One copy may be verified twice, and a copy of it may have another time.
-        self.run("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy, copied.made_at])?;
+        self.run("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy_id, copied.made_at])?;
         self.run(
             "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
-            &values![copied.made_at, copy, encode(&(copied.cursors.clone(), copied.devices.clone()))],
+            &values![copied.made_at, copy_id, encode(&(copied.cursors.clone(), copied.devices.clone()))],
         )
     }
 
-    /// Stages a piece of what a device offers; a piece that does not follow the staged ones replaces them.
+    /// Stages a piece of what a device offers; a piece that does not follow a staged entry of its scope replaces all of these.
     pub fn stage(&mut self, device: DeviceId, offer: &Offer) -> Result<(), Error> {
         let follows = "SELECT 1 FROM staged WHERE device_id = ?1 AND scope = ?2 AND seq = ?3";
         if !self.reader().exists(follows, &values![device, offer.scope, offer.after])? {
@@ -97,7 +97,7 @@ impl WriteTransaction<'_> {
         self.run("DELETE FROM staged WHERE device_id = ?1 AND scope = ?2", &values![device, scope])
     }
 
-    /// Deletes all staged entries.
+    /// Deletes the staged entries of all devices and scopes.
     pub fn clear_stages(&mut self) -> Result<(), Error> {
         self.run("DELETE FROM staged", &[])
     }

@@ -12,13 +12,13 @@ use super::{Access, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
 
 impl<C: Access + ?Sized> Transaction<'_, C> {
-    /// Returns those of some documents that are erased.
+    /// Returns those of these document ids whose documents are erased, in no order.
     pub fn erased_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DocumentId>, Error> {
         let statement = "SELECT document_id FROM keys JOIN erased ON erased.document_id = keys.document";
         self.of_documents(documents, statement, |row| row.get(0))
     }
 
-    /// Returns the positions of deferred decisions.
+    /// Returns the positions of all deferred decisions, ordered by the scope's text and sequence number.
     pub fn deferred_decisions(&mut self) -> Result<Vec<LogPosition>, Error> {
         let query = "SELECT scope, seq FROM deferred_decisions ORDER BY scope, seq";
         Ok(self.reader().query_all(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
@@ -34,12 +34,12 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 }
 
 impl WriteTransaction<'_> {
-    /// Writes documents and their rows.
+    /// Writes documents and their rows, not the log.
     pub fn save_documents(&mut self, documents: &[Saved<'_>]) -> Result<(), Error> {
         Ok(records::save_all(self.connection, documents)?)
     }
 
-    /// Projects a decision at its position in the log; one that this version cannot read is deferred.
+    /// Projects a decision that is logged at this position; one that this version cannot read is deferred. Does not carry out its effect.
     pub fn apply_decision(&mut self, scope: &Scope, sequence: u64, decision: &Decision) -> Result<(), Error> {
         let Ok((envelope, content)) = decision.read() else {
             let insert =
@@ -52,7 +52,7 @@ impl WriteTransaction<'_> {
         self.run(delete, &values![scope, sequence])
     }
 
-    /// Erases the bytes of a document: its rows, its changes in the log, and its held and deferred entries.
+    /// Erases a document's rows, logged bytes, held and deferred entries, and all that is staged. Neither logs this nor writes the journal.
     pub fn erase(&mut self, document: DocumentId) -> Result<(), Error> {
         let statement = "UPDATE log SET body = NULL
              WHERE (scope, seq) IN (SELECT scope, seq FROM logged_changes WHERE document_id = ?1)";

@@ -95,7 +95,7 @@ CREATE TABLE recoveries (
     epoch         INTEGER NOT NULL PRIMARY KEY,  -- 1, 2 …
     reason        TEXT NOT NULL,
     started_at_ms INTEGER NOT NULL,
-    ended_at_ms   INTEGER                        -- null while it lasts
+    ended_at_ms   INTEGER                        -- null while it is open
 ) STRICT;
 
 -- Verified copies of this database, and what they contain.

@@ -29,7 +29,7 @@ pub struct SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens the files in a folder, or creates them.
+    /// Opens a folder and its control file, or creates both; the file of an organisation is opened when it is used.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`] if only `control.db` is missing, [`Error::Storage`].
@@ -52,8 +52,7 @@ impl SqliteStorage {
         Ok(Self { folder: folder.to_owned(), schema, control, open: Mutex::default() })
     }
 
-    /// Returns an organisation's store. It is never created here: an empty file in place of a lost one would look like an organisation
-    /// without records.
+    /// Returns an organisation's store. Never creates it: an empty file in place of a lost one would look like a new organisation.
     fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, sql::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = open.get(&organisation) {
@@ -152,7 +151,7 @@ impl Storage for SqliteStorage {
 /// Tries of a scrub before it fails.
 const SCRUBS: u32 = 6;
 
-/// Verifies a copied file by recomputing the chain of every log, and returns what the copy contains.
+/// Verifies a copied file by recomputing the chain of every log, and returns its content. Does not compare it with this server's logs.
 ///
 /// # Errors
 /// [`Error::Unusable`] naming what does not match, [`Error::Io`], [`Error::Storage`].

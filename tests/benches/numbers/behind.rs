@@ -29,7 +29,7 @@ struct Original {
     origin: (BundleHash, u32),
 }
 
-/// Copies deliveries of the season under new ids, until its log has `records` entries: merged, saved and logged by the server's storage,
+/// Copies deliveries of the season under new ids, until its log has at least `records` entries: merged, saved and logged by the storage,
 /// without bundles and without checks. Returns how long that took.
 fn grow(world: &World, scope: &Scope, records: u64) -> Duration {
     let begun = Instant::now();
@@ -82,7 +82,7 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
     Ok(cursors.last().map_or(0, |cursor| cursor.sequence))
 }
 
-/// A version 7 UUID; one a second.
+/// A version 7 UUID whose time is `number` seconds after the first.
 fn id(number: u64, rng: &mut StdRng) -> DocumentId {
     let mut bytes: [u8; 16] = rng.random();
     bytes[..6].copy_from_slice(&(COPIES_FROM_MS + number * 1_000).to_be_bytes()[2..]);
@@ -91,7 +91,7 @@ fn id(number: u64, rng: &mut StdRng) -> DocumentId {
     DocumentId::from(bytes)
 }
 
-/// Measurements of one phone's empty syncs.
+/// Measurements of one phone's empty syncs: the most bytes up and down, and the server's times.
 #[derive(Default)]
 struct Idle {
     up: usize,

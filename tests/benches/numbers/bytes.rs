@@ -74,7 +74,7 @@ pub(crate) fn packed(bytes: &[u8]) -> usize {
     zstd::bulk::compress(bytes, LEVEL).expect("it packs").len()
 }
 
-/// Size of the bundles of several requests in one request, which would exceed the limit.
+/// Compressed size of the bundles of several requests in one request, which would exceed the limit.
 fn one_stream(exchanged: &[Exchanged]) -> usize {
     let answered = exchanged.iter().filter(|it| it.response.status == 200);
     let mut requests = answered.map(|it| message::unpack::<SyncRequest>(&it.request.body).expect("a request"));
@@ -83,16 +83,15 @@ fn one_stream(exchanged: &[Exchanged]) -> usize {
     packed(&encode(&whole))
 }
 
-/// Form of a bag in JSON.
 #[derive(Clone, Copy)]
 pub(crate) enum Bags {
     /// Grams, seconds before the next bag, type and source as numbers.
     Arrays,
-    /// Named fields with label and time.
+    /// Named fields, with the bag's number and its time in milliseconds.
     Objects,
 }
 
-/// Writes a phone's deliveries as JSON lines.
+/// Returns the deliveries that a phone recorded itself, as JSON lines.
 pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
     let peek = floor::open(&phone.database());
     let session = phone.client.session().expect("a session");

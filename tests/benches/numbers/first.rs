@@ -52,14 +52,14 @@ impl Season {
         table.line(what, [each, none(), none(), "≤ 1200 B".to_owned()], 1);
     }
 
-    /// Compressed size of the same deliveries as JSON lines.
+    /// Compressed size of the season's deliveries as JSON lines.
     fn json_bytes(&self) -> usize {
         let lines: String = self.weighers.iter().map(|weigher| json_lines(weigher, Bags::Arrays)).collect();
         packed(lines.as_bytes())
     }
 }
 
-/// Bytes of all files of the server, with its database checkpointed and without free pages.
+/// Bytes of all files of the server, with a copy `NAME.db`, which it makes, instead of the database: without log and free pages.
 fn bytes_of_server(world: &World, name: &str) -> u64 {
     let copy = world.path(&format!("{name}.db"));
     let path = copy.to_str().expect("a path in UTF-8");
@@ -71,11 +71,10 @@ fn bytes_of_server(world: &World, name: &str) -> u64 {
     bytes(&copy) + control + journal
 }
 
-/// Name and primary key of each record kind's table, by the kind's number.
+/// Name and primary key of each record kind's table; the kind's number is the index plus 1.
 const TABLES: [(&str, &str); 4] =
     [("deliveries", "delivery_id"), ("loads", "load_id"), ("farmers", "farmer_id"), ("contacts", "contact_id")];
 
-/// A document with its row.
 struct Written {
     kind: usize,
     document: Values,

@@ -19,7 +19,7 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Copies a database file as it is now.
+    /// Copies a database file as it is now to the path `copy`, and opens the copy.
     pub(crate) fn copy_of(database: &Path, copy: &Path) -> Self {
         let path = copy.to_str().expect("a path in UTF-8");
         open(database).execute("VACUUM INTO ?1", [path]).expect("a copy");
@@ -65,7 +65,7 @@ pub(crate) fn rows(db: &Connection, query: &str, parameters: impl Params) -> Vec
     rows.collect::<Result<_, _>>().expect("rows")
 }
 
-/// The only row of a query.
+/// The only row of a query; the last one, without an error, if there are several.
 pub(crate) fn row(db: &Connection, query: &str, parameters: impl Params) -> Values {
     rows(db, query, parameters).pop().expect("a row")
 }

@@ -24,13 +24,13 @@ use world::{Place, World};
 
 /// Numbers of everything that is measured.
 struct Sizes {
-    /// Rounds of measured recordings; the phone syncs after each.
+    /// Rounds of measured recordings, after one that is not measured; the phone syncs after each.
     rounds: usize,
     /// Deliveries in a round.
     per_round: usize,
     /// Deliveries in the large push.
     push: usize,
-    /// Rounds of recordings on top of the large unsent backlog; included in `push`.
+    /// Rounds of measured recordings on top of the large unsent backlog; their deliveries are included in `push`.
     backlog_rounds: usize,
     /// Working days that the server ingests, one bundle each.
     days: usize,
@@ -76,7 +76,7 @@ impl Sizes {
         behind: 500,
     };
 
-    /// Applies environment variables for the parts that take longest.
+    /// Replaces `crowd` and `behind` by what environment variables say.
     fn or_as_asked(self) -> Self {
         let asked = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().expect("a number"));
         Self {

@@ -14,7 +14,7 @@ use crate::world::enrol;
 /// First argument of a process that is one phone.
 pub(crate) const PHONE: &str = "--phone";
 
-/// `farmtally-server serve`, until it is dropped.
+/// `farmtally-server serve` on a free port, killed when this is dropped.
 pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) url: String,
@@ -99,14 +99,13 @@ impl HttpPhone {
     }
 }
 
-/// Time and memory of a first sync.
 pub(crate) struct Needed {
     pub(crate) took: Duration,
     /// Before the sync, and at the peak.
     pub(crate) mib: [f64; 2],
 }
 
-/// Runs the first sync of a phone in its own process.
+/// Enrols a phone in its own process, and measures its first sync there.
 pub(crate) fn first_sync(folder: &Path, url: &str, code: &str) -> Needed {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.arg(PHONE).arg(folder).args([url, code]);
@@ -117,7 +116,7 @@ pub(crate) fn first_sync(folder: &Path, url: &str, code: &str) -> Needed {
     Needed { took: Duration::from_secs_f64(numbers[0]), mib: [numbers[1], numbers[2]] }
 }
 
-/// Runs as that phone; the arguments are folder, URL and code.
+/// Runs this process as the phone of [`first_sync`], and prints its numbers; the arguments are folder, URL and code.
 pub(crate) fn be_phone(arguments: &[String]) {
     let [folder, url, code] = arguments else { panic!("three arguments") };
     let phone = HttpPhone::enrol(Path::new(folder), url, code);

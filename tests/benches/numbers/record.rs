@@ -56,7 +56,7 @@ impl Written {
     }
 }
 
-/// Times of the phone and of the floor.
+/// Times of the phone and of the floor, in this order.
 #[derive(Default)]
 pub(crate) struct Recorded {
     bag: [Samples; 2],
@@ -65,7 +65,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Adds the rows for a phone that syncs often.
+    /// Adds the table's rows for a phone that syncs often.
     fn rows_in_step(&self, table: &mut Table) {
         let [bag, bag_floor] = &self.bag;
         let [record, record_floor] = &self.record;
@@ -75,7 +75,7 @@ impl Recorded {
         table.times("add a bag to a draft", bag, bag_floor, ["≤ 1.3×", "–"]);
     }
 
-    /// Adds the rows for a phone with a backlog.
+    /// Adds the table's rows for a phone with a backlog of `unsent` deliveries.
     pub(crate) fn rows(&self, table: &mut Table, unsent: usize) {
         let [record, record_floor] = &self.record;
         let what = format!("record a delivery, {unsent} unsent");
@@ -85,7 +85,6 @@ impl Recorded {
     }
 }
 
-/// A phone with its floor.
 struct Pair {
     phone: Phone,
     floor: Floor,
@@ -162,7 +161,8 @@ fn written(peek: &Connection, id: DeliveryId, draft: Vec<Values>) -> Written {
     }
 }
 
-/// Runs and times both, alternating which goes first. Without a floor, runs the first one and returns `None`.
+/// Runs and times both, `measured` first in even turns, and returns both times in the arguments' order. Without a floor, only runs
+/// `measured`, and returns `None`.
 fn in_turn(turn: usize, measured: impl FnOnce(), floor: Option<impl FnOnce()>) -> Option<[Duration; 2]> {
     settle();
     let Some(floor) = floor else {

@@ -13,7 +13,7 @@ use crate::floor::{self, Floor, Values};
 use crate::table::{Samples, Table, none, ratio};
 use crate::world::{Exchanged, Loads, PER_DAY, Phone, Place, World, settle};
 
-/// Adds a row with changes a second, measured and floor.
+/// Adds a row with changes a second, measured and floor; each sample is the time of `changes` changes.
 fn rates(table: &mut Table, what: String, changes: usize, measured: &Samples, floor: &Samples, reach: &str) {
     let rate = |samples: &Samples| changes as f64 / samples.median_us() * 1e6;
     let (measured_rate, floor_rate) = (rate(measured), rate(floor));
@@ -23,7 +23,7 @@ fn rates(table: &mut Table, what: String, changes: usize, measured: &Samples, fl
     table.line(what, cells, measured.len());
 }
 
-/// Phones that are enrolled before there is anything to fetch.
+/// Phones that are enrolled and have synced before there are deliveries to fetch.
 pub(crate) fn early_phones(world: &mut World, sizes: &Sizes) -> Vec<Phone> {
     (0..sizes.pulls).map(|number| world.phone(&format!("late-{number}"), Loads::Others, Place::Disk)).collect()
 }
@@ -104,7 +104,7 @@ struct Ingested {
 }
 
 impl Ingested {
-    /// Reads the device's newest bundles with their rows.
+    /// Reads the device's `count` newest bundles with their rows.
     fn newest(peek: &Connection, device: &Value, count: usize) -> Self {
         let bundles = "SELECT hash, device_id, bundle_seq, bytes FROM bundles WHERE device_id = ?1
              ORDER BY bundle_seq DESC LIMIT ?2";
@@ -182,21 +182,20 @@ pub(crate) fn ingest(sizes: &Sizes, table: &mut Table) {
     let Some(postgres) = Postgres::start() else { return };
     let database = postgres.create_database();
     let mut world = World::on(database.storage());
-    hand_over(&mut world, 1, 1, &mut None);
+    uploads(&mut world, 1, 1, &mut None);
     database.analyze();
     let [day, late] = [(sizes.days, 1), (sizes.late_days, LATE_DAYS)]
-        .map(|(requests, bundles)| hand_over(&mut world, requests, bundles, &mut None));
+        .map(|(requests, bundles)| uploads(&mut world, requests, bundles, &mut None));
     rates(table, one(" on PostgreSQL without fsync, beside SQLite in memory"), PER_DAY, &day, &memory.measured, "–");
     rates(table, many(), many_changes, &late, &memory_late.measured, "–");
 }
 
-/// Times of requests and of the floor.
 struct Times {
     measured: Samples,
     floor: Samples,
 }
 
-/// Measures requests of one bundle, and of many.
+/// Measures requests of one bundle, and of many; returns both in this order.
 fn on_sqlite(place: Place, sizes: &Sizes) -> [Times; 2] {
     let mut world = World::open(place);
     [(sizes.days, 1), (sizes.late_days, LATE_DAYS)].map(|(requests, bundles)| {
@@ -208,7 +207,7 @@ fn on_sqlite(place: Place, sizes: &Sizes) -> [Times; 2] {
             before: None,
             times: Samples::default(),
         });
-        let measured = hand_over(&mut world, requests, bundles, &mut replay);
+        let measured = uploads(&mut world, requests, bundles, &mut replay);
         Times { measured, floor: replay.map(|it| it.times).unwrap_or_default() }
     })
 }
@@ -232,8 +231,8 @@ impl Replay {
     }
 }
 
-/// Times of a phone's requests with `bundles` bundles of a day each; the first is not counted.
-fn hand_over(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
+/// The server's times for `requests` requests of a new phone with `bundles` bundles of a day each, after one that is not counted.
+fn uploads(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
     let mut phone = world.phone(&format!("hands over {requests} of {bundles}"), Loads::Others, Place::Memory);
     let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());
     let mut measured = Samples::default();

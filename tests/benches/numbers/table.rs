@@ -15,7 +15,7 @@ impl Samples {
         self.0.len()
     }
 
-    /// The time in microseconds that `share` of the samples do not exceed.
+    /// The time in microseconds that `share`, 0 to 1, of the samples do not exceed; NaN without samples.
     fn quantile_us(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -50,7 +50,7 @@ struct Line {
 pub(crate) struct Table(Vec<Line>);
 
 impl Table {
-    /// Adds a line of formatted texts.
+    /// Adds a line of formatted texts; the cells are: measured, floor, ratio, to reach.
     pub(crate) fn line(&mut self, what: impl Into<String>, cells: [String; 4], samples: usize) {
         let [measured, floor, ratio, reach] = cells;
         self.0.push(Line { what: what.into(), measured, floor, ratio, reach, samples: samples.to_string() });
@@ -69,7 +69,6 @@ impl Table {
         }
     }
 
-    /// Prints all lines in columns.
     pub(crate) fn print(&self) {
         let head = ["what", "measured", "floor", "ratio", "to reach", "samples"];
         let rows = self.0.iter().map(|line| {

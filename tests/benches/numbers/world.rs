@@ -118,7 +118,7 @@ pub(crate) struct World {
     phones: u64,
 }
 
-/// A transport that passes only the enrolment.
+/// A transport that passes only the enrolment, and fails for all else, such as the first sync.
 struct Enrolling<'a>(&'a dyn Transport);
 
 impl Transport for Enrolling<'_> {
@@ -142,12 +142,12 @@ pub(crate) fn season_scope() -> Scope {
 }
 
 impl World {
-    /// Opens a server with its files at `place`; those of phones are placed separately.
+    /// Opens a server with its files at `place`, which is also where [`World::path`] leads.
     pub(crate) fn open(place: Place) -> Self {
         Self::with(place, Server::open)
     }
 
-    /// Opens a server with its data on another storage.
+    /// Opens a server with its data on this storage, and its other files in memory.
     pub(crate) fn on(storage: Box<dyn Storage>) -> Self {
         Self::with(Place::Memory, |folder, environment| Server::with_storage(storage, folder, environment))
     }
@@ -179,14 +179,14 @@ impl World {
         world
     }
 
-    /// A phone that is enrolled and has synced.
+    /// A new phone that is enrolled and has synced.
     pub(crate) fn phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         let phone = self.new_phone(name, loads, place);
         phone.syncs();
         phone
     }
 
-    /// A phone that is enrolled and has not synced.
+    /// A new phone that is enrolled and has not synced.
     pub(crate) fn new_phone(&mut self, name: &str, loads: Loads, place: Place) -> Phone {
         self.phones += 1;
         let folder = match place {
@@ -212,12 +212,10 @@ impl World {
         phone
     }
 
-    /// The folder of all the server's files.
     pub(crate) fn server_folder(&self) -> PathBuf {
         self.folder.path().join("server")
     }
 
-    /// The path of the organisation's database on the server.
     pub(crate) fn server_database(&self) -> PathBuf {
         self.server_folder().join("data").join(format!("{}.db", self.organisation))
     }
@@ -227,7 +225,7 @@ impl World {
         self.memory.path().join(name)
     }
 
-    /// A path on the disk, for a file or a folder.
+    /// A path beside the server's files, in memory if those are, for a file or a folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -243,10 +241,9 @@ fn environment(clock: &Arc<MovedClock>, seed: u64) -> Environment {
     Environment { clock: Arc::clone(clock) as Arc<dyn Clock>, entropy: SeededEntropy::new(seed) }
 }
 
-/// Location of files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The project's own disk: commits are measured.
+    /// The project's own disk, where commits are measured; for a phone, wherever the server's files are.
     Disk,
     /// Memory, if the system has such a folder: for thousands of commits that are not measured.
     Memory,
@@ -281,7 +278,7 @@ impl Phone {
         self.folder.join("field.db")
     }
 
-    /// Moves the phone's files to another folder.
+    /// Copies the phone's database to another folder, and opens it there.
     pub(crate) fn moves_to(self, folder: PathBuf) -> Self {
         let Self {
             client,
@@ -329,7 +326,7 @@ impl Phone {
         self.client.open_load(&input).expect("a load").load_id
     }
 
-    /// Starts the next delivery, of a random farmer: the first of the day, or some time after the one before.
+    /// Starts the next delivery, of a random farmer, and moves the clock: to a new day after `PER_DAY`, otherwise by some seconds.
     pub(crate) fn starts(&mut self) -> DeliveryView {
         if self.recorded.len().is_multiple_of(PER_DAY) {
             let days = (self.clock.now().0 - FIRST_MORNING_MS) / DAY_MS + 1;
@@ -402,7 +399,7 @@ impl Phone {
         }
     }
 
-    /// Syncs, and requires that the sync is complete. Returns its requests and responses.
+    /// Syncs; panics if the sync is not complete. Returns its report, and its requests and responses.
     pub(crate) fn syncs(&self) -> (SyncReport, Vec<Exchanged>) {
         drop(self.exchanged());
         let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
@@ -410,12 +407,12 @@ impl Phone {
         (report, self.exchanged())
     }
 
-    /// Seals what is recorded, without reaching the server.
+    /// Seals what is recorded into a bundle, without reaching the server.
     pub(crate) fn seals(&self) {
         drop(self.client.sync(&Enrolling(&self.wire), &|_| ()));
     }
 
-    /// Advances the clock.
+    /// Advances the clock of all phones and the server.
     pub(crate) fn rests(&self, ms: i64) {
         self.clock.pass_ms(ms);
     }

@@ -1,4 +1,4 @@
-//! Writes the PostgreSQL schema from the SQLite one: `cargo run -p farmtally-tests --bin ddl`.
+//! Overwrites the shipped PostgreSQL schema, which is edited by hand, with a translation: `cargo run -p farmtally-tests --bin ddl`.
 
 use std::path::Path;
 

@@ -19,13 +19,13 @@ use rand::{RngExt, SeedableRng};
 /// A fault of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskFault {
-    /// The process is killed before the write.
+    /// The process is killed before the operation.
     Killed,
-    /// The process is killed within the write: a part of it is kept.
+    /// The process is killed within the operation: of a write, a first part is kept.
     KilledWithin,
-    /// Power fails before the write: of what was not synced, any part may be kept.
+    /// Power fails within the operation: of a write, a first part is kept; of what was not synced before, any part may be.
     PowerCut,
-    /// The disk is full: files do not grow until [`Machine::relieve`].
+    /// The disk is full: files do not grow until [`Machine::relieve`] or [`Machine::revive`].
     Full,
 }
 
@@ -45,12 +45,12 @@ pub struct DiskPlan {
     pub seed: u64,
 }
 
-/// The files of a folder at some moment, by name; cheap to clone.
+/// The files of a folder at some moment, by path within the folder; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Image(BTreeMap<String, Arc<Vec<u8>>>);
 
 impl Image {
-    /// Reads the files of a real folder, named as if in a folder `name`.
+    /// Reads the files of a real folder without subfolders, as if they were in a subfolder `name`.
     pub fn of(folder: &Path, name: &str) -> Self {
         let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
         let named = |file: std::fs::DirEntry| {
@@ -81,12 +81,12 @@ struct State {
     is_dead: bool,
     is_full: bool,
     plan: Option<DiskPlan>,
-    /// Number of writes, syncs, truncations and removals so far.
+    /// Number of writes, syncs, truncations and removals so far, in all lives.
     points: u64,
     handles: u64,
 }
 
-/// A write or truncation that was not synced yet, with what it takes to undo it.
+/// A write or truncation that was not synced yet, with the bytes and the length of the file before it.
 struct Unsynced {
     offset: usize,
     old: Vec<u8>,
@@ -105,7 +105,7 @@ struct File {
     shared_locks: [SharedLock; 8],
 }
 
-/// Holders of SQLite's locks on a file, by handle.
+/// Holders of SQLite's locks on a file, by handle number.
 #[derive(Default)]
 struct Locks {
     readers: Vec<u64>,
@@ -157,7 +157,7 @@ fn machine_of(path: &str) -> Option<Arc<Machine>> {
 }
 
 impl Machine {
-    /// Keeps all SQLite files under a folder from now on, until [`Machine::unmount`].
+    /// Keeps all SQLite files under a folder in memory, at first none, until [`Machine::unmount`]; real files there are hidden.
     pub fn mount(folder: &Path) -> Arc<Self> {
         vfs::register();
         let folder = folder.to_str().expect("a path of text").to_owned();
@@ -166,7 +166,7 @@ impl Machine {
         machine
     }
 
-    /// Forgets the folder. Open files stay usable.
+    /// Ends that: files opened later are real ones. Open files stay usable.
     pub fn unmount(&self) {
         MACHINES.write().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
     }
@@ -180,14 +180,14 @@ impl Machine {
         self.state().plan = Some(plan);
     }
 
-    /// Cancels the planned fault, and frees space.
+    /// Cancels the planned fault, and frees space. A dead machine stays dead.
     pub fn relieve(&self) {
         let mut state = self.state();
         state.plan = None;
         state.is_full = false;
     }
 
-    /// Whether the machine died.
+    /// Whether the machine died and was not revived since.
     pub fn is_dead(&self) -> bool {
         self.state().is_dead
     }
@@ -197,24 +197,24 @@ impl Machine {
         self.state().is_full
     }
 
-    /// Number of writes, syncs, truncations and removals so far.
+    /// Number of writes, syncs, truncations and removals so far, in all lives.
     pub fn points(&self) -> u64 {
         self.state().points
     }
 
-    /// Kills the process now.
+    /// Kills the process now. All that it wrote is kept, synced or not.
     pub fn kill(&self) {
         self.state().is_dead = true;
     }
 
-    /// Cuts power now.
+    /// Cuts power now. Of what was not synced, the seed determines which parts are kept.
     pub fn cut_power(&self, seed: u64) {
         let mut state = self.state();
         state.is_dead = true;
         state.lose_unsynced(&mut StdRng::seed_from_u64(seed));
     }
 
-    /// Starts the machine again on the files that survived. Handles opened before are dead.
+    /// Starts the machine again on the files that survived, without a planned fault and with space. Handles opened before are dead.
     pub fn revive(&self) {
         let mut state = self.state();
         state.life += 1;
@@ -229,14 +229,14 @@ impl Machine {
         }
     }
 
-    /// Copies the files as they are now.
+    /// Copies the files as they are now, with what was not synced.
     pub fn image(&self) -> Image {
         let state = self.state();
         let files = state.files.iter().map(|(name, file)| (name.clone(), Arc::new(file.content.clone())));
         Image(files.collect())
     }
 
-    /// Replaces all files. None may be open.
+    /// Replaces all files, as if synced. Handles opened before are dead; a dead machine stays dead.
     pub fn put(&self, image: &Image) {
         let mut state = self.state();
         state.files = image
@@ -288,12 +288,12 @@ impl Machine {
 }
 
 impl State {
-    /// Counts an operation, and fails it if a planned fault says so.
+    /// Counts an operation, and fails it if a planned fault is due or the machine is dead.
     fn point(&mut self) -> Result<(), Failure> {
         self.torn_point().map_err(|(failure, _)| failure)
     }
 
-    /// As [`State::point`]; with an error comes a seed if a part of the write is kept.
+    /// As [`State::point`]; with an error comes a seed if the caller must still write a part that the seed chooses.
     fn torn_point(&mut self) -> Result<(), (Failure, Option<u64>)> {
         if self.is_dead {
             return Err((Failure::Dead, None));
@@ -323,7 +323,7 @@ impl State {
         Err((Failure::Dead, Some(seed)))
     }
 
-    /// Keeps, drops or tears each unsynced piece, at random.
+    /// Drops, keeps or tears each unsynced piece, at random; all count as synced afterwards.
     fn lose_unsynced(&mut self, rng: &mut StdRng) {
         for file in self.files.values_mut() {
             let mut again = Vec::new();
@@ -359,7 +359,7 @@ fn overwrite(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl Handle {
-    /// Runs `f` on the machine's state, unless this handle is dead.
+    /// Runs `f` on the machine's state; fails if the machine or this handle is dead.
     fn with<T>(&self, f: impl FnOnce(&mut State) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut state = self.machine.state();
         if state.is_dead || state.life != self.life {
@@ -372,7 +372,7 @@ impl Handle {
         self.with(|state| f(state.files.get_mut(&self.name).ok_or(Failure::Missing)?))
     }
 
-    /// Fills `bytes` with what the file has there, and the rest with zeroes. Returns how much it had.
+    /// Fills `bytes` with what the file has there, and the rest with zeroes. Returns the number of bytes that it had.
     fn read(&self, bytes: &mut [u8], offset: usize) -> Result<usize, Failure> {
         self.with_file(|file| {
             let there = file.content.get(offset..).unwrap_or_default();
@@ -437,7 +437,7 @@ impl Handle {
         self.with_file(|file| Ok(file.content.len()))
     }
 
-    /// Takes a lock of SQLite's levels 1 to 4.
+    /// Takes SQLite's lock of level 1, 2 or 4; 3 counts as 4. A refused 4 stays pending, so that no reader comes anew.
     fn lock(&self, level: u8) -> Result<(), Failure> {
         let me = self.number;
         let is_other = |holder: Option<u64>| holder.is_some_and(|holder| holder != me);

@@ -31,7 +31,7 @@ pub struct Action {
     pub name: &'static str,
     /// Relative frequency.
     pub weight: u32,
-    /// Does it on a phone.
+    /// Does it, on the phone of this number if it concerns one.
     pub act: fn(&mut World, usize),
 }
 
@@ -93,7 +93,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Draws an action by weight. Returns its index.
+/// Draws an action by weight. Returns its index in [`ACTIONS`].
 pub fn pick(rng: &mut StdRng) -> usize {
     let all = ACTIONS.iter().map(|action| action.weight).sum();
     let mut left = rng.random_range(0..all);
@@ -115,7 +115,7 @@ fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let name = NAMES[world.rng.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unique, so that the check can search for it once the farmer is erased.
-    let phone = format!("98450{}", world.weights(1)[0]);
+    let phone = format!("98450{}", world.unique_numbers(1)[0]);
     FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
 }
 
@@ -135,7 +135,7 @@ fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     world.picks(&farmers)
 }
 
-/// A random load, if the phone knows it.
+/// Draws a load of any phone; `None` if this phone does not know it.
 fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
     let loads = world.loads.clone();
     let (load, _) = world.picks(&loads)?;
@@ -157,7 +157,7 @@ pub(super) fn weighs(world: &mut World, who: usize) {
     let id = draft.delivery_id;
     world.phones[who].drafts.insert(id, Vec::new());
     let count = world.rng.random_range(1..=3);
-    for grams in world.weights(count) {
+    for grams in world.unique_numbers(count) {
         let result = world.phones[who].client().edit_draft(draft.basis, &[bag(grams)]);
         let CallOutcome::Done(after) = world.observe(who, &format!("calls out {grams} g"), result) else { return };
         draft = after;
@@ -187,9 +187,9 @@ fn records(world: &mut World, who: usize, delivery: DeliveryId) {
     }
 }
 
-/// Picks mostly one of the two newest deliveries, so that phones change the same ones.
+/// Draws a delivery of any phone, mostly one of the two newest, so that phones change the same ones. Not every phone knows it.
 pub(super) fn any_delivery(world: &mut World) -> Option<DeliveryId> {
-    let mut known = world.known_deliveries();
+    let mut known = world.recorded_deliveries();
     if !world.once_in(3) {
         known.drain(..known.len().saturating_sub(2));
     }
@@ -204,7 +204,7 @@ fn adds_bag(world: &mut World, who: usize) {
 
 pub(super) fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    let grams = world.weights(1)[0];
+    let grams = world.unique_numbers(1)[0];
     let gross = Grams(grams).try_into().expect("a bag");
     let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
     world.expect_durable(who, FactKind::BagAdded { delivery, grams }, |client| {
@@ -266,11 +266,11 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
 /// Two phones change one delivery without knowing of each other's change.
 fn two_at_once(world: &mut World, who: usize) {
     let neighbours =
-        world.living().into_iter().filter(|other| *other != who && world.centre(*other) == world.centre(who));
+        world.unwiped().into_iter().filter(|other| *other != who && world.centre(*other) == world.centre(who));
     let neighbours: Vec<usize> = neighbours.collect();
     let Some(other) = world.picks(&neighbours) else { return };
     let is_on = |phone: usize, delivery: &DeliveryId| world.phones[phone].client().delivery(*delivery).is_ok();
-    let mut both = world.known_deliveries();
+    let mut both = world.recorded_deliveries();
     both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
     let Some(delivery) = world.picks(&both) else { return };
     let (first, second) = (world.rng.random_range(0..8), world.rng.random_range(0..8));
@@ -322,7 +322,7 @@ pub(super) fn syncs(world: &mut World, who: usize) {
     world.syncs_meanwhile(who, plan, meanwhile);
 }
 
-/// Another phone uploads some of this one's sealed bundles, in any order; this one must still push them itself.
+/// Any phone, perhaps this one, uploads some of this one's unanswered bundles, newest first; this one must still push them itself.
 fn carries(world: &mut World, who: usize) {
     // A sync seals bundles when it starts, even without a network.
     world.syncs(who, vec![(NetworkFault::RequestLost, 0)]);
@@ -337,8 +337,8 @@ fn carries(world: &mut World, who: usize) {
         statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("bundles")
     };
     bundles.retain(|_| !world.once_in(3));
-    let living = world.living();
-    let Some(carrier) = world.picks(&living) else { return };
+    let unwiped = world.unwiped();
+    let Some(carrier) = world.picks(&unwiped) else { return };
     world.log(Some(carrier), &format!("carries {} bundles of phone {who}", bundles.len()));
     let (key, server_key): ([u8; 32], [u8; 32]) = {
         let sql = "SELECT secret_key, server_key FROM installation";

@@ -17,7 +17,7 @@ use super::phone::Phone;
 use super::world::World;
 use crate::market::fingerprint_of;
 
-/// Rounds of syncs after which the simulation must be quiescent.
+/// Rounds of syncs, at most, until the simulation must be quiescent.
 const ROUNDS: usize = 8;
 
 impl World {
@@ -27,7 +27,7 @@ impl World {
         self.server.delivers_stalled(true);
         for _ in 0..ROUNDS {
             let (before, mut is_settled) = (self.kept_by_server(), true);
-            for who in self.living() {
+            for who in self.unwiped() {
                 let report = self.syncs(who, Vec::new()).expect("a sync without faults");
                 is_settled &= report.outcome == SyncOutcome::Complete;
             }
@@ -47,12 +47,12 @@ impl World {
         db.query_row(sql, [], |row| row.get(0)).expect("a count")
     }
 
-    /// Checks all invariants.
+    /// Checks all invariants, which hold only right after [`World::quiesce`].
     pub fn check_invariants(&mut self) {
         let server = fingerprint_of(server_reader(&self.server, &mut self.server_reader));
         let in_doubt = contacts_of(&server, self.erased.iter().filter(|(_, sure)| !**sure).map(|(farmer, _)| *farmer));
         let mut fingerprints = Vec::new();
-        for who in self.living() {
+        for who in self.unwiped() {
             let phone = &self.phones[who];
             let status = phone.client().sync_status().expect("a status");
             let backlog = &status.backlog;
@@ -81,7 +81,8 @@ impl World {
         self.checks_receipts();
     }
 
-    /// Checks that every replica of a centre shows all facts of the oracle and nothing else, and that sums equal the oracle's.
+    /// Drops facts that were rejected or may be lost. Checks that the server shows the others and nothing else, and that each phone shows
+    /// those of its centre and the oracle's sums.
     fn checks_facts(&mut self) {
         let mut facts = std::mem::take(&mut self.facts);
         let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
@@ -135,7 +136,7 @@ impl World {
         self.facts = facts;
     }
 
-    /// Checks that no file contains data of an erased farmer, and that the contact details of all others are on the server.
+    /// Checks that no file contains the telephone number of an erased farmer, and that the contacts of all others are on the server.
     fn checks_erasures(&mut self) {
         let db = server_reader(&self.server, &mut self.server_reader);
         for fact in &self.facts {
@@ -166,7 +167,7 @@ impl World {
         }
     }
 
-    /// Checks that table rows equal a fresh projection of the documents.
+    /// Rebuilds all projections, and checks that they equal the fingerprints from before: the server's, and one of each unwiped phone.
     fn checks_rebuilds(&mut self, server: &str, fingerprints: &[String]) {
         for (phone, before) in self.phones.iter().filter(|phone| !phone.is_wiped()).zip(fingerprints) {
             phone.client().rebuild().expect("rebuilt");
@@ -177,7 +178,7 @@ impl World {
         assert_same("the server after a rebuild", &fingerprint_of(db), server);
     }
 
-    /// Checks that a device that was neither cloned nor set back gives each receipt number once.
+    /// Checks that no phone shows a receipt number twice, except numbers of devices that were cloned or set back.
     fn checks_receipts(&self) {
         let is_doubled = |code: &DeviceCode| {
             self.codes_set_back.contains(code) || self.phones_of_codes.get(code).is_some_and(|phones| phones.len() > 1)
@@ -201,7 +202,7 @@ impl World {
     }
 }
 
-/// Whether a phone's inbox shows what the office rejected.
+/// Whether a phone's inbox shows a rejected change of a fact's document.
 fn is_back(phone: &Phone, fact: &Fact) -> bool {
     let inbox = phone.client().inbox().expect("an inbox");
     let is_it = |item: &InboxItem| {
@@ -249,7 +250,7 @@ fn without_times(fingerprint: &str) -> String {
     fingerprint.lines().map(timeless).collect::<Vec<_>>().join("\n")
 }
 
-/// Contacts of farmers whose erasure only some replicas may know of, because the server's journal was set back too.
+/// Document ids, in hex, of the contacts of these farmers in a fingerprint.
 fn contacts_of(fingerprint: &str, farmers: impl Iterator<Item = FarmerId>) -> BTreeSet<String> {
     let farmers: BTreeSet<String> = farmers.map(|farmer| HEXUPPER.encode(farmer.as_bytes())).collect();
     let contact = |line: &str| {
@@ -265,7 +266,7 @@ fn without_contacts(fingerprint: &str, contacts: &BTreeSet<String>) -> String {
     fingerprint.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
-/// The lines of a fingerprint that belong to a centre.
+/// The lines of a fingerprint that belong to a scope or to one below it; without erasures.
 fn within(fingerprint: &str, scope: &str) -> String {
     let mut documents = BTreeSet::new();
     let mut reviews = BTreeSet::new();
@@ -315,7 +316,7 @@ fn expected_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, ExpectedDelivery<
 }
 
 impl ExpectedDelivery<'_> {
-    /// Weights of all bags, voided ones included.
+    /// Weights of all bags in grams, sorted; voided ones included.
     fn bags(&self) -> Vec<i64> {
         let mut bags = Vec::new();
         for fact in &self.facts {
@@ -329,7 +330,7 @@ impl ExpectedDelivery<'_> {
         bags
     }
 
-    /// Weights of the bags that are not voided.
+    /// Weights of the bags that are not voided, in grams, sorted.
     fn counted_bags(&self) -> Vec<i64> {
         let is_voided = |bag: &i64| {
             self.facts.iter().any(|fact| matches!(fact.what, FactKind::BagVoided { grams, .. } if grams == *bag))
@@ -348,7 +349,8 @@ impl ExpectedDelivery<'_> {
         standing.map(|(load, own, _)| (load, own)).collect()
     }
 
-    /// The loads it may be on: that of the latest move that no other move saw, a clock not in doubt first; several if stamps are equal.
+    /// The loads it may be on: that of the latest move that no other move saw, a clock not in doubt first; several if stamps are equal. The
+    /// recorded one if it was never moved.
     fn loads(&self) -> Vec<Option<LoadId>> {
         let moves = self.standing_moves();
         let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
@@ -363,7 +365,7 @@ impl ExpectedDelivery<'_> {
     }
 }
 
-/// Sums by centre and business date.
+/// Expected sums by centre and business date; `whole` is from [`expected_deliveries`].
 fn sums(
     facts: &[Fact],
     whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>,

@@ -17,7 +17,7 @@ pub const FAR: i64 = 50 * YEAR;
 /// The true time of the world in milliseconds, which no clock shows exactly.
 pub type TrueTime = Arc<AtomicI64>;
 
-/// A clock with an offset and a drift.
+/// A clock with an offset and a drift; its monotonic time is the true one.
 pub struct SkewedClock {
     time: TrueTime,
     off_ms: AtomicI64,
@@ -26,7 +26,7 @@ pub struct SkewedClock {
 }
 
 impl SkewedClock {
-    /// A clock that is right at first.
+    /// A clock that was right at [`START`], and drifts since.
     pub fn new(time: &TrueTime, drift_per_million: i64) -> Arc<Self> {
         Arc::new(Self { time: Arc::clone(time), off_ms: AtomicI64::new(0), drift_per_million, zone_minutes: 330 })
     }

@@ -62,8 +62,8 @@ pub struct Decisions {
 }
 
 impl World {
-    /// Records that a command promised a decision; checked at the end of the step.
-    pub(super) fn is_promised(&mut self, promised: Promised) {
+    /// Records that a command promised a decision; `notes_decisions` checks it at the end of the step.
+    pub(super) fn expects_decision(&mut self, promised: Promised) {
         self.decisions.promised.push(promised);
     }
 
@@ -97,17 +97,17 @@ impl World {
     /// Records which decisions were lost when the server was set back, and which phones have them.
     pub(super) fn notes_lost_decisions(&mut self) {
         let logged = logged(server_reader(&self.server, &mut self.server_reader));
-        let living = self.living();
+        let unwiped = self.unwiped();
         for it in &mut self.decisions.all {
             if !logged.contains(&(it.scope.clone(), it.decision.clone())) {
                 it.was_lost = true;
-                it.kept_by = living.iter().copied().filter(|who| has(self.phones[*who].looks(), it)).collect();
+                it.kept_by = unwiped.iter().copied().filter(|who| has(self.phones[*who].looks(), it)).collect();
             }
         }
         self.releases_decisions();
     }
 
-    /// Releases phones that were wiped or may no longer read from having to restore decisions.
+    /// Releases phones from having to restore decisions if they were wiped, keep no records, or, in a device's scope, are another device.
     fn releases_decisions(&mut self) {
         let mut decisions = std::mem::take(&mut self.decisions.all);
         for it in &mut decisions {
@@ -115,11 +115,11 @@ impl World {
                 let phone = &self.phones[*who];
                 let session = phone.client.as_ref().and_then(FieldClient::session);
                 let is_own = |device| session.is_some_and(|session| session.device_id == device);
-                let may_read = match &it.scope {
+                let keeps = match &it.scope {
                     Scope::Device(device) => is_own(*device),
-                    _ => self.may_read(*who),
+                    _ => self.keeps_records(*who),
                 };
-                !phone.is_wiped() && may_read
+                !phone.is_wiped() && keeps
             });
         }
         self.decisions.all = decisions;
@@ -166,7 +166,7 @@ impl World {
             counted.insert((*subject).clone(), counts);
         }
         let mut checked = 0;
-        for who in self.living() {
+        for who in self.unwiped() {
             checked += self.checks_decisions_on(who, &counted, &is_there);
         }
         self.counts_times("checked: a decision on a phone", checked);

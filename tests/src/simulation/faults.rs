@@ -23,7 +23,7 @@ use super::world::{CallOutcome, World};
 use crate::disk::Image;
 use crate::market::ADDRESS;
 
-/// A copy of the server's data.
+/// A copy of the server's data and journal.
 #[derive(Clone)]
 pub struct ServerCopy {
     /// The databases.
@@ -104,7 +104,7 @@ pub(super) fn is_upgraded(world: &mut World, who: usize) {
     }
     starts_at_last(world, who);
     if !world.phones[who].machine.is_dead() {
-        world.read_state(who);
+        world.checks_promises(who);
     }
 }
 
@@ -169,9 +169,9 @@ pub(super) fn server_clock_jumps(world: &mut World, _who: usize) {
     world.log(None, &format!("the server's clock jumps by {} h", by / 3_600_000));
 }
 
-/// A new phone enrols over a faulty network until it succeeds.
+/// A new phone enrols over a faulty network until it succeeds. None comes if there are six, or if the office gives no code.
 pub(super) fn enrols(world: &mut World, _who: usize) {
-    if world.living().len() >= 6 {
+    if world.unwiped().len() >= 6 {
         return;
     }
     world.server.machine.relieve();
@@ -189,7 +189,7 @@ pub(super) fn enrols(world: &mut World, _who: usize) {
     for attempt in 0..4 {
         let plan = if attempt < 3 { world.wire_plan() } else { Vec::new() };
         if attempt < 3 {
-            if world.disk_fails() {
+            if world.draws_disk_fault() {
                 world.plans_disk_fault(who, 60);
             }
         } else {
@@ -248,7 +248,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
         (fact.is_forgotten, fact.is_unrecoverable) = (true, true);
     }
     // What was recorded since is a draft again; see `LEFT_OUT` for why it is not recorded twice.
-    let recorded: BTreeSet<DeliveryId> = world.known_deliveries().into_iter().collect();
+    let recorded: BTreeSet<DeliveryId> = world.recorded_deliveries().into_iter().collect();
     world.phones[who].drafts.retain(|draft, _| !recorded.contains(draft));
     world.start_restored(who);
     world.notes_set_back(who);
@@ -258,7 +258,7 @@ pub(super) fn goes_back(world: &mut World, who: usize) {
 
 /// Adds a phone with the same files; sometimes both then change the same delivery.
 pub(super) fn is_cloned(world: &mut World, who: usize) {
-    if world.living().len() >= 6 || world.phones[who].machine.is_dead() {
+    if world.unwiped().len() >= 6 || world.phones[who].machine.is_dead() {
         return;
     }
     let image = world.phones[who].machine.image();
@@ -276,7 +276,7 @@ pub(super) fn is_cloned(world: &mut World, who: usize) {
     }
 }
 
-/// Copies the server's files, as they are on its disk.
+/// Copies the server's data, as they are on its disk or on PostgreSQL, and its journal.
 pub(super) fn server_is_copied(world: &mut World, _who: usize) {
     world.log(None, "the server is copied");
     let (image, journal) = (world.server.copies(), world.server.journal());

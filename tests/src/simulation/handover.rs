@@ -7,8 +7,8 @@ use super::world::{CallOutcome, World};
 
 /// A colleague's phone takes over what a phone exports, from a file or from its screen.
 pub(super) fn hands_over(world: &mut World, who: usize) {
-    let living = world.living();
-    let Some(carrier) = world.picks(&living).filter(|carrier| *carrier != who) else { return };
+    let unwiped = world.unwiped();
+    let Some(carrier) = world.picks(&unwiped).filter(|carrier| *carrier != who) else { return };
     if world.once_in(2) {
         return shows(world, who, carrier);
     }
@@ -40,7 +40,7 @@ pub(super) fn hands_to_office(world: &mut World, who: usize) {
     }
 }
 
-/// Exports a phone's work as a file, sometimes truncated or with a bit flipped. Returns it, and whether it is intact.
+/// Exports a phone's work as a file, sometimes truncated or with a bit flipped. Returns it, and whether it is intact; `None` if refused.
 fn exports(world: &mut World, who: usize) -> Option<(Vec<u8>, bool)> {
     let result = world.phones[who].client().export_parcel();
     let CallOutcome::Done(mut file) = world.observe(who, "exports a file", result) else { return None };

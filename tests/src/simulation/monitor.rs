@@ -12,7 +12,8 @@ use super::server::{ServerVersion, SimServer};
 use super::world::World;
 
 impl World {
-    /// Resolves the facts of calls in which a phone died.
+    /// Settles the facts without a known change, after a phone died: finds the change, or drops the fact. Panics if one is missing whose
+    /// call returned.
     pub fn resolves(&mut self, who: usize) {
         let mut replica = Replica::new(self.phones[who].looks());
         let open = |fact: &mut Fact| fact.phone == who && fact.change.is_none();
@@ -31,14 +32,14 @@ impl World {
         }
     }
 
-    /// The change that a fact just made: the newest of its document on the phone, unless that belongs to another fact.
+    /// The change that a fact just made: the newest of its document in the outbox, unless that belongs to another fact.
     pub(super) fn new_change(&self, fact: &Fact) -> Option<ChangeHash> {
         let newest = newest_change(self.phones[fact.phone].looks(), fact.document());
         newest.filter(|change| self.facts.iter().all(|other| other.change != Some(*change)))
     }
 
     /// Checks that a phone has all facts and drafts that it promised, except changes that are held or rejected.
-    pub fn read_state(&mut self, who: usize) {
+    pub fn checks_promises(&mut self, who: usize) {
         self.forgets_if_barred(who);
         let phone = &self.phones[who];
         let mut replica = Replica::new(phone.looks());
@@ -62,23 +63,24 @@ impl World {
         }
     }
 
-    /// Whether the phone's user may read, by the office's orders and grants.
-    pub fn may_read(&self, who: usize) -> bool {
+    /// Whether the phone, as far as it knows, has a grant for its user and no order lost or wipe. Says nothing about a lapse, which locks a
+    /// phone but purges nothing.
+    pub fn keeps_records(&self, who: usize) -> bool {
         let client = self.phones[who].client();
         let is_barred = matches!(client.order(), Some(Order::Lost | Order::Wipe));
         client.session().is_some_and(|session| session.grant_id.is_some()) && !is_barred
     }
 
-    /// Marks a phone's facts as forgotten once its user may not read: it purges them after the upload, and may die right after.
+    /// Marks a phone's facts as forgotten if it keeps no records: it purges them after the upload, and may die right after.
     fn forgets_if_barred(&mut self, who: usize) {
-        if !self.may_read(who) {
+        if !self.keeps_records(who) {
             for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
                 fact.is_forgotten = true;
             }
         }
     }
 
-    /// Checks that the server has all that a phone reports as logged.
+    /// Checks that the server has all that a phone reports as logged, and all that it ever promised if its last sync `is_complete`.
     pub(super) fn checks_status(&mut self, who: usize, is_complete: bool) {
         self.forgets_if_barred(who);
         let mut server = Replica::new(server_reader(&self.server, &mut self.server_reader));
@@ -110,7 +112,7 @@ impl World {
         }
     }
 
-    /// Checks that the server has all facts of a phone that was wiped.
+    /// Checks that the server has all facts of a phone that was wiped, and marks them as forgotten and unrecoverable.
     pub(super) fn check_uploaded(&mut self, who: usize) {
         let server = Replica::new(server_reader(&self.server, &mut self.server_reader));
         for fact in self.facts.iter_mut().filter(|fact| fact.phone == who) {
@@ -149,7 +151,7 @@ impl World {
     }
 }
 
-/// A connection to the server's database, as it is now.
+/// A connection to the server's database, as it is now: the one in `kept` while that is current.
 pub(super) fn server_reader<'a>(
     server: &SimServer,
     kept: &'a mut Option<(ServerVersion, Connection)>,
@@ -158,7 +160,7 @@ pub(super) fn server_reader<'a>(
     &kept.insert(read).1
 }
 
-/// The sync state that a phone shows for a record; `None` if it does not show the record.
+/// The sync state that a phone shows for the whole record of a fact; `None` if the call that shows it fails.
 fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
     let state = match what {
         FactKind::Registered { farmer, .. } => client.farmer(*farmer).map(|view| view.sync),

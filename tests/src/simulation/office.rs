@@ -16,7 +16,8 @@ use super::phone::Wipe;
 use super::world::{CallOutcome, World};
 
 impl World {
-    /// Classifies the result of a command: done, refused, or failed because the server died or its disk is full. Panics on anything else.
+    /// Logs and classifies the result of a command: `None` if refused, or failed because the server died or its disk is full; a failed one
+    /// may have taken effect. Panics on anything else.
     pub(super) fn observe_office<T>(&mut self, what: &str, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(done) => {
@@ -39,7 +40,7 @@ impl World {
         recovery.is_some_and(|recovery| recovery.ended_at.is_none())
     }
 
-    /// Ends a recovery, if one lasts. Returns whether it did.
+    /// Ends a recovery, if one is open. Returns whether it did.
     pub(super) fn ends_recovery(&mut self) -> bool {
         if !self.is_recovering() {
             return false;
@@ -56,18 +57,18 @@ impl World {
         let is_ordered =
             self.observe_office(&format!("orders {order:?} for {}", self.phones[who].name), result).is_some();
         if is_ordered {
-            self.is_promised(Promised::exactly(DeviceOrder { device_id: session.device_id, order }));
+            self.expects_decision(Promised::exactly(DeviceOrder { device_id: session.device_id, order }));
         }
         is_ordered
     }
 
-    /// Grants the phone's user its role there.
+    /// Grants the phone's current user its role on the phone.
     fn grants(&mut self, who: usize) -> Option<GrantId> {
         let role = self.phones[who].role.clone();
         self.grants_to(who, &role)
     }
 
-    /// Grants a role to the user of the same name.
+    /// Grants a role on the phone, for its centre, to the user who has the role's name.
     fn grants_to(&mut self, who: usize, role: &str) -> Option<GrantId> {
         let session = self.phones[who].client().session()?;
         let (may, centre) = (role.parse::<Role>().expect("a role"), self.centre(who));
@@ -76,7 +77,7 @@ impl World {
         let grant = self.observe_office(&format!("grants to the {role} of {}", self.phones[who].name), result)?;
         let device = session.device_id;
         let is = move |it: &Grant| (it.grant_id, it.device_id, it.role, &it.centres) == (grant, device, may, &centres);
-        self.is_promised(Promised::some(may.as_str(), is));
+        self.expects_decision(Promised::some(may.as_str(), is));
         Some(grant)
     }
 
@@ -85,17 +86,17 @@ impl World {
         let result = self.server.handle().suspend(self.server.organisation, user, is_suspended);
         let what = if is_suspended { "suspends" } else { "lifts the suspension of" };
         if self.observe_office(&format!("{what} every {user}"), result).is_some() {
-            self.is_promised(Promised::some(what, move |it: &Suspension| it.is_suspended == is_suspended));
+            self.expects_decision(Promised::some(what, move |it: &Suspension| it.is_suspended == is_suspended));
         }
     }
 
-    /// Approves or rejects the held changes of a document. What can't be approved is rejected.
+    /// Approves or rejects, at random, the held changes of a document. What can't be approved is rejected.
     fn decides(&mut self, document: DocumentId) {
         let (server, organisation) = (self.server.handle(), self.server.organisation);
         let approve = |server: &Server| server.approve(organisation, document, None);
         if !self.once_in(3) && self.observe_office("takes in what is held", approve(&server)).is_some() {
             let is = move |it: &Ruling| it.is_approved && it.document_id == document;
-            self.is_promised(Promised::some("taken in", is));
+            self.expects_decision(Promised::some("taken in", is));
             return self.counts("met: held work that was taken in");
         }
         // A server that dies may still have done it.
@@ -103,7 +104,7 @@ impl World {
         let result = server.reject(organisation, document, None, "weigh it again");
         if self.observe_office("sends back what is held", result).is_some() {
             let is = move |it: &Ruling| !it.is_approved && it.document_id == document;
-            self.is_promised(Promised::some("sent back", is));
+            self.expects_decision(Promised::some("sent back", is));
             self.counts("met: held work that was sent back");
         }
     }
@@ -115,10 +116,11 @@ impl World {
         documents
     }
 
-    /// Decides all that waits and grants every phone its role again. Returns how many decisions that took.
+    /// Ends a recovery, resumes lost phones, grants roles to phones without a grant, and decides all held changes. Returns how many of them
+    /// there were; 0 if nothing waited.
     pub(super) fn settles(&mut self) -> usize {
         let mut done = usize::from(self.ends_recovery());
-        for who in self.living() {
+        for who in self.unwiped() {
             let client = self.phones[who].client();
             let session = client.session().expect("an enrolled phone");
             if client.order() == Some(Order::Lost) {
@@ -141,7 +143,7 @@ impl World {
         done
     }
 
-    /// Records that a phone wiped itself, and checks that its drafts are at the office and all else is logged or held.
+    /// If a phone has wiped itself, records that, and checks that its drafts are at the office and all else is logged or held.
     pub(super) fn notes_wipe(&mut self, who: usize) {
         let phone = &self.phones[who];
         if phone.is_wiped() || !phone.is_enrolled || phone.client().session().is_some() {
@@ -162,7 +164,7 @@ impl World {
         self.check_uploaded(who);
     }
 
-    /// Adds rejected deliveries that came back as drafts to the drafts of the phone.
+    /// Adds rejected deliveries that came back as drafts to the drafts that the oracle expects on the phone.
     pub(super) fn takes_drafts_up(&mut self, who: usize) {
         let phone = &self.phones[who];
         for item in phone.client().inbox().expect("an inbox") {
@@ -173,7 +175,7 @@ impl World {
                 }
                 _ => None,
             });
-            let is_recorded = self.known_deliveries().contains(&draft);
+            let is_recorded = self.recorded_deliveries().contains(&draft);
             if let (Some(bags), false) = (recorded, is_recorded) {
                 self.phones[who].drafts.insert(draft, bags);
             }
@@ -186,7 +188,7 @@ pub(super) fn revokes(world: &mut World, who: usize) {
     let Some(grant) = world.phones[who].client().session().and_then(|session| session.grant_id) else { return };
     let result = world.server.handle().revoke(world.server.organisation, grant);
     if world.observe_office(&format!("revokes the grant of {}", world.phones[who].name), result).is_some() {
-        world.is_promised(Promised::exactly(Revocation { grant_id: grant }));
+        world.expects_decision(Promised::exactly(Revocation { grant_id: grant }));
     }
 }
 
@@ -204,7 +206,6 @@ pub(super) fn suspends(world: &mut World, who: usize) {
     world.suspends(&user, true);
 }
 
-/// The office lifts a suspension.
 pub(super) fn lifts(world: &mut World, _who: usize) {
     let users: Vec<String> = world.suspended.iter().cloned().collect();
     if let Some(user) = world.picks(&users) {
@@ -212,7 +213,7 @@ pub(super) fn lifts(world: &mut World, _who: usize) {
     }
 }
 
-/// The office marks a phone as lost; its user may not know.
+/// The office marks a phone as lost, unless a wipe was ordered; its user may not know.
 pub(super) fn loses(world: &mut World, who: usize) {
     if world.phones[who].wipe == Wipe::Never {
         world.orders(who, Order::Lost);
@@ -226,9 +227,9 @@ pub(super) fn finds(world: &mut World, who: usize) {
     }
 }
 
-/// The office orders a phone to wipe itself at its next contact.
+/// The office orders a phone to wipe itself at its next contact, unless all others were wiped.
 pub(super) fn wipes(world: &mut World, who: usize) {
-    if world.living().len() > 1 {
+    if world.unwiped().len() > 1 {
         world.phones[who].wipe = Wipe::Ordered;
         world.orders(who, Order::Wipe);
     }
@@ -242,7 +243,6 @@ pub(super) fn decides(world: &mut World, _who: usize) {
     }
 }
 
-/// The office erases a farmer.
 pub(super) fn erases(world: &mut World, _who: usize) {
     let farmers = world.facts.iter().filter_map(|fact| match fact.what {
         FactKind::Registered { farmer, .. } => Some(farmer),
@@ -254,7 +254,7 @@ pub(super) fn erases(world: &mut World, _who: usize) {
     let is_erased = world.observe_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
     *world.erased.entry(farmer).or_default() |= is_erased;
     if is_erased {
-        world.is_promised(Promised::some(&short(farmer), |_: &Erasure| true));
+        world.expects_decision(Promised::some(&short(farmer), |_: &Erasure| true));
         world.counts("met: a farmer who was forgotten");
     }
 }
@@ -300,9 +300,9 @@ pub(super) fn publishes_again(world: &mut World) {
     }
 }
 
-/// Publishes an entry with a unique value.
+/// Publishes an entry with a unique value: `kind` 0 to 5 chooses the list, `which` 0 to 2 the code.
 fn publishes_version(world: &mut World, kind: u32, which: usize) {
-    let unique = world.weights(1)[0];
+    let unique = world.unique_numbers(1)[0];
     let name = format!("{which} {unique}");
     let (list, entry, promised) = match kind {
         0 => {
@@ -347,6 +347,6 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
     let file = ReferenceFile::parse(&format!(r#"{{"{list}": [{{{entry}}}]}}"#)).expect("reference data");
     let result = world.server.handle().update_reference(world.server.organisation, &file);
     if world.observe_office(&format!("publishes {list}: {entry}"), result).is_some() {
-        world.is_promised(promised);
+        world.expects_decision(promised);
     }
 }

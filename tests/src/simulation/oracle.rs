@@ -21,13 +21,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "fields are named like what they hold")]
 pub enum FactKind {
-    /// A farmer was registered.
+    /// A farmer was registered, with this telephone number.
     Registered { farmer: FarmerId, phone: String },
     /// A delivery was recorded.
     Recorded { delivery: DeliveryId, farmer: FarmerId, date: BusinessDate, load: Option<LoadId>, bags: Vec<i64> },
     /// A forgotten bag was added.
     BagAdded { delivery: DeliveryId, grams: i64 },
-    /// A bag was voided.
+    /// The bag of this weight was voided.
     BagVoided { delivery: DeliveryId, grams: i64 },
     /// A delivery was moved to another load.
     Moved { delivery: DeliveryId, load: Option<LoadId>, sign: ActMatcher },
@@ -96,15 +96,15 @@ pub enum ServerState {
 pub struct Fact {
     /// What was promised.
     pub what: FactKind,
-    /// Number of the phone.
+    /// Number of the phone that promised it.
     pub phone: usize,
-    /// Centre of the document.
+    /// Centre of its phone; from the checks at the end on, of its document.
     pub centre: CentreCode,
     /// The change that carries it; known once the phone was inspected.
     pub change: Option<ChangeHash>,
     /// How certain it is that it happened.
     pub certainty: Certainty,
-    /// Whether the phone reported that the server's log has it.
+    /// Whether its phone reported it as logged, and the server's log had it then.
     pub is_logged: bool,
     /// Whether the phone need not show it until it receives it again: it was set back to an older copy, or may not read it.
     pub is_forgotten: bool,
@@ -157,7 +157,7 @@ impl Fact {
     }
 }
 
-/// The phone's newest change to a document that the server has not answered yet.
+/// The newest change to a document in a phone's outbox.
 pub fn newest_change(phone: &Connection, document: DocumentId) -> Option<ChangeHash> {
     let sql = "SELECT change FROM outbox WHERE document_id = ?1 ORDER BY action DESC, outbox DESC LIMIT 1";
     let newest = phone.query_row(sql, [document], |row| row.get::<_, Vec<u8>>(0));
@@ -172,12 +172,12 @@ pub fn held_or_rejected(phone: &Connection) -> BTreeSet<ChangeHash> {
     changes.map(|change| Change::hash_of_stripped(&change.expect("a row"))).collect()
 }
 
-/// Opens a database for inspection.
+/// Opens an existing database for inspection.
 pub fn reader(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database")
 }
 
-/// A database of a phone or of the server, compared with the oracle.
+/// A database of a phone or of the server, compared with the oracle. Keeps the records that it read, so it does not see later changes.
 pub struct Replica<'a> {
     db: &'a Connection,
     records: BTreeMap<DocumentId, Option<Record>>,
@@ -200,7 +200,7 @@ impl<'a> Replica<'a> {
         self.records.entry(document).or_insert_with(read).as_ref()
     }
 
-    /// Where the server keeps a fact's change. Only for the server's database.
+    /// Where the server keeps a fact's change. Only for the server's database; panics if the change is not known.
     pub fn kept(&self, fact: &Fact) -> ServerState {
         let is_in = |table: &str| {
             let sql = format!("SELECT 1 FROM {table} WHERE document_id = ?1 AND change_hash = ?2");
@@ -217,7 +217,7 @@ impl<'a> Replica<'a> {
         places.into_iter().find(|(table, _)| is_in(table)).map_or(ServerState::Nowhere, |(_, kept)| kept)
     }
 
-    /// Whether a document here contains a fact's change, whatever was decided about it.
+    /// Whether a document here contains a fact's change, whatever was decided about it. Panics if the change is not known.
     pub fn knows(&self, fact: &Fact) -> bool {
         let sql = "SELECT saved FROM documents WHERE document_id = ?1";
         let saved = self.db.query_row(sql, [fact.document()], |row| row.get::<_, Vec<u8>>(0));
@@ -233,7 +233,7 @@ impl<'a> Replica<'a> {
         self.db.query_row(sql, [document], |row| row.get(0)).optional().expect("a table")
     }
 
-    /// Whether a fact is true here.
+    /// Whether a fact is true here. Stores the stamp of the fact's act in it when it finds one.
     pub fn contains(&mut self, fact: &mut Fact) -> bool {
         let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
         let Some(record) = self.record(fact.document()).cloned() else { return false };

@@ -29,11 +29,11 @@ pub struct Phone {
     pub machine: Arc<Machine>,
     /// Its clock.
     pub clock: Arc<SkewedClock>,
-    /// Bags in grams, by delivery that is not recorded yet.
+    /// Oracle: weights of bags in grams, by delivery that is not recorded yet.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
     /// Older copies of its files.
     pub copies: Vec<Copy>,
-    /// Whether it was ordered to wipe itself.
+    /// Whether it was ordered to wipe itself, and did.
     pub wipe: Wipe,
     /// Whether it was ever enrolled.
     pub is_enrolled: bool,
@@ -48,7 +48,7 @@ pub struct Phone {
 pub enum Wipe {
     /// No wipe was ordered.
     Never,
-    /// The office ordered a wipe.
+    /// The office ordered a wipe, or tried to.
     Ordered,
     /// The phone wiped itself.
     Done,
@@ -61,7 +61,7 @@ pub struct Copy {
     pub image: Image,
     /// Drafts at that time.
     pub drafts: BTreeMap<DeliveryId, Vec<i64>>,
-    /// Number of facts at that time.
+    /// Number of facts of all phones at that time.
     pub facts: usize,
 }
 
@@ -103,7 +103,7 @@ impl Phone {
         self.folder.join("field.db")
     }
 
-    /// A connection to the phone's database.
+    /// A connection to the phone's database beside the app, for checks.
     pub fn looks(&self) -> &Connection {
         self.reader.get_or_init(|| reader(&self.database()))
     }
@@ -119,7 +119,7 @@ impl Phone {
         self.client = None;
     }
 
-    /// Starts the app, with a new seed at each start.
+    /// Starts the app, with a new seed at each start. Sets `role` to the current user's.
     pub fn starts(&mut self) -> Result<(), Error> {
         self.rng = self.rng.wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.client = Some(FieldClient::open(&self.folder, self.clock.environment(self.rng))?);

@@ -22,7 +22,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server. Returns `None`, and prints why, if there is none to start.
+    /// Starts a server, or shares the process's. Returns `None`, and prints why, if it is not installed or does not start.
     pub fn start() -> Option<Arc<Self>> {
         Some(Arc::new(Self { server: PostgresServer::shared()?, start_state: OnceLock::new() }))
     }
@@ -33,7 +33,7 @@ impl Postgres {
     }
 }
 
-/// A database, dropped with this value.
+/// A PostgreSQL database, deleted when this value is dropped.
 pub struct Database {
     server: Arc<PostgresServer>,
     name: String,
@@ -73,7 +73,7 @@ impl Database {
         self.read(|client| client.query_one("SELECT pg_current_snapshot()::text", &[])).expect("a snapshot").get(0)
     }
 
-    /// Copies its rows to tables of SQLite.
+    /// Copies its rows to a new SQLite database in memory.
     pub(super) fn mirror(&self) -> Connection {
         let db = Connection::open_in_memory().expect("it opens");
         for tables in [RECORDS, include_str!("../../../sync-server/src/storage/schema.sql")] {

@@ -40,11 +40,11 @@ pub enum NetworkFault {
     ResponseCut,
     /// One bit of the response flips.
     ResponseBent,
-    /// The response to an earlier request is returned.
+    /// The request arrives; the response to the request before it, of any phone, is returned.
     StaleResponse,
-    /// A captive portal answers.
+    /// A captive portal answers; the request does not arrive.
     Portal,
-    /// A load balancer answers that no server is available.
+    /// A load balancer answers that no server is available; the request does not arrive.
     Unavailable,
 }
 
@@ -64,7 +64,7 @@ impl NetworkFault {
         Self::Unavailable,
     ];
 
-    /// Whether the phone may get a response that no server gave, so that a sync may fail with any error.
+    /// Whether a sync may fail with any error: request or response are modified, or the response is an old one.
     pub fn garbles(self) -> bool {
         !matches!(
             self,
@@ -79,7 +79,7 @@ impl NetworkFault {
     }
 }
 
-/// A copy of the server's data.
+/// A copy of the server's data, without keys and journal.
 #[derive(Clone)]
 pub enum ServerImage {
     /// Files of a disk.
@@ -151,7 +151,7 @@ impl SimServer {
         server
     }
 
-    /// How often the server started.
+    /// How often the server started, failed attempts included.
     pub fn start_count(&self) -> u64 {
         *lock(&self.lives)
     }
@@ -183,7 +183,7 @@ impl SimServer {
         lock(&self.database).is_some()
     }
 
-    /// Returns a connection to the server's database: `kept` if its version is still current, otherwise a new one.
+    /// Returns a connection to the server's database, or to a copy of one on PostgreSQL: `kept` if still current, otherwise a new one.
     pub(super) fn reads(&self, kept: Option<(ServerVersion, Connection)>) -> (ServerVersion, Connection) {
         let database = lock(&self.database);
         let version = (self.start_count(), database.as_ref().map(Database::version));
@@ -194,7 +194,7 @@ impl SimServer {
         (version, db)
     }
 
-    /// Copies the server's data as they are.
+    /// Copies the server's data as they are; on PostgreSQL, restarts the server for that.
     pub fn copies(&self) -> ServerImage {
         if !self.is_on_postgres() {
             return ServerImage::Files(self.machine.image());
@@ -220,7 +220,7 @@ impl SimServer {
         }
     }
 
-    /// The files of the journal.
+    /// The files of the journal, by full path, sorted.
     pub fn journal(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let files = std::fs::read_dir(self.folder.join("journal")).expect("a folder");
         let paths = files.map(|file| file.expect("a file").path());
@@ -251,7 +251,7 @@ impl SimServer {
         }
     }
 
-    /// Restarts a dead server, sometimes with another crash during the start.
+    /// Counts a death and restarts the server, sometimes with another crash during the start.
     pub fn restart_after_crash(&self) {
         drop(lock(&self.server).take());
         *lock(&self.deaths) += 1;
@@ -272,7 +272,7 @@ impl SimServer {
         assert!(lock(&self.server).is_some(), "the server starts again after it died");
     }
 
-    /// Answers a request; `None` if the server died meanwhile.
+    /// Answers a request; `None` if the server died meanwhile, and was restarted.
     pub fn respond(&self, request: &WireRequest) -> Option<WireResponse> {
         let server = self.handle();
         let response = server.respond(request);
@@ -284,7 +284,7 @@ impl SimServer {
         Some(response)
     }
 
-    /// Delivers some of the stalled requests, or all of them.
+    /// Delivers some of the stalled requests, or all of them, in any order.
     pub fn delivers_stalled(&self, is_all: bool) {
         loop {
             let late = {
@@ -311,9 +311,9 @@ pub struct FaultyTransport<'a> {
     pub phone: &'a Machine,
     /// Faults of the next requests, each with a number that chooses the byte or bit; requests after those have none.
     pub plan: Mutex<VecDeque<(NetworkFault, u64)>>,
-    /// Faults that happened, one for each request.
+    /// Faults that happened, one for each request, `None` included.
     pub happened: Mutex<Vec<NetworkFault>>,
-    /// Something to do on the phone during the request that follows so many others.
+    /// Something to do on the phone during the request that follows so many others, or a later one if that is lost.
     pub meanwhile: Mutex<Option<(usize, Meanwhile<'a>)>>,
 }
 
@@ -328,7 +328,7 @@ impl<'a> FaultyTransport<'a> {
 }
 
 impl<'a> FaultyTransport<'a> {
-    /// Does `act` during the request that follows `after` others.
+    /// Does `act` once, during the request that follows `after` others, or a later one if that is lost.
     pub fn does_meanwhile(&self, after: usize, act: Meanwhile<'a>) {
         *lock(&self.meanwhile) = Some((after, act));
     }

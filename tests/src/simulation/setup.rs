@@ -38,10 +38,10 @@ pub(super) struct StartState {
     pub(super) phones: Vec<Image>,
     pub(super) facts: Vec<Fact>,
     pub(super) loads: Vec<(LoadId, String)>,
-    pub(super) next_grams: i64,
+    pub(super) next_number: i64,
 }
 
-/// Phone number of facts from the start state.
+/// Value of `Fact::phone` for facts of the start state, which no phone of a schedule promised.
 const NOBODY: usize = usize::MAX;
 
 impl StartState {
@@ -109,12 +109,12 @@ impl StartState {
             phones,
             facts: std::mem::take(&mut world.facts),
             loads: std::mem::take(&mut world.loads),
-            next_grams: world.next_grams,
+            next_number: world.next_number,
         }
     }
 }
 
-/// Creates an enrolment code.
+/// Creates an enrolment code for the user who has the role's name.
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> Result<String, Error> {
     let (role, centres) = (role.parse::<Role>().expect("a role"), [centre.parse().expect("a code")]);
     server.create_code(organisation, &role.to_string(), role, &centres)

@@ -1,4 +1,4 @@
-//! Reduces a failing schedule to the fewest steps that fail for the same reason.
+//! Reduces a failing schedule to few steps that fail for the same reason.
 //!
 //! Each step has its own seed, so leaving one out does not change the others.
 

@@ -65,7 +65,7 @@ pub struct World {
     pub facts: Vec<Fact>,
     /// Oracle: decisions that the office made.
     pub(super) decisions: Decisions,
-    /// Loads with their join codes.
+    /// Loads of all phones, with their join codes.
     pub loads: Vec<(LoadId, String)>,
     /// Copies of the server's data, oldest first.
     pub(super) server_copies: Vec<ServerCopy>,
@@ -77,19 +77,19 @@ pub struct World {
     pub(super) codes_set_back: BTreeSet<DeviceCode>,
     /// Whether the server was ever set back to older data.
     pub(super) was_set_back: bool,
-    /// Users whom the office has suspended.
+    /// Users whom the office ever tried to suspend; one whose suspension was lifted stays.
     pub(super) suspended: BTreeSet<String>,
     /// Farmers that the office tried to erase; true if that is certain, false if the command failed or the server lost it.
     pub(super) erased: BTreeMap<FarmerId, bool>,
-    /// Documents of which the office has rejected a change.
+    /// Documents of which the office has rejected a change, or tried to.
     pub(super) rejected: BTreeSet<DocumentId>,
     /// Kind and index of what the office published last.
     pub(super) last_published: Option<(u32, usize)>,
-    /// Weight of the next bag, in grams.
-    pub(super) next_grams: i64,
+    /// The next of [`World::unique_numbers`].
+    pub(super) next_number: i64,
     /// Largest number of disk operations that each action has caused so far: on its phone, on the server.
     reach: BTreeMap<usize, (u64, u64)>,
-    /// Percentage of actions that meet a disk fault.
+    /// Percentage of actions in which a disk fault is planned on the phone; the same on the server.
     disk_faults: u32,
     /// Percentage of requests that meet a network fault.
     wire_faults: u32,
@@ -129,7 +129,7 @@ impl World {
             erased: BTreeMap::new(),
             rejected: BTreeSet::new(),
             last_published: None,
-            next_grams: 10_000,
+            next_number: 10_000,
             reach: BTreeMap::new(),
             disk_faults: 0,
             wire_faults: 0,
@@ -165,7 +165,7 @@ impl World {
         let mut world = Self::around(root, time, server, rng, trace);
         world.facts.clone_from(&start_state.facts);
         world.loads.clone_from(&start_state.loads);
-        world.next_grams = start_state.next_grams;
+        world.next_number = start_state.next_number;
         world.disk_faults = [0, 5, 25][world.rng.random_range(0..3)];
         world.wire_faults = [0, 15, 50][world.rng.random_range(0..3)];
         let mut people: Vec<usize> = (0..PEOPLE.len()).collect();
@@ -178,7 +178,7 @@ impl World {
         world
     }
 
-    /// Adds a phone with these files, whose app is not running yet. Returns its number.
+    /// Adds a phone with these files, whose app is not running yet. Returns its number. The role is also the user's name.
     pub fn adds_phone(&mut self, role: &str, centre: &str, image: &Image) -> usize {
         let number = self.phones.len();
         let folder = self.root.path().join(format!("phone-{number}"));
@@ -209,7 +209,7 @@ impl World {
         *trace.coverage.entry(what.to_owned()).or_default() += times;
     }
 
-    /// Picks one of several at random; `None` if there are none.
+    /// Picks one of several at random; `None`, without a draw, if there are none.
     pub fn picks<T: Clone>(&mut self, among: &[T]) -> Option<T> {
         (!among.is_empty()).then(|| among[self.rng.random_range(0..among.len())].clone())
     }
@@ -219,11 +219,12 @@ impl World {
         self.rng.random_ratio(1, n)
     }
 
-    /// Returns weights of bags in grams, each unique within the schedule.
-    pub fn weights(&mut self, count: usize) -> Vec<i64> {
-        let first = self.next_grams;
-        self.next_grams += i64::try_from(count).expect("a few");
-        (first..self.next_grams).collect()
+    /// Returns the next numbers of a count, each unique within the schedule: weights in grams, and other values that a check searches for.
+    /// Not random.
+    pub fn unique_numbers(&mut self, count: usize) -> Vec<i64> {
+        let first = self.next_number;
+        self.next_number += i64::try_from(count).expect("a few");
+        (first..self.next_number).collect()
     }
 
     /// Runs the steps of a schedule, except those in `without`.
@@ -239,8 +240,8 @@ impl World {
                 _ => self.rng.random_range(0..120),
             };
             self.time.fetch_add(seconds * 1_000, Ordering::Relaxed);
-            let living = self.living();
-            let Some(who) = self.picks(&living) else { break };
+            let unwiped = self.unwiped();
+            let Some(who) = self.picks(&unwiped) else { break };
             let action = action::pick(&mut self.rng);
             self.plans_faults(who, action);
             self.counts(&format!("action: {}", ACTIONS[action].name));
@@ -267,30 +268,30 @@ impl World {
         }
     }
 
-    /// Draws whether a disk fault is planned.
-    pub fn disk_fails(&mut self) -> bool {
+    /// Draws whether to plan a disk fault. Plans none.
+    pub fn draws_disk_fault(&mut self) -> bool {
         self.rng.random_range(0..100) < self.disk_faults
     }
 
-    /// Plans disk faults within the number of operations that an action has been seen to cause.
+    /// Sometimes plans disk faults on the phone and the server, within the number of operations that the action has been seen to cause.
     fn plans_faults(&mut self, who: usize, action: usize) {
         let (phone, server) = self.reach.get(&action).copied().unwrap_or((16, 0));
-        if phone > 0 && self.disk_fails() {
+        if phone > 0 && self.draws_disk_fault() {
             self.plans_disk_fault(who, phone);
         }
-        if server > 0 && self.disk_fails() {
+        if server > 0 && self.draws_disk_fault() {
             let plan = self.disk_plan(server);
             self.server.machine.plan(plan);
         }
     }
 
-    /// Plans a disk fault on a phone within its next `reach` operations.
+    /// Plans a disk fault on a phone, mostly within its next `reach` operations.
     pub fn plans_disk_fault(&mut self, who: usize, reach: u64) {
         let plan = self.disk_plan(reach);
         self.phones[who].machine.plan(plan);
     }
 
-    /// Rarely kills a machine or cuts its power between two steps.
+    /// Rarely kills the server or the phone, or cuts its power, between two steps.
     fn accident(&mut self, who: usize) {
         if self.rng.random_range(0..400) >= self.disk_faults {
             return;
@@ -304,7 +305,7 @@ impl World {
         }
     }
 
-    /// Restarts the phones and the server that died, and checks them.
+    /// Restarts the phones and the server that died, and checks these phones. Cancels planned faults, and frees space on all machines.
     pub fn aftermath(&mut self) {
         for who in 0..self.phones.len() {
             if self.phones[who].machine.is_dead() {
@@ -350,27 +351,27 @@ impl World {
         }
         if !self.phones[who].is_wiped() {
             self.resolves(who);
-            self.read_state(who);
+            self.checks_promises(who);
         }
     }
 
     /// Starts a phone on files that were put there, and checks it.
     pub fn start_restored(&mut self, who: usize) {
         self.phones[who].starts().expect("a phone that starts");
-        self.read_state(who);
+        self.checks_promises(who);
     }
 
-    /// Phones that were not wiped.
-    pub fn living(&self) -> Vec<usize> {
+    /// Numbers of the phones that were not wiped; one may be dead until the end of the step.
+    pub fn unwiped(&self) -> Vec<usize> {
         (0..self.phones.len()).filter(|who| !self.phones[*who].is_wiped()).collect()
     }
 
-    /// Whether the phone has a grant; without one it may only upload.
+    /// Whether the phone knows of a grant for its user; without one it may only upload.
     pub fn is_granted(&self, who: usize) -> bool {
         self.phones[who].client().session().is_some_and(|session| session.grant_id.is_some())
     }
 
-    /// Classifies the result of a call: done, refused for a permitted reason, or died. Panics on anything else.
+    /// Logs and classifies the result of a call: done, refused for a permitted reason, or died. Panics on anything else.
     #[track_caller]
     pub fn observe<T>(&mut self, who: usize, what: &str, result: Result<T, Error>) -> CallOutcome<T> {
         let machine = &self.phones[who].machine;
@@ -397,7 +398,7 @@ impl World {
         said
     }
 
-    /// Makes a call that promises a fact, and records the fact in the oracle if it was made or may have been.
+    /// Makes a call that promises a fact, and records the fact in the oracle if it was made or may have been. `None` if refused or died.
     pub fn expect_durable<T>(
         &mut self,
         who: usize,
@@ -445,7 +446,7 @@ impl World {
         }
     }
 
-    /// Draws the network faults of one sync.
+    /// Draws the network faults of one sync: those of its first six requests.
     pub fn wire_plan(&mut self) -> Vec<(NetworkFault, u64)> {
         let mut plan = Vec::new();
         for _ in 0..6 {
@@ -459,12 +460,12 @@ impl World {
         plan
     }
 
-    /// Syncs a phone over a network with these faults.
+    /// Syncs a phone over a network with these faults. `None` if the sync failed, as faults permit, or the phone died.
     pub fn syncs(&mut self, who: usize, plan: Vec<(NetworkFault, u64)>) -> Option<SyncReport> {
         self.syncs_meanwhile(who, plan, None)
     }
 
-    /// Syncs a phone, while its user registers a farmer during the request that follows `meanwhile.0` others.
+    /// As [`World::syncs`], while the user registers a farmer during the request that follows `meanwhile.0` others, or a later one.
     pub fn syncs_meanwhile(
         &mut self,
         who: usize,
@@ -538,8 +539,8 @@ impl World {
         report
     }
 
-    /// Deliveries that were recorded on any phone.
-    pub fn known_deliveries(&self) -> Vec<DeliveryId> {
+    /// Deliveries that were recorded on any phone, voided ones included.
+    pub fn recorded_deliveries(&self) -> Vec<DeliveryId> {
         let recorded = self.facts.iter().filter_map(|fact| match fact.what {
             FactKind::Recorded { delivery, .. } => Some(delivery),
             _ => None,

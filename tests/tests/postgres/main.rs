@@ -17,7 +17,7 @@ use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
 use farmtally_sync_server::storage::{self, CopyContent, Device, PostgresStorage, SqliteStorage, Storage};
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
-use farmtally_tests::{ADDRESS, Exchange, Market, Person, Tap, ddl};
+use farmtally_tests::{ADDRESS, Exchange, Forger, Market, Person, Tap, ddl, hostile_details, verdict_code};
 use rusqlite::Connection;
 
 /// Opens a database with separate clock and randomness, so that a server draws the same numbers on either engine.
@@ -34,7 +34,8 @@ fn storage_at(url: &str) -> impl Fn(&Path) -> Box<dyn Storage> + 'static {
 fn the_tables_are_those_of_sqlite() {
     let Some(server) = PostgresServer::shared() else { return };
     let mut owner = server.connect(OWNER, &server.create_server_database());
-    let found = ddl::differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "writes"]);
+    let found =
+        ddl::schema_differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "writes"]);
     let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
     assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
     // As `sql_contract` requires of every table: a policy that applies to its owner too, and keys that start with the organisation.
@@ -46,6 +47,19 @@ fn the_tables_are_those_of_sqlite() {
                     WHERE i.indrelid = c.oid AND a.attname <> 'organisation'))";
     let open: Vec<String> = owner.query(open, &[]).expect("tables").iter().map(|row| row.get(0)).collect();
     assert!(open.is_empty(), "organisations are not kept apart in {open:?}");
+}
+
+#[test]
+fn texts_that_postgresql_would_refuse_are_stored() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
+    let mut market = Market::open_over(storage_at(&url), 45);
+    let phone = market.hires("Mallory", "field_manager");
+    let device_code = phone.client.session().expect("a session").device_code;
+    let mut mallory = Forger::with_phone_of(&phone, &market);
+    let contacts = (1..).zip(hostile_details()).map(|(number, it)| mallory.contact(number, device_code, &it)).collect();
+    let verdicts = mallory.seals_and_uploads(contacts);
+    assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged"; 3]);
 }
 
 /// Requests and responses of a day, and what a phone and the server showed meanwhile.
@@ -179,7 +193,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
             db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
         }
-        shown.push(format!("{:?}", db.backups(2)?));
+        shown.push(format!("{:?}", db.newest_verified_copies(2)?));
         let ancestor = Device { ancestor_id: Some(device), ..devices.first().expect("a device").clone() };
         let successor = Device { device_id: DeviceId::from([9; 16]), public_key: [9; 32], ..ancestor };
         db.add_device(&successor, 100)?;
@@ -233,7 +247,7 @@ fn a_copy_is_made_by_pg_dump() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
     let market = Market::open_over(storage_at(&url), 8);
-    let refused = market.server.back_up(&market.phone("a copy"));
+    let refused = market.server.back_up(&market.path_of("a copy"));
     assert!(matches!(&refused, Err(Error::Unsupported { reason }) if reason.contains("pg_dump")), "{refused:?}");
-    assert!(!market.phone("a copy").exists());
+    assert!(!market.path_of("a copy").exists());
 }

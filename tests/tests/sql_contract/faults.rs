@@ -60,7 +60,7 @@ impl World {
 fn count_with_cuts(world: &World, cuts: &[Cut]) -> usize {
     let runs = AtomicUsize::new(0);
     for (number, cut) in (1..).zip(cuts) {
-        world.proxy.cut_next(*cut);
+        world.proxy.cut_next_commit(*cut);
         let value = sql::write(&world.database, kolar(), |writer| {
             runs.fetch_add(1, Ordering::SeqCst);
             count_up(writer)
@@ -104,7 +104,7 @@ fn a_commit_that_is_still_under_way_is_waited_for() {
 fn a_server_that_is_gone_after_a_commit_leaves_the_outcome_unknown() {
     let options = Options { retry_for: SHORT, ..Options::default() };
     let Some(world) = World::new(options) else { return };
-    world.proxy.cut_next_for_good(Cut::AfterCommit);
+    world.proxy.cut_next_commit_for_good(Cut::AfterCommit);
     let result = sql::write(&world.database, kolar(), count_up);
     assert!(matches!(result, Err(Error::OutcomeUnknown { .. })), "{result:?}");
     let result = sql::write(&world.database, kolar(), count_up);
@@ -192,7 +192,7 @@ fn many_writers_with_connections_ended_at_random_count_once() {
                 pause_ms = pause_ms * 7 % 41;
                 thread::sleep(Duration::from_millis(pause_ms));
                 if let (0, Some(cut)) = (pause_ms % 3, cuts.next()) {
-                    world.proxy.cut_next(cut);
+                    world.proxy.cut_next_commit(cut);
                 }
             }
         });

@@ -119,7 +119,7 @@ fn both_catalogs_say_the_same_and_a_difference_is_found() {
     drop(Store::open(&path, &[SCHEMA]).expect("it opens"));
     let sqlite = rusqlite::Connection::open(&path).expect("it opens");
     let mut owner = server.connect(OWNER, &name);
-    assert_eq!(ddl::differences(&sqlite, &mut owner, DRIVERS), Vec::<String>::new());
+    assert_eq!(ddl::schema_differences(&sqlite, &mut owner, DRIVERS), Vec::<String>::new());
 
     let changes = [
         ("ALTER TABLE samples ADD COLUMN extra BIGINT", "samples"),
@@ -133,7 +133,7 @@ fn both_catalogs_say_the_same_and_a_difference_is_found() {
     ];
     for (change, table) in changes {
         owner.batch_execute(&format!("BEGIN; {change}")).expect("changed");
-        let found = ddl::differences(&sqlite, &mut owner, DRIVERS);
+        let found = ddl::schema_differences(&sqlite, &mut owner, DRIVERS);
         assert!(found.iter().any(|it| it.starts_with(table)), "{change}: {found:?}");
         owner.batch_execute("ROLLBACK").expect("undone");
     }

@@ -52,7 +52,7 @@ pub struct Location {
 /// A bag of a delivery.
 #[uniffi::remote(Record)]
 pub struct Bag {
-    /// Identifies the bag when it is voided
+    /// Identifies the bag in VoidBag
     pub bag_id: String,
     /// Number on the bag's label
     pub number: u32,
@@ -64,11 +64,11 @@ pub struct Bag {
     pub source: WeightSource,
     /// When it was weighed, to the second once it is recorded
     pub weighed_at: Timestamp,
-    /// Voids of this bag; empty if the bag counts
+    /// Voids of this bag itself; without any it counts, unless the delivery is voided
     pub voids: Vec<Act>,
 }
 
-/// Totals of the bags that count.
+/// Totals of bags, without voided ones.
 #[uniffi::remote(Record)]
 pub struct Totals {
     /// Number of bags
@@ -114,9 +114,9 @@ pub struct DeliveryView {
     pub readings: Vec<Percent>,
     /// Where the phone was; null if not known
     pub location: Option<Location>,
-    /// The voided delivery that this one replaces; null for none
+    /// The voided or rejected delivery that this one replaces; null for none
     pub replaces: Option<DeliveryId>,
-    /// Totals of the bags that count
+    /// Totals of the bags that are not voided, even if the delivery is and counts in no total
     pub totals: Totals,
     /// Amendments, oldest first
     pub amendments: Vec<Act>,
@@ -147,7 +147,7 @@ pub struct DeliveryRow {
     pub recorded_at: Timestamp,
     /// User who recorded it
     pub user_id: UserId,
-    /// Installation that recorded it
+    /// Device that recorded it
     pub device_code: DeviceCode,
     /// Count in its receipt number
     pub receipt_sequence: u32,
@@ -157,7 +157,7 @@ pub struct DeliveryRow {
     pub amendments: u32,
     /// Number of fields that have concurrent values
     pub conflicts: u32,
-    /// Number of bags that count
+    /// Number of bags that are not voided, even if the delivery is
     pub bags: u32,
     /// Gross weight of these bags in grams
     pub gross_g: Grams,

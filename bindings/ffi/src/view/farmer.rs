@@ -11,7 +11,7 @@ use farmtally_core::units::{CentreCode, FarmerId};
 pub struct FarmerView {
     /// Id of the farmer
     pub farmer_id: FarmerId,
-    /// The version of the contact details shown here; pass it to edit_farmer
+    /// The version of the contact details shown here; pass it to edit_farmer only
     pub basis: Basis,
     /// Farmer code, such as T-KOLAR-10-17
     pub code: String,

@@ -9,7 +9,7 @@ use farmtally_core::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId
 pub struct InboxItem {
     /// Records that it concerns
     pub records: Vec<RecordRef>,
-    /// The version of the first record; pass it to resolve
+    /// Basis for resolve: pass this one, not that of the record's view
     pub basis: Basis,
     /// What has to be decided, and why
     pub kind: InboxKind,
@@ -46,9 +46,9 @@ pub enum InboxKind {
         number: i64,
         /// The office's reason in words; may be empty
         reason: String,
-        /// The draft that was made of a rejected delivery; null for other records
+        /// The draft that was made of a rejected new delivery; null for any other change
         draft_id: Option<DeliveryId>,
-        /// When the phone received the rejection
+        /// When the office rejected it, by the server's clock; the time of receipt if not known
         rejected_at: Timestamp,
     },
 }

@@ -13,7 +13,7 @@ use farmtally_core::units::{
 pub enum LoadState {
     /// Deliveries are being added
     Open,
-    /// A request to close it was made
+    /// A request to close it was made; no state follows
     Closing,
 }
 
@@ -44,7 +44,7 @@ pub struct LoadView {
     pub close_requests: Vec<CloseView>,
     /// Totals of its deliveries, as far as they are on this phone
     pub sum: Sum,
-    /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to request_close
+    /// Hash of the deliveries on it that count and are on this phone, in their versions; pass it to request_close
     pub manifest_hash: String,
     /// Code that other clerks read, as text or QR code, to join without network
     pub join_code: String,
@@ -61,7 +61,7 @@ pub struct LoadView {
 pub struct Loader {
     /// User
     pub user_id: UserId,
-    /// Installation
+    /// Code of the device
     pub device_code: DeviceCode,
     /// When they opened or joined it
     pub since: HybridTime,

@@ -10,11 +10,11 @@ type FieldConflict = Conflict;
 pub struct Stamp {
     /// User who wrote it
     pub user_id: UserId,
-    /// Installation that wrote it
+    /// Device that wrote it
     pub device_code: DeviceCode,
     /// When, by the device's clock
     pub at: HybridTime,
-    /// Whether the device's clock was behind the server's
+    /// Whether the device's clock was more than two minutes behind the server's last known time
     pub clock_suspect: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct FieldConflict {
     pub field: String,
     /// True if the values exclude each other; false if both can be right, but somebody should know
     pub is_hard: bool,
-    /// All values, the effective one first
+    /// All values, effective ones first: one, or in lifecycle all voids
     pub values: Vec<ConflictValue>,
 }
 
@@ -69,7 +69,7 @@ pub struct Contact {
     /// Village; may be empty
     #[uniffi(default = "")]
     pub village: String,
-    /// Telephone number with country code; may be empty
+    /// Telephone number of 5 to 15 digits, with `+` before a country code; may be empty
     #[uniffi(default = "")]
     pub phone: String,
 }

@@ -9,9 +9,9 @@ type SyncCounts = Progress;
 /// How far a record is on its way to the server's log.
 #[uniffi::remote(Enum)]
 pub enum SyncState {
-    /// Something of it is only on this phone
+    /// Something of it is only on this phone, and nothing is held
     Unsent,
-    /// It was sent; there is no response yet
+    /// All of it was sent; something is unanswered, deferred or refused
     Sent,
     /// The server's log has all of it
     Logged,
@@ -45,7 +45,7 @@ pub struct SyncReport {
     /// Counts of what it sent and received
     #[uniffi(name = "counts")]
     pub progress: SyncCounts,
-    /// Milliseconds until the next sync is due; null if there is nothing to retry
+    /// Milliseconds until the next sync in the background is due; null if there is nothing to retry
     pub next_try_ms: Option<u64>,
 }
 
@@ -93,7 +93,7 @@ pub struct SyncStatus {
     pub synced_at: Option<Timestamp>,
     /// Time, by the server's clock, up to which two verified copies of its data exist; null if there are none
     pub copied_at: Option<Timestamp>,
-    /// Milliseconds until the next sync is due; null if there is nothing to retry
+    /// Milliseconds until the next sync in the background is due; null if there is nothing to retry
     pub next_try_ms: Option<u64>,
     /// Whether background syncs pause because the server failed repeatedly; a sync that a person asks for is tried at once
     pub is_server_failing: bool,
@@ -106,7 +106,7 @@ pub struct Backlog {
     pub unsent: u64,
     /// Changes that were sent and have no response yet
     pub sent: u64,
-    /// Changes that the server received but cannot judge, because they build on others that it does not have
+    /// Changes that the server received but cannot judge until it gets those that they build on, or is upgraded
     pub deferred: u64,
     /// Missing changes that the deferred ones build on, counted for each of them
     pub missing: u64,

@@ -7,13 +7,13 @@ use farmtally_core::units::{BusinessDate, Grams};
 pub struct Today {
     /// The business date
     pub date: BusinessDate,
-    /// Totals of the recorded deliveries
+    /// Totals of the centre's deliveries that count on this day, on any load or none
     pub sum: Sum,
-    /// Drafts, of all days
+    /// Drafts that the user may see, of all days and centres
     pub drafts: Vec<DeliveryView>,
-    /// Loads that were opened on this day
+    /// Loads that were opened at the centre on this day
     pub loads: Vec<LoadRow>,
-    /// Sync status, of all days
+    /// Sync status of the phone, for all days and centres
     pub sync: SyncStatus,
 }
 

@@ -15,7 +15,7 @@ const GRANTS: &str = "SELECT grants.grant_id, grants.user_id, grants.device_id, 
 
 struct GrantRow {
     grant: Grant,
-    revoked_at: Option<u64>,
+    revocation_sequence: Option<u64>,
     /// The sequence number and bytes of the last decision that suspended the user or lifted the suspension.
     suspension: Option<(u64, Vec<u8>)>,
 }
@@ -30,15 +30,15 @@ impl GrantRow {
             centres: row.get(4)?,
         };
         let suspension = row.get::<Option<u64>>(6)?.zip(row.get::<Option<Vec<u8>>>(7)?);
-        Ok(Self { grant, revoked_at: row.get(5)?, suspension })
+        Ok(Self { grant, revocation_sequence: row.get(5)?, suspension })
     }
 
-    fn ended_at(&self) -> Result<Option<u64>, Error> {
-        let suspended_at = match &self.suspension {
+    fn end_sequence(&self) -> Result<Option<u64>, Error> {
+        let suspension_sequence = match &self.suspension {
             Some((sequence, body)) => require::<Suspension>(&read(body)?)?.is_suspended.then_some(*sequence),
             None => None,
         };
-        Ok([self.revoked_at, suspended_at].into_iter().flatten().min())
+        Ok([self.revocation_sequence, suspension_sequence].into_iter().flatten().min())
     }
 }
 
@@ -46,7 +46,7 @@ fn grants_query() -> String {
     format!("{GRANTS} WHERE grants.device_id = ?1 ORDER BY grants.decided_at_ms, grants.grant_id")
 }
 
-/// Returns the grants of a device that are in force, newest last.
+/// Returns the grants of a device that are neither revoked nor suspended, newest last; also those of a lost device.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
@@ -54,7 +54,7 @@ pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Er
     let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
     let mut grants = Vec::new();
     for row in db.query_all(&grants_query(), &params, GrantRow::from_row)? {
-        if row.ended_at()?.is_none() {
+        if row.end_sequence()?.is_none() {
             grants.push(row.grant);
         }
     }
@@ -74,17 +74,17 @@ pub fn grant(db: &mut dyn Reader, grant: GrantId) -> Result<Option<Grant>, Error
     Ok(grant_row(db, grant)?.map(|row| row.grant))
 }
 
-/// Returns the sequence number in the device's scope that ended a grant, by revocation or suspension; `None` while it is in force.
+/// Returns the sequence number in the device's scope of a grant's revocation or suspension, the lower; `None` if in force or not stored.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error> {
-    grant_row(db, grant.grant_id)?.map_or(Ok(None), |row| row.ended_at())
+    grant_row(db, grant.grant_id)?.map_or(Ok(None), |row| row.end_sequence())
 }
 
 const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id = ?2";
 
-/// Returns whether a user ever had a grant on a device.
+/// Returns whether a user ever had a grant on a device, in force or ended.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -92,7 +92,7 @@ pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<
     Ok(db.exists(HAS_GRANT, &values![device, user])?)
 }
 
-/// Returns the last order to a device, unless it is to resume.
+/// Returns the last order to a device, carried out or not; `None` if it is to resume.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
@@ -123,7 +123,7 @@ pub fn suspended_on(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<UserId>
     Ok(users)
 }
 
-/// The grants and the order of a device: what a phone keeps in memory about itself.
+/// The grants and the order of a device as of [`Self::load`]: what a phone keeps in memory about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceAccess {
     /// Grants in force, newest last.
@@ -172,7 +172,6 @@ mod tests {
         Grant { grant_id: grant, user_id: user, device_id: device(number), role: Role::Clerk, centres }
     }
 
-    /// A reader that counts the rows it reads.
     struct Counting<'a>(&'a mut dyn Reader, usize);
 
     impl Reader for Counting<'_> {

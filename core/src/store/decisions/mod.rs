@@ -28,7 +28,7 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     ["reference", "decision_documents"].into_iter().chain(of_kinds)
 }
 
-/// Projects a decision. It may be projected again, and those of a scope in any order.
+/// Projects a decision and its `content`. It may be projected again, and those of a scope in any order. Its effect is left to the caller.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -70,7 +70,7 @@ fn insert_row(db: &mut dyn Writer, at: &AppliedAt<'_>, table: &TableInfo, conten
     Ok(())
 }
 
-/// Deletes the projections of a scope's decisions.
+/// Deletes the projections of a scope's decisions, not the decisions.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -81,7 +81,7 @@ pub fn delete_scope(db: &mut dyn Writer, scope: &Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// Replaces the projections of a scope with those of `decisions`, each with its sequence number. Earlier effects are not undone.
+/// Replaces the projections of a scope with those of `decisions`: sequence number, bytes. Skips unreadable ones; effects stay as they are.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -97,8 +97,8 @@ pub fn rebuild(db: &mut dyn Writer, scope: &Scope, decisions: &[(u64, Vec<u8>)])
     Ok(())
 }
 
-/// Returns the latest decision about the subject of `decision`, with its sequence number; `None` if there is none, or the kind is unknown or
-/// not [`StoredAsInfo::Latest`].
+/// Returns the latest decision about the subject of `decision`, perhaps itself, with its sequence number; `None` if there is none, or the
+/// kind is unknown or not [`StoredAsInfo::Latest`].
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
@@ -160,7 +160,6 @@ mod tests {
         run.expect("written");
     }
 
-    /// Returns the names and types of a table's columns.
     fn columns(db: &rusqlite::Connection, table: &str) -> Vec<(String, String)> {
         let mut statement = db.prepare("SELECT name, type FROM pragma_table_info(?1)").expect("a statement");
         let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
@@ -289,6 +288,7 @@ mod tests {
             assert_eq!(raised.iter().map(|it| it.raised_at.0).collect::<Vec<_>>(), [1, 2]);
             assert_eq!(raised.first().map(|it| it.review.documents.clone()), Some(vec![first, second]));
             let plan = plan(&mut seam, REVIEW_CODES, &values![first]);
+            assert!(plan.iter().any(|step| step.contains("(scope=? AND seq=?)")), "{plan:?}");
             assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
         });
     }

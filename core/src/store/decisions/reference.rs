@@ -6,12 +6,12 @@ use crate::store::Error;
 use crate::store::sql::Reader;
 use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
 
-/// The reference data of an organisation, kept in memory because it is small.
+/// The reference data of an organisation as of [`Self::load`], in memory because it is small.
 #[derive(Clone, Debug, Default)]
 pub struct Reference(BTreeMap<u8, BTreeMap<String, Content>>);
 
 impl Reference {
-    /// Reads the latest decisions of the kinds that are kept in memory.
+    /// Reads the latest decisions of the kinds for [`Audience::Organisation`].
     ///
     /// # Errors
     /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
@@ -29,12 +29,12 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Returns the latest decision about a subject.
+    /// Returns the latest decision about a subject; `None` also for each kind that is not for [`Audience::Organisation`].
     pub fn latest<D: DecisionKind>(&self, subject: &str) -> Option<&D> {
         self.0.get(&D::NUMBER)?.get(subject)?.downcast_ref()
     }
 
-    /// Returns the latest decisions of a kind, ordered by subject.
+    /// Returns the latest decisions of a kind, ordered by subject as text: rule set 10 comes before 2.
     pub fn all<D: DecisionKind>(&self) -> impl DoubleEndedIterator<Item = &D> {
         let of_kind = self.0.get(&D::NUMBER).into_iter().flat_map(BTreeMap::values);
         of_kind.filter_map(|content| content.downcast_ref::<D>())
@@ -65,13 +65,13 @@ impl Reference {
         self.latest(&number.to_string())
     }
 
-    /// Returns the newest rule set of a commodity that is valid on a day.
+    /// Returns the rule set of a commodity with the highest number among those valid from this day or earlier.
     pub fn rules_on(&self, commodity: &CommodityCode, date: BusinessDate) -> Option<&RuleSet> {
         let valid = self.all::<RuleSet>().filter(|it| it.commodity == *commodity && it.valid_from <= date);
         valid.max_by_key(|rules| rules.number)
     }
 
-    /// Returns the bag types that are allowed for a commodity on a day.
+    /// Returns the bag types in [`Self::rules_on`]; none if there is no rule set.
     pub fn bag_types(&self, commodity: &CommodityCode, date: BusinessDate) -> &[BagTypeRule] {
         self.rules_on(commodity, date).map(|rules| rules.bag_types.as_slice()).unwrap_or_default()
     }

@@ -29,7 +29,7 @@ pub fn reviews_of(
     Ok(known.into_iter().collect())
 }
 
-/// Returns all reviews that name a record, oldest first.
+/// Returns the reviews of all scopes that name any record, oldest first; none is ever closed in this version.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.

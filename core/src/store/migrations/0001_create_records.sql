@@ -143,7 +143,7 @@ CREATE TABLE reviews (
     decided_at_ms INTEGER NOT NULL,
     code          TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reviews_by_scope ON reviews (scope);
+CREATE INDEX reviews_by_position ON reviews (scope, seq);
 
 -- Documents whose bytes were erased.
 CREATE TABLE erased (

@@ -11,9 +11,8 @@ pub type ReadFn<'a> = &'a dyn Fn(&mut dyn Reader) -> Result<(), Error>;
 /// The body of a write transaction. It may run more than once, so time, ids and random numbers must come from outside.
 pub type WriteFn<'a> = &'a dyn Fn(&mut dyn Writer) -> Result<(), Error>;
 
-/// A database of many organisations. The functions [`read`] and [`write`](fn@write) add a result and the caller's own error type.
-///
-/// Calls block: in async code, make them on a thread for blocking calls.
+/// A database of many organisations. The functions [`read`] and [`write`](fn@write) add a result and the caller's own error type. Calls
+/// block: in async code, make them on a thread for blocking calls.
 pub trait Database: Send + Sync {
     /// Runs `f` on a snapshot of one organisation.
     ///
@@ -21,9 +20,8 @@ pub trait Database: Send + Sync {
     /// Errors of `f`, [`Error::Unavailable`], [`Error::UnknownOrganisation`].
     fn read(&self, organisation: OrganisationId, f: ReadFn<'_>) -> Result<(), Error>;
 
-    /// Runs `f` as the only writer of one organisation. If `f` succeeds, commits durably and exactly once.
-    ///
-    /// After a retryable error it is run again, until a time limit. The last run is the one that was committed, or the one that failed.
+    /// Runs `f` as the only writer of one organisation. If `f` succeeds, commits durably and exactly once. After a retryable error `f` is
+    /// run again, until a time limit. The last run is the one that was committed, or the one that failed.
     ///
     /// # Errors
     /// Errors of `f`, [`Error::Conflict`], [`Error::Unavailable`], [`Error::UnknownOrganisation`]: nothing was changed.
@@ -31,7 +29,7 @@ pub trait Database: Send + Sync {
     fn write(&self, organisation: OrganisationId, f: WriteFn<'_>) -> Result<(), Error>;
 }
 
-/// Runs `f` on a snapshot of one organisation and returns its result.
+/// Runs `f` on a snapshot of one organisation, perhaps several times, and returns its last result.
 ///
 /// # Errors
 /// Errors of `f` and of [`Database::read`].
@@ -45,7 +43,7 @@ pub fn read<T, E: From<Error>>(
     last_result(last, ended)
 }
 
-/// Runs `f` as the only writer of one organisation, commits if it succeeds, and returns its result.
+/// Runs `f` as the only writer of one organisation, perhaps several times, commits if it succeeds, and returns its last result.
 ///
 /// # Errors
 /// Errors of `f` and of [`Database::write`].

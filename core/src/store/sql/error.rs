@@ -78,7 +78,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the same transaction can succeed when it is run again.
+    /// Returns whether the same transaction may be run again and can then succeed; `false` for [`Self::OutcomeUnknown`].
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict { .. } | Self::Unavailable { .. })
     }

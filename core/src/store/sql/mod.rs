@@ -102,8 +102,7 @@ pub trait Reader {
     fn query(&mut self, statement: &str, params: &[Value<'_>], visit: RowVisitor<'_>) -> Result<(), Error>;
 
     /// Runs one query for many keys: a `SELECT` from a table `keys`, which has the columns in `keys` and `n`, the index of the key from 0.
-    ///
-    /// `rows` has the keys' values, row by row. There are no other parameters. Without rows nothing is run.
+    /// `rows` has the keys' values, row by row; without rows nothing is run. The statement has no other parameters, and its own order.
     ///
     /// # Errors
     /// As for [`Self::query`]; [`Error::Type`] for a value that is not of its column's type, or an incomplete row.

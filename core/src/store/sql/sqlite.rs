@@ -238,8 +238,8 @@ impl ToSql for Value<'_> {
 }
 
 impl Error {
-    /// Returns whether SQLite could not open the file.
-    pub(crate) fn is_missing_file(&self) -> bool {
+    /// Returns whether SQLite could not open the file, because it is missing or for another reason.
+    pub(crate) fn is_cannot_open(&self) -> bool {
         let Self::Engine { source } = self else { return false };
         let error = source.downcast_ref::<rusqlite::Error>();
         error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::CannotOpen)

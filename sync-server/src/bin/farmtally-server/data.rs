@@ -25,8 +25,13 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Opens the folder, or creates it.
+    /// Opens the folder, or creates it. Warns of open recoveries on standard error.
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
+        self.open_with(|warning| print_warning(&warning))
+    }
+
+    /// Opens the folder, or creates it, and passes a warning for each open recovery to `warn`.
+    pub(crate) fn open_with(&self, warn: impl Fn(String)) -> anyhow::Result<Server> {
         let environment = Environment::system();
         let server = match &self.postgres {
             None => Server::open(&self.data, environment),
@@ -40,7 +45,7 @@ impl Data {
         for organisation in server.organisations()? {
             if let Some(recovery) = server.recovery(organisation)?.filter(|it| it.ended_at.is_none()) {
                 let reason = recovery.reason;
-                print_warning(&format_args!(
+                warn(format!(
                     "organisation {organisation} is in a recovery ({reason}): see `farmtally-server recovery status`"
                 ));
             }

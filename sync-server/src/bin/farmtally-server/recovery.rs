@@ -7,7 +7,7 @@ use crate::output::print;
 
 #[derive(Subcommand)]
 pub(crate) enum Recovery {
-    /// Show the last recovery: when it began, whether it lasts, and why it began
+    /// Show the last recovery: when it began, whether it is open, and why it began
     Status {
         #[command(flatten)]
         target: Target,

@@ -32,7 +32,7 @@ impl Serve {
         let filter = tracing_subscriber::EnvFilter::builder();
         let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
         tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let server = self.data.open()?;
+        let server = self.data.open_with(|warning| tracing::warn!("{warning}"))?;
         let folder = &self.data.data;
         let lock = File::create(folder.join("serve.lock")).context("the data folder")?;
         if lock.try_lock().is_err() {

@@ -49,7 +49,7 @@ pub struct Options {
     pub retry_for: Duration,
     /// Maximum duration of a statement.
     pub statement_timeout: Duration,
-    /// How long a write waits for an earlier one in its organisation.
+    /// How long a run of a write waits for earlier writes in its organisation; it is then repeated.
     pub lock_timeout: Duration,
     /// How long a transaction may be idle before PostgreSQL ends it, so that a crashed server does not keep its lock for ever.
     pub idle_timeout: Duration,
@@ -68,7 +68,6 @@ impl Default for Options {
 }
 
 /// Storage in a PostgreSQL database that already has the tables ([`CONTROL`], [`TABLES`]).
-///
 /// Calls block, and panic in async code: make them on threads for blocking calls.
 pub struct PostgresStorage {
     pool: Pool,

@@ -27,7 +27,7 @@ impl Pool {
         Self { config, options, connections: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Returns an idle connection, or opens one.
+    /// Returns an idle connection, opens one, or waits for one, at most [`Options::retry_for`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] if none can be opened, or none is returned in time.
@@ -83,12 +83,12 @@ impl Lease<'_> {
         self.session.as_mut().ok_or_else(|| Error::Unavailable { source: "not connected".into() })
     }
 
-    /// Returns the connection to the pool; it must be outside of a transaction.
+    /// Gives the connection back to the pool; it must be outside of a transaction.
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
 
-    /// Rolls back the transaction, and returns the connection to the pool if that succeeds.
+    /// Rolls back the transaction, and gives the connection back to the pool if that succeeds; otherwise closes it.
     pub(super) fn end_transaction(mut self) {
         self.is_kept = self.session.as_mut().is_some_and(|session| session.rollback().is_ok());
     }

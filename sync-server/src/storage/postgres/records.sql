@@ -211,7 +211,7 @@ ALTER TABLE reviews ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reviews FORCE ROW LEVEL SECURITY;
 CREATE POLICY reviews_of_organisation ON reviews
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
-CREATE INDEX reviews_by_scope ON reviews (organisation, scope);
+CREATE INDEX reviews_by_position ON reviews (organisation, scope, seq);
 
 -- Documents whose bytes were erased.
 CREATE TABLE erased (

@@ -21,7 +21,7 @@ impl<'a> Retries<'a> {
         Self { environment, until_ms, pause_ms: FIRST_PAUSE_MS }
     }
 
-    /// Sleeps for half to one and a half times the current pause; returns `false` at once if the time limit is reached.
+    /// Sleeps for half to one and a half times the current pause and returns `true`; `false`, at once, if the time limit is reached.
     pub(super) fn pause(&mut self) -> bool {
         let left_ms = self.until_ms.saturating_sub(self.environment.clock.monotonic_ms());
         if left_ms == 0 {

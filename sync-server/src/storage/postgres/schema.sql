@@ -143,7 +143,7 @@ CREATE TABLE recoveries (
     epoch         BIGINT NOT NULL,  -- 1, 2 …
     reason        TEXT COLLATE "C" NOT NULL,
     started_at_ms BIGINT NOT NULL,
-    ended_at_ms   BIGINT                        -- null while it lasts
+    ended_at_ms   BIGINT                        -- null while it is open
 );
 ALTER TABLE recoveries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE recoveries FORCE ROW LEVEL SECURITY;

@@ -14,11 +14,10 @@ const WRITE_IDS_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// Outcome of a COMMIT.
 pub(super) enum Committed {
-    /// It was committed.
     Done,
     /// It was not committed.
     Refused(Error),
-    /// The answer was lost.
+    /// The answer was lost: it may have been committed.
     Unknown(Source),
 }
 
@@ -75,8 +74,7 @@ impl Session {
         ))
     }
 
-    /// Begins a transaction as the only writer of an organisation.
-    ///
+    /// Begins a transaction as the only writer of an organisation, after earlier ones have ended.
     /// READ COMMITTED, because a snapshot of REPEATABLE READ would be older than the lock.
     pub(super) fn begin_write(&mut self, organisation: i64) -> Result<(), Error> {
         self.batch(&format!(

@@ -23,7 +23,7 @@ impl<'a> PostgresTransaction<'a> {
         Self { session, failed: None }
     }
 
-    /// Converts the result of the work. Errors of its statements decide whether it is repeated, not what the work made of them.
+    /// Converts the result of the work. If a statement failed, the work failed, even if it returned `Ok`; only that error can repeat it.
     pub(super) fn ended(self, result: Result<(), Error>) -> Result<(), Failure> {
         match self.failed {
             None => result.map_err(|error| Failure { error, is_retryable: false }),
@@ -88,7 +88,6 @@ impl Writer for PostgresTransaction<'_> {
     }
 }
 
-/// Starts a statement.
 fn run<'s>(session: &'s mut Session, statement: &str, params: &[Value<'_>]) -> Result<RowIter<'s>, Error> {
     check(params)?;
     let types: Vec<_> = params.iter().map(type_of).collect();

@@ -39,7 +39,6 @@ impl ToSql for Param<'_> {
     to_sql_checked!();
 }
 
-/// Returns the array types of these columns.
 pub(super) fn array_types(columns: &[Column<'_>]) -> Vec<Type> {
     let array_type = |column: &Column<'_>| match column.column_type {
         ColumnType::Int => Type::INT8_ARRAY,
@@ -49,7 +48,6 @@ pub(super) fn array_types(columns: &[Column<'_>]) -> Vec<Type> {
     columns.iter().map(array_type).collect()
 }
 
-/// One value of a result row.
 struct Field<'a>(Value<'a>);
 
 impl<'a> FromSql<'a> for Field<'a> {
