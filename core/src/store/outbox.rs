@@ -690,3 +690,61 @@ pub(crate) fn dismiss(db: &Connection, number: i64) -> Result<(), Error> {
     db.execute("UPDATE rejected SET is_dismissed = 1 WHERE rejected = ?1", [number])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode;
+    use crate::records::farmer::{ContactDetails, ContactSnapshot, edit_contact};
+    use crate::records::{self as kinds, Actor, Contact, Stamp};
+    use crate::store::{PHONE, Store};
+    use crate::units::{DeviceCode, FarmerId, HybridTime};
+
+    /// Puts a contact and an edit of it into the outbox, both sealed in bundle 1 and held. Returns their hashes.
+    fn held_lane(db: &Connection, document: DocumentId, scope: &Scope) -> [ChangeHash; 2] {
+        let (actor, kind) = (Actor::new([1; 16]), Kind::of::<Contact>());
+        let at = HybridTime { wall_ms: 1, counter: 0 };
+        let stamp = Stamp { user_id: [2; 16].into(), device_code: DeviceCode(32), at, clock_suspect: false };
+        let details = ContactDetails { name: "Lakshmi".into(), ..ContactDetails::default() };
+        let farmer_id = FarmerId::from([3; 16]);
+        let snapshot = ContactSnapshot { stamp, nonce: [4; 16], farmer_id, details: details.clone() };
+        let first = kinds::create(&actor, encode(&snapshot)).expect("a change");
+        let saved = kinds::merge(kind, document, None, &first).expect("merged").saved;
+        let other = ContactDetails { name: "Lakshmi Devi".into(), ..details.clone() };
+        let puts = edit_contact(stamp, &details, &other, || [5; 16]);
+        let (second, _) = kinds::edit(kind, document, Some(&saved), &actor, puts).expect("edited");
+        for (action, change) in [(1, &first), (2, &second)] {
+            let outgoing = Outgoing {
+                action,
+                author_id: stamp.user_id,
+                grant_id: [6; 16].into(),
+                device_cursor: 1,
+                document_id: document,
+                kind,
+                scope,
+                change: change.stripped(),
+                created_at: Timestamp(1),
+            };
+            add(db, &outgoing).expect("added");
+        }
+        db.execute("UPDATE outbox SET bundle_seq = 1, entry = action, held_code = 'not_allowed', held_reason = ''", [])
+            .expect("held");
+        [first.hash(), second.hash()]
+    }
+
+    #[test]
+    fn a_logged_change_stays_in_the_outbox_while_one_that_it_builds_on_is_held() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("field.db"), PHONE).expect("it opens");
+        let (document, scope) = (DocumentId::from([7; 16]), "c/KOLAR".parse().expect("a scope"));
+        let written = store.write(|db| {
+            let [first, second] = held_lane(db, document, &scope);
+            acknowledge_changes(db, document, &[second])?;
+            assert_eq!(held(db)?.len(), 2);
+            acknowledge_changes(db, document, &[first, second])?;
+            assert_eq!(held(db)?, []);
+            Ok::<_, Error>(records::get::<Contact>(&mut seam(db), document.into())?)
+        });
+        assert_eq!(written.expect("written").expect("a contact").record.details.name, "Lakshmi Devi");
+    }
+}
