@@ -13,7 +13,8 @@ use rand::{RngExt, SeedableRng};
 const CRATE_G: u64 = 20_000;
 /// Largest average number of crates in a delivery. Sizes of deliveries differ by up to ten times, so a delivery has fewer than 1,000.
 const MAX_CRATES: u64 = 99;
-/// Largest average weight of a crate. Weights differ by up to 5/3, so a crate stays below [`BagWeight::MAX`].
+/// Largest average weight of a crate; a larger total is refused. A crate weighs at most 5/3 of the average, so it stays below
+/// [`BagWeight::MAX`].
 const MAX_CRATE_G: u64 = 500_000;
 /// Payload of a lorry; the next is opened at `LOAD_FULL_G`, so that there is room for the made-up delivery.
 pub(crate) const PAYLOAD_G: i64 = 9_000_000;

@@ -101,7 +101,8 @@ impl Journal {
         self.number(&format!("{organisation}.epoch"))
     }
 
-    /// Records the newest device code before it is given out, so that a restored database does not give it to another device.
+    /// Records the newest device code before it is given out, so that a restored database does not give it to another device. Ignores a
+    /// lower one. Returns once it is on disk.
     pub(crate) fn record_device_code(&self, organisation: OrganisationId, code: DeviceCode) -> Result<(), Error> {
         self.raise(&format!("{organisation}.code"), code.0)
     }

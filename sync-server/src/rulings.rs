@@ -25,7 +25,8 @@ impl Server {
         self.read(organisation, |db| db.all_held())
     }
 
-    /// Logs a held change of a document unchanged, or without `change` all that can be, with what builds on them. Returns the held ones.
+    /// Logs a held change of a document unchanged, with all held ones that build on it; without `change`, all that can be logged. Returns
+    /// all that were approved.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a change that is not held or cannot be logged, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
@@ -42,7 +43,7 @@ impl Server {
         })
     }
 
-    /// Rejects a held change of a document, or without `change` all, with what builds on them. Returns the held ones.
+    /// Rejects a held change of a document, with all held ones that build on it; without `change`, all. Returns all that were rejected.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a change that is not held or the reason, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].

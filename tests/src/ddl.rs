@@ -217,7 +217,7 @@ pub fn schema_differences(sqlite: &Connection, postgres: &mut Client, postgres_o
 }
 
 /// Opens a SQLite database in memory with the server's tables, without rows.
-pub fn server_tables() -> Connection {
+pub fn sqlite_server_tables() -> Connection {
     let db = Connection::open_in_memory().expect("it opens");
     for tables in [RECORDS, include_str!("../../sync-server/src/storage/schema.sql")] {
         db.execute_batch(tables).expect("tables");

@@ -130,7 +130,8 @@ pub fn change(bytes: &[u8]) {
     }
 }
 
-/// Merges a change into a document, or into none; panics if the merged one does not read the same. A change that does not merge passes.
+/// Merges a change into a document, or into none. Panics if reading what it saved, with or without Automerge, gives another record or other
+/// heads, or if merging it again does not find it known. A change that does not merge passes.
 fn check_merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) {
     let _stamps = kind.shape.stamps(change);
     let _needed = kind.shape.capabilities(change).count();

@@ -160,7 +160,7 @@ impl Story {
         logged.dedup();
         assert_eq!(logged.len(), changes, "a change is logged twice");
 
-        let tables = ddl::server_tables();
+        let tables = ddl::sqlite_server_tables();
         let rows = || {
             let rows = ddl::rows(&tables, &*storage, organisation);
             let mut lines: Vec<String> = rows.lines().map(str::to_owned).collect();

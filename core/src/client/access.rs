@@ -143,7 +143,7 @@ impl FieldClient {
     }
 
     /// Carries out an order `rekey` or `wipe`. Without one, and if the exchange before was complete, purges scopes that no user of this
-    /// phone may read. Returns whether another exchange must follow.
+    /// phone may read. Returns whether another exchange must follow: after a rekey, or if something is still to be sent before a wipe.
     pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
         let device = self.identity().device;

@@ -88,7 +88,8 @@ pub struct ManifestLine {
     pub gross: Grams,
 }
 
-/// Request to close a load, with the deliveries that the closer knew to be on it and not voided. There may be several requests.
+/// Request to close a load, with the deliveries that the closer knew to be on it and not voided: its manifest. There may be several
+/// requests; all count.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct CloseRequest {

@@ -139,7 +139,8 @@ pub fn merge(kind: Kind, id: DocumentId, saved: Option<&[u8]>, change: &Change) 
     merged(kind, id, &document, was_known)
 }
 
-/// Reads a stored document, which must be of `kind`, with its record; a lone creating change without an Automerge document, like [`merge`].
+/// Reads a stored document with its record, if it has one. Does not check that it is of `kind`. A lone creating change is read without an
+/// Automerge document, as in [`merge`].
 ///
 /// # Errors
 /// [`Error::Malformed`] if the stored bytes cannot be read.

@@ -64,7 +64,8 @@ pub(crate) struct Register<T> {
 }
 
 impl Register<()> {
-    /// Returns a register's bytes under another stamp, without decoding the value; `None` if no value follows the stamp in `value`.
+    /// Returns a register's bytes under another stamp, without decoding the value. An empty value, which is left out after the stamp, stays
+    /// empty. `None` if `value` is not an array of one or two elements.
     pub(crate) fn restamped(value: &[u8], stamp: Stamp) -> Option<Vec<u8>> {
         let mut decoder = minicbor::Decoder::new(value);
         // CBOR headers of arrays; an empty value at the end is left out.

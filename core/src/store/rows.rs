@@ -13,7 +13,7 @@ use crate::units::{
     Timestamp, ToValue, UserId, words,
 };
 
-/// A delivery in a list.
+/// A recorded delivery in a list, voided or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
     /// Number in the order of arrival in this database; the key of paging.

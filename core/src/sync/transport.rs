@@ -27,7 +27,7 @@ impl WireRequest {
     }
 }
 
-/// An HTTP response.
+/// An HTTP response of any status: that and its body; no header is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireResponse {
     /// HTTP status code.

@@ -11,8 +11,10 @@ use super::state::{Entry, State};
 use crate::Error;
 use crate::storage::{Device, HeldEntry, PendingEntry, RejectedEntry, WriteTransaction};
 
-/// Logs held changes of a document unchanged, or rejects them, with all that builds on them, and logs the ruling for the devices that made
-/// these changes and those that they became. Without `named`, all held ones that can be. Returns the held ones; fails if there are none.
+/// Rules on a held change of a document and on all held ones that build on it: either logs them unchanged or rejects them. Without `named`,
+/// rules on all held changes of the document. Of these and of those that build on a named one, skips what cannot be logged. Logs the ruling
+/// for the devices that made the changes and for those that they became. Returns all that it ruled on; fails if that is none, or if the
+/// named one cannot be logged.
 pub(crate) fn rule(
     db: &mut WriteTransaction<'_>,
     document: DocumentId,

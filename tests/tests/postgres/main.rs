@@ -34,8 +34,11 @@ fn storage_at(url: &str) -> impl Fn(&Path) -> Box<dyn Storage> + 'static {
 fn the_tables_are_those_of_sqlite() {
     let Some(server) = PostgresServer::shared() else { return };
     let mut owner = server.connect(OWNER, &server.create_server_database());
-    let found =
-        ddl::schema_differences(&ddl::server_tables(), &mut owner, &["listed", "organisations", "routes", "writes"]);
+    let found = ddl::schema_differences(
+        &ddl::sqlite_server_tables(),
+        &mut owner,
+        &["listed", "organisations", "routes", "writes"],
+    );
     let help = "the tables differ: write them anew with `cargo run -p farmtally-tests --bin ddl`, or by hand";
     assert!(found.is_empty(), "{help}\n{}", found.join("\n"));
     // As `sql_contract` requires of every table: a policy that applies to its owner too, and keys that start with the organisation.
@@ -228,7 +231,7 @@ fn a_market_day_leaves_the_same_on_both_engines() {
     let sqlite = SqliteStorage::open(&on_sqlite.server_folder().join("data")).expect("it opens");
     let postgres = open(&url);
     assert_eq!(rare_calls(&sqlite, organisation), rare_calls(&postgres, organisation));
-    let tables = ddl::server_tables();
+    let tables = ddl::sqlite_server_tables();
     let rows = ddl::rows(&tables, &sqlite, organisation);
     assert!(rows.lines().count() > 100, "{rows}");
     assert_eq!(rows, ddl::rows(&tables, &postgres, organisation));

@@ -45,7 +45,7 @@ impl Watch for Explaining {
 
     fn fills(&self, storage: &dyn Storage, organisation: OrganisationId) -> Result<(), Error> {
         let filled = sql::write(storage, organisation, |writer| {
-            for statement in ddl::fill_statements(&ddl::server_tables(), writer.dialect(), &LARGE, ROWS) {
+            for statement in ddl::fill_statements(&ddl::sqlite_server_tables(), writer.dialect(), &LARGE, ROWS) {
                 writer.execute(&statement, &[])?;
             }
             Ok::<_, SqlError>(())

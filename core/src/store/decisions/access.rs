@@ -92,7 +92,7 @@ pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<
     Ok(db.exists(HAS_GRANT, &values![device, user])?)
 }
 
-/// Returns the last order to a device, carried out or not; `None` if it is to resume.
+/// Returns the last order to a device, carried out or not; `None` if there was none or the last one is `resume`.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.

@@ -41,7 +41,7 @@ impl SqliteWriter<'_> {
     }
 }
 
-/// Runs one step of a transaction, unless an earlier step failed.
+/// Runs one step of a transaction, and sets `has_failed` if it fails. After a failed step, returns [`Error::Aborted`] without running it.
 fn step<T>(has_failed: &mut bool, run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     if *has_failed {
         return Err(Error::Aborted);
