@@ -46,7 +46,7 @@ pub enum Error {
     Recovering,
     /// A limit of concurrent use is reached.
     Busy {
-        /// Which limit.
+        /// Name of the limit.
         reason: String,
     },
     /// The database failed.

@@ -16,7 +16,7 @@ use farmtally_core::protocol::repair::{Divergence, Offer, chain_hashes};
 use farmtally_core::records::{self, Change, Kind, merge};
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
-use farmtally_core::units::{BundleHash, ChainHash, DeviceId, DocumentId, OrganisationId, Timestamp};
+use farmtally_core::units::{BundleHash, ChainHash, ChangeHash, DeviceId, DocumentId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, judge_waiting};
 use crate::pull::resolve_cursor;
@@ -355,6 +355,14 @@ impl RestoreRun {
     }
 }
 
+fn wrong(reason: impl std::fmt::Display) -> Error {
+    Error::invalid("offers", reason)
+}
+
+fn content(envelope: &ChangeEnvelope, hash: ChangeHash, change: Option<Vec<u8>>) -> LogContent {
+    LogContent::Change { envelope: envelope.clone(), hash, change, origin: RESTORED }
+}
+
 /// Restores one logged entry without judging it again. Returns whether it was appended: `false` if it is known, superseded or has no place.
 fn restore_entry(
     db: &mut WriteTransaction<'_>,
@@ -363,46 +371,9 @@ fn restore_entry(
     entry: &FrameEntry,
     run: &mut RestoreRun,
 ) -> Result<bool, Error> {
-    let wrong = |reason: String| Error::invalid("offers", reason);
-    let content = |envelope: &ChangeEnvelope, hash, change| {
-        let envelope = envelope.clone();
-        LogContent::Change { envelope, hash, change, origin: RESTORED }
-    };
     match entry {
         FrameEntry::Change { envelope, change: bytes } => {
-            let change = Change::parse_stripped(bytes).map_err(|error| wrong(error.to_string()))?;
-            let (document, hash) = (envelope.document_id, change.hash());
-            let is_erased = store::records::is_erased(db.reader(), document)?;
-            if is_erased && !run.erased.contains(&document) {
-                run.forgotten.insert(document);
-            }
-            if db.position_of(document, hash)?.is_some() || is_erased && run.is_appended {
-                return Ok(false);
-            }
-            if is_erased {
-                db.append(scope, commit_id, &content(envelope, hash, None))?;
-            } else {
-                let Some(kind) = Kind::from_number(envelope.kind) else {
-                    return Err(wrong(format!("record kind {}", envelope.kind)));
-                };
-                let stored = store::records::find(db.reader(), document)?;
-                if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
-                    // Another document was created under this id after the loss. The lost one stays on its phone.
-                    tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
-                    return Ok(false);
-                }
-                let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
-                let merged = match merge(kind, document, saved, &change) {
-                    Ok(merged) => merged,
-                    // A change that it builds on was lost too and has not been restored yet.
-                    Err(records::Error::Missing { .. }) if run.is_appended => return Ok(false),
-                    Err(error) => return Err(wrong(error.to_string())),
-                };
-                db.save_documents(&[(scope, kind, document, &merged)])?;
-                db.append(scope, commit_id, &content(envelope, hash, Some(bytes.clone())))?;
-                // Its author may have uploaded it again before.
-                db.remove_pending(document, hash)?;
-            }
+            return restore_change(db, scope, commit_id, (envelope, bytes), run);
         }
         FrameEntry::Decision { decision } => {
             if run.known.contains(decision) || run.superseded.contains(decision) {
@@ -419,14 +390,58 @@ fn restore_entry(
             if !store::records::is_erased(db.reader(), envelope.document_id)?
                 && !run.erased.contains(&envelope.document_id)
             {
-                return Err(wrong("the bytes of an entry are missing".into()));
+                return Err(wrong("the bytes of an entry are missing"));
             }
             if db.position_of(envelope.document_id, *change)?.is_some() {
                 return Ok(false);
             }
             db.append(scope, commit_id, &content(envelope, *change, None))?;
         }
-        FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes".into())),
+        FrameEntry::Own { .. } => return Err(wrong("an entry without its bytes")),
+    }
+    Ok(true)
+}
+
+/// Restores a logged change, given with its bytes, for [`restore_entry`].
+fn restore_change(
+    db: &mut WriteTransaction<'_>,
+    scope: &Scope,
+    commit_id: u64,
+    (envelope, bytes): (&ChangeEnvelope, &[u8]),
+    run: &mut RestoreRun,
+) -> Result<bool, Error> {
+    let change = Change::parse_stripped(bytes).map_err(wrong)?;
+    let (document, hash) = (envelope.document_id, change.hash());
+    let is_erased = store::records::is_erased(db.reader(), document)?;
+    if is_erased && !run.erased.contains(&document) {
+        run.forgotten.insert(document);
+    }
+    if db.position_of(document, hash)?.is_some() || is_erased && run.is_appended {
+        return Ok(false);
+    }
+    if is_erased {
+        db.append(scope, commit_id, &content(envelope, hash, None))?;
+    } else {
+        let Some(kind) = Kind::from_number(envelope.kind) else {
+            return Err(wrong(format_args!("record kind {}", envelope.kind)));
+        };
+        let stored = store::records::find(db.reader(), document)?;
+        if let Some(stored) = stored.as_ref().filter(|stored| stored.scope != *scope) {
+            // Another document was created under this id after the loss. The lost one stays on its phone.
+            tracing::warn!(%document, "it came back in {scope}, but is in {} by now", stored.scope);
+            return Ok(false);
+        }
+        let saved = stored.as_ref().map(|stored| stored.saved.as_slice());
+        let merged = match merge(kind, document, saved, &change) {
+            Ok(merged) => merged,
+            // A change that it builds on was lost too and has not been restored yet.
+            Err(records::Error::Missing { .. }) if run.is_appended => return Ok(false),
+            Err(error) => return Err(wrong(error)),
+        };
+        db.save_documents(&[(scope, kind, document, &merged)])?;
+        db.append(scope, commit_id, &content(envelope, hash, Some(bytes.to_vec())))?;
+        // Its author may have uploaded it again before.
+        db.remove_pending(document, hash)?;
     }
     Ok(true)
 }

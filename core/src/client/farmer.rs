@@ -33,7 +33,7 @@ pub struct FarmerView {
     pub basis: Basis,
     /// Farmer code, such as `T-KOLAR-10-17`.
     pub code: String,
-    /// Home centre.
+    /// The farmer's home centre.
     pub centre: CentreCode,
     /// Name, village and telephone number.
     pub contact: ContactDetails,

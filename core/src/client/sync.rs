@@ -39,7 +39,7 @@ pub struct SyncOptions {
 /// Moment of a request for a sync: its time budget counts from there, and a later cancellation ends it, even while it waits for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncTicket {
-    /// Monotonic milliseconds.
+    /// Monotonic time in milliseconds.
     at_ms: u64,
     /// Number of cancellations at that time.
     cancellations: u64,

@@ -574,7 +574,7 @@ pub enum FrameEntry {
         /// Envelope of the change.
         #[n(0)]
         envelope: ChangeEnvelope,
-        /// Stripped change.
+        /// The stripped change.
         #[cbor(n(1), with = "minicbor::bytes")]
         change: Vec<u8>,
     },

@@ -285,6 +285,30 @@ fn amended_and_voided(amendments: &[Act], voids: &[Act]) -> Conflict {
     Conflict { field: "lifecycle".to_owned(), is_hard: false, values: voids.chain(amendments).collect() }
 }
 
+/// Returns the bags of a delivery with their voids, by number and key.
+fn bags_of(fields: &Fields, snapshot: &DeliverySnapshot) -> Result<Vec<DeliveryBag>, Error> {
+    let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, snapshot.stamp().written_at())?
+        .into_iter()
+        .map(|bag| DeliveryBag { key: format!("v1-{}", bag.number), bag, voids: Vec::new() })
+        .collect();
+    for (key, more) in fields.added::<MoreBags>('p')? {
+        let actor = key.split('-').next().unwrap_or_default();
+        let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
+        bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
+    }
+    if bags.len() > MAX_MERGED_BAGS {
+        return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_MERGED_BAGS} bags") });
+    }
+    for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
+        let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
+        for bag in bags.iter_mut().filter(|bag| bag.key == bag_key) {
+            bag.voids.push(Act { stamp, reason: reason.clone() });
+        }
+    }
+    bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
+    Ok(bags)
+}
+
 impl RecordKind for Delivery {
     const NUMBER: u8 = 1;
     const NAME: &'static str = "delivery";
@@ -335,31 +359,12 @@ impl RecordKind for Delivery {
         )?;
         let Some(snapshot) = snapshot else { return Ok(None) };
         let recorded = snapshot.stamp();
-        let DeliverySnapshot { constants, .. } = snapshot;
         if let Some(location) = snapshot.location {
             location.check().map_err(Error::malformed)?;
         }
 
-        let mut bags: Vec<DeliveryBag> = bags::unpack(&snapshot.bags, recorded.written_at())?
-            .into_iter()
-            .map(|bag| DeliveryBag { key: format!("v1-{}", bag.number), bag, voids: Vec::new() })
-            .collect();
-        for (key, more) in fields.added::<MoreBags>('p')? {
-            let actor = key.split('-').next().unwrap_or_default();
-            let more = bags::unpack(&more.bags, more.stamp.written_at())?.into_iter();
-            bags.extend(more.map(|bag| DeliveryBag { key: format!("{actor}-{}", bag.number), bag, voids: Vec::new() }));
-        }
-        if bags.len() > MAX_MERGED_BAGS {
-            return Err(Error::Malformed { reason: format!("a delivery has at most {MAX_MERGED_BAGS} bags") });
-        }
-        for (key, VoidedBag { stamp, reason }) in fields.added::<VoidedBag>('x')? {
-            let bag_key = key.rsplitn(3, '-').nth(2).unwrap_or_default();
-            for bag in bags.iter_mut().filter(|bag| bag.key == bag_key) {
-                bag.voids.push(Act { stamp, reason: reason.clone() });
-            }
-        }
-        bags.sort_by(|a, b| (a.bag.number, &a.key).cmp(&(b.bag.number, &b.key)));
-
+        let bags = bags_of(fields, &snapshot)?;
+        let DeliverySnapshot { constants, .. } = snapshot;
         let mut events: Vec<Event> = fields.added('e')?.into_iter().map(|(_, event)| event).collect();
         events.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
         let of = |step| {

@@ -107,7 +107,7 @@ pub struct Contact {
     pub contact_id: ContactId,
     /// Farmer that the contact belongs to.
     pub farmer_id: FarmerId,
-    /// Effective details.
+    /// The effective details.
     pub details: ContactDetails,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,

@@ -92,7 +92,7 @@ impl<T: Clone> Rows<T> {
 /// A document and the state of its changes.
 #[derive(Default)]
 pub(super) struct Document {
-    /// As loaded.
+    /// The document as it was loaded.
     stored: Option<Stored>,
     /// As merged since, if anything was.
     merged: Option<(Scope, Kind, Merged)>,

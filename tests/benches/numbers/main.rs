@@ -38,7 +38,7 @@ struct Sizes {
     late_days: usize,
     /// Phones that fetch the large push.
     pulls: usize,
-    /// Empty syncs.
+    /// Number of empty syncs.
     idle_syncs: usize,
     /// Deliveries of the season that new phones fetch.
     season: usize,
