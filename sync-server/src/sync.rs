@@ -88,7 +88,7 @@ impl Server {
                     ingest_parcel(db, bundles, now)?;
                 }
                 let refused = opened.as_ref().err().map(|error| error.code());
-                ingested.parcels.push(ParcelVerdict { parcel: *parcel, refused });
+                ingested.parcels.push(ParcelVerdict { parcel_id: *parcel, refused });
             }
             Ok(Some(ingested))
         })

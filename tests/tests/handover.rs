@@ -368,7 +368,7 @@ fn sends(forger: &mut Forger, parcels: &[Vec<u8>]) -> Vec<ParcelVerdict> {
 }
 
 fn verdict(bytes: &[u8], refused: Option<&str>) -> ParcelVerdict {
-    ParcelVerdict { parcel: ParcelId::of(bytes), refused: refused.map(RefusalCode::from) }
+    ParcelVerdict { parcel_id: ParcelId::of(bytes), refused: refused.map(RefusalCode::from) }
 }
 
 #[test]

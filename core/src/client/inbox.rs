@@ -236,7 +236,7 @@ impl FieldClient {
 
     fn inbox_reader(&self) -> InboxReader {
         let user = self.identity().installation.map(|installation| installation.user_id);
-        InboxReader { user, author: self.author().ok() }
+        InboxReader { user_id: user, author: self.author().ok() }
     }
 
     /// Removes a rejected item from the inbox; succeeds without an effect if there is no such item.
@@ -253,7 +253,7 @@ impl FieldClient {
 }
 
 struct InboxReader {
-    user: Option<UserId>,
+    user_id: Option<UserId>,
     /// The user as an author; `None` while the phone is locked or the user has no grant.
     author: Option<Author>,
 }
@@ -265,7 +265,7 @@ impl InboxReader {
 
     /// Returns whether the user sees a held or rejected change by `author` in `scope`: always if it is their own.
     fn sees_work_of(&self, author: UserId, scope: &Scope) -> bool {
-        self.user == Some(author) || self.sees(scope)
+        self.user_id == Some(author) || self.sees(scope)
     }
 }
 

@@ -445,7 +445,7 @@ pub struct DeviceHead {
 pub struct ParcelVerdict {
     /// Id of the parcel.
     #[n(0)]
-    pub parcel: ParcelId,
+    pub parcel_id: ParcelId,
     /// Reason if the whole parcel was refused; `None` if it was accepted.
     #[n(1)]
     pub refused: Option<RefusalCode>,

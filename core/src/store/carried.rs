@@ -62,7 +62,7 @@ pub(crate) fn unanswered(
 
 /// Deletes the bytes of a parcel that the server accepted or refused; returns whether it was still here. Keeps the last refused code only.
 pub(crate) fn apply_verdict(db: &Connection, verdict: &ParcelVerdict) -> Result<bool, Error> {
-    let ParcelId(id) = verdict.parcel;
+    let ParcelId(id) = verdict.parcel_id;
     let left = match &verdict.refused {
         None => db.execute("DELETE FROM carried WHERE parcel_id = ?1", [id])?,
         Some(code) => {

@@ -1,6 +1,7 @@
 //! State that judging works on, loaded and written in a few statements.
 //!
-//! Invariant: judging a bundle runs no statement for each entry, except to delete one that was held or deferred.
+//! Invariant: judging a bundle runs no statement for each entry, except to delete one that was held or deferred. Each device, grant and
+//! review that is raised takes a few.
 
 use std::collections::{BTreeMap, BTreeSet};
 

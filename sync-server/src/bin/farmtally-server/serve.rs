@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     /// The port to listen on; 0 chooses a free one
     #[arg(long, default_value_t = 8484)]
     port: u16,
-    /// How many phones may listen for updates at the same time; each holds a connection
+    /// How many phones may listen for new entries at the same time; each holds a connection
     #[arg(long, value_name = "N", default_value_t = MAX_LISTENERS)]
     listeners: usize,
 }
