@@ -46,7 +46,7 @@ pub struct Bag {
     /// How the weight was entered.
     #[n(3)]
     pub source: BagSource,
-    /// Time of weighing; packing keeps only the whole seconds between bags.
+    /// Time of weighing; packing keeps only the whole seconds before recording.
     #[n(4)]
     pub weighed_at: Timestamp,
 }
@@ -58,6 +58,8 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     let (Some(first), Some(last)) = (bags.first(), bags.last()) else {
         return out;
     };
+    // Each time is cut to whole seconds by itself: cutting each gap would let the times of a long delivery drift.
+    let seconds_before: Vec<u64> = bags.iter().map(|bag| seconds_between(bag.weighed_at, recorded_at)).collect();
     put_varint(&mut out, u64::from(first.number));
     put_varint(&mut out, seconds_between(last.weighed_at, recorded_at));
 
@@ -67,8 +69,8 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
     put_varint(&mut out, unit);
     put_varint(&mut out, lightest / unit);
     put_bits(&mut out, weights.iter().map(|weight| (weight - lightest) / unit));
-    let times = bags.iter().zip(bags.iter().skip(1));
-    put_bits(&mut out, times.map(|(before, bag)| seconds_between(before.weighed_at, bag.weighed_at)));
+    let times = seconds_before.iter().zip(seconds_before.iter().skip(1));
+    put_bits(&mut out, times.map(|(before, at)| before.saturating_sub(*at)));
 
     let kind = |bag: &Bag| bag.bag_type.number() * 16 + bag.source as u8;
     let kinds: Vec<u8> = bags.iter().map(kind).collect();
@@ -289,6 +291,22 @@ mod tests {
             if let Ok(bags) = unpack(&bytes, Timestamp(at)) {
                 prop_assert!(bags.len() <= MAX_BAGS);
             }
+        }
+    }
+
+    #[test]
+    fn times_do_not_drift() {
+        let recorded_at = Timestamp(1_557_400_000_000);
+        let bag = |number: u32| Bag {
+            number,
+            gross: BagWeight::try_from(Grams(20_000)).expect("in bounds"),
+            bag_type: BagType::default(),
+            source: BagSource::Manual,
+            weighed_at: Timestamp(recorded_at.0 - i64::from(500 - number) * 1_900),
+        };
+        let bags: Vec<Bag> = (1..=500).map(bag).collect();
+        for (kept, bag) in unpack(&pack(&bags, recorded_at), recorded_at).expect("it unpacks").iter().zip(&bags) {
+            assert!((0..1_000).contains(&(kept.weighed_at.0 - bag.weighed_at.0)), "bag {}", bag.number);
         }
     }
 
