@@ -113,12 +113,17 @@ impl Server {
     /// Orders a device to do something about itself. All but [`Order::Rekey`] also order the devices that it became by taking new keys.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a new key while another order stands, [`Error::Io`], [`Error::Storage`].
     pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
             let first = device_of(&devices, device)?.device_id;
+            // A new key ends every other order, and would unlock a phone that was stolen.
+            let standing = decisions::order(db.reader(), first)?.map_or(order, |it| it.order);
+            if order == Order::Rekey && standing != order {
+                return Err(Error::invalid("order", "the phone is lost or to be wiped: order it to resume first"));
+            }
             let concerned = if order == Order::Rekey { vec![first] } else { with_successors(&devices, first) };
             for device in concerned {
                 decide(db, &Scope::Device(device), &DeviceOrder { device_id: device, order }, &by)?;

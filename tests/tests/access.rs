@@ -273,6 +273,8 @@ fn a_phone_that_was_lost_and_found_lists_nobody_without_a_name() {
     server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
     asha.syncs_wholly();
     assert_eq!(asha.client.users(), [], "nobody may use a phone that is marked as lost");
+    let rekey = server.order(organisation, code(&asha), Order::Rekey).expect_err("it would unlock the phone");
+    assert_eq!(rekey.code(), ErrorCode::InvalidInput, "{rekey}");
     server.order(organisation, code(&asha), Order::Resume).expect("found");
     asha.syncs_wholly();
     let names: Vec<String> = asha.client.users().into_iter().map(|user| user.name).collect();
