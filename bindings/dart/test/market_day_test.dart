@@ -338,10 +338,8 @@ void marketDay(Server server, String library) {
         () => amend(const DeliveryEdit.setLoad(loadId: load)),
         () => client.deliveries(const DeliveryQuery(loadId: load)),
       ],
-      'bag_id': [
-        () => amend(const DeliveryEdit.voidBag(bagId: 'no-id', reason: mistyped)),
-        () => edit(const DraftEdit.removeBag(number: 7)),
-      ],
+      'bag_id': [() => amend(const DeliveryEdit.voidBag(bagId: 'no-id', reason: mistyped))],
+      'number': [() => edit(const DraftEdit.removeBag(number: 7))],
       'bag_type': [() => edit(const DraftEdit.addBag(weight: '20', bagType: BagType(16)))],
       'moisture': [() => edit(const DraftEdit.addReading(moisture: '100.5'))],
       'edits': [() => client.amendDelivery(recorded.basis, mistyped, [])],

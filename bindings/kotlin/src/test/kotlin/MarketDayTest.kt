@@ -376,7 +376,7 @@ class MarketDayTest {
             "load_id" to { client.deliveries(DeliveryQuery(loadId = badLoad)) },
             "delivery_id" to { client.startDraft(start.copy(replaces = DeliveryId(bad))) },
             "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
-            "bag_id" to { edit(DraftEdit.RemoveBag(7u)) },
+            "number" to { edit(DraftEdit.RemoveBag(7u)) },
             "bag_type" to { edit(DraftEdit.AddBag("20", bagType = 16u)) },
             "moisture" to { edit(DraftEdit.AddReading("100.5")) },
             "edits" to { client.amendDelivery(recorded.basis, MISTYPED, listOf()) },
