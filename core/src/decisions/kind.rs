@@ -45,7 +45,7 @@ pub enum StoredAs<D: 'static> {
     Latest(fn(&D) -> String),
     /// Each decision is a row of the kind's own table until its scope is purged or rewound; of several with the same key, the first counts.
     Rows(Table<D>),
-    /// A decision has no row; it only names records, or has a [`DecisionKind::effect`].
+    /// A decision has no row, only a [`DecisionKind::effect`].
     LogOnly,
 }
 
