@@ -10,7 +10,8 @@
 //!
 //! | Module | Owns |
 //! |---|---|
-//! | [`codec`], [`units`], [`limits`], [`environment`] | CBOR; small exact types, ids and hashes; all limits; time and randomness |
+//! | [`codec`], [`text`] | CBOR; text as people type it: stored, searched, compared |
+//! | [`units`], [`limits`], [`environment`] | small exact types, ids and hashes; all limits; time and randomness |
 //! | [`scope`] | the unit of permission, log, first sync and purge |
 //! | [`permission`] | roles, capabilities, visibility |
 //! | [`records`] | Automerge documents, one for each record, and their kinds; drafts |
@@ -55,7 +56,7 @@
 //! # let folder = folder.path();
 //! let server = Server::open(&folder.join("server"), Environment::system())?;
 //! let reference = ReferenceFile::parse(r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#)?;
-//! let organisation = server.create_organisation("Kolar growers", 330, &reference)?;
+//! let organisation = server.create_organisation("Kolar growers", &"IN".parse()?, 330, &reference)?;
 //! let network = InProcess(server);
 //! let enrol = |name: &str| -> Result<FieldClient, Box<dyn std::error::Error>> {
 //!     let code = network.0.create_code(organisation, name, "field_manager".parse()?, &["KOLAR".parse()?])?;
@@ -108,6 +109,7 @@ pub mod rules;
 pub mod scope;
 pub mod store;
 pub mod sync;
+pub mod text;
 pub mod units;
 
 pub use error::{Error, ErrorCode};

@@ -88,7 +88,7 @@ impl Farmer {
             name: format!("{initial}. {given} {father}"),
             other_name: format!("{given} {}.", father.get(..1).unwrap_or_default()),
             village: village.to_owned(),
-            phone: format!("+91{}", 6_000_000_000 + number),
+            phone: format!("+91{}", 6_380_100_000 + number),
         }
     }
 }

@@ -9,7 +9,7 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::{known_user, require_centres, require_not_suspended, user_or_new};
+use crate::office::{NewUser, known_by_name, known_user, require_centres, require_not_suspended, user_or_new};
 use crate::storage::Device;
 use crate::{Error, Server};
 
@@ -44,23 +44,28 @@ impl Server {
         })
     }
 
-    /// Lets a user, who is added if unknown, work on an enrolled device. Several people may share a phone, each with their own grants.
+    /// Lets a user, who is added if new, work on an enrolled device. Several people may share a phone, each with their own grants.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a device, [`Error::Invalid`] for the name, a suspended user or a centre, [`Error::Io`], [`Error::Storage`].
-    pub fn grant(
+    pub fn grant<'a>(
         &self,
         organisation: OrganisationId,
         device: DeviceCode,
-        user: &str,
+        user: impl Into<NewUser<'a>>,
         role: Role,
         centres: &[CentreCode],
     ) -> Result<GrantId, Error> {
+        let user = user.into();
         let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.decided_by_operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = device_of(&db.devices()?, device)?.device_id;
-            let user = user_or_new(db, user, &by, fresh)?;
+            // A grant usually is for somebody known, so exactly their name names them; an enrolment code usually is for somebody new.
+            let user = match known_by_name(&Reference::load(db.reader())?, &user) {
+                Some(known) => known,
+                None => user_or_new(db, &user, &by, fresh)?,
+            };
             require_not_suspended(db, user)?;
             let grant = Grant { grant_id: grant, user_id: user, device_id: device, role, centres: centres.to_vec() };
             decide(db, &Scope::Device(device), &grant, &by)
@@ -92,7 +97,7 @@ impl Server {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let reference = Reference::load(db.reader())?;
-            let user = known_user(&reference, user).ok_or(Error::NotFound { what: "user" })?;
+            let user = known_user(&reference, user)?;
             let mut concerned = 0;
             for Device { device_id: device, .. } in db.devices()? {
                 if !decisions::has_grant(db.reader(), user, device)? {

@@ -3,11 +3,13 @@
 //! Invariant: a code is redeemed once. The same code with the same key gets the same answer again, so a lost answer does no harm.
 
 use farmtally_core::decisions::{DecidedBy, Grant, Order};
+use farmtally_core::limits::MAX_TEXT;
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp};
+use farmtally_core::text::{normalize, printable};
+use farmtally_core::units::{DeviceCode, DeviceId, EnrolCode, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, lineage};
 use crate::office::{code_hash, is_suspended};
@@ -23,7 +25,8 @@ impl Server {
         require_protocol(request.protocol)?;
         let wrong = |reason: &str| Error::invalid("code", reason);
         let key = request.verified_key().ok_or_else(|| wrong("the signature does not match the key"))?.to_bytes();
-        let hash = code_hash(&request.code);
+        let code: EnrolCode = request.code.parse().map_err(|error| Error::invalid("code", error))?;
+        let hash = code_hash(&code);
         let unknown = "the code is not known: ask the office for a new one";
         let organisation = self.storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
         let (fresh, grant): (DeviceId, GrantId) = (self.environment.new_id(), self.environment.new_id());
@@ -54,7 +57,7 @@ impl Server {
                         code: DeviceCode(0),
                         public_key: key,
                         user_id: code.user_id,
-                        model: request.model.chars().take(farmtally_core::limits::MAX_TEXT).collect(),
+                        model: normalize(&printable(&request.model)).chars().take(MAX_TEXT).collect(),
                         enrolled_at: now,
                         seen_at: now,
                         head: None,

@@ -48,7 +48,7 @@ use journal::Journal;
 use keys::Keys;
 use live::Listeners;
 pub use live::MAX_LISTENERS;
-pub use office::ReferenceFile;
+pub use office::{NewUser, ReferenceFile, UserLine};
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
 use watchers::Watchers;
@@ -95,6 +95,7 @@ impl Server {
         let now = server.environment.clock.now();
         for organisation in server.organisations()? {
             let erased = server.write(organisation, |db| {
+                db.refold()?;
                 let erased = recovery::apply_deferred_decisions(db)?;
                 ingest::judge_after_upgrade(db, now)?;
                 Ok(erased)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use data_encoding::BASE32_NOPAD;
 use farmtally_core::decisions::{
     AnyContent, BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season,
     User,
@@ -13,7 +12,10 @@ use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::rows::{self, FoundRecord};
-use farmtally_core::units::{BagWeight, BusinessDate, CentreCode, Grams, OrganisationId, Timestamp, UserId};
+use farmtally_core::text::{folded_text, has_phone_numbers, normalize};
+use farmtally_core::units::{
+    BagWeight, BusinessDate, CentreCode, CountryCode, EnrolCode, Grams, OrganisationId, Timestamp, UserId,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -27,6 +29,35 @@ const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Number of found records from which a search looks for farmers in no further scope.
 const MAX_FOUND: u32 = 50;
+
+/// A user whom the office gives something: an existing one, or a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct NewUser<'a> {
+    /// Id of an existing user, or name of a new one.
+    pub name: &'a str,
+    /// Whether it is another person than the users whose names look like this one.
+    pub is_another: bool,
+}
+
+/// A user as the office sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserLine {
+    /// The user's id.
+    pub user_id: UserId,
+    /// The user's name.
+    pub name: String,
+    /// Number of devices on which the user was ever granted anything.
+    pub devices: usize,
+    /// Whether the user is suspended on one of them.
+    pub is_suspended: bool,
+}
+
+impl<'a> From<&'a str> for NewUser<'a> {
+    /// Returns a user who must not look like another.
+    fn from(name: &'a str) -> Self {
+        Self { name, is_another: false }
+    }
+}
 
 /// Reference data of an operator's JSON file (format: `docs/operating.md`).
 #[derive(Debug, Default)]
@@ -218,13 +249,24 @@ impl Server {
     pub fn create_organisation(
         &self,
         name: &str,
+        country: &CountryCode,
         zone_minutes: i16,
         file: &ReferenceFile,
     ) -> Result<OrganisationId, Error> {
         let name = text("name", name)?;
+        if !has_phone_numbers(country.as_str()) {
+            return Err(Error::invalid(
+                "country",
+                format!("no country has the code {country}: use one of ISO 3166, such as IN"),
+            ));
+        }
         let organisation_id: OrganisationId = self.environment.new_id();
-        let organisation = Organisation { organisation_id, name, zone_minutes };
+        let organisation = Organisation { organisation_id, name, zone_minutes, country: country.clone() };
         self.storage.prepare(organisation_id)?;
+        self.write(organisation_id, |db| {
+            db.mark_folded()?;
+            Ok(())
+        })?;
         // Listed only once it is complete: a crash in between leaves rows that nothing reads.
         self.publish(organisation_id, &[organisation], file)?;
         self.storage.add_route(&self.keys.public(), organisation_id)?;
@@ -287,26 +329,48 @@ impl Server {
         })
     }
 
-    /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. The user is the one of that
-    /// name, ignoring case and repeated spaces, or is added.
+    /// Returns all users, sorted by name and id.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn users(&self, organisation: OrganisationId) -> Result<Vec<UserLine>, Error> {
+        self.read(organisation, |db| {
+            let reference = Reference::load(db.reader())?;
+            let devices = db.devices()?;
+            let mut lines = Vec::new();
+            for User { user_id, name } in reference.all::<User>() {
+                let mut line = UserLine { user_id: *user_id, name: name.clone(), devices: 0, is_suspended: false };
+                for device in &devices {
+                    line.devices += usize::from(decisions::has_grant(db.reader(), *user_id, device.device_id)?);
+                    line.is_suspended |= decisions::suspended_on(db.reader(), device.device_id)?.contains(user_id);
+                }
+                lines.push(line);
+            }
+            lines.sort_by(|a, b| (&a.name, a.user_id).cmp(&(&b.name, b.user_id)));
+            Ok(lines)
+        })
+    }
+
+    /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. A new user is added.
     ///
     /// # Errors
     /// [`Error::Invalid`] for the name, a suspended user or an unknown centre, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
-    pub fn create_code(
+    pub fn create_code<'a>(
         &self,
         organisation: OrganisationId,
-        user: &str,
+        user: impl Into<NewUser<'a>>,
         role: Role,
         centres: &[CentreCode],
     ) -> Result<String, Error> {
-        let code = BASE32_NOPAD.encode(&self.environment.random::<10>());
+        let user = user.into();
+        let code = EnrolCode::new(self.environment.random());
         let hash = code_hash(&code);
         let (by, fresh) = (self.decided_by_operator(), self.environment.new_id());
         self.storage.add_route(&hash, organisation)?;
         self.write(organisation, |db| {
             require_no_recovery(db)?;
             require_centres(db, centres)?;
-            let user = user_or_new(db, user, &by, fresh)?;
+            let user = user_or_new(db, &user, &by, fresh)?;
             require_not_suspended(db, user)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,
@@ -317,7 +381,7 @@ impl Server {
                 device_id: None,
             })
         })?;
-        Ok(grouped(&code))
+        Ok(code.to_string())
     }
 }
 
@@ -362,36 +426,77 @@ pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId)
     Ok(())
 }
 
-/// Returns the user of a name, ignoring case and repeated spaces; `None` if there is none.
-pub(crate) fn known_user(reference: &Reference, name: &str) -> Option<UserId> {
-    let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let wanted = folded(name);
-    reference.all::<User>().find(|user| folded(&user.name) == wanted).map(|user| user.user_id)
+/// Returns the user whom an office names: by id, or by a name that no other user has, however it is spelled.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`], which lists the users, if several have such a name.
+pub(crate) fn known_user(reference: &Reference, user: &str) -> Result<UserId, Error> {
+    if let Ok(user_id) = user.parse::<UserId>() {
+        return reference.user(user_id).map(|it| it.user_id).ok_or(Error::NotFound { what: "user" });
+    }
+    match alike(reference, user).as_slice() {
+        [] => Err(Error::NotFound { what: "user" }),
+        [one] => Ok(one.user_id),
+        several => {
+            Err(Error::invalid("user", format!("several users have this name, name one by id: {}", list(several))))
+        }
+    }
 }
 
-/// Returns the user of a name, ignoring case and repeated spaces; if there is none, adds one with the id `fresh`.
+/// Returns the only user of exactly this name, unless it is said to be another person.
+pub(crate) fn known_by_name(reference: &Reference, user: &NewUser<'_>) -> Option<UserId> {
+    let name = normalize(user.name);
+    match alike(reference, &name).as_slice() {
+        [only] if only.name == name && !user.is_another => Some(only.user_id),
+        _ => None,
+    }
+}
+
+/// Returns the known user with this id, or adds a user of this name, with the id `fresh`.
+///
+/// # Errors
+/// [`Error::NotFound`] for an id. [`Error::Invalid`] for a name that is empty or too long; also, unless `is_another`, for one that a user has
+/// already, however it is spelled: they may be one person or two.
 pub(crate) fn user_or_new(
     db: &mut WriteTransaction<'_>,
-    name: &str,
+    user: &NewUser<'_>,
     by: &DecidedBy,
     fresh: UserId,
 ) -> Result<UserId, Error> {
-    let name = text("user", name)?;
-    if let Some(known) = known_user(&Reference::load(db.reader())?, &name) {
-        return Ok(known);
+    let reference = Reference::load(db.reader())?;
+    if let Ok(user_id) = user.name.parse::<UserId>() {
+        return known_user(&reference, &user_id.to_string());
+    }
+    let name = text("user", user.name)?;
+    if !user.is_another {
+        require_unlike(&alike(&reference, &name))?;
     }
     decide(db, &Scope::Organisation, &User { user_id: fresh, name }, by)?;
     Ok(fresh)
 }
 
-/// Groups a code as `ABCD-EFGH-IJKL-MNOP`.
-fn grouped(code: &str) -> String {
-    let characters: Vec<char> = code.chars().collect();
-    characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+/// Returns the users whose names differ from `name` only in case, blanks, accents and the like, ordered by id.
+fn alike<'r>(reference: &'r Reference, name: &str) -> Vec<&'r User> {
+    let wanted = folded_text(name);
+    let mut alike: Vec<&User> = reference.all::<User>().filter(|user| folded_text(&user.name) == wanted).collect();
+    alike.sort_by_key(|user| user.user_id);
+    alike
 }
 
-/// Hashes an enrolment code, ignoring spaces, hyphens and case.
-pub(crate) fn code_hash(code: &str) -> [u8; 32] {
-    let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
-    Sha256::digest(plain).into()
+fn require_unlike(alike: &[&User]) -> Result<(), Error> {
+    if alike.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("a user has this name: {}. Name them by id, or say that this is another person", list(alike));
+    Err(Error::invalid("user", reason))
+}
+
+fn list(users: &[&User]) -> String {
+    let lines: Vec<String> = users.iter().map(|user| format!("{} ({})", user.name, user.user_id)).collect();
+    lines.join(", ")
+}
+
+/// Returns the hash under which a code is stored.
+pub(crate) fn code_hash(code: &EnrolCode) -> [u8; 32] {
+    Sha256::digest(code.to_string()).into()
 }

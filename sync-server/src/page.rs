@@ -8,6 +8,7 @@ use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, LoadRow, Sum};
+use farmtally_core::text::printable;
 use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
 
@@ -177,7 +178,8 @@ impl Server {
                 OrganisationsPage { organisations }.render()
             }
         };
-        Ok(html?)
+        // Forged changes may have any text in a name.
+        Ok(html?.lines().map(printable).collect::<Vec<_>>().join("\n"))
     }
 }
 

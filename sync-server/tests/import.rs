@@ -33,7 +33,7 @@ fn parcel(folder: &Path, organisation: OrganisationId) -> Vec<u8> {
 fn bad_files_are_named_and_the_others_are_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let created = server(folder, &["org", "create", "Kolar growers"]);
+    let created = server(folder, &["org", "create", "Kolar growers", "--country", "IN"]);
     let organisation: OrganisationId = text(&created.stdout).trim().parse().expect("an id");
     let good = parcel(folder, organisation);
     let foreign = parcel(folder, OrganisationId::from([9; 16]));
@@ -68,7 +68,7 @@ fn bad_files_are_named_and_the_others_are_taken() {
     }
     assert_eq!((errors.lines().count(), taken.status.code()), (6, Some(1)));
 
-    let other = text(&server(folder, &["org", "create", "Malur growers"]).stdout);
+    let other = text(&server(folder, &["org", "create", "Malur growers", "--country", "IN"]).stdout);
     let refused = server(folder, &["import", "--org", other.trim(), "good"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).starts_with(&format!("error: good: parcel 1: {elsewhere}")));

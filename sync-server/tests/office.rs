@@ -32,15 +32,17 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
         ("none.json", "cannot read"),
         ("twice.json", "KA07 is there twice"),
     ] {
-        let complaint = server(folder, &["org", "create", "Kolar growers", "--reference", file]).expect_err(file);
+        let complaint = server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", file])
+            .expect_err(file);
         assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
         assert!(!folder.join("server").exists(), "{file}");
     }
-    let complaint = server(folder, &["org", "create", " "]).expect_err("no name");
+    let complaint = server(folder, &["org", "create", " ", "--country", "IN"]).expect_err("no name");
     assert!(complaint.starts_with("Some(2)"), "{complaint}");
     assert!(!folder.join("server").exists());
     let organisation =
-        server(folder, &["org", "create", "Kolar growers", "--reference", "marked.json"]).expect("created");
+        server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "marked.json"])
+            .expect("created");
 
     let twice = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR", "--centre", "kolar"];
     for (arguments, error) in [
@@ -73,7 +75,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
 fn data_that_were_lost_are_named_and_a_recovery_is_announced() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let organisation = server(folder, &["org", "create", "Kolar growers"]).expect("created");
+    let organisation = server(folder, &["org", "create", "Kolar growers", "--country", "IN"]).expect("created");
     std::fs::rename(folder.join("server/data"), folder.join("lost")).expect("moved");
     let complaint = server(folder, &["devices"]).expect_err("no data");
     assert!(complaint.contains("which has no data here"), "{complaint}");

@@ -9,6 +9,7 @@ pub mod disk;
 mod forger;
 pub mod fuzz;
 mod market;
+pub mod names;
 mod network;
 pub mod postgres;
 mod proxy;

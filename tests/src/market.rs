@@ -82,7 +82,9 @@ impl Market {
         let server_folder = folder.path().join("server");
         let server = open_server(open_storage.as_ref(), &server_folder, environment(&clock, seed));
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
-        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let organisation = server
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .expect("an organisation");
         let server = Arc::new(server);
         Self {
             clock,
@@ -178,10 +180,12 @@ impl Market {
         Network::new(Arc::clone(&self.current), Arc::clone(&self.stuck))
     }
 
-    /// Creates an enrolment code for the user of this name.
+    /// Creates an enrolment code for the user of this name, who is added if new.
     pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
         let (role, centres) = (role.parse().expect("a role"), [centre.parse().expect("a code")]);
-        self.server.create_code(self.organisation, name, role, &centres).expect("a code")
+        let known = self.server.users(self.organisation).expect("users");
+        let user = known.iter().find(|user| user.name == name).map_or(name.to_owned(), |user| user.user_id.to_string());
+        self.server.create_code(self.organisation, user.as_str(), role, &centres).expect("a code")
     }
 
     /// A person with a phone that is not enrolled yet.

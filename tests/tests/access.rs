@@ -130,7 +130,9 @@ fn a_suspended_user_gets_no_further_phone() {
     assert!(matches!(refused, Error::Invalid { field: "code", .. }), "{refused:?}");
     assert!(refused.to_string().contains("the user is suspended"), "{refused}");
     let centres = ["KOLAR".parse().expect("a code")];
-    let refused = market.server.create_code(market.organisation, "asha", Role::Clerk, &centres).expect_err("suspended");
+    let ashas_id = asha.client.session().expect("a session").user_id.to_string();
+    let refused = market.server.create_code(market.organisation, ashas_id.as_str(), Role::Clerk, &centres);
+    let refused = refused.expect_err("suspended");
     assert!(refused.to_string().contains("lift the suspension first"), "{refused}");
     let ravis = ravi.client.session().expect("a session").device_code;
     let refused = market.server.grant(market.organisation, ravis, "Asha", Role::Clerk, &centres);
@@ -448,18 +450,4 @@ fn time_without_contact_counts_across_restarts_but_a_clock_that_leaps_counts_lit
     assert_eq!(asha.client.access(), Access::RecordOnly);
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), Access::Full);
-}
-
-#[test]
-fn a_name_that_is_typed_in_another_case_or_with_other_spaces_is_the_same_person() {
-    let mut market = Market::open(21);
-    market.hires("Ravi Kumar", "clerk");
-    let server = &market.server;
-    let device = server.devices(market.organisation).expect("a list").remove(0).device.code;
-    let centres = ["KOLAR".parse().expect("a code")];
-    server.grant(market.organisation, device, " ravi  KUMAR", Role::Clerk, &centres).expect("granted");
-    let grants = server.grants(market.organisation).expect("a list");
-    assert_eq!(grants.iter().map(|line| line.user.as_str()).collect::<Vec<_>>(), ["Ravi Kumar"; 2]);
-    assert_eq!(grants[0].grant.user_id, grants[1].grant.user_id);
-    assert_eq!(server.suspend(market.organisation, "RAVI KUMAR", true).expect("suspended"), 1);
 }

@@ -1,7 +1,7 @@
 //! Decisions about documents and devices: erasure, copied phones, orders.
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{InboxKind, Lifecycle, SyncOutcome};
+use farmtally_core::client::{Lifecycle, SyncOutcome};
 use farmtally_core::decisions::{Notice, Order};
 use farmtally_core::protocol::RefusalCode;
 use farmtally_core::rules::Check;
@@ -300,17 +300,4 @@ fn contact_details_that_cannot_be_read_are_erased_as_well() {
         let words: i64 = db.query_row("SELECT count(*) FROM words", [], |row| row.get(0)).expect("a count");
         assert_eq!(words, 0);
     }
-}
-
-#[test]
-fn many_who_share_a_telephone_number_raise_few_reviews() {
-    const FARMERS: usize = 12;
-    let mut market = Market::open(33);
-    let asha = market.hires("Asha", "field_manager");
-    for number in 0..FARMERS {
-        asha.registers(&format!("Farmer {number}"), "Vemagal", "9999999999");
-    }
-    asha.syncs_wholly();
-    let reviews = asha.inbox().into_iter().filter(|item| matches!(item.kind, InboxKind::Review { .. })).count();
-    assert!((FARMERS - 1..=3 * FARMERS).contains(&reviews), "{reviews} reviews");
 }

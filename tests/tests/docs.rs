@@ -154,7 +154,10 @@ fn the_reference_file_of_the_readme_lets_a_phone_record() {
     let file = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a reference file");
     let mut market = Market::open(45);
     let file = ReferenceFile::parse(file).expect("the server reads it");
-    market.organisation = market.server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+    market.organisation = market
+        .server
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+        .expect("an organisation");
     market.clock.pass(700 * 86_400);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;

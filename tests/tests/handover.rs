@@ -329,7 +329,11 @@ fn two_organisations_of_one_server_are_kept_apart() {
     let mut valley = Valley::new(11);
     let own = valley.market.organisation;
     let file = ReferenceFile::parse(farmtally_tests::REFERENCE).expect("reference data");
-    let other = valley.market.server.create_organisation("Malur growers", 330, &file).expect("an organisation");
+    let other = valley
+        .market
+        .server
+        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, &file)
+        .expect("an organisation");
     let parcels = valley.asha.exports();
     let refused = valley.market.server.import(Some(other), parcels.as_slice());
     assert!(matches!(refused.as_slice(), [Err(Error::Parcel(HandoverError::ForeignOrganisation))]), "{refused:?}");

@@ -22,7 +22,7 @@ fn code(person: &Person) -> DeviceCode {
 
 fn grant(market: &Market, person: &Person, role: Role) {
     let centres = ["KOLAR".parse().expect("a code")];
-    market.server.grant(market.organisation, code(person), &person.name, role, &centres).expect("granted");
+    market.server.grant(market.organisation, code(person), person.name.as_str(), role, &centres).expect("granted");
 }
 
 /// Held items of the phone's inbox: code, and the gross weight that the record would have.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Core's modules; each imports only from those before it. `error` combines the errors of store and protocol for callers.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "codec",
+    "text",
     "units",
     "limits",
     "environment",

@@ -8,6 +8,7 @@ use crate::records::farmer::{self, ContactDetails, ContactSnapshot, FarmerSnapsh
 use crate::records::{Conflict, Contact, Farmer, Kind, encode};
 use crate::rules::{Check, check_phone, check_text};
 use crate::scope::Scope;
+use crate::store::look_alikes;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
 use crate::store::rows::{self, FarmerRow};
@@ -55,11 +56,12 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
         author.require_centre(&input.centre)?;
-        let details = checked(&input.details)?;
+        let details = self.checked(&input.details)?;
         let scope = Scope::Centre(input.centre.clone());
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
         self.act(&author, |action| {
-            if !rows::look_alikes(&mut seam(action.db), [(&scope, &details)])?.is_empty() {
+            let alike = look_alikes::find(&mut seam(action.db), [(&scope, &details)])?;
+            if alike.iter().any(|it| !it.farmers.is_empty()) {
                 Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
             }
             action.counters.farmers += 1;
@@ -84,7 +86,7 @@ impl FieldClient {
     ) -> Result<FarmerView, Error> {
         let author = self.author()?;
         author.require(Capability::RegisterFarmer)?;
-        let details = checked(details)?;
+        let details = self.checked(details)?;
         self.act(&author, |action| {
             let found = require_visible::<Contact>(action.db, &author, basis.document_id.into(), "farmer")?;
             require_current(basis, basis.document_id, found.version())?;
@@ -112,15 +114,31 @@ impl FieldClient {
     }
 
     /// Returns up to `limit` farmers of a centre, newest first, for whom each word of `text` begins a word of the name, village or
-    /// telephone number; the newest of all if `text` is empty.
+    /// telephone number; the newest of all if `text` is blank. Words are compared without case, accents and apostrophes, in every script;
+    /// a telephone number is found from its first digits, with or without the country code.
     ///
     /// # Errors
     /// [`Error::Invalid`] of `text`, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`], [`Error::Store`].
     pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
         let author = self.author()?;
         author.require_centre(centre)?;
-        let text = check_text(text, false).map_err(|wrong| Error::invalid("text", wrong))?;
-        Ok(self.store.read(|db| rows::farmers(&mut seam(db), &Scope::Centre(centre.clone()), &text, limit))?)
+        // Only checked: a text of signs that is stored as an empty one still is no request for all farmers.
+        check_text(text, false).map_err(|wrong| Error::invalid("text", wrong))?;
+        Ok(self.store.read(|db| rows::farmers(&mut seam(db), &Scope::Centre(centre.clone()), text, limit))?)
+    }
+
+    /// Returns contact details as they are stored. A telephone number without a country code is one of the organisation's country; before
+    /// the organisation's data have arrived, it stays as typed.
+    fn checked(&self, details: &ContactDetails) -> Result<ContactDetails, Error> {
+        let identity = self.identity();
+        let country = identity.reference.organisation().map_or("", |organisation| organisation.country.as_str());
+        let text =
+            |field, text: &str, required| check_text(text, required).map_err(|wrong| Error::invalid(field, wrong));
+        Ok(ContactDetails {
+            name: text("name", &details.name, true)?,
+            village: text("village", &details.village, false)?,
+            phone: check_phone(&details.phone, country).map_err(|wrong| Error::invalid("phone", wrong))?,
+        })
     }
 }
 
@@ -139,14 +157,5 @@ fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) 
         sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
         conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
         reviews: decisions::review_codes(&mut seam(db), farmer_id.into())?,
-    })
-}
-
-fn checked(details: &ContactDetails) -> Result<ContactDetails, Error> {
-    let text = |field, text: &str, required| check_text(text, required).map_err(|wrong| Error::invalid(field, wrong));
-    Ok(ContactDetails {
-        name: text("name", &details.name, true)?,
-        village: text("village", &details.village, false)?,
-        phone: check_phone(&details.phone).map_err(|wrong| Error::invalid("phone", wrong))?,
     })
 }

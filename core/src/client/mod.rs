@@ -209,6 +209,7 @@ impl FieldClient {
             None => Store::open(&path, PHONE)?,
         };
         let (counters, has_erased) = store.write(|db| {
+            crate::store::records::refold(&mut seam(db))?;
             let has_erased = crate::store::incoming::retry_all(db)?;
             let mut counters = Counters::load(db)?;
             let now = environment.clock.now();

@@ -19,7 +19,7 @@ use crate::store::tail;
 use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 use crate::sync::{Progress, Transport};
-use crate::units::Timestamp;
+use crate::units::{EnrolCode, Timestamp};
 use crate::{Error, ErrorCode};
 
 /// Maximum number of rounds of a sync; each after the first follows from an order of the office.
@@ -135,8 +135,8 @@ impl FieldClient {
         }
         let server_url = normalize_server_url(server_url)?;
         // Normalised: the same code typed differently must find the key of the earlier attempt.
-        let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
-        let code = check_text(&code.to_ascii_uppercase(), true).map_err(|wrong| Error::invalid("code", wrong))?;
+        let code: EnrolCode = code.parse().map_err(|wrong| Error::invalid("code", wrong))?;
+        let code = code.to_string();
         let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;

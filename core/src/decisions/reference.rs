@@ -4,7 +4,8 @@ use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
-    BagType, BusinessDate, CentreCode, CommodityCode, Grams, LorryPlate, OrganisationId, SeasonCode, UserId,
+    BagType, BusinessDate, CentreCode, CommodityCode, CountryCode, Grams, LorryPlate, OrganisationId, SeasonCode,
+    UserId,
 };
 
 /// The organisation that owns the data.
@@ -20,6 +21,9 @@ pub struct Organisation {
     /// Minutes by which its local time is ahead of UTC; negative if it is behind.
     #[n(2)]
     pub zone_minutes: i16,
+    /// Country of telephone numbers that are written without a country code.
+    #[n(3)]
+    pub country: CountryCode,
 }
 
 /// A place where produce is weighed.

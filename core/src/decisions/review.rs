@@ -13,6 +13,8 @@ open_codes! {
         LateDelivery = "late_delivery",
         /// Contacts of a centre look alike, so their farmers may be one. Names the farmers. Blocks payment.
         FarmerLookAlike = "farmer_look_alike",
+        /// Farmers of a centre have a placeholder as telephone number, or too many have the same. Names the first of them.
+        SharedPhone = "shared_phone",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

@@ -13,7 +13,8 @@ use super::{
 use crate::limits::PHONE_DIGITS;
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerId, ToValue, Value, folded_text};
+use crate::text::{folded_text, phone_words, words};
+use crate::units::{CentreCode, Column, ContactId, DocumentId, FarmerId, ToValue, Value};
 
 /// Value of key `v1` of a farmer's identity document; the farmer's code is derived from it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -51,7 +52,7 @@ pub struct ContactDetails {
     /// Village; may be empty.
     #[n(1)]
     pub village: String,
-    /// Telephone number: digits, after `+` if it has a country code; may be empty.
+    /// Telephone number in the form of E.164, such as `+919845011111`; digits as typed if it is none, such as a short number; may be empty.
     #[n(2)]
     pub phone: String,
 }
@@ -202,8 +203,10 @@ impl RecordKind for Contact {
         ],
     };
     const TOPICS: &'static [Topic] = &[Topic::Farmers];
-    const SEARCHED: Option<for<'a> fn(&'a Self) -> Vec<&'a str>> =
-        Some(|it| vec![&it.details.name, &it.details.village, &it.details.phone]);
+    const WORDS: Option<fn(&Self) -> Vec<String>> = Some(|it| {
+        let ContactDetails { name, village, phone } = &it.details;
+        [words(name), words(village), phone_words(phone)].concat()
+    });
 
     type Id = ContactId;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Stamp};
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value, words};
+use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
 pub const KINDS: [Kind; 5] =
@@ -66,8 +66,8 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     const TABLE: Table<Self>;
     /// Topics that an app reads again after a record of the kind has changed, besides inbox and sync.
     const TOPICS: &'static [Topic];
-    /// Function that returns the texts to index for word search; `None` if the kind is not searched.
-    const SEARCHED: Option<for<'a> fn(&'a Self) -> Vec<&'a str>> = None;
+    /// Function that returns the folded words by which a record is found; `None` if the kind is not searched.
+    const WORDS: Option<fn(&Self) -> Vec<String>> = None;
 
     /// Type of its ids; a record's id is the id of its document.
     type Id: Copy + From<DocumentId> + Into<DocumentId>;
@@ -163,7 +163,7 @@ pub struct KindInfo {
     pub table: fn() -> TableInfo,
     /// [`RecordKind::TOPICS`].
     pub topics: &'static [Topic],
-    /// Whether [`RecordKind::SEARCHED`] is set.
+    /// Whether [`RecordKind::WORDS`] is set.
     pub is_searched: bool,
     /// [`RecordKind::project`].
     pub project: fn(DocumentId, &Fields) -> Result<Option<Record>, Error>,
@@ -186,7 +186,7 @@ impl Kind {
                     shape: K::SHAPE,
                     table: || K::TABLE.info(),
                     topics: K::TOPICS,
-                    is_searched: K::SEARCHED.is_some(),
+                    is_searched: K::WORDS.is_some(),
                     project: |id, fields| Ok(K::project(id.into(), fields)?.map(|record| Arc::new(record) as Record)),
                 }
             },
@@ -268,8 +268,8 @@ impl<K: RecordKind> AnyRecord for K {
     }
 
     fn words(&self) -> Vec<String> {
-        let texts = K::SEARCHED.map_or_else(Vec::new, |searched| searched(self));
-        texts.into_iter().flat_map(words).collect::<BTreeSet<_>>().into_iter().collect()
+        let words = K::WORDS.map_or_else(Vec::new, |words| words(self));
+        words.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn conflicts(&self) -> &[Conflict] {

@@ -1,5 +1,6 @@
 use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
 use crate::records::Bag;
+use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
 use crate::units::{BusinessDate, Percent, named};
 
 named! {
@@ -63,29 +64,33 @@ pub enum TextError {
     NoPhoneNumber,
 }
 
-/// Returns a person's text trimmed, if it is one line of at most [`MAX_TEXT`] characters.
+/// Returns a person's text in the form in which it is stored ([`normalize`]), if it is one line of at most [`MAX_TEXT`] characters. A text
+/// that shows nothing is empty.
 ///
 /// # Errors
 /// [`TextError::Empty`] if `required`, [`TextError::TooLong`], [`TextError::ControlCharacter`].
 pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
     let text = text.trim();
-    if required && text.is_empty() {
-        Err(TextError::Empty)
-    } else if text.chars().count() > MAX_TEXT {
-        Err(TextError::TooLong)
-    } else if text.chars().any(char::is_control) {
-        Err(TextError::ControlCharacter)
-    } else {
-        Ok(text.to_owned())
+    if text.chars().any(is_control) {
+        return Err(TextError::ControlCharacter);
     }
+    let text = normalize(text);
+    if !is_visible(&text) {
+        return if required { Err(TextError::Empty) } else { Ok(String::new()) };
+    }
+    if text.chars().count() > MAX_TEXT { Err(TextError::TooLong) } else { Ok(text) }
 }
 
-/// Normalises a telephone number to digits, led by `+` if it has a country code; an empty text stays empty.
-pub(crate) fn check_phone(text: &str) -> Result<String, TextError> {
-    let phone: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
-    let digits = phone.strip_prefix('+').unwrap_or(&phone);
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && PHONE_DIGITS.contains(&digits.len());
-    if phone.is_empty() || is_number { Ok(phone) } else { Err(TextError::NoPhoneNumber) }
+/// Returns a telephone number as it is stored: in the form of E.164, those without a country code as numbers of `country`; a number that has
+/// no such form, such as a short number, as its digits. An empty text stays empty.
+///
+/// # Errors
+/// [`TextError::NoPhoneNumber`] for other characters, or not as many digits as [`PHONE_DIGITS`] allows.
+pub(crate) fn check_phone(text: &str, country: &str) -> Result<String, TextError> {
+    let digits = phone_digits(text).ok_or(TextError::NoPhoneNumber)?;
+    let number = e164(&digits, country).unwrap_or(digits);
+    let is_number = PHONE_DIGITS.contains(&number.trim_start_matches('+').len());
+    if number.is_empty() || is_number { Ok(number) } else { Err(TextError::NoPhoneNumber) }
 }
 
 #[cfg(test)]
@@ -105,6 +110,8 @@ mod tests {
     fn telephone_numbers_have_one_form() {
         let cases = [
             ("+91 98450-11111", Some("+919845011111")),
+            ("098450 11111", Some("+919845011111")),
+            ("0091 98450 11111", Some("+919845011111")),
             (" ", Some("")),
             ("1234", None),
             ("12345", Some("12345")),
@@ -114,7 +121,7 @@ mod tests {
             ("9+8450", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(check_phone(text).ok().as_deref(), expected, "{text:?}");
+            assert_eq!(check_phone(text, "IN").ok().as_deref(), expected, "{text:?}");
         }
     }
 
@@ -127,6 +134,9 @@ mod tests {
         }
         assert_eq!(check_text("  ", false).as_deref(), Ok(""));
         assert_eq!(check_text("two\nlines", false), Err(TextError::ControlCharacter));
+        assert_eq!(check_text("two\u{2028}lines", false), Err(TextError::ControlCharacter));
+        assert_eq!(check_text("\u{3164}\u{200b}", true), Err(TextError::Empty));
+        assert_eq!(check_text("\u{301}", false).as_deref(), Ok(""));
     }
 
     #[test]

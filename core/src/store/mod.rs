@@ -9,6 +9,7 @@ pub(crate) mod drafts;
 pub(crate) mod incoming;
 pub(crate) mod installation;
 mod key;
+pub mod look_alikes;
 pub(crate) mod outbox;
 pub mod records;
 pub mod rows;

@@ -10,6 +10,7 @@ use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
 use crate::records::{self, AnyRecord, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
 use crate::scope::Scope;
+use crate::text::FOLD_VERSION;
 use crate::units::{ChangeHash, DocumentId, HybridTime, ToValue};
 
 /// A stored document.
@@ -337,6 +338,38 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
         }
     }
     Ok(ids.len())
+}
+
+/// Computes words and folded columns again if they were computed with another [`FOLD_VERSION`]. Documents that cannot be read keep theirs.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn refold(db: &mut dyn Writer) -> Result<(), Error> {
+    let version: Option<u32> = db.query_one("SELECT version FROM folding", &[], |row| row.get(0))?;
+    if version == Some(FOLD_VERSION) {
+        return Ok(());
+    }
+    for kind in KINDS.into_iter().filter(|kind| kind.is_searched) {
+        let of_kind = "SELECT document_id FROM documents WHERE kind = ?1 ORDER BY document_id";
+        let ids: Vec<DocumentId> = db.query_all(of_kind, &values![kind], |row| row.get(0))?;
+        for id in ids {
+            let Ok(Some((Stored { scope, .. }, Merged { record: Some(record), .. }))) = load(db, id) else { continue };
+            save_rows(db, &[(&scope, id, &record)])?;
+            search::remove(db, id)?;
+            search::replace_words(db, &[(&scope, id, Vec::new(), record.words())])?;
+        }
+    }
+    mark_folded(db)
+}
+
+/// Notes that all words were computed with this [`FOLD_VERSION`]; a store without documents needs no more.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn mark_folded(db: &mut dyn Writer) -> Result<(), Error> {
+    db.execute("DELETE FROM folding", &[])?;
+    db.execute("INSERT INTO folding (version) VALUES (?1)", &values![FOLD_VERSION])?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use crate::records::farmer::ContactDetails;
 use crate::records::load::LoadState;
 use crate::records::{Delivery, Farmer, Kind, Load, RecordKind};
 use crate::scope::Scope;
+use crate::text::{code_key, code_text};
 use crate::units::{
     BusinessDate, ContactId, DeliveryId, DeviceCode, DocumentId, FarmerId, Grams, LoadId, LorryPlate, ReceiptNumber,
-    Timestamp, ToValue, UserId, words,
+    Timestamp, ToValue, UserId,
 };
 
 /// A recorded delivery in a list, voided or not.
@@ -316,13 +317,13 @@ pub fn farmer_row(db: &mut dyn Reader, id: FarmerId) -> Result<Option<FarmerRow>
     Ok(db.query_one(&statement, &values![id], FarmerRow::from_row)?)
 }
 
-/// Returns up to `limit` rows of a scope, newest first: farmers of whom each word of `text` is a prefix of a word of name, village or
-/// telephone number, or all farmers if `text` has no word. A farmer with several contact documents has a row for each.
+/// Returns up to `limit` rows of a scope, newest first: farmers whose name, village or telephone number a search for `text` finds
+/// ([`crate::text::queries`]), or all farmers if `text` is blank. A farmer with several contact documents has a row for each.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
-    if words(text).is_empty() {
+    if text.trim().is_empty() {
         let statement = format!(
             "SELECT {} FROM farmers LEFT JOIN contacts ON contacts.farmer_id = farmers.farmer_id WHERE farmers.scope = ?1
              ORDER BY farmers.arrival DESC LIMIT ?2",
@@ -330,7 +331,7 @@ pub fn farmers(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Re
         );
         return Ok(db.query_all(&statement, &values![scope, limit], FarmerRow::from_row)?);
     }
-    let contacts = search::with_prefixes(db, scope, text, limit)?;
+    let contacts = search::matching(db, scope, text, limit)?;
     let statement = format!(
         "SELECT {}, n FROM keys JOIN contacts ON contacts.contact_id = keys.contact
          JOIN farmers ON farmers.farmer_id = contacts.farmer_id WHERE farmers.scope = contacts.scope",
@@ -364,17 +365,20 @@ pub struct FoundRecord {
 /// [`Error::Sql`] and other errors of the database.
 pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Result<Vec<FoundRecord>, Error> {
     let mut all = Vec::new();
-    let upper = text.trim().to_uppercase();
-    if let Ok(receipt) = text.parse::<ReceiptNumber>() {
+    let key = code_key(text);
+    if let Ok(typed) = ReceiptNumber::unchecked(text) {
         let statement = "SELECT delivery_id, scope, '' FROM deliveries WHERE device_code = ?1 AND receipt_seq = ?2";
-        let found = named::<Delivery>(db, statement, &values![receipt.device_code, receipt.sequence])?.into_iter();
-        let at_centre = found.filter(|found| found.scope.centre() == Some(&receipt.centre));
-        all.extend(at_centre.map(|found| FoundRecord { number: receipt.to_string(), ..found }));
+        for found in named::<Delivery>(db, statement, &values![typed.device_code, typed.sequence])? {
+            let receipt = found.scope.centre().map(|centre| ReceiptNumber { centre: centre.clone(), ..typed.clone() });
+            let number = receipt.map(|receipt| receipt.to_string()).filter(|number| code_key(number) == key);
+            all.extend(number.map(|number| FoundRecord { number, ..found }));
+        }
     }
-    all.extend(named::<Load>(db, "SELECT load_id, scope, number FROM loads WHERE number = ?1", &values![upper])?);
-    all.extend(named::<Farmer>(db, "SELECT farmer_id, scope, code FROM farmers WHERE code = ?1", &values![upper])?);
+    let (load, farmer) = (with_digits_after(1, text), with_digits_after(2, text));
+    all.extend(named::<Load>(db, "SELECT load_id, scope, number FROM loads WHERE number = ?1", &values![load])?);
+    all.extend(named::<Farmer>(db, "SELECT farmer_id, scope, code FROM farmers WHERE code = ?1", &values![farmer])?);
     for scope in scopes {
-        if all.len() >= limit as usize || words(text).is_empty() {
+        if all.len() >= limit as usize || text.trim().is_empty() {
             break;
         }
         let rows = farmers(db, scope, text, limit)?.into_iter();
@@ -386,6 +390,14 @@ pub fn find(db: &mut dyn Reader, scopes: &[Scope], text: &str, limit: u32) -> Re
         }));
     }
     Ok(all)
+}
+
+/// Returns a number as it is printed, from a text as people type it: its first parts have letters, the later ones none that look like digits.
+fn with_digits_after(parts: usize, text: &str) -> String {
+    let typed = code_text(text);
+    let printed = typed.split('-').enumerate();
+    let printed = printed.map(|(n, part)| if n < parts { part.to_owned() } else { code_key(part) });
+    printed.collect::<Vec<_>>().join("-")
 }
 
 fn named<K: RecordKind>(db: &mut dyn Reader, statement: &str, params: &[Value<'_>]) -> Result<Vec<FoundRecord>, Error> {
@@ -437,37 +449,4 @@ pub fn loads_of_lorries<'l>(
 pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactId>, Error> {
     let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id";
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
-}
-
-/// Returns, for each of `contacts` (a scope and contact details), the farmers of that scope with the same name and village
-/// ([`ContactDetails::name_key`]) or the same telephone number ([`ContactDetails::phone_key`]), with the index of the pair in `contacts`.
-/// A farmer who is stored already is found by their own details too.
-///
-/// # Errors
-/// [`Error::Sql`] and other errors of the database.
-pub fn look_alikes<'c>(
-    db: &mut dyn Reader,
-    contacts: impl IntoIterator<Item = (&'c Scope, &'c ContactDetails)>,
-) -> Result<Vec<(usize, FarmerId)>, Error> {
-    let (mut by_name, mut by_phone) = (Vec::new(), Vec::new());
-    for (n, (scope, details)) in (0_u32..).zip(contacts) {
-        by_name.push((n, scope, details.name_key()));
-        by_phone.extend(details.phone_key().map(|key| (n, scope, key)));
-    }
-    let mut alike = Vec::new();
-    for (column, compared) in [("name_key", by_name), ("phone_key", by_phone)] {
-        let keys: Vec<Value<'_>> =
-            compared.iter().flat_map(|(n, scope, key)| [Value::int(*n), scope.to_value(), key.to_value()]).collect();
-        let statement = format!(
-            "SELECT keys.number, contacts.farmer_id FROM keys
-             JOIN contacts ON contacts.scope = keys.scope AND contacts.{column} = keys.compared"
-        );
-        let columns = [Column::int("number"), Column::text("scope"), Column::text("compared")];
-        alike.extend(
-            db.query_all_keys(&columns, &keys, &statement, |row| Ok((row.get::<u32>(0)? as usize, row.get(1)?)))?,
-        );
-    }
-    alike.sort_unstable();
-    alike.dedup();
-    Ok(alike)
 }

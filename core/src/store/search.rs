@@ -1,12 +1,13 @@
 //! Search by prefixes of words.
 //!
-//! Owns the table `words`: for each document its folded words ([`crate::units::words`]) and their prefixes of one to three characters, so
+//! Owns the table `words`: for each document its folded words ([`crate::text::words`]) and their prefixes of one to three characters, so
 //! that a short prefix is one key. The engines only index the table, so search is the same on both.
 
 use super::sql::{Column, Insert, Reader, Writer, values};
 use super::{Error, records};
 use crate::scope::Scope;
-use crate::units::{DocumentId, ToValue, Value, words};
+use crate::text::{Query, queries};
+use crate::units::{DocumentId, ToValue, Value};
 
 /// Longest prefix that has a row of its own, in characters.
 const MAX_PREFIX: usize = 3;
@@ -47,14 +48,20 @@ pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns up to `limit` documents of a scope, newest id first, in which each word of `text` begins a word; none if `text` has no word.
-pub(super) fn with_prefixes(
-    db: &mut dyn Reader,
-    scope: &Scope,
-    text: &str,
-    limit: u32,
-) -> Result<Vec<DocumentId>, Error> {
-    let mut wanted = words(text);
+/// Returns up to `limit` documents of a scope, newest id first, that match one of the queries of `text`; none if it has no word.
+pub(super) fn matching(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<DocumentId>, Error> {
+    let mut found = Vec::new();
+    for query in queries(text) {
+        found.extend(with_prefixes(db, scope, query, limit)?);
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.dedup();
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// Returns up to `limit` documents of a scope, newest id first, in which each word of the query begins a word.
+fn with_prefixes(db: &mut dyn Reader, scope: &Scope, mut wanted: Query, limit: u32) -> Result<Vec<DocumentId>, Error> {
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     wanted.dedup();
     let (mut found, mut before) = (Vec::new(), None);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use minicbor::Encode;
 
 use super::{UnitError, text_in_cbor};
+use crate::text::code_text;
 
 /// Returns the characters of a code, padded with zero bytes. A code allocates nothing, because it is copied with every row and message.
 fn pack<const LONGEST: usize>(characters: impl Iterator<Item = char>) -> Result<[u8; LONGEST], UnitError> {
@@ -47,11 +48,11 @@ macro_rules! codes {
             }
         }
 
-        /// Converts lower case to upper case and ignores spaces and hyphens.
+        /// Reads the code as people type it ([`code_text`]), without its blanks and hyphens.
         impl FromStr for $name {
             type Err = UnitError;
             fn from_str(text: &str) -> Result<Self, UnitError> {
-                pack(text.chars().filter(|c| *c != ' ' && *c != '-').map(|c| c.to_ascii_uppercase())).map(Self)
+                pack(code_text(text).chars().filter(|c| *c != '-')).map(Self)
             }
         }
 
@@ -66,6 +67,8 @@ codes! {
     SeasonCode, 8;
     /// Code of a commodity, such as `TOMATO`: 1 to 8 characters.
     CommodityCode, 8;
+    /// Code of a country by ISO 3166-1, such as `IN`: two letters.
+    CountryCode, 2;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }
@@ -101,5 +104,6 @@ mod tests {
         assert_eq!(plate("KA07A1234567").as_deref(), Some("KA07A1234567"));
         assert_eq!(plate("KA07A12345678"), None);
         assert_eq!(plate("KÄ07"), None);
+        assert_eq!(plate("ka–०७ a 1234").as_deref(), Some("KA07A1234"));
     }
 }

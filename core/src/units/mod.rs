@@ -6,6 +6,7 @@
 //! Invariant: a value is within its hard bounds, so callers do not check again. Only a [`Location`] needs [`Location::check`].
 
 mod code;
+mod enrol_code;
 mod fixed_bytes;
 mod grams;
 mod hash;
@@ -18,9 +19,9 @@ mod percent;
 mod stored;
 mod time;
 mod value;
-mod words;
 
-pub use code::{BagType, CentreCode, CommodityCode, LorryPlate, SeasonCode};
+pub use code::{BagType, CentreCode, CommodityCode, CountryCode, LorryPlate, SeasonCode};
+pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams};
 pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId};
 pub use id::{
@@ -35,7 +36,6 @@ pub use percent::Percent;
 pub(crate) use stored::{as_printed, text_in_cbor};
 pub use time::{BusinessDate, HybridTime, Timestamp};
 pub use value::{Column, ColumnType, FromValue, ToValue, Value};
-pub use words::{folded_text, words};
 
 /// Error for a text or number that is not a value of the unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::{CentreCode, UnitError};
-
-const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+use crate::text::{BASE32, base32_digit, code_key, code_text};
 
 /// Short code that the server gave a device, printed in Crockford's base 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -29,17 +28,19 @@ impl fmt::Display for DeviceCode {
     }
 }
 
+/// Reads the code as people type it: `O` is 0, `I` and `L` are 1.
 impl std::str::FromStr for DeviceCode {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError::new("not a device code: it has digits and capital letters but I, L, O and U");
+        let typed = code_text(text);
         let mut code = 0_u32;
-        for character in text.bytes() {
-            let digit = BASE32.iter().position(|known| *known == character.to_ascii_uppercase()).ok_or_else(wrong)?;
-            let digit = u32::try_from(digit).map_err(|_too_large| wrong())?;
-            code = code.checked_mul(32).and_then(|code| code.checked_add(digit)).ok_or_else(wrong)?;
+        for c in typed.chars() {
+            let digit = base32_digit(c)
+                .ok_or_else(|| UnitError::new(format!("not a device code: it has digits and letters, but no {c:?}")))?;
+            let longer = code.checked_mul(32).and_then(|code| code.checked_add(digit.into()));
+            code = longer.ok_or_else(|| UnitError::new("not a device code: it is too long"))?;
         }
-        if text.is_empty() { Err(wrong()) } else { Ok(Self(code)) }
+        if typed.is_empty() { Err(UnitError::new("not a device code: it is empty")) } else { Ok(Self(code)) }
     }
 }
 
@@ -61,16 +62,37 @@ impl fmt::Display for ReceiptNumber {
     }
 }
 
-/// Accepts hyphens only as printed, either case, and only the right check character.
+/// Reads the number as people type it ([`code_text`]), if the check character is right.
 impl std::str::FromStr for ReceiptNumber {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || UnitError::new("not a receipt number: it looks like KOLAR-13-17-W");
-        let mut parts = text.split('-');
-        let mut next = || parts.next().ok_or_else(wrong);
-        let (centre, device, sequence) = (next()?.parse()?, next()?.parse()?, next()?.parse().ok());
-        let number = Self { centre, device_code: device, sequence: sequence.ok_or_else(wrong)? };
-        if number.to_string().eq_ignore_ascii_case(text) { Ok(number) } else { Err(wrong()) }
+        let typed = code_text(text);
+        let number = Self::unchecked(&typed)?;
+        if number.to_string().rsplit('-').next() == typed.rsplit('-').next() {
+            Ok(number)
+        } else {
+            Err(UnitError::new("not a receipt number: its last character does not fit, so one of them is misread"))
+        }
+    }
+}
+
+impl ReceiptNumber {
+    /// Reads the number as people type it, whatever its check character.
+    ///
+    /// # Errors
+    /// [`UnitError`] for a text of another form.
+    pub fn unchecked(text: &str) -> Result<Self, UnitError> {
+        let wrong = |reason: &str| UnitError::new(format!("not a receipt number: {reason}"));
+        let typed = code_text(text);
+        let parts: Vec<&str> = typed.split('-').collect();
+        let &[centre, device, sequence, check] = parts.as_slice() else {
+            return Err(wrong("it has four parts, as KOLAR-13-17-W"));
+        };
+        if check.chars().count() != 1 {
+            return Err(wrong("its last part is one letter or digit"));
+        }
+        let sequence = code_key(sequence).parse().map_err(|_letters| wrong("its third part is a number"))?;
+        Ok(Self { centre: centre.parse()?, device_code: device.parse()?, sequence })
     }
 }
 
@@ -106,8 +128,11 @@ mod tests {
         assert_ne!(receipt(35, 17), receipt(35, 71));
         let read: ReceiptNumber = number.to_lowercase().parse().expect("a receipt number");
         assert_eq!(read.to_string(), number);
+        for typed in [number.replace('-', " – "), number.replace("-13-17-", "-l3-I7-"), number.replace('1', "१")] {
+            assert_eq!(typed.parse::<ReceiptNumber>().map(|read| read.to_string()), Ok(number.clone()), "{typed}");
+        }
         for wrong in
-            ["", "KOLAR", "KOLAR-13-17", "KOLAR-13-x-1", "-13-17-1", &format!("{number}-1"), &format!(" {number}")]
+            ["", "KOLAR", "KOLAR-13-17", "KOLAR-13-x-1", "-13-17-1", &format!("{number}-1"), &format!("{number}?")]
         {
             assert!(wrong.parse::<ReceiptNumber>().is_err(), "{wrong}");
         }
@@ -122,7 +147,10 @@ mod tests {
                 let mut wrong = body.to_owned();
                 wrong.replace_range(at..=at, &other.to_string());
                 assert_ne!(check_character(&wrong).to_string(), check, "{wrong}");
-                assert_eq!(format!("{wrong}-{check}").parse::<ReceiptNumber>().ok(), None, "{wrong}");
+                let read = format!("{wrong}-{check}").parse::<ReceiptNumber>().map(|read| read.to_string());
+                // The device's code and the count have no letters that look like digits.
+                let is_alike = at >= "KOLAR-".len() && [was, other].iter().all(|c| "IL1".contains(*c));
+                assert_eq!(read.ok(), is_alike.then(|| number.clone()), "{wrong}");
             }
         }
     }

@@ -34,6 +34,16 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
 }
 
 impl WriteTransaction<'_> {
+    /// Computes words and folded columns again if they were computed with another version of the folding.
+    pub fn refold(&mut self) -> Result<(), Error> {
+        Ok(records::refold(self.connection)?)
+    }
+
+    /// Notes that a new organisation has no words of another version of the folding.
+    pub fn mark_folded(&mut self) -> Result<(), Error> {
+        Ok(records::mark_folded(self.connection)?)
+    }
+
     /// Writes documents and their rows, not the log.
     pub fn save_documents(&mut self, documents: &[Saved<'_>]) -> Result<(), Error> {
         Ok(records::save_all(self.connection, documents)?)

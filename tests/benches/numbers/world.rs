@@ -166,7 +166,9 @@ impl World {
         let clock = Arc::new(MovedClock(AtomicI64::new(FIRST_MORNING_MS - 730 * DAY_MS)));
         let server = open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
-        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let organisation = server
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .expect("an organisation");
         let (farmers, loads) = (Arc::default(), Arc::default());
         let mut world =
             Self { clock, server: Arc::new(server), organisation, farmers, loads, folder, memory, phones: 0 };

@@ -115,7 +115,7 @@ fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let name = NAMES[world.rng.random_range(0..NAMES.len())].to_owned();
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unique, so that the check can search for it once the farmer is erased.
-    let phone = format!("98450{}", world.unique_numbers(1)[0]);
+    let phone = format!("+9198450{}", world.unique_numbers(1)[0]);
     FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
 }
 

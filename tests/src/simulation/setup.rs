@@ -65,7 +65,9 @@ impl StartState {
         let ever =
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
         let file = ReferenceFile::parse(&ever).expect("reference data");
-        let organisation = server.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+        let organisation = server
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .expect("an organisation");
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre).expect("a code")).collect();
         drop(server);
@@ -117,5 +119,7 @@ impl StartState {
 /// Creates an enrolment code for the user who has the role's name.
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> Result<String, Error> {
     let (role, centres) = (role.parse::<Role>().expect("a role"), [centre.parse().expect("a code")]);
-    server.create_code(organisation, &role.to_string(), role, &centres)
+    let (name, known) = (role.to_string(), server.users(organisation)?);
+    let user = known.iter().find(|user| user.name == name).map_or(name, |user| user.user_id.to_string());
+    server.create_code(organisation, user.as_str(), role, &centres)
 }

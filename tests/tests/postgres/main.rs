@@ -16,6 +16,7 @@ use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
 use farmtally_sync_server::storage::{self, CopyContent, Device, PostgresStorage, SqliteStorage, Storage};
+use farmtally_tests::names::not_found;
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Forger, Market, Person, Tap, ddl, hostile_details, verdict_code};
 use rusqlite::Connection;
@@ -63,6 +64,16 @@ fn texts_that_postgresql_would_refuse_are_stored() {
     let contacts = (1..).zip(hostile_details()).map(|(number, it)| mallory.contact(number, device_code, &it)).collect();
     let verdicts = mallory.seals_and_uploads(contacts);
     assert_eq!(verdicts.iter().map(verdict_code).collect::<Vec<_>>(), ["logged"; 3]);
+}
+
+#[test]
+fn names_in_thirteen_scripts_are_found_by_every_beginning_as_on_sqlite() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
+    let mut market = Market::open_over(storage_at(&url), 46);
+    let asha = market.hires("Asha", "field_manager");
+    let missing = not_found(&market, &asha);
+    assert!(missing.is_empty(), "{} searches", missing.len());
 }
 
 /// Requests and responses of a day, and what a phone and the server showed meanwhile.

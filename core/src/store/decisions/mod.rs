@@ -147,8 +147,10 @@ mod tests {
     use crate::units::{ColumnType, DocumentId, ReviewId, Timestamp};
 
     /// Tables that decisions change and that are kept when a scope is deleted, each with the reason.
-    const KEPT_WITHOUT_SCOPE: [(&str, &str); 1] =
-        [("erased", "what was dropped for good does not come back because a phone reads less, or again")];
+    const KEPT_WITHOUT_SCOPE: [(&str, &str); 2] = [
+        ("erased", "what was dropped for good does not come back because a phone reads less, or again"),
+        ("folding", "it says how the words of all scopes were computed"),
+    ];
 
     fn with_store(f: impl FnOnce(&rusqlite::Connection)) {
         let folder = tempfile::tempdir().expect("a folder");

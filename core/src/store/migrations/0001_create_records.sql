@@ -67,7 +67,7 @@ CREATE TABLE contacts (
 ) STRICT;
 CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
 CREATE INDEX contacts_by_name ON contacts (scope, name_key);
-CREATE INDEX contacts_by_phone ON contacts (scope, phone_key) WHERE phone_key IS NOT NULL;
+CREATE INDEX contacts_by_phone ON contacts (scope, phone_key, arrival) WHERE phone_key IS NOT NULL;
 
 CREATE TABLE notes (
     arrival        INTEGER PRIMARY KEY,
@@ -98,6 +98,11 @@ CREATE TABLE words (
     PRIMARY KEY (scope, token, document_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX words_by_document ON words (document_id);
+
+-- The version of the folding with which words and folded columns were computed; one row.
+CREATE TABLE folding (
+    version INTEGER NOT NULL PRIMARY KEY       -- text::FOLD_VERSION
+) STRICT, WITHOUT ROWID;
 
 -- Projections of decisions.
 

@@ -7,9 +7,9 @@ use clap::Args;
 use farmtally_core::environment::Environment;
 use farmtally_core::permission::Role;
 use farmtally_core::units::{CentreCode, OrganisationId};
-use farmtally_sync_server::Server;
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
+use farmtally_sync_server::{NewUser, Server};
 
 use crate::output::print_warning;
 
@@ -87,15 +87,24 @@ impl Target {
 /// A person, their role and their centres.
 #[derive(Args)]
 pub(crate) struct Person {
-    /// The person's name
+    /// The name of a new user, or the id of a known one, as `users` prints it
     #[arg(long)]
-    pub(crate) user: String,
+    user: String,
+    /// The user is another person than the known ones of this name
+    #[arg(long)]
+    another: bool,
     /// `clerk`, `field_manager` or `dispatcher`
     #[arg(long)]
     pub(crate) role: Role,
     /// The code of a centre they work at; may be given several times
     #[arg(long = "centre", required = true)]
     pub(crate) centres: Vec<CentreCode>,
+}
+
+impl Person {
+    pub(crate) fn user(&self) -> NewUser<'_> {
+        NewUser { name: &self.user, is_another: self.another }
+    }
 }
 
 pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {

@@ -35,9 +35,9 @@ pub(crate) enum Grant {
 impl Grant {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Add { target, device, person: Person { user, role, centres } } => {
+            Self::Add { target, device, person } => {
                 let (server, organisation) = target.open()?;
-                print(&server.grant(organisation, device, &user, role, &centres)?)
+                print(&server.grant(organisation, device, person.user(), person.role, &person.centres)?)
             }
             Self::List { target } => {
                 let (server, organisation) = target.open()?;

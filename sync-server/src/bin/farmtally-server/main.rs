@@ -43,6 +43,11 @@ enum Command {
         #[command(flatten)]
         person: Person,
     },
+    /// List the users: id, name, number of phones, and whether suspended
+    Users {
+        #[command(flatten)]
+        target: Target,
+    },
     /// List the phones: code, user, model, last contact, and orders or suspensions in force
     Devices {
         #[command(flatten)]
@@ -55,7 +60,7 @@ enum Command {
     Suspend {
         #[command(flatten)]
         target: Target,
-        /// The user's name
+        /// The user's id, as `users` prints it, or a name that only one user has
         user: String,
         /// Lift the suspension
         #[arg(long)]
@@ -103,9 +108,16 @@ impl Command {
             Self::Serve(it) => it.run(),
             Self::Org(it) => it.run(),
             Self::Import(it) => it.run(),
-            Self::EnrolCode { target, person: Person { user, role, centres } } => {
+            Self::EnrolCode { target, person } => {
                 let (server, organisation) = target.open()?;
-                print(&server.create_code(organisation, &user, role, &centres)?)
+                print(&server.create_code(organisation, person.user(), person.role, &person.centres)?)
+            }
+            Self::Users { target } => {
+                let (server, organisation) = target.open()?;
+                server.users(organisation)?.iter().try_for_each(|it| {
+                    let state = if it.is_suspended { "suspended" } else { "" };
+                    print(&format_args!("{}  {}  {} phone(s)  {state}", it.user_id, it.name, it.devices))
+                })
             }
             Self::Devices { target } => {
                 let (server, organisation) = target.open()?;

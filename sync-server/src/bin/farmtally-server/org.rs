@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Subcommand;
 use farmtally_core::rules::check_text;
+use farmtally_core::units::CountryCode;
 use farmtally_sync_server::ReferenceFile;
 
 use crate::data::{Data, Target};
@@ -19,6 +20,9 @@ pub(crate) enum Org {
         /// The name of the organisation
         #[arg(value_parser = |name: &str| check_text(name, true))]
         name: String,
+        /// The country of telephone numbers without a country code, by ISO 3166, such as IN
+        #[arg(long, value_name = "CODE")]
+        country: CountryCode,
         /// A JSON file of centres, commodities, seasons, lorries, rule sets and notices (format: docs/operating.md)
         #[arg(long, value_name = "FILE")]
         reference: Option<PathBuf>,
@@ -44,9 +48,9 @@ pub(crate) enum Org {
 impl Org {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { data, name, reference, zone_minutes } => {
+            Self::Create { data, name, country, reference, zone_minutes } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
-                print(&data.open()?.create_organisation(&name, zone_minutes, &file)?)
+                print(&data.open()?.create_organisation(&name, &country, zone_minutes, &file)?)
             }
             Self::Update { target, reference } => {
                 let (server, organisation) = target.open()?;

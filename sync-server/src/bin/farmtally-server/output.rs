@@ -4,18 +4,24 @@ use std::fmt::Display;
 use std::io::Write;
 
 use anyhow::Context;
+use farmtally_core::text::printable;
 
 /// Writes a command's result to standard output. A closed pipe is an error, not a panic.
 pub(crate) fn print(answer: &dyn Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{answer}").context("cannot write the answer")
+    writeln!(std::io::stdout(), "{}", visible(answer)).context("cannot write the answer")
 }
 
 /// Writes an error to standard error. If that fails, the exit code still reports the error.
 pub(crate) fn print_error(error: &dyn Display) {
-    drop(writeln!(std::io::stderr(), "error: {error}"));
+    drop(writeln!(std::io::stderr(), "error: {}", visible(error)));
+}
+
+/// Returns lines that change nothing around them on a terminal, whatever a phone or file had in a name.
+fn visible(text: &dyn Display) -> String {
+    text.to_string().lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a warning to standard error.
 pub(crate) fn print_warning(warning: &dyn Display) {
-    drop(writeln!(std::io::stderr(), "warning: {warning}"));
+    drop(writeln!(std::io::stderr(), "warning: {}", visible(warning)));
 }

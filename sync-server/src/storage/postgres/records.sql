@@ -101,7 +101,7 @@ CREATE POLICY contacts_of_organisation ON contacts
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX contacts_by_farmer ON contacts (organisation, farmer_id);
 CREATE INDEX contacts_by_name ON contacts (organisation, scope, name_key);
-CREATE INDEX contacts_by_phone ON contacts (organisation, scope, phone_key) WHERE phone_key IS NOT NULL;
+CREATE INDEX contacts_by_phone ON contacts (organisation, scope, phone_key, arrival) WHERE phone_key IS NOT NULL;
 
 CREATE TABLE notes (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
@@ -144,6 +144,17 @@ ALTER TABLE words FORCE ROW LEVEL SECURITY;
 CREATE POLICY words_of_organisation ON words
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX words_by_document ON words (organisation, document_id);
+
+-- The version of the folding with which words and folded columns were computed; one row.
+CREATE TABLE folding (
+    organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
+    PRIMARY KEY (organisation, version),
+    version BIGINT NOT NULL       -- text::FOLD_VERSION
+);
+ALTER TABLE folding ENABLE ROW LEVEL SECURITY;
+ALTER TABLE folding FORCE ROW LEVEL SECURITY;
+CREATE POLICY folding_of_organisation ON folding
+    USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
 -- Projections of decisions.
 

@@ -1,0 +1,116 @@
+//! Telephone numbers in the form of ITU-T E.164, by the numbering plans of libphonenumber.
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+
+use super::code::is_dash;
+use super::script::ascii_digit;
+
+/// Longest number of E.164, in digits; more are left out where any text may stand in a forged record.
+const MAX_DIGITS: usize = 15;
+/// Digits at the end of a number that make it a placeholder if they are alike or count up or down.
+const PLACEHOLDER_DIGITS: usize = 7;
+
+/// Returns whether telephone numbers of a country, by its code of ISO 3166 such as `IN`, are known.
+pub fn has_phone_numbers(country: &str) -> bool {
+    country.parse::<Region>().is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some())
+}
+
+/// Returns the digits of a telephone number as `0` to `9`, after `+` if the text begins with it; `None` if the text has a character that is
+/// neither a digit nor one that people write between digits.
+pub fn phone_digits(text: &str) -> Option<String> {
+    let mut digits = String::new();
+    for c in text.trim().chars().filter(|c| !is_separator(*c)) {
+        match c {
+            '+' | '\u{ff0b}' if digits.is_empty() => digits.push('+'),
+            c => digits.push(ascii_digit(c)?),
+        }
+    }
+    Some(digits)
+}
+
+/// Returns a number in the form of E.164, such as `+919845011111`; `None` if it has too few or too many digits for one. A number without a
+/// country code is one of `country`.
+pub fn e164(digits: &str, country: &str) -> Option<String> {
+    let number = PHONE_NUMBER_UTIL.parse(digits, country.parse::<Region>().ok()).ok()?;
+    PHONE_NUMBER_UTIL.is_possible_number(&number).then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
+}
+
+/// Returns the words by which a stored telephone number is found: its digits, with and without the country code.
+pub fn phone_words(number: &str) -> Vec<String> {
+    let digits: String = number.chars().filter(char::is_ascii_digit).take(MAX_DIGITS).collect();
+    let parsed = number.starts_with('+').then(|| PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok()).flatten();
+    let national = parsed.map(|number| rlibphonenumber::get_national_significant_number_owned(&number));
+    [digits].into_iter().chain(national).filter(|word| !word.is_empty()).collect()
+}
+
+/// Returns the digits with which a stored number may begin if `text` is the beginning of one as people dial it: all, and without the `0` or
+/// `00` before them. None if the text is no such beginning.
+pub(super) fn phone_beginnings(text: &str) -> Vec<String> {
+    let Some(digits) = phone_digits(text) else { return Vec::new() };
+    let dialled = digits.trim_start_matches('+');
+    let without = [dialled.strip_prefix("00"), dialled.strip_prefix('0')].into_iter().flatten();
+    [dialled].into_iter().chain(without).filter(|digits| !digits.is_empty()).map(str::to_owned).collect()
+}
+
+/// Returns whether a number is one that people type for want of another: its last seven digits are the same, or count up or down.
+pub fn is_placeholder(number: &str) -> bool {
+    let digits: Vec<u8> = number.bytes().rev().filter(u8::is_ascii_digit).take(PLACEHOLDER_DIGITS).collect();
+    let steps = [0, 1, 9];
+    let counts = |step: u8| digits.iter().zip(digits.iter().skip(1)).all(|(a, b)| (a - b'0' + step) % 10 == b - b'0');
+    digits.len() == PLACEHOLDER_DIGITS && steps.into_iter().any(counts)
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || is_dash(c) || matches!(c, '(' | ')' | '.' | '/') || super::normal::is_ignorable(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_has_one_form_however_it_is_dialled() {
+        for text in [
+            "+91 98450 11111",
+            "098450 11111",
+            "98450-11111",
+            "0091 98450 11111",
+            "(+91) 98450.11111",
+            "९८४५० १११११",
+            "98450–11111",
+        ] {
+            let digits = phone_digits(text).expect("digits");
+            assert_eq!(e164(&digits, "IN").as_deref(), Some("+919845011111"), "{text}");
+        }
+        assert_eq!(e164("0712345678", "KE").as_deref(), Some("+254712345678"));
+        assert_eq!(e164("0391234567", "IT").as_deref(), Some("+390391234567"), "Italian numbers keep their zero");
+        assert_eq!(e164("12345", "IN"), None);
+        assert_eq!(phone_digits("98450x"), None);
+        assert_eq!(phone_digits("9+8450"), None);
+        assert!(has_phone_numbers("IN") && !has_phone_numbers("XX"));
+    }
+
+    #[test]
+    fn numbers_are_found_as_dialled_from_far_and_near() {
+        assert_eq!(phone_words("+919845011111"), ["919845011111", "9845011111"]);
+        assert_eq!(phone_words("12345"), ["12345"]);
+        assert_eq!(phone_words(""), [""; 0]);
+        assert_eq!(phone_beginnings("0091 98"), ["009198", "9198", "09198"]);
+        assert_eq!(phone_beginnings("Asha"), [""; 0]);
+    }
+
+    #[test]
+    fn placeholders_are_alike_or_count() {
+        for (number, expected) in [
+            ("+919999999999", true),
+            ("+910000000000", true),
+            ("+911234567890", true),
+            ("+919876543210", true),
+            ("+919845011111", false),
+            ("+918999999998", false),
+            ("999999", false),
+        ] {
+            assert_eq!(is_placeholder(number), expected, "{number}");
+        }
+    }
+}
