@@ -1,18 +1,19 @@
 //! Sources of time and randomness. Tests and the demo replace them, so that a run can be replayed byte for byte.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::units::Timestamp;
 
-/// The clocks of a device. Nothing relies on the wall clock being right.
+/// The clocks of a device. `docs/clocks.md` says what each is used for, and what else follows from them.
 pub trait Clock: Send + Sync {
-    /// Returns the wall clock's time.
+    /// Returns the wall clock's time. It may be wrong by decades, and jump either way at any moment, because people and networks set it.
     fn now(&self) -> Timestamp;
-    /// Returns the minutes by which local time is ahead of UTC; negative if it is behind.
-    fn zone_minutes(&self) -> i16;
-    /// Returns the milliseconds since a moment that differs between processes; never decreases, and may stop while the device sleeps.
-    fn monotonic_ms(&self) -> u64;
+    /// Returns the boot clock: milliseconds since the device was switched on, including those that it slept. It never decreases or jumps,
+    /// and says nothing about the time for which the device was off.
+    fn boot_ms(&self) -> u64;
+    /// Returns an id that stays the same until the device is switched off, if the system has one; otherwise until the process ends. Readings
+    /// of the boot clock under one id can be compared.
+    fn boot_id(&self) -> [u8; 16];
 }
 
 /// A source of unpredictable bytes.
@@ -33,7 +34,7 @@ pub struct Environment {
 impl Environment {
     /// Returns the operating system's clock and randomness.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock { started: Instant::now() }), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
     }
 
     /// Returns `N` random bytes.
@@ -45,14 +46,49 @@ impl Environment {
 
     /// Returns a new id (UUID version 7) that sorts by the wall clock's millisecond, and at random within it.
     pub fn new_id<T: From<[u8; 16]>>(&self) -> T {
-        let now_ms = u64::try_from(self.clock.now().0).unwrap_or(0);
-        let id = uuid::Builder::from_unix_timestamp_millis(now_ms, &self.random()).into_uuid();
+        self.new_id_at(self.clock.now())
+    }
+
+    /// Returns a new id (UUID version 7) that sorts by the millisecond of `at`, and at random within it.
+    pub fn new_id_at<T: From<[u8; 16]>>(&self, at: Timestamp) -> T {
+        let at_ms = u64::try_from(at.0).unwrap_or(0);
+        let id = uuid::Builder::from_unix_timestamp_millis(at_ms, &self.random()).into_uuid();
         T::from(id.into_bytes())
     }
 }
 
 struct SystemClock {
-    started: Instant,
+    boot_id: [u8; 16],
+    /// Base of the boot clock where the system has none that includes sleep.
+    #[cfg(not(unix))]
+    started: std::time::Instant,
+}
+
+impl SystemClock {
+    fn new() -> Self {
+        let random = || {
+            let mut id = [0; 16];
+            SystemEntropy.fill(&mut id);
+            id
+        };
+        Self {
+            boot_id: boot_id().unwrap_or_else(random),
+            #[cfg(not(unix))]
+            started: std::time::Instant::now(),
+        }
+    }
+}
+
+/// Returns the kernel's random id of this boot.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn boot_id() -> Option<[u8; 16]> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    uuid::Uuid::parse_str(text.trim()).ok().map(uuid::Uuid::into_bytes)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn boot_id() -> Option<[u8; 16]> {
+    None
 }
 
 impl Clock for SystemClock {
@@ -60,13 +96,27 @@ impl Clock for SystemClock {
         Timestamp(chrono::Utc::now().timestamp_millis())
     }
 
-    fn zone_minutes(&self) -> i16 {
-        let seconds = chrono::Local::now().offset().local_minus_utc();
-        i16::try_from(seconds / 60).unwrap_or(0)
+    #[cfg(unix)]
+    fn boot_ms(&self) -> u64 {
+        use rustix::time::{ClockId, clock_gettime};
+        // What `Instant` uses stops while the device sleeps: CLOCK_MONOTONIC on Linux and Android, CLOCK_UPTIME_RAW on Apple's systems.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = ClockId::Boottime;
+        // On Apple's systems this one includes sleep.
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = ClockId::Monotonic;
+        let time = clock_gettime(clock);
+        let ms = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
+        u64::try_from(ms).unwrap_or(0)
     }
 
-    fn monotonic_ms(&self) -> u64 {
+    #[cfg(not(unix))]
+    fn boot_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn boot_id(&self) -> [u8; 16] {
+        self.boot_id
     }
 }
 
@@ -81,5 +131,23 @@ impl Entropy for SystemEntropy {
         if let Err(error) = getrandom::fill(bytes) {
             panic!("no randomness from the system: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_boot_clock_counts_since_the_device_was_switched_on_and_sleep_too() {
+        // The kernel's count includes sleep; it prints hundredths of a second.
+        let uptime_ms = || -> u64 {
+            let text = std::fs::read_to_string("/proc/uptime").expect("an uptime");
+            let (seconds, hundredths) = text.split(' ').next().and_then(|it| it.split_once('.')).expect("a number");
+            seconds.parse::<u64>().expect("seconds") * 1_000 + hundredths.parse::<u64>().expect("hundredths") * 10
+        };
+        let clock = super::Environment::system().clock;
+        let (before, read, after) = (uptime_ms(), clock.boot_ms(), uptime_ms() + 10);
+        assert!((before..=after).contains(&read), "{before} {read} {after}");
+        assert_eq!(clock.boot_id(), super::Environment::system().clock.boot_id(), "one boot has one id");
     }
 }

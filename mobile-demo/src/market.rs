@@ -124,12 +124,12 @@ impl Clock for DayClock {
         Timestamp(self.0.load(Ordering::Relaxed))
     }
 
-    fn zone_minutes(&self) -> i16 {
-        INDIA_MINUTES
+    fn boot_ms(&self) -> u64 {
+        u64::try_from(self.now().0).unwrap_or(0)
     }
 
-    fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.now().0).unwrap_or(0)
+    fn boot_id(&self) -> [u8; 16] {
+        [1; 16]
     }
 }
 

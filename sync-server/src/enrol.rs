@@ -31,7 +31,7 @@ impl Server {
         let organisation = self.storage.route(&hash)?.ok_or_else(|| wrong(unknown))?;
         let (fresh, grant): (DeviceId, GrantId) = (self.environment.new_id(), self.environment.new_id());
         let now = self.environment.clock.now();
-        let is_open = |code: EnrolmentCode| code.device_id.is_none() && code.expires_at >= now;
+        let is_open = |code: EnrolmentCode| code.device_id.is_none() && !code.is_expired(now);
         if self.read(organisation, |db| db.enrolment_code(&hash))?.is_some_and(is_open) {
             // The route is added before the device: a route to no device is harmless, a device without a route could not connect.
             self.storage.add_route(fresh.as_bytes(), organisation)?;
@@ -43,7 +43,7 @@ impl Server {
                     Some(known) if known.public_key == key => Ok(known),
                     _ => Err(wrong("the code was used already: ask the office for a new one")),
                 },
-                None if code.expires_at < now => Err(wrong("the code has expired: ask the office for a new one")),
+                None if code.is_expired(now) => Err(wrong("the code has expired: ask the office for a new one")),
                 None if db.devices()?.iter().any(|device| device.public_key == key) => {
                     Err(wrong("this key was enrolled with another code: enter that one again"))
                 }

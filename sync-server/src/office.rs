@@ -24,9 +24,6 @@ use crate::recovery::require_no_recovery;
 use crate::storage::{EnrolmentCode, WriteTransaction};
 use crate::{Error, Server};
 
-/// Life of an enrolment code.
-const CODE_LIFE_MS: i64 = 7 * 24 * 3_600_000;
-
 /// Number of found records from which a search looks for farmers in no further scope.
 const MAX_FOUND: u32 = 50;
 
@@ -377,7 +374,7 @@ impl Server {
                 user_id: user,
                 role,
                 centres: centres.to_vec(),
-                expires_at: Timestamp(by.decided_at.0 + CODE_LIFE_MS),
+                expires_at: Timestamp(by.decided_at.0 + EnrolmentCode::LIFE_MS),
                 device_id: None,
             })
         })?;

@@ -201,6 +201,15 @@ impl Market {
         Person::new(name, folder, environment, &self.clock, self.network())
     }
 
+    /// A person with a phone that has a clock of its own and is enrolled at KOLAR.
+    pub fn hires_with(&mut self, name: &str, role: &str, clock: &Arc<TestClock>) -> Person {
+        self.people += 1;
+        let environment = environment(clock, self.seed + self.people);
+        let person = Person::new(name, &self.path_of(name), environment, clock, self.network());
+        person.client.enrol(&person.network, ADDRESS, &self.code(name, role, "KOLAR"), "test phone").expect("enrolled");
+        person
+    }
+
     /// A person with a phone that is enrolled at KOLAR.
     pub fn hires(&mut self, name: &str, role: &str) -> Person {
         self.hires_at(name, role, "KOLAR")

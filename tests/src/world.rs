@@ -1,6 +1,6 @@
 //! Clock and randomness under a test's control.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::environment::{Clock, Entropy, Environment};
@@ -12,25 +12,37 @@ use rand::{RngExt, SeedableRng};
 #[derive(Debug)]
 pub struct TestClock {
     now_ms: AtomicI64,
-    monotonic_ms: AtomicU64,
-    zone_minutes: i16,
+    boot_ms: AtomicU64,
+    boots: AtomicU8,
 }
 
 impl TestClock {
-    /// A clock at this moment, in the Indian time zone.
+    /// A clock at this moment, of a device that was just switched on.
     pub fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now_ms: AtomicI64::new(now.0), monotonic_ms: AtomicU64::new(0), zone_minutes: 330 })
+        Arc::new(Self { now_ms: AtomicI64::new(now.0), boot_ms: AtomicU64::new(0), boots: AtomicU8::new(1) })
     }
 
-    /// Advances the wall clock and the monotonic clock; `seconds` must not be negative.
+    /// Lets time pass, whether the device is awake or sleeps; `seconds` must not be negative.
     pub fn pass(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
-        self.monotonic_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);
+        self.boot_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);
     }
 
-    /// Sets the wall clock ahead, or back for negative seconds; the monotonic clock does not move.
+    /// Sets the wall clock ahead, or back for negative seconds, although no time passes.
     pub fn jump(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// Switches the device off and on; the wall clock shows `now` then. The app must be started again.
+    pub fn boots_at(&self, now: Timestamp) {
+        self.now_ms.store(now.0, Ordering::Relaxed);
+        self.boot_ms.store(0, Ordering::Relaxed);
+        self.boots.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Switches the device off for these seconds, which the wall clock counts, and on. The app must be started again.
+    pub fn is_off(&self, seconds: i64) {
+        self.boots_at(Timestamp(self.now().0 + seconds * 1_000));
     }
 }
 
@@ -39,12 +51,12 @@ impl Clock for TestClock {
         Timestamp(self.now_ms.load(Ordering::Relaxed))
     }
 
-    fn zone_minutes(&self) -> i16 {
-        self.zone_minutes
+    fn boot_ms(&self) -> u64 {
+        self.boot_ms.load(Ordering::Relaxed)
     }
 
-    fn monotonic_ms(&self) -> u64 {
-        self.monotonic_ms.load(Ordering::Relaxed)
+    fn boot_id(&self) -> [u8; 16] {
+        [self.boots.load(Ordering::Relaxed); 16]
     }
 }
 

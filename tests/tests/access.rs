@@ -59,7 +59,7 @@ fn what_was_recorded_without_knowing_of_a_revocation_counts_and_is_reviewed() {
     assert_eq!(reviews(&ravi), ["grant_ended"]);
     assert_eq!(asha.client.session().expect("a session").grant_id, None, "from here on she knows");
     let refused = asha.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
-    assert_eq!(refused.code(), ErrorCode::Unauthorized);
+    assert_eq!(refused.code(), ErrorCode::Locked);
 }
 
 #[test]
@@ -434,20 +434,39 @@ fn listeners_are_notified_of_midnight_and_of_a_lapse() {
 fn time_without_contact_counts_across_restarts_but_a_clock_that_leaps_counts_little() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");
-    // Thirteen days by the wall clock while the phone was off, then one by the monotonic clock.
-    market.clock.jump(13 * DAY);
+    // Thirteen days by the wall clock while the phone was off, then one by the boot clock.
+    market.clock.is_off(13 * DAY);
     let asha = asha.restarts();
     market.clock.pass(DAY);
     assert_eq!(asha.client.access(), Access::Full);
     market.clock.pass(1);
     assert_eq!(asha.client.access(), Access::RecordOnly);
-    // The clock jumps fifty years ahead and back: how long that took is unknown, so it counts as three days, then as none.
-    market.clock.jump(50 * 365 * DAY);
+    // The clock is fifty years ahead after another time off, and back after the next: how long that took is unknown, so it counts as three
+    // days, then as none.
+    market.clock.is_off(50 * 365 * DAY);
     let asha = asha.restarts();
     assert_eq!(asha.client.access(), Access::RecordOnly);
-    market.clock.jump(-50 * 365 * DAY);
+    market.clock.is_off(-50 * 365 * DAY);
     let asha = asha.restarts();
     assert_eq!(asha.client.access(), Access::RecordOnly);
     asha.syncs_wholly();
     assert_eq!(asha.client.access(), Access::Full);
+}
+
+#[test]
+fn a_wall_clock_that_is_set_neither_ends_nor_extends_the_time_without_contact() {
+    let mut market = Market::open(10);
+    let mut asha = market.hires("Asha", "field_manager");
+    for by in [13 * DAY, -13 * DAY, 13 * DAY, -300 * DAY, 300 * DAY] {
+        market.clock.jump(by);
+        assert_eq!(asha.client.access(), Access::Full);
+        asha = asha.restarts();
+        assert_eq!(asha.client.access(), Access::Full, "a restart of the app, with the clock set by {by} s");
+    }
+    for _ in 0..14 {
+        market.clock.jump(-DAY);
+        market.clock.pass(DAY + 1);
+        asha = asha.restarts();
+    }
+    assert_eq!(asha.client.access(), Access::RecordOnly, "the clock was set back every day");
 }

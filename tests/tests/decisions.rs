@@ -242,7 +242,7 @@ fn a_draft_of_an_older_copy_does_not_replace_the_delivery() {
     copy.syncs_wholly();
     let recorded = copy.client.delivery(draft.delivery_id).expect("a delivery");
     assert_eq!((recorded.lifecycle, recorded.bags.len()), (Lifecycle::Recorded, 3));
-    assert_eq!(copy.client.record_delivery(shown.basis, &Check::ALL).expect_err("gone").code(), ErrorCode::NotFound);
+    assert_eq!(copy.client.record_delivery(shown.basis, &Check::ALL).expect_err("another").code(), ErrorCode::Stale);
     // What was weighed on the copy is not lost either.
     let drafts = copy.client.today(&"KOLAR".parse().expect("a code"), None).expect("a day").drafts;
     assert_eq!(drafts.len(), 1);

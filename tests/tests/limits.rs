@@ -252,18 +252,3 @@ fn messages_are_packed_up_to_the_limit_and_not_beyond() {
     let above = pack(&ByteVec::from(noise[..=largest].to_vec()));
     assert!(matches!(above, Err(WireError::TooLarge { limit: MAX_WIRE_BYTES })));
 }
-
-#[test]
-fn a_bag_of_a_type_that_the_rules_do_not_know_is_refused() {
-    let mut market = Market::open(44);
-    let asha = market.hires("Asha", "field_manager");
-    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
-    let (gross, bag_type) = ("20.5".parse().expect("a weight"), BagType::try_from(7).expect("a number"));
-    let draft = asha.starts(Some(farmer), None);
-    let added = asha.client.edit_draft(draft.basis, &[DraftEdit::AddBag { gross, bag_type, source: None }]);
-    assert!(matches!(added, Err(Error::Invalid { field: "bag_type", .. })), "{added:?}");
-    let recorded = asha.weighs(farmer, None, &[20_000]);
-    let edit = DeliveryEdit::AddBag { gross, bag_type, source: None };
-    let amended = asha.client.amend_delivery(recorded.basis, &reason("forgotten"), &[edit]);
-    assert!(matches!(amended, Err(Error::Invalid { field: "bag_type", .. })), "{amended:?}");
-}

@@ -71,7 +71,7 @@ impl Engine {
 /// A change of a record takes the `basis` of the view that the person saw and returns the new view; it fails with Stale if the record has
 /// changed since. A cancelled call has either taken effect completely or not at all.
 ///
-/// Calls about records fail with Unauthorized before enrolment or without a grant, and with Refused (code locked) on a locked phone; with
+/// Calls about records fail with Unauthorized before enrolment, and with Refused (code locked) without a grant and on a locked phone; with
 /// access RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work
 /// on a locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
 #[derive(uniffi::Object)]

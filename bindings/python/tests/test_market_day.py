@@ -116,7 +116,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         # And ends here.
         self.assertEqual(asked, [Check(code="uncommon_bag_weight")])
         self.assertEqual((delivery.lifecycle, delivery.sync), (Lifecycle.RECORDED, SyncState.UNSENT()))
-        self.assertEqual(delivery.totals, Totals(bags=3, gross_g=47_000, tare_g=4_500, net_g=42_500))
+        self.assertEqual(delivery.totals, Totals(bags=3, gross_g=47_000, tare_g=4_500, net_g=42_500, bags_of_unknown_type=0))
         self.assertEqual([(bag.number, bag.gross_g) for bag in delivery.bags], [(1, 20_500), (2, 21_500), (3, 5_000)])
         self.assertEqual((delivery.readings, delivery.declared_bags), (["14.50"], 3))
         device = (await client.session()).device_code

@@ -12,11 +12,11 @@ use crate::decisions::{Grant, Order};
 use crate::permission::{Role, Visibility};
 use crate::protocol::path;
 use crate::store::decisions::DeviceAccess;
-use crate::store::installation::{self, Counters, Installation};
+use crate::store::installation::{self, Installation};
 use crate::store::{drafts, incoming, outbox};
 use crate::sync::Transport;
 use crate::sync::exchange::{challenge, enrolment, rekey_request, signed_request};
-use crate::units::{BusinessDate, Timestamp, UserId};
+use crate::units::{BusinessDate, UserId};
 use crate::{Error, ErrorCode};
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -24,8 +24,6 @@ const DAY_MS: u64 = 24 * 3_600_000;
 const LAPSE_MS: u64 = 14 * DAY_MS;
 /// Time without contact, 21 days in all, beyond which a phone can only sync, hand over, carry parcels and show the user's own inbox items.
 const LOCK_MS: u64 = LAPSE_MS + 7 * DAY_MS;
-/// Time counted for a gap before an opening that is longer than [`LAPSE_MS`]: nothing tells a wrong wall clock from time that passed.
-const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
 
 /// A user who has a grant on this phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +45,6 @@ pub enum Access {
     RecordOnly,
     /// Sync, hand-over and own inbox items: no contact for more than 21 days; or an order `lost` or `wipe`, which no contact ends.
     Locked,
-}
-
-/// Time without contact with the server.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Idle {
-    /// Milliseconds without contact, up to `counted_to`.
-    pub(super) ms: u64,
-    /// Monotonic milliseconds up to which `ms` counts.
-    pub(super) counted_to: u64,
 }
 
 /// Values that change the results of reads although no record changes.
@@ -119,29 +108,6 @@ impl FieldClient {
         }
     }
 
-    /// Returns the time without contact with the server up to now, as far as the phone's clocks tell.
-    pub(super) fn idle(&self) -> Idle {
-        let saved = *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted_to = self.environment.clock.monotonic_ms();
-        Idle { ms: saved.ms.saturating_add(counted_to.saturating_sub(saved.counted_to)), counted_to }
-    }
-
-    /// Replaces the counters and the time without contact in memory by those that a transaction has saved and committed.
-    pub(super) fn replace_counters(&self, counters: &mut Counters, saved: Counters, idle: Idle) {
-        *counters = saved;
-        *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner) = idle;
-    }
-
-    /// Sets the time without contact to zero, on disk and in memory. The server must have signed a response before.
-    pub(super) fn reset_idle(&self) -> Result<(), Error> {
-        let mut counters = self.counters();
-        let idle = Idle { ms: 0, ..self.idle() };
-        let saved = Counters { idle_ms: idle.ms, seen_at: self.environment.clock.now(), ..*counters };
-        self.store.write(|db| saved.save(db))?;
-        self.replace_counters(&mut counters, saved, idle);
-        Ok(())
-    }
-
     /// Carries out an order `rekey` or `wipe`. Without one, and if the exchange before was complete, purges scopes that no user of this
     /// phone may read. Returns whether another exchange must follow: after a rekey, or if something is still to be sent before a wipe.
     pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
@@ -192,7 +158,7 @@ impl FieldClient {
     /// answered the receipt. Returns whether another exchange must follow; an unanswered receipt waits for the next sync.
     fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
         let grant = self.identity().device.grants.first().map(|grant| grant.grant_id);
-        let now = self.environment.clock.now();
+        let now = self.now();
         let is_drained = self.write(&[Topic::Deliveries, Topic::Inbox], |db| {
             for (id, _, draft) in drafts::all(db)? {
                 outbox::add_draft(db, draft.user_id, grant, id, &draft, now)?;
@@ -221,13 +187,6 @@ impl FieldClient {
         }
         Ok(false)
     }
-}
-
-/// Returns how much of the gap from `seen_at`, when the counters were last saved, to an opening at `now` counts as time without contact: 0
-/// if the clock was set back, [`SUSPECT_GAP_MS`] if the gap is longer than [`LAPSE_MS`], otherwise all of it.
-pub(super) fn counted_gap_ms(seen_at: Timestamp, now: Timestamp) -> u64 {
-    let gap_ms = u64::try_from(now.0.saturating_sub(seen_at.0)).unwrap_or(0);
-    if gap_ms > LAPSE_MS { SUSPECT_GAP_MS } else { gap_ms }
 }
 
 fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility {

@@ -125,9 +125,6 @@ impl Action<'_> {
     }
 }
 
-/// Milliseconds that the clock may be behind the server's last known time before stamps mark it as suspect.
-const CLOCK_SLACK_MS: i64 = 120_000;
-
 impl FieldClient {
     /// Runs `f` in one transaction, with the counters locked. An error rolls it back. If `f` wrote a change, the counters are saved and an
     /// event follows the commit; if not, its changes of the counters are dropped.
@@ -137,12 +134,11 @@ impl FieldClient {
         f: impl FnOnce(&mut Action<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut counters = self.counters();
-        let (now, idle) = (self.environment.clock.now(), self.idle());
-        let installation = &author.installation;
-        let clock_suspect = now.0 < installation.server_time.0.saturating_sub(CLOCK_SLACK_MS);
+        let (now, installation) = (self.now(), &author.installation);
         let at = counters.hybrid.next(now);
+        let clock_suspect = self.is_clock_in_doubt();
         let stamp = Stamp { user_id: installation.user_id, device_code: installation.device_code, at, clock_suspect };
-        let begun = Counters { actions: counters.actions + 1, hybrid: at, idle_ms: idle.ms, seen_at: now, ..*counters };
+        let begun = Counters { actions: counters.actions + 1, hybrid: at, ..self.counters_at(self.idle(), *counters) };
         let (result, written, mut topics) = self.store.write(|db| {
             let mut action = Action {
                 client: self,
@@ -160,7 +156,7 @@ impl FieldClient {
             Ok::<_, Error>((result, written, action.topics))
         })?;
         if let Some(written) = written {
-            self.replace_counters(&mut counters, written, idle);
+            self.replace_counters(&mut counters, written);
             drop(counters);
             topics.extend([Topic::Inbox, Topic::Sync]);
             self.events.changed(&topics);

@@ -1,7 +1,8 @@
 //! Deliveries: recording, amending, voiding and viewing.
 
+use std::sync::PoisonError;
+
 use super::draft::find_draft;
-use super::draft::require_bag_type;
 use super::load::check_load;
 use super::{Author, Basis, FieldClient, not_found, require_current, require_record, require_visible};
 use crate::Error;
@@ -97,7 +98,7 @@ pub struct DeliveryView {
     pub location: Option<Location>,
     /// Delivery that this one replaces: a voided one, or one that the office rejected.
     pub replaces: Option<DeliveryId>,
-    /// Totals of the bags that are not voided, even if the delivery is voided. Without a rule set on this phone, the tare is zero.
+    /// Totals of the bags that are not voided, even if the delivery is voided. Without a rule set on this phone, each bag is of unknown type.
     pub totals: Totals,
     /// Amendments, oldest first. They have author and reason, not the values.
     pub amendments: Vec<Act>,
@@ -138,6 +139,7 @@ pub enum DeliveryEdit {
 
 impl FieldClient {
     /// Records a draft: it counts, is sent, and can only be amended or voided. Its author is the current user, even if another weighed.
+    /// Another tap, which repeats the call with the same basis, returns the recorded delivery.
     ///
     /// # Errors
     /// [`Error::Confirm`] with the checks that are not in `accept` yet: ask the person, add them, and repeat the call. [`Error::Invalid`]
@@ -146,9 +148,15 @@ impl FieldClient {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
         let id = DeliveryId::from(basis.document_id);
-        let (today, zone_minutes) = (self.date(), self.environment.clock.zone_minutes());
+        let today = self.date();
         self.act(&author, |action| {
-            let (version, draft) = find_draft(action.db, &author, id)?.ok_or_else(|| not_found("draft"))?;
+            let Some((version, draft)) = find_draft(action.db, &author, id)? else {
+                let found = require_visible::<Delivery>(action.db, &author, id, "draft")?;
+                if *self.last_recorded.lock().unwrap_or_else(PoisonError::into_inner) != Some(basis) {
+                    return Err(Error::Stale);
+                }
+                return self.stored_view(action.db, found.version(), found.record);
+            };
             require_current(basis, id, version.to_be_bytes())?;
             author.require_centre(&draft.centre)?;
             let farmer = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
@@ -158,14 +166,11 @@ impl FieldClient {
             let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
             let rules = rules
                 .ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?;
-            let mut checks = check_delivery(
-                &draft.bags,
-                draft.declared_bags,
-                &draft.readings,
-                rules.moisture_required,
-                draft.business_date,
-                today,
-            );
+            let mut checks =
+                check_delivery(&draft.bags, draft.declared_bags, &draft.readings, rules, draft.business_date, today);
+            if action.stamp.clock_suspect {
+                checks.push(Check::ClockInDoubt);
+            }
             if let Some(load) = draft.load_id {
                 let gross = draft.bags.iter().map(|bag| bag.gross.grams()).sum();
                 checks.extend(check_load(action.db, &author.reference, load, gross)?);
@@ -180,7 +185,6 @@ impl FieldClient {
                     user_id: action.stamp.user_id,
                     device_code: action.stamp.device_code,
                     clock_suspect: action.stamp.clock_suspect,
-                    zone_minutes,
                     centre: draft.centre,
                     season: draft.season,
                     commodity: draft.commodity,
@@ -200,6 +204,8 @@ impl FieldClient {
             };
             let merged = action.create(Kind::of::<Delivery>(), id.into(), &scope, encode(&snapshot))?;
             drafts::remove(action.db, id)?;
+            // Not after the commit, because another tap may come before that. If the commit fails, the draft is still there.
+            *self.last_recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(basis);
             let version = merged.version();
             // A new record is not sent yet, and nothing can name it.
             Ok(self.delivery_view(version, delivery_of(merged)?, SyncState::Unsent, Vec::new()))
@@ -222,7 +228,6 @@ impl FieldClient {
             for edit in edits {
                 match edit {
                     DeliveryEdit::AddBag { gross, bag_type, source } => {
-                        require_bag_type(reference.rule_set(delivery.rule_set), *bag_type)?;
                         let offset = u32::try_from(added.len()).unwrap_or(u32::MAX);
                         added.push(Bag {
                             number: delivery.next_bag_number() + offset,
@@ -248,7 +253,7 @@ impl FieldClient {
                     }
                     DeliveryEdit::SetBusinessDate(date) => {
                         let season = reference.season(&delivery.season);
-                        if season.is_some_and(|season| !(season.from..=season.to).contains(date)) {
+                        if season.is_some_and(|season| !season.covers(*date)) {
                             return Err(Error::invalid("business_date", "is outside of the delivery's season"));
                         }
                         amendments.push(Amendment::SetDate(*date));

@@ -1,16 +1,14 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
-use super::{Author, Basis, DeliveryView, FieldClient, Topic, not_found, require_current, require_record};
+use super::{Author, Basis, DeliveryView, FieldClient, Topic, require_current, require_record, require_visible};
 use crate::Error;
-use crate::decisions::RuleSet;
 use crate::limits::MAX_BAGS;
 use crate::permission::Capability;
 use crate::records::Bag;
 use crate::records::draft::Draft;
 use crate::records::{BagSource, Delivery, Farmer, Kind, Load};
 use crate::scope::Scope;
-use crate::store::drafts;
-use crate::store::seam;
+use crate::store::{drafts, rows, seam};
 use crate::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Location, Percent,
     Timestamp,
@@ -27,7 +25,7 @@ pub struct StartDraft {
     pub farmer_id: Option<FarmerId>,
     /// Load of this centre and season, if any.
     pub load_id: Option<LoadId>,
-    /// The voided delivery that this one replaces; it must be on this phone.
+    /// The voided delivery that this one replaces; it must be on this phone, and not be replaced already.
     pub replaces: Option<DeliveryId>,
 }
 
@@ -74,20 +72,29 @@ pub(super) fn find_draft(
     Ok(drafts::find(db, id)?.filter(|(_, draft)| may_see(author, draft)))
 }
 
+/// Returns a draft with its version; [`Error::Stale`] if it is recorded already, [`Error::NotFound`] if there is none that the user sees.
+fn require_draft(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> Result<(u64, Draft), Error> {
+    if let Some(found) = find_draft(db, author, id)? {
+        return Ok(found);
+    }
+    require_visible::<Delivery>(db, author, id, "draft")?;
+    Err(Error::Stale)
+}
+
 impl FieldClient {
     /// Starts a delivery of today. The draft is stored on disk, and counts in no total until it is recorded.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], [`Error::Refused`] for a centre that is not granted, [`Error::Invalid`] if no season of the commodity
-    /// covers today, or if farmer, load or replaced delivery are not on this phone.
+    /// covers today, if farmer, load or replaced delivery are not on this phone, or if the latter is replaced already.
     pub fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         author.require(Capability::RecordDelivery)?;
         author.require_centre(&input.centre)?;
-        let business_date = self.date();
+        let (season, business_date) = self.season_today(&author, &input.commodity)?;
         let draft = Draft {
             user_id: author.grant.user_id,
-            season: Self::season_of(&author, &input.commodity, business_date)?,
+            season,
             centre: input.centre,
             commodity: input.commodity,
             business_date,
@@ -101,9 +108,10 @@ impl FieldClient {
             replaces: input.replaces,
             receipt_sequence: None,
         };
-        let id = self.environment.new_id();
+        let id = self.new_id();
         self.write(&[Topic::Deliveries], |db| {
             draft.require_known(db)?;
+            draft.require_first_replacement(db)?;
             Ok::<_, Error>(drafts::save(db, id, 1, &draft)?)
         })?;
         self.delivery(id)
@@ -112,14 +120,14 @@ impl FieldClient {
     /// Applies steps of weighing to a draft: all of them, or none if one is refused. Returns after they are on disk.
     ///
     /// # Errors
-    /// [`Error::Stale`] if the draft was changed since `basis`, [`Error::NotFound`], [`Error::Invalid`] with the field of the refused step,
-    /// [`Error::TooLarge`] for too many bags.
+    /// [`Error::Stale`] if the draft was changed since `basis` or is recorded, [`Error::NotFound`], [`Error::Invalid`] with the field of the
+    /// refused step, [`Error::TooLarge`] for too many bags.
     pub fn edit_draft(&self, basis: Basis, edits: &[DraftEdit]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document_id);
-        let now = self.environment.clock.now();
+        let now = self.now();
         let (version, draft) = self.write(&[Topic::Deliveries], |db| {
-            let (version, mut draft) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
+            let (version, mut draft) = require_draft(db, &author, id)?;
             require_current(basis, id, version.to_be_bytes())?;
             for edit in edits {
                 draft.apply(&author, edit, now)?;
@@ -131,15 +139,18 @@ impl FieldClient {
         Ok(self.draft_view(id, version, &draft))
     }
 
-    /// Deletes a draft permanently. A recorded delivery can only be voided.
+    /// Deletes a draft permanently; one that is deleted already stays so. A recorded delivery can only be voided.
     ///
     /// # Errors
-    /// [`Error::Stale`] if it changed since `basis`, [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] on a locked phone.
+    /// [`Error::Stale`] if it changed since `basis` or is recorded, [`Error::NotFound`] for a draft that the user does not see, [`Error::Unauthorized`], [`Error::Refused`] on a locked phone.
     pub fn discard_draft(&self, basis: Basis) -> Result<(), Error> {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document_id);
         self.write(&[Topic::Deliveries], |db| {
-            let (version, _) = find_draft(db, &author, id)?.ok_or_else(|| not_found("draft"))?;
+            let (version, _) = match require_draft(db, &author, id) {
+                Err(Error::NotFound { .. }) if drafts::find(db, id)?.is_none() => return Ok(()),
+                found => found?,
+            };
             require_current(basis, id, version.to_be_bytes())?;
             Ok(drafts::remove(db, id)?)
         })
@@ -164,17 +175,6 @@ impl FieldClient {
     }
 }
 
-/// Requires that `rules` name the bag type, or it would have no tare. Accepts any if the rule set is not on this phone (`None`).
-pub(super) fn require_bag_type(rules: Option<&RuleSet>, bag_type: BagType) -> Result<(), Error> {
-    match rules {
-        Some(rules) if rules.bag_types.iter().all(|known| !known.is_for(bag_type)) => {
-            let reason = format!("the rules have no bag type {}", bag_type.number());
-            Err(Error::invalid("bag_type", reason))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl Draft {
     /// Requires farmer, load and replaced delivery on this phone, at this centre, the last one voided. One that the office rejected passes.
     fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
@@ -193,6 +193,17 @@ impl Draft {
         }
     }
 
+    /// Requires that no other draft and no delivery that is not voided replaces the same delivery.
+    fn require_first_replacement(&self, db: &rusqlite::Connection) -> Result<(), Error> {
+        let Some(replaced) = self.replaces else { return Ok(()) };
+        let has_other = !rows::replacements_of(&mut seam(db), &[replaced])?.is_empty()
+            || drafts::all(db)?.iter().any(|(_, _, other)| other.replaces == Some(replaced));
+        if has_other {
+            return Err(Error::invalid("replaces", "that delivery is replaced already, by another one or a draft"));
+        }
+        Ok(())
+    }
+
     fn apply(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
         match edit {
             DraftEdit::SetFarmer(farmer) => self.farmer_id = Some(*farmer),
@@ -207,7 +218,6 @@ impl Draft {
                 return Err(Error::TooLarge { field: "bags", reason });
             }
             DraftEdit::AddBag { gross, bag_type, source } => {
-                require_bag_type(author.reference.rules_on(&self.commodity, self.business_date), *bag_type)?;
                 let (gross, bag_type, source) = (*gross, *bag_type, source.unwrap_or_default());
                 self.bags.push(Bag { number: self.next_number, gross, bag_type, source, weighed_at: now });
                 self.next_number += 1;

@@ -58,7 +58,7 @@ impl FieldClient {
         author.require_centre(&input.centre)?;
         let details = self.checked(&input.details)?;
         let scope = Scope::Centre(input.centre.clone());
-        let (farmer_id, contact_id): (FarmerId, ContactId) = (self.environment.new_id(), self.environment.new_id());
+        let (farmer_id, contact_id): (FarmerId, ContactId) = (self.new_id(), self.new_id());
         self.act(&author, |action| {
             let alike = look_alikes::find(&mut seam(action.db), [(&scope, &details)])?;
             if alike.iter().any(|it| !it.farmers.is_empty()) {

@@ -121,7 +121,7 @@ impl FieldClient {
     }
 
     fn save_export_time(&self) -> Result<(), Error> {
-        let now = self.environment.clock.now();
+        let now = self.now();
         Ok(self.write(&[Topic::Sync], |db| installation::save_exported(db, now))?)
     }
 }

@@ -20,6 +20,9 @@ pub(super) struct Stops {
     counted: Condvar,
 }
 
+/// Longest single wait for the next try.
+const LONGEST_WAIT_MS: u64 = 10_000;
+
 impl Stops {
     fn count(&self) -> u64 {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner)
@@ -94,11 +97,26 @@ impl FieldClient {
             if has_heard {
                 retry_schedule = RetrySchedule::default();
             }
-            let now_ms = self.environment.clock.monotonic_ms();
+            let now_ms = self.environment.clock.boot_ms();
             retry_schedule.run_ended(ended, now_ms, self.random_u64());
-            self.listening.wait(count_at_start, Duration::from_millis(retry_schedule.wait_ms(now_ms).unwrap_or(0)));
+            self.wait_until_due(count_at_start, &retry_schedule);
         }
         Ok(())
+    }
+
+    /// Waits until the next try is due, or listeners are stopped. A wait of the system's stops while the phone sleeps, so it is cut into
+    /// short ones, and the boot clock tells how much is left.
+    fn wait_until_due(&self, count_at_start: u64, retry_schedule: &RetrySchedule) {
+        let wait_ms = || retry_schedule.wait_ms(self.environment.clock.boot_ms()).unwrap_or(0);
+        let mut awake_ms = wait_ms();
+        while awake_ms > 0 && self.listening.count() == count_at_start {
+            let next_ms = wait_ms().min(awake_ms).min(LONGEST_WAIT_MS);
+            if next_ms == 0 {
+                return;
+            }
+            self.listening.wait(count_at_start, Duration::from_millis(next_ms));
+            awake_ms -= next_ms;
+        }
     }
 
     /// Ends all running listeners within seconds.

@@ -19,7 +19,9 @@ use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, DeliveryFilter, Sum};
 use crate::store::seam;
 use crate::store::{drafts, records as stored};
-use crate::units::{BusinessDate, CentreCode, CommodityCode, Grams, LoadId, LorryPlate, SeasonCode};
+use crate::units::{
+    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, Grams, LoadId, LorryPlate, SeasonCode,
+};
 
 /// Input for opening a load.
 #[derive(Clone, Debug)]
@@ -129,9 +131,8 @@ impl FieldClient {
         }
         let driver = input.driver.as_deref().map(|driver| check_text(driver, true)).transpose();
         let driver = driver.map_err(|wrong| Error::invalid("driver", wrong))?;
-        let date = self.date();
-        let season = Self::season_of(&author, &input.commodity, date)?;
-        let load_id: LoadId = self.environment.new_id();
+        let (season, date) = self.season_today(&author, &input.commodity)?;
+        let load_id: LoadId = self.new_id();
         self.act(&author, |action| {
             action.counters.loads += 1;
             let scope = Scope::Season(input.centre.clone(), season.clone());
@@ -161,7 +162,8 @@ impl FieldClient {
         self.act(&author, |action| {
             let saved = stored::find(&mut seam(action.db), load_id.into())?;
             let found = stored::get::<Load>(&mut seam(action.db), load_id)?;
-            if saved.is_some() && found.is_none() {
+            let is_other = saved.is_some() && found.is_none();
+            if is_other || drafts::find(action.db, DeliveryId::from(DocumentId::from(load_id)))?.is_some() {
                 return Err(Error::invalid("join_code", "the code belongs to a record that is not a load"));
             }
             let is_me = |loader: &Loader| (loader.user_id, loader.device_code) == me;

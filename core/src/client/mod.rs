@@ -13,6 +13,7 @@ mod inbox;
 mod listen;
 mod load;
 mod sync;
+mod time;
 mod today;
 
 use std::fs::File;
@@ -75,7 +76,7 @@ const LOCK_FILE: &str = "field.lock";
 /// ```
 pub struct FieldClient {
     // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `saved_idle`, `last_day_and_access` and `events` are locked for one statement only.
+    // `saved_idle`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
@@ -86,7 +87,7 @@ pub struct FieldClient {
     /// Locked while a sync runs, so that only one does.
     syncing: Mutex<()>,
     /// The time without contact that was last committed with the counters. Separate, so that reads do not wait for a write.
-    saved_idle: Mutex<access::Idle>,
+    saved_idle: Mutex<time::Idle>,
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
@@ -97,6 +98,8 @@ pub struct FieldClient {
     events: Arc<Events>,
     /// Day and access at the last check: reads depend on them although no record changes.
     last_day_and_access: Mutex<Option<access::DayAndAccess>>,
+    /// Draft that was recorded last, so that a second tap is answered like the first.
+    last_recorded: Mutex<Option<Basis>>,
     /// Number of cancellations; a rise ends the syncs requested before it.
     cancellations: AtomicU64,
     /// Locked until the client is dropped; the system unlocks it if the process is killed.
@@ -132,7 +135,7 @@ pub struct Session {
     pub role: Option<Role>,
     /// Centres of that grant; empty without one.
     pub centres: Vec<CentreCode>,
-    /// When the last complete sync ended, by this device's clock.
+    /// When the last complete sync ended, by the phone's time.
     pub synced_at: Option<Timestamp>,
 }
 
@@ -211,30 +214,27 @@ impl FieldClient {
         let (counters, has_erased) = store.write(|db| {
             crate::store::records::refold(&mut seam(db))?;
             let has_erased = crate::store::incoming::retry_all(db)?;
-            let mut counters = Counters::load(db)?;
-            let now = environment.clock.now();
-            counters.idle_ms = counters.idle_ms.saturating_add(access::counted_gap_ms(counters.seen_at, now));
-            counters.seen_at = now;
+            let counters = time::counted_to_now(&Counters::load(db)?, &*environment.clock);
             counters.save(db)?;
             Ok::<_, crate::store::Error>((counters, has_erased))
         })?;
         if has_erased {
             store.scrub()?;
         }
-        let idle = access::Idle { ms: counters.idle_ms, counted_to: environment.clock.monotonic_ms() };
         let client = Self {
             actor: Actor::new(environment.random()),
             environment,
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
-            saved_idle: Mutex::new(idle),
+            saved_idle: Mutex::new(time::Idle::of(&counters)),
             is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
             listening: Stops::default(),
             events: Arc::default(),
             last_day_and_access: Mutex::default(),
+            last_recorded: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,
@@ -313,13 +313,12 @@ impl FieldClient {
     fn author(&self) -> Result<Author, Error> {
         let Identity { reference, device, .. } = self.identity();
         let installation = self.installation()?;
-        let no_grant = "nothing is granted to this user here: sync, or ask the office";
+        let no_grant = "nothing is granted to this user on this phone: sync, and ask the office for a grant";
         let access = self.access();
         if access == Access::Locked {
             return Err(Error::locked("this phone is locked: sync, so that what it has recorded is uploaded"));
         }
-        let grant =
-            newest_grant(&device, &installation).ok_or_else(|| Error::Unauthorized { reason: no_grant.into() })?;
+        let grant = newest_grant(&device, &installation).ok_or_else(|| Error::locked(no_grant))?;
         Ok(Author { installation, reference, grant, access })
     }
 
@@ -337,7 +336,7 @@ impl FieldClient {
         if seasons.peek().is_none() {
             return Err(Error::invalid("commodity", format!("{commodity} is not bought here")));
         }
-        let season = seasons.rev().find(|season| (season.from..=season.to).contains(&date));
+        let season = seasons.rev().find(|season| season.covers(date));
         season
             .map(|season| season.code.clone())
             .ok_or_else(|| Error::invalid("business_date", format!("no season of {commodity} on {date}")))

@@ -39,7 +39,7 @@ pub struct SyncOptions {
 /// Moment of a request for a sync: its time budget counts from there, and a later cancellation ends it, even while it waits for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncTicket {
-    /// Monotonic time in milliseconds.
+    /// The boot clock in milliseconds.
     at_ms: u64,
     /// Number of cancellations at that time.
     cancellations: u64,
@@ -96,9 +96,9 @@ pub struct SyncStatus {
     pub set_aside: u64,
     /// Parcels of colleagues that the server has not answered.
     pub carried: Carried,
-    /// When everything unanswered was last exported, by this device's clock; does not mean that it arrived.
+    /// When everything unanswered was last exported, by the phone's time; does not mean that it arrived.
     pub exported_at: Option<Timestamp>,
-    /// When the last complete sync ended, by this device's clock.
+    /// When the last complete sync ended, by the phone's time.
     pub synced_at: Option<Timestamp>,
     /// Time, by the server's clock, up to which two safe copies contain its data, as far as this phone knows; `None` if there are none.
     pub copied_at: Option<Timestamp>,
@@ -115,6 +115,8 @@ struct Run<'a> {
     ticket: SyncTicket,
     budget: SyncBudget,
     done: Progress,
+    /// The boot clock when the last request was sent to which there is a signed answer.
+    contact_ms: u64,
 }
 
 impl FieldClient {
@@ -141,6 +143,7 @@ impl FieldClient {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
         let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
+        let sent_ms = self.environment.clock.boot_ms();
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
         self.store.write(|db| {
@@ -149,6 +152,7 @@ impl FieldClient {
             }
             Ok(installation::save(db, &key, &server_url, &enrolment)?)
         })?;
+        self.reset_idle(enrolment.server_time, sent_ms)?;
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
         // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
@@ -184,20 +188,20 @@ impl FieldClient {
         if options.is_manual {
             *self.retry_schedule() = RetrySchedule::default();
         }
-        let next_try_ms = self.retry_schedule().wait_ms(self.environment.clock.monotonic_ms());
+        let next_try_ms = self.retry_schedule().wait_ms(self.environment.clock.boot_ms());
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
             return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
         }
         let done = Progress::default();
         self.events.progressed(Some(done), &[Topic::Sync]);
-        let mut run = Run { transport, on_progress, ticket, budget: options.budget, done };
+        let mut run = Run { transport, on_progress, ticket, budget: options.budget, done, contact_ms: 0 };
         let ended = self.sync_rounds(&mut run);
         let how = match &ended {
             Ok((_, how)) => *how,
             Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(RunEnd::Failed),
             Err(_) => Some(RunEnd::ServerFailed),
         };
-        let now_ms = self.environment.clock.monotonic_ms();
+        let now_ms = self.environment.clock.boot_ms();
         if let Some(how) = how {
             self.retry_schedule().run_ended(how, now_ms, self.random_u64());
         }
@@ -249,7 +253,7 @@ impl FieldClient {
             self.is_purge_current.store(false, Ordering::Release);
         }
         if matches!(ended, Ok((SyncOutcome::Complete, _))) {
-            let now = self.environment.clock.now();
+            let now = self.now();
             self.store.write(|db| {
                 // A server without safe copies never lets a phone trim anything, so the size is limited as well.
                 if has_grown {
@@ -262,12 +266,12 @@ impl FieldClient {
             })?;
         }
         if answers > 0 {
-            self.reset_idle()?;
+            self.reset_idle(exchange.server_time, run.contact_ms)?;
         }
         self.refresh_identity()?;
         // Later records sort after those received, unless the received ones are more than a day ahead.
         let mut counters = self.counters();
-        let hybrid = counters.hybrid.following(newest, self.environment.clock.now());
+        let hybrid = counters.hybrid.following(newest, self.now());
         if hybrid != counters.hybrid {
             counters.hybrid = hybrid;
             self.store.write(|db| counters.save(db))?;
@@ -276,20 +280,25 @@ impl FieldClient {
         ended
     }
 
-    fn exchange(&self, exchange: &mut Exchange<'_>, run: &Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
+    fn exchange(&self, exchange: &mut Exchange<'_>, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
         loop {
             if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.ticket.cancellations {
                 return Ok((SyncOutcome::Cancelled, None));
             }
-            if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.monotonic_ms()) {
+            if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.boot_ms()) {
                 return Ok((SyncOutcome::Partial, Some(RunEnd::Slice)));
             }
             let before = exchange.progress;
             let Some(request) = exchange.next_request()? else { break };
+            let (sent_ms, answers) = (self.environment.clock.boot_ms(), exchange.answers);
             let Ok(response) = run.transport.send(&request) else {
                 return Ok((SyncOutcome::Offline, Some(RunEnd::Failed)));
             };
-            match exchange.handle_response(&response) {
+            let handled = exchange.handle_response(&response);
+            if exchange.answers > answers {
+                run.contact_ms = sent_ms;
+            }
+            match handled {
                 Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
                     let ended = if response.status >= 500 { RunEnd::ServerFailed } else { RunEnd::Failed };
                     return Ok((SyncOutcome::Offline, Some(ended)));
@@ -312,13 +321,11 @@ impl FieldClient {
         })
     }
 
-    /// Returns whether the server would reject this phone's challenge as too old. Uses the larger age of both clocks, because the wall
-    /// clock may be wrong and the monotonic clock stops while the phone sleeps. A wrong yes costs a small request, a wrong no a large one.
+    /// Returns whether the server would reject this phone's challenge as too old. Uses the larger age by phone's time and wall clock, because
+    /// either may be wrong after the phone was off. A wrong yes costs a small request, a wrong no a large one.
     fn has_expired_challenge(&self, installation: &Installation) -> bool {
-        let given_at = installation.synced_at.map_or(installation.server_time, |at| at.max(installation.server_time));
-        let age_ms = self.environment.clock.now().0.saturating_sub(given_at.0);
-        let idle_ms = i64::try_from(self.idle().ms).unwrap_or(i64::MAX);
-        age_ms.max(idle_ms) > CHALLENGE_LIFE_MS
+        let age_ms = |now: Timestamp| now.0.saturating_sub(installation.server_time.0);
+        age_ms(self.now()).max(age_ms(self.environment.clock.now())) > CHALLENGE_LIFE_MS
     }
 
     fn retry_schedule(&self) -> MutexGuard<'_, RetrySchedule> {
@@ -333,7 +340,7 @@ impl FieldClient {
     /// Returns a ticket for a sync that must wait before it can be called.
     pub fn ticket(&self) -> SyncTicket {
         let cancellations = self.cancellations.load(Ordering::Acquire);
-        SyncTicket { at_ms: self.environment.clock.monotonic_ms(), cancellations }
+        SyncTicket { at_ms: self.environment.clock.boot_ms(), cancellations }
     }
 
     /// Cancels all syncs that run, wait or have a ticket, each after the response that it waits for; not those requested later.
@@ -360,7 +367,7 @@ impl FieldClient {
             exported_at: installation::exported_at(db)?,
             synced_at: installation.and_then(|it| it.synced_at),
             copied_at: i64::try_from(safe_copy).ok().filter(|at| *at > 0).map(Timestamp),
-            next_try_ms: retry_schedule.wait_ms(self.environment.clock.monotonic_ms()),
+            next_try_ms: retry_schedule.wait_ms(self.environment.clock.boot_ms()),
             is_server_failing: retry_schedule.is_broken(),
         })
     }

@@ -24,12 +24,6 @@ pub struct Today {
 }
 
 impl FieldClient {
-    /// Returns today's date by the phone's clock and zone.
-    pub fn date(&self) -> BusinessDate {
-        let clock = &self.environment.clock;
-        clock.now().date(clock.zone_minutes())
-    }
-
     /// Returns a centre's day; today if `date` is `None`.
     ///
     /// # Errors

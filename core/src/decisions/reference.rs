@@ -56,6 +56,13 @@ pub struct Season {
     pub to: BusinessDate,
 }
 
+impl Season {
+    /// Returns whether the season covers a day.
+    pub fn covers(&self, date: BusinessDate) -> bool {
+        (self.from..=self.to).contains(&date)
+    }
+}
+
 /// A commodity that the organisation buys.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

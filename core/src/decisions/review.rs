@@ -7,7 +7,7 @@ use crate::units::{Column, DocumentId, ReviewId, ToValue, derived, open_codes};
 open_codes! {
     /// Code of a question that the server asks a person. Nothing enforces yet what a code is said to block (`docs/records.md`, "Reviews").
     pub ReviewCode {
-        /// Two or more loads of a scope have one lorry on one day. Blocks dispatch.
+        /// Two or more loads of a scope have one lorry on one day, and may have been open at one time. Blocks dispatch.
         LoadContention = "load_contention",
         /// A delivery that is not voided is on a load with a request to close, and no manifest names it. Blocks settlement of the delivery.
         LateDelivery = "late_delivery",
@@ -15,6 +15,10 @@ open_codes! {
         FarmerLookAlike = "farmer_look_alike",
         /// Farmers of a centre have a placeholder as telephone number, or too many have the same. Names the first of them.
         SharedPhone = "shared_phone",
+        /// A delivery has bags of a type that its rule set does not name, so their tare is not known. Blocks settlement.
+        UnknownBagType = "unknown_bag_type",
+        /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
+        ReplacedTwice = "replaced_twice",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

@@ -8,7 +8,7 @@ pub use visibility::Visibility;
 
 use minicbor::{Decode, Encode};
 
-use crate::units::{FromValue, ToValue, Value, named};
+use crate::units::{FromValue, TRUSTED_LEAD_MS, ToValue, Value, named};
 
 named! {
     /// Role that a grant gives a user. The numbers are in every grant: never reuse one.
@@ -49,7 +49,7 @@ pub enum Target {
     New,
     /// A record that the person created.
     Own {
-        /// Milliseconds since then, by the clocks of both changes; negative if the clock of the earlier change was ahead.
+        /// Milliseconds since then, by the times of both changes; negative if the time of the earlier change was ahead.
         age_ms: i64,
     },
     /// A record that another user created.
@@ -81,6 +81,7 @@ impl Role {
         match (capability, target) {
             (Capability::AmendDelivery, Target::Others) if self != Self::Dispatcher => Err(Denied::Others(self)),
             (Capability::AmendDelivery, Target::Own { age_ms }) => match self.amend_window_ms() {
+                Some(_) if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
                 Some(window_ms) if age_ms > window_ms => Err(Denied::Late { role: self, hours: window_ms / HOUR_MS }),
                 _ => Ok(()),
             },
@@ -107,6 +108,14 @@ pub enum Denied {
     /// The role may not change what others recorded.
     #[error("role {0} does not permit changes to what others recorded")]
     Others(Role),
+    /// The change is more than a day older than the record, so nobody knows whether the role's time limit for own records has passed.
+    #[error(
+        "role {role} may change a delivery only for some hours, and its time is more than a day ahead: ask a dispatcher"
+    )]
+    Clocks {
+        /// Role of the person.
+        role: Role,
+    },
     /// The role's time limit for own records has passed.
     #[error("role {role} may change a delivery only within {hours} h of recording")]
     Late {
@@ -140,7 +149,9 @@ mod tests {
         for (role, target, allowed) in [
             (Role::Clerk, at(HOUR_MS), true),
             (Role::Clerk, at(HOUR_MS + 1), false),
-            (Role::Clerk, at(-HOUR_MS), true),
+            (Role::Clerk, at(-24 * HOUR_MS), true),
+            (Role::Clerk, at(-24 * HOUR_MS - 1), false),
+            (Role::Dispatcher, at(i64::MIN), true),
             (Role::Clerk, Target::Others, false),
             (Role::FieldManager, at(24 * HOUR_MS), true),
             (Role::FieldManager, at(24 * HOUR_MS + 1), false),

@@ -57,18 +57,16 @@ pub(crate) struct DeliveryConstants {
     #[n(2)]
     pub(crate) clock_suspect: bool,
     #[n(3)]
-    pub(crate) zone_minutes: i16,
-    #[n(4)]
     pub(crate) centre: CentreCode,
-    #[n(5)]
+    #[n(4)]
     pub(crate) season: SeasonCode,
-    #[n(6)]
+    #[n(5)]
     pub(crate) commodity: CommodityCode,
-    #[n(7)]
+    #[n(6)]
     pub(crate) rule_set: u32,
-    #[n(8)]
+    #[n(7)]
     pub(crate) load_id: Option<LoadId>,
-    #[n(9)]
+    #[n(8)]
     pub(crate) date: BusinessDate,
 }
 
@@ -173,8 +171,6 @@ pub struct Delivery {
     pub delivery_id: DeliveryId,
     /// Author, device and time of recording.
     pub recorded: Stamp,
-    /// Minutes that local time on the recording phone was ahead of UTC.
-    pub zone_minutes: i16,
     /// Collection centre of the delivery.
     pub centre: CentreCode,
     /// Season of the delivery.
@@ -338,6 +334,7 @@ impl RecordKind for Delivery {
             (Column::int("amendments"), |it| Value::int(it.amendments.len())),
             (Column::int("bag_count"), |it| Value::int(it.counted_bags().count())),
             (Column::int("gross_g"), |it| Value::int(it.gross().0)),
+            (Column::blob("replaces"), |it| it.replaces.to_value()),
         ],
     };
     // The totals of loads depend on deliveries.
@@ -383,7 +380,6 @@ impl RecordKind for Delivery {
         Ok(Some(Delivery {
             delivery_id,
             recorded,
-            zone_minutes: constants.zone_minutes,
             centre: constants.centre,
             season: constants.season,
             commodity: constants.commodity,

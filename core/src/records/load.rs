@@ -156,6 +156,20 @@ impl Load {
         if self.close_requests.is_empty() { LoadState::Open } else { LoadState::Closing }
     }
 
+    /// Returns whether both loads may have been open at one time: neither was asked to be closed before the other was opened, as far as is
+    /// known. Between devices, a time by a clock in doubt says nothing.
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        !self.was_closed_before(other) && !other.was_closed_before(self)
+    }
+
+    fn was_closed_before(&self, other: &Self) -> bool {
+        let Some(opened) = other.opened else { return false };
+        let is_comparable =
+            |at: &Stamp| at.device_code == opened.device_code || !(at.clock_suspect || opened.clock_suspect);
+        let mut closed = self.close_requests.iter().map(|request| request.stamp);
+        closed.any(|closed| is_comparable(&closed) && closed.at < opened.at)
+    }
+
     /// Returns whether any manifest names the delivery; false also while nobody has requested to close, when no delivery is late.
     pub fn manifest_contains(&self, delivery_id: DeliveryId) -> bool {
         let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
@@ -220,7 +234,7 @@ impl RecordKind for Load {
         }
         close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user_id));
 
-        let said = joined.iter().min_by_key(|joined| (joined.stamp.at, joined.stamp.user_id));
+        let said = joined.iter().min_by_key(|it| (it.stamp.clock_suspect, it.stamp.at, it.stamp.user_id));
         let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
         let Some(header) = header.cloned() else { return Ok(None) };
 

@@ -18,13 +18,13 @@ pub struct Stamp {
     /// Hybrid time of writing.
     #[n(2)]
     pub at: HybridTime,
-    /// Whether the device's clock was more than two minutes behind the server's last known time.
+    /// Whether the device's wall clock was in doubt: behind the last contact with the server, or a day off the estimate of its time.
     #[n(3)]
     pub clock_suspect: bool,
 }
 
 impl Stamp {
-    /// Returns the wall-clock part of the hybrid time, which may be ahead of the device's own clock.
+    /// Returns the hybrid time without its counter; it may be up to a day ahead of the device's own time.
     pub fn written_at(&self) -> Timestamp {
         Timestamp(self.at.wall_ms)
     }

@@ -1,3 +1,5 @@
+use super::totals;
+use crate::decisions::RuleSet;
 use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
 use crate::records::Bag;
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
@@ -18,6 +20,10 @@ named! {
         MoistureMissing = "moisture_missing",
         /// A business date more than 60 days back or more than one day ahead.
         UncommonDate = "uncommon_date",
+        /// The phone's wall clock is in doubt, so a person must look at the business date.
+        ClockInDoubt = "clock_in_doubt",
+        /// A bag of a type that the rule set does not name, so its tare is not known.
+        UnknownBagType = "unknown_bag_type",
         /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
         /// Closing the load was already requested, so the delivery will count as late.
@@ -32,7 +38,7 @@ pub(crate) fn check_delivery(
     bags: &[Bag],
     declared_bags: Option<u32>,
     readings: &[Percent],
-    moisture_required: bool,
+    rules: &RuleSet,
     date: BusinessDate,
     today: BusinessDate,
 ) -> Vec<Check> {
@@ -41,7 +47,8 @@ pub(crate) fn check_delivery(
         (Check::UncommonBagCount, bags.len() > COMMON_BAGS),
         (Check::DeclaredBagsDiffer, declared_bags.is_some_and(|declared| declared as usize != bags.len())),
         (Check::UncommonMoisture, readings.iter().any(|it| !COMMON_MOISTURE.contains(&it.hundredths()))),
-        (Check::MoistureMissing, moisture_required && readings.is_empty()),
+        (Check::MoistureMissing, rules.moisture_required && readings.is_empty()),
+        (Check::UnknownBagType, totals(bags.iter(), Some(rules)).bags_of_unknown_type > 0),
         (Check::UncommonDate, !COMMON_DAYS.contains(&date.0.saturating_sub(today.0))),
     ];
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
@@ -96,8 +103,19 @@ pub(crate) fn check_phone(text: &str, country: &str) -> Result<String, TextError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decisions::BagTypeRule;
     use crate::records::BagSource;
     use crate::units::{BagType, Grams, Timestamp};
+
+    fn rules(moisture_required: bool) -> RuleSet {
+        RuleSet {
+            number: 1,
+            commodity: "MAIZE".parse().expect("a code"),
+            valid_from: BusinessDate(0),
+            bag_types: vec![BagTypeRule { number: 0, name: "bag".into(), tare: Grams(650) }],
+            moisture_required,
+        }
+    }
 
     fn equal_bags(grams: i64, count: usize) -> Vec<Bag> {
         let gross = Grams(grams).try_into().expect("in bounds");
@@ -144,7 +162,7 @@ mod tests {
         let today = BusinessDate(18_025);
         let moisture = |hundredths: i64| vec![Percent::try_from(hundredths).expect("in bounds")];
         let ask = |bags: &[Bag], declared, readings: &[Percent], required, days| {
-            check_delivery(bags, declared, readings, required, BusinessDate(today.0 + days), today)
+            check_delivery(bags, declared, readings, &rules(required), BusinessDate(today.0 + days), today)
         };
         let usual = equal_bags(50_000, 20);
         assert_eq!(ask(&usual, Some(20), &moisture(1_450), true, 0), []);
@@ -158,6 +176,8 @@ mod tests {
         for (hundredths, found) in [(999, true), (1_000, false), (3_000, false), (3_001, true)] {
             assert_eq!(!ask(&usual, None, &moisture(hundredths), false, 0).is_empty(), found, "{hundredths}");
         }
+        let sack = Bag { bag_type: BagType::try_from(1).expect("in bounds"), ..usual[0] };
+        assert_eq!(ask(&[usual[0], sack], None, &[], false, 0), [Check::UnknownBagType]);
         for (days, found) in [(-61, true), (-60, false), (1, false), (2, true)] {
             assert_eq!(!ask(&usual, None, &[], false, days).is_empty(), found, "{days} days");
         }

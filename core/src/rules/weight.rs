@@ -13,20 +13,25 @@ pub struct Totals {
     pub tare_g: Grams,
     /// Gross minus tare, never below zero.
     pub net_g: Grams,
+    /// Number of these bags whose type the rule set does not name: their tare is not known, and not part of `tare_g`.
+    pub bags_of_unknown_type: u32,
 }
 
 /// Returns the totals of all `bags`; the caller leaves out voided ones. Gross is the sum of their weights, tare the sum of the empty weight
 /// of each bag's type in the rule set, and net is `max(gross - tare, 0)`.
 ///
-/// A bag type that `rules` does not name, and each if that is `None`, has no tare: no farmer is paid less because of a gap in the rules.
+/// A bag type that `rules` does not name, and each if that is `None`, is counted without tare, and in
+/// [`Totals::bags_of_unknown_type`]: no farmer is paid less because of a gap in the rules, and somebody must look at it.
 pub fn totals<'a>(bags: impl Iterator<Item = &'a Bag>, rules: Option<&RuleSet>) -> Totals {
     let mut totals = Totals::default();
     for bag in bags {
         let types = rules.map(|rules| rules.bag_types.as_slice()).unwrap_or_default();
-        let tare = types.iter().find(|rule| rule.is_for(bag.bag_type)).map_or(Grams::ZERO, |rule| rule.tare);
         totals.bags += 1;
         totals.gross_g = totals.gross_g + bag.gross.grams();
-        totals.tare_g = totals.tare_g + tare;
+        match types.iter().find(|rule| rule.is_for(bag.bag_type)) {
+            Some(rule) => totals.tare_g = totals.tare_g + rule.tare,
+            None => totals.bags_of_unknown_type += 1,
+        }
     }
     totals.net_g = (totals.gross_g - totals.tare_g).max(Grams::ZERO);
     totals
@@ -76,9 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn net_never_falls_below_nothing_and_an_unknown_bag_type_has_no_tare() {
-        assert_eq!(totals(bags([500], 0).iter(), Some(&rules(2_000))).net_g, Grams::ZERO);
-        assert_eq!(totals(bags([500], 1).iter(), Some(&rules(2_000))).net_g, Grams(500));
-        assert_eq!(totals(bags([500], 0).iter(), None).net_g, Grams(500));
+    fn net_never_falls_below_nothing_and_a_bag_of_an_unknown_type_counts_without_tare_and_apart() {
+        let known = rules(2_000);
+        for (bag_type, rules, net_g, unknown) in
+            [(0, Some(&known), Grams::ZERO, 0), (1, Some(&known), Grams(500), 1), (0, None, Grams(500), 1)]
+        {
+            let totals = totals(bags([500], bag_type).iter(), rules);
+            assert_eq!((totals.net_g, totals.bags_of_unknown_type), (net_g, unknown));
+        }
     }
 }

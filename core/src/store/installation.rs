@@ -10,7 +10,7 @@ use crate::protocol::message::{Certificate, Challenge, Enrolment};
 use crate::units::{DeviceCode, DeviceId, HybridTime, OrganisationId, Timestamp, UserId};
 
 /// The identity and keys from enrolment, the current user (perhaps not `certificate.user_id`), and the last contact with the server:
-/// `server_time` by the server's clock; `synced_at`, the last complete sync, by this phone's.
+/// `server_time` by the server's clock; `synced_at`, the last complete sync, by the phone's time.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
     pub(crate) organisation_id: OrganisationId,
@@ -147,16 +147,22 @@ pub(crate) struct Counters {
     pub(crate) farmers: u32,
     pub(crate) actions: u64,
     pub(crate) hybrid: HybridTime,
-    /// Milliseconds without contact with the server, up to `seen_at`.
+    /// Milliseconds without contact with the server, up to when this was last saved.
     pub(crate) idle_ms: u64,
-    /// The wall clock when this was last saved.
+    /// The phone's time then, an estimate of the server's; 0 before the first contact.
+    pub(crate) phone_time: Timestamp,
+    /// The boot clock then, and the boot that it belongs to.
+    pub(crate) boot_ms: u64,
+    pub(crate) boot_id: [u8; 16],
+    /// The wall clock then.
     pub(crate) seen_at: Timestamp,
 }
 
 impl Counters {
     pub(crate) fn load(db: &Connection) -> Result<Self, Error> {
-        let sql =
-            "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, seen_at_ms FROM counters";
+        let sql = "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, phone_time_ms, boot_ms, boot_id,
+                seen_at_ms
+             FROM counters";
         Ok(db.query_row(sql, [], |row| {
             Ok(Self {
                 receipts: row.get(0)?,
@@ -165,7 +171,10 @@ impl Counters {
                 actions: row.get(3)?,
                 hybrid: HybridTime { wall_ms: row.get(4)?, counter: row.get(5)? },
                 idle_ms: row.get(6)?,
-                seen_at: Timestamp(row.get(7)?),
+                phone_time: Timestamp(row.get(7)?),
+                boot_ms: row.get(8)?,
+                boot_id: row.get(9)?,
+                seen_at: Timestamp(row.get(10)?),
             })
         })?)
     }
@@ -173,11 +182,22 @@ impl Counters {
     pub(crate) fn save(&self, db: &Connection) -> Result<(), Error> {
         let mut statement = db.prepare_cached(
             "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6,
-                 idle_ms = ?7, seen_at_ms = ?8",
+                 idle_ms = ?7, phone_time_ms = ?8, boot_ms = ?9, boot_id = ?10, seen_at_ms = ?11",
         )?;
-        let Self { receipts, loads, farmers, actions, hybrid, idle_ms, seen_at } = self;
-        let hybrid = (hybrid.wall_ms, hybrid.counter);
-        statement.execute((receipts, loads, farmers, actions, hybrid.0, hybrid.1, idle_ms, seen_at.0))?;
+        let Self { receipts, loads, farmers, actions, hybrid, idle_ms, phone_time, boot_ms, boot_id, seen_at } = self;
+        statement.execute(rusqlite::params![
+            receipts,
+            loads,
+            farmers,
+            actions,
+            hybrid.wall_ms,
+            hybrid.counter,
+            idle_ms,
+            phone_time.0,
+            boot_ms,
+            boot_id,
+            seen_at.0
+        ])?;
         Ok(())
     }
 }

@@ -417,6 +417,17 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// Returns the deliveries that are not voided and replace one of `replaced`, each as a pair of replaced and replacing delivery.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn replacements_of(db: &mut dyn Reader, replaced: &[DeliveryId]) -> Result<Vec<(DeliveryId, DeliveryId)>, Error> {
+    let keys: Vec<Value<'_>> = replaced.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT deliveries.replaces, delivery_id FROM keys
+         JOIN deliveries ON deliveries.replaces = keys.replaced WHERE is_voided = 0";
+    Ok(db.query_all_keys(&[Column::blob("replaced")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
 /// Returns for each of `lorries` (scope, day, plate), in their order, its loads in no order.
 ///
 /// # Errors

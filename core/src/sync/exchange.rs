@@ -28,7 +28,7 @@ use crate::store::incoming::{self, FrameError};
 use crate::store::installation::{self, Installation};
 use crate::store::outbox;
 use crate::store::tail;
-use crate::units::HybridTime;
+use crate::units::{HybridTime, Timestamp};
 use crate::{Error, ErrorCode};
 
 /// Progress of a run over all its rounds.
@@ -131,6 +131,8 @@ pub(crate) struct Exchange<'a> {
     idle_answers: u32,
     /// Number of responses from the pinned server.
     pub(crate) answers: u32,
+    /// The server's time in the last answer; that of the installation before the first.
+    pub(crate) server_time: Timestamp,
     pub(crate) progress: Progress,
     /// Newest hybrid time received.
     pub(crate) newest: HybridTime,
@@ -146,6 +148,7 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         Self {
             challenge: installation.challenge,
+            server_time: installation.server_time,
             store,
             environment,
             installation,
@@ -373,6 +376,7 @@ impl<'a> Exchange<'a> {
             return Err(Error::Internal { reason: "the response is for another device".into() });
         }
         self.challenge = answer.challenge;
+        self.server_time = attestation.server_time;
         self.answers += 1;
         self.idle_answers += 1;
         if self.idle_answers > MAX_IDLE_ANSWERS {

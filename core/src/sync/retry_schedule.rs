@@ -1,6 +1,6 @@
 //! Retry schedule for automatic syncs: exponential backoff with a circuit breaker. Never gives up.
 //!
-//! Pure: the caller supplies a monotonic time. A new process starts a new schedule, because a person who opens the app may sync at once.
+//! Pure: the caller supplies the boot clock, so a wait counts the time that the phone sleeps. A new process starts a new schedule, because a person who opens the app may sync at once.
 
 /// Longest wait after the first failure; each further failure doubles it.
 const FIRST_MS: u64 = 2_000;

@@ -34,6 +34,7 @@ pub use number::{DeviceCode, ReceiptNumber};
 pub(crate) use open_code::open_codes;
 pub use percent::Percent;
 pub(crate) use stored::{as_printed, text_in_cbor};
+pub(crate) use time::TRUSTED_LEAD_MS;
 pub use time::{BusinessDate, HybridTime, Timestamp};
 pub use value::{Column, ColumnType, FromValue, ToValue, Value};
 

@@ -53,13 +53,13 @@ impl FromStr for BusinessDate {
     }
 }
 
-/// A hybrid logical time: the wall clock while it runs forward, and a counter while it does not.
+/// A hybrid logical time: a device's time while it runs forward, and a counter while it does not.
 ///
 /// Source: Kulkarni et al., *Logical Physical Clocks*, 2014.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(array)]
 pub struct HybridTime {
-    /// Wall clock in milliseconds since 1970-01-01T00:00:00Z.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     #[n(0)]
     pub wall_ms: i64,
     /// Distinguishes events within one millisecond, or while the wall clock is behind.
@@ -67,15 +67,15 @@ pub struct HybridTime {
     pub counter: u32,
 }
 
-/// Largest lead over this device at which another clock is still followed, in milliseconds.
-const TRUSTED_LEAD_MS: i64 = 24 * 3_600_000;
+/// Largest lead over a device's time at which a hybrid time is still followed, in milliseconds.
+pub(crate) const TRUSTED_LEAD_MS: i64 = 24 * 3_600_000;
 
 impl HybridTime {
-    /// Returns the next time of a device whose newest time is this one, at wall clock `now`. It is later, even if the wall clock was set
-    /// back.
+    /// Returns the next time of a device whose newest time is this one, at its time `now`. It is later, unless this one is more than a day
+    /// ahead of `now`: such a time came from a clock that was wrong, and is not followed.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Self {
-        if now.0 > self.wall_ms {
+        if now.0 > self.wall_ms || self.is_too_far_ahead_of(now) {
             return Self { wall_ms: now.0, counter: 0 };
         }
         match self.counter.checked_add(1) {
@@ -87,7 +87,11 @@ impl HybridTime {
     /// Returns the later of this time and that of another device, or this time if the other is more than a day ahead of `now`.
     #[must_use]
     pub fn following(self, other: Self, now: Timestamp) -> Self {
-        if other.wall_ms <= now.0.saturating_add(TRUSTED_LEAD_MS) { self.max(other) } else { self }
+        if other.is_too_far_ahead_of(now) { self } else { self.max(other) }
+    }
+
+    fn is_too_far_ahead_of(self, now: Timestamp) -> bool {
+        self.wall_ms > now.0.saturating_add(TRUSTED_LEAD_MS)
     }
 }
 
@@ -114,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn hybrid_time_rises_whatever_the_wall_clock_does() {
+    fn hybrid_time_rises_although_the_clock_is_set_back_by_up_to_a_day() {
         let mut last = HybridTime::default();
-        for now in [100, 100, 50, 200, i64::MIN, 199] {
+        for now in [100, 100, 50, 200, 200 - TRUSTED_LEAD_MS, 199] {
             let next = last.next(Timestamp(now));
             assert!(next > last, "{next:?} after {last:?}");
             last = next;
@@ -130,6 +134,7 @@ mod tests {
         for (lead, followed) in [(TRUSTED_LEAD_MS, true), (TRUSTED_LEAD_MS + 1, false)] {
             let other = at(now.0 + lead);
             assert_eq!(HybridTime::default().following(other, now) == other, followed);
+            assert_eq!(other.next(now).wall_ms == other.wall_ms, followed);
         }
     }
 }

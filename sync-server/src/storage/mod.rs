@@ -210,6 +210,18 @@ pub struct EnrolmentCode {
     pub device_id: Option<DeviceId>,
 }
 
+impl EnrolmentCode {
+    /// Time for which a code can be redeemed, in milliseconds.
+    pub const LIFE_MS: i64 = 7 * 24 * 3_600_000;
+    /// How far ahead of this clock the one that made a code may have been, because nodes may have slightly different clocks.
+    const LEAD_MS: i64 = 60_000;
+
+    /// Returns whether the code can no longer be redeemed, or was made by a clock that was ahead: nobody knows how old it is.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        !(0..=Self::LIFE_MS + Self::LEAD_MS).contains(&self.expires_at.0.saturating_sub(now.0))
+    }
+}
+
 /// An entry as it came in a bundle: to be judged, deferred or held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingEntry {

@@ -109,7 +109,6 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
         let line = json!({
             "user_id": session.user_id.to_string(),
             "device": session.device_code.to_string(),
-            "zone_minutes": 330,
             "centre": view.centre.to_string(),
             "season": view.season.to_string(),
             "commodity": view.commodity.to_string(),

@@ -64,13 +64,13 @@ impl Clock for MovedClock {
         Timestamp(self.0.load(Ordering::Relaxed))
     }
 
-    fn zone_minutes(&self) -> i16 {
-        330
+    /// Does not move, so no phone lapses for lack of contact.
+    fn boot_ms(&self) -> u64 {
+        0
     }
 
-    /// Does not move, so no phone lapses for lack of contact.
-    fn monotonic_ms(&self) -> u64 {
-        0
+    fn boot_id(&self) -> [u8; 16] {
+        [1; 16]
     }
 }
 

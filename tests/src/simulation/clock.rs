@@ -22,13 +22,12 @@ pub struct SkewedClock {
     time: TrueTime,
     off_ms: AtomicI64,
     drift_per_million: i64,
-    zone_minutes: i16,
 }
 
 impl SkewedClock {
     /// A clock that was right at [`START`], and drifts since.
     pub fn new(time: &TrueTime, drift_per_million: i64) -> Arc<Self> {
-        Arc::new(Self { time: Arc::clone(time), off_ms: AtomicI64::new(0), drift_per_million, zone_minutes: 330 })
+        Arc::new(Self { time: Arc::clone(time), off_ms: AtomicI64::new(0), drift_per_million })
     }
 
     /// Moves the clock by `by_ms`; its offset stays within 50 years either way.
@@ -54,11 +53,11 @@ impl Clock for SkewedClock {
         Timestamp(START + elapsed + drift + self.off_ms.load(Ordering::Relaxed))
     }
 
-    fn zone_minutes(&self) -> i16 {
-        self.zone_minutes
+    fn boot_ms(&self) -> u64 {
+        u64::try_from(self.elapsed()).unwrap_or(0)
     }
 
-    fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.elapsed()).unwrap_or(0)
+    fn boot_id(&self) -> [u8; 16] {
+        [1; 16]
     }
 }

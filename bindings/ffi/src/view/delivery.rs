@@ -79,6 +79,8 @@ pub struct Totals {
     pub tare_g: Grams,
     /// Gross less tare in grams, never below 0
     pub net_g: Grams,
+    /// Number of these bags whose type the rule set does not name: their tare is not known, and not part of the tare
+    pub bags_of_unknown_type: u32,
 }
 
 /// A delivery as a screen shows it.

@@ -43,10 +43,11 @@ impl GrantRow {
 }
 
 fn grants_query() -> String {
-    format!("{GRANTS} WHERE grants.device_id = ?1 ORDER BY grants.decided_at_ms, grants.grant_id")
+    format!("{GRANTS} WHERE grants.device_id = ?1 ORDER BY grants.scope, grants.seq")
 }
 
-/// Returns the grants of a device that are neither revoked nor suspended, newest last; also those of a lost device.
+/// Returns the grants of a device that are neither revoked nor suspended, in the order of their log, newest last; also those of a lost
+/// device. The time of a decision says nothing about its order: a server's clock may have been wrong.
 ///
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.

@@ -29,7 +29,7 @@ pub fn reviews_of(
     Ok(known.into_iter().collect())
 }
 
-/// Returns the reviews of all scopes that name any record, oldest first; none is ever closed in this version.
+/// Returns the reviews of all scopes that name any record, by scope and in the order of its log; none is ever closed in this version.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -38,7 +38,7 @@ pub fn reviews(db: &mut dyn Reader) -> Result<Vec<Raised>, Error> {
     let statement = "SELECT reviews.review_id, reviews.code, reviews.decided_at_ms, decision_documents.document_id
          FROM reviews JOIN decision_documents
              ON decision_documents.scope = reviews.scope AND decision_documents.seq = reviews.seq
-         ORDER BY reviews.decided_at_ms, reviews.review_id, decision_documents.document_id";
+         ORDER BY reviews.scope, reviews.seq, decision_documents.document_id";
     db.query(statement, &[], &mut |row| {
         let (id, document) = (row.get(0)?, row.get(3)?);
         match reviews.last_mut() {

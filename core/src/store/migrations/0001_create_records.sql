@@ -25,12 +25,15 @@ CREATE TABLE deliveries (
     amendments     INTEGER NOT NULL,
     conflicts      INTEGER NOT NULL,
     bag_count      INTEGER NOT NULL,           -- bags that count
-    gross_g        INTEGER NOT NULL
+    gross_g        INTEGER NOT NULL,
+    replaces       BLOB                        -- delivery that this one replaces
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
 -- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (load_id, arrival, is_voided, bag_count, gross_g);
+
+CREATE INDEX deliveries_by_replaced ON deliveries (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE loads (
     arrival        INTEGER PRIMARY KEY,

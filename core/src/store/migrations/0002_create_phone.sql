@@ -8,12 +8,12 @@ CREATE TABLE installation (
     server_key       BLOB NOT NULL,
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- server's clock at the last contact
-    synced_at_ms     INTEGER,                  -- this device's clock at the last complete sync; null before the first
+    synced_at_ms     INTEGER,                  -- phone's time at the last complete sync; null before the first
     certificate      BLOB NOT NULL,            -- CBOR of protocol::message::Certificate
     server_head      INTEGER NOT NULL DEFAULT 0, -- newest bundle up to which the server has all of this device's, by its last statement
     server_epoch     INTEGER NOT NULL DEFAULT 0, -- the server's epoch in that statement
     safe_copy        INTEGER NOT NULL DEFAULT 0, -- newest safe copy: when it was made, in milliseconds by the server's clock; 0: none
-    exported_at_ms   INTEGER                   -- this device's clock at the last export; says nothing about its arrival
+    exported_at_ms   INTEGER                   -- phone's time at the last export; says nothing about its arrival
 ) STRICT;
 
 CREATE TABLE counters (
@@ -24,10 +24,13 @@ CREATE TABLE counters (
     actions     INTEGER NOT NULL,              -- number of actions
     hybrid_ms   INTEGER NOT NULL,
     hybrid_counter INTEGER NOT NULL,
-    idle_ms     INTEGER NOT NULL,              -- time without contact with the server, up to seen_at_ms
-    seen_at_ms  INTEGER NOT NULL               -- wall clock when this row was last written
+    idle_ms     INTEGER NOT NULL,              -- time without contact with the server, up to when this row was last written
+    phone_time_ms INTEGER NOT NULL,            -- phone's time then; 0 before the first contact
+    boot_ms     INTEGER NOT NULL,              -- boot clock then
+    boot_id     BLOB NOT NULL,                 -- the boot that it belongs to
+    seen_at_ms  INTEGER NOT NULL               -- wall clock then
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, zeroblob(16), 0);
 
 CREATE TABLE drafts (
     delivery_id BLOB NOT NULL PRIMARY KEY,

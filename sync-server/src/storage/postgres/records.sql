@@ -34,7 +34,8 @@ CREATE TABLE deliveries (
     amendments     BIGINT NOT NULL,
     conflicts      BIGINT NOT NULL,
     bag_count      BIGINT NOT NULL,           -- bags that count
-    gross_g        BIGINT NOT NULL
+    gross_g        BIGINT NOT NULL,
+    replaces       BYTEA                        -- delivery that this one replaces
 );
 ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deliveries FORCE ROW LEVEL SECURITY;
@@ -44,6 +45,8 @@ CREATE INDEX deliveries_by_day ON deliveries (organisation, scope, business_day,
 CREATE INDEX deliveries_by_farmer ON deliveries (organisation, farmer_id, business_day);
 -- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (organisation, load_id, arrival, is_voided, bag_count, gross_g);
+
+CREATE INDEX deliveries_by_replaced ON deliveries (organisation, replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE loads (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,

@@ -17,13 +17,13 @@ pub(super) struct Retries<'a> {
 impl<'a> Retries<'a> {
     pub(super) fn new(environment: &'a Environment, limit: Duration) -> Self {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let until_ms = environment.clock.monotonic_ms().saturating_add(limit_ms);
+        let until_ms = environment.clock.boot_ms().saturating_add(limit_ms);
         Self { environment, until_ms, pause_ms: FIRST_PAUSE_MS }
     }
 
     /// Sleeps for half to one and a half times the current pause and returns `true`; `false`, at once, if the time limit is reached.
     pub(super) fn pause(&mut self) -> bool {
-        let left_ms = self.until_ms.saturating_sub(self.environment.clock.monotonic_ms());
+        let left_ms = self.until_ms.saturating_sub(self.environment.clock.boot_ms());
         if left_ms == 0 {
             return false;
         }

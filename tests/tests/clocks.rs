@@ -1,0 +1,187 @@
+//! Wrong clocks: of a phone whose battery was empty or whose clock was set, of a phone that slept, and of the server.
+
+use std::sync::Arc;
+
+use farmtally_core::ErrorCode;
+use farmtally_core::client::{SyncOptions, SyncOutcome};
+use farmtally_core::permission::Role;
+use farmtally_core::records::Stamp;
+use farmtally_core::units::{BusinessDate, DeviceCode, Timestamp};
+use farmtally_tests::{ADDRESS, Fault, Market, Person, TestClock};
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+/// 06:30 Indian time on 9 May 2019, when the market opens.
+const OPENING: Timestamp = Timestamp(1_557_363_600_000);
+
+fn day(text: &str) -> BusinessDate {
+    text.parse().expect("a date")
+}
+
+fn code(person: &Person) -> DeviceCode {
+    person.client.session().expect("a session").device_code
+}
+
+/// The stamp of an amendment that the person makes now to a delivery that they record for it.
+fn stamp_of(person: &Person) -> Stamp {
+    let farmer = person.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = person.weighs(farmer, None, &[20_000]).delivery_id;
+    let amended = person.amends(delivery, 21_000).expect("amended");
+    amended.amendments.last().expect("an amendment").stamp
+}
+
+/// A market, and a clock for a phone beside that of the server.
+fn market(seed: u64) -> (Market, Arc<TestClock>) {
+    (Market::open(seed), TestClock::at(OPENING))
+}
+
+#[test]
+fn after_a_night_of_deep_sleep_a_background_sync_runs() {
+    let (mut market, clock) = market(301);
+    let asha = market.hires_with("Asha", "clerk", &clock);
+    let automatic = || asha.client.sync_with(&asha.network, &SyncOptions::default(), &|_| ()).expect("a sync").outcome;
+    for _ in 0..5 {
+        asha.network.plan(&[Fault::RequestLost]);
+        assert_eq!(automatic(), SyncOutcome::Offline);
+        clock.pass(5 * 60);
+    }
+    asha.network.plan(&[Fault::RequestLost]);
+    assert_eq!(automatic(), SyncOutcome::Offline);
+    assert_eq!(automatic(), SyncOutcome::NotDue);
+    // The boot clock goes on while the phone sleeps.
+    clock.pass(8 * HOUR);
+    assert_eq!(automatic(), SyncOutcome::Complete);
+}
+
+#[test]
+fn a_phone_whose_battery_was_empty_records_on_the_right_day_and_is_in_doubt() {
+    for (seed, (wrong_ms, year)) in (310..).zip([(0, 1970), (1_262_304_000_000, 2010), (4_291_747_200_000, 2106)]) {
+        let (mut market, clock) = market(seed);
+        let asha = market.hires_with("Asha", "dispatcher", &clock);
+        asha.syncs_wholly();
+        clock.boots_at(Timestamp(wrong_ms));
+        let asha = asha.restarts();
+
+        let draft = asha.starts(None, None);
+        assert_eq!(draft.business_date, day("2019-05-09"), "{year}");
+        assert_eq!(asha.opens("KA07A1111").business_date, day("2019-05-09"), "{year}");
+        let stamp = stamp_of(&asha);
+        assert!(stamp.clock_suspect, "{year}");
+        assert_eq!(stamp.written_at().date(330), day("2019-05-09"), "{year}");
+        asha.syncs_wholly();
+        assert_eq!(market.server.held(market.organisation).expect("a list"), []);
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_one_record_is_forgotten_by_the_next() {
+    let (mut market, clock) = market(320);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    asha.syncs_wholly();
+    clock.jump(300 * DAY);
+    assert!(stamp_of(&asha).clock_suspect);
+    clock.jump(-300 * DAY);
+    clock.pass(HOUR);
+    let stamp = stamp_of(&asha);
+    assert_eq!((stamp.clock_suspect, stamp.written_at().date(330)), (false, day("2019-05-09")));
+}
+
+#[test]
+fn an_hour_to_amend_ends_after_an_hour_whatever_the_clock_said_when_it_began() {
+    for (seed, ahead) in (330..).zip([300 * DAY, 20 * HOUR, -20 * HOUR, -300 * DAY]) {
+        let (mut market, clock) = market(seed);
+        let asha = market.hires_with("Asha", "clerk", &clock);
+        asha.syncs_wholly();
+        let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+        clock.jump(ahead);
+        let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+        clock.jump(-ahead);
+        clock.pass(HOUR / 2);
+        asha.amends(delivery, 21_000).expect("within the hour");
+        clock.pass(HOUR / 2 + 60);
+        let late = asha.amends(delivery, 22_000).expect_err("after the hour");
+        assert_eq!(late.code(), ErrorCode::NotAllowed, "{late}");
+    }
+}
+
+#[test]
+fn of_two_loads_of_a_delivery_that_of_the_wrong_clock_does_not_count() {
+    let (mut market, clock) = market(340);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    let ravi = market.hires("Ravi", "dispatcher");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let loads = [asha.opens("KA07A1111").load_id, asha.opens("KA07A2222").load_id];
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    clock.jump(300 * DAY);
+    asha.moves(delivery, Some(loads[0])).expect("moved");
+    clock.jump(-300 * DAY);
+    ravi.moves(delivery, Some(loads[1])).expect("moved");
+    for person in [&asha, &ravi, &asha] {
+        person.syncs_wholly();
+    }
+    for person in [&asha, &ravi] {
+        assert_eq!(person.client.delivery(delivery).expect("a delivery").load_id, Some(loads[1]), "{}", person.name);
+    }
+}
+
+#[test]
+fn two_phones_have_one_business_date_that_of_the_organisations_zone_and_one_contention() {
+    let (mut market, clock) = market(350);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    let ravi = market.hires("Ravi", "dispatcher");
+    // 20:00 UTC on 9 May is 01:30 on 10 May in India.
+    let evening = 20 * HOUR - OPENING.0 / 1_000 % DAY;
+    clock.pass(evening);
+    market.clock.pass(evening);
+    for person in [&asha, &ravi] {
+        assert_eq!(person.opens("KA07A1111").business_date, day("2019-05-10"), "{}", person.name);
+        person.syncs_wholly();
+    }
+    ravi.syncs_wholly();
+    let reviews = ravi.client.inbox().expect("an inbox").len();
+    assert_eq!(reviews, 1);
+}
+
+#[test]
+fn the_newest_grant_counts_although_the_servers_clock_was_ahead_when_an_older_one_was_given() {
+    let (mut market, clock) = market(360);
+    let asha = market.hires_with("Asha", "clerk", &clock);
+    let centres = ["KOLAR".parse().expect("a code")];
+    let grant = |market: &Market, role| {
+        market.server.grant(market.organisation, code(&asha), "Asha", role, &centres).expect("granted")
+    };
+    market.clock.jump(400 * DAY);
+    grant(&market, Role::FieldManager);
+    market.clock.jump(-400 * DAY);
+    let newest = grant(&market, Role::Dispatcher);
+    asha.syncs_wholly();
+    let session = asha.client.session().expect("a session");
+    assert_eq!((session.grant_id, session.role), (Some(newest), Some(Role::Dispatcher)));
+}
+
+#[test]
+fn an_enrolment_code_lives_seven_days_although_the_servers_clock_was_ahead_when_it_was_made() {
+    let mut market = Market::open(370);
+    market.clock.jump(400 * DAY);
+    let early = market.code("Asha", "clerk", "KOLAR");
+    market.clock.jump(-400 * DAY);
+    market.clock.pass(8 * DAY);
+    let asha = market.meets("Asha");
+    let refused = asha.client.enrol(&asha.network, ADDRESS, &early, "test phone").expect_err("too old");
+    assert_eq!(refused.code(), ErrorCode::InvalidInput, "{refused}");
+}
+
+#[test]
+fn a_device_is_seen_again_although_the_servers_clock_was_ahead_at_its_last_contact() {
+    let (mut market, clock) = market(380);
+    let asha = market.hires_with("Asha", "clerk", &clock);
+    market.clock.jump(400 * DAY);
+    asha.syncs_wholly();
+    market.clock.jump(-400 * DAY);
+    market.clock.pass(2 * HOUR);
+    asha.syncs_wholly();
+    let seen = market.server.devices(market.organisation).expect("a list").remove(0).device.seen_at;
+    assert_eq!(seen.date(330), day("2019-05-09"));
+}
