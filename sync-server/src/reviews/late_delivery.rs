@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{self, AnyRecord, Delivery, Load};
+use farmtally_core::records::{Delivery, Load};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::{self, rows};
-use farmtally_core::units::{DeliveryId, LoadId, ToValue, Value};
+use farmtally_core::store::rows;
+use farmtally_core::units::{DeliveryId, LoadId};
 
-use super::{Finding, Touched, of_kind};
+use super::{Finding, Touched, of_kind, read_loads};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
@@ -29,11 +29,8 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         }
     }
     let loads: Vec<LoadId> = loaded.keys().copied().collect();
-    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
     let mut findings = Vec::new();
-    for (id, stored) in store::records::find_all(db.reader(), &keys)? {
-        let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
-        let Some(load) = merged.record.and_then(<dyn AnyRecord>::downcast::<Load>) else { continue };
+    for load in read_loads(db, &loads)? {
         let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {
             continue;
         };

@@ -5,11 +5,14 @@
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
+mod replaced_twice;
+mod unknown_bag_type;
 
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::{Record, RecordKind};
+use farmtally_core::records::{self, AnyRecord, Load, Record, RecordKind};
 use farmtally_core::scope::Scope;
-use farmtally_core::units::DocumentId;
+use farmtally_core::store;
+use farmtally_core::units::{DocumentId, LoadId, ToValue, Value};
 
 use crate::Error;
 use crate::storage::WriteTransaction;
@@ -30,10 +33,27 @@ pub(crate) struct Finding {
 /// Returns the reviews that these records call for, including those already raised.
 pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
-    for find in [farmer_look_alike::find, late_delivery::find, load_contention::find] {
+    for find in [
+        farmer_look_alike::find,
+        late_delivery::find,
+        load_contention::find,
+        replaced_twice::find,
+        unknown_bag_type::find,
+    ] {
         findings.extend(find(db, touched)?);
     }
     Ok(findings)
+}
+
+/// Reads these loads, as far as they are stored.
+fn read_loads(db: &mut WriteTransaction<'_>, loads: &[LoadId]) -> Result<Vec<Load>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let mut read = Vec::new();
+    for (id, stored) in store::records::find_all(db.reader(), &keys)? {
+        let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
+        read.extend(merged.record.and_then(<dyn AnyRecord>::downcast::<Load>));
+    }
+    Ok(read)
 }
 
 fn of_kind<K: RecordKind>(touched: &[Touched]) -> impl Iterator<Item = (&Scope, &K)> {
