@@ -221,3 +221,18 @@ fn a_code_of_another_organisation_leads_there() {
     assert_eq!(error.code(), ErrorCode::InvalidInput);
     assert_eq!((devices(&market), devices(&elsewhere)), (0, 0));
 }
+
+#[test]
+fn an_enrolment_that_could_not_be_saved_is_repeated_with_the_same_code() {
+    let mut market = Market::open(371);
+    let code = market.code("Asha", "clerk", "KOLAR");
+    let asha = market.meets("Asha");
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let trigger = "CREATE TRIGGER full BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END";
+    db.execute_batch(trigger).expect("a trigger");
+    let failed = enrols(&asha, &code).expect_err("the time of the contact cannot be saved");
+    assert_eq!(failed.code(), ErrorCode::Internal, "{failed}");
+    db.execute_batch("DROP TRIGGER full").expect("dropped");
+    enrols(&asha, &code).expect("enrolled");
+    assert_eq!(devices(&market), 1);
+}

@@ -32,6 +32,7 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a server that went back with its journal",
         "met: a server that went back with the journal of then",
         "met: a phone that was wiped",
+        "met: an empty battery",
         "met: held work that was taken in",
         "met: held work that was sent back",
         "met: somebody who registered while a sync ran",

@@ -146,13 +146,13 @@ impl FieldClient {
         let sent_ms = self.environment.clock.boot_ms();
         let response = transport.send(&request).map_err(|error| offline(&error))?;
         let enrolment = enrolment(&response, &key)?;
-        self.store.write(|db| {
+        // In one transaction, because a repeated call would need the key that `save` deletes.
+        self.reset_idle(enrolment.server_time, sent_ms, |db| {
             if installation::load(db)?.is_some() {
                 return Err(Error::not_allowed(already));
             }
             Ok(installation::save(db, &key, &server_url, &enrolment)?)
         })?;
-        self.reset_idle(enrolment.server_time, sent_ms)?;
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
         // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
@@ -266,7 +266,7 @@ impl FieldClient {
             })?;
         }
         if answers > 0 {
-            self.reset_idle(exchange.server_time, run.contact_ms)?;
+            self.reset_idle(exchange.server_time, run.contact_ms, |_| Ok(()))?;
         }
         self.refresh_identity()?;
         // Later records sort after those received, unless the received ones are more than a day ahead.

@@ -95,12 +95,20 @@ impl FieldClient {
     }
 
     /// Begins the time without contact, and the phone's time with `server_time`, at the moment when the boot clock showed `contact_ms`; on
-    /// disk and in memory. The server must have signed an answer.
-    pub(super) fn reset_idle(&self, server_time: Timestamp, contact_ms: u64) -> Result<(), Error> {
+    /// disk, in one transaction with `save`, and in memory. The server must have signed an answer.
+    pub(super) fn reset_idle(
+        &self,
+        server_time: Timestamp,
+        contact_ms: u64,
+        save: impl FnOnce(&rusqlite::Connection) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let contact = Idle { ms: 0, now: server_time, counted_to: contact_ms };
         let mut counters = self.counters();
         let saved = self.counters_at(contact.up_to(self.environment.clock.boot_ms()), *counters);
-        self.store.write(|db| saved.save(db))?;
+        self.store.write(|db| {
+            save(db)?;
+            Ok::<_, Error>(saved.save(db)?)
+        })?;
         self.replace_counters(&mut counters, saved);
         Ok(())
     }

@@ -277,3 +277,72 @@ impl RecordKind for Load {
         Some(Scope::Season(self.header.centre.clone(), self.header.season.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{Actor, Kind, edit};
+
+    fn stamp(device: u32, wall_ms: i64, clock_suspect: bool) -> Stamp {
+        let at = HybridTime { wall_ms, counter: 0 };
+        Stamp { user_id: UserId::from([1; 16]), device_code: DeviceCode(device), at, clock_suspect }
+    }
+
+    fn header(lorry: &str) -> LoadHeader {
+        LoadHeader {
+            centre: "KOLAR".parse().expect("a code"),
+            season: "2019".parse().expect("a code"),
+            date: BusinessDate(18_025),
+            device_code: DeviceCode(32),
+            sequence: 1,
+            lorry: lorry.parse().expect("a plate"),
+        }
+    }
+
+    fn load(opened: Option<Stamp>, closed: Option<Stamp>) -> Load {
+        let request = |stamp| CloseRequest { stamp, manifest: Vec::new() };
+        Load {
+            load_id: LoadId::from([1; 16]),
+            header: header("KA07A1111"),
+            lorry: "KA07A1111".parse().expect("a plate"),
+            driver: None,
+            opened,
+            loaders: Vec::new(),
+            close_requests: closed.into_iter().map(request).collect(),
+            conflicts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn loads_overlap_unless_one_was_asked_to_be_closed_before_the_other_was_opened() {
+        let at = |device, ms| stamp(device, ms, false);
+        let in_doubt = |device, ms| stamp(device, ms, true);
+        for (closed, opened, overlap) in [
+            (Some(at(1, 10)), Some(at(2, 11)), false),
+            (Some(at(1, 10)), Some(at(2, 10)), true),
+            (Some(at(1, 12)), Some(at(2, 11)), true),
+            (None, Some(at(2, 11)), true),
+            (Some(at(1, 10)), None, true),
+            (Some(in_doubt(1, 10)), Some(at(2, 11)), true),
+            (Some(at(1, 10)), Some(in_doubt(2, 11)), true),
+            (Some(in_doubt(1, 10)), Some(in_doubt(1, 11)), false),
+        ] {
+            let (first, second) = (load(Some(at(1, 1)), closed), load(opened, None));
+            assert_eq!(first.may_overlap(&second), overlap, "{closed:?} {opened:?}");
+            assert_eq!(second.may_overlap(&first), overlap, "{closed:?} {opened:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_join_codes_that_of_a_clock_in_doubt_does_not_count() {
+        let (kind, id) = (Kind::of::<Load>(), [1; 16].into());
+        let joins = |saved: Option<&[u8]>, stamp: Stamp, lorry: &str| {
+            let actor = Actor::new([u8::try_from(stamp.device_code.0).expect("small"); 16]);
+            edit(kind, id, saved, &actor, join(stamp, header(lorry))).expect("joined").1
+        };
+        let first = joins(None, stamp(1, 0, true), "KA07A2222");
+        let both = joins(Some(&first.saved), stamp(2, 1_000, false), "KA07A1111");
+        let load = both.record.expect("a load").downcast::<Load>().expect("a load");
+        assert_eq!(load.header, header("KA07A1111"));
+    }
+}

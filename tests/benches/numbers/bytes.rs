@@ -94,10 +94,10 @@ pub(crate) enum Bags {
 /// Returns the deliveries that a phone recorded itself, as JSON lines.
 pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
     let peek = floor::open(&phone.database());
-    let session = phone.client.session().expect("a session");
+    let session = phone.client().session().expect("a session");
     let mut lines = String::new();
     for id in &phone.recorded {
-        let view = phone.client.delivery(*id).expect("a delivery");
+        let view = phone.client().delivery(*id).expect("a delivery");
         let query = "SELECT recorded_at_ms, receipt_seq FROM deliveries WHERE delivery_id = ?1";
         let integer = |value: &rusqlite::types::Value| match value {
             rusqlite::types::Value::Integer(value) => *value,

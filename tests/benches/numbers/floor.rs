@@ -80,9 +80,9 @@ pub(crate) const INSERT_DOCUMENT: &str =
     "INSERT INTO documents (document_id, kind, scope, saved, heads) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(crate) const SELECT_DELIVERY: &str =
     "SELECT delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code, receipt_seq,
-         is_voided, amendments, conflicts, bag_count, gross_g
+         is_voided, amendments, conflicts, bag_count, gross_g, replaces
      FROM deliveries WHERE delivery_id = ?1";
 pub(crate) const INSERT_DELIVERY: &str =
     "INSERT INTO deliveries (delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
-         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g, replaces)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";

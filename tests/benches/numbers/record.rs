@@ -33,11 +33,10 @@ const SELECT_OUTBOX: &str =
 const INSERT_OUTBOX: &str =
     "INSERT INTO outbox (action, author_id, grant_id, device_cursor, document_id, kind, scope, change, created_at_ms)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const SELECT_COUNTERS: &str =
-    "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, seen_at_ms FROM counters";
+const SELECT_COUNTERS: &str = "SELECT receipts, loads, farmers, actions, hybrid_ms, hybrid_counter, idle_ms, phone_time_ms, boot_ms, boot_id, seen_at_ms FROM counters";
 const UPDATE_COUNTERS: &str =
     "UPDATE counters SET receipts = ?1, loads = ?2, farmers = ?3, actions = ?4, hybrid_ms = ?5, hybrid_counter = ?6,
-    idle_ms = ?7, seen_at_ms = ?8";
+    idle_ms = ?7, phone_time_ms = ?8, boot_ms = ?9, boot_id = ?10, seen_at_ms = ?11";
 
 impl Written {
     fn record(&self, floor: &mut Floor) {
@@ -122,7 +121,7 @@ impl Pair {
             let (bag, basis) = ([phone.next_bag()], view.basis);
             let took = in_turn(
                 number + step,
-                || view = phone.client.edit_draft(basis, &bag).expect("a bag"),
+                || view = phone.client().edit_draft(basis, &bag).expect("a bag"),
                 replay.map(|replay| || replay.save_draft(floor, step)),
             );
             add(&mut times.bag, took);
@@ -130,20 +129,20 @@ impl Pair {
             draft.push(floor::row(peek, SELECT_DRAFT, [id]));
         }
         let steps = phone.last_steps();
-        view = phone.client.edit_draft(view.basis, &steps).expect("the last steps");
+        view = phone.client().edit_draft(view.basis, &steps).expect("the last steps");
         draft.push(floor::row(peek, SELECT_DRAFT, [id]));
         if let Some(replay) = replay {
             replay.save_draft(floor, BAGS + 1);
         }
         let took = in_turn(
             number,
-            || drop(phone.client.record_delivery(view.basis, &Check::ALL).expect("recorded")),
+            || drop(phone.client().record_delivery(view.basis, &Check::ALL).expect("recorded")),
             replay.map(|replay| || replay.record(floor)),
         );
         add(&mut times.record, took);
         if replay.is_some() {
             let begun = Instant::now();
-            drop(phone.client.delivery(id).expect("a view"));
+            drop(phone.client().delivery(id).expect("a view"));
             times.view.push(begun.elapsed());
         }
         phone.recorded.push(id);

@@ -234,7 +234,7 @@ impl Replay {
 /// The server's times for `requests` requests of a new phone with `bundles` bundles of a day each, after one that is not counted.
 fn uploads(world: &mut World, requests: usize, bundles: usize, replay: &mut Option<Replay>) -> Samples {
     let mut phone = world.phone(&format!("hands over {requests} of {bundles}"), Loads::Others, Place::Memory);
-    let device = Value::Blob(phone.client.session().expect("a session").device_id.as_bytes().to_vec());
+    let device = Value::Blob(phone.client().session().expect("a session").device_id.as_bytes().to_vec());
     let mut measured = Samples::default();
     for number in 0..=requests {
         for day in 1..=bundles {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use farmtally_core::client::{
-    DeliveryView, DraftEdit, FarmerInput, FieldClient, OpenLoad, StartDraft, SyncOutcome, SyncReport,
+    Access, DeliveryView, DraftEdit, FarmerInput, FieldClient, OpenLoad, StartDraft, SyncOutcome, SyncReport,
 };
 use farmtally_core::environment::{Clock, Environment};
 use farmtally_core::records::BagSource;
@@ -64,9 +64,8 @@ impl Clock for MovedClock {
         Timestamp(self.0.load(Ordering::Relaxed))
     }
 
-    /// Does not move, so no phone lapses for lack of contact.
     fn boot_ms(&self) -> u64 {
-        0
+        u64::try_from(self.now().0).expect("a time after 1970")
     }
 
     fn boot_id(&self) -> [u8; 16] {
@@ -198,7 +197,7 @@ impl World {
         let code = new_code(&self.server, self.organisation, name);
         let environment = environment(&self.clock, self.phones);
         let phone = Phone {
-            client: FieldClient::open(&folder, environment.clone()).expect("a phone"),
+            client: Some(FieldClient::open(&folder, environment.clone()).expect("a phone")),
             environment,
             wire: Wire { server: Arc::clone(&self.server), exchanged: Mutex::default() },
             folder,
@@ -210,7 +209,7 @@ impl World {
             loads,
             load: None,
         };
-        enrol(&phone.client, &phone.wire, "http://server.test", &code);
+        enrol(phone.client(), &phone.wire, "http://server.test", &code);
         phone
     }
 
@@ -262,7 +261,8 @@ pub(crate) enum Loads {
 
 /// A phone whose user weighs.
 pub(crate) struct Phone {
-    pub(crate) client: FieldClient,
+    /// `None` only while it is opened again.
+    client: Option<FieldClient>,
     pub(crate) recorded: Vec<DeliveryId>,
     wire: Wire,
     folder: PathBuf,
@@ -276,6 +276,22 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
+    pub(crate) fn client(&self) -> &FieldClient {
+        self.client.as_ref().expect("a client")
+    }
+
+    /// Forgets how long there was no contact with the server, if that limits what the phone may do.
+    fn keeps_its_access(&mut self) {
+        if self.client().access() == Access::Full {
+            return;
+        }
+        self.client = None;
+        let db = rusqlite::Connection::open(self.database()).expect("it opens");
+        db.execute("UPDATE counters SET idle_ms = 0", []).expect("written");
+        drop(db);
+        self.client = Some(FieldClient::open(&self.folder, self.environment.clone()).expect("a phone"));
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.join("field.db")
     }
@@ -299,19 +315,20 @@ impl Phone {
         drop(client);
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::copy(before.join("field.db"), folder.join("field.db")).expect("a copy");
-        let client = FieldClient::open(&folder, environment.clone()).expect("a phone");
+        let client = Some(FieldClient::open(&folder, environment.clone()).expect("a phone"));
         Self { client, recorded, wire, folder, environment, clock, farmers, others_loads, rng, loads, load }
     }
 
     fn registers(&mut self, number: i64) -> FarmerId {
         self.clock.pass_ms(self.rng.random_range(0..2 * 728 * DAY_MS / FARMERS));
+        self.keeps_its_access();
         let details = ContactDetails {
             name: format!("Farmer {number:04}"),
             village: format!("Village {}", number % 60),
             phone: format!("98{:08}", self.rng.random_range(0..100_000_000)),
         };
         let input = FarmerInput { centre: CENTRE.parse().expect("a code"), details };
-        let farmer = self.client.register_farmer(&input, &Check::ALL).expect("registered");
+        let farmer = self.client().register_farmer(&input, &Check::ALL).expect("registered");
         if number % 50 == 0 {
             self.syncs();
         }
@@ -319,13 +336,14 @@ impl Phone {
     }
 
     fn opens_load(&mut self) -> LoadId {
+        self.keeps_its_access();
         let input = OpenLoad {
             centre: CENTRE.parse().expect("a code"),
             commodity: COMMODITY.parse().expect("a code"),
             lorry: "KA07A1111".parse().expect("a plate"),
             driver: None,
         };
-        self.client.open_load(&input).expect("a load").load_id
+        self.client().open_load(&input).expect("a load").load_id
     }
 
     /// Starts the next delivery, of a random farmer, and moves the clock: to a new day after `PER_DAY`, otherwise by some seconds.
@@ -337,6 +355,7 @@ impl Phone {
         } else {
             self.clock.pass_ms(self.rng.random_range(10_000..60_000));
         }
+        self.keeps_its_access();
         if self.recorded.len().is_multiple_of(PER_LOAD) {
             self.load = Some(match self.loads {
                 Loads::Others => self.others_loads[self.rng.random_range(0..self.others_loads.len())],
@@ -351,7 +370,7 @@ impl Phone {
             load_id: self.load,
             replaces: None,
         };
-        self.client.start_draft(input).expect("a draft")
+        self.client().start_draft(input).expect("a draft")
     }
 
     /// The next bag: 40.0 to 70.0 kg in 0.1 kg, 8 to 40 s after the one before, 5 % of another type, 5 % typed.
@@ -392,11 +411,11 @@ impl Phone {
             let mut draft = self.starts();
             for _ in 0..BAGS {
                 let bag = self.next_bag();
-                draft = self.client.edit_draft(draft.basis, &[bag]).expect("a bag");
+                draft = self.client().edit_draft(draft.basis, &[bag]).expect("a bag");
             }
             let steps = self.last_steps();
-            draft = self.client.edit_draft(draft.basis, &steps).expect("the last steps");
-            self.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+            draft = self.client().edit_draft(draft.basis, &steps).expect("the last steps");
+            self.client().record_delivery(draft.basis, &Check::ALL).expect("recorded");
             self.recorded.push(draft.delivery_id);
         }
     }
@@ -404,14 +423,14 @@ impl Phone {
     /// Syncs; panics if the sync is not complete. Returns its report, and its requests and responses.
     pub(crate) fn syncs(&self) -> (SyncReport, Vec<Exchanged>) {
         drop(self.exchanged());
-        let report = self.client.sync(&self.wire, &|_| ()).expect("a sync");
+        let report = self.client().sync(&self.wire, &|_| ()).expect("a sync");
         assert_eq!(report.outcome, SyncOutcome::Complete, "{report:?}");
         (report, self.exchanged())
     }
 
     /// Seals what is recorded into a bundle, without reaching the server.
     pub(crate) fn seals(&self) {
-        drop(self.client.sync(&Enrolling(&self.wire), &|_| ()));
+        drop(self.client().sync(&Enrolling(&self.wire), &|_| ()));
     }
 
     /// Advances the clock of all phones and the server.

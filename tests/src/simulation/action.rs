@@ -55,6 +55,8 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "restarts", weight: 3, act: faults::restarts },
     Action { name: "folds back", weight: 3, act: faults::folds_back },
     Action { name: "clock jumps", weight: 4, act: faults::clock_jumps },
+    Action { name: "clock is set right", weight: 2, act: faults::clock_is_set_right },
+    Action { name: "is switched off", weight: 3, act: faults::is_switched_off },
     Action { name: "is upgraded", weight: 3, act: faults::is_upgraded },
     Action { name: "server restarts", weight: 2, act: faults::server_restarts },
     Action { name: "server folds back", weight: 2, act: faults::server_folds_back },

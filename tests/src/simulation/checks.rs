@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXUPPER;
 use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
+use farmtally_core::environment::Clock;
 use farmtally_core::records::{Delivery, Load, Stamp};
 use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryFilter, Sum};
@@ -65,6 +66,8 @@ impl World {
                 phone.name
             );
             assert_eq!(backlog.refused, None, "{}", phone.name);
+            let today = self.server.clock.now().date(330);
+            assert_eq!(phone.client().date(), today, "{} goes by another date than its server", phone.name);
             let own = fingerprint_of(phone.looks());
             let scope = format!("c/{}", phone.centre);
             let (here, there) = (within(&own, &scope), within(&server, &scope));

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use automerge::Automerge;
 use farmtally_core::codec::decode;
 use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::records::{Kind, Load};
-use farmtally_core::units::{DeliveryId, DocumentId, FarmerId};
+use farmtally_core::units::{DeliveryId, DocumentId, FarmerId, Timestamp};
 use farmtally_sync_server::Error;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -81,6 +83,33 @@ pub(super) fn clock_jumps(world: &mut World, who: usize) {
     let by = jump(world);
     world.phones[who].clock.jump(by);
     world.log(Some(who), &format!("clock jumps by {} h", by / 3_600_000));
+}
+
+/// The network or a person sets the phone's clock right.
+pub(super) fn clock_is_set_right(world: &mut World, who: usize) {
+    world.phones[who].clock.is_set_right();
+    world.log(Some(who), "clock is set right");
+}
+
+/// Switches the phone off and on, some hours or weeks later, or with an empty battery, after which its clock shows another year.
+pub(super) fn is_switched_off(world: &mut World, who: usize) {
+    world.phones[who].ends();
+    if world.phones[who].machine.is_dead() {
+        return;
+    }
+    let hours = [1, 10, 100, 1_000][world.rng.random_range(0..4)];
+    world.time.fetch_add(world.rng.random_range(0..hours * 3_600_000), Ordering::Relaxed);
+    let clock = Arc::clone(&world.phones[who].clock);
+    clock.boots();
+    let mut then = String::new();
+    if world.once_in(2) {
+        let (year, seconds) = [(1970, 0), (2010, 1_262_304_000), (2106, 4_291_747_200)][world.rng.random_range(0..3)];
+        clock.shows(Timestamp(seconds * 1_000));
+        then = format!(", until its battery is empty and its clock shows {year}");
+        world.counts("met: an empty battery");
+    }
+    world.log(Some(who), &format!("is off for up to {hours} h{then}"));
+    starts_at_last(world, who);
 }
 
 /// Upgrades the phone from a version that does not know loads: those were set aside, and are read after the upgrade.

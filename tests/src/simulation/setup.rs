@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::action;
-use super::clock::{START, SkewedClock, TrueTime};
+use super::clock::{SERVER, START, SkewedClock, TrueTime};
 use super::oracle::Fact;
 use super::postgres::{Database, Postgres};
 use super::server::{FaultyTransport, ServerImage, SimServer, open_server};
@@ -57,7 +57,7 @@ impl StartState {
     fn prepare(database: Option<Database>) -> Self {
         let root = folder();
         let time: TrueTime = Arc::new(AtomicI64::new(START));
-        let clock = SkewedClock::new(&time, 0);
+        let clock = SkewedClock::new(&time, 0, SERVER);
         let server_folder = root.path().join("server");
         let machine = Machine::mount(&server_folder);
         let server = open_server(&server_folder, database.as_ref(), clock.environment(1)).expect("a server");

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::action::{self, ACTIONS};
-use super::clock::{START, SkewedClock, TrueTime};
+use super::clock::{SERVER, START, SkewedClock, TrueTime};
 use super::decisions::Decisions;
 use super::faults::ServerCopy;
 use super::oracle::{Certainty, Fact, FactKind, Replica, newest_change, reader};
@@ -160,7 +160,7 @@ impl World {
             }
             ServerImage::Database(database) => Some(database.copy()),
         };
-        let clock = SkewedClock::new(&time, rng.random_range(-20..=20));
+        let clock = SkewedClock::new(&time, rng.random_range(-20..=20), SERVER);
         let server = SimServer::open(server_folder, machine, clock, start_state.organisation, database, rng.random());
         let mut world = Self::around(root, time, server, rng, trace);
         world.facts.clone_from(&start_state.facts);
@@ -184,7 +184,8 @@ impl World {
         let folder = self.root.path().join(format!("phone-{number}"));
         let machine = Machine::mount(&folder);
         machine.put(image);
-        let clock = SkewedClock::new(&self.time, self.rng.random_range(-500..=500));
+        let clock =
+            SkewedClock::new(&self.time, self.rng.random_range(-500..=500), u8::try_from(number).expect("a few"));
         let name = format!("phone {number} ({role} at {centre})");
         let centre = centre.parse().expect("a code");
         self.phones.push(Phone::new(name, role.to_owned(), centre, folder, machine, clock, self.rng.random()));
