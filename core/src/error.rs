@@ -43,6 +43,8 @@ named! {
         IncompatibleVersion = "incompatible_version",
         /// The storage is full.
         StorageFull = "storage_full",
+        /// The system does not let this account write the files: they are read-only, or belong to another account.
+        StorageDenied = "storage_denied",
         /// The database is damaged.
         StorageCorrupt = "storage_corrupt",
         /// The database was written by a newer version.
@@ -141,6 +143,7 @@ impl Error {
             Self::Unauthorized { .. } => ErrorCode::Unauthorized,
             Self::UpdateNeeded { .. } => ErrorCode::IncompatibleVersion,
             Self::Store(store::Error::Full) => ErrorCode::StorageFull,
+            Self::Store(store::Error::Denied { .. }) => ErrorCode::StorageDenied,
             Self::Store(store::Error::Corrupt { .. } | store::Error::Record(_)) => ErrorCode::StorageCorrupt,
             Self::Store(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Store(store::Error::KeyUnavailable { .. }) => ErrorCode::KeyUnavailable,

@@ -3,13 +3,15 @@
 //! A copy counts only once it is verified: the chain of every log is recomputed from its first entry. Phones keep what two verified copies
 //! do not contain, so that a server restored from either of them gets everything back.
 
-use std::fs::OpenOptions;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::units::{DeviceId, OrganisationId};
+use farmtally_core::store::file::{create_private_folder, private, restrict};
+use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
 use crate::files::replace_file;
 use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy};
@@ -17,25 +19,27 @@ use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
 const COPIES: usize = 2;
-/// File with the id of the copy. It is written last, so a folder without it is not a whole copy.
+/// File with the id of the copy and the time when it was begun. It is written last, so a folder without it is not a whole copy.
 const COPY_ID: &str = "copy-id";
+/// File that marks a copy that is not whole yet, locked by the process that makes it.
+const INCOMPLETE: &str = "incomplete-copy";
 
 impl Server {
-    /// Copies all data into a new folder while the server runs. Keys and journal are not copied. The copy counts once it is verified.
+    /// Copies all data into a new or empty folder, or over the rest of a copy that was broken off, while the server runs. Keys and journal
+    /// are not copied. The copy counts once it is verified.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if the folder exists; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Unusable`] if the folder contains anything else; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
-        if to.exists() {
-            return Err(Error::unusable(&to.display(), "the folder exists: name a new one"));
-        }
-        let id: DeviceId = self.environment.new_id();
-        let named = |()| {
-            let written = replace_file(&to.join(COPY_ID), &format!("{id}\n"), &mut OpenOptions::new());
-            written.map_err(Error::io(&to.display()))
+        let (id, begun_at): (DeviceId, _) = (self.environment.new_id(), self.environment.clock.now());
+        let _locked = begin_copy(to)?;
+        let finish = |()| {
+            let (file, mark) = (to.join(COPY_ID), to.join(INCOMPLETE));
+            replace_file(&file, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&file.display()))?;
+            std::fs::remove_file(&mark).map_err(Error::io(&mark.display()))
         };
-        self.storage.copy_to(to).and_then(named).inspect_err(|_failed| {
-            // An incomplete copy is of no use, and would be in the way of the next try.
+        self.storage.copy_to(to).and_then(finish).inspect_err(|_failed| {
+            // An incomplete copy is of no use.
             drop(std::fs::remove_dir_all(to));
         })
     }
@@ -46,15 +50,7 @@ impl Server {
     /// # Errors
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
-        let id = std::fs::read_to_string(copy.join(COPY_ID)).ok().and_then(|id| id.trim().parse::<DeviceId>().ok());
-        let Some(id) = id else {
-            let reason = if copy.is_dir() {
-                format!("not a complete copy of `backup`: it lacks `{COPY_ID}`")
-            } else {
-                "there is no such folder".into()
-            };
-            return Err(Error::unusable(&copy.display(), reason));
-        };
+        let (id, made_at) = read_copy_id(copy)?;
         if copy.canonicalize().is_ok_and(|copy| self.data.canonicalize().is_ok_and(|data| copy == data)) {
             return Err(Error::unusable(&copy.display(), "it is the server's own data, not a copy"));
         }
@@ -66,7 +62,7 @@ impl Server {
                 continue;
             }
             check_control(&copy.join("control.db"), organisation)?;
-            let copied = check_copy(&path, organisation)?;
+            let copied = check_copy(&path, organisation, made_at)?;
             self.write(organisation, |db| {
                 for place in &copied.cursors {
                     let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
@@ -84,6 +80,51 @@ impl Server {
         }
         Ok(verified)
     }
+}
+
+/// Creates the folder of a copy, or clears it of a copy that was broken off, and marks it. Returns the locked mark.
+fn begin_copy(to: &Path) -> Result<File, Error> {
+    let failed = Error::io(&to.display());
+    if to.try_exists().map_err(&failed)? {
+        let files = std::fs::read_dir(to).map_err(&failed)?.collect::<Result<Vec<_>, _>>().map_err(&failed)?;
+        let has = |name: &str| files.iter().any(|file| file.file_name() == name);
+        if !files.is_empty() && (has(COPY_ID) || !has(INCOMPLETE)) {
+            return Err(Error::unusable(&to.display(), "the folder exists and is not empty: name a new one"));
+        }
+    }
+    create_private_folder(to).map_err(&failed)?;
+    // A folder of another account, or on a file system without permissions, is used as it is.
+    drop(restrict(to));
+    let mark = to.join(INCOMPLETE);
+    let file = private(File::options().write(true).create(true).truncate(false)).open(&mark);
+    let file = file.map_err(Error::io(&mark.display()))?;
+    if file.try_lock().is_err() {
+        return Err(Error::unusable(&to.display(), "another backup writes to it: wait until it has ended"));
+    }
+    for part in std::fs::read_dir(to).map_err(&failed)? {
+        let part = part.map_err(&failed)?;
+        if part.file_name() != INCOMPLETE {
+            std::fs::remove_file(part.path()).map_err(Error::io(&part.path().display()))?;
+        }
+    }
+    Ok(file)
+}
+
+/// Returns the id of a copy and the time when it was begun.
+fn read_copy_id(copy: &Path) -> Result<(DeviceId, Timestamp), Error> {
+    let path = copy.join(COPY_ID);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(&path.display())(error)),
+        Err(_missing) if copy.is_dir() => {
+            let reason = format!("not a complete copy of `backup`: it lacks `{COPY_ID}`");
+            return Err(Error::unusable(&copy.display(), reason));
+        }
+        Err(_missing) => return Err(Error::unusable(&copy.display(), "there is no such folder")),
+    };
+    let parts = text.strip_suffix('\n').and_then(|line| line.split_once(' '));
+    let read = parts.and_then(|(id, begun_at)| Some((id.parse().ok()?, Timestamp(begun_at.parse().ok()?))));
+    read.ok_or_else(|| Error::unusable(&path.display(), "damaged: make another copy"))
 }
 
 /// Returns what both of the newest two verified copies contain, with the time of the older; `None` if there are not two.

@@ -100,10 +100,15 @@ impl From<sql::Error> for Error {
 }
 
 impl Error {
-    /// Returns a function that converts an I/O error on `what`.
-    pub(crate) fn io<W: ToString>(what: &W) -> impl Fn(std::io::Error) -> Self + use<W> {
+    /// Returns a function that converts an I/O error on the file or folder `what`.
+    pub fn io<W: ToString>(what: &W) -> impl Fn(std::io::Error) -> Self + use<W> {
         let what = what.to_string();
-        move |source| Self::Io { what: what.clone(), source }
+        move |source| match source.kind() {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Storage(store::Error::Denied { what: what.clone() })
+            }
+            _ => Self::Io { what: what.clone(), source },
+        }
     }
 
     pub(crate) fn invalid(field: &'static str, reason: impl std::fmt::Display) -> Self {
@@ -124,6 +129,7 @@ impl Error {
             Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
+            Self::Storage(store::Error::Denied { .. }) => ErrorCode::StorageDenied,
             Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,
@@ -159,7 +165,7 @@ impl Error {
             ErrorCode::TooLarge => 413,
             ErrorCode::IncompatibleVersion => 426,
             ErrorCode::RateLimited => 429,
-            ErrorCode::StorageFull | ErrorCode::Interrupted => 503,
+            ErrorCode::StorageFull | ErrorCode::StorageDenied | ErrorCode::Interrupted => 503,
             _ => 500,
         }
     }

@@ -91,9 +91,12 @@ impl Running {
 /// # Errors
 /// [`Error::Io`] if the address cannot be used.
 pub async fn serve(server: Arc<Server>, host: IpAddr, port: u16) -> Result<Running, Error> {
-    let taken = Error::io(&format!("cannot listen on {host} port {port} (choose another with --port)"));
-    let listener = TcpListener::bind((host, port)).await.map_err(&taken)?;
-    let address = listener.local_addr().map_err(&taken)?;
+    let taken = |source| Error::Io {
+        what: format!("cannot listen on {host} port {port} (choose another with --port)"),
+        source,
+    };
+    let listener = TcpListener::bind((host, port)).await.map_err(taken)?;
+    let address = listener.local_addr().map_err(taken)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let router = router(Arc::clone(&server));
     let finished = tokio::spawn(async move {

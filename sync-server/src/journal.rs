@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::file::{create_private_folder, private};
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
 use crate::files::{replace_file, sync_folder};
 
+/// More bytes than a line has.
+const MAX_LINE_BYTES: u64 = 1024;
 /// Superfluous lines that a file of heads may have before it is rewritten.
 const MAX_LINES: usize = 10_000;
 
@@ -25,7 +28,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -37,12 +40,10 @@ impl Journal {
 
     /// Returns all documents that were ever erased, of all organisations.
     pub(crate) fn erasures(&self) -> Result<Vec<(OrganisationId, DocumentId)>, Error> {
-        let read = |line: &str| {
+        self.lines("erased", |line| {
             let (organisation, document) = line.split_once(' ')?;
             Some((organisation.parse().ok()?, document.parse().ok()?))
-        };
-        // A crash may have cut off the last line, which was not acknowledged then.
-        Ok(self.lines("erased")?.iter().filter_map(|line| read(line)).collect())
+        })
     }
 
     /// Records the heads of logs beside earlier ones. Returns once they are on disk.
@@ -67,16 +68,17 @@ impl Journal {
     pub(crate) fn heads(&self, organisation: OrganisationId) -> Result<BTreeMap<Scope, CursorName>, Error> {
         let name = heads_of(organisation);
         let _locked = self.locked()?;
-        let lines = self.lines(&name)?;
+        let cursors = self.lines(&name, read_line)?;
+        let lines = cursors.len();
         let mut heads = BTreeMap::new();
-        for cursor in lines.iter().filter_map(|line| read_line(line)) {
+        for cursor in cursors {
             // Two threads may have written their heads in reverse order.
             let is_newer = |known: &CursorName| known.sequence <= cursor.sequence;
             if heads.get(&cursor.scope).is_none_or(is_newer) {
                 heads.insert(cursor.scope.clone(), cursor);
             }
         }
-        if lines.len() > 2 * heads.len() + MAX_LINES {
+        if lines > 2 * heads.len() + MAX_LINES {
             let short: Vec<String> = heads.values().map(line).collect();
             self.replace_file(&name, &format!("{}\n", short.join("\n")))?;
         }
@@ -85,8 +87,9 @@ impl Journal {
 
     /// Returns the organisations that the journal has heads of.
     pub(crate) fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
-        let files = std::fs::read_dir(&self.folder).map_err(unusable)?;
-        let names = files.map(|file| Ok(file.map_err(unusable)?.file_name()));
+        let unusable = Error::io(&self.folder.display());
+        let files = std::fs::read_dir(&self.folder).map_err(&unusable)?;
+        let names = files.map(|file| Ok(file.map_err(&unusable)?.file_name()));
         let names = names.collect::<Result<Vec<_>, Error>>()?;
         Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".heads")?.parse().ok()).collect())
     }
@@ -118,50 +121,78 @@ impl Journal {
         if self.number(name)? >= number { Ok(()) } else { self.replace_file(name, &format!("{number}\n")) }
     }
 
+    /// Reads a number; 0 if there is no such file. A damaged one is an error, because a number that was given before would be given again.
     fn number(&self, name: &str) -> Result<u32, Error> {
-        Ok(self.lines(name)?.first().and_then(|line| line.parse().ok()).unwrap_or(0))
+        let Some(text) = self.text(name)? else { return Ok(0) };
+        let number = text.strip_suffix('\n').and_then(|number| number.parse().ok());
+        number
+            .ok_or_else(|| Error::unusable(&self.folder.join(name).display(), "damaged: put back a copy of this file"))
     }
 
     /// Locks the journal until the returned file is dropped: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
-        let file = File::create(self.folder.join("lock")).map_err(unusable)?;
-        file.lock().map_err(unusable)?;
-        Ok(file)
+        let path = self.folder.join("lock");
+        let file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&path);
+        file.and_then(|file| file.lock().map(|()| file)).map_err(Error::io(&path.display()))
     }
 
     fn replace_file(&self, name: &str, text: &str) -> Result<(), Error> {
-        replace_file(&self.folder.join(name), text, &mut OpenOptions::new()).map_err(unusable)
+        let path = self.folder.join(name);
+        replace_file(&path, text).map_err(Error::io(&path.display()))
     }
 
-    fn lines(&self, name: &str) -> Result<Vec<String>, Error> {
-        match std::fs::read_to_string(self.folder.join(name)) {
-            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(Error::Io { what: format!("the journal's file `{name}`"), source }),
+    fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let path = self.folder.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&path.display())(error)),
         }
     }
 
-    fn append(&self, name: &str, line: &str) -> Result<(), Error> {
+    /// Reads the lines of a file; none if it is missing. A last line without an end may be unreadable: a crash cut it off, so nobody was
+    /// answered after it.
+    fn lines<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Error> {
+        let text = self.text(name)?.unwrap_or_default();
+        let mut lines = Vec::new();
+        for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+            match read(line.trim_end_matches('\n')) {
+                Some(line) => lines.push(line),
+                None if line == "\n" || !line.ends_with('\n') => {}
+                None => {
+                    let reason = format!("line {number} cannot be read: put back a copy of this file");
+                    return Err(Error::unusable(&self.folder.join(name).display(), reason));
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Appends whole lines, in place of a last line that a crash cut off. Returns once they are on disk.
+    fn append(&self, name: &str, lines: &str) -> Result<(), Error> {
         let _locked = self.locked()?;
         let path = self.folder.join(name);
         let append = || -> std::io::Result<()> {
             let is_new = !path.exists();
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            // Starts with a line break, so that a line cut off by a crash does not swallow this one.
-            file.write_all(format!("\n{line}\n").as_bytes())?;
+            let mut file =
+                private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&path)?;
+            let begin = file.metadata()?.len().saturating_sub(MAX_LINE_BYTES);
+            let mut end = Vec::new();
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_to_end(&mut end)?;
+            let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_end| line_end + 1);
+            file.set_len(begin + whole as u64)?;
+            file.seek(SeekFrom::End(0))?;
+            file.write_all(format!("{lines}\n").as_bytes())?;
             file.sync_all()?;
             if is_new { sync_folder(&self.folder) } else { Ok(()) }
         };
-        append().map_err(unusable)
+        append().map_err(Error::io(&path.display()))
     }
 }
 
 fn heads_of(organisation: OrganisationId) -> String {
     format!("{organisation}.heads")
-}
-
-fn unusable(source: std::io::Error) -> Error {
-    Error::Io { what: "the journal".into(), source }
 }
 
 fn line(head: &CursorName) -> String {

@@ -2,7 +2,6 @@
 //!
 //! Owns the folder `keys`, which is next to the data and not in its backups: a restored database must not bring back old keys.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -10,6 +9,7 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::CHALLENGE_LIFE_MS;
 use farmtally_core::protocol::message::Challenge;
+use farmtally_core::store::file::create_private_folder;
 use farmtally_core::units::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -34,9 +34,10 @@ impl Keys {
     /// # Errors
     /// [`Error::Io`]; [`Error::Unusable`] if a key is missing or malformed.
     pub(crate) fn open(folder: &Path, environment: &Environment, is_new: bool) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
+        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         for name in ["server.key", "successor.pub"] {
-            if !is_new && !folder.join(name).exists() {
+            let path = folder.join(name);
+            if !is_new && !path.try_exists().map_err(Error::io(&path.display()))? {
                 let reason = format!("{name} is missing: put it back, no phone believes a new one");
                 return Err(Error::unusable(&folder.display(), reason));
             }
@@ -93,12 +94,9 @@ fn read(path: &Path) -> Result<[u8; 32], Error> {
     <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
 }
 
-/// Writes a key file that only this user may read.
+/// Writes a key file.
 fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    replace_file(path, &HEXLOWER.encode(key), &mut options).map_err(Error::io(&path.display()))
+    replace_file(path, &HEXLOWER.encode(key)).map_err(Error::io(&path.display()))
 }
 
 #[cfg(test)]

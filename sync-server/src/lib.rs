@@ -42,6 +42,7 @@ use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
 pub use access::GrantLine;
 pub use error::Error;
+use files::keep_private;
 pub use handover::Imported;
 pub use http::{Running, serve};
 use journal::Journal;
@@ -62,6 +63,7 @@ pub struct Server {
     keys: Keys,
     journal: Journal,
     environment: Environment,
+    warnings: Vec<String>,
     listeners: Listeners,
     watchers: Watchers,
     /// Heads that are in the database but could not be written to the journal.
@@ -83,12 +85,16 @@ impl Server {
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
     pub fn with_storage(storage: Box<dyn Storage>, folder: &Path, environment: Environment) -> Result<Self, Error> {
+        let mut warnings = storage.warnings().to_vec();
+        for part in ["keys", "journal"] {
+            warnings.extend(keep_private(&folder.join(part))?);
+        }
         let is_new = storage.organisations()?.is_empty();
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
         let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
         let data = folder.join("data");
-        let server = Self { storage, data, keys, journal, environment, listeners, watchers, unnoted };
+        let server = Self { storage, data, keys, journal, environment, warnings, listeners, watchers, unnoted };
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;
@@ -103,6 +109,11 @@ impl Server {
             server.apply_restored_erasures(organisation, &erased)?;
         }
         Ok(server)
+    }
+
+    /// Returns what the operator should know of the opening: files whose permissions were changed.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Requires that keys, journal and data belong to one server; otherwise all data would look lost, and a recovery would begin.

@@ -60,6 +60,9 @@ impl Server {
         let now = self.environment.clock.now();
         for organisation in self.organisations()? {
             let acknowledged = self.journal.heads(organisation)?;
+            // Read now, so that a damaged number stops the server before anybody needs it.
+            self.journal.newest_code(organisation)?;
+            let epoch = self.journal.epoch(organisation)?;
             let reason = if acknowledged.is_empty() {
                 // Every organisation had a journal. Without it, nobody knows what was acknowledged.
                 Some("its journal is missing".to_owned())
@@ -69,7 +72,6 @@ impl Server {
                 lost.first().map(|lost| format!("the database is behind its journal in {}", lost.scope))
             };
             if let Some(reason) = reason {
-                let epoch = self.journal.epoch(organisation)?;
                 self.write(organisation, |db| begin(db, now, epoch, &reason))?;
                 self.note_epoch(organisation)?;
             }

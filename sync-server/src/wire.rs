@@ -1,5 +1,6 @@
 //! Encoding and decoding of request and response bodies.
 
+use farmtally_core::ErrorCode;
 use farmtally_core::protocol::message::{self, PROTOCOL_VERSION, Problem, WireError};
 
 use crate::Error;
@@ -16,9 +17,14 @@ pub(crate) fn require_protocol(protocol: u16) -> Result<(), Error> {
     }
 }
 
-/// Returns the text of an error for the caller; for status 500 a general one: a message of the database may quote data. Logs nothing.
+/// Returns the text of an error for the caller; for status 500 and for files a general one: a message of the database may quote data.
+/// Logs nothing.
 pub(crate) fn public_reason(error: &Error) -> String {
-    if error.status() == 500 { "the server failed; its log says why".into() } else { error.to_string() }
+    if error.status() == 500 || error.code() == ErrorCode::StorageDenied {
+        "the server failed; its log says why".into()
+    } else {
+        error.to_string()
+    }
 }
 
 /// Returns the response body that describes an error.

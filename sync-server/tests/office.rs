@@ -68,7 +68,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
         journal.map(|file| file.expect("a file").path()).find(|path| path.extension() == Some("heads".as_ref()));
     std::fs::write(heads.expect("a file of heads"), [0xff]).expect("written");
     let complaint = server(folder, &["devices"]).expect_err("unreadable");
-    assert!(complaint.contains(".heads`: "), "{complaint}");
+    assert!(complaint.contains(".heads: "), "{complaint}");
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl Market {
             let heads = statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<Vec<String>, _>>();
             std::fs::create_dir(folder.join("journal")).expect("a folder");
             let file = folder.join("journal").join(format!("{}.heads", self.organisation));
-            std::fs::write(file, heads.expect("heads").join("\n")).expect("a journal");
+            std::fs::write(file, heads.expect("heads").join("\n") + "\n").expect("a journal");
         }
         self.starts_on(folder);
     }

@@ -606,7 +606,7 @@ void marketDay(Server server, String library) {
       final error = await thrown<FieldException>(call);
       expect((_named(error), error.isRetryable()), (expected, retry[expected.split(' ').last]));
     }
-    final told = {for (final expected in calls.keys) expected.split(' ').last, 'storage_full'};
+    final told = {for (final expected in calls.keys) expected.split(' ').last, 'storage_full', 'storage_denied'};
     expect(retry.keys.toList()..sort(), told.toList()..sort());
     await elsewhere.client.shutDown();
     expect(_named(await thrown<FieldException>(elsewhere.client.sync)), 'FieldShutDown shut_down');
@@ -834,7 +834,7 @@ String _named(FieldException error) => switch (error) {
       FieldUnavailable() ||
       FieldUpdateNeeded() =>
         '${error.runtimeType} ${error.code}',
-      FieldKeyNeeded() || FieldStorageFull() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
+      FieldKeyNeeded() || FieldStorageFull() || FieldStorageDenied() || FieldStorageDamaged() => '${error.runtimeType} ${error.code}',
       FieldShutDown() || FieldInternal() => '${error.runtimeType} ${error.code}',
     };
 

@@ -73,7 +73,8 @@ impl Engine {
 ///
 /// Calls about records fail with Unauthorized before enrolment, and with Refused (code locked) without a grant and on a locked phone; with
 /// access RecordOnly, so does every change but weighing and recording. Reading the inbox and calls about session, sync and hand-over work
-/// on a locked phone. Any call can fail with ShutDown, StorageFull, StorageDamaged or Internal.
+/// on a locked phone. Any call can fail with ShutDown, StorageFull, StorageDenied, StorageDamaged or
+/// Internal.
 #[derive(uniffi::Object)]
 pub struct FieldClient {
     /// Read-locked by calls that work on the store; a call that waits for the network holds only the engine.

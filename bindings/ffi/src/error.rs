@@ -113,7 +113,14 @@ pub enum FieldError {
         /// What happened
         reason: String,
     },
-    /// The database is damaged or cannot be read: report it.
+    /// The system does not let the app write its files: report it.
+    StorageDenied {
+        /// storage_denied
+        code: String,
+        /// Which file or folder, and what to change
+        reason: String,
+    },
+    /// The database is damaged, emptied or lost: keep the folder and report it. Never delete it: its unsent records are lost then.
     StorageDamaged {
         /// storage_corrupt
         code: String,
@@ -152,6 +159,7 @@ impl FieldError {
             | Self::Unavailable { code, .. }
             | Self::UpdateNeeded { code, .. }
             | Self::StorageFull { code, .. }
+            | Self::StorageDenied { code, .. }
             | Self::StorageDamaged { code, .. }
             | Self::ShutDown { code, .. }
             | Self::Internal { code, .. } => code,
@@ -194,6 +202,7 @@ impl From<Error> for FieldError {
                 ErrorCode::KeyUnavailable | ErrorCode::WrongKey => Self::KeyNeeded { code, reason },
                 ErrorCode::NotAllowed => Self::Refused { code, reason },
                 ErrorCode::StorageFull => Self::StorageFull { code, reason },
+                ErrorCode::StorageDenied => Self::StorageDenied { code, reason },
                 ErrorCode::StorageTooNew => Self::UpdateNeeded { code, reason },
                 ErrorCode::StorageCorrupt => Self::StorageDamaged { code, reason },
                 _ => Self::Internal { code, reason },

@@ -579,7 +579,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             with self.subTest(code=code), self.assertRaises(error) as caught:
                 await call
             self.assertEqual((caught.exception.code, caught.exception.is_retryable()), (code, retry[code] == "yes"))
-        self.assertEqual({code for _, code, _ in calls} | {"storage_full"}, set(retry))
+        self.assertEqual({code for _, code, _ in calls} | {"storage_full", "storage_denied"}, set(retry))
         await elsewhere.client.shut_down()
         await self.refused(FieldError.ShutDown, elsewhere.client.sync(), code="shut_down")
 

@@ -17,7 +17,7 @@ mod time;
 mod today;
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -30,6 +30,7 @@ use crate::protocol::qr::QrCollector;
 use crate::records::{Actor, Kind, RecordKind};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
+use crate::store::file;
 use crate::store::installation::{self, Counters, Installation};
 use crate::store::records::Found;
 use crate::store::seam;
@@ -56,7 +57,8 @@ use listen::Stops;
 
 /// Name of the database in the data folder.
 const FILE: &str = "field.db";
-/// File that is locked while the folder is open: two open clients would give a receipt number twice.
+/// File that is locked while the folder is open: two open clients would give a receipt number twice. Once it has content, the database was
+/// created, and a missing one is a lost one.
 const LOCK_FILE: &str = "field.lock";
 
 /// A phone's store and session; any thread may call it.
@@ -180,7 +182,8 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Refused`] if the folder is open already, here or in another process; [`Error::Invalid`] if it cannot be used;
-    /// [`Error::Store`] if the file is damaged, of a newer version, or encrypted, or the disk is full.
+    /// [`Error::Store`] if the file is damaged, emptied, lost, of a newer version, or encrypted, if this account may not write it, or if the
+    /// disk is full.
     pub fn open(data_dir: &Path, environment: Environment) -> Result<Self, Error> {
         Self::open_with(data_dir, None, environment)
     }
@@ -195,22 +198,34 @@ impl FieldClient {
 
     fn open_with(data_dir: &Path, keys: Option<&dyn KeyStore>, environment: Environment) -> Result<Self, Error> {
         let unusable = |error: std::io::Error| match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => crate::store::Error::Full.into(),
+            ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem => file::of_io(data_dir, &error).into(),
             _ => Error::invalid("data_dir", format!("the folder cannot be used: {error}")),
         };
         if data_dir.as_os_str().is_empty() {
             return Err(Error::invalid("data_dir", "must not be empty"));
         }
-        std::fs::create_dir_all(data_dir).map_err(unusable)?;
-        let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
+        file::create_private_folder(data_dir).map_err(unusable)?;
+        let options = &mut File::options();
+        let lock_path = data_dir.join(LOCK_FILE);
+        let lock = file::private(options.write(true).create(true).truncate(false)).open(&lock_path);
+        let mut lock = lock.map_err(|error| file::of_io(&lock_path, &error))?;
+        for path in [data_dir, &lock_path] {
+            // What belongs to another account, or is on a file system without permissions, is used as it is.
+            drop(file::restrict(path));
+        }
         if !try_lock(&lock).map_err(unusable)? {
             return Err(Error::not_allowed("the data folder is open already"));
         }
         let path: PathBuf = data_dir.join(FILE);
-        let store = match keys {
-            Some(keys) => Store::open_encrypted(&path, StoreKey::of(&path, keys, &environment)?, PHONE)?,
-            None => Store::open(&path, PHONE)?,
-        };
+        let is_first_opening = lock.metadata().map_err(unusable)?.len() == 0;
+        let key = keys.map(|keys| StoreKey::of(keys, is_first_opening && !path.exists(), &environment)).transpose()?;
+        let store = Store::open_with(&path, key, PHONE, is_first_opening)?;
+        if is_first_opening {
+            lock.write_all(b"created\n").and_then(|()| lock.sync_all()).map_err(unusable)?;
+        }
         let (counters, has_erased) = store.write(|db| {
             crate::store::records::refold(&mut seam(db))?;
             let has_erased = crate::store::incoming::retry_all(db)?;

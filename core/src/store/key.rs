@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Error;
+use super::file::private;
 use crate::environment::Environment;
 
 const KEY_BYTES: usize = 32;
@@ -50,8 +51,8 @@ pub trait KeyStore {
 pub(crate) struct StoreKey([u8; KEY_BYTES]);
 
 impl StoreKey {
-    /// Returns the key in `keys`, or saves a new one there if `file` does not exist. The caller ensures that nobody creates it meanwhile.
-    pub(crate) fn of(file: &Path, keys: &dyn KeyStore, environment: &Environment) -> Result<Self, Error> {
+    /// Returns the key in `keys`, or saves a new one there if `is_new_store`. The caller ensures that nobody creates the store meanwhile.
+    pub(crate) fn of(keys: &dyn KeyStore, is_new_store: bool, environment: &Environment) -> Result<Self, Error> {
         // One at a time: if two new stores are wrongly given the same key store, both get one key, and neither loses its own.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +63,7 @@ impl StoreKey {
             return Ok(key);
         }
         // A key store that answers before it is ready must not have its key overwritten.
-        if file.exists() {
+        if !is_new_store {
             return Err(Error::wrong_key("there is a store already, and the key store has no key for it"));
         }
         let new = Self(environment.random());
@@ -138,7 +139,7 @@ pub(super) fn save_fingerprint(file: &Path, key: &StoreKey) -> std::io::Result<(
     }
     let path = fingerprint_path(file);
     let written = path.with_extension("new");
-    let mut new = File::create(&written)?;
+    let mut new = private(File::options().write(true).create(true).truncate(true)).open(&written)?;
     new.write_all(fingerprint.as_bytes())?;
     new.sync_all()?;
     fs::rename(written, path)
@@ -190,7 +191,7 @@ mod tests {
     }
 
     fn open(file: &Path, keys: &Keys) -> Result<Store, Error> {
-        Store::open_encrypted(file, StoreKey::of(file, keys, &Environment::system())?, PHONE)
+        Store::open_with(file, Some(StoreKey::of(keys, !file.exists(), &Environment::system())?), PHONE, true)
     }
 
     #[test]

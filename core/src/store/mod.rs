@@ -6,6 +6,7 @@
 pub(crate) mod carried;
 pub mod decisions;
 pub(crate) mod drafts;
+pub mod file;
 pub(crate) mod incoming;
 pub(crate) mod installation;
 mod key;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use file::DatabaseFile;
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
 
@@ -42,11 +44,19 @@ pub enum Error {
     /// No room on the device.
     #[error("the storage is full: free some space and try again")]
     Full,
-    /// The file or a row in it is damaged, the file is not a database, or one that must exist cannot be opened.
+    /// The file or a row in it is damaged, empty or not a database, or a file that must exist is missing.
     #[error("the database cannot be read: {source}")]
     Corrupt {
         /// The error of SQLite or of the decoder.
         source: sql::Source,
+    },
+    /// The system does not let this account use a file or folder: it is read-only, or belongs to another account.
+    #[error(
+        "{what} cannot be used: give this account read and write access to it and to its folder, or mount the storage writable"
+    )]
+    Denied {
+        /// Path, as text.
+        what: String,
     },
     /// The file was written by a newer version.
     #[error("the database is of version {found}, this program knows up to {known}: update the program")]
@@ -84,6 +94,19 @@ impl Error {
         Self::WrongKey { reason: reason.into() }
     }
 
+    fn denied(what: &dyn std::fmt::Display) -> Self {
+        Self::Denied { what: what.to_string() }
+    }
+
+    /// Adds the file to an error of SQLite about it.
+    fn about(self, file: &Path) -> Self {
+        match self {
+            Self::Corrupt { source } => Self::Corrupt { source: format!("{}: {source}", file.display()).into() },
+            Self::Denied { .. } => Self::denied(&file.display()),
+            error => error,
+        }
+    }
+
     fn key_unavailable(reason: impl Into<String>) -> Self {
         Self::KeyUnavailable { reason: reason.into() }
     }
@@ -94,6 +117,7 @@ impl From<sql::Error> for Error {
         match error {
             sql::Error::Full { .. } => Self::Full,
             sql::Error::Corrupt { source } => Self::Corrupt { source },
+            sql::Error::Denied { .. } => Self::denied(&"the database"),
             error @ sql::Error::Type { .. } => Self::Corrupt { source: error.into() },
             error => Self::Sql(error),
         }
@@ -151,41 +175,51 @@ impl Store {
     /// Opens a file, creates it if it is missing, and migrates its schema.
     ///
     /// # Errors
-    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Full`], [`Error::WrongKey`] if the file is encrypted; other SQLite errors.
+    /// [`Error::TooNew`], [`Error::Corrupt`], [`Error::Denied`], [`Error::Full`], [`Error::WrongKey`] if the file is encrypted; other
+    /// SQLite errors.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        Self::open_with(path, None, migrations, OpenFlags::default())
-    }
-
-    /// Like [`Self::open`], for a file that is encrypted as a whole with `key`.
-    ///
-    /// # Errors
-    /// As for [`Self::open`].
-    pub(crate) fn open_encrypted(path: &Path, key: StoreKey, migrations: &[Migration]) -> Result<Self, Error> {
-        Self::open_with(path, Some(key), migrations, OpenFlags::default())
+        Self::open_with(path, None, migrations, true)
     }
 
     /// Like [`Self::open`], for a file that must exist.
     ///
     /// # Errors
-    /// As for [`Self::open`]; [`Error::Corrupt`] if the file is missing or cannot be opened.
+    /// As for [`Self::open`]; [`Error::Corrupt`] if the file is missing.
     pub fn open_existing(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
-        Self::open_with(path, None, migrations, flags).map_err(|error| match error {
-            Error::Sql(error) if error.is_cannot_open() => {
-                Error::Corrupt { source: format!("{} is missing, or cannot be opened", path.display()).into() }
-            }
-            error => error,
-        })
+        Self::open_with(path, None, migrations, false)
     }
 
-    fn open_with(
+    /// Opens a file, which is encrypted as a whole with `key` if there is one, and migrates its schema. Creates a missing file only if
+    /// `may_create`.
+    ///
+    /// # Errors
+    /// As for [`Self::open`] and [`Self::open_existing`].
+    pub(crate) fn open_with(
         path: &Path,
         key: Option<StoreKey>,
         migrations: &[Migration],
-        flags: OpenFlags,
+        may_create: bool,
     ) -> Result<Self, Error> {
-        let mut writer = connect(path, key.as_ref(), flags).map_err(|error| key::explain(error, path, key.as_ref()))?;
-        migrate(&mut writer, migrations)?;
+        let mut file = DatabaseFile::find(path)?;
+        let named = |error: Error| key::explain(error, path, key.as_ref()).about(path);
+        let existing = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
+        let opened = match Connection::open_with_flags(plain_path(path), existing) {
+            Err(_cannot_open) if file.is_missing() && !may_create => return Err(file::missing(path)),
+            Err(_cannot_open) if file.is_missing() => {
+                file.begin()?;
+                Connection::open_with_flags(plain_path(path), OpenFlags::default())
+            }
+            opened => opened,
+        };
+        file.keep_private();
+        let opened = opened.map_err(|error| named(error.into()))?;
+        if opened.is_readonly(rusqlite::MAIN_DB)? {
+            // SQLite would read it, and fail with the first write.
+            return Err(Error::denied(&path.display()));
+        }
+        let mut writer = configure(opened, path, key.as_ref(), file.may_be_empty()).map_err(named)?;
+        migrate(&mut writer, migrations).map_err(|error| error.about(path))?;
+        file.end()?;
         if let Some(key) = &key {
             // A lost fingerprint is harmless: a wrong key is then reported as damage.
             drop(key::save_fingerprint(path, key));
@@ -215,7 +249,7 @@ impl Store {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
-            None => connect(&self.path, self.key.as_ref(), OpenFlags::default())?,
+            None => connect(&self.path, self.key.as_ref())?,
         };
         let snapshot = reader.transaction().map_err(Error::from)?;
         let result = f(&snapshot);
@@ -252,12 +286,11 @@ impl Store {
     /// # Errors
     /// SQLite errors.
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
-        let reader = connect(&self.path, self.key.as_ref(), OpenFlags::default())?;
-        reader.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
-        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull => Error::Full,
-            _ => Error::Sql(sql::Error::engine(error)),
-        })
+        let reader = connect(&self.path, self.key.as_ref())?;
+        let unusable = |error: std::io::Error| file::of_io(path, &error);
+        let copy = file::private(std::fs::File::options().write(true).create(true)).open(path).map_err(unusable)?;
+        reader.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(|error| Error::from(error).about(path))?;
+        copy.sync_all().map_err(unusable)
     }
 
     /// Checkpoints and empties the write-ahead log, so that it keeps no deleted bytes; the file itself overwrites rows when they are
@@ -285,7 +318,7 @@ impl Store {
         let (path, key) = (self.path.clone(), self.key.clone());
         let folds_back = std::thread::Builder::new().spawn(move || {
             // A failed checkpoint costs only disk space; the next one tries again.
-            if let Ok(connection) = connect(&path, key.as_ref(), OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            if let Ok(connection) = connect(&path, key.as_ref()) {
                 drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
             }
         });
@@ -299,13 +332,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(path: &Path, key: Option<&StoreKey>, flags: OpenFlags) -> Result<Connection, Error> {
-    // SQLite reads a path that begins with `file:` as a URI, which would name another file than the one whose folder is locked.
-    let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
+/// Returns the path so that SQLite takes it for one: it reads a name that begins with `file:` as a URI, which would name another file than
+/// the one whose folder is locked.
+fn plain_path(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
+}
+
+/// Opens a further connection to an open store.
+fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection, Error> {
+    let connection =
+        Connection::open_with_flags(plain_path(path), OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE);
+    connection.map_err(Error::from).and_then(|it| configure(it, path, key, false)).map_err(|error| error.about(path))
+}
+
+fn configure(
+    connection: Connection,
+    path: &Path,
+    key: Option<&StoreKey>,
+    may_be_empty: bool,
+) -> Result<Connection, Error> {
     if let Some(key) = key {
         key.unlock(&connection)?;
     }
     connection.busy_timeout(BUSY_WAIT)?;
+    // Asked before anything is written: SQLite would take an emptied file for a new one.
+    if !may_be_empty && connection.query_row("PRAGMA page_count", [], |row| row.get::<_, u32>(0))? == 0 {
+        return Err(file::emptied(path));
+    }
     connection.set_prepared_statement_cache_capacity(64);
     // Otherwise a statement on a table with a partial index is prepared again for each bound value (recording took 3.1 times the floor).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -321,6 +374,10 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
     let Some(missing) = migrations.get(found..) else {
         return Err(Error::TooNew { found, known: migrations.len() });
     };
+    if missing.is_empty() {
+        // Writes nothing, so that a full disk does not keep anybody from reading.
+        return Ok(());
+    }
     for migration in missing {
         transaction.execute_batch(migration)?;
     }
@@ -341,7 +398,7 @@ mod tests {
         let write = |sql: &str| store.write(|db| Ok::<_, Error>(db.execute(sql, [])?)).expect("written");
         let log = || std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len());
         write("INSERT INTO t VALUES (x'01')");
-        let reader = connect(&path, None, OpenFlags::default()).expect("a reader");
+        let reader = connect(&path, None).expect("a reader");
         reader.execute_batch("BEGIN; SELECT count(*) FROM t").expect("a snapshot");
         write("DELETE FROM t");
         assert!(!store.scrub().expect("a try"), "the reader needs the log");

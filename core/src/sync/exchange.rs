@@ -581,8 +581,10 @@ fn problem(status: u16, body: &[u8], field: &'static str) -> Error {
         // A server of another version does not have this path.
         ErrorCode::IncompatibleVersion | ErrorCode::NotFound => Error::UpdateNeeded { reason },
         ErrorCode::RateLimited | ErrorCode::Interrupted | ErrorCode::Offline => Error::Unavailable { code, reason },
-        // The server's disk is full, not the phone's: nothing that the person with the phone can fix.
-        ErrorCode::StorageFull => Error::Unavailable { code: ErrorCode::Interrupted, reason },
+        // The server's disk is full or read-only, not the phone's: nothing that the person with the phone can fix.
+        ErrorCode::StorageFull | ErrorCode::StorageDenied => {
+            Error::Unavailable { code: ErrorCode::Interrupted, reason }
+        }
         ErrorCode::ConfirmNeeded
         | ErrorCode::Stale
         | ErrorCode::KeyUnavailable

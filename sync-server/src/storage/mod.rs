@@ -72,6 +72,11 @@ pub trait Storage: Database {
     /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
+    /// Returns what the operator should know of the opening, such as files whose permissions were changed.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// Copies all data into a folder that it creates, each organisation as of a moment of its own. A failure leaves a part of the copy.
     ///
     /// # Errors
@@ -321,7 +326,7 @@ pub struct Recovery {
 /// Content of a verified copy of an organisation's data, or what two copies have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyContent {
-    /// Modification time of the file in the copy.
+    /// When the copy was begun; a few milliseconds later if another copy has that time.
     pub made_at: Timestamp,
     /// Head of each log in the copy.
     pub cursors: Vec<Cursor>,

@@ -65,13 +65,16 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Adds a verified copy, in place of those with its id or its time.
+    /// Adds a verified copy, or replaces the one with its id. Phones know a copy by its time, so each gets a time of its own.
     pub fn save_backup(&mut self, copy_id: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
-        // One copy may be verified twice, and a copy of it may have another time.
-        self.run("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms = ?2", &values![copy_id, copied.made_at])?;
+        self.run("DELETE FROM backups WHERE copy_id = ?1", &values![copy_id])?;
+        let mut made_at = copied.made_at;
+        while self.reader().exists("SELECT 1 FROM backups WHERE made_at_ms = ?1", &values![made_at])? {
+            made_at.0 += 1;
+        }
         self.run(
             "INSERT INTO backups (made_at_ms, copy_id, content) VALUES (?1, ?2, ?3)",
-            &values![copied.made_at, copy_id, encode(&(copied.cursors.clone(), copied.devices.clone()))],
+            &values![made_at, copy_id, encode(&(copied.cursors.clone(), copied.devices.clone()))],
         )
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::records::Change;
+use farmtally_core::store::file::create_private_folder;
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
 use farmtally_core::store::sql::{self, Database, ReadFn, Reader, WriteFn};
 use farmtally_core::store::{self, RECORDS, Store};
@@ -14,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{CopyContent, LogContent, LogEntry, Storage, Transaction};
 use crate::Error;
+use crate::files::keep_private;
 
 const CONTROL: &[store::Migration] = &[include_str!("control.sql")];
 const ORGANISATION: &[store::Migration] = &[RECORDS, include_str!("schema.sql")];
@@ -26,6 +28,7 @@ pub struct SqliteStorage {
     schema: &'static [store::Migration],
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
+    warnings: Vec<String>,
 }
 
 impl SqliteStorage {
@@ -42,14 +45,14 @@ impl SqliteStorage {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_with(folder: &Path, schema: &'static [store::Migration]) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
+        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
+        let warnings = keep_private(folder)?;
         let control = folder.join("control.db");
-        let organisations = || std::fs::read_dir(folder).into_iter().flatten().flatten();
-        if !control.exists() && organisations().any(|file| file.path().extension().is_some_and(|it| it == "db")) {
+        if !control.exists() && has_databases(folder)? {
             return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
         }
         let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), schema, control, open: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), schema, control, open: Mutex::default(), warnings })
     }
 
     /// Returns an organisation's store. Never creates it: an empty file in place of a lost one would look like a new organisation.
@@ -123,12 +126,16 @@ impl Storage for SqliteStorage {
         })
     }
 
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
         let folder = &std::path::absolute(folder).map_err(Error::io(&folder.display()))?;
         if folder.starts_with(std::path::absolute(&self.folder).map_err(Error::io(&self.folder.display()))?) {
             return Err(Error::unusable(&folder.display(), "the copy must not be inside the data folder"));
         }
-        std::fs::create_dir_all(folder).map_err(Error::io(&folder.display()))?;
+        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         // Organisations first: a route to an organisation that is not in the copy would be worse than a missing route.
         for organisation in self.organisations()? {
             self.store(organisation)?.copy_to(&folder.join(format!("{organisation}.db")))?;
@@ -148,6 +155,17 @@ impl Storage for SqliteStorage {
     }
 }
 
+/// Returns whether a folder contains a database.
+fn has_databases(folder: &Path) -> Result<bool, Error> {
+    let failed = Error::io(&folder.display());
+    for file in std::fs::read_dir(folder).map_err(&failed)? {
+        if file.map_err(&failed)?.path().extension().is_some_and(|it| it == "db") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Tries of a scrub before it fails.
 const SCRUBS: u32 = 6;
 
@@ -155,7 +173,7 @@ const SCRUBS: u32 = 6;
 ///
 /// # Errors
 /// [`Error::Unusable`] naming what does not match, [`Error::Io`], [`Error::Storage`].
-pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<CopyContent, Error> {
+pub fn check_copy(path: &Path, organisation: OrganisationId, made_at: Timestamp) -> Result<CopyContent, Error> {
     let wrong = |reason: String| Error::unusable(&path.display(), reason);
     let db = map_sql_error(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
     let state: String = map_sql_error(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
@@ -204,9 +222,7 @@ pub fn check_copy(path: &Path, organisation: OrganisationId) -> Result<CopyConte
         return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
     }
     let devices = tx.devices()?.into_iter().map(|it| (it.device_id, it.head.map_or(0, |head| head.sequence))).collect();
-    let made = std::fs::metadata(path).and_then(|file| file.modified()).map_err(Error::io(&path.display()))?;
-    let made_ms = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Ok(CopyContent { made_at: Timestamp(i64::try_from(made_ms).unwrap_or(0)), cursors, devices })
+    Ok(CopyContent { made_at, cursors, devices })
 }
 
 /// Requires that a copied `control.db` is intact and lists an organisation.

@@ -61,6 +61,13 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// The system does not let this account use the database's file or folder.
+    #[error("the database or its folder is read-only, or belongs to another account")]
+    Denied {
+        /// The engine's error.
+        #[source]
+        source: Source,
+    },
     /// The database is damaged.
     #[error("the database is damaged")]
     Corrupt {

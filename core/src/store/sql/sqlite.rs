@@ -237,15 +237,6 @@ impl ToSql for Value<'_> {
     }
 }
 
-impl Error {
-    /// Returns whether SQLite could not open the file, because it is missing or for another reason.
-    pub(crate) fn is_cannot_open(&self) -> bool {
-        let Self::Engine { source } = self else { return false };
-        let error = source.downcast_ref::<rusqlite::Error>();
-        error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::CannotOpen)
-    }
-}
-
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let extended_code = error.sqlite_error().map(|error| error.extended_code);
@@ -255,6 +246,9 @@ impl From<rusqlite::Error> for Error {
             // On a full disk SQLite cannot create the log's index, so the file does not even open.
             (Some(ErrorCode::DiskFull), _) | (_, Some(ffi::SQLITE_IOERR_SHMSIZE)) => Self::Full { source },
             (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => Self::Corrupt { source },
+            (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => {
+                Self::Denied { source }
+            }
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Self::Conflict { source },
             (
                 _,

@@ -25,12 +25,12 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Opens the folder, or creates it. Warns of open recoveries on standard error.
+    /// Opens the folder, or creates it. Prints warnings to standard error.
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
         self.open_with(|warning| print_warning(&warning))
     }
 
-    /// Opens the folder, or creates it, and passes a warning for each open recovery to `warn`.
+    /// Opens the folder, or creates it, and passes warnings to `warn`, such as one for each open recovery.
     pub(crate) fn open_with(&self, warn: impl Fn(String)) -> anyhow::Result<Server> {
         let environment = Environment::system();
         let server = match &self.postgres {
@@ -42,6 +42,7 @@ impl Data {
             }
         };
         let server = server.with_context(|| format!("cannot open {}", self.data.display()))?;
+        server.warnings().iter().cloned().for_each(&warn);
         for organisation in server.organisations()? {
             if let Some(recovery) = server.recovery(organisation)?.filter(|it| it.ended_at.is_none()) {
                 let reason = recovery.reason;

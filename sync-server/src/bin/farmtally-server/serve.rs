@@ -4,9 +4,9 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Args;
-use farmtally_sync_server::{MAX_LISTENERS, Server, serve};
+use farmtally_core::store::file::private;
+use farmtally_sync_server::{Error, MAX_LISTENERS, Server, serve};
 
 use crate::data::Data;
 use crate::output::print;
@@ -34,7 +34,9 @@ impl Serve {
         tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
         let server = self.data.open_with(|warning| tracing::warn!("{warning}"))?;
         let folder = &self.data.data;
-        let lock = File::create(folder.join("serve.lock")).context("the data folder")?;
+        let path = folder.join("serve.lock");
+        let lock = private(File::options().write(true).create(true).truncate(true)).open(&path);
+        let lock = lock.map_err(Error::io(&path.display()))?;
         if lock.try_lock().is_err() {
             anyhow::bail!("another process serves {} already", folder.display());
         }

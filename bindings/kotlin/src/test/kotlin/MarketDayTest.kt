@@ -615,7 +615,7 @@ class MarketDayTest {
             val error = refused<FieldException> { call() }
             assertEquals(expected to retry[expected.substringAfter(' ')], named(error) to error.isRetryable())
         }
-        assertEquals(retry.keys, calls.map { it.first.substringAfter(' ') }.toSet() + "storage_full")
+        assertEquals(retry.keys, calls.map { it.first.substringAfter(' ') }.toSet() + "storage_full" + "storage_denied")
         elsewhere.client.shutDown()
         assertEquals("ShutDown shut_down", named(refused<FieldException> { elsewhere.client.sync() }))
     }
@@ -633,6 +633,7 @@ class MarketDayTest {
         is FieldException.Unavailable -> error.code
         is FieldException.UpdateNeeded -> error.code
         is FieldException.StorageFull -> error.code
+        is FieldException.StorageDenied -> error.code
         is FieldException.StorageDamaged -> error.code
         is FieldException.ShutDown -> error.code
         is FieldException.Internal -> error.code

@@ -1,0 +1,299 @@
+//! What the server does with files that were emptied, cut, replaced, removed, or may not be used: it says which, and changes nothing.
+
+#![cfg(unix)]
+#![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The account `nobody`, to which permissions apply; they do not apply to root.
+const NOBODY: u32 = 65_534;
+
+/// A folder in which an operator works; the server's folder is `server` in it.
+struct Office {
+    folder: TempDir,
+}
+
+impl Office {
+    /// An office with one organisation.
+    fn open() -> Self {
+        let office = Self { folder: tempfile::tempdir().expect("a folder") };
+        office.says(&["org", "create", "Kolar growers"]);
+        office
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn runs(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
+        command.args(arguments).args(["--data", "server"]).current_dir(self.folder.path());
+        if owner(self.folder.path()) == NOBODY {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server runs");
+        if arguments.contains(&"serve") {
+            let mut address = String::new();
+            BufReader::new(running.stdout.as_mut().expect("a pipe")).read_line(&mut address).expect("text");
+            if !address.is_empty() {
+                // It serves, and would not end.
+                running.kill().expect("killed");
+            }
+        }
+        running.wait_with_output().expect("it ends")
+    }
+
+    /// Runs a command that succeeds; its warnings.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.runs(arguments);
+        let warnings = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success(), "{arguments:?}: {warnings}");
+        warnings
+    }
+
+    /// Runs a command that fails; its error.
+    fn refuses(&self, arguments: &[&str]) -> String {
+        let output = self.runs(arguments);
+        let error = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        error
+    }
+
+    /// The path of the organisation's database.
+    fn database(&self) -> PathBuf {
+        let files = fs::read_dir(self.path("server/data")).expect("a folder").map(|file| file.expect("a file").path());
+        let is_organisation = |path: &PathBuf| path.extension() == Some("db".as_ref()) && !path.ends_with("control.db");
+        files.into_iter().find(is_organisation).expect("a database")
+    }
+
+    /// Writes a file of reference data; its name.
+    fn reference(&self) -> &'static str {
+        let text = r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#;
+        fs::write(self.path("reference.json"), text).expect("written");
+        "reference.json"
+    }
+
+    /// All files and folders of the server, and those of a copy.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut found = vec![self.path("server"), self.path("copy")];
+        let mut next = 0;
+        while let Some(folder) = found.get(next).cloned() {
+            next += 1;
+            found.extend(fs::read_dir(&folder).into_iter().flatten().map(|file| file.expect("a file").path()));
+        }
+        found.retain(|path| path.exists());
+        found
+    }
+
+    /// Gives all files to an account to which permissions apply. Returns whether commands can be run as that account.
+    fn belongs_to_nobody(&self) -> bool {
+        if owner(self.folder.path()) == 0 {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
+            if command.arg("--version").uid(NOBODY).gid(NOBODY).output().is_err() {
+                println!("SKIPPED: the account nobody cannot run the program where it was built");
+                return false;
+            }
+            for path in self.files().into_iter().chain([self.folder.path().to_owned()]) {
+                chown(path, Some(NOBODY), Some(NOBODY)).expect("given away");
+            }
+        }
+        true
+    }
+}
+
+fn owner(path: &Path) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).expect("a file"))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+}
+
+const COMMANDS: [&[&str]; 5] =
+    [&["org", "list"], &["devices"], &["held", "list"], &["backup", "--to", "copy"], &["serve", "--port", "0"]];
+
+#[test]
+fn a_damaged_database_stops_every_command_and_is_kept_as_it_is() {
+    let office = Office::open();
+    for database in [office.path("server/data/control.db"), office.database()] {
+        let name = database.file_name().expect("a name").to_str().expect("text").to_owned();
+        let whole = fs::read(&database).expect("bytes");
+        let half = whole.get(..whole.len() / 8_192 * 4_096).expect("half").to_vec();
+        let foreign = [b"\x89PNG\r\n".as_slice(), &[7; 9_000]].concat();
+        for (damage, content) in [("emptied", Vec::new()), ("cut", half), ("foreign", foreign)] {
+            fs::write(&database, &content).expect("damaged");
+            for command in COMMANDS {
+                let error = office.refuses(command);
+                assert!(error.contains(&name), "{damage}, {command:?}: {error}");
+            }
+            assert!(fs::read(&database).expect("bytes") == content, "{damage}: {name} is as it was");
+        }
+        fs::remove_file(&database).expect("removed");
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains(&name) && error.contains("is missing"), "{command:?}: {error}");
+        }
+        fs::write(&database, &whole).expect("put back");
+        set_mode(&database, 0o600);
+        assert_eq!(office.says(&["devices"]), "", "nothing was lost");
+    }
+}
+
+#[test]
+fn an_emptied_control_file_is_no_new_server_even_if_all_else_is_lost() {
+    let office = Office::open();
+    for lost in ["server/journal", "server/keys"] {
+        fs::remove_dir_all(office.path(lost)).expect("removed");
+    }
+    fs::remove_file(office.database()).expect("removed");
+    fs::write(office.path("server/data/control.db"), []).expect("emptied");
+    let error = office.refuses(&["org", "create", "Kolar growers"]);
+    assert!(error.contains("control.db is empty"), "{error}");
+}
+
+#[test]
+fn a_server_that_was_killed_while_it_made_its_first_file_starts() {
+    let office = Office { folder: tempfile::tempdir().expect("a folder") };
+    fs::create_dir_all(office.path("server/data")).expect("a folder");
+    fs::write(office.path("server/data/control.creating"), []).expect("a mark");
+    fs::write(office.path("server/data/control.db"), []).expect("an empty file");
+    office.says(&["org", "create", "Kolar growers"]);
+    assert!(!office.path("server/data/control.creating").exists());
+}
+
+#[test]
+fn what_this_account_may_not_use_is_named_by_every_command() {
+    let office = Office::open();
+    office.says(&["devices"]);
+    if !office.belongs_to_nobody() {
+        return;
+    }
+    let database = office.database();
+    let database = database.strip_prefix(office.folder.path()).expect("inside").to_str().expect("text");
+    for (path, bad_mode, named) in [
+        ("server/data", 0o500, ".db"),
+        ("server/data/control.db", 0o400, "control.db"),
+        (database, 0o400, database),
+        ("server/data", 0o000, "server/data"),
+        ("server/data/control.db", 0o000, "control.db"),
+        ("server/journal", 0o000, "server/journal"),
+        ("server/journal/lock", 0o400, "server/journal/lock"),
+        ("server/keys", 0o000, "server/keys"),
+        ("server/keys/server.key", 0o000, "server/keys/server.key"),
+    ] {
+        let good_mode = mode(&office.path(path));
+        set_mode(&office.path(path), bad_mode);
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains(named), "{path} {bad_mode:o}, {command:?}: {error}");
+            assert!(error.contains("give this account"), "{path} {bad_mode:o}, {command:?}: {error}");
+        }
+        set_mode(&office.path(path), good_mode);
+        assert_eq!(office.says(&["devices"]), "", "{path}: nothing was changed");
+    }
+    set_mode(&office.path("server"), 0o500);
+    let error = office.refuses(&["serve", "--port", "0"]);
+    assert!(error.contains("serve.lock") && error.contains("give this account"), "{error}");
+    set_mode(&office.path("server"), 0o700);
+    fs::create_dir(office.path("full")).expect("a folder");
+    set_mode(&office.path("full"), 0o555);
+    let error = office.refuses(&["backup", "--to", "full/copy"]);
+    assert!(error.contains("full/copy") && error.contains("give this account"), "{error}");
+}
+
+#[test]
+fn other_accounts_of_the_machine_can_read_nothing() {
+    let office = Office::open();
+    office.says(&["backup", "--to", "copy"]);
+    office.says(&["verify", "copy"]);
+    for path in office.files() {
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{}", path.display());
+    }
+    for path in office.files() {
+        set_mode(&path, if path.is_dir() { 0o755 } else { 0o644 });
+    }
+    let warnings = office.says(&["devices"]);
+    for path in ["server/data", "server/data/control.db", "server/journal", "server/keys", "server/keys/server.key"] {
+        let line = format!("{path} could be read by other accounts");
+        assert!(warnings.contains(&line), "{path}: {warnings}");
+    }
+    for path in office.files().into_iter().filter(|path| path.strip_prefix(office.path("server/")).is_ok()) {
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        if path != office.path("server") {
+            assert_eq!(mode(&path), expected, "{}", path.display());
+        }
+    }
+    assert_eq!(office.says(&["devices"]), "", "once is enough");
+}
+
+#[test]
+fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew() {
+    let office = Office::open();
+    office.says(&["org", "update", "--reference", office.reference()]);
+    office.says(&["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"]);
+    let organisation = office.database().file_stem().expect("a name").to_str().expect("text").to_owned();
+    let heads = office.path(&format!("server/journal/{organisation}.heads"));
+    let epoch = office.path(&format!("server/journal/{organisation}.epoch"));
+    let code = office.path(&format!("server/journal/{organisation}.code"));
+    let erased = office.path("server/journal/erased");
+    let journal = office.path("server/journal/lock").parent().expect("a folder").to_owned();
+    let begin = fs::read_to_string(&heads).expect("heads");
+    fs::write(&erased, "").expect("written");
+    for (file, content, complaint) in [
+        (&heads, format!("{begin}c/KOLAR not a head\n"), "line "),
+        (&heads, format!("{}\n{begin}", "\0".repeat(40)), "line 1 cannot be read"),
+        (&epoch, String::new(), "damaged"),
+        (&epoch, "x\n".to_owned(), "damaged"),
+        (&code, "12".to_owned(), "damaged"),
+        (&erased, "a farmer\n".to_owned(), "line 1 cannot be read"),
+    ] {
+        let before = fs::read(file).ok();
+        fs::write(file, &content).expect("damaged");
+        let error = office.refuses(&["serve", "--port", "0"]);
+        let name = file.strip_prefix(office.folder.path()).expect("inside").to_str().expect("text");
+        assert!(error.contains(name) && error.contains(complaint), "{content:?}: {error}");
+        assert_eq!(fs::read_to_string(file).expect("text"), content, "the file is as it was");
+        match before {
+            Some(before) => fs::write(file, before).expect("put back"),
+            None => fs::remove_file(file).expect("put back"),
+        }
+    }
+    // A crash cut off the last line, so nobody was answered after it.
+    fs::write(&heads, format!("{begin}c/KOLAR 12 a7")).expect("cut off");
+    office.says(&["org", "update", "--reference", office.reference()]);
+    let text = fs::read_to_string(&heads).expect("heads");
+    assert!(text.starts_with(&begin) && !text.contains("a7\n") && text.ends_with('\n'), "{text}");
+    assert_eq!(mode(&journal), 0o700);
+}
+
+#[test]
+fn a_backup_that_was_killed_can_be_repeated() {
+    let office = Office::open();
+    let copy = office.path("copy");
+    fs::create_dir(&copy).expect("an empty folder");
+    office.says(&["backup", "--to", "copy"]);
+    office.says(&["verify", "copy"]);
+    let error = office.refuses(&["backup", "--to", "copy"]);
+    assert!(error.contains("copy: the folder exists and is not empty"), "{error}");
+    // As if it had been killed before its last steps.
+    fs::rename(copy.join("copy-id"), copy.join("incomplete-copy")).expect("renamed");
+    assert!(office.refuses(&["verify", "copy"]).contains("not a complete copy"));
+    office.says(&["backup", "--to", "copy"]);
+    office.says(&["verify", "copy"]);
+    assert!(!copy.join("incomplete-copy").exists());
+    // A server's own data never look like such a rest.
+    let error = office.refuses(&["backup", "--to", "server/data"]);
+    assert!(error.contains("the folder exists and is not empty"), "{error}");
+}

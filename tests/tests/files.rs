@@ -1,0 +1,209 @@
+//! What a phone does with files that were emptied, cut, replaced, removed, or may not be written: it says which and never starts anew.
+
+#![cfg(unix)]
+
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use farmtally_core::ErrorCode;
+use farmtally_core::client::FieldClient;
+use farmtally_core::environment::Environment;
+use farmtally_tests::disk::{DiskFault, DiskPlan, Machine};
+use farmtally_tests::{Market, Person};
+
+/// Returns the error of opening a phone's folder.
+fn refused(folder: &Path) -> farmtally_core::Error {
+    FieldClient::open(folder, Environment::system()).err().expect("refused")
+}
+
+/// A market, and Asha's folder after she recorded a delivery and ended the app.
+fn worked() -> (Market, PathBuf) {
+    let mut market = Market::open(1);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[20_000]);
+    (market, asha.folder)
+}
+
+/// The receipt number that the phone gives next.
+fn next_receipt(asha: &Person) -> u32 {
+    let farmer = asha.registers("Ramesh", "Vemagal", "").farmer_id;
+    asha.weighs(farmer, None, &[21_000]);
+    let rows = asha.client.deliveries(&farmtally_core::store::rows::DeliveryFilter::default(), 10).expect("rows");
+    rows.iter().map(|(row, _)| row.receipt_sequence).max().expect("a receipt")
+}
+
+#[test]
+fn a_damaged_database_is_named_kept_as_it_is_and_never_started_anew() {
+    let (mut market, folder) = worked();
+    let database = folder.join("field.db");
+    let whole = std::fs::read(&database).expect("bytes");
+    for (damage, content) in [
+        ("emptied", Vec::new()),
+        ("cut within the header", whole[..60].to_vec()),
+        ("cut within a page", whole[..5_000].to_vec()),
+        ("cut to half", whole[..whole.len() / 8_192 * 4_096].to_vec()),
+        ("replaced by a picture", [b"\x89PNG\r\n".as_slice(), &[7; 9_000]].concat()),
+    ] {
+        std::fs::write(&database, &content).expect("damaged");
+        for attempt in 0..2 {
+            let error = refused(&folder);
+            assert_eq!(error.code(), ErrorCode::StorageCorrupt, "{damage}, attempt {attempt}: {error}");
+            assert!(error.to_string().contains("field.db"), "{damage}: {error}");
+        }
+        assert!(std::fs::read(&database).expect("bytes") == content, "{damage}: the file is as it was");
+    }
+    std::fs::write(&database, &whole).expect("put back");
+    assert_eq!(next_receipt(&market.revives("Asha", &folder)), 2, "the first receipt is not given again");
+}
+
+#[test]
+fn a_database_that_was_removed_is_called_damaged() {
+    let (mut market, folder) = worked();
+    std::fs::rename(folder.join("field.db"), folder.join("moved")).expect("moved away");
+    for _ in 0..2 {
+        let error = refused(&folder);
+        assert_eq!(error.code(), ErrorCode::StorageCorrupt, "{error}");
+        assert!(error.to_string().contains("field.db is missing"), "{error}");
+        assert!(!folder.join("field.db").exists());
+    }
+    std::fs::rename(folder.join("moved"), folder.join("field.db")).expect("put back");
+    assert_eq!(next_receipt(&market.revives("Asha", &folder)), 2);
+}
+
+#[test]
+fn the_log_of_an_emptied_database_is_kept() {
+    let mut market = Market::open(2);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let copy = market.path_of("copy");
+    std::fs::create_dir(&copy).expect("a folder");
+    let log = std::fs::read(asha.folder.join("field.db-wal")).expect("a log");
+    std::fs::write(copy.join("field.db-wal"), &log).expect("a copy");
+    for database in [None, Some([])] {
+        if let Some(empty) = database {
+            std::fs::write(copy.join("field.db"), empty).expect("emptied");
+        }
+        assert_eq!(refused(&copy).code(), ErrorCode::StorageCorrupt, "{database:?}");
+        assert!(std::fs::read(copy.join("field.db-wal")).expect("a log") == log, "the log is as it was");
+    }
+}
+
+#[test]
+fn a_phone_that_was_killed_while_it_made_its_database_starts_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for fault in [DiskFault::KilledWithin, DiskFault::PowerCut] {
+        for after in 0.. {
+            let folder = folder.path().join(format!("{fault:?} {after}"));
+            let machine = Machine::mount(&folder);
+            machine.plan(DiskPlan { after, fault, seed: after });
+            let first = FieldClient::open(&folder, Environment::system());
+            let is_whole = !machine.is_dead();
+            drop(first);
+            machine.revive();
+            FieldClient::open(&folder, Environment::system()).map(drop).expect("it starts");
+            machine.unmount();
+            if is_whole {
+                assert!(after > 5, "the faults hit {after} operations");
+                break;
+            }
+        }
+    }
+}
+
+/// The account `nobody`, to which permissions apply; they do not apply to root.
+const NOBODY: u32 = 65_534;
+/// Environment variable with the folder that a child opens.
+const CHILD: &str = "FARMTALLY_TEST_OPENS";
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+/// Whether the tests run as root, to whom permissions do not apply.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// What another process finds when it opens a folder, as an account to which permissions apply.
+fn opened_by_nobody(folder: &Path) -> String {
+    let mut child = Command::new(std::env::current_exe().expect("this test"));
+    child.args(["--exact", "opens_a_folder", "--ignored", "--nocapture", "--test-threads=1"]).env(CHILD, folder);
+    if is_root() {
+        child.uid(NOBODY).gid(NOBODY);
+    }
+    let output = child.output().expect("a child");
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.lines().find_map(|line| line.split_once("opening: ")).map_or(said.clone(), |(_, result)| result.to_owned())
+}
+
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn opens_a_folder() {
+    let folder = std::env::var_os(CHILD).expect("a folder");
+    match FieldClient::open(Path::new(&folder), Environment::system()) {
+        Ok(_client) => println!("opening: done"),
+        Err(error) => println!("opening: {}: {error}", error.code()),
+    }
+}
+
+#[test]
+fn a_folder_that_the_app_may_not_write_is_named() {
+    let (market, folder) = worked();
+    let mut test = Command::new(std::env::current_exe().expect("this test"));
+    if is_root() && test.arg("--list").uid(NOBODY).gid(NOBODY).output().is_err() {
+        println!("SKIPPED: the account nobody cannot run this test where it was built");
+        return;
+    }
+    let market_folder = market.path_of("");
+    for path in [folder.clone(), market_folder, folder.join("field.db"), folder.join("field.lock")] {
+        // Fails without root, where the files belong to the tests' own account anyway.
+        let _is_root = chown(path, Some(NOBODY), Some(NOBODY));
+    }
+    assert_eq!(opened_by_nobody(&folder), "done");
+    for (path, bad_mode, named) in [
+        (folder.clone(), 0o500, "field.db"),
+        (folder.join("field.db"), 0o400, "field.db"),
+        (folder.join("field.db"), 0o000, "field.db"),
+        (folder.join("field.lock"), 0o400, "field.lock"),
+        (folder.clone(), 0o000, "Asha"),
+    ] {
+        let good_mode = mode(&path);
+        set_mode(&path, bad_mode);
+        let said = opened_by_nobody(&folder);
+        assert!(said.starts_with("storage_denied: "), "{} {bad_mode:o}: {said}", path.display());
+        assert!(said.contains(named) && said.contains("write access"), "{} {bad_mode:o}: {said}", path.display());
+        set_mode(&path, good_mode);
+        assert_eq!(opened_by_nobody(&folder), "done", "nothing was changed");
+    }
+    set_mode(&folder, 0o500);
+    let said = opened_by_nobody(&folder.join("new"));
+    assert!(said.starts_with("storage_denied: ") && said.contains("new"), "{said}");
+}
+
+#[test]
+fn other_accounts_of_the_phone_can_read_nothing() {
+    let mut market = Market::open(3);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let is_private = |folder: &Path| {
+        assert_eq!(mode(folder), 0o700);
+        for file in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()) {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+    };
+    is_private(&asha.folder);
+    for file in std::fs::read_dir(&asha.folder).expect("a folder").map(|file| file.expect("a file").path()) {
+        set_mode(&file, 0o644);
+    }
+    let asha = asha.restarts();
+    asha.registers("Ramesh", "Vemagal", "");
+    is_private(&asha.folder);
+}
