@@ -36,7 +36,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Largest WebSocket message accepted; clients have no reason to send any.
 const MAX_CLIENT_MESSAGE_BYTES: usize = 1024;
-/// Headers of the page: it runs no script, loads nothing, cannot be framed and is not cached.
+/// Headers of all answers but those to phones: a page runs no script, loads nothing, cannot be framed and is not cached.
 const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -158,7 +158,19 @@ fn router(server: Arc<Server>) -> Router {
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
         .layer(map_response(explain_too_large))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
+        .layer(map_response(with_page_headers))
         .with_state(server)
+}
+
+/// Adds the headers of the page to an answer that a browser may show. An answer to a phone goes without, because each byte costs.
+async fn with_page_headers(mut response: Response) -> Response {
+    let is_for_phones = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == CONTENT_TYPE);
+    if !is_for_phones && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        for (name, value) in PAGE_HEADERS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
 }
 
 /// Gives a 413 of the body limit the same problem body as a request that is too large once unpacked.
@@ -236,7 +248,7 @@ fn carry(answered: WireResponse) -> Response {
 async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
     let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
     let error = match rendered.unwrap_or_else(|failed| Err(failed.into())) {
-        Ok(html) => return (PAGE_HEADERS, Html(html)).into_response(),
+        Ok(html) => return Html(html).into_response(),
         Err(error) => error,
     };
     error.log("/");

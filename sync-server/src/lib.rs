@@ -6,6 +6,7 @@
 
 mod access;
 mod backup;
+mod drafts;
 mod enrol;
 mod error;
 mod files;

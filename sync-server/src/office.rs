@@ -1,6 +1,6 @@
 //! Office commands for organisations, reference data and enrolment codes, and the search for records.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use farmtally_core::decisions::{
     AnyContent, BagTypeRule, Centre, Commodity, DecidedBy, DecisionKind, Lorry, Notice, Organisation, RuleSet, Season,
@@ -181,23 +181,33 @@ impl ReferenceFile {
             let shown = check_text(&it.text, false).map_err(|wrong| Error::invalid("text", wrong))?;
             data.notices.push(Notice { code: text("notices.code", &it.code)?, text: shown });
         }
-        require_unique("centres", &data.centres)?;
-        require_unique("commodities", &data.commodities)?;
-        require_unique("seasons", &data.seasons)?;
-        require_unique("lorries", &data.lorries)?;
-        require_unique("rule_sets", &data.rule_sets)?;
-        require_unique("notices", &data.notices)?;
+        require_unique("centres", &data.centres, entries.centres.iter().map(|it| it.code.clone()))?;
+        require_unique("commodities", &data.commodities, entries.commodities.iter().map(|it| it.code.clone()))?;
+        require_unique("seasons", &data.seasons, entries.seasons.iter().map(|it| it.code.clone()))?;
+        require_unique("lorries", &data.lorries, entries.lorries.iter().map(|it| it.plate.clone()))?;
+        require_unique("rule_sets", &data.rule_sets, entries.rule_sets.iter().map(|it| it.number.to_string()))?;
+        require_unique("notices", &data.notices, entries.notices.iter().map(|it| it.code.clone()))?;
         Ok(data)
     }
 }
 
-/// Requires that a list has no two entries with one code, of which only the last would count.
-fn require_unique<D: DecisionKind>(list: &'static str, entries: &[D]) -> Result<(), Error> {
-    let mut seen = BTreeSet::new();
-    match entries.iter().filter_map(AnyContent::subject).find(|code| !seen.insert(code.clone())) {
-        Some(code) => Err(Error::invalid(list, format!("{code} is there twice"))),
-        None => Ok(()),
+/// Requires that a list has no two entries with one code, of which only the last would count; `written` are the codes as in the file.
+fn require_unique<D: DecisionKind>(
+    list: &'static str,
+    entries: &[D],
+    written: impl Iterator<Item = String>,
+) -> Result<(), Error> {
+    let mut seen = BTreeMap::new();
+    for (code, written) in entries.iter().filter_map(AnyContent::subject).zip(written) {
+        match seen.insert(code.clone(), written.clone()) {
+            None => {}
+            Some(first) if first == written => return Err(Error::invalid(list, format!("{code} is there twice"))),
+            Some(first) => {
+                return Err(Error::invalid(list, format!("{first:?} and {written:?} are one code, {code}")));
+            }
+        }
     }
+    Ok(())
 }
 
 impl RuleSetEntry {
@@ -271,11 +281,12 @@ impl Server {
         Ok(organisation_id)
     }
 
-    /// Adds reference data to an organisation, or replaces records of the same codes. Deletes nothing; logs unchanged records again.
+    /// Adds reference data to an organisation, or replaces records of the same codes. Deletes nothing, and logs only what is new or changed;
+    /// returns how many records that are.
     ///
     /// # Errors
     /// [`Error::Invalid`] also if the file changes a published rule set; nothing of it is written then. [`Error::Io`], [`Error::Storage`].
-    pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<(), Error> {
+    pub fn update_reference(&self, organisation: OrganisationId, file: &ReferenceFile) -> Result<usize, Error> {
         self.publish(organisation, &[], file)
     }
 
@@ -284,29 +295,26 @@ impl Server {
         organisation: OrganisationId,
         organisations: &[Organisation],
         file: &ReferenceFile,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
         let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices } = file;
         self.write(organisation, |db| {
-            decide_each(db, organisations, &by)?;
-            decide_each(db, centres, &by)?;
-            decide_each(db, commodities, &by)?;
-            decide_each(db, seasons, &by)?;
-            decide_each(db, lorries, &by)?;
-            decide_each(db, notices, &by)?;
-            for rules in rule_sets {
-                match Reference::load(db.reader())?.rule_set(rules.number) {
-                    None => decide_each(db, std::slice::from_ref(rules), &by)?,
-                    Some(published) if published == rules => {}
-                    Some(_) => {
-                        let reason =
-                            format!("rule set {} is published and can't change: use a new number", rules.number);
-                        return Err(Error::Invalid { field: "rule_sets", reason });
-                    }
-                }
+            let known = Reference::load(db.reader())?;
+            let is_changed =
+                |rules: &&RuleSet| known.rule_set(rules.number).is_some_and(|published| published != *rules);
+            if let Some(rules) = rule_sets.iter().find(is_changed) {
+                let reason = format!("rule set {} is published and can't change: use a new number", rules.number);
+                return Err(Error::Invalid { field: "rule_sets", reason });
             }
-            Ok(())
+            let mut logged = decide_each(db, &known, organisations, &by)?;
+            logged += decide_each(db, &known, centres, &by)?;
+            logged += decide_each(db, &known, commodities, &by)?;
+            logged += decide_each(db, &known, seasons, &by)?;
+            logged += decide_each(db, &known, lorries, &by)?;
+            logged += decide_each(db, &known, notices, &by)?;
+            logged += decide_each(db, &known, rule_sets, &by)?;
+            Ok(logged)
         })
     }
 
@@ -382,12 +390,21 @@ impl Server {
     }
 }
 
-/// Logs reference data of one kind, each under its own commit id, so that a frame may be cut between them.
-fn decide_each<D: DecisionKind>(db: &mut WriteTransaction<'_>, all: &[D], by: &DecidedBy) -> Result<(), Error> {
-    for it in all {
+/// Logs the reference data of one kind that `known` does not have, each under its own commit id, so that a frame may be cut between them.
+/// Returns how many these are.
+fn decide_each<D: DecisionKind + PartialEq>(
+    db: &mut WriteTransaction<'_>,
+    known: &Reference,
+    all: &[D],
+    by: &DecidedBy,
+) -> Result<usize, Error> {
+    let is_known = |it: &D| it.subject().is_some_and(|subject| known.latest::<D>(&subject) == Some(it));
+    let mut logged = 0;
+    for it in all.iter().filter(|it| !is_known(it)) {
         decide(db, &Scope::Organisation, it, by)?;
+        logged += 1;
     }
-    Ok(())
+    Ok(logged)
 }
 
 /// Requires that the centres exist and that none is named twice.

@@ -13,6 +13,7 @@ use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp}
 use serde::Deserialize;
 
 use crate::backup::safe_copy;
+use crate::drafts::about;
 use crate::recovery::current_recovery;
 use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
@@ -63,8 +64,14 @@ pub struct Lane {
 pub struct HeldLine {
     /// The held entry.
     pub entry: HeldEntry,
-    author: String,
-    since: String,
+    /// What it changes: the kind of the record, or the content of a draft.
+    pub about: String,
+    /// Name of its author.
+    pub author: String,
+    /// Code of the device that made it; empty if it is unknown.
+    pub device: String,
+    /// When it was first held, in the organisation's local time.
+    pub since: String,
 }
 
 /// A deferred entry.
@@ -161,6 +168,18 @@ impl Server {
         })
     }
 
+    /// Returns the held changes, by document.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn held_lanes(&self, organisation: OrganisationId) -> Result<Vec<Lane>, Error> {
+        self.read(organisation, |db| {
+            let reference = Reference::load(db.reader())?;
+            let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
+            lanes(db, &reference, zone_minutes)
+        })
+    }
+
     pub(crate) fn page(&self, query: &PageQuery) -> Result<String, Error> {
         let read = |field, text: &str| Error::invalid(field, format_args!("{text:?} cannot be read"));
         let date = query.date.as_deref().filter(|text| !text.is_empty());
@@ -231,10 +250,15 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
 
 fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16) -> Result<Vec<Lane>, Error> {
     let mut lanes = std::collections::BTreeMap::<DocumentId, Vec<HeldLine>>::new();
+    let devices = db.devices()?;
     for entry in db.all_held()? {
-        let (author, since) =
-            (reference.user_name(entry.entry.envelope.author_id), local_time(entry.held_at, zone_minutes));
-        lanes.entry(entry.entry.document()).or_default().push(HeldLine { entry, author, since });
+        let envelope = &entry.entry.envelope;
+        let device = devices.iter().find(|it| it.device_id == envelope.device_id);
+        let device = device.map_or_else(String::new, |it| it.code.to_string());
+        let (author, since) = (reference.user_name(envelope.author_id), local_time(entry.held_at, zone_minutes));
+        let about = about(db, &entry.entry)?;
+        let line = HeldLine { about, author, device, since, entry };
+        lanes.entry(line.entry.entry.document()).or_default().push(line);
     }
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document_id: document, entries }).collect())
 }

@@ -86,6 +86,27 @@ impl Server {
         }
     }
 
+    /// Describes whose contact details [`Self::erase_farmer`] would erase.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there are none, [`Error::Storage`].
+    pub fn describe_erasure(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<String, Error> {
+        self.read(organisation, |db| {
+            let contacts = rows::contacts_of(db.reader(), farmer)?.len();
+            let known = rows::farmer_row(db.reader(), farmer)?.filter(|_| contacts > 0);
+            match known {
+                Some(row) => {
+                    Ok(format!("the contact details of farmer {} in {}, {contacts} document(s)", row.code, row.scope))
+                }
+                None if contacts > 0 => Ok(format!("the contact details of farmer {farmer}, {contacts} document(s)")),
+                None => match scope_of_waiting_contact(db, DocumentId::from(farmer))? {
+                    Some(scope) => Ok(format!("contact details in {scope} that are only held or deferred")),
+                    None => Err(Error::NotFound { what: "farmer with contact details" }),
+                },
+            }
+        })
+    }
+
     /// Erases the bytes of documents everywhere, and first lists them in the journal, so that a restored server erases them again before
     /// it answers. Without documents, it scrubs what an earlier failed call left.
     fn erase(&self, organisation: OrganisationId, documents: &[DocumentId], by: &DecidedBy) -> Result<(), Error> {

@@ -30,7 +30,7 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
         ("list.json", "must be a JSON object"),
         ("wrong.json", "payload_g"),
         ("none.json", "cannot read"),
-        ("twice.json", "KA07 is there twice"),
+        ("twice.json", "\"KA07\" and \"ka 07\" are one code, KA07"),
     ] {
         let complaint = server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", file])
             .expect_err(file);

@@ -62,3 +62,38 @@ async fn a_head_without_end_holds_no_connection() {
     assert!(answer.ends_with("ok\n"), "{answer}");
     running.stop().await.expect("it stops");
 }
+
+#[tokio::test]
+async fn every_answer_that_a_browser_may_show_has_the_headers_of_the_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::open(folder.path(), Environment::system()).expect("a server");
+    let running = farmtally_sync_server::serve(Arc::new(server), IpAddr::V4(Ipv4Addr::LOCALHOST), 0).await;
+    let running = running.expect("it listens");
+    for (request, status) in [
+        ("GET /", 200),
+        ("GET /?date=yesterday", 422),
+        ("GET /?date=2026-11-21&date=2026-11-22", 400),
+        ("GET /?organisation=%ff", 422),
+        ("GET /?organisation=00000000-0000-7000-8000-000000000000", 404),
+        ("GET /nowhere", 404),
+        ("GET /v1/sync", 405),
+        ("DELETE /", 405),
+        ("GET /healthz", 200),
+    ] {
+        let mut browser = TcpStream::connect(running.address()).await.expect("a connection");
+        let head = format!("{request} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        browser.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        browser.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+        ] {
+            assert_eq!(answer.matches(header).count(), 1, "{request}: {answer}");
+        }
+    }
+    running.stop().await.expect("it stops");
+}

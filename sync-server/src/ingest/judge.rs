@@ -14,11 +14,9 @@ use farmtally_core::units::{ChangeHash, DocumentId};
 
 use super::state::{Entry, Source, State};
 use crate::Error;
+use crate::drafts::DRAFT;
 use crate::reviews::Finding;
 use crate::storage::{DeferredEntry, HeldEntry, PendingEntry, RejectedEntry};
-
-/// Kind number of a draft that a wiped phone handed over; it is not a record.
-const DRAFT: u8 = 0;
 
 /// Why an entry is held.
 pub(super) struct Hold {

@@ -9,6 +9,7 @@ use super::decide_all;
 use super::judge::{Hold, NotLogged};
 use super::state::{Entry, State};
 use crate::Error;
+use crate::drafts::DRAFT;
 use crate::storage::{Device, HeldEntry, PendingEntry, RejectedEntry, WriteTransaction};
 
 /// Rules on a held change of a document and on all held ones that build on it: either logs them unchanged or rejects them. Without `named`,
@@ -96,6 +97,10 @@ impl State {
     }
 
     fn approve(&mut self, entry: &Entry, named: Option<ChangeHash>) -> Result<Ruled, Error> {
+        if entry.pending.envelope.kind == DRAFT {
+            let reason = "it is a draft, which only a phone can record: print it (`held export`), record it on a phone, then reject it";
+            return Err(Error::invalid("document", reason));
+        }
         let Ok(change) = &entry.change else {
             return require_other(named, entry, "its bytes are not a change: reject it instead");
         };

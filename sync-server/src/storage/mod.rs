@@ -30,6 +30,7 @@ use farmtally_core::units::{
 };
 
 pub use postgres::PostgresStorage;
+pub(crate) use sqlite::corrupt;
 pub use sqlite::{SqliteStorage, check_control, check_copy};
 
 use crate::Error;

@@ -246,6 +246,6 @@ fn map_sql_error<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
     result.map_err(|error| Error::Storage(error.into()))
 }
 
-pub(super) fn corrupt(error: impl Into<sql::Source>) -> Error {
+pub(crate) fn corrupt(error: impl Into<sql::Source>) -> Error {
     Error::Storage(store::Error::Corrupt { source: error.into() })
 }

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use farmtally_core::units::{ChangeHash, DocumentId};
+use farmtally_sync_server::HeldLine;
 use farmtally_sync_server::storage::HeldEntry;
 
 use crate::data::Target;
@@ -9,10 +10,17 @@ use crate::output::print;
 
 #[derive(Subcommand)]
 pub(crate) enum Held {
-    /// List held changes: document, change, code, device, reason
+    /// List held changes: document, change, since when (local time), device, author, what it changes, code, reason
     List {
         #[command(flatten)]
         target: Target,
+    },
+    /// Print a held draft of a wiped phone as JSON, for a person who records it on another phone
+    Export {
+        #[command(flatten)]
+        target: Target,
+        /// The id of the document, as `held list` prints it
+        document: DocumentId,
     },
     /// Approve held changes of a document: they are logged unchanged, with all that builds on them
     Approve {
@@ -45,17 +53,20 @@ impl Held {
         match self {
             Self::List { target } => {
                 let (server, organisation) = target.open()?;
-                for it in server.held(organisation)? {
-                    let (entry, device) = (&it.entry, it.entry.envelope.device_id);
-                    print(&format_args!(
-                        "{}  {}  {}  {device}  {}",
-                        entry.document(),
-                        entry.change,
-                        it.code,
-                        it.reason
-                    ))?;
+                for lane in server.held_lanes(organisation)? {
+                    for HeldLine { entry, about, author, device, since } in &lane.entries {
+                        let (document, change) = (lane.document_id, entry.entry.change);
+                        let (code, reason) = (&entry.code, &entry.reason);
+                        print(&format_args!(
+                            "{document}  {change}  {since}  {device}  {author}  {about}  {code}  {reason}"
+                        ))?;
+                    }
                 }
                 Ok(())
+            }
+            Self::Export { target, document } => {
+                let (server, organisation) = target.open()?;
+                print(&format_args!("{:#}", server.held_draft(organisation, document)?))
             }
             Self::Approve { target, document, change } => {
                 let (server, organisation) = target.open()?;

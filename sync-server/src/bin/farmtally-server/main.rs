@@ -92,6 +92,9 @@ enum Command {
         target: Target,
         /// The id of the farmer, as `find` prints it
         farmer: FarmerId,
+        /// Erase; without it, the command only says what it would erase
+        #[arg(long)]
+        yes: bool,
     },
     Backup(backup::Backup),
     Verify(backup::Verify),
@@ -148,8 +151,12 @@ impl Command {
                 anyhow::ensure!(!found.is_empty(), "no record matches {text}");
                 Ok(())
             }
-            Self::Erase { target, farmer } => {
+            Self::Erase { target, farmer, yes } => {
                 let (server, organisation) = target.open()?;
+                if !yes {
+                    let what = server.describe_erasure(organisation, farmer)?;
+                    anyhow::bail!("this would erase {what}, everywhere and for good: repeat the command with --yes");
+                }
                 print(&format_args!("erased {} document(s)", server.erase_farmer(organisation, farmer)?))
             }
             Self::Backup(it) => it.run(),

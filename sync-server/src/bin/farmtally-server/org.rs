@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use farmtally_core::rules::check_text;
 use farmtally_core::units::CountryCode;
-use farmtally_sync_server::ReferenceFile;
+use farmtally_sync_server::{ReferenceFile, Server};
 
 use crate::data::{Data, Target};
 use crate::output::print;
@@ -29,6 +29,9 @@ pub(crate) enum Org {
         /// Minutes that local time is ahead of UTC
         #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(-840..=840))]
         zone_minutes: i16,
+        /// Create it even if there is an organisation of this name
+        #[arg(long)]
+        same_name: bool,
     },
     /// Add reference data, or replace records of the same codes
     Update {
@@ -48,13 +51,18 @@ pub(crate) enum Org {
 impl Org {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { data, name, country, reference, zone_minutes } => {
+            Self::Create { data, name, country, reference, zone_minutes, same_name } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
-                print(&data.open()?.create_organisation(&name, &country, zone_minutes, &file)?)
+                let server = data.open()?;
+                if !same_name {
+                    require_new_name(&server, &name)?;
+                }
+                print(&server.create_organisation(&name, &country, zone_minutes, &file)?)
             }
             Self::Update { target, reference } => {
                 let (server, organisation) = target.open()?;
-                Ok(server.update_reference(organisation, &read(&reference)?)?)
+                let logged = server.update_reference(organisation, &read(&reference)?)?;
+                print(&format_args!("{logged} records are new or changed"))
             }
             Self::List { data } => {
                 let server = data.open_existing()?;
@@ -65,6 +73,19 @@ impl Org {
             }
         }
     }
+}
+
+/// Requires that no organisation has this name, ignoring case and repeated spaces.
+fn require_new_name(server: &Server, name: &str) -> anyhow::Result<()> {
+    let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    for organisation in server.organisations()? {
+        if folded(&server.day(organisation, None)?.organisation.name) == folded(name) {
+            anyhow::bail!(
+                "organisation {organisation} has this name: to change its reference data use `org update`, to create another one repeat the command with --same-name"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
