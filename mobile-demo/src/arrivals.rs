@@ -12,6 +12,10 @@ use anyhow::{Context, bail};
 use farmtally_core::units::BusinessDate;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::spreadsheet::Sheet;
+
+/// Columns that a file must have, in any order, whatever their case.
+const COLUMNS: [&str; 4] = ["date", "market", "variety", "arrival_tonnes"];
 const BUILT_IN: &[u8] = include_bytes!("../data/tomato_karnataka.csv.zst");
 /// 100,000 tonnes, ten times the largest arrival of the built-in file.
 const MAX_ARRIVAL_G: i64 = 100_000_000_000;
@@ -37,10 +41,15 @@ fn grams<'de, D: Deserializer<'de>>(field: D) -> Result<i64, D::Error> {
     grams_of_tonnes(&text).ok_or_else(wrong)
 }
 
-/// The error of a row, with its line number.
-fn reason(error: &csv::Error) -> String {
+/// The error of a row, with its line number in a file that has `lines_before` the column names.
+fn reason(error: &csv::Error, lines_before: u64) -> String {
     match error.kind() {
-        csv::ErrorKind::Deserialize { pos: Some(position), err } => format!("line {}: {}", position.line(), err.kind()),
+        csv::ErrorKind::Deserialize { pos: Some(position), err } => {
+            format!("line {}: {}", position.line() + lines_before, err.kind())
+        }
+        csv::ErrorKind::UnequalLengths { pos: Some(position), expected_len, len } => {
+            format!("line {}: {len} fields instead of {expected_len}", position.line() + lines_before)
+        }
         _ => error.to_string(),
     }
 }
@@ -78,15 +87,23 @@ impl Arrivals {
             .with_context(|| format!("cannot use {}", path.display()))
     }
 
-    fn read(input: impl Read) -> anyhow::Result<Self> {
+    fn read(mut input: impl Read) -> anyhow::Result<Self> {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        let Sheet { text, separator, lines_before } = Sheet::read(&bytes)?;
+        let mut builder = csv::ReaderBuilder::new();
+        let mut reader = builder.trim(csv::Trim::All).delimiter(separator).from_reader(text.as_bytes());
+        let names: csv::StringRecord = reader.headers()?.iter().map(str::to_lowercase).collect();
+        if let Some(missing) = COLUMNS.iter().find(|column| !names.iter().any(|name| name == **column)) {
+            let found = names.iter().collect::<Vec<_>>().join(", ");
+            bail!("line {}: there is no column `{missing}`; the columns are: {found}", lines_before + 1);
+        }
+        reader.set_headers(names);
         let mut arrivals = Self::default();
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-        reader.headers()?;
         for row in reader.deserialize() {
             match row {
                 Ok(row) => arrivals.add(row),
-                Err(error) if error.is_io_error() => return Err(error.into()),
-                Err(error) => arrivals.unusable.push(reason(&error)),
+                Err(error) => arrivals.unusable.push(reason(&error, lines_before)),
             }
         }
         if arrivals.rows == 0 {
@@ -160,7 +177,7 @@ mod tests {
             ("Kolar,100000.1,,2016-01-02,Tomato", "\"100000.1\" is not a weight"),
             ("Kolar,0.1234567,,2016-01-02,Tomato", "is not a weight"),
             ("Kolar,5,,2015-02-29,Tomato", "not a date"),
-            ("Kolar,5", "found record with 2 fields"),
+            ("Kolar,5", "2 fields instead of 5"),
             ("Kolar,6,,2016-01-01,Tomato", "a second row"),
         ];
         for (row, reason) in bad {
@@ -178,13 +195,43 @@ mod tests {
         let error = read(&["Kolar,x,,2016-01-02,Tomato"]).unwrap_err().to_string();
         assert!(error.contains("no row with date") && error.contains("\"x\" is not a weight"), "{error}");
         let error = Arrivals::read("date,variety\n2016-01-01,Tomato".as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("missing field `market`"), "{error}");
+        assert!(error.contains("line 1: there is no column `market`; the columns are: date, variety"), "{error}");
         assert!(read(&[]).unwrap_err().to_string().contains("0 usable rows"));
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), &folder.path().join("absent.csv")] {
             let error = Arrivals::load(Some(path)).unwrap_err();
             assert!(format!("{error:#}").contains("os error"), "{error:#}");
         }
+    }
+
+    #[test]
+    fn a_file_is_read_however_a_spreadsheet_saved_it() {
+        let plain = "date,market,variety,arrival_tonnes\n2016-01-01,\"Kolar\",Tomato,1.25\n2016-01-01,Kolar,Hybrid,2\n";
+        let utf16 = |mark: [u8; 2], unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            [mark.to_vec(), plain.encode_utf16().flat_map(unit).collect()].concat()
+        };
+        for (form, bytes) in [
+            ("plain", plain.into()),
+            ("a mark", format!("\u{feff}{plain}").into()),
+            ("CR and LF", plain.replace('\n', "\r\n").into()),
+            ("CR only", plain.replace('\n', "\r").into()),
+            ("semicolons", plain.replace(',', ";").into()),
+            ("tabs", plain.replace(',', "\t").into()),
+            ("sep", format!("sep=;\r\n{}", plain.replace(',', ";").replace('\n', "\r\n")).into()),
+            ("sep, CR only", format!("sep=;\r{}", plain.replace(',', ";").replace('\n', "\r")).into()),
+            ("a mark and sep", format!("\u{feff}sep=,\n{plain}").into()),
+            ("UTF-16, little end first", utf16([0xff, 0xfe], u16::to_le_bytes)),
+            ("UTF-16, big end first", utf16([0xfe, 0xff], u16::to_be_bytes)),
+            ("names in capitals", plain.replace("date,market", " Date,MARKET ").into()),
+        ] {
+            let bytes: Vec<u8> = bytes;
+            let arrivals = Arrivals::read(bytes.as_slice()).unwrap_or_else(|error| panic!("{form}: {error:#}"));
+            assert_eq!((arrivals.rows, arrivals.unusable.len()), (2, 0), "{form}: {:?}", arrivals.unusable);
+        }
+        let bad =
+            "sep=;\ndate;market;variety;arrival_tonnes\n2016-01-01;Kolar;Tomato;1,25\n2016-01-01;Kolar;Tomato;1\n";
+        let arrivals = Arrivals::read(bad.as_bytes()).unwrap();
+        assert!(arrivals.unusable[0].starts_with("line 3: arrival_tonnes \"1,25\" is not"), "{}", arrivals.unusable[0]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod office;
 mod phone;
 mod plan;
 mod report;
+mod spreadsheet;
 mod story;
 
 use std::fmt::Display;

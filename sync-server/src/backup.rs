@@ -61,8 +61,9 @@ impl Server {
                 // The organisation was created after the copy.
                 continue;
             }
-            check_control(&copy.join("control.db"), organisation)?;
             let copied = check_copy(&path, organisation, made_at)?;
+            let devices: Vec<DeviceId> = copied.devices.iter().map(|(device, _)| *device).collect();
+            check_control(&copy.join("control.db"), organisation, &devices)?;
             self.write(organisation, |db| {
                 for place in &copied.cursors {
                     let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);

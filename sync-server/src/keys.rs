@@ -88,10 +88,9 @@ fn secret(path: &Path, environment: &Environment) -> Result<[u8; 32], Error> {
 }
 
 fn read(path: &Path) -> Result<[u8; 32], Error> {
-    let wrong = |reason: String| Error::unusable(&path.display(), reason);
-    let text = std::fs::read_to_string(path).map_err(Error::io(&path.display()))?;
-    let bytes = HEXLOWER.decode(text.trim().as_bytes()).map_err(|error| wrong(error.to_string()))?;
-    <[u8; 32]>::try_from(bytes).map_err(|bytes| wrong(format!("{} bytes instead of 32", bytes.len())))
+    let text = std::fs::read(path).map_err(Error::io(&path.display()))?;
+    let bytes = HEXLOWER.decode(text.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| Error::unusable(&path.display(), "it is not a key of 32 bytes in hexadecimal: put it back"))
 }
 
 /// Writes a key file.

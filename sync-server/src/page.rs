@@ -257,7 +257,7 @@ fn lanes(db: &mut ReadTransaction<'_>, reference: &Reference, zone_minutes: i16)
         let device = device.map_or_else(String::new, |it| it.code.to_string());
         let (author, since) = (reference.user_name(envelope.author_id), local_time(entry.held_at, zone_minutes));
         let about = about(db, &entry.entry)?;
-        let line = HeldLine { about, author, device, since, entry };
+        let line = HeldLine { entry, about, author, device, since };
         lanes.entry(line.entry.entry.document()).or_default().push(line);
     }
     Ok(lanes.into_iter().map(|(document, entries)| Lane { document_id: document, entries }).collect())

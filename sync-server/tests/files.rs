@@ -272,7 +272,7 @@ fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew(
     }
     // A crash cut off the last line, so nobody was answered after it.
     fs::write(&heads, format!("{begin}c/KOLAR 12 a7")).expect("cut off");
-    office.says(&["org", "update", "--reference", office.reference()]);
+    office.says(&["enrol-code", "--user", "Ravi", "--role", "clerk", "--centre", "KOLAR"]);
     let text = fs::read_to_string(&heads).expect("heads");
     assert!(text.starts_with(&begin) && !text.contains("a7\n") && text.ends_with('\n'), "{text}");
     assert_eq!(mode(&journal), 0o700);
@@ -296,4 +296,54 @@ fn a_backup_that_was_killed_can_be_repeated() {
     // A server's own data never look like such a rest.
     let error = office.refuses(&["backup", "--to", "server/data"]);
     assert!(error.contains("the folder exists and is not empty"), "{error}");
+}
+
+#[test]
+fn a_damaged_key_or_copy_is_named() {
+    let office = Office::open();
+    for name in ["server/keys/server.key", "server/keys/successor.pub"] {
+        let key = office.path(name);
+        let whole = fs::read(&key).expect("a key");
+        let cut = whole.get(..40).expect("a part").to_vec();
+        for content in [Vec::new(), cut, b"\xff\xfe".to_vec(), vec![b'x'; 64]] {
+            fs::write(&key, &content).expect("damaged");
+            for command in COMMANDS {
+                let error = office.refuses(command);
+                assert!(error.contains(name) && error.contains("put it back"), "{command:?}: {error}");
+            }
+            assert!(fs::read(&key).expect("a key") == content, "{name} is as it was");
+        }
+        fs::remove_file(&key).expect("removed");
+        let error = office.refuses(&["devices"]);
+        assert!(error.contains("put it back"), "{error}");
+        fs::write(&key, whole).expect("put back");
+        set_mode(&key, 0o600);
+    }
+    let organisation = office.database().file_name().expect("a name").to_str().expect("text").to_owned();
+    for name in ["control.db", "copy-id", &organisation] {
+        for content in ["", "x", "SQLite format 3\0"] {
+            office.says(&["backup", "--to", "copy"]);
+            fs::write(office.path("copy").join(name), content).expect("damaged");
+            let error = office.refuses(&["verify", "copy"]);
+            assert!(error.contains(&format!("copy/{name}")), "{content:?}: {error}");
+            fs::remove_dir_all(office.path("copy")).expect("removed");
+        }
+    }
+}
+
+#[test]
+fn a_backup_on_another_file_system_counts() {
+    use std::os::unix::fs::MetadataExt;
+    let office = Office::open();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
+        return println!("SKIPPED: there is no /dev/shm");
+    };
+    let device = |path: &Path| fs::metadata(path).expect("a folder").dev();
+    if device(elsewhere.path()) == device(office.folder.path()) {
+        return println!("SKIPPED: /dev/shm is on the same file system as the folder for temporary files");
+    }
+    let copy = elsewhere.path().join("copy");
+    let copy = copy.to_str().expect("text");
+    office.says(&["backup", "--to", copy]);
+    office.says(&["verify", copy]);
 }

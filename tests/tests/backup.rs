@@ -167,7 +167,7 @@ fn a_copy_counts_once_however_often_it_is_copied_and_only_if_it_is_whole() {
     let control = rusqlite::Connection::open(without.join("control.db")).expect("it opens");
     control.execute("DELETE FROM organisations", []).expect("deleted");
     drop(control);
-    assert!(verify(&without).expect_err("not listed").contains("does not know"));
+    assert!(verify(&without).expect_err("not listed").contains("is missing"));
 
     let second = copy(&market, "second");
     market.server.verify(&second).expect("verified");
@@ -235,4 +235,67 @@ fn data_without_their_own_keys_or_journal_are_refused_before_anything_is_written
     std::fs::remove_dir_all(empty.join("data")).expect("removed");
     let refused = opens(&empty).expect_err("no data").to_string();
     assert!(refused.contains(&market.organisation.to_string()) && refused.contains("--postgres"), "{refused}");
+}
+
+#[test]
+fn a_copy_whose_other_tables_are_damaged_is_refused_with_the_file_and_the_table() {
+    let mut market = Market::open(12);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "98450 11111").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    asha.syncs_wholly();
+    asha.amends(delivery, 1_000).expect("amended");
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    let sql = "UPDATE outbox SET grant_id = zeroblob(16) WHERE outbox = (SELECT max(outbox) FROM outbox)";
+    assert_eq!(db.execute(sql, []).expect("held"), 1);
+    drop(db);
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let copies = market.path_of("copies");
+    std::fs::create_dir(&copies).expect("a folder");
+    for (number, (sql, table)) in [
+        ("UPDATE documents SET saved = x'0102' WHERE kind = 1", "documents"),
+        ("UPDATE documents SET heads = zeroblob(32) WHERE kind = 1", "documents"),
+        ("UPDATE deliveries SET gross_g = gross_g + 1", "deliveries"),
+        ("DELETE FROM deliveries", "deliveries"),
+        ("UPDATE contacts SET name = 'Somebody'", "contacts"),
+        ("UPDATE farmers SET code = 'X'", "farmers"),
+        ("DELETE FROM words", "words"),
+        ("UPDATE words SET token = 'x' || token", "words"),
+        ("UPDATE reference SET body = x'01'", "reference"),
+        ("DELETE FROM reference WHERE kind = (SELECT min(kind) FROM reference)", "reference"),
+        ("DELETE FROM grants", "grants"),
+        ("UPDATE grants SET role = 'king'", "grants"),
+        (
+            "UPDATE devices SET public_key = zeroblob(31) WHERE device_code = (SELECT min(device_code) FROM devices)",
+            "devices",
+        ),
+        ("UPDATE enrolment_codes SET centres = '-'", "enrolment_codes"),
+        ("UPDATE held SET envelope = x'01'", "held"),
+        ("UPDATE held SET change = x'01'", "held"),
+        ("UPDATE bundles SET bytes = x'01'", "bundles"),
+        ("DELETE FROM bundles", "bundles"),
+        ("DELETE FROM logged_changes", "logged_changes"),
+        ("UPDATE log SET envelope = x'01' WHERE envelope IS NOT NULL", "log"),
+        ("UPDATE scopes SET chain = x'01'", "scopes"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let damaged = copies.join(number.to_string());
+        market.server.back_up(&damaged).expect("copied");
+        let error = change(&market, &damaged, sql);
+        assert!(error.contains(&format!("{}.db", market.organisation)), "{sql}: {error}");
+        assert!(error.contains(table), "{sql}: {error}");
+    }
+    let damaged = copies.join("control");
+    market.server.back_up(&damaged).expect("copied");
+    let db = rusqlite::Connection::open(damaged.join("control.db")).expect("it opens");
+    db.execute("DELETE FROM routes", []).expect("changed");
+    drop(db);
+    let error = market.server.verify(&damaged).expect_err("without routes").to_string();
+    assert!(error.contains("control.db") && error.contains("routes"), "{error}");
+    let whole = copies.join("whole");
+    market.server.back_up(&whole).expect("copied");
+    market.server.verify(&whole).expect("verified");
 }

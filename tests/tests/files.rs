@@ -1,16 +1,15 @@
-//! What a phone does with files that were emptied, cut, replaced, removed, or may not be written: it says which and never starts anew.
+//! What a phone does with files that were emptied, cut, replaced or removed: it says which, and never starts anew.
 
 #![cfg(unix)]
 
 use std::fs::Permissions;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::FieldClient;
 use farmtally_core::environment::Environment;
+use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::disk::{DiskFault, DiskPlan, Machine};
 use farmtally_tests::{Market, Person};
 
@@ -96,7 +95,7 @@ fn the_log_of_an_emptied_database_is_kept() {
 fn a_phone_that_was_killed_while_it_made_its_database_starts_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     for fault in [DiskFault::KilledWithin, DiskFault::PowerCut] {
-        for after in 0.. {
+        for after in (0..).step_by(2) {
             let folder = folder.path().join(format!("{fault:?} {after}"));
             let machine = Machine::mount(&folder);
             machine.plan(DiskPlan { after, fault, seed: after });
@@ -114,78 +113,12 @@ fn a_phone_that_was_killed_while_it_made_its_database_starts_anew() {
     }
 }
 
-/// The account `nobody`, to which permissions apply; they do not apply to root.
-const NOBODY: u32 = 65_534;
-/// Environment variable with the folder that a child opens.
-const CHILD: &str = "FARMTALLY_TEST_OPENS";
-
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
 }
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
-}
-
-/// Whether the tests run as root, to whom permissions do not apply.
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-/// What another process finds when it opens a folder, as an account to which permissions apply.
-fn opened_by_nobody(folder: &Path) -> String {
-    let mut child = Command::new(std::env::current_exe().expect("this test"));
-    child.args(["--exact", "opens_a_folder", "--ignored", "--nocapture", "--test-threads=1"]).env(CHILD, folder);
-    if is_root() {
-        child.uid(NOBODY).gid(NOBODY);
-    }
-    let output = child.output().expect("a child");
-    let said = String::from_utf8(output.stdout).expect("text");
-    said.lines().find_map(|line| line.split_once("opening: ")).map_or(said.clone(), |(_, result)| result.to_owned())
-}
-
-#[test]
-#[ignore = "run by another test, in a process of its own"]
-fn opens_a_folder() {
-    let folder = std::env::var_os(CHILD).expect("a folder");
-    match FieldClient::open(Path::new(&folder), Environment::system()) {
-        Ok(_client) => println!("opening: done"),
-        Err(error) => println!("opening: {}: {error}", error.code()),
-    }
-}
-
-#[test]
-fn a_folder_that_the_app_may_not_write_is_named() {
-    let (market, folder) = worked();
-    let mut test = Command::new(std::env::current_exe().expect("this test"));
-    if is_root() && test.arg("--list").uid(NOBODY).gid(NOBODY).output().is_err() {
-        println!("SKIPPED: the account nobody cannot run this test where it was built");
-        return;
-    }
-    let market_folder = market.path_of("");
-    for path in [folder.clone(), market_folder, folder.join("field.db"), folder.join("field.lock")] {
-        // Fails without root, where the files belong to the tests' own account anyway.
-        let _is_root = chown(path, Some(NOBODY), Some(NOBODY));
-    }
-    assert_eq!(opened_by_nobody(&folder), "done");
-    for (path, bad_mode, named) in [
-        (folder.clone(), 0o500, "field.db"),
-        (folder.join("field.db"), 0o400, "field.db"),
-        (folder.join("field.db"), 0o000, "field.db"),
-        (folder.join("field.lock"), 0o400, "field.lock"),
-        (folder.clone(), 0o000, "Asha"),
-    ] {
-        let good_mode = mode(&path);
-        set_mode(&path, bad_mode);
-        let said = opened_by_nobody(&folder);
-        assert!(said.starts_with("storage_denied: "), "{} {bad_mode:o}: {said}", path.display());
-        assert!(said.contains(named) && said.contains("write access"), "{} {bad_mode:o}: {said}", path.display());
-        set_mode(&path, good_mode);
-        assert_eq!(opened_by_nobody(&folder), "done", "nothing was changed");
-    }
-    set_mode(&folder, 0o500);
-    let said = opened_by_nobody(&folder.join("new"));
-    assert!(said.starts_with("storage_denied: ") && said.contains("new"), "{said}");
 }
 
 #[test]
@@ -206,4 +139,23 @@ fn other_accounts_of_the_phone_can_read_nothing() {
     let asha = asha.restarts();
     asha.registers("Ramesh", "Vemagal", "");
     is_private(&asha.folder);
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_from_reading() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (phone, server) = (folder.join("phone"), folder.join("server"));
+    let machine = Machine::mount(folder);
+    drop(FieldClient::open(&phone, Environment::system()).expect("a phone"));
+    let opened = Server::open(&server, Environment::system()).expect("a server");
+    let organisation = opened.create_organisation("Kolar growers", 330, &ReferenceFile::default()).expect("created");
+    drop(opened);
+    machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 1 });
+    let opened = Server::open(&server, Environment::system()).expect("it opens");
+    assert_eq!(opened.devices(organisation).expect("devices").len(), 0);
+    assert_eq!(opened.day(organisation, None).expect("a day").organisation.name, "Kolar growers");
+    let error = opened.create_organisation("Malur growers", 330, &ReferenceFile::default()).expect_err("no room");
+    assert_eq!(error.code(), ErrorCode::StorageFull, "{error}");
+    machine.unmount();
 }

@@ -33,6 +33,8 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         "met: a server that went back with the journal of then",
         "met: a phone that was wiped",
         "met: an empty battery",
+        "met: an emptied database of a phone",
+        "met: an emptied database of the server",
         "met: held work that was taken in",
         "met: held work that was sent back",
         "met: somebody who registered while a sync ran",

@@ -4,6 +4,8 @@
 //! on the server too. Invariants: what [`Store::write`] returned from is on the disk; what failed left no trace.
 
 pub(crate) mod carried;
+pub mod check;
+mod connection;
 pub mod decisions;
 pub(crate) mod drafts;
 pub mod file;
@@ -24,9 +26,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use connection::{BUSY_WAIT, configure, connect, plain_path};
 use file::DatabaseFile;
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
@@ -154,8 +156,6 @@ pub(crate) fn seam(db: &Connection) -> sql::sqlite::SqliteWriter<'_> {
 /// Commits between two checkpoints of the write-ahead log.
 const COMMITS_PER_CHECKPOINT: u32 = 400;
 const READERS_KEPT: usize = 2;
-/// Longest wait of a statement for another connection.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Longest wait for readers when the write-ahead log is emptied; nobody can write meanwhile.
 const SCRUB_WAIT: Duration = Duration::from_millis(100);
 
@@ -330,42 +330,6 @@ impl Store {
 /// Locks a mutex even if it is poisoned: a panic rolled back its transaction, so the connection is usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns the path so that SQLite takes it for one: it reads a name that begins with `file:` as a URI, which would name another file than
-/// the one whose folder is locked.
-fn plain_path(path: &Path) -> PathBuf {
-    Path::new(".").join(path)
-}
-
-/// Opens a further connection to an open store.
-fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection, Error> {
-    let connection =
-        Connection::open_with_flags(plain_path(path), OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE);
-    connection.map_err(Error::from).and_then(|it| configure(it, path, key, false)).map_err(|error| error.about(path))
-}
-
-fn configure(
-    connection: Connection,
-    path: &Path,
-    key: Option<&StoreKey>,
-    may_be_empty: bool,
-) -> Result<Connection, Error> {
-    if let Some(key) = key {
-        key.unlock(&connection)?;
-    }
-    connection.busy_timeout(BUSY_WAIT)?;
-    // Asked before anything is written: SQLite would take an emptied file for a new one.
-    if !may_be_empty && connection.query_row("PRAGMA page_count", [], |row| row.get::<_, u32>(0))? == 0 {
-        return Err(file::emptied(path));
-    }
-    connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise a statement on a table with a partial index is prepared again for each bound value (recording took 3.1 times the floor).
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;")?;
-    Ok(connection)
 }
 
 fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), Error> {

@@ -33,10 +33,10 @@ impl Stored {
 }
 
 /// The parts of the statements on a kind's table.
-struct Projection {
-    table: &'static str,
+pub(super) struct Projection {
+    pub(super) table: &'static str,
     key: &'static str,
-    columns: Vec<Column<'static>>,
+    pub(super) columns: Vec<Column<'static>>,
     on_conflict: String,
 }
 
@@ -52,7 +52,7 @@ impl Projection {
 }
 
 /// The projections of all kinds, by number.
-static PROJECTIONS: LazyLock<BTreeMap<u8, Projection>> =
+pub(super) static PROJECTIONS: LazyLock<BTreeMap<u8, Projection>> =
     LazyLock::new(|| KINDS.into_iter().map(|kind| (kind.number, Projection::new(kind))).collect());
 
 /// Returns a document.

@@ -147,7 +147,7 @@ fn beginning(word: &str, length: usize) -> String {
 }
 
 /// Returns the tokens of words: the words and their prefixes, without duplicates.
-fn tokens(words: &[String]) -> Vec<String> {
+pub(super) fn tokens(words: &[String]) -> Vec<String> {
     let lengths = 1..=MAX_PREFIX;
     let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
     let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();

@@ -2,6 +2,7 @@
 //!
 //! Owns the trait of a backend, the [`Transaction`] and its rows. Invariant: one write is one transaction.
 
+mod copy;
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod devices;
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
@@ -29,9 +30,10 @@ use farmtally_core::units::{
     BundleHash, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, OrganisationId, Timestamp, UserId,
 };
 
+pub use copy::{check_control, check_copy};
 pub use postgres::PostgresStorage;
+pub use sqlite::SqliteStorage;
 pub(crate) use sqlite::corrupt;
-pub use sqlite::{SqliteStorage, check_control, check_copy};
 
 use crate::Error;
 

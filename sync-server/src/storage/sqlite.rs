@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use farmtally_core::protocol::log::Cursor;
-use farmtally_core::records::Change;
 use farmtally_core::store::file::create_private_folder;
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
-use farmtally_core::store::sql::{self, Database, ReadFn, Reader, WriteFn};
+use farmtally_core::store::sql::{self, Database, ReadFn, WriteFn};
 use farmtally_core::store::{self, RECORDS, Store};
-use farmtally_core::units::{OrganisationId, Timestamp};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use farmtally_core::units::OrganisationId;
+use rusqlite::OptionalExtension;
 
-use super::{CopyContent, LogContent, LogEntry, Storage, Transaction};
+use super::Storage;
 use crate::Error;
 use crate::files::keep_private;
 
@@ -169,80 +167,7 @@ fn has_databases(folder: &Path) -> Result<bool, Error> {
 /// Tries of a scrub before it fails.
 const SCRUBS: u32 = 6;
 
-/// Verifies a copied file by recomputing the chain of every log, and returns its content. Does not compare it with this server's logs.
-///
-/// # Errors
-/// [`Error::Unusable`] naming what does not match, [`Error::Io`], [`Error::Storage`].
-pub fn check_copy(path: &Path, organisation: OrganisationId, made_at: Timestamp) -> Result<CopyContent, Error> {
-    let wrong = |reason: String| Error::unusable(&path.display(), reason);
-    let db = map_sql_error(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-    let state: String = map_sql_error(db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
-    if state != "ok" {
-        return Err(wrong(state));
-    }
-    let mut reader = SqliteReader::new(&db);
-    let connection: &mut dyn Reader = &mut reader;
-    let mut tx = Transaction::new(connection, organisation);
-    let mut cursors = Vec::new();
-    for scope in tx.scopes()? {
-        let mut at = Cursor::start(organisation, scope.clone());
-        loop {
-            let batch = tx.entries_after(&scope, at.sequence, 1_000)?;
-            if batch.is_empty() {
-                break;
-            }
-            for LogEntry { cursor, content, .. } in batch {
-                match &content {
-                    LogContent::Change { hash, change: Some(change), .. }
-                        if Change::hash_of_stripped(change) != *hash =>
-                    {
-                        return Err(wrong(format!("entry {} of {scope} is not what was logged", cursor.sequence)));
-                    }
-                    LogContent::Change { envelope, change: None, .. }
-                        if !store::records::is_erased(tx.reader(), envelope.document_id)? =>
-                    {
-                        return Err(wrong(format!("the bytes of entry {} of {scope} are missing", cursor.sequence)));
-                    }
-                    content => at.advance(content.hash()),
-                }
-                if at != cursor {
-                    return Err(wrong(format!("the chain of {scope} breaks at entry {}", cursor.sequence)));
-                }
-            }
-        }
-        if tx.head(&scope)?.as_ref() != Some(&at) {
-            return Err(wrong(format!("the log of {scope} ends before its head")));
-        }
-        cursors.push(at);
-    }
-    let lost = "SELECT count(DISTINCT document_id) FROM logged_changes
-        WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)";
-    let lost: u64 = map_sql_error(db.query_row(lost, [], |row| row.get(0)))?;
-    if lost > 0 {
-        return Err(wrong(format!("{lost} documents that the logs speak of are missing")));
-    }
-    let devices = tx.devices()?.into_iter().map(|it| (it.device_id, it.head.map_or(0, |head| head.sequence))).collect();
-    Ok(CopyContent { made_at, cursors, devices })
-}
-
-/// Requires that a copied `control.db` is intact and lists an organisation.
-///
-/// # Errors
-/// [`Error::Unusable`].
-pub fn check_control(path: &Path, organisation: OrganisationId) -> Result<(), Error> {
-    let read = || -> rusqlite::Result<bool> {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let state: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        let knows = db.prepare("SELECT 1 FROM organisations WHERE organisation_id = ?1")?.exists([organisation])?;
-        Ok(state == "ok" && knows)
-    };
-    if read().unwrap_or(false) {
-        return Ok(());
-    }
-    Err(Error::unusable(&path.display(), format!("it is damaged, or does not know {organisation}")))
-}
-
-fn map_sql_error<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
+pub(super) fn map_sql_error<T>(result: rusqlite::Result<T>) -> Result<T, Error> {
     result.map_err(|error| Error::Storage(error.into()))
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use automerge::Automerge;
+use farmtally_core::ErrorCode;
+use farmtally_core::client::FieldClient;
 use farmtally_core::codec::decode;
 use farmtally_core::protocol::message::FrameEntry;
 use farmtally_core::records::{Kind, Load};
@@ -46,7 +48,23 @@ pub(super) fn restarts(world: &mut World, who: usize) {
     if world.phones[who].machine.is_dead() {
         return;
     }
+    // Drawn from no random numbers, so that it changes no schedule.
+    if world.phones[who].machine.points().is_multiple_of(3) {
+        refuses_an_emptied_database(world, who);
+    }
     starts_at_last(world, who);
+}
+
+/// An app does not start on an emptied database, at the second attempt neither.
+fn refuses_an_emptied_database(world: &mut World, who: usize) {
+    let phone = &world.phones[who];
+    phone.machine.while_emptied(&phone.database(), || {
+        for _ in 0..2 {
+            let error = FieldClient::open(&phone.folder, phone.clock.environment(1)).err().expect("refused");
+            assert_eq!(error.code(), ErrorCode::StorageCorrupt, "{error}");
+        }
+    });
+    world.counts("met: an emptied database of a phone");
 }
 
 /// Starts the app, at the second attempt if the disk was full at the first.
@@ -182,6 +200,12 @@ pub(super) fn server_restarts(world: &mut World, _who: usize) {
         world.server.machine.relieve();
     }
     world.server_reader = None;
+    if !world.server.is_on_postgres()
+        && world.server.start_count().is_multiple_of(3)
+        && world.server.refuses_emptied_databases()
+    {
+        world.counts("met: an emptied database of the server");
+    }
     // A planned crash may hit the stop as well as the start.
     world.server.restarts();
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use farmtally_core::ErrorCode;
 use farmtally_core::environment::Environment;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::OrganisationId;
@@ -218,6 +219,22 @@ impl SimServer {
         if lock(&self.server).is_none() {
             self.restart_after_crash();
         }
+    }
+
+    /// Stops the server, and requires that it does not start while one of its databases is empty. Returns `false` if it died while it
+    /// stopped.
+    pub fn refuses_emptied_databases(&self) -> bool {
+        drop(lock(&self.server).take());
+        if self.machine.is_dead() {
+            return false;
+        }
+        for path in [self.folder.join("data").join("control.db"), self.file()] {
+            self.machine.while_emptied(&path, || {
+                let error = open_server(&self.folder, None, self.clock.environment(1)).err().expect("refused");
+                assert_eq!(error.code(), ErrorCode::StorageCorrupt, "{error}");
+            });
+        }
+        true
     }
 
     /// The files of the journal, by full path, sorted.
