@@ -168,6 +168,29 @@ impl Server {
         })
     }
 
+    /// Returns the zone of an organisation's local times, such as `UTC+05:30`.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn zone(&self, organisation: OrganisationId) -> Result<String, Error> {
+        let minutes = self.zone_minutes(organisation)?;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        Ok(format!("UTC{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
+    }
+
+    /// Formats a time as `2019-05-09 14:30 UTC+05:30`, in an organisation's local time.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn local_time(&self, organisation: OrganisationId, at: Timestamp) -> Result<String, Error> {
+        Ok(format!("{} {}", local_time(at, self.zone_minutes(organisation)?), self.zone(organisation)?))
+    }
+
+    fn zone_minutes(&self, organisation: OrganisationId) -> Result<i16, Error> {
+        let reference = self.read(organisation, |db| Ok(Reference::load(db.reader())?))?;
+        Ok(reference.organisation().map_or(0, |organisation| organisation.zone_minutes))
+    }
+
     /// Returns the held changes, by document.
     ///
     /// # Errors

@@ -141,6 +141,26 @@ fn an_erasure_is_confirmed_and_says_whose_details_it_deletes() {
 }
 
 #[test]
+fn erasures_that_the_journal_lost_are_listed_in_it_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (farmer, _code) = wiped(folder);
+    server(folder, &["erase", &farmer, "--yes"]).expect("erased");
+    let list = folder.join("server/journal/erased");
+    let erased = std::fs::read_to_string(&list).expect("a list");
+    assert_eq!(erased.trim().lines().count(), 1);
+    for is_lost in [true, false] {
+        if is_lost {
+            std::fs::remove_file(&list).expect("lost");
+        } else {
+            std::fs::write(&list, "").expect("emptied");
+        }
+        server(folder, &["devices"]).expect("a list");
+        assert_eq!(std::fs::read_to_string(&list).expect("a list").trim(), erased.trim());
+    }
+}
+
+#[test]
 fn a_second_organisation_of_one_name_is_asked_about() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
@@ -161,4 +181,29 @@ fn two_codes_of_a_file_that_are_the_same_are_both_named() {
     let complaint =
         server(folder, &["org", "create", "Kolar growers", "--reference", "reference.json"]).expect_err("A");
     assert!(complaint.contains(r#"centres: "A" and "a" are one code, A"#), "{complaint}");
+}
+
+#[test]
+fn lists_have_column_heads_and_times_name_their_zone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    wiped(folder);
+    let heads = |arguments: &[&str]| {
+        let listed = server(folder, arguments).expect("a list");
+        let first = listed.lines().next().expect("heads").to_owned();
+        (first.split("  ").map(str::trim).filter(|head| !head.is_empty()).collect::<Vec<_>>().join(", "), listed)
+    };
+    for (arguments, expected) in [
+        (["org", "list"].as_slice(), "ID, NAME"),
+        (&["devices"], "CODE, USER, MODEL, LAST CONTACT (UTC+05:30), STATE"),
+        (&["grant", "list"], "GRANT, DEVICE, USER, ROLE, CENTRES"),
+        (&["held", "list"], "DOCUMENT, CHANGE, SINCE (UTC+05:30), DEVICE, AUTHOR, WHAT, CODE, REASON"),
+        (&["find", "Lakshmi"], "KIND, ID, SCOPE, NUMBER"),
+    ] {
+        assert_eq!(heads(arguments).0, expected);
+        assert_eq!(heads(arguments).1.lines().count(), 2, "{arguments:?}: one row");
+    }
+    std::fs::remove_dir_all(folder.join("server/journal")).expect("removed");
+    let status = server(folder, &["recovery", "status"]).expect("a status");
+    assert!(status.contains(" UTC+05:30, still open"), "{status}");
 }

@@ -2,9 +2,10 @@
 
 use clap::Subcommand;
 use farmtally_core::units::{DeviceCode, GrantId};
+use farmtally_sync_server::GrantLine;
 
 use crate::data::{Person, Target};
-use crate::output::print;
+use crate::output::{print, print_table};
 
 #[derive(Subcommand)]
 pub(crate) enum Grant {
@@ -41,17 +42,13 @@ impl Grant {
             }
             Self::List { target } => {
                 let (server, organisation) = target.open()?;
-                for line in server.grants(organisation)? {
+                let row = |line: GrantLine| {
                     let centres: Vec<String> = line.grant.centres.iter().map(ToString::to_string).collect();
-                    let (grant, role) = (line.grant.grant_id, line.grant.role);
-                    print(&format_args!(
-                        "{grant}  {}  {}  {role}  {}",
-                        line.device_code,
-                        line.user,
-                        centres.join(" ")
-                    ))?;
-                }
-                Ok(())
+                    let (grant, role) = (line.grant.grant_id.to_string(), line.grant.role.to_string());
+                    [grant, line.device_code.to_string(), line.user, role, centres.join(" ")]
+                };
+                let rows: Vec<_> = server.grants(organisation)?.into_iter().map(row).collect();
+                print_table(["GRANT", "DEVICE", "USER", "ROLE", "CENTRES"], &rows)
             }
             Self::Revoke { target, grant } => {
                 let (server, organisation) = target.open()?;

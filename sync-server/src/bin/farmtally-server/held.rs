@@ -6,7 +6,7 @@ use farmtally_sync_server::HeldLine;
 use farmtally_sync_server::storage::HeldEntry;
 
 use crate::data::Target;
-use crate::output::print;
+use crate::output::{print, print_table};
 
 #[derive(Subcommand)]
 pub(crate) enum Held {
@@ -53,16 +53,16 @@ impl Held {
         match self {
             Self::List { target } => {
                 let (server, organisation) = target.open()?;
+                let mut rows = Vec::new();
                 for lane in server.held_lanes(organisation)? {
-                    for HeldLine { entry, about, author, device, since } in &lane.entries {
-                        let (document, change) = (lane.document_id, entry.entry.change);
-                        let (code, reason) = (&entry.code, &entry.reason);
-                        print(&format_args!(
-                            "{document}  {change}  {since}  {device}  {author}  {about}  {code}  {reason}"
-                        ))?;
+                    for HeldLine { entry, about, author, device, since } in lane.entries {
+                        let (document, change) = (lane.document_id.to_string(), entry.entry.change.to_string());
+                        let (code, reason) = (entry.code.to_string(), entry.reason);
+                        rows.push([document, change, since, device, author, about, code, reason]);
                     }
                 }
-                Ok(())
+                let since = format!("SINCE ({})", server.zone(organisation)?);
+                print_table(["DOCUMENT", "CHANGE", &since, "DEVICE", "AUTHOR", "WHAT", "CODE", "REASON"], &rows)
             }
             Self::Export { target, document } => {
                 let (server, organisation) = target.open()?;

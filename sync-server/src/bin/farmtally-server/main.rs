@@ -14,11 +14,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use farmtally_core::decisions::Order;
+use farmtally_core::store::rows::FoundRecord;
 use farmtally_core::units::{DeviceCode, FarmerId};
+use farmtally_sync_server::DeviceLine;
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 
 use data::{Person, Target};
-use output::{print, print_error};
+use output::{print, print_error, print_table};
 
 /// Sync server for phones, and the office's commands
 #[derive(Parser)]
@@ -124,10 +126,10 @@ impl Command {
             }
             Self::Devices { target } => {
                 let (server, organisation) = target.open()?;
-                server.devices(organisation)?.iter().try_for_each(|it| {
-                    let (code, model) = (it.device.code, &it.device.model);
-                    print(&format_args!("{code}  {}  {model}  {}  {}", it.user, it.seen, it.state))
-                })
+                let last_contact = format!("LAST CONTACT ({})", server.zone(organisation)?);
+                let row = |it: DeviceLine| [it.device.code.to_string(), it.user, it.device.model, it.seen, it.state];
+                let rows: Vec<_> = server.devices(organisation)?.into_iter().map(row).collect();
+                print_table(["CODE", "USER", "MODEL", &last_contact, "STATE"], &rows)
             }
             Self::Grant(it) => it.run(),
             Self::Suspend { target, user, lift } => {
@@ -145,11 +147,11 @@ impl Command {
                 let (server, organisation) = target.open()?;
                 let text = text.join(" ");
                 let found = server.find(organisation, &text)?;
-                for it in &found {
-                    print(&format_args!("{}  {}  {}  {}", it.kind.name, it.document_id, it.scope, it.number))?;
-                }
                 anyhow::ensure!(!found.is_empty(), "no record matches {text}");
-                Ok(())
+                let row = |it: FoundRecord| {
+                    [it.kind.name.to_owned(), it.document_id.to_string(), it.scope.to_string(), it.number]
+                };
+                print_table(["KIND", "ID", "SCOPE", "NUMBER"], &found.into_iter().map(row).collect::<Vec<_>>())
             }
             Self::Erase { target, farmer, yes } => {
                 let (server, organisation) = target.open()?;

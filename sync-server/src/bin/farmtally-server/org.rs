@@ -9,7 +9,7 @@ use farmtally_core::units::CountryCode;
 use farmtally_sync_server::{ReferenceFile, Server};
 
 use crate::data::{Data, Target};
-use crate::output::print;
+use crate::output::{print, print_table};
 
 #[derive(Subcommand)]
 pub(crate) enum Org {
@@ -66,10 +66,11 @@ impl Org {
             }
             Self::List { data } => {
                 let server = data.open_existing()?;
+                let mut rows = Vec::new();
                 for organisation in server.organisations()? {
-                    print(&format_args!("{organisation}  {}", server.day(organisation, None)?.organisation.name))?;
+                    rows.push([organisation.to_string(), server.day(organisation, None)?.organisation.name]);
                 }
-                Ok(())
+                print_table(["ID", "NAME"], &rows)
             }
         }
     }

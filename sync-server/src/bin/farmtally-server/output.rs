@@ -11,6 +11,25 @@ pub(crate) fn print(answer: &dyn Display) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{}", visible(answer)).context("cannot write the answer")
 }
 
+/// Writes rows below their column heads, in columns; nothing without rows.
+pub(crate) fn print_table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<[String; N]> = [heads.map(str::to_owned)].into_iter().chain(rows.iter().cloned()).collect();
+    let mut widths = [0; N];
+    for row in &all {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in &all {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        print(&cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
 /// Writes an error to standard error. If that fails, the exit code still reports the error.
 pub(crate) fn print_error(error: &dyn Display) {
     drop(writeln!(std::io::stderr(), "error: {}", visible(error)));

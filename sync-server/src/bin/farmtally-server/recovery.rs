@@ -27,8 +27,11 @@ impl Recovery {
                 match server.recovery(organisation)? {
                     None => print(&"no loss has been detected"),
                     Some(it) => {
-                        let until = it.ended_at.map_or_else(|| "still open".to_owned(), |at| format!("ended {at}"));
-                        print(&format_args!("recovery {}: began {}, {until}; {}", it.epoch, it.started_at, it.reason))
+                        let local = |at| server.local_time(organisation, at);
+                        let until = it.ended_at.map(local).transpose()?;
+                        let until = until.map_or_else(|| "still open".to_owned(), |at| format!("ended {at}"));
+                        let began = local(it.started_at)?;
+                        print(&format_args!("recovery {}: began {began}, {until}; {}", it.epoch, it.reason))
                     }
                 }
             }
