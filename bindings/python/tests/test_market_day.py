@@ -49,6 +49,58 @@ async def main():
 asyncio.run(main())
 """
 
+# An app that ends while a bag is weighed, a sync waits for an answer, and a screen waits for changes; prints how many bags it had by then.
+ENDING = """
+import asyncio, sys, threading
+from farmtally_field import ClientConfig, DraftEdit, FieldClient, Transport
+
+class Silent(Transport):
+    async def send(self, request):
+        await asyncio.Event().wait()
+
+bags, ten_bags = 0, threading.Event()
+
+async def weighs(client):
+    global bags
+    [draft] = (await client.today("KOLAR")).drafts
+    while True:
+        draft = await client.edit_draft(draft.basis, [DraftEdit.ADD_BAG("25")])
+        bags = draft.totals.bags
+        if bags > 10:
+            ten_bags.set()
+
+async def watches(client):
+    async for today in client.watch_today("KOLAR"):
+        pass
+
+async def main():
+    client = await FieldClient.open(ClientConfig(data_dir=sys.argv[1]), transport=Silent())
+    await asyncio.gather(weighs(client), client.sync(), watches(client))
+
+threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+ten_bags.wait()
+print(bags)
+"""
+
+# An app that uses a client in one loop after another, each of which ends while calls run; prints how many bags the client has seen at the end.
+LOOPS = """
+import asyncio, sys
+from farmtally_field import ClientConfig, DraftEdit, FieldClient
+
+async def gives_up():
+    calls = [asyncio.ensure_future(call) for call in (client.today("KOLAR"), client.sync_status(), client.wait_for_event(1_000_000))]
+    await asyncio.sleep(0)
+
+async def weighs():
+    [draft] = (await client.today("KOLAR")).drafts
+    print((await client.edit_draft(draft.basis, [DraftEdit.ADD_BAG("25")])).totals.bags, (await client.sync()).outcome.name)
+
+client = asyncio.run(FieldClient.open(ClientConfig(data_dir=sys.argv[1])))
+for _ in range(500):
+    asyncio.run(gives_up())
+asyncio.run(weighs())
+"""
+
 
 class MarketDay(unittest.IsolatedAsyncioTestCase):
     @classmethod
@@ -503,8 +555,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertIsNone(await client.wait_for_event(0))
 
     async def test_an_app_may_carry_the_requests_itself(self):
-        # UniFFI 0.32.2 tells the loop from a thread of the library that a call has ended, which a loop in debug mode reports.
-        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         asha = await self.market.meets("Asha", transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -524,7 +574,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         amended = [DraftEdit.ADD_BAG("20")]
         bags = [DraftEdit.ADD_BAG("20")] * 2_001
         small = await asha.begins(lakshmi, "5")
-        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         elsewhere = await self.market.meets("Nobody", transport=carrier)
         lost = await self.market.hires("Ravi", "clerk")
@@ -635,7 +684,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         return asyncio.ensure_future(gather())
 
     async def test_a_wrong_key_opens_nothing_and_loses_nothing(self):
-        asyncio.get_running_loop().set_debug(False)
         keys = Keys()
         asha = await self.market.meets("Asha", keys)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -671,7 +719,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await asha.totals()).gross_g, 20_000)
 
     async def test_a_sync_tells_how_far_it_is_and_can_be_cancelled(self):
-        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         asha = await self.market.meets("Asha", transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -702,7 +749,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertIsNone((await asha.client.wait_for_event(0)).progress)
 
     async def test_what_is_given_up_holds_nothing(self):
-        asyncio.get_running_loop().set_debug(False)
         carrier, keys = Carrier(), Keys()
         asha = await self.market.meets("Asha", keys, transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
@@ -743,7 +789,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.fail("the folder is never released")
 
     async def test_shutting_down_ends_what_waits_for_the_network(self):
-        asyncio.get_running_loop().set_debug(False)
         carrier = Carrier()
         asha = await self.market.meets("Asha", transport=carrier)
         gate, asked = asyncio.Event(), asyncio.Event()
@@ -795,6 +840,29 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         recorded = await asha.client.record_delivery(draft.basis)
         self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
         self.assertEqual((await asha.totals()).gross_g, 20_000 * len(recorded.bags))
+
+    async def run_app(self, program, person):
+        """What an app printed that used the person's phone; it must end in order, and print no error."""
+        await person.client.shut_down()
+        ran = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, person.folder], capture_output=True, text=True, timeout=100)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        await person.restarts()
+        return ran.stdout.split()
+
+    async def test_a_program_that_ends_while_calls_run_loses_and_prints_nothing(self):
+        asha = await self.market.hires("Asha", "clerk")
+        await asha.begins(await asha.registers("Lakshmi Devi"), "20")
+        [told] = await self.run_app(ENDING, asha)
+        [draft] = (await asha.client.today("KOLAR")).drafts
+        self.assertGreaterEqual(draft.totals.bags, int(told))
+        self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)
+
+    async def test_event_loops_that_end_leave_a_client_usable(self):
+        asha = await self.market.hires("Asha", "clerk")
+        await asha.begins(await asha.registers("Lakshmi Devi"), "20")
+        self.assertEqual(await self.run_app(LOOPS, asha), ["2", "COMPLETE"])
+        [draft] = (await asha.client.today("KOLAR")).drafts
+        self.assertEqual(draft.totals.bags, 2)
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")
