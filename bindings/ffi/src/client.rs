@@ -103,6 +103,23 @@ async fn on_thread<T: Send + 'static>(
     }
 }
 
+/// Runs a call that waits for its turn or for an event on a thread of the library, and ends it when the call is cancelled.
+///
+/// The caller's event loop or isolate may end without cancelling its calls, and never polls them again. A turn would then be given to a
+/// call that cannot take it, and nobody else would get one.
+async fn on_runtime<T: Send + 'static>(
+    call: impl Future<Output = Result<T, FieldError>> + Send + 'static,
+) -> Result<T, FieldError> {
+    // Dropping the set ends the call.
+    let mut running = JoinSet::new();
+    running.spawn_on(call, threads()?.handle());
+    match running.join_next().await {
+        Some(Ok(result)) => result,
+        Some(Err(panicked)) => Err(FieldError::internal(format!("a defect was caught: {panicked}"))),
+        None => Err(FieldError::internal("the call was lost")),
+    }
+}
+
 fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
     accept.into_iter().map(rules::Check::try_from).collect()
 }
@@ -146,13 +163,16 @@ impl FieldClient {
         &self,
         f: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
-        let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
         let engine = Arc::clone(&self.engine);
-        on_thread(move || {
-            // The work continues, and occupies its thread, even if its caller has been cancelled.
-            let _turn = turn;
-            let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
-            f(&*engine.ok_or_else(FieldError::shut_down)?)
+        on_runtime(async move {
+            let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
+            on_thread(move || {
+                // The work continues, and occupies its thread, even if its caller has been cancelled.
+                let _turn = turn;
+                let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
+                f(&*engine.ok_or_else(FieldError::shut_down)?)
+            })
+            .await
         })
         .await
     }
@@ -172,21 +192,24 @@ impl FieldClient {
         key_store: Option<Arc<dyn KeyStore>>,
         transport: Option<Arc<dyn Transport>>,
     ) -> Result<Arc<Self>, FieldError> {
-        let (_awaited, given_up) = watch::channel(());
-        // Core calls one key store at a time. Waiting here instead of there occupies no thread and can be cancelled.
-        let turn = if key_store.is_some() { Some(KEY_STORES.lock().await) } else { None };
-        on_thread(move || {
-            let _turn = turn;
-            let data_dir = PathBuf::from(config.data_dir);
-            let core = match key_store {
-                Some(keys) => Core::open_encrypted(&data_dir, &AppKeys { keys, given_up }, Environment::system())?,
-                None => Core::open(&data_dir, Environment::system())?,
-            };
-            let events = core.events();
-            let app = |app| OnceLock::from(Box::new(AppTransport(app)) as Box<dyn sync::Transport>);
-            let transport = transport.map_or_else(OnceLock::new, app);
-            let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
-            Ok(Arc::new(Self { engine, events, last_event_at: Arc::default() }))
+        on_runtime(async move {
+            let (_awaited, given_up) = watch::channel(());
+            // Core calls one key store at a time. Waiting here instead of there occupies no thread and can be cancelled.
+            let turn = if key_store.is_some() { Some(KEY_STORES.lock().await) } else { None };
+            on_thread(move || {
+                let _turn = turn;
+                let data_dir = PathBuf::from(config.data_dir);
+                let core = match key_store {
+                    Some(keys) => Core::open_encrypted(&data_dir, &AppKeys { keys, given_up }, Environment::system())?,
+                    None => Core::open(&data_dir, Environment::system())?,
+                };
+                let events = core.events();
+                let app = |app| OnceLock::from(Box::new(AppTransport(app)) as Box<dyn sync::Transport>);
+                let transport = transport.map_or_else(OnceLock::new, app);
+                let engine = Arc::new(RwLock::new(Some(Arc::new(Engine { core, transport }))));
+                Ok(Arc::new(Self { engine, events, last_event_at: Arc::default() }))
+            })
+            .await
         })
         .await
     }
@@ -198,22 +221,20 @@ impl FieldClient {
     pub async fn wait_for_event(&self, after: u64) -> Result<Option<Event>, FieldError> {
         let (events, last_event_at, engine) =
             (Arc::clone(&self.events), Arc::clone(&self.last_event_at), Arc::clone(&self.engine));
-        // Dropping the set ends the wait when the call is cancelled.
-        let mut waiting = JoinSet::new();
-        let wait = async move {
+        on_runtime(async move {
             let due = *last_event_at.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(last_event_at) = due
                 && after > 0
             {
                 tokio::time::sleep_until(last_event_at + EVENT_STEP).await;
             }
-            let event = wait_for_event(&events, &engine, after).await?;
-            *last_event_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            Some(event)
-        };
-        waiting.spawn_on(wait, threads()?.handle());
-        let ended = waiting.join_next().await.transpose();
-        Ok(ended.map_err(|ended| FieldError::internal(format!("a defect was caught: {ended}")))?.flatten())
+            let event = wait_for_event(&events, &engine, after).await;
+            if event.is_some() {
+                *last_event_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            Ok(event)
+        })
+        .await
     }
 
     /// Waits for running writes and closes the store; the folder stays open until a sync that waits for the network has ended. May be

@@ -24,5 +24,6 @@ mod view;
 
 pub use client::FieldClient;
 pub use error::FieldError;
+pub use input::ClientConfig;
 pub use key_store::{KeyStore, KeyStoreError};
 pub use transport::{Transport, TransportError, WireRequest, WireResponse};
