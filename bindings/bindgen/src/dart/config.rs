@@ -56,7 +56,12 @@ fn custom_type(name: &str, toml: &toml::Value) -> Result<CustomType> {
     };
     let imports = toml.get("imports").and_then(toml::Value::as_array);
     let imports = imports.into_iter().flatten().filter_map(toml::Value::as_str).map(ToOwned::to_owned).collect();
-    Ok(CustomType { type_name: text("type_name")?, lift: expression("lift")?, lower: expression("lower")?, imports })
+    Ok(CustomType {
+        type_name: text("type_name")?.trim().to_owned(),
+        lift: expression("lift")?,
+        lower: expression("lower")?,
+        imports,
+    })
 }
 
 #[cfg(test)]

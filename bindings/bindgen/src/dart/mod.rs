@@ -138,6 +138,7 @@ impl Module<'_> {
             "import 'dart:convert' as _convert;".to_owned(),
             "import 'dart:ffi' as _ffi;".to_owned(),
             "import 'dart:io' as _io;".to_owned(),
+            "import 'dart:isolate' as _isolate;".to_owned(),
             "import 'dart:math' as _math;".to_owned(),
             "import 'dart:typed_data';".to_owned(),
         ]);

@@ -148,7 +148,7 @@ impl Module<'_> {
     fn refuse_fields(&self, refusals: &mut Refusals, item: &str, fields: &[Field]) {
         for field in fields {
             let path = format!("{item}.{}", field.name());
-            refuse_type(refusals, &path, &field.as_type());
+            self.refuse_type(refusals, &path, &field.as_type());
             let default = field.default_value().map(|default| self.default(default, &field.as_type()));
             if let Some(reason) = default.and_then(|default| default.refusal) {
                 refusals.add(&path, reason);
@@ -164,7 +164,7 @@ impl Module<'_> {
         for argument in &arguments {
             let ty = argument.as_type();
             let item = format!("{path}, argument {}", argument.name());
-            refuse_type(refusals, &item, &ty);
+            self.refuse_type(refusals, &item, &ty);
             if callable.is_async() && argument.is_borrowed_bytes() {
                 refusals.add(&item, "borrowed bytes cannot outlive the call: take `Vec<u8>`");
             }
@@ -177,7 +177,7 @@ impl Module<'_> {
             }
         }
         if let Some(ty) = callable.return_type() {
-            refuse_type(refusals, &format!("{path}, result"), ty);
+            self.refuse_type(refusals, &format!("{path}, result"), ty);
         }
         if callable.throws_type().is_some_and(|ty| !matches!(ty, Type::Enum { .. })) {
             refusals.add(path, "only an enum can be thrown");
@@ -213,6 +213,40 @@ impl Module<'_> {
                     refusals.add(&item, "a trait that Dart implements cannot be cloned on a thread of Rust");
                 }
             }
+        }
+    }
+
+    fn refuse_type(&self, refusals: &mut Refusals, item: &str, ty: &Type) {
+        if let Some(reason) = self.refusal_of(ty) {
+            refusals.add(item, reason);
+        }
+    }
+
+    /// Returns why Dart cannot express a type.
+    pub(super) fn refusal_of(&self, ty: &Type) -> Option<&'static str> {
+        ty.iter_types().find_map(|ty| match ty {
+            Type::Optional { inner_type } if self.is_nullable(inner_type) => {
+                Some("Dart cannot tell an optional in an optional from none")
+            }
+            Type::Map { key_type: inner_type, .. } | Type::Set { inner_type }
+                if is_compared_by_identity(inner_type) =>
+            {
+                Some("Dart compares lists, maps and sets by identity, so they cannot be keys or in a set")
+            }
+            _ => None,
+        })
+    }
+
+    /// Returns whether null is a value of the type in Dart.
+    fn is_nullable(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Optional { .. } => true,
+            Type::Box { inner_type } => self.is_nullable(inner_type),
+            Type::Custom { name, builtin, .. } => match self.config.custom_types.get(name) {
+                Some(custom) => custom.type_name.ends_with('?') || custom.type_name == "dynamic",
+                None => self.is_nullable(builtin),
+            },
+            _ => false,
         }
     }
 
@@ -267,23 +301,5 @@ fn is_compared_by_identity(ty: &Type) -> bool {
     match bare(ty) {
         Type::Optional { inner_type } => is_compared_by_identity(inner_type),
         ty => matches!(ty, Type::Bytes | Type::Sequence { .. } | Type::Map { .. } | Type::Set { .. }),
-    }
-}
-
-/// Refuses types that Dart cannot express.
-fn refuse_type(refusals: &mut Refusals, item: &str, ty: &Type) {
-    for ty in ty.iter_types() {
-        match ty {
-            Type::Optional { inner_type } if matches!(bare(inner_type), Type::Optional { .. }) => {
-                refusals.add(item, "Dart cannot tell an optional in an optional from none");
-            }
-            Type::Map { key_type: inner_type, .. } | Type::Set { inner_type }
-                if is_compared_by_identity(inner_type) =>
-            {
-                refusals
-                    .add(item, "Dart compares lists, maps and sets by identity, so they cannot be keys or in a set");
-            }
-            _ => {}
-        }
     }
 }

@@ -476,16 +476,36 @@ final class _Handle {
 typedef _Continuation = _ffi.Void Function(_ffi.Uint64, _ffi.Int8);
 typedef _Poll = void Function(int, _ffi.Pointer<_ffi.NativeFunction<_Continuation>>, int);
 
-final Map<int, Completer<int>> _polls = {};
-int _lastPoll = 0;
+// The function that Rust calls when a future can be polled again. It is Dart's own function that posts an integer to a port, because, unlike a
+// callback, it may be called after the isolate has ended: it does nothing then. Of the integer only the lowest byte is defined, because Rust
+// passes no more.
+final _ffi.Pointer<_ffi.NativeFunction<_Continuation>> _postReady = _findPostInteger();
 
-// One for the isolate; it keeps the isolate alive only while a call is pending.
-final _ffi.NativeCallable<_Continuation> _continuation = _ffi.NativeCallable<_Continuation>.listener(_continue)
-  ..keepIsolateAlive = false;
+final class _DartApi extends _ffi.Struct {
+  @_ffi.Int32()
+  external int major;
+  @_ffi.Int32()
+  external int minor;
+  external _ffi.Pointer<_DartApiEntry> functions;
+}
 
-void _continue(int poll, int ready) {
-  _polls.remove(poll)?.complete(ready);
-  if (_polls.isEmpty) _continuation.keepIsolateAlive = false;
+final class _DartApiEntry extends _ffi.Struct {
+  external _ffi.Pointer<_ffi.Uint8> name;
+  external _ffi.Pointer<_ffi.NativeFunction<_Continuation>> function;
+}
+
+_ffi.Pointer<_ffi.NativeFunction<_Continuation>> _findPostInteger() {
+  const wanted = 'Dart_PostInteger';
+  final functions = _ffi.NativeApi.initializeApiDLData.cast<_DartApi>().ref.functions;
+  for (var i = 0; functions[i].name != _ffi.nullptr; i++) {
+    final name = functions[i].name;
+    var length = 0;
+    while (length < wanted.length && name[length] == wanted.codeUnitAt(length)) {
+      length++;
+    }
+    if (length == wanted.length && name[length] == 0) return functions[i].function;
+  }
+  throw const LibraryException('this version of Dart has no $wanted');
 }
 
 final class _FutureFunctions<F> {
@@ -508,19 +528,21 @@ Future<T> _callAsync<F, T>(
   final future = _handOver(start);
   void cancel() => functions.cancel(future);
   token?._calls.add(cancel);
+  // Keeps the isolate alive until it is closed.
+  final port = _isolate.RawReceivePort();
   try {
     int ready;
     do {
-      final poll = ++_lastPoll;
-      final completer = _polls[poll] = Completer<int>();
-      _continuation.keepIsolateAlive = true;
-      functions.poll(future, _continuation.nativeFunction, poll);
+      final completer = Completer<int>();
+      port.handler = (int posted) => completer.complete(posted & 0xff);
+      functions.poll(future, _postReady, port.sendPort.nativePort);
       ready = await completer.future;
     } while (ready != 0);
     return lift(_call((status) => functions.complete(future, status), readError));
   } finally {
     token?._calls.remove(cancel);
     functions.free(future);
+    port.close();
   }
 }
 

@@ -203,6 +203,48 @@ fn an_optional_can_be_a_key_if_what_is_in_it_can() {
 }
 
 #[test]
+fn an_optional_is_refused_around_what_is_nullable_in_dart() {
+    let ci = ComponentInterface::from_webidl("namespace sample {};", "sample").unwrap();
+    let text = "[bindings.dart.custom_types.NAME]\ntype_name = 'TYPE'\nlift = 'toLimit({})'\nlower = '{}.number'\n";
+    let configured = [("Nullable", "Limit? "), ("Anything", "dynamic"), ("Whole", "Limit")];
+    let config = configured.map(|(name, ty)| text.replace("NAME", name).replace("TYPE", ty)).concat();
+    let config = Config::parse(&toml::from_str(&config).unwrap()).unwrap();
+    let module = Module { ci: &ci, config, text_errors: BTreeSet::new(), library: None };
+    let number = || optional(Type::UInt32);
+    let list = |ty| Type::Sequence { inner_type: Box::new(ty) };
+    let map = |ty| Type::Map { key_type: Box::new(Type::String), value_type: Box::new(ty) };
+    let boxed = |ty| Type::Box { inner_type: Box::new(ty) };
+    let nullable = || custom("Nullable", Type::UInt32);
+    for refused in [
+        optional(nullable()),
+        optional(boxed(nullable())),
+        optional(custom("Outer", nullable())),
+        list(optional(nullable())),
+        map(optional(nullable())),
+        optional(list(optional(nullable()))),
+        optional(custom("Anything", Type::UInt32)),
+        optional(custom("Maybe", number())),
+        optional(number()),
+    ] {
+        assert_eq!(
+            module.refusal_of(&refused),
+            Some("Dart cannot tell an optional in an optional from none"),
+            "{refused:?}"
+        );
+    }
+    for (allowed, dart_type) in [
+        (nullable(), "Limit?"),
+        (list(nullable()), "List<Limit?>"),
+        (map(nullable()), "Map<String, Limit?>"),
+        (optional(list(nullable())), "List<Limit?>?"),
+        (optional(custom("Whole", number())), "Limit?"),
+        (optional(list(optional(custom("Whole", number())))), "List<Limit?>?"),
+    ] {
+        assert_eq!((module.refusal_of(&allowed), module.dart_type(&allowed).as_str()), (None, dart_type));
+    }
+}
+
+#[test]
 fn none_is_a_default_of_optionals_and_of_custom_types_over_them() {
     let ci = ComponentInterface::from_webidl("namespace sample {};", "sample").unwrap();
     let configured = |type_name: &str| CustomType {

@@ -8,6 +8,7 @@ import 'dart:async' show Completer;
 import 'dart:convert' as _convert;
 import 'dart:ffi' as _ffi;
 import 'dart:io' as _io;
+import 'dart:isolate' as _isolate;
 import 'dart:math' as _math;
 import 'dart:typed_data';
 
