@@ -25,7 +25,7 @@ impl Office {
     /// An office with one organisation.
     fn open() -> Self {
         let office = Self { folder: tempfile::tempdir().expect("a folder") };
-        office.says(&["org", "create", "Kolar growers"]);
+        office.says(&["org", "create", "Kolar growers", "--country", "IN"]);
         office
     }
 
@@ -159,7 +159,7 @@ fn an_emptied_control_file_is_no_new_server_even_if_all_else_is_lost() {
     }
     fs::remove_file(office.database()).expect("removed");
     fs::write(office.path("server/data/control.db"), []).expect("emptied");
-    let error = office.refuses(&["org", "create", "Kolar growers"]);
+    let error = office.refuses(&["org", "create", "Kolar growers", "--country", "IN"]);
     assert!(error.contains("control.db is empty"), "{error}");
 }
 
@@ -169,7 +169,7 @@ fn a_server_that_was_killed_while_it_made_its_first_file_starts() {
     fs::create_dir_all(office.path("server/data")).expect("a folder");
     fs::write(office.path("server/data/control.creating"), []).expect("a mark");
     fs::write(office.path("server/data/control.db"), []).expect("an empty file");
-    office.says(&["org", "create", "Kolar growers"]);
+    office.says(&["org", "create", "Kolar growers", "--country", "IN"]);
     assert!(!office.path("server/data/control.creating").exists());
 }
 

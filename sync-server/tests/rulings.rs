@@ -102,7 +102,8 @@ fn a_file_that_is_published_again_every_night_logs_only_what_changed() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     std::fs::write(folder.join("reference.json"), reference(2_000)).expect("written");
-    server(folder, &["org", "create", "Kolar growers", "--reference", "reference.json"]).expect("created");
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "reference.json"])
+        .expect("created");
     let data =
         std::fs::read_dir(folder.join("server/data")).expect("a folder").map(|file| file.expect("a file").path());
     let is_organisation =
@@ -164,11 +165,12 @@ fn erasures_that_the_journal_lost_are_listed_in_it_again() {
 fn a_second_organisation_of_one_name_is_asked_about() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let first = server(folder, &["org", "create", "Kolar growers"]).expect("created");
-    let complaint = server(folder, &["org", "create", " kolar  Growers"]).expect_err("there already");
+    let first = server(folder, &["org", "create", "Kolar growers", "--country", "IN"]).expect("created");
+    let complaint =
+        server(folder, &["org", "create", " kolar  Growers", "--country", "IN"]).expect_err("there already");
     assert!(complaint.contains(&first) && complaint.contains("--same-name"), "{complaint}");
     assert_eq!(server(folder, &["org", "list"]).expect("a list").matches("rowers").count(), 1);
-    server(folder, &["org", "create", "Kolar growers", "--same-name"]).expect("created");
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--same-name"]).expect("created");
     assert_eq!(server(folder, &["org", "list"]).expect("a list").matches("rowers").count(), 2);
 }
 
@@ -179,7 +181,8 @@ fn two_codes_of_a_file_that_are_the_same_are_both_named() {
     let centres = r#"{"centres": [{"code": "A", "name": "Anekal"}, {"code": "B", "name": "B"}, {"code": "a", "name": "Attibele"}]}"#;
     std::fs::write(folder.join("reference.json"), centres).expect("written");
     let complaint =
-        server(folder, &["org", "create", "Kolar growers", "--reference", "reference.json"]).expect_err("A");
+        server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "reference.json"])
+            .expect_err("A");
     assert!(complaint.contains(r#"centres: "A" and "a" are one code, A"#), "{complaint}");
 }
 

@@ -149,13 +149,17 @@ fn a_full_disk_keeps_nobody_from_reading() {
     let machine = Machine::mount(folder);
     drop(FieldClient::open(&phone, Environment::system()).expect("a phone"));
     let opened = Server::open(&server, Environment::system()).expect("a server");
-    let organisation = opened.create_organisation("Kolar growers", 330, &ReferenceFile::default()).expect("created");
+    let organisation = opened
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &ReferenceFile::default())
+        .expect("created");
     drop(opened);
     machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 1 });
     let opened = Server::open(&server, Environment::system()).expect("it opens");
     assert_eq!(opened.devices(organisation).expect("devices").len(), 0);
     assert_eq!(opened.day(organisation, None).expect("a day").organisation.name, "Kolar growers");
-    let error = opened.create_organisation("Malur growers", 330, &ReferenceFile::default()).expect_err("no room");
+    let error = opened
+        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, &ReferenceFile::default())
+        .expect_err("no room");
     assert_eq!(error.code(), ErrorCode::StorageFull, "{error}");
     machine.unmount();
 }
