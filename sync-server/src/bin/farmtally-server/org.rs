@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Subcommand;
 use farmtally_core::rules::check_text;
+use farmtally_core::text::folded_text;
 use farmtally_core::units::CountryCode;
 use farmtally_sync_server::{ReferenceFile, Server};
 
@@ -78,9 +79,8 @@ impl Org {
 
 /// Requires that no organisation has this name, ignoring case and repeated spaces.
 fn require_new_name(server: &Server, name: &str) -> anyhow::Result<()> {
-    let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     for organisation in server.organisations()? {
-        if folded(&server.day(organisation, None)?.organisation.name) == folded(name) {
+        if folded_text(&server.day(organisation, None)?.organisation.name) == folded_text(name) {
             anyhow::bail!(
                 "organisation {organisation} has this name: to change its reference data use `org update`, to create another one repeat the command with --same-name"
             );
