@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use farmtally_core::ErrorCode;
-use farmtally_core::client::{SyncOptions, SyncOutcome};
+use farmtally_core::client::{DraftEdit, SyncOptions, SyncOutcome};
 use farmtally_core::permission::Role;
 use farmtally_core::records::Stamp;
+use farmtally_core::rules::Check;
 use farmtally_core::units::{BusinessDate, DeviceCode, Timestamp};
-use farmtally_tests::{ADDRESS, Fault, Market, Person, TestClock};
+use farmtally_core::{Error, ErrorCode};
+use farmtally_tests::{ADDRESS, Fault, Market, Person, TestClock, bag};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -48,7 +49,7 @@ fn after_a_night_of_deep_sleep_a_background_sync_runs() {
     asha.network.plan(&[Fault::RequestLost]);
     assert_eq!(automatic(), SyncOutcome::Offline);
     assert_eq!(automatic(), SyncOutcome::NotDue);
-    // The boot clock goes on while the phone sleeps.
+    // The boot clock counts while the phone sleeps.
     clock.pass(8 * HOUR);
     assert_eq!(automatic(), SyncOutcome::Complete);
 }
@@ -142,6 +143,41 @@ fn two_phones_have_one_business_date_that_of_the_organisations_zone_and_one_cont
     ravi.syncs_wholly();
     let reviews = ravi.client.inbox().expect("an inbox").len();
     assert_eq!(reviews, 1);
+}
+
+#[test]
+fn a_server_whose_clock_is_wrong_does_not_move_the_business_date_of_a_phone_that_is_right() {
+    let (mut market, clock) = market(355);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    market.clock.jump(400 * DAY);
+    asha.syncs_wholly();
+    assert_eq!(asha.starts(None, None).business_date, day("2019-05-09"), "that of the phone lies within a season");
+    assert!(stamp_of(&asha).clock_suspect, "one of both is wrong");
+    market.clock.jump(-400 * DAY);
+    asha.syncs_wholly();
+    let stamp = stamp_of(&asha);
+    assert_eq!((stamp.clock_suspect, stamp.written_at().date(330)), (false, day("2019-05-09")));
+}
+
+#[test]
+fn with_no_usable_clock_a_draft_begins_on_the_nearest_day_of_a_season_and_a_person_sets_another() {
+    let (mut market, clock) = market(356);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    market.clock.jump(400 * DAY);
+    asha.syncs_wholly();
+    clock.boots_at(Timestamp(0));
+    let asha = asha.restarts();
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    assert_eq!(asha.opens("KA07A1111").business_date, day("2019-12-31"));
+    let draft = asha.starts(Some(farmer), None);
+    assert_eq!(draft.business_date, day("2019-12-31"));
+    let edits = [DraftEdit::SetBusinessDate(day("2019-05-09")), bag(20_000)];
+    let draft = asha.client.edit_draft(draft.basis, &edits).expect("a date");
+    let asked = asha.client.record_delivery(draft.basis, &[]).expect_err("asked about");
+    let Error::Confirm { checks } = asked else { panic!("{asked:?}") };
+    assert!(checks.contains(&Check::ClockInDoubt), "{checks:?}");
+    let delivery = asha.client.record_delivery(draft.basis, &checks).expect("recorded");
+    assert_eq!(delivery.business_date, day("2019-05-09"));
 }
 
 #[test]

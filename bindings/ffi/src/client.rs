@@ -288,7 +288,7 @@ impl FieldClient {
     }
 
     /// Returns a centre's day: totals and loads; also all drafts that the user may see, and the phone's sync status. A null `date` is today
-    /// by the phone's clock. Fails with Refused (code out_of_scope) if the centre is not granted.
+    /// by the phone's time, in the organisation's zone. Fails with Refused (code out_of_scope) if the centre is not granted.
     #[uniffi::method(default(date = None))]
     pub async fn today(&self, centre: CentreCode, date: Option<BusinessDate>) -> Result<Today, FieldError> {
         self.call(move |engine| Ok(engine.core.today(&centre, date)?)).await
@@ -309,8 +309,8 @@ impl FieldClient {
     }
 
     /// Starts a delivery as a draft. It is on disk when the call returns, and counts in no total until it is recorded. Fails with Refused
-    /// (code out_of_scope) if the centre is not granted; with Invalid if no season of the commodity covers today, or the farmer, load or
-    /// replaced delivery is not on this phone.
+    /// (code out_of_scope) if the centre is not granted; with Invalid if no season of the commodity covers today, the farmer, load or replaced
+    /// delivery is not on this phone, or the latter is replaced already.
     pub async fn start_draft(&self, input: StartDraft) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.start_draft(input)?)).await
     }
@@ -321,13 +321,14 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.edit_draft(basis, &edits)?)).await
     }
 
-    /// Deletes a draft for good.
+    /// Deletes a draft for good; one that is deleted already stays so. Fails with Stale if it is recorded.
     pub async fn discard_draft(&self, basis: Basis) -> Result<(), FieldError> {
         self.call(move |engine| Ok(engine.core.discard_draft(basis)?)).await
     }
 
     /// Records a draft. From then on it counts, is sent, and can only be amended or voided. Fails with Confirm if something is unusual: ask
-    /// the person, and repeat the call with the returned checks added to `accept`. Fails with Invalid without farmer, bags or rules.
+    /// the person, and repeat the call with the returned checks added to `accept`. Fails with Invalid without farmer, bags or rules. A second
+    /// tap, which repeats the call with the same basis, returns the recorded delivery.
     #[uniffi::method(default(accept = []))]
     pub async fn record_delivery(&self, basis: Basis, accept: Vec<Check>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.record_delivery(basis, &checks(accept)?)?)).await

@@ -29,7 +29,7 @@ pub struct DeliveryRow {
     pub load_id: Option<LoadId>,
     /// The day that it counts for.
     pub business_date: BusinessDate,
-    /// When it was recorded, by the device's clock.
+    /// When it was recorded, by the device's time.
     pub recorded_at: Timestamp,
     /// The person who recorded it.
     pub user_id: UserId,

@@ -381,7 +381,6 @@ impl World {
             Ok(done) => CallOutcome::Done(done),
             Err(_) if machine.is_dead() => CallOutcome::Died,
             Err(error) => match error.code() {
-                code @ ErrorCode::Unauthorized if !self.is_granted(who) => CallOutcome::Refused(code),
                 code @ (ErrorCode::NotFound
                 | ErrorCode::Locked
                 | ErrorCode::NotAllowed

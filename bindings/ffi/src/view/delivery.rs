@@ -145,7 +145,7 @@ pub struct DeliveryRow {
     pub load_id: Option<LoadId>,
     /// Day for which it counts
     pub business_date: BusinessDate,
-    /// When it was recorded, by the clock of the recording phone
+    /// When it was recorded, by the time of the recording phone
     pub recorded_at: Timestamp,
     /// User who recorded it
     pub user_id: UserId,

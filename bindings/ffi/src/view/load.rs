@@ -38,7 +38,7 @@ pub struct LoadView {
     pub driver: Option<String>,
     /// Whether a request to close was made
     pub state: LoadState,
-    /// Clerks who opened or joined it, in the order of their clocks
+    /// Clerks who opened or joined it, in the order of their times
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first
     pub close_requests: Vec<CloseView>,

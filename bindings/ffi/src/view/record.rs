@@ -12,9 +12,9 @@ pub struct Stamp {
     pub user_id: UserId,
     /// Device that wrote it
     pub device_code: DeviceCode,
-    /// When, by the device's clock
+    /// When, by the device's time, an estimate of the server's
     pub at: HybridTime,
-    /// Whether the device's clock was more than two minutes behind the server's last known time
+    /// Whether the device's clock was in doubt: behind the last contact with the server, or a day off the device's time
     pub clock_suspect: bool,
 }
 

@@ -23,7 +23,7 @@ pub struct Session {
     pub role: Option<Role>,
     /// Centres of that grant; empty without one
     pub centres: Vec<CentreCode>,
-    /// When the last complete sync ended, by this phone's clock; null if none did
+    /// When the last complete sync ended, by the phone's time; null if none did
     pub synced_at: Option<Timestamp>,
 }
 

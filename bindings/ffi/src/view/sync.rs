@@ -87,9 +87,9 @@ pub struct SyncStatus {
     pub set_aside: u64,
     /// Parcels of colleagues
     pub carried: Carried,
-    /// When everything unanswered was last exported, by this phone's clock; null if never. Does not mean that it arrived
+    /// When everything unanswered was last exported, by the phone's time; null if never. Does not mean that it arrived
     pub exported_at: Option<Timestamp>,
-    /// When the last complete sync ended, by this phone's clock; null if none did
+    /// When the last complete sync ended, by the phone's time; null if none did
     pub synced_at: Option<Timestamp>,
     /// Time, by the server's clock, up to which two verified copies of its data exist; null if there are none
     pub copied_at: Option<Timestamp>,
