@@ -3,7 +3,7 @@
 //! Owns the list of erased documents, which a restored database erases again before it answers; the acknowledged head of each log, by
 //! which a restored database is recognised; the number of recoveries; and the newest device code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -32,18 +32,21 @@ impl Journal {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Adds a document to the list of erased ones. Returns once it is on disk.
-    pub(crate) fn record_erasure(&self, organisation: OrganisationId, document: DocumentId) -> Result<(), Error> {
-        let is_known = self.erasures()?.contains(&(organisation, document));
-        if is_known { Ok(()) } else { self.append("erased", &format!("{organisation} {document}")) }
+    /// Adds documents to the list of erased ones, as far as they are not in it. Returns once they are on disk.
+    pub(crate) fn record_erasures(&self, organisation: OrganisationId, documents: &[DocumentId]) -> Result<(), Error> {
+        let known = self.erasures()?;
+        let new = documents.iter().filter(|document| !known.contains(&(organisation, **document)));
+        let lines: Vec<String> = new.map(|document| format!("{organisation} {document}")).collect();
+        if lines.is_empty() { Ok(()) } else { self.append("erased", &lines.join("\n")) }
     }
 
     /// Returns all documents that were ever erased, of all organisations.
-    pub(crate) fn erasures(&self) -> Result<Vec<(OrganisationId, DocumentId)>, Error> {
-        self.lines("erased", |line| {
+    pub(crate) fn erasures(&self) -> Result<BTreeSet<(OrganisationId, DocumentId)>, Error> {
+        let lines = self.lines("erased", |line| {
             let (organisation, document) = line.split_once(' ')?;
             Some((organisation.parse().ok()?, document.parse().ok()?))
-        })
+        })?;
+        Ok(lines.into_iter().collect())
     }
 
     /// Records the heads of logs beside earlier ones. Returns once they are on disk.

@@ -54,8 +54,8 @@ impl Server {
         })
     }
 
-    /// Starts a recovery for each organisation whose database is behind its journal, or that has no journal. Also adds heads that the
-    /// journal lacks, because a process may have died between committing and writing them.
+    /// Starts a recovery for each organisation whose database is behind its journal, or that has no journal. Also adds heads and erasures
+    /// that the journal lacks: a process may have died between committing and writing heads, and a file may have been lost.
     pub(crate) fn compare_with_journal(&self) -> Result<(), Error> {
         let now = self.environment.clock.now();
         for organisation in self.organisations()? {
@@ -78,6 +78,8 @@ impl Server {
             let mut heads = self.read(organisation, |db| db.heads())?;
             heads.retain(|head| acknowledged.get(&head.scope).is_none_or(|known| known.sequence < head.sequence));
             self.journal.append_heads(organisation, &heads)?;
+            let erased = self.read(organisation, |db| db.erased())?;
+            self.journal.record_erasures(organisation, &erased)?;
         }
         Ok(())
     }

@@ -111,7 +111,7 @@ impl Server {
     /// it answers. Without documents, it scrubs what an earlier failed call left.
     fn erase(&self, organisation: OrganisationId, documents: &[DocumentId], by: &DecidedBy) -> Result<(), Error> {
         for document in documents {
-            self.journal.record_erasure(organisation, *document)?;
+            self.journal.record_erasures(organisation, &[*document])?;
             self.forget(organisation, *document, by)?;
         }
         self.storage.scrub(organisation)

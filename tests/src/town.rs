@@ -3,12 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use farmtally_sync_server::{ReferenceFile, Running, serve};
 use tokio::runtime::Runtime;
 
-use crate::{Market, Person, REFERENCE};
+use crate::{Market, Person};
 
 /// Longest wait for the next bytes of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,6 +22,8 @@ pub struct Town {
     pub address: SocketAddr,
     runtime: Runtime,
     running: Option<Running>,
+    /// Notices published so far.
+    notices: AtomicU64,
 }
 
 impl Town {
@@ -34,7 +37,7 @@ impl Town {
         let runtime = Runtime::new().expect("threads");
         let running = on_loopback(&runtime, &market, 0);
         let address = running.address();
-        Self { market, address, runtime, running: Some(running) }
+        Self { market, address, runtime, running: Some(running), notices: AtomicU64::default() }
     }
 
     /// A new field manager, with a phone enrolled at the server's real address.
@@ -62,9 +65,11 @@ impl Town {
         self.running = Some(on_loopback(&self.runtime, &self.market, self.address.port()));
     }
 
-    /// Publishes the reference data once more, which every phone may read.
+    /// Publishes a notice with another text each time, which every phone may read.
     pub fn announces(&self) {
-        let file = ReferenceFile::parse(REFERENCE).expect("reference data");
+        let number = self.notices.fetch_add(1, Ordering::Relaxed);
+        let file = format!(r#"{{"notices": [{{"code": "news", "text": "news {number}"}}]}}"#);
+        let file = ReferenceFile::parse(&file).expect("a notice");
         self.market.server.update_reference(self.market.organisation, &file).expect("updated");
     }
 

@@ -24,9 +24,9 @@ const CORE: [&str; 15] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 21] = [
-    "error", "files", "wire", "keys", "journal", "storage", "reviews", "ingest", "pull", "recovery", "office",
-    "access", "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
+const SERVER: [&str; 22] = [
+    "error", "files", "wire", "keys", "journal", "storage", "drafts", "reviews", "ingest", "pull", "recovery",
+    "office", "access", "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
 ];
 
 fn source(crate_folder: &str) -> PathBuf {

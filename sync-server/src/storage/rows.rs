@@ -12,6 +12,11 @@ use super::{Access, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
 
 impl<C: Access + ?Sized> Transaction<'_, C> {
+    /// Returns the ids of all erased documents, in their order.
+    pub fn erased(&mut self) -> Result<Vec<DocumentId>, Error> {
+        Ok(self.reader().query_all("SELECT document_id FROM erased ORDER BY document_id", &[], |row| row.get(0))?)
+    }
+
     /// Returns those of these document ids whose documents are erased, in no order.
     pub fn erased_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DocumentId>, Error> {
         let statement = "SELECT document_id FROM keys JOIN erased ON erased.document_id = keys.document";
