@@ -801,6 +801,31 @@ void marketDay(Server server, String library) {
     expect((await asha.client.sync()).outcome, SyncOutcome.complete);
     expect((await asha.totals()).grossG, Grams(20000 * recorded.bags.length));
   });
+
+  /// Returns what an app printed that used the person's phone; it must end in order, and print no error.
+  Future<String> runApp(String program, Person phone) async {
+    await phone.client.shutDown();
+    final arguments = [Platform.script.resolve(program).toFilePath(), library, phone.folder, base64.encode(phone.keys.key!)];
+    final ran = await Process.run(Platform.resolvedExecutable, arguments);
+    expect((ran.exitCode, ran.stderr), (0, ''));
+    await phone.opensAgain();
+    return '${ran.stdout}'.trim();
+  }
+
+  scenario('a program that ends while calls run loses and prints nothing', (market) async {
+    final asha = await market.hires('Asha', 'clerk');
+    await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
+    final told = int.parse(await runApp('ending.dart', asha));
+    isTrue((await asha.client.today(kolar)).drafts.single.totals.bags >= told, 'the bags are there');
+    expect((await asha.client.sync()).outcome, SyncOutcome.complete);
+  });
+
+  scenario('event loops that end leave a client usable', (market) async {
+    final asha = await market.hires('Asha', 'clerk');
+    await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
+    expect(await runApp('loops.dart', asha), '2 complete');
+    expect((await asha.client.today(kolar)).drafts.single.totals.bags, 2);
+  });
 }
 
 /// A key store that never answers.

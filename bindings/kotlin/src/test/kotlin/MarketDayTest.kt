@@ -818,6 +818,37 @@ class MarketDayTest {
         assertEquals(Grams(20_000L * recorded.bags.size), asha.totals().grossG)
     }
 
+    /** Returns what an app printed that used the person's phone; it must end in order, and print no error. */
+    private suspend fun runsApp(type: Class<*>, phone: Person, vararg more: String): String {
+        phone.client.shutDown()
+        val errors = File.createTempFile("farmtally-", ".txt")
+        val app = program(type, phone, *more).redirectError(errors).start()
+        val printed = app.inputReader().readText().trim()
+        assertEquals(0 to "", app.waitFor() to errors.readText())
+        errors.delete()
+        phone.client = FieldClient.open(ClientConfig(phone.folder), phone.keys)
+        return printed
+    }
+
+    @Test
+    fun `a program that ends while calls run loses and prints nothing`() = story {
+        val asha = market.hires("Asha", "clerk")
+        asha.begins(asha.registers("Lakshmi Devi"), "20")
+        for (end in listOf("return", "exit")) {
+            val told = runsApp(Ending::class.java, asha, end).toUInt()
+            assertTrue(asha.client.today(KOLAR).drafts.single().totals.bags >= told)
+        }
+        assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
+    }
+
+    @Test
+    fun `event loops that end leave a client usable`() = story {
+        val asha = market.hires("Asha", "clerk")
+        asha.begins(asha.registers("Lakshmi Devi"), "20")
+        assertEquals("2 COMPLETE", runsApp(Loops::class.java, asha))
+        assertEquals(2u, asha.client.today(KOLAR).drafts.single().totals.bags)
+    }
+
     @Test
     fun `ten thousand calls leave no memory behind`() = story {
         val asha = market.hires("Asha", "clerk")

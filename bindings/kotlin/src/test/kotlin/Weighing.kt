@@ -19,11 +19,13 @@ object Weighing {
         }
     }
 
-    fun start(phone: Person): Process {
-        val java = "${System.getProperty("java.home")}/bin/java"
-        val library = "-Djna.library.path=${System.getProperty("jna.library.path")}"
-        val key = HexFormat.of().formatHex(phone.keys.key)
-        val command = listOf(java, library, "-cp", System.getProperty("java.class.path"), javaClass.name, phone.folder, key)
-        return ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-    }
+    fun start(phone: Person): Process = program(javaClass, phone).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+}
+
+/** A process of its own that runs the `main` of a class on a phone. */
+fun program(type: Class<*>, phone: Person, vararg more: String): ProcessBuilder {
+    val java = "${System.getProperty("java.home")}/bin/java"
+    val library = "-Djna.library.path=${System.getProperty("jna.library.path")}"
+    val key = HexFormat.of().formatHex(phone.keys.key)
+    return ProcessBuilder(java, library, "-cp", System.getProperty("java.class.path"), type.name, phone.folder, key, *more)
 }
