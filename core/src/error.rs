@@ -61,6 +61,32 @@ impl ErrorCode {
     }
 }
 
+/// Why the server is not available, by which an app chooses what to tell the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnavailableCause {
+    /// There is no network, the host is not known, or nothing listens at the address.
+    NoConnection,
+    /// The server's certificate is not valid for its address at the phone's time. The phone's date may be wrong.
+    WrongCertificate,
+    /// Something on the way answered in the server's place: a captive portal, a firewall or a proxy.
+    OtherAnswer,
+    /// The connection broke, nothing arrived for too long, the answer was damaged, or the server cannot answer at present.
+    Interrupted,
+    /// The server or a proxy asks the phone to wait.
+    RateLimited,
+}
+
+impl UnavailableCause {
+    /// Returns the code of an error with this cause.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::NoConnection | Self::WrongCertificate | Self::OtherAnswer => ErrorCode::Offline,
+            Self::Interrupted => ErrorCode::Interrupted,
+            Self::RateLimited => ErrorCode::RateLimited,
+        }
+    }
+}
+
 /// An error of a call that changed nothing, except for a sync. There is one variant for each way in which a caller can react.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
@@ -110,8 +136,8 @@ pub enum Error {
     },
     /// The server is not available. Continue to work and try again later.
     Unavailable {
-        /// [`ErrorCode::Offline`], [`ErrorCode::RateLimited`] or [`ErrorCode::Interrupted`].
-        code: ErrorCode,
+        /// Why it is not available; its [`UnavailableCause::code`] is the error's.
+        cause: UnavailableCause,
         /// Description of the failure.
         reason: String,
     },
@@ -138,7 +164,8 @@ impl Error {
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Confirm { .. } => ErrorCode::ConfirmNeeded,
             Self::Stale => ErrorCode::Stale,
-            Self::Refused { code, .. } | Self::Unavailable { code, .. } => *code,
+            Self::Refused { code, .. } => *code,
+            Self::Unavailable { cause, .. } => cause.code(),
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::Unauthorized { .. } => ErrorCode::Unauthorized,
             Self::UpdateNeeded { .. } => ErrorCode::IncompatibleVersion,

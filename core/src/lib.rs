@@ -46,7 +46,7 @@
 //! struct InProcess(Server);
 //!
 //! impl Transport for InProcess {
-//!     fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+//!     fn send(&self, request: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
 //!         Ok(self.0.respond(request))
 //!     }
 //! }
@@ -112,4 +112,4 @@ pub mod sync;
 pub mod text;
 pub mod units;
 
-pub use error::{Error, ErrorCode};
+pub use error::{Error, ErrorCode, UnavailableCause};

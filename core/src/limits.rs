@@ -11,18 +11,25 @@ pub const MAX_CHANGE_BYTES: usize = 48 * 1024;
 pub const MAX_OPERATIONS: u64 = 2_000;
 /// Bags of one delivery after merging what several phones added at the same time, including voided ones (hard).
 pub const MAX_MERGED_BAGS: usize = 20_000;
-/// Bundles in one request or parcel (hard); a phone sends at most eight in a request.
+/// Bundles in one request or parcel (hard); a phone sends at most 32 in a request.
 pub const MAX_BUNDLES: usize = 128;
 /// Cursors in one request, and checkpoints in one request (hard); a phone has four to twelve scopes.
 pub const MAX_CURSORS: usize = 1_000;
 /// Offers in one request (hard); a phone sends one.
 pub const MAX_OFFERS: usize = 16;
-/// Size at which a bundle ends, in bytes of stripped changes, but never within an action. One above twice this size, encoded, is refused.
+/// Size at which a phone ends a bundle, in bytes of stripped changes, but never within an action; less on a poor network. Once sealed, a
+/// bundle cannot be divided, so one that a poor network or a proxy does not let through would block all later ones: these are 5 to 9 KB as
+/// sent.
+pub const BUNDLE_BYTES: usize = 16 * 1024;
+/// Largest bundle, in bytes of stripped changes, unless one action is larger. One above twice this size, encoded, is refused.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024;
 /// Largest request or response, in bytes as sent (hard).
 pub const MAX_WIRE_BYTES: usize = 256 * 1024;
 /// Largest request or response after decompression, in bytes (hard).
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Smallest size at which a phone lets a request or an answer be cut, in raw bytes of bundles or frames: two to three seconds at 1,000 bytes
+/// per second once compressed. A server cuts no smaller answer.
+pub const MIN_PIECE_BYTES: usize = 4 * 1024;
 /// Largest parcel, in bytes (hard). It can contain any one bundle, and fits into one request beside the cursors.
 pub const MAX_PARCEL_BYTES: usize = 160 * 1024;
 /// Time for which a server accepts a challenge that it issued, in milliseconds (hard).
@@ -41,9 +48,9 @@ pub const QR_FRAME_BYTES: usize = 600;
 pub const MAX_STAGED_BYTES: u64 = 128 * 1024 * 1024;
 /// QR frames in a series (hard); at five a second, one loop takes under two minutes.
 pub const MAX_QR_FRAMES: usize = 512;
-/// Size at which a frame is closed, in bytes of raw entries; 16 to 32 KiB after compression.
+/// Size at which a frame is closed, in bytes of raw entries, or earlier at the phone's budget; 16 to 32 KiB after compression.
 pub const FRAME_BYTES: usize = 64 * 1024;
-/// Size at which a frame is closed even between entries with one commit id, in bytes of raw entries (hard).
+/// Size at which a frame is closed even between entries with one commit id, in bytes of raw entries, or earlier at the phone's budget.
 pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 /// Bags of one delivery up to which a phone adds more, counting voided ones, and bags in one value of it (hard).
 pub const MAX_BAGS: usize = 2_000;

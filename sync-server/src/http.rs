@@ -23,15 +23,17 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::live::Listener;
 use crate::page::PageQuery;
 use crate::wire::{problem, public_reason};
 use crate::{Error, Server};
 
-/// Limit for one request including its body; a phone waits as long.
-const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// Limit for one request including its body: the largest body takes over four minutes at 1,000 bytes per second.
+const REQUEST_TIME: Duration = Duration::from_secs(300);
+/// Limit for the time between two parts of a body.
+const BODY_TIME: Duration = Duration::from_secs(30);
 /// Limit for receiving a request head on an open connection; longer than a phone keeps an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Largest WebSocket message accepted; clients have no reason to send any.
@@ -156,6 +158,7 @@ fn router(server: Arc<Server>) -> Router {
         .route(path::WIPED, answered(path::WIPED))
         .route(path::READMIT, answered(path::READMIT))
         .layer(RequestBodyLimitLayer::new(MAX_WIRE_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIME))
         .layer(map_response(explain_too_large))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .layer(map_response(with_page_headers))
@@ -236,7 +239,7 @@ fn panicked(path: &str, panic: JoinError) -> Response {
 }
 
 fn refused(error: &Error) -> Response {
-    carry(WireResponse { status: error.status(), body: problem(error) })
+    carry(WireResponse::new(error.status(), problem(error)))
 }
 
 fn carry(answered: WireResponse) -> Response {

@@ -5,6 +5,7 @@
 //! Read next: `ingest/mod.rs` (bundles), `handover.rs` (parcels), `pull.rs` (what a phone fetches), `storage/mod.rs` (tables).
 
 mod access;
+mod address;
 mod backup;
 mod drafts;
 mod enrol;
@@ -61,6 +62,8 @@ pub struct Server {
     storage: Box<dyn Storage>,
     /// Folder of the databases, if they are not elsewhere.
     data: PathBuf,
+    /// File with the address to which the server moves; absent if it does not.
+    address: PathBuf,
     keys: Keys,
     journal: Journal,
     environment: Environment,
@@ -94,8 +97,8 @@ impl Server {
         let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
         let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
-        let data = folder.join("data");
-        let server = Self { storage, data, keys, journal, environment, warnings, listeners, watchers, unnoted };
+        let (data, address) = (folder.join("data"), folder.join("moved_to"));
+        let server = Self { storage, data, address, keys, journal, environment, warnings, listeners, watchers, unnoted };
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;
@@ -192,7 +195,7 @@ impl Server {
             }
             _ => Err(Error::NotFound { what: "path" }),
         };
-        answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse { status: 200, body })
+        answer.map_or_else(|error| self.refuse(request.path, &error), |body| WireResponse::new(200, body))
     }
 
     fn refuse(&self, path: &'static str, error: &Error) -> WireResponse {
@@ -201,7 +204,7 @@ impl Server {
             error => problem(error),
         };
         error.log(path);
-        WireResponse { status: error.status(), body }
+        WireResponse::new(error.status(), body)
     }
 
     fn challenge(&self) -> Vec<u8> {

@@ -22,7 +22,8 @@ pub(crate) struct Pulled {
     pub(crate) more: bool,
 }
 
-/// Collects frames until they reach a budget of raw bytes, at least one if there is any: own scope, reference data, then the others.
+/// Collects frames until they reach a budget of raw bytes, at least one if there is any: own scope, reference data, then the others. Cuts
+/// frames at the budget too, because a phone on a poor network must be able to fetch some of a long commit.
 pub(crate) fn pull<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     device: DeviceId,
@@ -55,7 +56,7 @@ pub(crate) fn pull<C: Access + ?Sized>(
                 pulled.more = true;
                 break;
             }
-            let (frame, bytes, end) = frame(db, device, &from, request.own_bytes)?;
+            let (frame, bytes, end) = frame(db, device, &from, request.own_bytes, budget)?;
             pulled.frames.push(frame);
             spent += bytes;
             from = end;
@@ -87,15 +88,17 @@ fn frame<C: Access + ?Sized>(
     device: DeviceId,
     from: &Cursor,
     own_bytes: bool,
+    budget: usize,
 ) -> Result<(LogFrame, usize, Cursor), Error> {
+    let (between_commits, within_commit) = (FRAME_BYTES.min(budget), MAX_FRAME_BYTES.min(budget));
     let mut entries: Vec<FrameEntry> = Vec::new();
     let (mut bytes, mut at, mut commit_id) = (0, from.clone(), None);
     'frame: loop {
         let batch = db.entries_after(&from.scope, at.sequence, BATCH)?;
         let is_last = batch.len() < BATCH as usize;
         for entry in batch {
-            let is_full = bytes >= FRAME_BYTES && commit_id != Some(entry.commit_id);
-            if is_full || !entries.is_empty() && bytes + size(&entry.content) > MAX_FRAME_BYTES {
+            let is_full = bytes >= between_commits && commit_id != Some(entry.commit_id);
+            if is_full || !entries.is_empty() && bytes + size(&entry.content) > within_commit {
                 break 'frame;
             }
             commit_id = Some(entry.commit_id);

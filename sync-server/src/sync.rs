@@ -1,6 +1,6 @@
 //! The sync request: bundles and parcels are ingested in one transaction, then the response is read from one snapshot.
 
-use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS};
+use farmtally_core::limits::{MAX_BODY_BYTES, MAX_BUNDLES, MAX_CURSORS, MAX_OFFERS, MAX_PARCELS, MIN_PIECE_BYTES};
 use farmtally_core::protocol::message::{
     self, Attestation, BundleVerdict, ParcelVerdict, SyncRequest, SyncResponse, SyncUpdates, WireError,
 };
@@ -42,13 +42,15 @@ impl Server {
             self.restore_offers(organisation, device.device_id, &asked.offers)?;
             Some(Ingested::default())
         };
-        let mut budget = (asked.budget_bytes as usize).min(MAX_BODY_BYTES / 4);
+        let mut budget = (asked.budget_bytes as usize).clamp(MIN_PIECE_BYTES, MAX_BODY_BYTES / 4);
+        let moved_to = self.moved_to();
         loop {
-            let (attestation, updates) =
+            let (attestation, mut updates) =
                 self.read(organisation, |db| compose_updates(db, &device, &asked, ingested.as_ref(), budget, now))?;
+            updates.moved_to.clone_from(&moved_to);
             match self.sign(request, &attestation, &updates) {
-                // The entries compress badly, so send fewer. A single frame always fits.
-                Err(Error::TooLarge { .. }) if budget > 0 => budget /= 4,
+                // The entries compress badly, so send fewer. A single small frame always fits.
+                Err(Error::TooLarge { .. }) if budget > MIN_PIECE_BYTES => budget = (budget / 4).max(MIN_PIECE_BYTES),
                 answer => return answer,
             }
         }
@@ -150,5 +152,6 @@ fn compose_updates(
     };
     let (verdicts, parcels) =
         ingested.map_or_else(Default::default, |ingested| (ingested.verdicts.clone(), ingested.parcels.clone()));
-    Ok((attestation, SyncUpdates { verdicts, frames: pulled.frames, more: pulled.more, diverged, parcels }))
+    let (frames, more) = (pulled.frames, pulled.more);
+    Ok((attestation, SyncUpdates { verdicts, frames, more, diverged, parcels, moved_to: None }))
 }

@@ -39,8 +39,8 @@ pub struct Tap<'a> {
 }
 
 impl Transport for Tap<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let response = self.network.send(request)?;
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let response = self.network.send(request, must_stop)?;
         hear(self.heard, request, &response);
         Ok(response)
     }

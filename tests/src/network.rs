@@ -50,14 +50,14 @@ impl Network {
 }
 
 fn lost(reason: &str) -> TransportError {
-    TransportError { reason: reason.to_owned() }
+    TransportError::interrupted(reason.to_owned())
 }
 
 impl Transport for Network {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         let fault = self.plan.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Fault::None);
         if fault == Fault::RequestLost {
-            return Err(lost("lost"));
+            return Err(TransportError::no_connection("lost"));
         }
         if fault == Fault::Delayed {
             self.stuck.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());

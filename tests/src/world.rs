@@ -28,6 +28,12 @@ impl TestClock {
         self.boot_ms.fetch_add(seconds.unsigned_abs() * 1000, Ordering::Relaxed);
     }
 
+    /// Lets milliseconds pass.
+    pub fn pass_ms(&self, ms: u64) {
+        self.now_ms.fetch_add(i64::try_from(ms).expect("a short time"), Ordering::Relaxed);
+        self.boot_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
     /// Sets the wall clock ahead, or back for negative seconds, although no time passes.
     pub fn jump(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1000, Ordering::Relaxed);

@@ -59,7 +59,7 @@ fn a_code_lets_one_phone_in_and_no_second() {
 #[test]
 fn a_phone_whose_answer_was_lost_asks_again_and_is_the_same_device() {
     for (fault, code_of_first) in [
-        (Fault::ResponseLost, Some(ErrorCode::Offline)),
+        (Fault::ResponseLost, Some(ErrorCode::Interrupted)),
         (Fault::ResponseCut, Some(ErrorCode::Interrupted)),
         (Fault::ResponseBent, Some(ErrorCode::Interrupted)),
         (Fault::RequestLost, Some(ErrorCode::Offline)),

@@ -226,6 +226,7 @@ fn exchange(page: &mut Listing, bundle: &Bundle, start: &Cursor, cursor: Cursor,
         more: false,
         diverged: Vec::new(),
         parcels: Vec::new(),
+        moved_to: None,
     };
     let chain = cursor.chain;
     let attestation = Attestation {

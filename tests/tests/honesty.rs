@@ -131,8 +131,8 @@ fn an_answer_that_cannot_be_believed_acknowledges_nothing() {
 struct Portal(u16, &'static [u8]);
 
 impl Transport for Portal {
-    fn send(&self, _: &WireRequest) -> Result<WireResponse, TransportError> {
-        Ok(WireResponse { status: self.0, body: self.1.to_vec() })
+    fn send(&self, _: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        Ok(WireResponse::new(self.0, self.1.to_vec()))
     }
 }
 
@@ -160,9 +160,9 @@ struct Counted<'a> {
 }
 
 impl Transport for Counted<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.person.network.send(request)
+        self.person.network.send(request, must_stop)
     }
 }
 
@@ -199,7 +199,7 @@ fn a_sync_that_waits_for_its_turn_spends_its_time_and_can_be_cancelled() {
     let mut market = Market::open(50);
     let asha = market.hires("Asha", "clerk");
     // One bundle each, more than fit into one request.
-    for number in 0..30 {
+    for number in 0..40 {
         asha.registers(&format!("Farmer {number}"), "Vemagal", "");
         asha.exports();
     }

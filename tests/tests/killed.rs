@@ -263,9 +263,9 @@ struct Noted<'a> {
 }
 
 impl Transport for Noted<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         self.moments.lock().expect("a lock").push(Files::of(self.person));
-        let response = self.person.network.send(request);
+        let response = self.person.network.send(request, must_stop);
         self.moments.lock().expect("a lock").push(Files::of(self.person));
         response
     }

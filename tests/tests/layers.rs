@@ -24,8 +24,8 @@ const CORE: [&str; 15] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 22] = [
-    "error", "files", "wire", "keys", "journal", "storage", "drafts", "reviews", "ingest", "pull", "recovery",
+const SERVER: [&str; 23] = [
+    "error", "files", "address", "wire", "keys", "journal", "storage", "drafts", "reviews", "ingest", "pull", "recovery",
     "office", "access", "enrol", "backup", "rulings", "handover", "sync", "watchers", "live", "page", "http",
 ];
 
@@ -61,7 +61,7 @@ fn module(root: &Path, file: &Path) -> Option<String> {
     (!["lib", "bin"].contains(&name.as_str())).then_some(name)
 }
 
-/// The top-level modules that code names after `crate::`, also within braces. `Error` and `ErrorCode` count as the module `error`.
+/// The top-level modules that code names after `crate::`, also within braces. The types of the module `error` count as that.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
@@ -74,7 +74,8 @@ fn imports(code: &str) -> BTreeSet<String> {
             let name: String = name.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             // A macro and a type at the crate's root itself.
             if !["sql_values", "Server"].contains(&name.as_str()) {
-                found.insert(if name.starts_with("Error") { "error".to_owned() } else { name });
+                let is_error = name.starts_with("Error") || name == "UnavailableCause";
+                found.insert(if is_error { "error".to_owned() } else { name });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, OpenLoad, SyncOutcome};
 use farmtally_core::limits::{
-    MAX_BAGS, MAX_BUNDLE_BYTES, MAX_MANIFEST, MAX_PAYLOAD, MAX_RULE_SET, MAX_TEXT, MAX_WIRE_BYTES, PHONE_DIGITS,
+    BUNDLE_BYTES, MAX_BAGS, MAX_MANIFEST, MAX_PAYLOAD, MAX_RULE_SET, MAX_TEXT, MAX_WIRE_BYTES, PHONE_DIGITS,
 };
 use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
@@ -196,13 +196,14 @@ fn an_outbox_larger_than_a_bundle_goes_as_several() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     let mut random = StdRng::seed_from_u64(6);
     let mut bytes = 0;
-    while bytes <= MAX_BUNDLE_BYTES {
+    while bytes <= BUNDLE_BYTES {
         weighs_heavily(&asha, farmer, &mut random);
         bytes = Forger::with_phone_of(&asha, &market).outbox().iter().map(|entry| entry.change.len()).sum();
     }
     weighs_heavily(&asha, farmer, &mut random);
     let report = asha.syncs().expect("a sync");
     assert_eq!(report.outcome, SyncOutcome::Complete);
+    // One of these deliveries fills a bundle.
     assert_eq!(Forger::with_phone_of(&asha, &market).bundles().len(), 2);
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }

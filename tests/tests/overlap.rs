@@ -100,7 +100,7 @@ impl Story {
         let server_url = format!("http://{}", self.town.address);
         let send = |request: &WireRequest| {
             let request = WireRequest { server_url: server_url.clone(), ..request.clone() };
-            let answer = HttpTransport::open().expect("a transport").send(&request).expect("an answer");
+            let answer = HttpTransport::open().expect("a transport").send(&request, &|| false).expect("an answer");
             assert_eq!(answer.status, 200);
             let answer: SyncResponse = message::unpack(&answer.body).expect("an answer to a sync");
             let [verdict] =

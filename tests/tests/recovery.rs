@@ -715,8 +715,8 @@ struct Meanwhile<'a> {
 }
 
 impl Transport for Meanwhile<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let response = self.network.send(request);
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let response = self.network.send(request, must_stop);
         (self.act)();
         response
     }

@@ -183,14 +183,14 @@ fn message_of(node: &Node) -> Vec<u8> {
 }
 
 impl Transport for Newer<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         let body = Self::request(&request.body);
         let header = request.authorization.as_deref().and_then(Authorization::from_header).expect("signed");
         let signed =
             SignedRequest { server_key: &self.phone.server_key, method: "POST", path: request.path, body: &body };
         let header = Authorization::sign(&signed, header.device_id, header.challenge, &self.phone.key).to_header();
         let sent = WireRequest { authorization: Some(header), body: body.clone(), ..request.clone() };
-        let mut response = self.network.send(&sent)?;
+        let mut response = self.network.send(&sent, must_stop)?;
         assert_eq!(response.status, 200);
         response.body = self.answer(&request.body, &body, &response.body);
         Ok(response)
@@ -259,9 +259,9 @@ fn fields_of_a_newer_version_stop_no_repair() {
 struct Refusing(u16, ErrorCode);
 
 impl Transport for Refusing {
-    fn send(&self, _: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, _: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         let problem = Problem { code: self.1.to_string(), reason: "update".into() };
-        Ok(WireResponse { status: self.0, body: message::pack(&problem).expect("it packs") })
+        Ok(WireResponse::new(self.0, message::pack(&problem).expect("it packs")))
     }
 }
 

@@ -30,7 +30,7 @@ void documentTests(Server server, String libraryFolder) {
     final streams = RegExp(r' watch(\w)(\w+)\(').allMatches(_text('../lib/src/watch.dart'));
     final watched = {for (final it in streams) '${it[1]!.toLowerCase()}${it[2]}'};
     const others = {
-      ...{'waitForEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'resolve'},
+      ...{'waitForEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'setServerUrl', 'resolve'},
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'setLorry', 'requestClose'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},

@@ -142,23 +142,26 @@ class Carrier extends Transport {
   /// What comes instead of the server's answer.
   int? status;
 
+  /// Its body.
+  Uint8List body = Uint8List(0);
+
   /// What each request waits for, from the second one on.
   Future<void> Function() next = () async {};
 
   @override
   Future<WireResponse> send(WireRequest request) async {
     if (sent++ > 0) await next();
-    if (isBroken) throw const TransportFailed(reason: 'no network');
-    if (status case final status?) return WireResponse(status: status, body: Uint8List(0));
+    if (isBroken) throw const TransportNoConnection(reason: 'no network');
+    if (status case final status?) return WireResponse(status: status, body: body);
     final http = HttpClient();
     try {
       final post = await http.openUrl(request.method, Uri.parse(request.url));
       request.headers.forEach(post.headers.set);
       post.add(request.body);
       final answer = await post.close();
-      final body = BytesBuilder();
-      await answer.forEach(body.add);
-      return WireResponse(status: answer.statusCode, body: body.takeBytes());
+      final received = BytesBuilder();
+      await answer.forEach(received.add);
+      return WireResponse(status: answer.statusCode, body: received.takeBytes());
     } finally {
       http.close();
     }

@@ -586,7 +586,11 @@ void marketDay(Server server, String library) {
       'FieldUnauthorized unauthorized': elsewhere.client.sync,
       'FieldUnavailable rate_limited': () => answered(429),
       'FieldUnavailable interrupted': () => answered(503),
-      'FieldUpdateNeeded incompatible_version': () => answered(426),
+      // Of another than the server, the status alone says nothing.
+      'FieldUpdateNeeded incompatible_version': () {
+        carrier.body = _tooOld();
+        return answered(426);
+      },
       'FieldUnavailable offline': () {
         carrier.isBroken = true;
         return enrols();
@@ -851,6 +855,12 @@ Future<T> _opensSoon<T>(Person phone, Future<T> Function(ClientConfig config) op
 }
 
 /// A new class does not compile until it is thought of here.
+/// A server's answer that the app is too old: the CBOR of a problem in a zstd frame.
+Uint8List _tooOld() {
+  const hex = '28b52ffd2019c90000a20074696e636f6d70617469626c655f76657273696f6e0160';
+  return Uint8List.fromList([for (var i = 0; i < hex.length; i += 2) int.parse(hex.substring(i, i + 2), radix: 16)]);
+}
+
 String _named(FieldException error) => switch (error) {
       FieldInvalid() || FieldTooLarge() || FieldConfirm() => '${error.runtimeType} ${error.code}',
       FieldStale() || FieldRefused() => '${error.runtimeType} ${error.code}',

@@ -276,8 +276,9 @@ impl FieldClient {
     /// `server_url` is an address such as `https://sync.example.org`; case, spaces and hyphens of `code` do not matter; `model`, at most
     /// 200 characters, names the phone for the office.
     ///
-    /// Fails with Invalid if the address is malformed, or the code is wrong, used or expired; with Refused if this device is already
-    /// enrolled; with Unavailable if no answer came: repeat the call with the same code.
+    /// Fails with Invalid if the address is malformed or leads to another (field server_url), or the code is wrong, used or expired; with
+    /// Refused if this device is already enrolled; with Unavailable if no answer came: repeat the call with the same code. cancel_sync ends
+    /// it.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
         self.call_network(move |engine| Ok(engine.core.enrol(engine.transport()?, &server_url, &code, &model)?)).await
     }
@@ -436,7 +437,7 @@ impl FieldClient {
     /// does not end the sync; cancel_sync does.
     ///
     /// Pass `in_background` if no person asked for the sync: before the next one is due, it then does nothing (outcome NotDue). `budget_ms`
-    /// limits its time in milliseconds; it ends with the response that exceeds them. Fails with Unauthorized if the server does not know the
+    /// limits its time in milliseconds; it ends within a second after them, also while it waits for an answer. Fails with Unauthorized if the server does not know the
     /// device, and with UpdateNeeded if app or server is too old for the other.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
@@ -451,13 +452,22 @@ impl FieldClient {
         .await
     }
 
-    /// Ends all requested syncs, each after the response that it waits for; returns before that.
+    /// Ends all requested syncs within a second, also while they wait for an answer; returns before that. What they exchanged stays.
     pub async fn cancel_sync(&self) -> Result<(), FieldError> {
         self.call(|engine| {
             engine.core.cancel_sync();
             Ok(())
         })
         .await
+    }
+
+    /// Points this phone to another address of its server, and syncs there; unsent work stays and is sent there. Until the server that this
+    /// phone was enrolled with has answered there, nothing is sent to the address but a signed question, and the old address stays.
+    ///
+    /// Fails with Invalid (field server_url) if the address is malformed, leads to another, or another server answers there; with
+    /// Unavailable if no server does; with Unauthorized if this phone is not enrolled.
+    pub async fn set_server_url(&self, server_url: String) -> Result<SyncReport, FieldError> {
+        self.call_network(move |engine| Ok(engine.core.set_server_url(engine.transport()?, &server_url)?)).await
     }
 
     /// Writes everything that the server has not answered into the file `path`, for a colleague's phone or a USB stick to carry to the

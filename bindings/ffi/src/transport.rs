@@ -1,15 +1,20 @@
 //! The app's transport: sends HTTP requests instead of the library's client.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use farmtally_core::sync::{self, CONTENT_TYPE};
 
 use crate::client::threads;
 
-/// Time to wait for a response.
+/// Time to wait for a response to a request without a body.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Bytes of a request's body that a second of further waiting is allowed for.
+const UPLOAD_BYTES_PER_S: u64 = 512;
+/// Interval at which a waiting call asks whether it must stop.
+const STEP: Duration = Duration::from_millis(250);
 
 /// An HTTP request to the server.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -31,11 +36,20 @@ pub struct WireResponse {
     pub status: u16,
     /// Body, as received
     pub body: Vec<u8>,
+    /// Value of the location header of a redirect; null if it has none
+    #[uniffi(default = None)]
+    pub location: Option<String>,
 }
 
 /// The request could not be sent, or no complete response came.
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum TransportError {
+    /// No connection could be made: there is no network, the host is not known, or nothing listens
+    #[error("{reason}")]
+    NoConnection {
+        /// What failed, for logs
+        reason: String,
+    },
     /// No complete response came; the server may have acted on the request
     #[error("{reason}")]
     Failed {
@@ -50,12 +64,13 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for TransportError {
     }
 }
 
-/// Sends HTTP requests in the app's own way; the app implements it. Send each request unchanged and do not follow redirects. Called on any
-/// thread.
+/// Sends HTTP requests in the app's own way, for instance through a proxy; the app implements it. Send each request unchanged and do not
+/// follow redirects. Called on any thread.
 #[uniffi::export(with_foreign)]
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request and returns the response, whatever its status. The wait ends after 60 seconds.
+    /// Sends a request and returns the response, whatever its status. The wait ends after 60 seconds and one for each 512 bytes of the
+    /// body, or earlier if the sync is cancelled or its time is used up; an answer that comes later is dropped.
     async fn send(&self, request: WireRequest) -> Result<WireResponse, TransportError>;
 }
 
@@ -63,8 +78,12 @@ pub trait Transport: Send + Sync {
 pub(crate) struct AppTransport(pub(crate) Arc<dyn Transport>);
 
 impl sync::Transport for AppTransport {
-    fn send(&self, request: &sync::WireRequest) -> Result<sync::WireResponse, sync::TransportError> {
-        let failed = |reason: String| sync::TransportError { reason };
+    fn send(
+        &self,
+        request: &sync::WireRequest,
+        must_stop: &dyn Fn() -> bool,
+    ) -> Result<sync::WireResponse, sync::TransportError> {
+        let longest = ANSWER_TIME + Duration::from_secs(request.body.len() as u64 / UPLOAD_BYTES_PER_S);
         let authorization = request.authorization.clone().map(|it| ("authorization".to_owned(), it));
         let content = ("content-type".to_owned(), CONTENT_TYPE.to_owned());
         let sent = self.0.send(WireRequest {
@@ -73,11 +92,32 @@ impl sync::Transport for AppTransport {
             headers: authorization.into_iter().chain([content]).collect(),
             body: request.body.clone(),
         });
-        let answered = threads().map_err(|error| failed(error.to_string()))?.block_on(async {
-            // The timer needs the runtime, so it is made inside.
-            tokio::time::timeout(ANSWER_TIME, sent).await
-        });
-        let answer = answered.map_err(|late| failed(late.to_string()))?.map_err(|error| failed(error.to_string()))?;
-        Ok(sync::WireResponse { status: answer.status, body: answer.body })
+        let threads = threads().map_err(|error| sync::TransportError::interrupted(error.to_string()))?;
+        let answer = threads.block_on(async {
+            let (mut sent, started_at) = (pin!(sent), Instant::now());
+            loop {
+                match tokio::time::timeout(STEP, sent.as_mut()).await {
+                    Ok(answer) => return answer.map_err(sync::TransportError::from),
+                    Err(_elapsed) if must_stop() => {
+                        return Err(sync::TransportError::interrupted("stopped before the answer"));
+                    }
+                    Err(_elapsed) if started_at.elapsed() >= longest => {
+                        let reason = format!("no answer for {} s", longest.as_secs());
+                        return Err(sync::TransportError::interrupted(reason));
+                    }
+                    Err(_elapsed) => {}
+                }
+            }
+        })?;
+        Ok(sync::WireResponse { status: answer.status, body: answer.body, location: answer.location })
+    }
+}
+
+impl From<TransportError> for sync::TransportError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::NoConnection { reason } => Self::no_connection(reason),
+            TransportError::Failed { reason } => Self::interrupted(reason),
+        }
     }
 }

@@ -71,7 +71,7 @@ class _Transport(Transport):
         answer = await self._transport.send(request)
         if not isinstance(answer, WireResponse) or not isinstance(answer.body, (bytes, bytearray)):
             raise TransportError.Failed("an answer is a WireResponse whose body is bytes")
-        return WireResponse(status=answer.status, body=bytes(answer.body))
+        return WireResponse(status=answer.status, body=bytes(answer.body), location=answer.location)
 
 
 class FieldClient(farmtally_ffi.FieldClient):

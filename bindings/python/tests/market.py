@@ -139,6 +139,8 @@ class Carrier(Transport):
         self.sent, self.is_broken = 0, False
         # What comes instead of the server's answer.
         self.status = None
+        # Its body.
+        self.body = b""
 
     async def next(self):
         """What each request waits for, from the second one on."""
@@ -148,9 +150,9 @@ class Carrier(Transport):
         if self.sent > 1:
             await self.next()
         if self.is_broken:
-            raise TransportError.Failed("no network")
+            raise TransportError.NoConnection("no network")
         if self.status is not None:
-            return WireResponse(status=self.status, body=b"")
+            return WireResponse(status=self.status, body=self.body)
         return await asyncio.to_thread(self.post, request)
 
     def post(self, request):

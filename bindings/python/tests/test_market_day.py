@@ -35,6 +35,9 @@ from farmtally_field import (
 from market import MISTYPED, PACKAGE, Carrier, Keys, Market, Server, examples
 
 # An app that weighs one bag after another and tells how many it has, until it is killed.
+# A server's answer that the app is too old: the CBOR of a problem in a zstd frame.
+TOO_OLD = "28b52ffd2019c90000a20074696e636f6d70617469626c655f76657273696f6e0160"
+
 WEIGHING = """
 import asyncio, sys
 from farmtally_field import ClientConfig, DraftEdit, FieldClient
@@ -596,6 +599,11 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             carrier.status = status
             await elsewhere.client.enrol(self.server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
 
+        async def too_old():
+            # Of another than the server, the status alone says nothing.
+            carrier.body = bytes.fromhex(TOO_OLD)
+            await answered(426)
+
         async def unreachable():
             carrier.is_broken = True
             await elsewhere.client.enrol(self.server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
@@ -611,7 +619,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             (FieldError.Unauthorized, "unauthorized", elsewhere.client.sync()),
             (FieldError.Unavailable, "rate_limited", answered(429)),
             (FieldError.Unavailable, "interrupted", answered(503)),
-            (FieldError.UpdateNeeded, "incompatible_version", answered(426)),
+            (FieldError.UpdateNeeded, "incompatible_version", too_old()),
             (FieldError.Unavailable, "offline", unreachable()),
             (FieldError.Refused, "locked", lost.client.today("KOLAR")),
             (FieldError.KeyNeeded, "wrong_key", FieldClient.open(ClientConfig(data_dir=str(folder / "new")), Keys(b"short"))),

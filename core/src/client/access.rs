@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ed25519_dalek::SigningKey;
 
-use super::sync::offline;
+use super::sync::Run;
 use super::{Author, FieldClient, Identity, Session, Topic, newest_grant};
 use crate::decisions::{Grant, Order};
 use crate::permission::{Role, Visibility};
@@ -14,10 +14,9 @@ use crate::protocol::path;
 use crate::store::decisions::DeviceAccess;
 use crate::store::installation::{self, Installation};
 use crate::store::{drafts, incoming, outbox};
-use crate::sync::Transport;
-use crate::sync::exchange::{challenge, enrolment, rekey_request, signed_request};
+use crate::sync::exchange::{challenge, enrolment, is_success, rekey_request, signed_request};
 use crate::units::{BusinessDate, UserId};
-use crate::{Error, ErrorCode};
+use crate::{Error, UnavailableCause};
 
 const DAY_MS: u64 = 24 * 3_600_000;
 /// Time without contact beyond which a phone can read and record deliveries, but neither correct records nor write other ones.
@@ -110,15 +109,15 @@ impl FieldClient {
 
     /// Carries out an order `rekey` or `wipe`. Without one, and if the exchange before was complete, purges scopes that no user of this
     /// phone may read. Returns whether another exchange must follow: after a rekey, or if something is still to be sent before a wipe.
-    pub(super) fn apply_orders(&self, transport: &dyn Transport, is_complete: bool) -> Result<bool, Error> {
+    pub(super) fn apply_orders(&self, run: &Run<'_>, is_complete: bool) -> Result<bool, Error> {
         let installation = self.installation()?;
         let device = self.identity().device;
         match device.order {
             Some(Order::Rekey) => {
-                self.rekey(&installation, transport)?;
+                self.rekey(&installation, run)?;
                 return Ok(true);
             }
-            Some(Order::Wipe) => return self.wipe(&installation, transport),
+            Some(Order::Wipe) => return self.wipe(&installation, run),
             Some(Order::Lost | Order::Resume) | None => {}
         }
         if !is_complete || self.is_purge_current.swap(true, Ordering::AcqRel) {
@@ -138,14 +137,15 @@ impl FieldClient {
     }
 
     /// Takes a new key and device id. Unseals changes that are neither logged nor held, for the next exchange to seal under the new key.
-    fn rekey(&self, installation: &Installation, transport: &dyn Transport) -> Result<(), Error> {
+    fn rekey(&self, installation: &Installation, run: &Run<'_>) -> Result<(), Error> {
         let fresh = SigningKey::from_bytes(&self.environment.random());
         // Stored before it is sent, because a repeated request must name the same key.
         let key = self.store.write(|db| installation::enrolling_key(db, &installation.device_id.to_string(), fresh))?;
-        let response = transport.send(&rekey_request(installation, &key)?).map_err(|error| offline(&error))?;
+        let response = self.send(run, &rekey_request(installation, &key)?)?;
         let enrolment = enrolment(&response, &key)?;
         if enrolment.server_key != installation.server_key {
-            return Err(Error::Unavailable { code: ErrorCode::Interrupted, reason: "another server answered".into() });
+            let reason = "another server answered".into();
+            return Err(Error::Unavailable { cause: UnavailableCause::OtherAnswer, reason });
         }
         self.store.write(|db| {
             installation::rekey(db, &key, &enrolment)?;
@@ -156,7 +156,7 @@ impl FieldClient {
 
     /// Moves drafts into the outbox as entries of kind 0, and destroys all data but the counters once the server has everything and
     /// answered the receipt. Returns whether another exchange must follow; an unanswered receipt waits for the next sync.
-    fn wipe(&self, installation: &Installation, transport: &dyn Transport) -> Result<bool, Error> {
+    fn wipe(&self, installation: &Installation, run: &Run<'_>) -> Result<bool, Error> {
         let grant = self.identity().device.grants.first().map(|grant| grant.grant_id);
         let now = self.now();
         let is_drained = self.write(&[Topic::Deliveries, Topic::Inbox], |db| {
@@ -171,8 +171,8 @@ impl FieldClient {
         }
         // Nothing is destroyed until the server confirms the receipt; the next sync tries again.
         let receipt = signed_request("POST", installation, installation.challenge, path::WIPED, Vec::new());
-        let answer = transport.send(&receipt);
-        if answer.is_ok_and(|answer| answer.status == 200 && challenge(&answer).is_some()) {
+        let answer = self.send(run, &receipt);
+        if answer.is_ok_and(|answer| is_success(answer.status) && challenge(&answer).is_some()) {
             let is_wiped = self.store.write(|db| {
                 // Checked again: a user may have recorded something in the meantime.
                 let is_empty = drafts::all(db)?.is_empty() && outbox::is_drained(db)?;

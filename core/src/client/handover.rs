@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 
 use super::{FieldClient, Topic};
 use crate::Error;
-use crate::limits::MAX_CARRIED_BYTES;
+use crate::limits::{BUNDLE_BYTES, MAX_CARRIED_BYTES};
 use crate::protocol::parcel::Parcel;
 use crate::protocol::qr::{self, QrCollector, QrProgress};
 use crate::store::{self, carried, installation, outbox};
@@ -109,7 +109,7 @@ impl FieldClient {
 
     fn pack(&self) -> Result<Vec<u8>, Error> {
         let installation = self.installation()?;
-        seal(&self.store, &self.environment, &installation)?;
+        seal(&self.store, &self.environment, &installation, BUNDLE_BYTES, usize::MAX)?;
         let bundles = self.store.read(|db| outbox::unanswered_bundles(db, 0, i32::MAX as usize))?;
         if bundles.is_empty() {
             return Err(Error::not_allowed("nothing to hand over: the server has answered everything"));

@@ -35,6 +35,7 @@ use crate::store::installation::{self, Counters, Installation};
 use crate::store::records::Found;
 use crate::store::seam;
 use crate::store::{KeyStore, PHONE, Store, StoreKey};
+use crate::sync::piece_size::PieceSize;
 use crate::sync::retry_schedule::RetrySchedule;
 use crate::units::{
     CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, OrganisationId, SeasonCode, Timestamp, UserId,
@@ -50,7 +51,7 @@ pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use load::{CloseView, LoadView, OpenLoad};
-pub use sync::{SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
+pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 
 use listen::Stops;
@@ -86,8 +87,8 @@ pub struct FieldClient {
     /// Locked for the whole transaction of an action, so that a receipt number is given once. Sync locks it to advance the hybrid clock and
     /// to count the time without contact.
     counters: Mutex<Counters>,
-    /// Locked while a sync runs, so that only one does.
-    syncing: Mutex<()>,
+    /// Locked while a sync runs, so that only one does; the size of its next request and answer.
+    syncing: Mutex<PieceSize>,
     /// The time without contact that was last committed with the counters. Separate, so that reads do not wait for a write.
     saved_idle: Mutex<time::Idle>,
     frames: Mutex<QrCollector>,

@@ -4,23 +4,23 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use ed25519_dalek::SigningKey;
-use url::Url;
 
 use super::{FieldClient, Session, Topic};
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::protocol::message::EnrolRequest;
-use crate::protocol::path;
+use crate::protocol::{normalize_server_url, path};
 use crate::rules::check_text;
 use crate::store::carried::{self, Carried};
 use crate::store::incoming;
 use crate::store::installation::{self, Installation};
 use crate::store::outbox::{self, Backlog};
 use crate::store::tail;
-use crate::sync::exchange::{Exchange, enrolment, unsigned_request};
+use crate::sync::exchange::{Exchange, enrolment, is_success, unsigned_request};
+use crate::sync::piece_size::PieceSize;
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
-use crate::sync::{Progress, Transport};
+use crate::sync::{Progress, Transport, TransportError, WireRequest, WireResponse};
 use crate::units::{EnrolCode, Timestamp};
-use crate::{Error, ErrorCode};
+use crate::{Error, ErrorCode, UnavailableCause};
 
 /// Maximum number of rounds of a sync; each after the first follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
@@ -30,7 +30,7 @@ const MAX_ROUNDS: u32 = 4;
 pub struct SyncOptions {
     /// Whether a person asked for it; such a sync resets the retry schedule and begins at once.
     pub is_manual: bool,
-    /// Limits of time and data; at least one request is sent.
+    /// Limits of time and data; at least one request is tried.
     pub budget: SyncBudget,
     /// Ticket from [`FieldClient::ticket`], if the sync had to wait before it could be called; `None` takes one at the call.
     pub ticket: Option<SyncTicket>,
@@ -45,12 +45,12 @@ pub struct SyncTicket {
     cancellations: u64,
 }
 
-/// Limits of one sync. It ends with the response that uses up one of them; the next sync continues from there.
+/// Limits of one sync; the next one continues from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncBudget {
-    /// Milliseconds since the sync's ticket was taken.
+    /// Milliseconds since the sync's ticket was taken; after them, the sync does not wait for an answer any longer either.
     pub time_ms: u64,
-    /// Bytes sent plus bytes received.
+    /// Bytes sent plus bytes received; the sync ends with the response that uses them up.
     pub bytes: u64,
 }
 
@@ -68,7 +68,8 @@ pub enum SyncOutcome {
     Complete,
     /// The budget was used up; or the server deferred or refused something, or did not answer about a carried parcel, and the rest is done.
     Partial,
-    /// There was no connection, it broke, or the server could not answer at present; what was exchanged stays exchanged.
+    /// There was no connection, it broke, something else answered, or the server could not answer at present ([`SyncReport::offline`]); what
+    /// was exchanged stays exchanged.
     Offline,
     /// It was cancelled, or the client was closed; what was exchanged stays exchanged.
     Cancelled,
@@ -76,11 +77,22 @@ pub enum SyncOutcome {
     NotDue,
 }
 
+/// Why no answer came from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfflineReason {
+    /// Kind of the failure, by which an app chooses its text.
+    pub cause: UnavailableCause,
+    /// Description of the failure, with the status if something else answered.
+    pub reason: String,
+}
+
 /// Result of a sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncReport {
     /// How it ended.
     pub outcome: SyncOutcome,
+    /// Why there was no answer, if the outcome is [`SyncOutcome::Offline`].
+    pub offline: Option<OfflineReason>,
     /// Counts of what it sent and received.
     pub progress: Progress,
     /// Milliseconds until the next automatic sync is due; `None` if none is scheduled, and one may run at any time.
@@ -109,7 +121,7 @@ pub struct SyncStatus {
 }
 
 /// A running sync.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     transport: &'a dyn Transport,
     on_progress: &'a dyn Fn(&Progress),
     ticket: SyncTicket,
@@ -117,13 +129,40 @@ struct Run<'a> {
     done: Progress,
     /// The boot clock when the last request was sent to which there is a signed answer.
     contact_ms: u64,
+    piece_size: PieceSize,
+    /// Whether a person has given the address, which can be wrong.
+    is_moving: bool,
+}
+
+/// How a run or a part of it ended.
+struct Ended {
+    outcome: SyncOutcome,
+    /// End of the run for the retry schedule; `None` if it was cancelled.
+    run_end: Option<RunEnd>,
+    offline: Option<OfflineReason>,
+}
+
+impl Ended {
+    fn new(outcome: SyncOutcome, run_end: RunEnd) -> Self {
+        Self { outcome, run_end: Some(run_end), offline: None }
+    }
+
+    fn cancelled() -> Self {
+        Self { outcome: SyncOutcome::Cancelled, run_end: None, offline: None }
+    }
+
+    fn offline(run_end: RunEnd, cause: UnavailableCause, reason: String) -> Self {
+        let offline = Some(OfflineReason { cause, reason });
+        Self { outcome: SyncOutcome::Offline, run_end: Some(run_end), offline }
+    }
 }
 
 impl FieldClient {
     /// Enrols this device with a code from the office, then tries a first sync. If the response was lost, repeat it with the same code.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong address or a wrong, used or expired code; [`Error::Refused`] if enrolled; [`Error::Unavailable`].
+    /// [`Error::Invalid`] for an address that is wrong or redirects to another (`server_url`), or a wrong, used or expired code;
+    /// [`Error::Refused`] if enrolled; [`Error::Unavailable`], also after [`Self::cancel_sync`].
     pub fn enrol(
         &self,
         transport: &dyn Transport,
@@ -135,7 +174,7 @@ impl FieldClient {
         if self.identity().installation.is_some() {
             return Err(Error::not_allowed(already));
         }
-        let server_url = normalize_server_url(server_url)?;
+        let server_url = normalize_server_url(server_url).map_err(|wrong| Error::invalid("server_url", wrong))?;
         // Normalised: the same code typed differently must find the key of the earlier attempt.
         let code: EnrolCode = code.parse().map_err(|wrong| Error::invalid("code", wrong))?;
         let code = code.to_string();
@@ -144,7 +183,11 @@ impl FieldClient {
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
         let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
         let sent_ms = self.environment.clock.boot_ms();
-        let response = transport.send(&request).map_err(|error| offline(&error))?;
+        let ticket = self.ticket();
+        // Not ended by closing the client: the code may be redeemed already.
+        let must_stop = || self.cancellations.load(Ordering::Acquire) != ticket.cancellations;
+        let response = transport.send(&request, &must_stop)?;
+        require_no_redirect(&response, path::ENROL)?;
         let enrolment = enrolment(&response, &key)?;
         // In one transaction, because a repeated call would need the key that `save` deletes.
         self.reset_idle(enrolment.server_time, sent_ms, |db| {
@@ -184,53 +227,102 @@ impl FieldClient {
         on_progress: &dyn Fn(&Progress),
     ) -> Result<SyncReport, Error> {
         let ticket = options.ticket.unwrap_or_else(|| self.ticket());
-        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut piece_size = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if options.is_manual {
             *self.retry_schedule() = RetrySchedule::default();
         }
         let next_try_ms = self.retry_schedule().wait_ms(self.environment.clock.boot_ms());
         if next_try_ms.is_some_and(|wait_ms| wait_ms > 0) {
-            return Ok(SyncReport { outcome: SyncOutcome::NotDue, progress: Progress::default(), next_try_ms });
+            let (outcome, progress) = (SyncOutcome::NotDue, Progress::default());
+            return Ok(SyncReport { outcome, offline: None, progress, next_try_ms });
         }
-        let done = Progress::default();
-        self.events.progressed(Some(done), &[Topic::Sync]);
-        let mut run = Run { transport, on_progress, ticket, budget: options.budget, done, contact_ms: 0 };
-        let ended = self.sync_rounds(&mut run);
-        let how = match &ended {
-            Ok((_, how)) => *how,
-            Err(Error::Store(_) | Error::Unavailable { code: ErrorCode::Offline, .. }) => Some(RunEnd::Failed),
+        let mut run = Run { piece_size: *piece_size, ..Run::new(transport, on_progress, ticket, options.budget) };
+        let report = self.report(&mut run, |run| self.sync_rounds(run));
+        *piece_size = run.piece_size;
+        report
+    }
+
+    /// Points this phone to another address of its server, and syncs there; everything unsent stays and is sent there. The address replaces
+    /// the stored one once the server that this phone was enrolled with has signed an answer there. Nothing is sent before but who asks.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] (`server_url`) if the address is wrong, redirects to another, or another server answers there;
+    /// [`Error::Unavailable`] if none answers there; otherwise as [`FieldClient::sync_with`]. The stored address stays then.
+    pub fn set_server_url(&self, transport: &dyn Transport, server_url: &str) -> Result<SyncReport, Error> {
+        let wrong = |reason: &dyn std::fmt::Display| Error::invalid("server_url", reason);
+        let server_url = normalize_server_url(server_url).map_err(|error| wrong(&error))?;
+        let ticket = self.ticket();
+        let mut piece_size = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = Run::new(transport, &|_| (), ticket, SyncBudget::default());
+        let mut run = Run { piece_size: *piece_size, is_moving: true, ..run };
+        let report = self.report(&mut run, |run| self.sync_once(run, Some(&server_url)));
+        *piece_size = run.piece_size;
+        let is_replaced = self.installation()?.server_url == server_url;
+        match report {
+            Ok(SyncReport { offline: Some(OfflineReason { cause, reason }), .. }) if !is_replaced => {
+                Err(Error::Unavailable { cause, reason })
+            }
+            Ok(SyncReport { outcome: SyncOutcome::Cancelled, .. }) if !is_replaced => {
+                Err(TransportError::interrupted("stopped before the answer").into())
+            }
+            // A redirect names its address.
+            Err(error @ (Error::Store(_) | Error::Unavailable { .. } | Error::Invalid { field: "server_url", .. })) => {
+                Err(error)
+            }
+            Err(_) if !is_replaced => {
+                Err(wrong(&"another server answers at this address, or one that does not know this phone"))
+            }
+            report => report,
+        }
+    }
+
+    /// Runs a sync, plans the next, and raises the events around it.
+    fn report<'a>(
+        &self,
+        run: &mut Run<'a>,
+        sync: impl FnOnce(&mut Run<'a>) -> Result<Ended, Error>,
+    ) -> Result<SyncReport, Error> {
+        self.events.progressed(Some(run.done), &[Topic::Sync]);
+        let ended = sync(run);
+        let run_end = match &ended {
+            Ok(ended) => ended.run_end,
+            Err(Error::Store(_)) => Some(RunEnd::Failed),
+            Err(error) if error.code() == ErrorCode::Offline => Some(RunEnd::Failed),
             Err(_) => Some(RunEnd::ServerFailed),
         };
         let now_ms = self.environment.clock.boot_ms();
-        if let Some(how) = how {
-            self.retry_schedule().run_ended(how, now_ms, self.random_u64());
+        if let Some(run_end) = run_end {
+            self.retry_schedule().run_ended(run_end, now_ms, self.random_u64());
         }
         // The identity was read again after the last response, and `synced_at` may have changed.
         self.events.progressed(None, &[Topic::Session, Topic::Reference, Topic::Sync]);
         self.refresh_day_and_access();
-        let (outcome, _) = ended?;
-        Ok(SyncReport { outcome, progress: run.done, next_try_ms: self.retry_schedule().wait_ms(now_ms) })
+        let Ended { outcome, offline, .. } = ended?;
+        let next_try_ms = self.retry_schedule().wait_ms(now_ms);
+        Ok(SyncReport { outcome, offline, progress: run.done, next_try_ms })
     }
 
-    /// Runs up to [`MAX_ROUNDS`] exchanges, until no order of the office requires another. Returns the outcome of the last, and the end of
-    /// the run for the retry schedule (`None` if it was cancelled).
-    fn sync_rounds(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
-        let mut ended = (SyncOutcome::Complete, Some(RunEnd::Complete));
+    /// Runs up to [`MAX_ROUNDS`] exchanges, until no order of the office requires another. Returns the end of the last.
+    fn sync_rounds(&self, run: &mut Run<'_>) -> Result<Ended, Error> {
+        let mut ended = Ended::new(SyncOutcome::Complete, RunEnd::Complete);
         // A further round follows only from an order of the office: after a change of keys, or to upload everything before a wipe.
         for _ in 0..MAX_ROUNDS {
-            ended = self.sync_once(run)?;
+            ended = match self.sync_at_next_address(run) {
+                Some(ended) => ended?,
+                None => self.sync_once(run, None)?,
+            };
             // Also after a partial run: a copied phone that shares its key may never complete one, and the order to change the key ends
             // that.
-            let is_complete = match ended.0 {
+            let is_complete = match ended.outcome {
                 SyncOutcome::Complete => true,
                 SyncOutcome::Partial => false,
                 SyncOutcome::Offline | SyncOutcome::Cancelled | SyncOutcome::NotDue => break,
             };
-            match self.apply_orders(run.transport, is_complete) {
+            match self.apply_orders(run, is_complete) {
                 Ok(false) => break,
                 Ok(true) => {}
-                Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
-                    return Ok((SyncOutcome::Offline, Some(RunEnd::Failed)));
+                Err(Error::Unavailable { cause, reason }) if cause != UnavailableCause::RateLimited => {
+                    return Ok(Ended::offline(RunEnd::Failed, cause, reason));
                 }
                 Err(error) => return Err(error),
             }
@@ -238,21 +330,43 @@ impl FieldClient {
         Ok(ended)
     }
 
-    fn sync_once(&self, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
-        let installation = self.installation()?;
+    /// Syncs at the address to which the server says that it moves; `None` if there is none or the server has not answered there yet.
+    fn sync_at_next_address(&self, run: &mut Run<'_>) -> Option<Result<Ended, Error>> {
+        let next = self.installation().ok()?.next_server_url.clone()?;
+        let ended = self.sync_once(run, Some(&next));
+        let has_answered = self.installation().is_ok_and(|it| it.server_url == next);
+        let is_stopped = ended.as_ref().is_ok_and(|ended| ended.outcome == SyncOutcome::Cancelled);
+        (has_answered || is_stopped).then_some(ended)
+    }
+
+    /// Runs one exchange, at the address `moving_to` if there is one, which replaces the stored address once the server has answered there.
+    fn sync_once(&self, run: &mut Run<'_>, moving_to: Option<&str>) -> Result<Ended, Error> {
+        let mut installation = self.installation()?;
+        if let Some(server_url) = moving_to {
+            installation = Arc::new(Installation { server_url: server_url.to_owned(), ..(*installation).clone() });
+        }
         let before = run.done;
-        let mut exchange = Exchange::new(&self.store, &self.environment, Arc::clone(&installation), before);
+        let store = (&self.store, &self.environment);
+        let mut exchange = Exchange::new(store.0, store.1, Arc::clone(&installation), before, run.piece_size);
+        if moving_to.is_some() {
+            exchange.require_proof();
+        }
         if self.has_expired_challenge(&installation) {
             exchange.refresh_challenge_first();
         }
         let ended = self.exchange(&mut exchange, run);
         let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
-        run.done = progress;
+        (run.done, run.piece_size) = (progress, exchange.piece_size);
+        if let Some(server_url) = moving_to
+            && answers > 0
+        {
+            self.store.write(|db| installation::save_server_url(db, server_url))?;
+        }
         let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
         if has_grown || progress.received != before.received || exchange.has_rewound() {
             self.is_purge_current.store(false, Ordering::Release);
         }
-        if matches!(ended, Ok((SyncOutcome::Complete, _))) {
+        if ended.as_ref().is_ok_and(|ended| ended.outcome == SyncOutcome::Complete) {
             let now = self.now();
             self.store.write(|db| {
                 // A server without safe copies never lets a phone trim anything, so the size is limited as well.
@@ -280,34 +394,48 @@ impl FieldClient {
         ended
     }
 
-    fn exchange(&self, exchange: &mut Exchange<'_>, run: &mut Run<'_>) -> Result<(SyncOutcome, Option<RunEnd>), Error> {
+    fn exchange(&self, exchange: &mut Exchange<'_>, run: &mut Run<'_>) -> Result<Ended, Error> {
         loop {
-            if self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.ticket.cancellations {
-                return Ok((SyncOutcome::Cancelled, None));
+            if self.is_cancelled(run) {
+                return Ok(Ended::cancelled());
             }
             if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.boot_ms()) {
-                return Ok((SyncOutcome::Partial, Some(RunEnd::Slice)));
+                return Ok(Ended::new(SyncOutcome::Partial, RunEnd::Slice));
             }
             let before = exchange.progress;
             let Some(request) = exchange.next_request()? else { break };
-            let (sent_ms, answers) = (self.environment.clock.boot_ms(), exchange.answers);
-            let Ok(response) = run.transport.send(&request) else {
-                return Ok((SyncOutcome::Offline, Some(RunEnd::Failed)));
+            let asked_at_ms = self.environment.clock.boot_ms();
+            let response = match self.send(run, &request) {
+                Ok(response) => response,
+                Err(error) => return Ok(self.unanswered(exchange, run, error)),
             };
+            let took_ms = self.environment.clock.boot_ms().saturating_sub(asked_at_ms);
+            if run.is_moving {
+                require_no_redirect(&response, request.path)?;
+            }
+            let answers = exchange.answers;
             let handled = exchange.handle_response(&response);
             if exchange.answers > answers {
-                run.contact_ms = sent_ms;
+                run.contact_ms = asked_at_ms;
             }
             match handled {
-                Err(Error::Unavailable { code: ErrorCode::Offline | ErrorCode::Interrupted, .. }) => {
-                    let ended = if response.status >= 500 { RunEnd::ServerFailed } else { RunEnd::Failed };
-                    return Ok((SyncOutcome::Offline, Some(ended)));
+                Err(Error::Unavailable { cause, reason }) if cause != UnavailableCause::RateLimited => {
+                    if is_success(response.status) {
+                        exchange.piece_size.failed();
+                    }
+                    let run_end = if response.status >= 500 { RunEnd::ServerFailed } else { RunEnd::Failed };
+                    return Ok(Ended::offline(run_end, cause, reason));
                 }
                 handled => handled?,
             }
+            exchange.piece_size.answered(took_ms, (request.body.len() + response.body.len()) as u64);
             let now = exchange.progress;
             // Verdicts change records, drafts and the inbox too.
             let has_moved = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
+            // A new phone can record as soon as its grant has arrived, while a long first sync continues.
+            if has_moved {
+                self.refresh_identity()?;
+            }
             self.events.progressed(Some(now), if has_moved { &Topic::ALL } else { &[Topic::Sync] });
             (run.on_progress)(&now);
         }
@@ -315,10 +443,36 @@ impl FieldClient {
             self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;
         let is_answered = backlog.sent + backlog.deferred == 0 && backlog.refused.is_none() && carried.parcels == 0;
         Ok(if is_answered {
-            (SyncOutcome::Complete, Some(RunEnd::Complete))
+            Ended::new(SyncOutcome::Complete, RunEnd::Complete)
         } else {
-            (SyncOutcome::Partial, Some(RunEnd::Waiting))
+            Ended::new(SyncOutcome::Partial, RunEnd::Waiting)
         })
+    }
+
+    /// Returns how a run ends whose last request got no answer.
+    fn unanswered(&self, exchange: &mut Exchange<'_>, run: &Run<'_>, error: TransportError) -> Ended {
+        // Without a connection, the size of the request does not matter.
+        if error.cause == UnavailableCause::Interrupted {
+            exchange.piece_size.failed();
+        }
+        if self.is_cancelled(run) {
+            return Ended::cancelled();
+        }
+        if run.is_out_of_time(self.environment.clock.boot_ms()) {
+            let run_end = if exchange.answers > 0 { RunEnd::Slice } else { RunEnd::Failed };
+            return Ended::new(SyncOutcome::Partial, run_end);
+        }
+        Ended::offline(RunEnd::Failed, error.cause, error.reason)
+    }
+
+    /// Sends a request of a run; fails as soon as the run is cancelled or its time is used up.
+    pub(super) fn send(&self, run: &Run<'_>, request: &WireRequest) -> Result<WireResponse, TransportError> {
+        let must_stop = || self.is_cancelled(run) || run.is_out_of_time(self.environment.clock.boot_ms());
+        run.transport.send(request, &must_stop)
+    }
+
+    fn is_cancelled(&self, run: &Run<'_>) -> bool {
+        self.events.has_ended() || self.cancellations.load(Ordering::Acquire) != run.ticket.cancellations
     }
 
     /// Returns whether the server would reject this phone's challenge as too old. Uses the larger age by phone's time and wall clock, because
@@ -343,7 +497,7 @@ impl FieldClient {
         SyncTicket { at_ms: self.environment.clock.boot_ms(), cancellations }
     }
 
-    /// Cancels all syncs that run, wait or have a ticket, each after the response that it waits for; not those requested later.
+    /// Cancels all syncs and enrolments that run, wait or have a ticket, also while they wait for an answer; not those requested later.
     pub fn cancel_sync(&self) {
         self.cancellations.fetch_add(1, Ordering::AcqRel);
     }
@@ -373,30 +527,32 @@ impl FieldClient {
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(
+        transport: &'a dyn Transport,
+        on_progress: &'a dyn Fn(&Progress),
+        ticket: SyncTicket,
+        budget: SyncBudget,
+    ) -> Self {
+        let (done, piece_size) = Default::default();
+        Self { transport, on_progress, ticket, budget, done, piece_size, is_moving: false }
+    }
+
     /// Returns whether the budget is used up; never before the first request of the run.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
-        let time_ms = now_ms.saturating_sub(self.ticket.at_ms);
-        spent.requests > 0 && (time_ms >= self.budget.time_ms || bytes >= self.budget.bytes)
+        spent.requests > 0 && (self.is_out_of_time(now_ms) || bytes >= self.budget.bytes)
+    }
+
+    fn is_out_of_time(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.ticket.at_ms) >= self.budget.time_ms
     }
 }
 
-/// Checks a server's address (HTTP or HTTPS, a host, at most a port and a path) and returns it without a slash at its end.
-fn normalize_server_url(text: &str) -> Result<String, Error> {
-    let wrong = |reason: &dyn std::fmt::Display| {
-        Error::invalid("server_url", format!("not an address such as https://sync.example.org: {reason}"))
-    };
-    let url = Url::parse(text.trim()).map_err(|error| wrong(&error))?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err(wrong(&"it must begin with https://"));
+/// Requires that a response is no redirect to another address of the same server, such as from HTTP to HTTPS.
+fn require_no_redirect(response: &WireResponse, path: &str) -> Result<(), Error> {
+    match response.redirected_server(path) {
+        Some(to) => Err(Error::invalid("server_url", format!("this address leads to {to}: use that one"))),
+        None => Ok(()),
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(&"must not contain a user name, a password, ? or #"));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-pub(super) fn offline(error: &crate::sync::TransportError) -> Error {
-    Error::Unavailable { code: ErrorCode::Offline, reason: error.to_string() }
 }

@@ -256,7 +256,7 @@ pub struct SyncRequest {
     /// Sealed bundles, oldest first.
     #[n(3)]
     pub bundles: Vec<minicbor::bytes::ByteVec>,
-    /// Limit for the frames of the response, in bytes before compression; the frame that reaches it is sent as a whole.
+    /// Limit for the frames of the response, in bytes before compression; at most twice as much is sent.
     #[n(4)]
     pub budget_bytes: u32,
     /// Whether the device's own changes must be sent with their bytes, because it has trimmed their bundles or purged their scope.
@@ -374,6 +374,9 @@ pub struct SyncUpdates {
     /// Verdicts on the carried parcels, which need not be carried again.
     #[cbor(n(4), default, skip_if = "Vec::is_empty")]
     pub parcels: Vec<ParcelVerdict>,
+    /// Address to which the server moves; the phone uses it as soon as the server has answered there.
+    #[n(5)]
+    pub moved_to: Option<String>,
 }
 
 /// Log heads under the server's signature. A server that cannot reproduce one later has lost data.

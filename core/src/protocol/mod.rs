@@ -3,6 +3,7 @@
 //! Does not judge records. Invariant: everything is identified by its hash, so every request may be repeated. Format: `docs/protocol.md`.
 //! Read next: `bundle.rs`, then `message.rs`.
 
+mod address;
 pub mod authorization;
 pub mod bundle;
 mod code;
@@ -13,4 +14,5 @@ pub mod path;
 pub mod qr;
 pub mod repair;
 
+pub use address::normalize_server_url;
 pub use code::{HoldCode, RefusalCode};

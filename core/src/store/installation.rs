@@ -19,6 +19,8 @@ pub(crate) struct Installation {
     pub(crate) user_id: UserId,
     pub(crate) key: SigningKey,
     pub(crate) server_url: String,
+    /// Address to which the server says that it moves; `None` once it has answered there.
+    pub(crate) next_server_url: Option<String>,
     pub(crate) server_key: [u8; 32],
     pub(crate) challenge: Challenge,
     pub(crate) server_time: Timestamp,
@@ -31,7 +33,8 @@ pub(crate) struct Installation {
 /// Returns the installation; `None` before enrolment and after a wipe.
 pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
     let mut statement = db.prepare_cached(
-        "SELECT user_id, secret_key, server_url, server_key, challenge, server_time_ms, synced_at_ms, certificate, safe_copy
+        "SELECT user_id, secret_key, server_url, server_key, challenge, server_time_ms, synced_at_ms, certificate, safe_copy,
+             next_server_url
          FROM installation",
     )?;
     let installation = statement.query_row([], |row| {
@@ -49,6 +52,7 @@ pub(crate) fn load(db: &Connection) -> Result<Option<Installation>, Error> {
             server_time: Timestamp(row.get(5)?),
             synced_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
             safe_copy: row.get(8)?,
+            next_server_url: row.get(9)?,
             certificate,
         })
     });
@@ -115,6 +119,18 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
 
 pub(crate) fn save_contact(db: &Connection, challenge: Challenge, server_time: Timestamp) -> Result<(), Error> {
     db.execute("UPDATE installation SET challenge = ?1, server_time_ms = ?2", (challenge.0, server_time.0))?;
+    Ok(())
+}
+
+/// Saves the address at which the server has answered, in place of the old one.
+pub(crate) fn save_server_url(db: &Connection, server_url: &str) -> Result<(), Error> {
+    db.execute("UPDATE installation SET server_url = ?1, next_server_url = NULL", [server_url])?;
+    Ok(())
+}
+
+/// Saves the address to which the server says that it moves; `None` for none.
+pub(crate) fn save_next_server_url(db: &Connection, next: Option<&str>) -> Result<(), Error> {
+    db.execute("UPDATE installation SET next_server_url = ?1 WHERE next_server_url IS NOT ?1", [next])?;
     Ok(())
 }
 

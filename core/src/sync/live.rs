@@ -94,7 +94,7 @@ mod http {
                     Err(_nothing_yet) => {}
                 }
             }
-            Err(TransportError { reason: "the server sent nothing for too long".into() })
+            Err(TransportError::interrupted("the server sent nothing for too long"))
         }
     }
 
@@ -104,7 +104,7 @@ mod http {
             request: &WireRequest,
             hear: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
         ) -> Result<WireResponse, TransportError> {
-            let mut answer = WireResponse { status: 200, body: Vec::new() };
+            let mut answer = WireResponse::new(200, Vec::new());
             let key = generate_key();
             let mut builder = self.client.get(format!("{}{}", request.server_url, request.path));
             builder = builder.header("connection", "upgrade").header("upgrade", "websocket");
@@ -120,16 +120,14 @@ mod http {
                     let Some(chunk) = chunk.map_err(failed)? else { break };
                     answer.body.extend_from_slice(&chunk);
                     if answer.body.len() > MAX_WIRE_BYTES {
-                        return Err(TransportError { reason: "the response is too long".into() });
+                        return Err(TransportError::interrupted("the response is too long"));
                     }
                 }
                 return Ok(answer);
             }
             let accepted = response.headers().get("sec-websocket-accept");
             if accepted.is_none_or(|accepted| accepted.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
-                return Err(TransportError {
-                    reason: "the server's WebSocket handshake does not match the request".into(),
-                });
+                return Err(TransportError::interrupted("the server's WebSocket handshake does not match the request"));
             }
             let Some(connection) = self.wait_for(response.upgrade(), hear)? else { return Ok(answer) };
             let limits = WebSocketConfig::default().max_message_size(Some(MAX_WIRE_BYTES));

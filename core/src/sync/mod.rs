@@ -7,13 +7,14 @@ pub(crate) mod exchange;
 #[cfg(feature = "http")]
 mod http;
 pub mod live;
+pub(crate) mod piece_size;
 pub(crate) mod retry_schedule;
 pub(crate) mod seal;
 mod transport;
 
 pub use exchange::Progress;
 #[cfg(feature = "http")]
-pub use http::HttpTransport;
+pub use http::{HttpTimeouts, HttpTransport};
 #[cfg(feature = "http")]
 pub use live::HttpLive;
 pub use live::Live;

@@ -2,18 +2,24 @@
 
 use crate::Error;
 use crate::environment::Environment;
-use crate::limits::MAX_BUNDLE_BYTES;
 use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, BundleHeader, SCHEMA_VERSION};
 use crate::store::Store;
 use crate::store::installation::Installation;
 use crate::store::outbox;
 use crate::units::BundleHash;
 
-/// Seals all unsealed changes, each bundle in a transaction of its own, so that concurrent callers seal each change once.
-pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Installation) -> Result<(), Error> {
-    loop {
+/// Seals unsealed changes into up to `bundles` bundles that end at `bundle_bytes`, each in a transaction of its own, so that concurrent
+/// callers seal each change once.
+pub(crate) fn seal(
+    store: &Store,
+    environment: &Environment,
+    installation: &Installation,
+    bundle_bytes: usize,
+    bundles: usize,
+) -> Result<(), Error> {
+    for _ in 0..bundles {
         let sealed = store.write(|db| {
-            let (numbers, actions) = outbox::unsealed(db, MAX_BUNDLE_BYTES)?;
+            let (numbers, actions) = outbox::unsealed(db, bundle_bytes)?;
             if actions.is_empty() {
                 return Ok::<_, Error>(false);
             }
@@ -32,7 +38,8 @@ pub(crate) fn seal(store: &Store, environment: &Environment, installation: &Inst
             Ok(true)
         })?;
         if !sealed {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }

@@ -1,5 +1,11 @@
 //! The network seam: a [`Transport`] sends one request and returns one response.
 
+use std::io::Read;
+
+use crate::limits::MAX_WIRE_BYTES;
+use crate::protocol::message::{self, WireError};
+use crate::{Error, UnavailableCause};
+
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireRequest {
@@ -27,28 +33,113 @@ impl WireRequest {
     }
 }
 
-/// An HTTP response of any status: that and its body; no header is needed.
+/// An HTTP response of any status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireResponse {
     /// HTTP status code.
     pub status: u16,
     /// CBOR message, compressed with zstd; any bytes if a proxy answered.
     pub body: Vec<u8>,
+    /// Value of the `location` header of a redirect, if it has one.
+    pub location: Option<String>,
+}
+
+/// First bytes of a body that a proxy compressed with gzip (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// First bytes of every body that phone and server write: a zstd frame (RFC 8878).
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+impl WireResponse {
+    /// Returns a response that is no redirect.
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body, location: None }
+    }
+
+    /// Returns the message in the body, also if a proxy compressed it once more without having been asked.
+    pub(crate) fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(&self) -> Result<T, WireError> {
+        match self.unzipped() {
+            Some(body) => message::unpack(&body),
+            None => message::unpack(&self.body),
+        }
+    }
+
+    /// Returns the error for a response of a successful status whose body is not the expected message.
+    pub(crate) fn unreadable(&self, error: &WireError) -> Error {
+        let unzipped = self.unzipped();
+        let body = unzipped.as_deref().unwrap_or(&self.body);
+        if body.is_empty() || body.starts_with(&ZSTD) {
+            return Error::Unavailable { cause: UnavailableCause::Interrupted, reason: error.to_string() };
+        }
+        self.from_other()
+    }
+
+    /// Returns the error for a response that something on the way wrote in the server's place.
+    pub(crate) fn from_other(&self) -> Error {
+        let cause = match self.status {
+            429 => UnavailableCause::RateLimited,
+            408 | 502..=504 => UnavailableCause::Interrupted,
+            _ => UnavailableCause::OtherAnswer,
+        };
+        let to = self.location.as_ref().map_or_else(String::new, |to| format!(" and leads to {to}"));
+        let reason =
+            format!("not the server, but something on the way to it answered, with status {}{to}", self.status);
+        Error::Unavailable { cause, reason }
+    }
+
+    /// Returns the address of a server to which this response redirects a request for `path`, if it does. A captive portal leads to
+    /// another path.
+    pub(crate) fn redirected_server(&self, path: &str) -> Option<&str> {
+        let location = self.location.as_deref().filter(|_| (300..400).contains(&self.status))?;
+        location.strip_suffix(path).filter(|address| address.starts_with("http"))
+    }
+
+    fn unzipped(&self) -> Option<Vec<u8>> {
+        if !self.body.starts_with(&GZIP) {
+            return None;
+        }
+        let mut body = Vec::new();
+        let limit = MAX_WIRE_BYTES as u64 + 1;
+        flate2::read::GzDecoder::new(self.body.as_slice()).take(limit).read_to_end(&mut body).ok()?;
+        Some(body)
+    }
 }
 
 /// Failure to get a response. The server may or may not have acted; retrying is always safe.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("no answer from the server: {reason}")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct TransportError {
-    /// Description of the failure.
+    /// Kind of the failure.
+    pub cause: UnavailableCause,
+    /// Description of the failure, for people.
     pub reason: String,
+}
+
+impl TransportError {
+    /// Returns the error of a connection that could not be made.
+    pub fn no_connection(reason: impl Into<String>) -> Self {
+        Self { cause: UnavailableCause::NoConnection, reason: reason.into() }
+    }
+
+    /// Returns the error of a connection that broke, or was silent for too long.
+    pub fn interrupted(reason: impl Into<String>) -> Self {
+        Self { cause: UnavailableCause::Interrupted, reason: reason.into() }
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        Self::Unavailable { cause: error.cause, reason: format!("no answer from the server: {}", error.reason) }
+    }
 }
 
 /// Sender of requests. This crate provides one for HTTPS; tests and apps may bring their own.
 pub trait Transport: Send + Sync {
     /// Sends a request and returns the response, whatever its status, without following redirects.
     ///
+    /// While it waits, a transport asks `must_stop` at least once a second, and fails as soon as that is true: the sync was cancelled, or its
+    /// time is used up. It counts its own time limits from the last byte that moved, because a poor network moves few.
+    ///
     /// # Errors
-    /// [`TransportError`] if no response came within a time that the transport chooses.
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError>;
+    /// [`TransportError`] if no response came within a time that the transport chooses, or it had to stop.
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError>;
 }

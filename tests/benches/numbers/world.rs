@@ -95,7 +95,7 @@ struct Wire {
 }
 
 impl Transport for Wire {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         let begun = Instant::now();
         let response = self.server.respond(request);
         let took = begun.elapsed();
@@ -121,11 +121,11 @@ pub(crate) struct World {
 struct Enrolling<'a>(&'a dyn Transport);
 
 impl Transport for Enrolling<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         if request.path == "/v1/enrol" {
-            self.0.send(request)
+            self.0.send(request, must_stop)
         } else {
-            Err(TransportError { reason: "enough for now".to_owned() })
+            Err(TransportError::interrupted("enough for now".to_owned()))
         }
     }
 }

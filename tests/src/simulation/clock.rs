@@ -68,6 +68,11 @@ impl SkewedClock {
         self.boots.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Lets the true time pass, for all clocks.
+    pub fn pass(&self, ms: u64) {
+        self.time.fetch_add(i64::try_from(ms).unwrap_or(0), Ordering::Relaxed);
+    }
+
     fn elapsed(&self) -> i64 {
         self.time.load(Ordering::Relaxed) - START
     }

@@ -47,11 +47,16 @@ pub enum NetworkFault {
     Portal,
     /// A load balancer answers that no server is available; the request does not arrive.
     Unavailable,
+    /// The network is slow: time passes, and what takes longer than [`PATIENCE_MS`] is lost.
+    Slow,
 }
+
+/// Time after which a slow network loses a request or a response, in milliseconds.
+const PATIENCE_MS: u64 = 20_000;
 
 impl NetworkFault {
     /// All faults, without `None`.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RequestLost,
         Self::ResponseLost,
         Self::Duplicated,
@@ -63,6 +68,7 @@ impl NetworkFault {
         Self::StaleResponse,
         Self::Portal,
         Self::Unavailable,
+        Self::Slow,
     ];
 
     /// Whether a sync may fail with any error: request or response are modified, or the response is an old one.
@@ -76,6 +82,7 @@ impl NetworkFault {
                 | Self::Stalled
                 | Self::Portal
                 | Self::Unavailable
+                | Self::Slow
         )
     }
 }
@@ -355,6 +362,13 @@ fn place(at: u64, length: usize) -> usize {
     usize::try_from(at % (length.max(1) as u64)).unwrap_or(0)
 }
 
+/// Lets the time pass that so many bytes take over a network of 50 to 2,000 bytes a second; returns whether they arrive.
+fn moves(server: &SimServer, at: u64, bytes: usize) -> bool {
+    let took_ms = bytes as u64 * 1_000 / (50 + at % 1_950);
+    server.clock.pass(took_ms.min(PATIENCE_MS));
+    took_ms <= PATIENCE_MS
+}
+
 fn bend(bytes: &mut [u8], at: u64) {
     let byte = place(at / 8, bytes.len());
     if let Some(byte) = bytes.get_mut(byte) {
@@ -363,8 +377,8 @@ fn bend(bytes: &mut [u8], at: u64) {
 }
 
 impl Transport for FaultyTransport<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let lost = |reason: &str| TransportError { reason: reason.to_owned() };
+    fn send(&self, request: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let lost = |reason: &str| TransportError::interrupted(reason.to_owned());
         if self.phone.is_dead() {
             return Err(lost("a dead phone sends nothing"));
         }
@@ -377,8 +391,9 @@ impl Transport for FaultyTransport<'_> {
                 lock(&self.server.stalled).push(request);
                 return Err(lost("stalled"));
             }
-            NetworkFault::Portal => return Ok(WireResponse { status: 200, body: b"<html>Pay here</html>".to_vec() }),
-            NetworkFault::Unavailable => return Ok(WireResponse { status: 503, body: Vec::new() }),
+            NetworkFault::Portal => return Ok(WireResponse::new(200, b"<html>Pay here</html>".to_vec())),
+            NetworkFault::Unavailable => return Ok(WireResponse::new(503, Vec::new())),
+            NetworkFault::Slow if !moves(self.server, at, request.body.len()) => return Err(lost("too slow")),
             NetworkFault::RequestCut => request.body.truncate(place(at, request.body.len())),
             NetworkFault::RequestBent => bend(&mut request.body, at),
             _ => {}
@@ -397,6 +412,7 @@ impl Transport for FaultyTransport<'_> {
         let before = lock(&self.server.before).replace(response.clone());
         match fault {
             NetworkFault::ResponseLost => return Err(lost("the answer is lost")),
+            NetworkFault::Slow if !moves(self.server, at, response.body.len()) => return Err(lost("too slow")),
             NetworkFault::ResponseCut => response.body.truncate(place(at, response.body.len())),
             NetworkFault::ResponseBent => bend(&mut response.body, at),
             NetworkFault::StaleResponse => response = before.ok_or_else(|| lost("no answer"))?,

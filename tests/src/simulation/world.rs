@@ -446,8 +446,11 @@ impl World {
         }
     }
 
-    /// Draws the network faults of one sync: those of its first six requests.
+    /// Draws the network faults of one sync: those of its first six requests. Sometimes the network is slow for all of them.
     pub fn wire_plan(&mut self) -> Vec<(NetworkFault, u64)> {
+        if self.rng.random_range(0..1_000) < self.wire_faults {
+            return vec![(NetworkFault::Slow, self.rng.random()); 6];
+        }
         let mut plan = Vec::new();
         for _ in 0..6 {
             let fault = if self.rng.random_range(0..100) < self.wire_faults {
@@ -528,7 +531,7 @@ impl World {
         if !self.phones[who].machine.is_dead() {
             // An old answer matches if the request is identical to the old one; it describes the server at that time.
             let is_old = happened.contains(&NetworkFault::StaleResponse);
-            let is_complete = !is_old && report.is_some_and(|report| report.outcome == SyncOutcome::Complete);
+            let is_complete = !is_old && report.as_ref().is_some_and(|report| report.outcome == SyncOutcome::Complete);
             self.notes_wipe(who);
             if !self.phones[who].is_wiped() {
                 self.checks_status(who, is_complete);

@@ -1,4 +1,5 @@
-use farmtally_core::client::{Backlog, Carried, SyncOutcome, SyncReport, SyncState, SyncStatus};
+use farmtally_core::UnavailableCause;
+use farmtally_core::client::{Backlog, Carried, OfflineReason, SyncOutcome, SyncReport, SyncState, SyncStatus};
 use farmtally_core::protocol::qr::QrProgress;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::sync::Progress;
@@ -29,7 +30,7 @@ pub enum SyncOutcome {
     Complete,
     /// The time was used up; or the server deferred or refused something, and the rest is done
     Partial,
-    /// There was no connection, or it broke; what was exchanged stays exchanged
+    /// There was no connection, it broke, or something else answered (field `offline`); what was exchanged stays exchanged
     Offline,
     /// It was cancelled; what was exchanged stays exchanged
     Cancelled,
@@ -37,11 +38,37 @@ pub enum SyncOutcome {
     NotDue,
 }
 
+/// Why the server is not available; the app chooses its text by it.
+#[uniffi::remote(Enum)]
+pub enum UnavailableCause {
+    /// There is no network, the host is not known, or nothing listens at the address
+    NoConnection,
+    /// The server's certificate is not valid for its address at the phone's time; the phone's date may be wrong
+    WrongCertificate,
+    /// Something on the way answered in the server's place: a captive portal, a firewall or a proxy
+    OtherAnswer,
+    /// The connection broke, nothing arrived for too long, the answer was damaged, or the server cannot answer at present
+    Interrupted,
+    /// The server or a proxy asks the phone to wait
+    RateLimited,
+}
+
+/// Why no answer came from the server.
+#[uniffi::remote(Record)]
+pub struct OfflineReason {
+    /// Kind of the failure
+    pub cause: UnavailableCause,
+    /// What happened, with the status if something else answered
+    pub reason: String,
+}
+
 /// Result of a sync.
 #[uniffi::remote(Record)]
 pub struct SyncReport {
     /// How it ended
     pub outcome: SyncOutcome,
+    /// Why there was no answer; null unless the outcome is Offline
+    pub offline: Option<OfflineReason>,
     /// Counts of what it sent and received
     #[uniffi(name = "counts")]
     pub progress: SyncCounts,

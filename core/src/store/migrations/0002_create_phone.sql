@@ -5,6 +5,7 @@ CREATE TABLE installation (
     user_id          BLOB NOT NULL,            -- user who is using the phone
     secret_key       BLOB NOT NULL,
     server_url       TEXT NOT NULL,
+    next_server_url  TEXT,                     -- address to which the server says that it moves; null if it has answered there
     server_key       BLOB NOT NULL,
     challenge        BLOB NOT NULL,
     server_time_ms   INTEGER NOT NULL,         -- server's clock at the last contact

@@ -19,7 +19,7 @@ use farmtally_core::units::{DeviceCode, FarmerId};
 use farmtally_sync_server::DeviceLine;
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 
-use data::{Person, Target};
+use data::{Data, Person, Target};
 use output::{print, print_error, print_table};
 
 /// Sync server for phones, and the office's commands
@@ -103,6 +103,13 @@ enum Command {
     /// Show whether this server has lost data, and end the recovery once all phones that matter have synced
     #[command(subcommand)]
     Recovery(recovery::Recovery),
+    /// Tell phones with each answer that this server moves to another address; they use it as soon as the server answers there
+    MoveTo {
+        #[command(flatten)]
+        data: Data,
+        /// The new address, such as https://sync.example.org; without one, the server stays
+        address: Option<String>,
+    },
     /// Print the SQL that creates the tables on PostgreSQL; the role that runs it owns them, and should not be the server's role
     Tables,
 }
@@ -164,6 +171,12 @@ impl Command {
             Self::Backup(it) => it.run(),
             Self::Verify(it) => it.run(),
             Self::Recovery(it) => it.run(),
+            Self::MoveTo { data, address } => match data.open_existing()?.move_to(address.as_deref())? {
+                Some(address) => {
+                    print(&format_args!("phones learn with their next sync that this server moves to {address}"))
+                }
+                None => print(&"this server stays at its address"),
+            },
             Self::Tables => print(&format_args!("{CONTROL}\n{}", TABLES.join("\n"))),
         }
     }

@@ -34,6 +34,10 @@ import org.farmtally.field.WireResponse
 
 val MISTYPED = Reason("mistyped")
 
+/** A server's answer that the app is too old: the CBOR of a problem in a zstd frame. */
+val TOO_OLD = "28b52ffd2019c90000a20074696e636f6d70617469626c655f76657273696f6e0160"
+    .chunked(2).map { it.toInt(16).toByte() }.toByteArray()
+
 val KOLAR = CentreCode("KOLAR")
 val MALUR = CentreCode("MALUR")
 val TOMATO = CommodityCode("TOMATO")
@@ -138,13 +142,16 @@ class Carrier : Transport {
     /** What comes instead of the server's answer. */
     var status: UShort? = null
 
+    /** Its body. */
+    var body = ByteArray(0)
+
     /** What each request waits for, from the second one on. */
     var next: suspend () -> Unit = {}
 
     override suspend fun send(request: WireRequest): WireResponse {
         if (sent++ > 0) next()
-        if (isBroken) throw TransportException.Failed("no network")
-        status?.let { return WireResponse(it, ByteArray(0)) }
+        if (isBroken) throw TransportException.NoConnection("no network")
+        status?.let { return WireResponse(it, body) }
         val post = HttpRequest.newBuilder(URI(request.url))
             .method(request.method, HttpRequest.BodyPublishers.ofByteArray(request.body))
         request.headers.forEach { (name, value) -> post.header(name, value) }

@@ -597,7 +597,8 @@ class MarketDayTest {
             "Unauthorized unauthorized" to { elsewhere.client.sync() },
             "Unavailable rate_limited" to { answered(429) },
             "Unavailable interrupted" to { answered(503) },
-            "UpdateNeeded incompatible_version" to { answered(426) },
+            // Of another than the server, the status alone says nothing.
+            "UpdateNeeded incompatible_version" to { carrier.body = TOO_OLD; answered(426) },
             "Unavailable offline" to { carrier.isBroken = true; enrols() },
             "Refused locked" to { lost.client.today(KOLAR) },
             "KeyNeeded wrong_key" to { opens("new", Keys(ByteArray(31))) },

@@ -1,0 +1,232 @@
+//! The HTTP transport over real sockets, with a proxy on the way that hangs, cuts, compresses, relabels and slows down.
+
+use std::io::{Read, Result, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use farmtally_core::ErrorCode;
+use farmtally_core::client::{SyncBudget, SyncOptions, SyncOutcome};
+use farmtally_core::sync::{HttpTimeouts, HttpTransport};
+use farmtally_tests::{Person, Town, gzip};
+
+/// What the proxy does with one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Passes requests and responses.
+    Passes,
+    /// Reads the first request and never answers it.
+    Hangs,
+    /// Passes one response, reads the next request and closes the connection.
+    ClosesAfterOne,
+    /// Passes one response, reads the next request and never answers it.
+    HangsAfterOne,
+    /// Closes the connection in the middle of a response.
+    CutsResponses,
+    /// Compresses responses with gzip.
+    Compresses,
+    /// Gives responses the status 203.
+    Relabels,
+    /// Sends a response in pieces of this many bytes, with a tenth of a second between them.
+    Trickles(usize),
+}
+
+/// A proxy on loopback before the server of a town.
+struct Proxy {
+    address: SocketAddr,
+    way: Arc<Mutex<Way>>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    fn before(town: &Town) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (way, requests) = (Arc::new(Mutex::new(Way::Passes)), Arc::default());
+        let proxy = Self { address, way: Arc::clone(&way), requests };
+        let (server, requests) = (town.address, Arc::clone(&proxy.requests));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (way, requests) = (*way.lock().expect("a lock"), Arc::clone(&requests));
+                std::thread::spawn(move || drop(serve(client, server, way, &requests)));
+            }
+        });
+        proxy
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Chooses what happens to connections that are opened from now on.
+    fn takes(&self, way: Way) {
+        *self.way.lock().expect("a lock") = way;
+    }
+}
+
+fn serve(mut client: TcpStream, server: SocketAddr, way: Way, requests: &AtomicUsize) -> Result<()> {
+    for number in 0.. {
+        let Some(request) = read_message(&mut client)? else { return Ok(()) };
+        requests.fetch_add(1, Ordering::SeqCst);
+        let hangs = way == Way::Hangs || way == Way::HangsAfterOne && number == 1;
+        if hangs {
+            // Until the phone closes the connection.
+            client.read_to_end(&mut Vec::new())?;
+            return Ok(());
+        }
+        if way == Way::ClosesAfterOne && number == 1 {
+            return Ok(());
+        }
+        let mut server = TcpStream::connect(server)?;
+        server.write_all(&request)?;
+        let response = read_message(&mut server)?.unwrap_or_default();
+        let (status, body) = parts(&response);
+        match way {
+            Way::CutsResponses => return client.write_all(&response[..response.len() - body.len() / 2]),
+            Way::Compresses => write(&mut client, status, "content-encoding: gzip\r\n", &gzip(body))?,
+            Way::Relabels => write(&mut client, if status == "200" { "203" } else { status }, "", body)?,
+            Way::Trickles(bytes) => {
+                for piece in response.chunks(bytes) {
+                    client.write_all(piece)?;
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+            _ => client.write_all(&response)?,
+        }
+    }
+    Ok(())
+}
+
+fn write(client: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> Result<()> {
+    let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
+    client.write_all(&[head.as_bytes(), body].concat())
+}
+
+/// Reads one HTTP message with a content length; `None` if the connection was closed before it.
+fn read_message(stream: &mut TcpStream) -> Result<Option<Vec<u8>>> {
+    let (mut message, mut bytes) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        message.extend_from_slice(&bytes[..count]);
+        let Some(head) = message.windows(4).position(|it| it == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&message[..head]).to_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if message.len() >= head + 4 + length.unwrap_or(0) {
+            return Ok(Some(message));
+        }
+    }
+}
+
+fn parts(response: &[u8]) -> (&str, &[u8]) {
+    let head = response.windows(4).position(|it| it == b"\r\n\r\n").expect("a head");
+    (std::str::from_utf8(&response[9..12]).expect("a status"), &response[head + 4..])
+}
+
+/// A person whose phone is enrolled at the proxy's address.
+fn hires(town: &mut Town, proxy: &Proxy, name: &str) -> Person {
+    let person = town.market.meets(name);
+    let code = town.market.code(name, "field_manager", "KOLAR");
+    person.client.enrol(&person.network, &proxy.url(), &code, "test phone").expect("enrolled");
+    person
+}
+
+#[test]
+fn answers_that_a_proxy_compressed_or_relabelled_are_read() {
+    let mut town = Town::open(1);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    for way in [Way::Compresses, Way::Relabels] {
+        proxy.takes(way);
+        asha.registers("Lakshmi Devi", "Vemagal", "");
+        let report = asha.client.sync(&HttpTransport::open().expect("a transport"), &|_| ()).expect("a report");
+        assert_eq!(report.outcome, SyncOutcome::Complete, "{way:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_interrupted_and_no_server_at_all_is_offline() {
+    let mut town = Town::open(2);
+    let proxy = Proxy::before(&town);
+    let asha = town.market.meets("Asha");
+    let code = town.market.code("Asha", "clerk", "KOLAR");
+    let transport = HttpTransport::open().expect("a transport");
+    let enrols = |url: &str| asha.client.enrol(&transport, url, &code, "test phone").expect_err("no answer").code();
+    proxy.takes(Way::CutsResponses);
+    assert_eq!(enrols(&proxy.url()), ErrorCode::Interrupted);
+    assert_eq!(enrols("http://127.0.0.1:1"), ErrorCode::Offline);
+}
+
+#[test]
+fn a_connection_that_has_died_in_the_pool_is_replaced_at_once() {
+    let mut town = Town::open(3);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    let doubts =
+        HttpTimeouts { trusted: Duration::ZERO, doubted: Duration::from_millis(500), ..HttpTimeouts::default() };
+    for (way, timeouts) in [(Way::ClosesAfterOne, HttpTimeouts::default()), (Way::HangsAfterOne, doubts)] {
+        let transport = HttpTransport::open_with(timeouts).expect("a transport");
+        proxy.takes(way);
+        assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+        asha.registers("Lakshmi Devi", "Vemagal", "");
+        let before = proxy.requests.load(Ordering::SeqCst);
+        let report = asha.client.sync(&transport, &|_| ()).expect("a report");
+        assert_eq!(report.outcome, SyncOutcome::Complete, "{way:?}");
+        assert_eq!(proxy.requests.load(Ordering::SeqCst), before + 2, "once on the old connection, once on a new one");
+    }
+}
+
+#[test]
+fn cancelling_ends_a_sync_that_waits_for_an_answer() {
+    let mut town = Town::open(4);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    proxy.takes(Way::Hangs);
+    let transport = HttpTransport::open().expect("a transport");
+    let outcome = std::thread::scope(|scope| {
+        let running = scope.spawn(|| asha.client.sync(&transport, &|_| ()).expect("a report").outcome);
+        while proxy.requests.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        asha.client.cancel_sync();
+        running.join().expect("no panic")
+    });
+    assert_eq!(outcome, SyncOutcome::Cancelled);
+}
+
+#[test]
+fn a_budget_ends_a_sync_that_waits_for_an_answer() {
+    let mut town = Town::open(5);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    proxy.takes(Way::Hangs);
+    let transport = HttpTransport::open().expect("a transport");
+    let budget = SyncBudget { time_ms: 10_000, ..SyncBudget::default() };
+    let options = SyncOptions { is_manual: true, budget, ..SyncOptions::default() };
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| asha.client.sync_with(&transport, &options, &|_| ()).expect("a report").outcome);
+        while proxy.requests.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        town.market.clock.pass(10);
+        assert_eq!(running.join().expect("no panic"), SyncOutcome::Partial);
+    });
+}
+
+#[test]
+fn an_answer_that_takes_longer_than_any_silence_is_read() {
+    let mut town = Town::open(6);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    // The answer takes over a second, with a tenth of a second between its parts.
+    proxy.takes(Way::Trickles(30));
+    let timeouts = HttpTimeouts { idle: Duration::from_millis(700), ..HttpTimeouts::default() };
+    let transport = HttpTransport::open_with(timeouts).expect("a transport");
+    assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+    proxy.takes(Way::Hangs);
+    let transport = HttpTransport::open_with(timeouts).expect("a transport");
+    assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Offline);
+}
