@@ -378,7 +378,7 @@ impl<'a> Exchange<'a> {
             }
             401 => {
                 // A body without a challenge is not from the server, but for instance from a proxy.
-                let answer: ChallengeResponse = response.unpack().map_err(|_other| response.from_other())?;
+                let answer: ChallengeResponse = response.unpack().map_err(|_other| response.foreign_answer())?;
                 if self.challenge_state != ChallengeState::Fresh {
                     self.challenge_state = ChallengeState::Fresh;
                     self.challenge = answer.challenge;
@@ -634,7 +634,7 @@ pub(crate) fn is_success(status: u16) -> bool {
 
 /// Returns the error for a failed response: by the server's code, or that of a missing answer if the server did not write the body.
 fn problem(response: &WireResponse, field: &'static str) -> Error {
-    let Ok(Problem { code, reason }) = response.unpack() else { return response.from_other() };
+    let Ok(Problem { code, reason }) = response.unpack() else { return response.foreign_answer() };
     match code.parse().unwrap_or_else(|_newer| code_of_status(response.status)) {
         ErrorCode::Unauthorized => Error::Unauthorized { reason },
         code @ (ErrorCode::NotAllowed | ErrorCode::OutOfScope | ErrorCode::Locked) => Error::Refused { code, reason },

@@ -70,11 +70,11 @@ impl WireResponse {
         if body.is_empty() || body.starts_with(&ZSTD) {
             return Error::Unavailable { cause: UnavailableCause::Interrupted, reason: error.to_string() };
         }
-        self.from_other()
+        self.foreign_answer()
     }
 
     /// Returns the error for a response that something on the way wrote in the server's place.
-    pub(crate) fn from_other(&self) -> Error {
+    pub(crate) fn foreign_answer(&self) -> Error {
         let cause = match self.status {
             429 => UnavailableCause::RateLimited,
             408 | 502..=504 => UnavailableCause::Interrupted,
