@@ -2,7 +2,6 @@
 //!
 //! A file beside the databases, so that a command changes it while the server runs, and a copy of the data on another machine has none.
 
-use std::fs::OpenOptions;
 use std::io::ErrorKind;
 
 use farmtally_core::protocol::normalize_server_url;
@@ -30,7 +29,7 @@ impl Server {
             };
         };
         let address = normalize_server_url(address).map_err(|wrong| Error::invalid("address", wrong))?;
-        replace_file(&self.address, &address, &mut OpenOptions::new()).map_err(io)?;
+        replace_file(&self.address, &address).map_err(io)?;
         Ok(Some(address))
     }
 }

@@ -26,7 +26,7 @@ fn server(folder: &Path, arguments: &[&str]) -> Result<String, String> {
 struct Direct<'a>(&'a Server);
 
 impl Transport for Direct<'_> {
-    fn send(&self, request: &WireRequest) -> Result<WireResponse, TransportError> {
+    fn send(&self, request: &WireRequest, _must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         Ok(self.0.respond(request))
     }
 }
@@ -50,7 +50,7 @@ fn reference(lorries: usize) -> String {
 fn wiped(folder: &Path) -> (String, String) {
     let it = Server::open(&folder.join("server"), Environment::system()).expect("a server");
     let file = ReferenceFile::parse(&reference(1)).expect("reference data");
-    let organisation: OrganisationId = it.create_organisation("Kolar growers", 330, &file).expect("an organisation");
+    let organisation: OrganisationId = it.create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file).expect("an organisation");
     let role: Role = "field_manager".parse().expect("a role");
     let centre = "KOLAR".parse().expect("a code");
     let code = it.create_code(organisation, "Asha", role, std::slice::from_ref(&centre)).expect("a code");

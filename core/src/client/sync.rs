@@ -535,7 +535,7 @@ impl<'a> Run<'a> {
         budget: SyncBudget,
     ) -> Self {
         let (done, piece_size) = Default::default();
-        Self { transport, on_progress, ticket, budget, done, piece_size, is_moving: false }
+        Self { transport, on_progress, ticket, budget, done, contact_ms: 0, piece_size, is_moving: false }
     }
 
     /// Returns whether the budget is used up; never before the first request of the run.
