@@ -98,7 +98,8 @@ impl Server {
         let journal = Journal::open(&folder.join("journal"))?;
         let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
         let (data, address) = (folder.join("data"), folder.join("moved_to"));
-        let server = Self { storage, data, address, keys, journal, environment, warnings, listeners, watchers, unnoted };
+        let server =
+            Self { storage, data, address, keys, journal, environment, warnings, listeners, watchers, unnoted };
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;

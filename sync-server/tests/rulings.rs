@@ -50,7 +50,9 @@ fn reference(lorries: usize) -> String {
 fn wiped(folder: &Path) -> (String, String) {
     let it = Server::open(&folder.join("server"), Environment::system()).expect("a server");
     let file = ReferenceFile::parse(&reference(1)).expect("reference data");
-    let organisation: OrganisationId = it.create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file).expect("an organisation");
+    let organisation: OrganisationId = it
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+        .expect("an organisation");
     let role: Role = "field_manager".parse().expect("a role");
     let centre = "KOLAR".parse().expect("a code");
     let code = it.create_code(organisation, "Asha", role, std::slice::from_ref(&centre)).expect("a code");
