@@ -31,7 +31,7 @@ impl Gate {
 impl Transport for Gate {
     async fn send(&self, _: WireRequest) -> Result<WireResponse, TransportError> {
         self.pass().await;
-        Err(TransportError::Failed { reason: "no network".into() })
+        Err(TransportError::NoConnection { reason: "no network".into() })
     }
 }
 
