@@ -9,14 +9,26 @@ use farmtally_core::protocol::normalize_server_url;
 use crate::files::replace_file;
 use crate::{Error, Server};
 
+const DAMAGED: &str = "it has no address: remove it, and say again with `farmtally-server move-to` where the server moves to";
+
 impl Server {
     /// Returns the address to which this server moves, as phones learn it with each answer; `None` if it does not move.
-    pub fn moved_to(&self) -> Option<String> {
-        std::fs::read_to_string(&self.address).ok().filter(|address| !address.is_empty())
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Unusable`] if the file cannot be read, or has no address.
+    pub fn moved_to(&self) -> Result<Option<String>, Error> {
+        let path = self.address.display();
+        match std::fs::read_to_string(&self.address) {
+            Ok(text) if normalize_server_url(&text).is_ok_and(|address| address == text) => Ok(Some(text)),
+            Ok(_) => Err(Error::unusable(&path, DAMAGED)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Error::unusable(&path, DAMAGED)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&path)(error)),
+        }
     }
 
-    /// Tells phones, with each answer, to use this address of the server once it answers there; `None` ends that. Returns the address as it
-    /// is told.
+    /// Tells phones, with each answer, to use this address of the server once it answers there; `None` ends that. Returns the address as
+    /// phones get it.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an address that is not one; [`Error::Io`].

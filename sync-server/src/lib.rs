@@ -100,6 +100,7 @@ impl Server {
         let (data, address) = (folder.join("data"), folder.join("moved_to"));
         let server =
             Self { storage, data, address, keys, journal, environment, warnings, listeners, watchers, unnoted };
+        server.moved_to()?;
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;

@@ -333,6 +333,28 @@ fn a_damaged_key_or_copy_is_named() {
 }
 
 #[test]
+fn the_address_to_which_the_server_moves_is_told_or_its_damaged_file_is_named() {
+    let office = Office::open();
+    office.says(&["move-to", "https://field.example.org/"]);
+    let file = office.path("server/moved_to");
+    assert_eq!(fs::read_to_string(&file).expect("a file"), "https://field.example.org");
+    assert_eq!(mode(&file), 0o600);
+    let error = office.refuses(&["move-to", "ftp://field.example.org"]);
+    assert!(error.contains("https://"), "{error}");
+    for content in [&b""[..], b"\xff\xfe", b"https://", b"https://field.example.org\nx"] {
+        fs::write(&file, content).expect("damaged");
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains("moved_to") && error.contains("move-to"), "{command:?}: {error}");
+        }
+    }
+    fs::remove_file(&file).expect("removed");
+    office.says(&["move-to", "https://field.example.org"]);
+    office.says(&["move-to"]);
+    assert!(!file.exists(), "the server stays");
+}
+
+#[test]
 fn a_backup_on_another_file_system_counts() {
     use std::os::unix::fs::MetadataExt;
     let office = Office::open();

@@ -97,7 +97,7 @@ class Market {
   Market._(this.server, this.organisation);
 
   static Future<Market> on(Server server) async =>
-      Market._(server, await server.run(['org', 'create', 'Kolar growers', '--country', 'IN', '--reference', server.reference]));
+      Market._(server, await server.run(['org', 'create', 'Kolar growers', '--country', 'IN', '--same-name', '--reference', server.reference]));
 
   final Server server;
   final String organisation;

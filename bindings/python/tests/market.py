@@ -105,7 +105,7 @@ class Market:
 
     def __init__(self, server):
         self.server = server
-        self.organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--reference", str(server.reference))
+        self.organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--same-name", "--reference", str(server.reference))
         self.people = []
 
     def code(self, name, role, *centres):

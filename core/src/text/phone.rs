@@ -5,7 +5,7 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use super::code::is_dash;
 use super::script::ascii_digit;
 
-/// Longest number of E.164, in digits; more are left out where any text may stand in a forged record.
+/// Longest number of E.164, in digits; a forged record may have more, which are left out.
 const MAX_DIGITS: usize = 15;
 /// Digits at the end of a number that make it a placeholder if they are alike or count up or down.
 const PLACEHOLDER_DIGITS: usize = 7;

@@ -47,7 +47,7 @@ pub enum NetworkFault {
     Portal,
     /// A load balancer answers that no server is available; the request does not arrive.
     Unavailable,
-    /// The network is slow: time passes, and what takes longer than [`PATIENCE_MS`] is lost.
+    /// The network is slow: time passes, and what takes longer than `PATIENCE_MS` is lost.
     Slow,
 }
 

@@ -104,7 +104,7 @@ class Server : AutoCloseable {
 
 /** An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries. */
 class Market(private val server: Server) : AutoCloseable {
-    val organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--reference", server.reference.path)
+    val organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--same-name", "--reference", server.reference.path)
     private val people = mutableListOf<Person>()
 
     /** A code from the office. */
