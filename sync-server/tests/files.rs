@@ -333,7 +333,7 @@ fn a_damaged_key_or_copy_is_named() {
 }
 
 #[test]
-fn the_address_to_which_the_server_moves_is_told_or_its_damaged_file_is_named() {
+fn a_damaged_file_of_the_address_to_which_the_server_moves_is_named() {
     let office = Office::open();
     office.says(&["move-to", "https://field.example.org/"]);
     let file = office.path("server/moved_to");

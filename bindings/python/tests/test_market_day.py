@@ -731,12 +731,12 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         asha = await self.market.meets("Asha", transport=carrier)
         await asha.client.enrol(self.server.url, self.market.code("Asha", "clerk"), "test phone")
         # More than goes into the first four requests, although each is larger than the one before.
-        for number in range(500):
+        for number in range(1_000):
             await asha.registers(f"Farmer {number}")
         carrier.next = asha.client.cancel_sync
         cancelled = await asha.client.sync()
         self.assertEqual(cancelled.outcome, SyncOutcome.CANCELLED)
-        self.assertTrue(0 < cancelled.counts.logged < 1_000, cancelled)
+        self.assertTrue(0 < cancelled.counts.logged < 2_000, cancelled)
 
         carrier.sent, carrier.next = -100, None
         slice_ = await asha.client.sync(in_background=True, budget_ms=0)
@@ -751,7 +751,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         carrier.next, carrier.sent = look, 0
         report = await asha.client.sync()
         logged = sum(it.counts.logged for it in (cancelled, slice_, report))
-        self.assertEqual((report.outcome, logged), (SyncOutcome.COMPLETE, 1_000))
+        self.assertEqual((report.outcome, logged), (SyncOutcome.COMPLETE, 2_000))
         self.assertTrue(any(it is not None and 0 < it.done < it.total for it in seen), seen)
         self.assertIsNone((await asha.client.wait_for_event(0)).progress)
 

@@ -698,11 +698,11 @@ class MarketDayTest {
         val asha = market.meets("Asha", carrier)
         asha.client.enrol(server.url, market.code("Asha", "clerk"), "test phone")
         // More than goes into the first four requests, although each is larger than the one before.
-        repeat(500) { asha.registers("Farmer $it") }
+        repeat(1_000) { asha.registers("Farmer $it") }
         carrier.next = { asha.client.cancelSync() }
         val cancelled = asha.client.sync()
         assertEquals(SyncOutcome.CANCELLED, cancelled.outcome)
-        assertTrue(cancelled.counts.logged in 1uL..999uL, "$cancelled")
+        assertTrue(cancelled.counts.logged in 1uL..1_999uL, "$cancelled")
 
         carrier.next = {}
         val slice = asha.client.sync(inBackground = true, budgetMs = 0uL)
@@ -714,7 +714,7 @@ class MarketDayTest {
         carrier.sent = 0
         val report = asha.client.sync()
         val logged = listOf(cancelled, slice, report).map { it.counts.logged }.sum()
-        assertEquals(SyncOutcome.COMPLETE to 1_000uL, report.outcome to logged)
+        assertEquals(SyncOutcome.COMPLETE to 2_000uL, report.outcome to logged)
         assertTrue(seen.filterNotNull().any { it.done in 1uL..<it.total }, "$seen")
         assertNull(checkNotNull(asha.client.waitForEvent(0uL)).progress)
     }
