@@ -34,7 +34,7 @@ pub struct Environment {
 impl Environment {
     /// Returns the operating system's clock and randomness.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock::of(boot_id())), entropy: Arc::new(SystemEntropy) }
     }
 
     /// Returns `N` random bytes.
@@ -59,23 +59,51 @@ impl Environment {
 
 struct SystemClock {
     boot_id: [u8; 16],
-    /// Base of the boot clock where the system has none that includes sleep.
+    /// Reading of the system's clock from which `boot_ms` counts: 0 if the system names the boot, otherwise that of the opening.
+    since_ms: u64,
+    /// Base of that clock where the system has none that includes sleep.
     #[cfg(not(unix))]
     started: std::time::Instant,
 }
 
 impl SystemClock {
-    fn new() -> Self {
-        let random = || {
-            let mut id = [0; 16];
-            SystemEntropy.fill(&mut id);
-            id
-        };
-        Self {
-            boot_id: boot_id().unwrap_or_else(random),
+    /// Returns a clock of the boot that the system names. Without a name, each clock is a boot of its own that begins now: its reading
+    /// must not add the time since the device was switched on to every opening.
+    fn of(boot_id: Option<[u8; 16]>) -> Self {
+        let mut clock = Self {
+            boot_id: [0; 16],
+            since_ms: 0,
             #[cfg(not(unix))]
             started: std::time::Instant::now(),
+        };
+        match boot_id {
+            Some(boot_id) => clock.boot_id = boot_id,
+            None => {
+                SystemEntropy.fill(&mut clock.boot_id);
+                clock.since_ms = clock.reading_ms();
+            }
         }
+        clock
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unused_self, reason = "elsewhere it needs the base")]
+    fn reading_ms(&self) -> u64 {
+        use rustix::time::{ClockId, clock_gettime};
+        // What `Instant` uses stops while the device sleeps: CLOCK_MONOTONIC on Linux and Android, CLOCK_UPTIME_RAW on Apple's systems.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = ClockId::Boottime;
+        // On Apple's systems this one includes sleep.
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = ClockId::Monotonic;
+        let time = clock_gettime(clock);
+        let ms = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
+        u64::try_from(ms).unwrap_or(0)
+    }
+
+    #[cfg(not(unix))]
+    fn reading_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -96,23 +124,8 @@ impl Clock for SystemClock {
         Timestamp(chrono::Utc::now().timestamp_millis())
     }
 
-    #[cfg(unix)]
     fn boot_ms(&self) -> u64 {
-        use rustix::time::{ClockId, clock_gettime};
-        // What `Instant` uses stops while the device sleeps: CLOCK_MONOTONIC on Linux and Android, CLOCK_UPTIME_RAW on Apple's systems.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let clock = ClockId::Boottime;
-        // On Apple's systems this one includes sleep.
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let clock = ClockId::Monotonic;
-        let time = clock_gettime(clock);
-        let ms = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
-        u64::try_from(ms).unwrap_or(0)
-    }
-
-    #[cfg(not(unix))]
-    fn boot_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.reading_ms().saturating_sub(self.since_ms)
     }
 
     fn boot_id(&self) -> [u8; 16] {
@@ -136,6 +149,17 @@ impl Entropy for SystemEntropy {
 
 #[cfg(test)]
 mod tests {
+    use super::{Clock, SystemClock};
+
+    #[test]
+    fn a_clock_without_the_systems_name_of_the_boot_counts_from_its_opening() {
+        let (named, first, second) = (SystemClock::of(Some([1; 16])), SystemClock::of(None), SystemClock::of(None));
+        assert!(first.since_ms > 0 && named.since_ms == 0);
+        // The machine has been on for longer than this process.
+        assert!(first.boot_ms() < named.boot_ms());
+        assert_ne!(first.boot_id(), second.boot_id());
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn the_boot_clock_counts_since_the_device_was_switched_on_and_sleep_too() {

@@ -66,7 +66,7 @@ pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
-/// Farmers of a centre who may share a telephone number before it no longer says that two of them look alike (neither soft nor hard).
+/// Other farmers of a centre who may have a farmer's telephone number before it says no longer that they look alike (neither soft nor hard).
 pub const MAX_SHARED_PHONE: usize = 5;
 /// Largest payload of a lorry (hard); more than any lorry on a road.
 pub const MAX_PAYLOAD: Grams = Grams(200_000_000);

@@ -9,7 +9,8 @@ use farmtally_core::protocol::normalize_server_url;
 use crate::files::replace_file;
 use crate::{Error, Server};
 
-const DAMAGED: &str = "it has no address: remove it, and say again with `farmtally-server move-to` where the server moves to";
+const DAMAGED: &str =
+    "it has no address: remove it, and say again with `farmtally-server move-to` where the server moves to";
 
 impl Server {
     /// Returns the address to which this server moves, as phones learn it with each answer; `None` if it does not move.

@@ -144,8 +144,10 @@ fn one_telephone_number_is_one_however_it_is_typed() {
     for phone in spellings {
         assert_eq!(market.server.find(market.organisation, phone).expect("a search").len(), 1, "{phone}");
     }
-    let short = registers(&asha, "The watchman", "12345").expect("a short number").contact.phone;
-    assert_eq!(short, "12345");
+    for local in ["12345", "2222 4567"] {
+        let stored = registers(&asha, local, local).expect("a short or local number").contact.phone;
+        assert_eq!(stored, local.replace(' ', ""), "no number that can be dialled from elsewhere is made of it");
+    }
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn a_placeholder_number_of_150_farmers_is_one_review_and_no_question() {
 fn a_number_that_many_farmers_share_says_no_longer_who_they_are() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");
-    for number in 0..30 {
+    for number in 0..12 {
         let result = registers(&asha, &format!("Farmer {number}"), "080 2222 4567");
         if (1..=5).contains(&number) {
             asks_about_look_alike(result);
@@ -171,11 +173,10 @@ fn a_number_that_many_farmers_share_says_no_longer_who_they_are() {
         } else {
             result.expect("no question");
         }
+        asha.syncs_wholly();
     }
-    asha.syncs_wholly();
-    let raised = reviews(&market);
-    assert_eq!(raised.last(), Some(&("shared_phone".to_owned(), 1)), "{raised:?}");
-    assert!(raised[0].1 <= 15, "at most three for each of the first: {raised:?}");
+    // The second farmer looks like one, the third like two, and the fourth to sixth are compared with three each.
+    assert_eq!(reviews(&market), [("farmer_look_alike".to_owned(), 12), ("shared_phone".to_owned(), 1)]);
 }
 
 #[test]

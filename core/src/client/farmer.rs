@@ -60,7 +60,7 @@ impl FieldClient {
         let scope = Scope::Centre(input.centre.clone());
         let (farmer_id, contact_id): (FarmerId, ContactId) = (self.new_id(), self.new_id());
         self.act(&author, |action| {
-            let alike = look_alikes::find(&mut seam(action.db), [(&scope, &details)])?;
+            let alike = look_alikes::find(&mut seam(action.db), [(&scope, farmer_id, &details)])?;
             if alike.iter().any(|it| !it.farmers.is_empty()) {
                 Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
             }

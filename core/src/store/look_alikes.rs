@@ -1,5 +1,7 @@
 //! Farmers who may be one person, by name and telephone number.
 
+use std::collections::BTreeSet;
+
 use super::Error;
 use super::sql::{Column, Reader, Row, Value};
 use crate::limits::MAX_SHARED_PHONE;
@@ -11,47 +13,48 @@ use crate::units::{FarmerId, ToValue};
 /// Farmers of a scope who may be the person of some contact details.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LookAlikes {
-    /// Farmers with the same name and village, or the same telephone number; ordered by id. A farmer who is stored already is among them.
+    /// Other farmers with the same name and village, or the same telephone number; ordered by id.
     pub farmers: Vec<FarmerId>,
-    /// First farmer with the same telephone number, if it is a placeholder, or more than [`MAX_SHARED_PHONE`] farmers have it. It then says
+    /// First farmer with the same telephone number, if it is a placeholder, or more than [`MAX_SHARED_PHONE`] others have it. It then says
     /// nothing about who they are.
     pub shared_phone: Option<FarmerId>,
 }
 
-/// Returns the look-alikes of each of `contacts` (a scope and contact details), in their order.
+/// Returns the look-alikes of each of `contacts`, a scope, the farmer and their details, in their order. The farmer may be stored or not.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn find<'c>(
     db: &mut dyn Reader,
-    contacts: impl IntoIterator<Item = (&'c Scope, &'c ContactDetails)>,
+    contacts: impl IntoIterator<Item = (&'c Scope, FarmerId, &'c ContactDetails)>,
 ) -> Result<Vec<LookAlikes>, Error> {
-    let (mut by_name, mut by_phone, mut placeholders) = (Vec::new(), Vec::new(), Vec::new());
-    let mut count = 0;
-    for (n, (scope, details)) in (0_u32..).zip(contacts) {
+    let (mut own, mut by_name, mut by_phone, mut shared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (n, (scope, farmer, details)) in (0_u32..).zip(contacts) {
+        own.push(farmer);
         by_name.push((n, scope, details.name_key()));
-        let with_phone = if is_placeholder(&details.phone) { &mut placeholders } else { &mut by_phone };
+        let with_phone = if is_placeholder(&details.phone) { &mut shared } else { &mut by_phone };
         with_phone.extend(details.phone_key().map(|key| (n, scope, key)));
-        count += 1;
     }
-    let mut alike = vec![LookAlikes::default(); count];
-    for (n, farmer) in with_same(db, "phone_key", &by_phone)? {
-        alike.get_mut(n).into_iter().for_each(|it| it.farmers.push(farmer));
+    let mut alike = others_with_same(db, "phone_key", &by_phone, &own)?;
+    shared.extend(
+        by_phone.into_iter().filter(|(n, ..)| alike.get(*n as usize).is_some_and(|it| it.len() > MAX_SHARED_PHONE)),
+    );
+    for (n, ..) in &shared {
+        alike.get_mut(*n as usize).into_iter().for_each(BTreeSet::clear);
     }
-    for it in alike.iter_mut().filter(|it| it.farmers.len() > MAX_SHARED_PHONE) {
-        it.shared_phone = std::mem::take(&mut it.farmers).into_iter().min();
+    for (of_phone, of_name) in alike.iter_mut().zip(others_with_same(db, "name_key", &by_name, &own)?) {
+        of_phone.extend(of_name);
     }
-    for (n, farmer) in first_with_phone(db, &placeholders)? {
-        alike.get_mut(n).into_iter().for_each(|it| it.shared_phone = Some(farmer));
+    let mut found: Vec<LookAlikes> = alike
+        .into_iter()
+        .map(|farmers| LookAlikes { farmers: farmers.into_iter().collect(), shared_phone: None })
+        .collect();
+    for (n, first) in first_with_phone(db, &shared)? {
+        if let (Some(it), Some(own)) = (found.get_mut(n), own.get(n)) {
+            it.shared_phone = (first != *own).then_some(first);
+        }
     }
-    for (n, farmer) in with_same(db, "name_key", &by_name)? {
-        alike.get_mut(n).into_iter().for_each(|it| it.farmers.push(farmer));
-    }
-    for it in &mut alike {
-        it.farmers.sort_unstable();
-        it.farmers.dedup();
-    }
-    Ok(alike)
+    Ok(found)
 }
 
 /// Contact details to compare: their index, scope, and value of a folded column.
@@ -59,13 +62,26 @@ type Compared<'c> = (u32, &'c Scope, String);
 
 const COMPARED: [Column<'static>; 3] = [Column::int("number"), Column::text("scope"), Column::text("compared")];
 
-fn with_same(db: &mut dyn Reader, column: &str, compared: &[Compared<'_>]) -> Result<Vec<(usize, FarmerId)>, Error> {
+/// Returns for each of `own` the other farmers with the same value of a folded column.
+fn others_with_same(
+    db: &mut dyn Reader,
+    column: &str,
+    compared: &[Compared<'_>],
+    own: &[FarmerId],
+) -> Result<Vec<BTreeSet<FarmerId>>, Error> {
     let statement = format!(
         "SELECT keys.number, contacts.farmer_id FROM keys
          JOIN contacts ON contacts.scope = keys.scope AND contacts.{column} = keys.compared"
     );
-    let row = |row: &dyn Row| Ok((row.get::<u32>(0)? as usize, row.get(1)?));
-    Ok(db.query_all_keys(&COMPARED, &compared_values(compared), &statement, row)?)
+    let mut others = vec![BTreeSet::new(); own.len()];
+    db.query_keys(&COMPARED, &compared_values(compared), &statement, &mut |row| {
+        let (n, farmer): (usize, FarmerId) = (row.get::<u32>(0)? as usize, row.get(1)?);
+        if own.get(n) != Some(&farmer) {
+            others.get_mut(n).into_iter().for_each(|it| _ = it.insert(farmer));
+        }
+        Ok(())
+    })?;
+    Ok(others)
 }
 
 /// Returns the first farmer with each number, with one step in the index however many have it.

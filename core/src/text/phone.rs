@@ -1,6 +1,6 @@
 //! Telephone numbers in the form of ITU-T E.164, by the numbering plans of libphonenumber.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 
 use super::code::is_dash;
 use super::script::ascii_digit;
@@ -28,11 +28,15 @@ pub fn phone_digits(text: &str) -> Option<String> {
     Some(digits)
 }
 
-/// Returns a number in the form of E.164, such as `+919845011111`; `None` if it has too few or too many digits for one. A number without a
-/// country code is one of `country`.
+/// Returns a number in the form of E.164, such as `+919845011111`; `None` if it has too few or too many digits to be dialled from everywhere.
+/// A number without a country code is one of `country`, if that has such a number: local ones, without the code of their town, must not
+/// become numbers of somebody else.
 pub fn e164(digits: &str, country: &str) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(digits, country.parse::<Region>().ok()).ok()?;
-    PHONE_NUMBER_UTIL.is_possible_number(&number).then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
+    let is_possible = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) == Ok(NumberLengthType::IsPossible);
+    let has_country_code = digits.starts_with('+') || digits.starts_with("00");
+    (is_possible && (has_country_code || PHONE_NUMBER_UTIL.is_valid_number(&number)))
+        .then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
 }
 
 /// Returns the words by which a stored telephone number is found: its digits, with and without the country code.
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!(e164("0712345678", "KE").as_deref(), Some("+254712345678"));
         assert_eq!(e164("0391234567", "IT").as_deref(), Some("+390391234567"), "Italian numbers keep their zero");
         assert_eq!(e164("12345", "IN"), None);
+        assert_eq!(e164("22224567", "IN"), None, "a number of a town, without its code");
         assert_eq!(phone_digits("98450x"), None);
         assert_eq!(phone_digits("9+8450"), None);
         assert!(has_phone_numbers("IN") && !has_phone_numbers("XX"));

@@ -6,7 +6,6 @@
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Contact;
 use farmtally_core::store::look_alikes::{self, LookAlikes};
-use farmtally_core::units::FarmerId;
 
 use super::{Finding, Touched, of_kind};
 use crate::Error;
@@ -17,20 +16,19 @@ const MAX_COMPARED: usize = 3;
 
 pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let contacts: Vec<_> = of_kind::<Contact>(touched).collect();
-    let alike = look_alikes::find(db.reader(), contacts.iter().map(|(scope, contact)| (*scope, &contact.details)))?;
+    let compared = contacts.iter().map(|(scope, contact)| (*scope, contact.farmer_id, &contact.details));
+    let alike = look_alikes::find(db.reader(), compared)?;
     let mut findings = Vec::new();
     for ((scope, contact), LookAlikes { farmers, shared_phone }) in contacts.into_iter().zip(alike) {
-        let others = |farmer: &FarmerId| *farmer != contact.farmer_id;
         let finding = |code, documents| Finding { scope: scope.clone(), code, documents };
         findings.extend(
             farmers
                 .into_iter()
-                .filter(others)
                 .take(MAX_COMPARED)
                 .map(|farmer| finding(ReviewCode::FarmerLookAlike, vec![contact.farmer_id.into(), farmer.into()])),
         );
         // One review for all of them: it names the first only.
-        findings.extend(shared_phone.filter(others).map(|first| finding(ReviewCode::SharedPhone, vec![first.into()])));
+        findings.extend(shared_phone.map(|first| finding(ReviewCode::SharedPhone, vec![first.into()])));
     }
     Ok(findings)
 }
