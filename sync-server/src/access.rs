@@ -2,7 +2,7 @@
 //!
 //! Each is a decision in the scope of the device that it concerns; the rest of the server only reads the projected rows.
 
-use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension};
+use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension, User};
 use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
@@ -88,16 +88,19 @@ impl Server {
         })
     }
 
-    /// Suspends a user on every device on which they were ever granted anything, or lifts that if `is_suspended` is false. Suspending a
-    /// user without such a device deletes their unused codes. Returns the number of devices.
+    /// Suspends a user, or lifts that if `is_suspended` is false: on every device on which they were ever granted anything, and for new grants
+    /// and devices, whose codes are refused meanwhile. Returns the number of devices.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, or with neither such a device nor a code to delete; [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`], [`Error::Invalid`] for a name of several users, [`Error::Io`], [`Error::Storage`].
     pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user)?;
+            if let Some(known) = reference.user(user).filter(|known| known.is_suspended != is_suspended) {
+                decide(db, &Scope::Organisation, &User { is_suspended, ..known.clone() }, &by)?;
+            }
             let mut concerned = 0;
             for Device { device_id: device, .. } in db.devices()? {
                 if !decisions::has_grant(db.reader(), user, device)? {
@@ -106,10 +109,6 @@ impl Server {
                 concerned += 1;
                 let suspension = Suspension { user_id: user, device_id: device, is_suspended };
                 decide(db, &Scope::Device(device), &suspension, &by)?;
-            }
-            // No device has a scope in which the suspension of a user without a phone could be logged.
-            if concerned == 0 && !(is_suspended && db.delete_unused_codes_of(user)? > 0) {
-                return Err(Error::NotFound { what: "user with a grant or an unused code" });
             }
             Ok(concerned)
         })

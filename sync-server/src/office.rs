@@ -45,7 +45,7 @@ pub struct UserLine {
     pub name: String,
     /// Number of devices on which the user was ever granted anything.
     pub devices: usize,
-    /// Whether the user is suspended on one of them.
+    /// Whether the user is suspended.
     pub is_suspended: bool,
 }
 
@@ -343,11 +343,11 @@ impl Server {
             let reference = Reference::load(db.reader())?;
             let devices = db.devices()?;
             let mut lines = Vec::new();
-            for User { user_id, name } in reference.all::<User>() {
-                let mut line = UserLine { user_id: *user_id, name: name.clone(), devices: 0, is_suspended: false };
+            for User { user_id, name, is_suspended } in reference.all::<User>() {
+                let (name, is_suspended) = (name.clone(), *is_suspended);
+                let mut line = UserLine { user_id: *user_id, name, devices: 0, is_suspended };
                 for device in &devices {
                     line.devices += usize::from(decisions::has_grant(db.reader(), *user_id, device.device_id)?);
-                    line.is_suspended |= decisions::suspended_on(db.reader(), device.device_id)?.contains(user_id);
                 }
                 lines.push(line);
             }
@@ -422,17 +422,12 @@ pub(crate) fn require_centres(db: &mut WriteTransaction<'_>, centres: &[CentreCo
     Ok(())
 }
 
-/// Returns whether a user is suspended on any device. They get no other device then, because they could continue there.
+/// Returns whether a user is suspended.
 pub(crate) fn is_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<bool, Error> {
-    for device in db.devices()? {
-        if decisions::suspended_on(db.reader(), device.device_id)?.contains(&user) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(Reference::load(db.reader())?.user(user).is_some_and(|user| user.is_suspended))
 }
 
-/// Requires that a user is not suspended on any device.
+/// Requires that a user is not suspended.
 pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
     if is_suspended(db, user)? {
         return Err(Error::invalid("user", "the user is suspended: lift the suspension first"));
@@ -485,7 +480,7 @@ pub(crate) fn user_or_new(
     if !user.is_another {
         require_unlike(&alike(&reference, &name))?;
     }
-    decide(db, &Scope::Organisation, &User { user_id: fresh, name }, by)?;
+    decide(db, &Scope::Organisation, &User { user_id: fresh, name, is_suspended: false }, by)?;
     Ok(fresh)
 }
 

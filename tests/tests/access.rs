@@ -115,7 +115,14 @@ fn a_user_who_has_only_a_code_can_be_suspended() {
     let kiran = market.meets("Kiran");
     let refused = kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect_err("a code from before");
     assert_eq!(refused.code(), ErrorCode::InvalidInput, "{refused}");
-    assert_eq!(suspend(&market).expect_err("nothing to suspend").code(), ErrorCode::NotFound);
+    assert_eq!(suspend(&market).expect("still suspended"), 0);
+    let users = market.server.users(market.organisation).expect("a list");
+    assert!(users[0].is_suspended);
+    let (id, centres) = (users[0].user_id.to_string(), ["KOLAR".parse().expect("a code")]);
+    let refused = market.server.create_code(market.organisation, id.as_str(), Role::Clerk, &centres);
+    assert!(refused.expect_err("suspended").to_string().contains("lift the suspension first"));
+    market.server.suspend(market.organisation, "Kiran", false).expect("lifted");
+    kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect("the code is good again");
 }
 
 #[test]

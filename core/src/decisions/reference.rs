@@ -140,6 +140,10 @@ pub struct User {
     /// Name of the user.
     #[n(1)]
     pub name: String,
+    /// Whether the user gets no phone and no grant. What they may do on the phones that they have, a [`Suspension`](super::Suspension) for
+    /// each says.
+    #[n(2)]
+    pub is_suspended: bool,
 }
 
 /// A text that the office shows on all phones.

@@ -2,7 +2,7 @@
 
 use farmtally_core::protocol::message::DeviceHead;
 use farmtally_core::store::sql::{self, Row, values};
-use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp, UserId};
+use farmtally_core::units::{BundleHash, DeviceCode, DeviceId, Timestamp};
 
 use super::{Access, Device, EnrolmentCode, Transaction, WriteTransaction};
 use crate::Error;
@@ -124,12 +124,6 @@ impl WriteTransaction<'_> {
     pub fn set_wiped(&mut self, device: DeviceId, at: Timestamp) -> Result<(), Error> {
         let update = "UPDATE devices SET wiped_at_ms = coalesce(wiped_at_ms, ?2) WHERE device_id = ?1";
         self.run(update, &values![device, at])
-    }
-
-    /// Deletes the codes for a user that no device has redeemed. Returns their number.
-    pub fn delete_unused_codes_of(&mut self, user: UserId) -> Result<usize, Error> {
-        let delete = "DELETE FROM enrolment_codes WHERE user_id = ?1 AND device_id IS NULL";
-        Ok(self.connection.execute(delete, &values![user])?)
     }
 
     /// Adds an enrolment code, or records the device that redeemed it.
