@@ -700,7 +700,7 @@ void marketDay(Server server, String library) {
     carrier.next = () async {};
     final slice = await asha.client.sync(inBackground: true, budgetMs: 0);
     expect(slice.outcome, SyncOutcome.partial);
-    isTrue(slice.counts.logged > 0, '$slice');
+    isTrue(slice.counts.logged < 2000, '$slice');
 
     final seen = <SyncProgress?>[];
     carrier.next = () async => seen.add((await asha.client.waitForEvent(0))!.progress);

@@ -741,7 +741,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         carrier.sent, carrier.next = -100, None
         slice_ = await asha.client.sync(in_background=True, budget_ms=0)
         self.assertEqual(slice_.outcome, SyncOutcome.PARTIAL)
-        self.assertGreater(slice_.counts.logged, 0)
+        self.assertLess(slice_.counts.logged, 2_000)
 
         seen = []
 
