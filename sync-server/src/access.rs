@@ -47,7 +47,8 @@ impl Server {
     /// Lets a user, who is added if new, work on an enrolled device. Several people may share a phone, each with their own grants.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for the name, a suspended user or a centre, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a wiped one, the name, a suspended user, a centre, or a grant that is in force
+    /// already; [`Error::Io`], [`Error::Storage`].
     pub fn grant<'a>(
         &self,
         organisation: OrganisationId,
@@ -60,13 +61,18 @@ impl Server {
         let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.decided_by_operator());
         self.write(organisation, |db| {
             require_centres(db, centres)?;
-            let device = device_of(&db.devices()?, device)?.device_id;
+            let device = working_device(&db.devices()?, device)?.device_id;
             // A grant usually is for somebody known, so exactly their name names them; an enrolment code usually is for somebody new.
             let user = match known_by_name(&Reference::load(db.reader())?, &user) {
                 Some(known) => known,
                 None => user_or_new(db, &user, &by, fresh)?,
             };
             require_not_suspended(db, user)?;
+            let in_force = decisions::grants_of(db.reader(), device)?;
+            let is_same = |it: &&Grant| it.user_id == user && it.role == role && it.centres == centres;
+            if let Some(known) = in_force.iter().find(is_same) {
+                return Err(Error::invalid("user", format!("the grant {} says the same already", known.grant_id)));
+            }
             let grant = Grant { grant_id: grant, user_id: user, device_id: device, role, centres: centres.to_vec() };
             decide(db, &Scope::Device(device), &grant, &by)
         })?;
@@ -117,12 +123,13 @@ impl Server {
     /// Orders a device to do something about itself. All but [`Order::Rekey`] also order the devices that it became by taking new keys.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a new key while another order stands, [`Error::Io`], [`Error::Storage`].
+    /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a wiped one or a new key while another order stands, [`Error::Io`],
+    /// [`Error::Storage`].
     pub fn order(&self, organisation: OrganisationId, device: DeviceCode, order: Order) -> Result<(), Error> {
         let by = self.decided_by_operator();
         self.write(organisation, |db| {
             let devices = db.devices()?;
-            let first = device_of(&devices, device)?.device_id;
+            let first = working_device(&devices, device)?.device_id;
             // A new key ends every other order, and would unlock a phone that was stolen.
             let standing = decisions::order(db.reader(), first)?.map_or(order, |it| it.order);
             if order == Order::Rekey && standing != order {
@@ -137,8 +144,13 @@ impl Server {
     }
 }
 
-fn device_of(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
-    devices.iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })
+/// Returns the device with this code, unless it has destroyed its data.
+fn working_device(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
+    let device = devices.iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })?;
+    match device.wiped_at {
+        None => Ok(device),
+        Some(_) => Err(Error::invalid("device", "this phone was wiped, and is enrolled no longer")),
+    }
 }
 
 /// Returns a device and all that it became by taking new keys. The devices may be listed in any order.

@@ -477,3 +477,34 @@ fn a_wall_clock_that_is_set_neither_ends_nor_extends_the_time_without_contact() 
     }
     assert_eq!(asha.client.access(), Access::RecordOnly, "the clock was set back every day");
 }
+
+#[test]
+fn a_grant_that_is_in_force_already_is_not_given_twice() {
+    let mut market = Market::open(47);
+    let asha = market.hires("Asha", "clerk");
+    let (server, organisation, device) = (&market.server, market.organisation, code(&asha));
+    let centres = ["KOLAR".parse().expect("a code")];
+    let grants = || server.grants(organisation).expect("a list");
+    let first = grants()[0].grant.grant_id;
+    let error = server.grant(organisation, device, "Asha", Role::Clerk, &centres).expect_err("the same grant");
+    assert!(error.to_string().contains(&first.to_string()), "{error}");
+    server.grant(organisation, device, "Asha", Role::FieldManager, &centres).expect("another role");
+    assert_eq!(grants().len(), 2);
+}
+
+#[test]
+fn a_phone_that_was_wiped_gets_no_order_and_no_grant() {
+    let mut market = Market::open(48);
+    let asha = market.hires("Asha", "clerk");
+    let device = code(&asha);
+    let (server, organisation) = (&market.server, market.organisation);
+    server.order(organisation, device, Order::Wipe).expect("ordered");
+    asha.syncs_wholly();
+    for order in [Order::Lost, Order::Wipe, Order::Rekey, Order::Resume] {
+        let error = server.order(organisation, device, order).expect_err("a wiped phone");
+        assert!(error.to_string().contains("this phone was wiped"), "{order}: {error}");
+    }
+    let centres = ["KOLAR".parse().expect("a code")];
+    let error = server.grant(organisation, device, "Asha", Role::FieldManager, &centres).expect_err("a wiped phone");
+    assert!(error.to_string().contains("this phone was wiped"), "{error}");
+}
