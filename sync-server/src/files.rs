@@ -1,10 +1,10 @@
 //! Files that must survive a power cut, and that no other account of the machine may read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use farmtally_core::store::file::{private, restrict};
+use farmtally_core::store::file::{private, restrict, sync_folder_of};
 
 use crate::Error;
 
@@ -15,16 +15,7 @@ pub(crate) fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&aside, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Syncs a folder: a new file name is on disk only after this.
-pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _folders_cannot_be_synced_here = folder;
-    Ok(())
+    sync_folder_of(path)
 }
 
 /// Takes access to a folder and its files from all other accounts. Returns a warning for each that they had access to; none if there is

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::file::{create_private_folder, private};
+use farmtally_core::store::file::{create_private_folder, private, sync_folder_of};
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
-use crate::files::{replace_file, sync_folder};
+use crate::files::replace_file;
 
 /// More bytes than a line has.
 const MAX_LINE_BYTES: u64 = 1024;
@@ -132,6 +132,12 @@ impl Journal {
             .ok_or_else(|| Error::unusable(&self.folder.join(name).display(), "damaged: put back a copy of this file"))
     }
 
+    /// Runs `f` while no other process writes to the journal.
+    pub(crate) fn while_locked<T>(&self, f: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let _locked = self.locked()?;
+        f()
+    }
+
     /// Locks the journal until the returned file is dropped: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
         let path = self.folder.join("lock");
@@ -188,7 +194,7 @@ impl Journal {
             file.seek(SeekFrom::End(0))?;
             file.write_all(format!("{lines}\n").as_bytes())?;
             file.sync_all()?;
-            if is_new { sync_folder(&self.folder) } else { Ok(()) }
+            if is_new { sync_folder_of(&path) } else { Ok(()) }
         };
         append().map_err(Error::io(&path.display()))
     }

@@ -101,6 +101,23 @@ fn write(path: &Path, key: &[u8; 32]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Server;
+
+    #[test]
+    fn servers_that_open_a_new_folder_at_the_same_time_have_the_same_keys() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let opens = || {
+                let server = Server::open(folder.path(), Environment::system()).expect("it opens");
+                (server.keys.public(), server.keys.successor)
+            };
+            let keys = std::thread::scope(|threads| {
+                let running: Vec<_> = (0..4).map(|_| threads.spawn(opens)).collect();
+                running.into_iter().map(|it| it.join().expect("it ends")).collect::<std::collections::BTreeSet<_>>()
+            });
+            assert_eq!(keys.len(), 1);
+        }
+    }
 
     #[test]
     fn a_challenge_is_good_for_two_days_on_the_server_that_made_it() {

@@ -64,6 +64,8 @@ pub struct Server {
     data: PathBuf,
     /// File with the address to which the server moves; absent if it does not.
     address: PathBuf,
+    /// The address that answers announce, as last read from its file.
+    announced: Mutex<Option<String>>,
     keys: Keys,
     journal: Journal,
     environment: Environment,
@@ -94,13 +96,23 @@ impl Server {
             warnings.extend(keep_private(&folder.join(part))?);
         }
         let is_new = storage.organisations()?.is_empty();
-        let keys = Keys::open(&folder.join("keys"), &environment, is_new)?;
         let journal = Journal::open(&folder.join("journal"))?;
-        let (listeners, watchers, unnoted) = (Listeners::default(), Watchers::default(), Mutex::default());
-        let (data, address) = (folder.join("data"), folder.join("moved_to"));
-        let server =
-            Self { storage, data, address, keys, journal, environment, warnings, listeners, watchers, unnoted };
-        server.moved_to()?;
+        // Locked, because another process may open the same new folder, and would make other keys.
+        let keys = journal.while_locked(|| Keys::open(&folder.join("keys"), &environment, is_new))?;
+        let server = Self {
+            storage,
+            data: folder.join("data"),
+            address: folder.join("moved_to"),
+            announced: Mutex::default(),
+            keys,
+            journal,
+            environment,
+            warnings,
+            listeners: Listeners::default(),
+            watchers: Watchers::default(),
+            unnoted: Mutex::default(),
+        };
+        *server.announced.lock().unwrap_or_else(PoisonError::into_inner) = server.moved_to()?;
         server.require_own_data()?;
         server.compare_with_journal()?;
         server.replay_erasures()?;

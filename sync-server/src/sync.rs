@@ -43,8 +43,7 @@ impl Server {
             Some(Ingested::default())
         };
         let mut budget = (asked.budget_bytes as usize).clamp(MIN_PIECE_BYTES, MAX_BODY_BYTES / 4);
-        // Read at each sync, because a command may write it. Checked at the start; damaged since then, it must not stop a sync.
-        let moved_to = self.moved_to().unwrap_or_default();
+        let moved_to = self.announced_address();
         loop {
             let (attestation, mut updates) =
                 self.read(organisation, |db| compose_updates(db, &device, &asked, ingested.as_ref(), budget, now))?;

@@ -75,6 +75,23 @@ fn a_server_that_stays_after_all_is_found_at_its_old_address() {
 }
 
 #[test]
+fn a_server_whose_file_of_the_new_address_is_damaged_still_says_where_it_moves() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    let (old, both, new) = (
+        Addresses::of([(ADDRESS, &market)]),
+        Addresses::of([(ADDRESS, &market), (NEW_ADDRESS, &market)]),
+        Addresses::of([(NEW_ADDRESS, &market)]),
+    );
+    market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+    assert_eq!(syncs(&asha, &old), SyncOutcome::Complete);
+    std::fs::write(market.server_folder().join("moved_to"), "").expect("emptied");
+    assert_eq!(syncs(&asha, &old), SyncOutcome::Complete);
+    assert_eq!(syncs(&asha, &both), SyncOutcome::Complete);
+    assert_eq!(syncs(&asha, &new), SyncOutcome::Complete, "the phone knows the new address");
+}
+
+#[test]
 fn a_phone_is_pointed_to_the_new_address_when_the_old_one_is_gone() {
     let mut market = Market::open(3);
     let asha = market.hires("Asha", "field_manager");

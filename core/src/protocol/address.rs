@@ -12,9 +12,33 @@ const MAX_HOST: (usize, usize) = (253, 63);
 /// # Errors
 /// [`UnitError`] says what is wrong.
 pub fn normalize_server_url(text: &str) -> Result<String, UnitError> {
-    let wrong = |reason: &dyn std::fmt::Display| {
-        UnitError::new(format!("not an address such as https://sync.example.org: {reason}"))
+    parse(text).map(|url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Checks a server's address like [`normalize_server_url`], and that nobody on the way can read what is sent there: it is of HTTPS, or of
+/// this machine.
+///
+/// # Errors
+/// [`UnitError`] says what is wrong.
+pub fn normalize_secure_url(text: &str) -> Result<String, UnitError> {
+    let url = parse(text)?;
+    let is_this_machine = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     };
+    if url.scheme() == "https" || is_this_machine {
+        return normalize_server_url(text);
+    }
+    Err(wrong(&"it must begin with https://, unless it is of this machine"))
+}
+
+fn wrong(reason: &dyn std::fmt::Display) -> UnitError {
+    UnitError::new(format!("not an address such as https://sync.example.org: {reason}"))
+}
+
+fn parse(text: &str) -> Result<Url, UnitError> {
     let url = Url::parse(text.trim()).map_err(|error| wrong(&error))?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(wrong(&"it must begin with https://"));
@@ -31,7 +55,7 @@ pub fn normalize_server_url(text: &str) -> Result<String, UnitError> {
             MAX_HOST.0, MAX_HOST.1
         )));
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -51,6 +75,18 @@ mod tests {
             ("http://[::1]:8080".to_owned(), true),
         ] {
             assert_eq!(normalize_server_url(&text).is_ok(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("https://a.org", true),
+            ("http://localhost:8484", true),
+            ("http://127.0.0.1:8484/farm", true),
+            ("http://[::1]", true),
+            ("http://localhost.org", false),
+            ("http://127.0.0.1.org", false),
+            ("http://192.168.1.7:8080", false),
+            ("http://a.org", false),
+        ] {
+            assert_eq!(normalize_secure_url(text).is_ok(), expected, "{text}");
         }
         assert_eq!(normalize_server_url(" https://A.org/x/ ").expect("an address"), "https://a.org/x");
     }

@@ -14,5 +14,5 @@ pub mod path;
 pub mod qr;
 pub mod repair;
 
-pub use address::normalize_server_url;
+pub use address::{normalize_secure_url, normalize_server_url};
 pub use code::{HoldCode, RefusalCode};

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::key::StoreKey;
 use super::{Error, file};
 
 /// Longest wait of a statement for another connection.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Tries of the first connections to a new file, each of which another connection may prevent.
+const WRITE_AHEAD_TRIES: u32 = 10;
 
 /// Returns the path so that SQLite takes it for one: it reads a name that begins with `file:` as a URI, which would name another file than
 /// the one whose folder is locked.
@@ -42,8 +45,22 @@ pub(super) fn configure(
     connection.set_prepared_statement_cache_capacity(64);
     // Otherwise a statement on a table with a partial index is prepared again for each bound value (recording took 3.1 times the floor).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    use_write_ahead_log(&connection)?;
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;")?;
     Ok(connection)
+}
+
+/// Lets a database have a write-ahead log. SQLite does not wait for another connection that does the same to a new file, but for its
+/// transactions.
+fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
+    for _ in 0..WRITE_AHEAD_TRIES {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+            }
+            result => return Ok(result?),
+        }
+    }
+    Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?)
 }

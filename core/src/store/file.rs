@@ -25,19 +25,21 @@ impl<'a> DatabaseFile<'a> {
     /// # Errors
     /// [`Error::Corrupt`] if the file is empty or no file, or only its log is there; [`Error::Denied`].
     pub(super) fn find(path: &'a Path) -> Result<Self, Error> {
-        let is_being_created = mark(path).exists();
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(of_io(path, &error)),
+        let (size, is_being_created, has_log) = loop {
+            let size = size(path)?;
+            let (is_being_created, has_log) = (mark(path).exists(), beside(path, "-wal").exists());
+            let is_empty = size.is_none_or(|bytes| bytes == 0);
+            // Another process may have begun or ended the creation between these looks.
+            if !is_empty || is_being_created || self::size(path)? == size {
+                break (size, is_being_created, has_log);
+            }
         };
-        match &metadata {
-            Some(metadata) if !metadata.is_file() => return Err(corrupt(path, "is not a file")),
-            Some(metadata) if metadata.len() == 0 && !is_being_created => return Err(emptied(path)),
-            None if !is_being_created && beside(path, "-wal").exists() => return Err(missing(path)),
+        match size {
+            Some(0) if !is_being_created => return Err(emptied(path)),
+            None if !is_being_created && has_log => return Err(missing(path)),
             _ => {}
         }
-        Ok(Self { path, is_missing: metadata.is_none(), is_being_created })
+        Ok(Self { path, is_missing: size.is_none(), is_being_created })
     }
 
     /// Returns whether the file may be empty, because its creation has not ended.
@@ -59,13 +61,16 @@ impl<'a> DatabaseFile<'a> {
         Ok(())
     }
 
-    /// Removes the mark after the first commit.
+    /// Removes the mark after the first commit; another process may have removed it.
     pub(super) fn end(&self) -> Result<(), Error> {
         if !self.is_being_created {
             return Ok(());
         }
         let mark = mark(self.path);
-        fs::remove_file(&mark).and_then(|()| sync_folder_of(&mark)).map_err(|error| of_io(&mark, &error))
+        match fs::remove_file(&mark) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| sync_folder_of(&mark)).map_err(|error| of_io(&mark, &error)),
+        }
     }
 
     /// Takes access to the file, its log, its index and its key's fingerprint from all other accounts, where the file system knows permissions.
@@ -144,6 +149,16 @@ fn corrupt(path: &Path, reason: &str) -> Error {
     Error::Corrupt { source: format!("{} {reason}", path.display()).into() }
 }
 
+/// Returns the size of a file; `None` if it does not exist.
+fn size(path: &Path) -> Result<Option<u64>, Error> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(corrupt(path, "is not a file")),
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(of_io(path, &error)),
+    }
+}
+
 fn mark(path: &Path) -> PathBuf {
     path.with_extension("creating")
 }
@@ -155,7 +170,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Syncs the folder of a file, so that the file's name is on the disk.
-fn sync_folder_of(file: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// Errors of the operating system.
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = file.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -164,4 +182,24 @@ fn sync_folder_of(file: &Path) -> io::Result<()> {
     #[cfg(not(unix))]
     let _folders_cannot_be_synced_here = file;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{PHONE, Store};
+
+    #[test]
+    fn several_processes_may_create_one_database() {
+        for round in 0..20 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("field.db");
+            let opened = std::thread::scope(|threads| {
+                let running: Vec<_> = (0..4).map(|_| threads.spawn(|| Store::open(&path, PHONE))).collect();
+                running.into_iter().map(|it| it.join().expect("it ends").map(drop)).collect::<Result<Vec<_>, _>>()
+            });
+            opened.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            assert!(!mark(&path).exists());
+        }
+    }
 }

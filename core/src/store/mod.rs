@@ -209,6 +209,11 @@ impl Store {
                 file.begin()?;
                 Connection::open_with_flags(plain_path(path), OpenFlags::default())
             }
+            Ok(opened) if file.is_missing() => {
+                // Another process has created it meanwhile.
+                file = DatabaseFile::find(path)?;
+                Ok(opened)
+            }
             opened => opened,
         };
         file.keep_private();

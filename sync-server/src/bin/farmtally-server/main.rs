@@ -107,7 +107,7 @@ enum Command {
     MoveTo {
         #[command(flatten)]
         data: Data,
-        /// The new address, which begins with `https://`; without one, the server stays
+        /// The new address, which begins with `https://`, or with `http://` on this machine; without one, the server stays
         address: Option<String>,
     },
     /// Print the SQL that creates the tables on PostgreSQL; the role that runs it owns them, and should not be the server's role
