@@ -99,6 +99,34 @@ fn a_copy_that_is_not_what_was_logged_is_refused() {
 }
 
 #[test]
+fn a_copy_from_before_a_change_of_the_folding_is_whole_but_for_its_words() {
+    let mut market = Market::open(13);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "98450 12345").farmer_id;
+    asha.weighs(farmer, None, &[20_000]);
+    asha.syncs_wholly();
+    let older =
+        "UPDATE folding SET version = 0; DELETE FROM words; UPDATE contacts SET name_key = '', phone_key = NULL";
+    let of_older_version = |name: &str| {
+        let copy = copy(&market, name);
+        let file = copy.join(format!("{}.db", market.organisation));
+        rusqlite::Connection::open(file).expect("it opens").execute_batch(older).expect("as before");
+        copy
+    };
+    market.server.verify(&of_older_version("older")).expect("verified");
+    for (name, sql, table) in [
+        ("a contact", "DELETE FROM contacts", "contacts"),
+        ("a delivery", "UPDATE deliveries SET conflicts = 7", "deliveries"),
+        ("a document", "UPDATE documents SET saved = x'00' WHERE kind = 4", "documents"),
+    ] {
+        let error = change(&market, &of_older_version(name), sql);
+        assert!(error.contains(table), "{name}: {error}");
+    }
+    let words = change(&market, &copy(&market, "words"), "DELETE FROM words");
+    assert!(words.contains("words"), "{words}");
+}
+
+#[test]
 fn without_copies_a_phone_keeps_what_fits_and_trims_the_oldest() {
     let mut market = Market::open(9);
     let asha = market.hires("Asha", "field_manager");

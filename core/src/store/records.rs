@@ -345,8 +345,7 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn refold(db: &mut dyn Writer) -> Result<(), Error> {
-    let version: Option<u32> = db.query_one("SELECT version FROM folding", &[], |row| row.get(0))?;
-    if version == Some(FOLD_VERSION) {
+    if is_folded(db)? {
         return Ok(());
     }
     for kind in KINDS.into_iter().filter(|kind| kind.is_searched) {
@@ -360,6 +359,15 @@ pub fn refold(db: &mut dyn Writer) -> Result<(), Error> {
         }
     }
     mark_folded(db)
+}
+
+/// Returns whether all words and folded columns were computed with this [`FOLD_VERSION`].
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub(super) fn is_folded(db: &mut dyn Reader) -> Result<bool, Error> {
+    let version: Option<u32> = db.query_one("SELECT version FROM folding", &[], |row| row.get(0))?;
+    Ok(version == Some(FOLD_VERSION))
 }
 
 /// Notes that all words were computed with this [`FOLD_VERSION`]; a store without documents needs no more.
