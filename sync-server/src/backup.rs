@@ -3,25 +3,25 @@
 //! A copy counts only once it is verified: the chain of every log is recomputed from its first entry. Phones keep what two verified copies
 //! do not contain, so that a server restored from either of them gets everything back.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::file::{create_private_folder, private, restrict};
+use farmtally_core::store::file::{create_private_folder, private, restrict, sync_folder_of};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
-use crate::files::replace_file;
 use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy};
 use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
 const COPIES: usize = 2;
-/// File with the id of the copy and the time when it was begun. It is written last, so a folder without it is not a whole copy.
+/// File with the id of the copy and the time when it was begun. It gets this name last, so a folder without it is not a whole copy.
 const COPY_ID: &str = "copy-id";
-/// File that marks a copy that is not whole yet, locked by the process that makes it.
+/// File that marks a copy that is not whole yet, locked by the process that makes it; renamed to [`COPY_ID`] at the end.
 const INCOMPLETE: &str = "incomplete-copy";
 
 impl Server {
@@ -32,15 +32,13 @@ impl Server {
     /// [`Error::Unusable`] if the folder contains anything else; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
         let (id, begun_at): (DeviceId, _) = (self.environment.new_id(), self.environment.clock.now());
-        let _locked = begin_copy(to)?;
-        let finish = |()| {
-            let (file, mark) = (to.join(COPY_ID), to.join(INCOMPLETE));
-            replace_file(&file, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&file.display()))?;
-            std::fs::remove_file(&mark).map_err(Error::io(&mark.display()))
-        };
-        self.storage.copy_to(to).and_then(finish).inspect_err(|_failed| {
-            // An incomplete copy is of no use.
-            drop(std::fs::remove_dir_all(to));
+        let mut mark = begin_copy(to)?;
+        let end = |()| end_copy(to, &mut mark, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&to.display()));
+        self.storage.copy_to(to).and_then(end).inspect_err(|_failed| {
+            // A whole copy is kept even if its name is perhaps not on the disk; one that is not whole is of no use.
+            if has_copy_id(to).is_ok_and(|is_whole| !is_whole) {
+                drop(discard(to));
+            }
         })
     }
 
@@ -86,34 +84,101 @@ impl Server {
 /// Creates the folder of a copy, or clears it of a copy that was broken off, and marks it. Returns the locked mark.
 fn begin_copy(to: &Path) -> Result<File, Error> {
     let failed = Error::io(&to.display());
+    let is_used = || Error::unusable(&to.display(), "the folder exists and is not empty: name a new one");
+    let mark = to.join(INCOMPLETE);
     if to.try_exists().map_err(&failed)? {
-        let files = std::fs::read_dir(to).map_err(&failed)?.collect::<Result<Vec<_>, _>>().map_err(&failed)?;
-        let has = |name: &str| files.iter().any(|file| file.file_name() == name);
-        if !files.is_empty() && (has(COPY_ID) || !has(INCOMPLETE)) {
-            return Err(Error::unusable(&to.display(), "the folder exists and is not empty: name a new one"));
+        let is_empty = std::fs::read_dir(to).map_err(&failed)?.next().is_none();
+        if !is_empty && (has_copy_id(to)? || !mark.try_exists().map_err(&failed)?) {
+            return Err(is_used());
         }
     }
     create_private_folder(to).map_err(&failed)?;
     // A folder of another account, or on a file system without permissions, is used as it is.
     drop(restrict(to));
-    let mark = to.join(INCOMPLETE);
     let file = private(File::options().write(true).create(true).truncate(false)).open(&mark);
     let file = file.map_err(Error::io(&mark.display()))?;
-    if file.try_lock().is_err() {
+    if file.try_lock().is_err() || !is_same_file(&file, &mark) {
         return Err(Error::unusable(&to.display(), "another backup writes to it: wait until it has ended"));
     }
-    for part in std::fs::read_dir(to).map_err(&failed)? {
-        let part = part.map_err(&failed)?;
-        if part.file_name() != INCOMPLETE {
-            std::fs::remove_file(part.path()).map_err(Error::io(&part.path().display()))?;
+    // Asked again under the lock: until then another backup may have ended.
+    if has_copy_id(to)? {
+        drop(std::fs::remove_file(&mark));
+        return Err(is_used());
+    }
+    clear(to)?;
+    Ok(file)
+}
+
+fn has_copy_id(copy: &Path) -> Result<bool, Error> {
+    copy.join(COPY_ID).try_exists().map_err(Error::io(&copy.display()))
+}
+
+/// Returns whether an open file is still the one at `path`: another backup may have ended, and have removed it, before it was locked.
+fn is_same_file(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |it: std::fs::Metadata| (it.dev(), it.ino());
+        file.metadata().is_ok_and(|open| std::fs::metadata(path).is_ok_and(|found| id(open) == id(found)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _open_files_cannot_be_removed_here = file;
+        path.exists()
+    }
+}
+
+/// Writes the id into the mark of a copy, and renames it. Returns once that is on disk.
+fn end_copy(copy: &Path, mark: &mut File, id: &str) -> std::io::Result<()> {
+    mark.set_len(0)?;
+    mark.write_all(id.as_bytes())?;
+    mark.sync_all()?;
+    std::fs::rename(copy.join(INCOMPLETE), copy.join(COPY_ID))?;
+    sync_folder_of(&copy.join(COPY_ID))
+}
+
+/// Returns the files of a folder, except for the mark.
+///
+/// # Errors
+/// [`Error::Unusable`] if one of them is not of a copy: a backup deletes only its own files. [`Error::Io`].
+fn parts(copy: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = Error::io(&copy.display());
+    let mut parts = Vec::new();
+    for part in std::fs::read_dir(copy).map_err(&failed)? {
+        let part = part.map_err(&failed)?.path();
+        let name = part.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let is_database = |stem: &str| stem == "control" || stem.parse::<OrganisationId>().is_ok();
+        match name.split_once('.') {
+            Some((stem, "db" | "db-journal")) if is_database(stem) => parts.push(part),
+            _ if name == INCOMPLETE => {}
+            _ => {
+                let reason = format!("it contains {name:?}, which is not of a copy: name a new folder");
+                return Err(Error::unusable(&copy.display(), reason));
+            }
         }
     }
-    Ok(file)
+    Ok(parts)
+}
+
+/// Deletes all files of a copy that is not whole, except for the mark.
+fn clear(copy: &Path) -> Result<(), Error> {
+    parts(copy)?.iter().try_for_each(|part| std::fs::remove_file(part).map_err(Error::io(&part.display())))
+}
+
+/// Deletes a copy that is not whole. Its mark comes last: without it, another backup may begin in the folder.
+fn discard(copy: &Path) -> Result<(), Error> {
+    clear(copy)?;
+    let removed = std::fs::remove_file(copy.join(INCOMPLETE)).and_then(|()| std::fs::remove_dir(copy));
+    removed.map_err(Error::io(&copy.display()))
 }
 
 /// Returns the id of a copy and the time when it was begun.
 fn read_copy_id(copy: &Path) -> Result<(DeviceId, Timestamp), Error> {
     let path = copy.join(COPY_ID);
+    if copy.join(INCOMPLETE).exists() {
+        let reason = format!("not a complete copy of `backup`: it contains `{INCOMPLETE}`");
+        return Err(Error::unusable(&copy.display(), reason));
+    }
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(&path.display())(error)),

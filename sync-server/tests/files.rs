@@ -11,6 +11,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use farmtally_core::environment::Environment;
+use farmtally_sync_server::Server;
 use tempfile::TempDir;
 
 /// The account `nobody`, to which permissions apply; they do not apply to root.
@@ -288,15 +290,52 @@ fn a_backup_that_was_killed_can_be_repeated() {
     office.says(&["verify", "copy"]);
     let error = office.refuses(&["backup", "--to", "copy"]);
     assert!(error.contains("copy: the folder exists and is not empty"), "{error}");
-    // As if it had been killed before its last steps.
+    // As if it had been killed before its last step.
     fs::rename(copy.join("copy-id"), copy.join("incomplete-copy")).expect("renamed");
     assert!(office.refuses(&["verify", "copy"]).contains("not a complete copy"));
     office.says(&["backup", "--to", "copy"]);
     office.says(&["verify", "copy"]);
     assert!(!copy.join("incomplete-copy").exists());
+    // Only files of a copy are deleted.
+    fs::rename(copy.join("copy-id"), copy.join("incomplete-copy")).expect("renamed");
+    fs::write(copy.join("precious.db"), "precious").expect("written");
+    let before = office.files();
+    let error = office.refuses(&["backup", "--to", "copy"]);
+    assert!(error.contains("precious.db") && error.contains("name a new folder"), "{error}");
+    assert_eq!(office.files(), before);
+    fs::remove_file(copy.join("precious.db")).expect("removed");
+    office.says(&["backup", "--to", "copy"]);
+    fs::write(copy.join("incomplete-copy"), "").expect("written");
+    assert!(office.refuses(&["verify", "copy"]).contains("incomplete-copy"));
     // A server's own data never look like such a rest.
     let error = office.refuses(&["backup", "--to", "server/data"]);
     assert!(error.contains("the folder exists and is not empty"), "{error}");
+}
+
+#[test]
+fn a_finished_backup_is_not_replaced_by_one_that_was_begun_before_it_ended() {
+    let office = Office::open();
+    let server = Server::open(&office.path("server"), Environment::system()).expect("it opens");
+    for round in 0..20 {
+        let copy = office.path(&format!("copy {round}"));
+        // Each tries again as long as another writes to the folder.
+        let tries = || loop {
+            match server.back_up(&copy) {
+                Err(error) if error.to_string().contains("another backup writes to it") => {}
+                result => return result,
+            }
+        };
+        let results = std::thread::scope(|threads| {
+            let running: Vec<_> = (0..3).map(|_| threads.spawn(tries)).collect();
+            running.into_iter().map(|it| it.join().expect("it ends")).collect::<Vec<_>>()
+        });
+        let refused = results.iter().filter_map(|result| result.as_ref().err());
+        let refused: Vec<String> = refused.map(ToString::to_string).collect();
+        assert_eq!(refused.len(), 2, "one is made: {refused:?}");
+        assert!(refused.iter().all(|it| it.contains("the folder exists and is not empty")), "{refused:?}");
+        server.verify(&copy).expect("the copy is whole");
+        assert!(!copy.join("incomplete-copy").exists());
+    }
 }
 
 #[test]
@@ -333,7 +372,7 @@ fn a_damaged_key_or_copy_is_named() {
 }
 
 #[test]
-fn a_damaged_file_of_the_address_to_which_the_server_moves_is_named() {
+fn the_new_address_of_the_server_is_announced_or_its_damaged_file_is_named() {
     let office = Office::open();
     office.says(&["move-to", "https://field.example.org/"]);
     let file = office.path("server/moved_to");
@@ -341,7 +380,11 @@ fn a_damaged_file_of_the_address_to_which_the_server_moves_is_named() {
     assert_eq!(mode(&file), 0o600);
     let error = office.refuses(&["move-to", "ftp://field.example.org"]);
     assert!(error.contains("https://"), "{error}");
-    for content in [&b""[..], b"\xff\xfe", b"https://", b"https://field.example.org\nx"] {
+    let error = office.refuses(&["move-to", "http://field.example.org"]);
+    assert!(error.contains("https://"), "{error}");
+    office.says(&["move-to", "http://127.0.0.1:8484"]);
+    office.says(&["move-to", "http://[::1]:8484"]);
+    for content in [&b""[..], b"\xff\xfe", b"https://", b"https://field.example.org\nx", b"http://field.example.org"] {
         fs::write(&file, content).expect("damaged");
         for command in COMMANDS {
             let error = office.refuses(command);
