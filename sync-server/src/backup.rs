@@ -14,7 +14,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::file::{create_private_folder, private, restrict, sync_folder_of};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
-use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy};
+use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy, copied_organisations};
 use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
@@ -29,9 +29,12 @@ impl Server {
     /// are not copied. The copy counts once it is verified.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if the folder contains anything else; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Unusable`] if the folder contains anything else, or is inside the server's; [`Error::Unsupported`] on PostgreSQL; [`Error::Io`], [`Error::Storage`].
     pub fn back_up(&self, to: &Path) -> Result<(), Error> {
         let (id, begun_at): (DeviceId, _) = (self.environment.new_id(), self.environment.clock.now());
+        if is_inside(to, &self.folder) {
+            return Err(Error::unusable(&to.display(), "the copy must not be inside the server's folder"));
+        }
         let mut mark = begin_copy(to)?;
         let end = |()| end_copy(to, &mut mark, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&to.display()));
         self.storage.copy_to(to).and_then(end).inspect_err(|_failed| {
@@ -49,16 +52,19 @@ impl Server {
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
         let (id, made_at) = read_copy_id(copy)?;
-        if copy.canonicalize().is_ok_and(|copy| self.data.canonicalize().is_ok_and(|data| copy == data)) {
+        if made_at > self.environment.clock.now() {
+            let reason = "its time is in the future: correct the clock, or make another copy";
+            return Err(Error::unusable(&copy.join(COPY_ID).display(), reason));
+        }
+        if is_inside(copy, &self.folder) {
             return Err(Error::unusable(&copy.display(), "it is the server's own data, not a copy"));
         }
         let mut verified = Vec::new();
-        for organisation in self.organisations()? {
+        let mut organisations = copied_organisations(&copy.join("control.db"))?;
+        let known = self.organisations()?;
+        organisations.retain(|copied| known.contains(copied));
+        for organisation in organisations {
             let path = copy.join(format!("{organisation}.db"));
-            if !path.is_file() {
-                // The organisation was created after the copy.
-                continue;
-            }
             let copied = check_copy(&path, organisation, made_at)?;
             let devices: Vec<DeviceId> = copied.devices.iter().map(|(device, _)| *device).collect();
             check_control(&copy.join("control.db"), organisation, &devices)?;
@@ -107,6 +113,13 @@ fn begin_copy(to: &Path) -> Result<File, Error> {
     }
     clear(to)?;
     Ok(file)
+}
+
+/// Returns whether a folder, which may not exist yet, is another one or inside of it.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_no_working_folder| path.to_owned());
+    let existing = absolute.ancestors().find_map(|it| it.canonicalize().ok());
+    folder.canonicalize().is_ok_and(|folder| existing.is_some_and(|existing| existing.starts_with(folder)))
 }
 
 fn has_copy_id(copy: &Path) -> Result<bool, Error> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::file::{create_private_folder, private, sync_folder_of};
+use farmtally_core::store::file::{create_private_folder, private};
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
 use crate::Error;
@@ -162,7 +162,14 @@ impl Journal {
     /// Reads the lines of a file; none if it is missing. A last line without an end may be unreadable: a crash cut it off, so nobody was
     /// answered after it.
     fn lines<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Error> {
-        let text = self.text(name)?.unwrap_or_default();
+        let Some(text) = self.text(name)? else { return Ok(Vec::new()) };
+        if text.is_empty() {
+            // A file of the journal never begins empty.
+            return Err(Error::unusable(
+                &self.folder.join(name).display(),
+                "it is empty: put back a copy of this file",
+            ));
+        }
         let mut lines = Vec::new();
         for (number, line) in (1..).zip(text.split_inclusive('\n')) {
             match read(line.trim_end_matches('\n')) {
@@ -181,10 +188,11 @@ impl Journal {
     fn append(&self, name: &str, lines: &str) -> Result<(), Error> {
         let _locked = self.locked()?;
         let path = self.folder.join(name);
+        if !path.try_exists().map_err(Error::io(&path.display()))? {
+            return self.replace_file(name, &format!("{lines}\n"));
+        }
         let append = || -> std::io::Result<()> {
-            let is_new = !path.exists();
-            let mut file =
-                private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&path)?;
+            let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
             let begin = file.metadata()?.len().saturating_sub(MAX_LINE_BYTES);
             let mut end = Vec::new();
             file.seek(SeekFrom::Start(begin))?;
@@ -193,8 +201,7 @@ impl Journal {
             file.set_len(begin + whole as u64)?;
             file.seek(SeekFrom::End(0))?;
             file.write_all(format!("{lines}\n").as_bytes())?;
-            file.sync_all()?;
-            if is_new { sync_folder_of(&path) } else { Ok(()) }
+            file.sync_all()
         };
         append().map_err(Error::io(&path.display()))
     }

@@ -43,12 +43,17 @@ impl Keys {
             }
         }
         let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
-        let public = folder.join("successor.pub");
+        let (public, private) = (folder.join("successor.pub"), folder.join("successor.key"));
         if !public.exists() {
-            let successor = SigningKey::from_bytes(&secret(&folder.join("successor.key"), environment)?);
+            let successor = SigningKey::from_bytes(&secret(&private, environment)?);
             write(&public, &successor.verifying_key().to_bytes())?;
         }
         let successor = read(&public)?;
+        // The secret half may be kept elsewhere.
+        if private.exists() && SigningKey::from_bytes(&read(&private)?).verifying_key().to_bytes() != successor {
+            let reason = "it is not the public half of successor.key: put it back";
+            return Err(Error::unusable(&public.display(), reason));
+        }
         let challenge = Sha256::digest([b"farmtally challenge 1\0".as_slice(), signing.as_bytes()].concat()).into();
         Ok(Self { signing, successor, challenge })
     }

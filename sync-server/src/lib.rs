@@ -60,8 +60,8 @@ use wire::{pack, problem, unpack};
 /// Server over its storage. [`serve`] puts it on the network.
 pub struct Server {
     storage: Box<dyn Storage>,
-    /// Folder of the databases, if they are not elsewhere.
-    data: PathBuf,
+    /// The server's folder.
+    folder: PathBuf,
     /// File with the address to which the server moves; absent if it does not.
     address: PathBuf,
     /// The address that answers announce, as last read from its file.
@@ -82,7 +82,16 @@ impl Server {
     /// # Errors
     /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
-        let storage = SqliteStorage::open(&folder.join("data"))?;
+        let (data, key) = (folder.join("data"), folder.join("keys/server.key"));
+        let control = data.join("control.db");
+        // The keys were made after the databases.
+        if key.try_exists().map_err(Error::io(&key.display()))?
+            && !control.try_exists().map_err(Error::io(&control.display()))?
+        {
+            let reason = "it is missing: restore it from a copy, or say where the data are (--postgres)";
+            return Err(Error::unusable(&control.display(), reason));
+        }
+        let storage = SqliteStorage::open(&data)?;
         Self::with_storage(Box::new(storage), folder, environment)
     }
 
@@ -101,7 +110,7 @@ impl Server {
         let keys = journal.while_locked(|| Keys::open(&folder.join("keys"), &environment, is_new))?;
         let server = Self {
             storage,
-            data: folder.join("data"),
+            folder: folder.to_owned(),
             address: folder.join("moved_to"),
             announced: Mutex::default(),
             keys,

@@ -36,8 +36,12 @@ impl Office {
     }
 
     fn runs(&self, arguments: &[&str]) -> Output {
+        self.runs_for("server", arguments)
+    }
+
+    fn runs_for(&self, data: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-        command.args(arguments).args(["--data", "server"]).current_dir(self.folder.path());
+        command.args(arguments).args(["--data", data]).current_dir(self.folder.path());
         if owner(self.folder.path()) == NOBODY {
             command.uid(NOBODY).gid(NOBODY);
         }
@@ -63,7 +67,11 @@ impl Office {
 
     /// Runs a command that fails; its error.
     fn refuses(&self, arguments: &[&str]) -> String {
-        let output = self.runs(arguments);
+        self.refuses_for("server", arguments)
+    }
+
+    fn refuses_for(&self, data: &str, arguments: &[&str]) -> String {
+        let output = self.runs_for(data, arguments);
         let error = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
         error
@@ -253,8 +261,9 @@ fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew(
     let erased = office.path("server/journal/erased");
     let journal = office.path("server/journal/lock").parent().expect("a folder").to_owned();
     let begin = fs::read_to_string(&heads).expect("heads");
-    fs::write(&erased, "").expect("written");
     for (file, content, complaint) in [
+        (&heads, String::new(), "it is empty"),
+        (&erased, String::new(), "it is empty"),
         (&heads, format!("{begin}c/KOLAR not a head\n"), "line "),
         (&heads, format!("{}\n{begin}", "\0".repeat(40)), "line 1 cannot be read"),
         (&epoch, String::new(), "damaged"),
@@ -307,9 +316,6 @@ fn a_backup_that_was_killed_can_be_repeated() {
     office.says(&["backup", "--to", "copy"]);
     fs::write(copy.join("incomplete-copy"), "").expect("written");
     assert!(office.refuses(&["verify", "copy"]).contains("incomplete-copy"));
-    // A server's own data never look like such a rest.
-    let error = office.refuses(&["backup", "--to", "server/data"]);
-    assert!(error.contains("the folder exists and is not empty"), "{error}");
 }
 
 #[test]
@@ -336,6 +342,102 @@ fn a_finished_backup_is_not_replaced_by_one_that_was_begun_before_it_ended() {
         server.verify(&copy).expect("the copy is whole");
         assert!(!copy.join("incomplete-copy").exists());
     }
+}
+
+#[test]
+fn a_folder_that_is_not_a_servers_is_named_with_what_it_is_and_nothing_is_made_in_it() {
+    let office = Office::open();
+    fs::create_dir(office.path("empty")).expect("a folder");
+    fs::write(office.path("file"), "").expect("a file");
+    for command in [&["org", "list"][..], &["users"], &["serve", "--port", "0"]] {
+        for (folder, complaint) in [
+            ("sevrer", "contains no server data: create an organisation"),
+            ("empty", "contains no server data: create an organisation"),
+            ("file", "is not a folder"),
+            ("server/data", "name the folder above"),
+            ("server/keys", "name the folder above"),
+        ] {
+            let error = office.refuses_for(folder, command);
+            assert!(error.contains(folder) && error.contains(complaint), "{folder}, {command:?}: {error}");
+        }
+        assert_eq!(fs::read_dir(office.path("empty")).expect("a folder").count(), 0);
+    }
+    fs::create_dir(office.path("empty/keys")).expect("a folder");
+    let error = office.refuses_for("empty", &["serve", "--port", "0"]);
+    assert!(error.contains("there is no organisation yet"), "{error}");
+    fs::remove_dir_all(office.path("empty")).expect("removed");
+    assert!(!office.path("sevrer").exists());
+    assert!(!office.path("server/data/keys").exists() && !office.path("server/keys/keys").exists());
+    if office.belongs_to_nobody() {
+        chown(office.path("server"), Some(0), Some(0)).expect("root's");
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains("server") && error.contains("give this account"), "{command:?}: {error}");
+        }
+        chown(office.path("server"), Some(NOBODY), Some(NOBODY)).expect("given back");
+    }
+}
+
+#[test]
+fn a_server_whose_data_are_gone_refuses_every_command_and_makes_nothing() {
+    let office = Office::open();
+    for lost in ["server/data/control.db", "server/data"] {
+        let aside = office.path("aside");
+        fs::rename(office.path(lost), &aside).expect("moved away");
+        let before = office.files();
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains("data/control.db: it is missing"), "{lost}, {command:?}: {error}");
+            assert_eq!(office.files(), before, "{lost}, {command:?}");
+        }
+        fs::rename(&aside, office.path(lost)).expect("put back");
+        office.says(&["devices"]);
+    }
+}
+
+#[test]
+fn a_successor_key_of_another_server_is_not_announced() {
+    let office = Office::open();
+    let public = office.path("server/keys/successor.pub");
+    let whole = fs::read(&public).expect("a key");
+    for foreign in ["server/keys/successor.key", "server/keys/server.key"] {
+        fs::copy(office.path(foreign), &public).expect("replaced");
+        for command in COMMANDS {
+            let error = office.refuses(command);
+            assert!(error.contains("successor.pub") && error.contains("put it back"), "{command:?}: {error}");
+        }
+    }
+    fs::write(&public, whole).expect("put back");
+    office.says(&["devices"]);
+}
+
+#[test]
+fn a_copy_is_not_made_inside_the_servers_folder_and_its_missing_files_are_named() {
+    let office = Office::open();
+    let before = office.files();
+    for inside in ["server/copy", "server/keys/copy", "server/journal", "server/data/../copy"] {
+        let error = office.refuses(&["backup", "--to", inside]);
+        assert!(error.contains(inside) && error.contains("must not be inside"), "{inside}: {error}");
+    }
+    assert_eq!(office.files(), before);
+    let organisation = office.database().file_name().expect("a name").to_str().expect("text").to_owned();
+    for name in ["control.db", &organisation] {
+        office.says(&["backup", "--to", "copy"]);
+        let file = office.path("copy").join(name);
+        fs::write(&file, "").expect("emptied");
+        let error = office.refuses(&["verify", "copy"]);
+        assert!(error.contains(&format!("copy/{name}: it is empty")), "{error}");
+        fs::remove_file(&file).expect("removed");
+        let error = office.refuses(&["verify", "copy"]);
+        assert!(error.contains(&format!("copy/{name}: it is missing")), "{error}");
+        fs::remove_dir_all(office.path("copy")).expect("removed");
+    }
+    office.says(&["backup", "--to", "copy"]);
+    let id = fs::read_to_string(office.path("copy/copy-id")).expect("an id");
+    let (id, _) = id.split_once(' ').expect("an id and a time");
+    fs::write(office.path("copy/copy-id"), format!("{id} 4102444800000\n")).expect("in 2100");
+    let error = office.refuses(&["verify", "copy"]);
+    assert!(error.contains("copy-id") && error.contains("in the future"), "{error}");
 }
 
 #[test]

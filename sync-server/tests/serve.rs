@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use farmtally_core::environment::Environment;
-use farmtally_sync_server::Server;
+use farmtally_sync_server::{ReferenceFile, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -23,6 +23,10 @@ fn serve(folder: &Path) -> Child {
 #[test]
 fn one_process_serves_a_folder_and_another_after_it() {
     let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::open(folder.path(), Environment::system()).expect("a server");
+    let india = "IN".parse().expect("a country");
+    server.create_organisation("Kolar growers", &india, 330, &ReferenceFile::default()).expect("created");
+    drop(server);
     for _ in 0..2 {
         let mut first = serve(folder.path());
         let mut address = String::new();

@@ -55,6 +55,8 @@ class Server {
 
   /// Starts the process: on any free port, and after a stop on the same one.
   Future<Server> start() async {
+    // `serve` refuses a folder without an organisation.
+    if (_port == 0) await run(['org', 'create', 'Head office', '--country', 'IN']);
     final process = _process = await Process.start(_binary, _arguments(['serve', '--port', '$_port']));
     final log = File('${folder.path}/server.log');
     final logged = process.stderr.pipe(log.openWrite(mode: FileMode.append));

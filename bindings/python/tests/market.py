@@ -71,6 +71,9 @@ class Server:
 
     def start(self):
         """Starts the process: on any free port, and after a stop on the same one."""
+        if self.port == 0:
+            # `serve` refuses a folder without an organisation.
+            self.run("org", "create", "Head office", "--country", "IN")
         command = [self.binary, "serve", "--data", self.path / "server", "--port", str(self.port)]
         with open(self.path / "server.log", "a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

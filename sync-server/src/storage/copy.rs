@@ -1,5 +1,6 @@
 //! Verification of copied files: the chain of every log, and every table.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use farmtally_core::codec::decode;
@@ -94,6 +95,13 @@ pub fn check_copy(path: &Path, organisation: OrganisationId, made_at: Timestamp)
 
 /// Opens a copied file for reading, and requires that SQLite finds all its pages, rows and indexes intact.
 fn open(path: &Path) -> Result<Connection, Error> {
+    let bad = |reason: &str| Err(Error::unusable(&path.display(), format!("{reason}: make another copy")));
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return bad("it is missing"),
+        Err(error) => return Err(Error::io(&path.display())(error)),
+        Ok(file) if file.len() == 0 => return bad("it is empty"),
+        Ok(_) => {}
+    }
     let read = || -> rusqlite::Result<(Connection, String)> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let state = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -167,6 +175,19 @@ fn check_bundles(db: &Connection) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Returns the organisations that a copied `control.db` lists.
+///
+/// # Errors
+/// [`Error::Unusable`] naming the file if it is missing or damaged.
+pub fn copied_organisations(path: &Path) -> Result<Vec<OrganisationId>, Error> {
+    let db = open(path)?;
+    let read = || -> rusqlite::Result<Vec<OrganisationId>> {
+        let mut statement = db.prepare("SELECT organisation_id FROM organisations ORDER BY 1")?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    };
+    read().map_err(|error| Error::unusable(&path.display(), format!("it cannot be read: {error}")))
 }
 
 /// Requires that a copied `control.db` is intact, lists an organisation, and has the route of each of its devices.

@@ -30,7 +30,7 @@ use farmtally_core::units::{
     BundleHash, CentreCode, ChangeHash, DeviceCode, DeviceId, DocumentId, EntryHash, OrganisationId, Timestamp, UserId,
 };
 
-pub use copy::{check_control, check_copy};
+pub use copy::{check_control, check_copy, copied_organisations};
 pub use postgres::PostgresStorage;
 pub use sqlite::SqliteStorage;
 pub(crate) use sqlite::corrupt;

@@ -1,6 +1,6 @@
 //! Arguments that commands share: the data of a server, an organisation, a person.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -9,14 +9,16 @@ use farmtally_core::permission::Role;
 use farmtally_core::units::{CentreCode, OrganisationId};
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
-use farmtally_sync_server::{NewUser, Server};
+use farmtally_sync_server::{Error, NewUser, Server};
 
 use crate::output::print_warning;
+
+pub(crate) const NO_ORGANISATION: &str = "there is no organisation yet: create one with `farmtally-server org create`";
 
 /// Data of a server.
 #[derive(Args)]
 pub(crate) struct Data {
-    /// The folder with databases, journal and keys; only `serve` and `org create` create it
+    /// The folder with databases, journal and keys; only `org create` creates it
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Keep the databases on PostgreSQL, and only journal and keys in the folder; if the URL has a password, set the environment variable
@@ -54,16 +56,42 @@ impl Data {
         Ok(server)
     }
 
-    /// Opens an existing folder; a mistyped name must not create a second server.
+    /// Opens an existing folder; a mistyped name must not create a second server. Prints warnings to standard error.
     pub(crate) fn open_existing(&self) -> anyhow::Result<Server> {
-        if ["data", "keys", "journal"].iter().all(|part| !self.data.join(part).is_dir()) {
+        self.open_existing_with(|warning| print_warning(&warning))
+    }
+
+    /// Opens an existing folder, and passes warnings to `warn`.
+    pub(crate) fn open_existing_with(&self, warn: impl Fn(String)) -> anyhow::Result<Server> {
+        let folder = self.data.display();
+        if self.data.exists() && !self.data.is_dir() {
+            anyhow::bail!("{folder} is not a folder");
+        }
+        if !has_parts(&self.data)? {
+            let whole = self.data.canonicalize().unwrap_or_default();
+            let is_part = PARTS.iter().any(|part| whole.ends_with(part));
+            if let Some(above) = whole.parent().filter(|above| is_part && has_parts(above).unwrap_or_default()) {
+                anyhow::bail!("{folder} is a part of a server's folder: name the folder above, {}", above.display());
+            }
             anyhow::bail!(
-                "{} contains no server data: create an organisation with `farmtally-server org create`",
-                self.data.display()
+                "{folder} contains no server data: create an organisation with `farmtally-server org create`"
             );
         }
-        self.open()
+        self.open_with(warn)
     }
+}
+
+/// Folders in a server's folder.
+const PARTS: [&str; 3] = ["data", "keys", "journal"];
+
+/// Returns whether a folder contains a server's folders, or one of them.
+fn has_parts(folder: &Path) -> Result<bool, Error> {
+    for part in PARTS {
+        if folder.join(part).try_exists().map_err(Error::io(&folder.display()))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One organisation of a server.
@@ -114,7 +142,7 @@ pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::
         (Some(asked), all) if all.contains(&asked) => Ok(asked),
         (Some(asked), _) => anyhow::bail!("there is no organisation {asked}: see `farmtally-server org list`"),
         (None, &[only]) => Ok(only),
-        (None, []) => anyhow::bail!("there is no organisation yet: create one with `farmtally-server org create`"),
+        (None, []) => anyhow::bail!("{NO_ORGANISATION}"),
         (None, _) => {
             anyhow::bail!("there are several organisations: name one with --org, see `farmtally-server org list`")
         }

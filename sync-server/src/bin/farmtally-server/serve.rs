@@ -8,7 +8,7 @@ use clap::Args;
 use farmtally_core::store::file::private;
 use farmtally_sync_server::{Error, MAX_LISTENERS, Server, serve};
 
-use crate::data::Data;
+use crate::data::{Data, NO_ORGANISATION};
 use crate::output::print;
 
 /// Run the server: answer phones, and show the office's page
@@ -32,7 +32,10 @@ impl Serve {
         let filter = tracing_subscriber::EnvFilter::builder();
         let filter = filter.with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
         tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let server = self.data.open_with(|warning| tracing::warn!("{warning}"))?;
+        let server = self.data.open_existing_with(|warning| tracing::warn!("{warning}"))?;
+        if server.organisations()?.is_empty() {
+            anyhow::bail!("{NO_ORGANISATION}");
+        }
         let folder = &self.data.data;
         let path = folder.join("serve.lock");
         let lock = private(File::options().write(true).create(true).truncate(true)).open(&path);

@@ -69,6 +69,8 @@ class Server : AutoCloseable {
 
     /** Starts the process: on any free port, and after a stop on the same one. */
     fun start(): Server {
+        // `serve` refuses a folder without an organisation.
+        if (port == 0) run("org", "create", "Head office", "--country", "IN")
         val command = command("serve", "--port", "$port").redirectError(ProcessBuilder.Redirect.appendTo(log))
         val started = command.start().also { process = it }
         url = checkNotNull(started.inputReader().readLine()) { log.readText() }
