@@ -131,8 +131,10 @@ impl World {
                 if self.suspended.contains(&role) {
                     self.suspends(&role, false);
                 }
-                self.grants(who).expect("granted");
-                self.counts("met: a copy that only uploads");
+                // Refused if the phone has not heard of a grant that is in force again because a suspension was lifted.
+                if self.grants(who).is_some() {
+                    self.counts("met: a copy that only uploads");
+                }
                 done += 1;
             }
         }
