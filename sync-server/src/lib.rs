@@ -83,15 +83,9 @@ impl Server {
     /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
         let (data, key) = (folder.join("data"), folder.join("keys/server.key"));
-        let control = data.join("control.db");
         // The keys were made after the databases.
-        if key.try_exists().map_err(Error::io(&key.display()))?
-            && !control.try_exists().map_err(Error::io(&control.display()))?
-        {
-            let reason = "it is missing: restore it from a copy, or say where the data are (--postgres)";
-            return Err(Error::unusable(&control.display(), reason));
-        }
-        let storage = SqliteStorage::open(&data)?;
+        let has_keys = key.try_exists().map_err(Error::io(&key.display()))?;
+        let storage = if has_keys { SqliteStorage::open_existing(&data) } else { SqliteStorage::open(&data) }?;
         Self::with_storage(Box::new(storage), folder, environment)
     }
 

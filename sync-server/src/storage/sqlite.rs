@@ -33,9 +33,26 @@ impl SqliteStorage {
     /// Opens a folder and its control file, or creates both; the file of an organisation is opened when it is used.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Unusable`] if only `control.db` is missing, [`Error::Storage`].
+    /// [`Error::Io`]; [`Error::Storage`], also if only `control.db` is missing.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::open_with(folder, ORGANISATION)
+    }
+
+    /// Like [`Self::open`], for a folder whose control file must exist. Makes nothing.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_existing(folder: &Path) -> Result<Self, Error> {
+        let warnings = keep_private(folder)?;
+        let path = folder.join("control.db");
+        if !path.exists() && folder.exists() && has_databases(folder)? {
+            return Err(missing(&path));
+        }
+        let control = Store::open_existing(&path, CONTROL).map_err(|error| match error {
+            store::Error::Corrupt { .. } if !folder.exists() => missing(&path),
+            error => error.into(),
+        })?;
+        Ok(Self::with_control(folder, ORGANISATION, control, warnings))
     }
 
     /// Like [`Self::open`], with another schema for the files of organisations.
@@ -45,12 +62,15 @@ impl SqliteStorage {
     pub fn open_with(folder: &Path, schema: &'static [store::Migration]) -> Result<Self, Error> {
         create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         let warnings = keep_private(folder)?;
-        let control = folder.join("control.db");
-        if !control.exists() && has_databases(folder)? {
-            return Err(Error::unusable(&control.display(), "it is missing: restore it from a copy"));
+        let path = folder.join("control.db");
+        if !path.exists() && has_databases(folder)? {
+            return Err(missing(&path));
         }
-        let control = Store::open(&control, CONTROL)?;
-        Ok(Self { folder: folder.to_owned(), schema, control, open: Mutex::default(), warnings })
+        Ok(Self::with_control(folder, schema, Store::open(&path, CONTROL)?, warnings))
+    }
+
+    fn with_control(folder: &Path, schema: &'static [store::Migration], control: Store, warnings: Vec<String>) -> Self {
+        Self { folder: folder.to_owned(), schema, control, open: Mutex::default(), warnings }
     }
 
     /// Returns an organisation's store. Never creates it: an empty file in place of a lost one would look like a new organisation.
@@ -147,6 +167,11 @@ impl Storage for SqliteStorage {
         let reason = "the database is being read all the time: what was erased stays in its log until it is closed";
         Err(Error::Busy { reason: reason.into() })
     }
+}
+
+fn missing(control: &Path) -> Error {
+    let reason = "it is missing: restore it from a copy, or say where the data are (--postgres)";
+    corrupt(format!("{}: {reason}", control.display()))
 }
 
 /// Returns whether a folder contains a database.
