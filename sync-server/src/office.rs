@@ -496,7 +496,10 @@ fn require_unlike(alike: &[&User]) -> Result<(), Error> {
     if alike.is_empty() {
         return Ok(());
     }
-    let reason = format!("a user has this name: {}. Name them by id, or say that this is another person", list(alike));
+    let reason = format!(
+        "a user has this name: {}. Name them by id, or say that this is another person (`--another`)",
+        list(alike)
+    );
     Err(Error::invalid("user", reason))
 }
 

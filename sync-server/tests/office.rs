@@ -72,6 +72,34 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn a_reference_file_and_a_name_that_are_refused_say_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let rules = |name: &str| {
+        format!(
+            r#"{{"centres": [{{"code": "KOLAR", "name": "Kolar"}}], "commodities": [{{"code": "TOMATO", "name": "Tomato"}}],
+            "rule_sets": [{{"number": 1, "commodity": "TOMATO", "valid_from": "2020-01-01",
+            "bag_types": [{{"number": 0, "name": "{name}", "tare_g": 1500}}]}}]}}"#
+        )
+    };
+    std::fs::write(folder.join("rules.json"), rules("crate")).expect("written");
+    std::fs::write(folder.join("changed.json"), rules("box")).expect("written");
+    std::fs::write(folder.join("latin.json"), b"{\"centres\": [\xe9]}").expect("written");
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "rules.json"])
+        .expect("created");
+    let enrols: &[&str] = &["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"];
+    server(folder, enrols).expect("a code");
+    for (arguments, errors) in [
+        (&["org", "update", "--reference", "latin.json"][..], ["latin.json", "save it as UTF-8"]),
+        (&["org", "update", "--reference", "changed.json"], ["changed.json", "use a new number"]),
+        (enrols, ["Asha", "--another"]),
+    ] {
+        let complaint = server(folder, arguments).expect_err("refused");
+        assert!(errors.iter().all(|error| complaint.contains(error)), "{complaint}");
+    }
+}
+
+#[test]
 fn data_that_were_lost_are_named_and_a_recovery_is_announced() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

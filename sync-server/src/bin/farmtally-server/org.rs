@@ -62,7 +62,8 @@ impl Org {
             }
             Self::Update { target, reference } => {
                 let (server, organisation) = target.open()?;
-                let logged = server.update_reference(organisation, &read(&reference)?)?;
+                let file = read(&reference)?;
+                let logged = server.update_reference(organisation, &file).with_context(|| in_file(&reference))?;
                 print(&format_args!("{logged} records are new or changed"))
             }
             Self::List { data } => {
@@ -90,6 +91,11 @@ fn require_new_name(server: &Server, name: &str) -> anyhow::Result<()> {
 }
 
 fn read(path: &Path) -> anyhow::Result<ReferenceFile> {
-    let json = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    ReferenceFile::parse(&json).with_context(|| format!("in {}", path.display()))
+    let json = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let json = String::from_utf8(json).with_context(|| format!("{} is not text: save it as UTF-8", path.display()))?;
+    ReferenceFile::parse(&json).with_context(|| in_file(path))
+}
+
+fn in_file(path: &Path) -> String {
+    format!("in {}", path.display())
 }
