@@ -9,8 +9,9 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::{NewUser, known_by_name, known_user, require_centres, require_not_suspended, user_or_new};
+use crate::office::require_centres;
 use crate::storage::Device;
+use crate::users::{NewUser, known_by_name, known_user, require_not_suspended, user_or_new};
 use crate::{Error, Server};
 
 /// A grant as the office sees it.

@@ -12,9 +12,10 @@ use farmtally_core::text::{normalize, printable};
 use farmtally_core::units::{DeviceCode, DeviceId, EnrolCode, GrantId, OrganisationId, Timestamp};
 
 use crate::ingest::{decide, lineage};
-use crate::office::{code_hash, is_suspended};
+use crate::office::code_hash;
 use crate::recovery::require_no_recovery;
 use crate::storage::{Device, EnrolmentCode, ReadTransaction, WriteTransaction};
+use crate::users::is_suspended;
 use crate::wire::{pack, require_protocol, unpack};
 use crate::{Error, Server};
 

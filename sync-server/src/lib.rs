@@ -26,6 +26,7 @@ mod reviews;
 mod rulings;
 pub mod storage;
 mod sync;
+mod users;
 mod watchers;
 mod wire;
 
@@ -51,9 +52,10 @@ use journal::Journal;
 use keys::Keys;
 use live::Listeners;
 pub use live::MAX_LISTENERS;
-pub use office::{NewUser, ReferenceFile, UserLine};
+pub use office::ReferenceFile;
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
+pub use users::{NewUser, UserLine};
 use watchers::Watchers;
 use wire::{pack, problem, unpack};
 
