@@ -26,6 +26,8 @@ pub enum Middlebox {
     Relabels(u16),
     /// A proxy that compresses responses with gzip without having been asked.
     Compresses,
+    /// A proxy that compresses responses with gzip and is cut off after this many bytes of each.
+    CutsCompressed(usize),
     /// A proxy that refuses larger requests than this many bytes with a page of status 413.
     LimitsRequests(usize),
     /// A proxy that cuts larger responses than this many bytes.
@@ -111,6 +113,10 @@ impl Transport for Link {
         match middlebox {
             Middlebox::Relabels(status) if response.status == 200 => response.status = status,
             Middlebox::Compresses => response.body = gzip(&response.body),
+            Middlebox::CutsCompressed(bytes) => {
+                response.body = gzip(&response.body);
+                response.body.truncate(bytes);
+            }
             Middlebox::CutsResponses(bytes) => response.body.truncate(bytes),
             _ => {}
         }

@@ -128,6 +128,55 @@ fn of_two_loads_of_a_delivery_that_of_the_wrong_clock_does_not_count() {
 }
 
 #[test]
+fn a_record_of_a_wrong_clock_does_not_hide_the_times_of_others_that_arrive_with_it() {
+    let (mut market, clock) = market(390);
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    let (ravi, meena) = (market.hires("Ravi", "dispatcher"), market.hires("Meena", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    for person in [&asha, &ravi, &meena] {
+        person.syncs_wholly();
+    }
+    // The server's clock, by which phones set theirs, is hours ahead for Ravi and months ahead for Meena.
+    market.clock.jump(20 * HOUR);
+    ravi.syncs_wholly();
+    let by_ravi = ravi.amends(delivery, 21_000).expect("amended").amendments[0].stamp;
+    market.clock.jump(300 * DAY);
+    meena.syncs_wholly();
+    meena.amends(delivery, 22_000).expect("amended");
+    market.clock.jump(-300 * DAY - 20 * HOUR);
+    for person in [&ravi, &meena, &asha] {
+        person.syncs_wholly();
+    }
+    let amended = asha.amends(delivery, 23_000).expect("amended");
+    let of_asha = asha.client.session().expect("a session").device_code;
+    let by_asha = amended.amendments.iter().find(|it| it.stamp.device_code == of_asha).expect("hers").stamp;
+    assert!(by_asha.at > by_ravi.at, "{by_asha:?} after {by_ravi:?}, which she saw");
+}
+
+#[test]
+fn work_that_a_server_lost_waits_since_the_day_it_was_sealed_although_the_battery_was_empty() {
+    let (mut market, clock) = market(391);
+    let backup = market.backs_up("backup");
+    let asha = market.hires_with("Asha", "dispatcher", &clock);
+    asha.syncs_wholly();
+    clock.boots_at(Timestamp(0));
+    let asha = asha.restarts();
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    asha.syncs_wholly();
+    market.sets_back(&backup, true);
+    let waits_since = std::sync::Mutex::new(None);
+    let looks = |_: &_| {
+        let waiting = asha.client.sync_status().expect("a status").backlog.oldest_at;
+        let mut since = waits_since.lock().expect("a lock");
+        *since = since.or(waiting);
+    };
+    assert_eq!(asha.client.sync(&asha.network, &looks).expect("a report").outcome, SyncOutcome::Complete);
+    let since: Option<Timestamp> = waits_since.into_inner().expect("a lock");
+    assert_eq!(since.map(|at| at.date(330)), Some(day("2019-05-09")));
+}
+
+#[test]
 fn two_phones_have_one_business_date_that_of_the_organisations_zone_and_one_contention() {
     let (mut market, clock) = market(350);
     let asha = market.hires_with("Asha", "dispatcher", &clock);

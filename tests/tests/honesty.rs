@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use farmtally_core::ErrorCode;
 use farmtally_core::client::{Backlog, InboxKind, RecordRef, SyncBudget, SyncOptions, SyncOutcome, SyncState};
 use farmtally_core::records::Note;
 use farmtally_core::rules::Check;
@@ -10,7 +11,7 @@ use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Fault, Forger, Market, Person, fingerprint, remarks, verdict_code, verdicts_of};
+use farmtally_tests::{ADDRESS, Fault, Forger, Market, Person, fingerprint, remarks, verdict_code, verdicts_of};
 
 const MORNING: Timestamp = Timestamp(1_557_363_600_000);
 
@@ -215,6 +216,23 @@ fn a_sync_that_waits_for_its_turn_spends_its_time_and_can_be_cancelled() {
     market.clock.pass(20);
     assert_eq!(runs(asked), SyncOutcome::Partial);
     assert_eq!(runs(asha.client.ticket()), SyncOutcome::Complete);
+}
+
+#[test]
+fn an_enrolment_or_a_move_that_waits_for_its_turn_can_be_cancelled() {
+    let mut market = Market::open(51);
+    let (asha, ravi) = (market.hires("Asha", "clerk"), market.meets("Ravi"));
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let code = market.code("Ravi", "clerk", "KOLAR");
+    let (of_asha, of_ravi) = (asha.client.ticket(), ravi.client.ticket());
+    asha.client.cancel_sync();
+    ravi.client.cancel_sync();
+    let refused = ravi.client.enrol_with(&ravi.network, ADDRESS, &code, "phone", of_ravi).expect_err("cancelled");
+    assert_eq!(refused.code(), ErrorCode::Interrupted);
+    assert_eq!(ravi.client.session(), None);
+    let refused = asha.client.set_server_url_with(&asha.network, ADDRESS, of_asha).expect_err("cancelled");
+    assert_eq!(refused.code(), ErrorCode::Interrupted);
+    assert_eq!(counts(&asha), (2, 0, 0), "nothing was sent");
 }
 
 #[test]

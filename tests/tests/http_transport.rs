@@ -30,6 +30,8 @@ enum Way {
     Relabels,
     /// Sends a response in pieces of this many bytes, with a tenth of a second between them.
     Trickles(usize),
+    /// Sends the head of a response, and then its body byte by byte, with a twentieth of a second between them.
+    TricklesBody,
 }
 
 /// A proxy on loopback before the server of a town.
@@ -37,19 +39,21 @@ struct Proxy {
     address: SocketAddr,
     way: Arc<Mutex<Way>>,
     requests: Arc<AtomicUsize>,
+    /// Number of heads of responses that were sent before a body that trickles.
+    heads: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     fn before(town: &Town) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (way, requests) = (Arc::new(Mutex::new(Way::Passes)), Arc::default());
-        let proxy = Self { address, way: Arc::clone(&way), requests };
-        let (server, requests) = (town.address, Arc::clone(&proxy.requests));
+        let way = Arc::new(Mutex::new(Way::Passes));
+        let proxy = Self { address, way: Arc::clone(&way), requests: Arc::default(), heads: Arc::default() };
+        let (server, counts) = (town.address, (Arc::clone(&proxy.requests), Arc::clone(&proxy.heads)));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (way, requests) = (*way.lock().expect("a lock"), Arc::clone(&requests));
-                std::thread::spawn(move || drop(serve(client, server, way, &requests)));
+                let (way, counts) = (*way.lock().expect("a lock"), counts.clone());
+                std::thread::spawn(move || drop(serve(client, server, way, (&counts.0, &counts.1))));
             }
         });
         proxy
@@ -65,7 +69,12 @@ impl Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, server: SocketAddr, way: Way, requests: &AtomicUsize) -> Result<()> {
+fn serve(
+    mut client: TcpStream,
+    server: SocketAddr,
+    way: Way,
+    (requests, heads): (&AtomicUsize, &AtomicUsize),
+) -> Result<()> {
     for number in 0.. {
         let Some(request) = read_message(&mut client)? else { return Ok(()) };
         requests.fetch_add(1, Ordering::SeqCst);
@@ -90,6 +99,14 @@ fn serve(mut client: TcpStream, server: SocketAddr, way: Way, requests: &AtomicU
                 for piece in response.chunks(bytes) {
                     client.write_all(piece)?;
                     std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+            Way::TricklesBody => {
+                client.write_all(&response[..response.len() - body.len()])?;
+                heads.fetch_add(1, Ordering::SeqCst);
+                for byte in body {
+                    std::thread::sleep(Duration::from_millis(50));
+                    client.write_all(&[*byte])?;
                 }
             }
             _ => client.write_all(&response)?,
@@ -229,4 +246,32 @@ fn an_answer_that_takes_longer_than_any_silence_is_read() {
     proxy.takes(Way::Hangs);
     let transport = HttpTransport::open_with(timeouts).expect("a transport");
     assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Offline);
+}
+
+#[test]
+fn cancelling_or_a_spent_budget_ends_a_sync_whose_answer_trickles() {
+    let mut town = Town::open(7);
+    let proxy = Proxy::before(&town);
+    let asha = hires(&mut town, &proxy, "Asha");
+    // An answer of several seconds that is never silent for long.
+    proxy.takes(Way::TricklesBody);
+    let budget = SyncBudget { time_ms: 10_000, ..SyncBudget::default() };
+    let options = SyncOptions { is_manual: true, budget, ..SyncOptions::default() };
+    let stops: [(&dyn Fn(), SyncOutcome); 2] = [
+        (&|| asha.client.cancel_sync(), SyncOutcome::Cancelled),
+        (&|| town.market.clock.pass(10), SyncOutcome::Partial),
+    ];
+    for (stop, expected) in stops {
+        let before = proxy.heads.load(Ordering::SeqCst);
+        let transport = HttpTransport::open().expect("a transport");
+        let report = std::thread::scope(|scope| {
+            let running = scope.spawn(|| asha.client.sync_with(&transport, &options, &|_| ()).expect("a report"));
+            while proxy.heads.load(Ordering::SeqCst) == before {
+                std::thread::yield_now();
+            }
+            stop();
+            running.join().expect("no panic")
+        });
+        assert_eq!((report.outcome, report.progress.bytes_down), (expected, 0), "the rest is not awaited");
+    }
 }

@@ -1,12 +1,16 @@
 //! A server that moves to another address, before and after the old one is gone.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
-use farmtally_core::client::{FieldClient, SyncOutcome};
-use farmtally_core::environment::Environment;
+use farmtally_core::client::{Access, FieldClient, SyncBudget, SyncOptions, SyncOutcome};
+use farmtally_core::decisions::Order;
+use farmtally_core::environment::{Clock, Environment};
+use farmtally_core::protocol::message::{self, Problem, SyncRequest};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_tests::{ADDRESS, Market, Network, Person};
+use farmtally_tests::{ADDRESS, Market, Network, Person, TestClock};
 
 const NEW_ADDRESS: &str = "https://new.example.org";
 
@@ -104,13 +108,41 @@ fn a_phone_is_pointed_to_the_new_address_when_the_old_one_is_gone() {
     assert_eq!(syncs(&asha, &new), SyncOutcome::Complete);
 }
 
-/// Keeps the bodies of requests.
-struct Overheard<'a>(&'a Addresses, std::sync::Mutex<Vec<usize>>);
+/// Keeps the requests that are sent.
+struct Overheard<'a>(&'a dyn Transport, Mutex<Vec<WireRequest>>);
+
+impl<'a> Overheard<'a> {
+    fn of(transport: &'a dyn Transport) -> Self {
+        Self(transport, Mutex::default())
+    }
+
+    fn heard(&self) -> Vec<WireRequest> {
+        self.1.lock().expect("a lock").clone()
+    }
+}
 
 impl Transport for Overheard<'_> {
     fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
-        self.1.lock().expect("a lock").push(request.body.len());
+        self.1.lock().expect("a lock").push(request.clone());
         self.0.send(request, must_stop)
+    }
+}
+
+/// A new address that takes a request and never answers it, besides a server at the old one.
+struct Hanging(Network, Arc<TestClock>);
+
+impl Transport for Hanging {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        if request.server_url == ADDRESS {
+            return self.0.send(request, must_stop);
+        }
+        for _ in 0..300 {
+            if must_stop() {
+                break;
+            }
+            self.1.pass_ms(200);
+        }
+        Err(TransportError::interrupted("nothing arrived"))
     }
 }
 
@@ -122,10 +154,14 @@ fn an_address_at_which_another_server_or_none_answers_is_refused_and_learns_noth
         asha.registers("Lakshmi Devi", "Vemagal", "");
     }
     let servers = Addresses::of([(ADDRESS, &market), (NEW_ADDRESS, &other)]);
-    let heard = Overheard(&servers, std::sync::Mutex::default());
+    let heard = Overheard::of(&servers);
     let refused = asha.client.set_server_url(&heard, NEW_ADDRESS).expect_err("another server");
     let Error::Invalid { field: "server_url", .. } = refused else { panic!("{refused:?}") };
-    assert!(heard.1.into_inner().expect("a lock").iter().all(|bytes| *bytes < 1_000), "no work is sent");
+    assert_eq!(heard.heard().len(), 2, "one question, and the same with the challenge of who answered");
+    for request in heard.heard() {
+        let asked: SyncRequest = message::unpack(&request.body).expect("a sync");
+        assert_eq!((asked.bundles.len(), asked.cursors.len()), (0, 0), "neither work nor the names of centres");
+    }
     let refused = asha.client.set_server_url(&servers, "https://nowhere.example.org").expect_err("no server");
     assert_eq!(refused.code(), ErrorCode::Offline);
     let refused = asha.client.set_server_url(&servers, "nowhere").expect_err("no address");
@@ -140,4 +176,117 @@ fn a_phone_that_is_not_enrolled_has_no_server_to_point_to() {
     let phone = FieldClient::open(&market.path_of("phone"), Environment::system()).expect("a phone");
     let refused = phone.set_server_url(&Addresses::default(), NEW_ADDRESS).expect_err("not enrolled");
     assert_eq!(refused.code(), ErrorCode::Unauthorized);
+}
+
+#[test]
+fn a_phone_that_is_killed_after_the_first_answer_at_the_new_address_finds_it_again() {
+    let mut market = Market::open(7);
+    let asha = market.hires("Asha", "field_manager");
+    market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+    asha.syncs_wholly();
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let new = Addresses::of([(NEW_ADDRESS, &market)]);
+    let killed = || asha.client.sync(&new, &|progress| assert_ne!(progress.requests, 1, "killed"));
+    catch_unwind(AssertUnwindSafe(killed)).expect_err("killed");
+    let asha = asha.restarts();
+    assert_eq!(syncs(&asha, &new), SyncOutcome::Complete);
+    assert_eq!(unanswered(&asha), 0);
+}
+
+#[test]
+fn a_phone_that_is_killed_in_the_middle_of_a_sync_was_in_contact() {
+    let (mut market, clock) = (Market::open(8), TestClock::at(farmtally_core::units::Timestamp(1_557_363_600_000)));
+    let asha = market.hires_with("Asha", "field_manager", &clock);
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    clock.pass(22 * 24 * 3_600);
+    market.clock.pass(22 * 24 * 3_600);
+    assert_eq!(asha.client.access(), Access::Locked);
+    let killed = || asha.client.sync(&asha.network, &|progress| assert_eq!(progress.sent, 0, "killed"));
+    catch_unwind(AssertUnwindSafe(killed)).expect_err("killed");
+    let asha = asha.restarts();
+    assert_eq!(asha.client.access(), Access::Full);
+}
+
+#[test]
+fn an_announced_address_that_hangs_leaves_a_background_sync_its_time_and_the_size_of_its_requests() {
+    let requests_at_the_old_address = [None, Some(NEW_ADDRESS)].map(|address| {
+        let mut market = Market::open(9);
+        let asha = market.hires("Asha", "field_manager");
+        market.server.move_to(address).expect("said");
+        asha.syncs_wholly();
+        for number in 0..300 {
+            asha.registers(&format!("Farmer {number}"), "Vemagal", "");
+        }
+        let hanging = Hanging(market.network(), Arc::clone(&market.clock));
+        let heard = Overheard::of(&hanging);
+        let budget = SyncBudget { time_ms: 20_000, ..SyncBudget::default() };
+        let options = SyncOptions { budget, ..SyncOptions::default() };
+        let report = asha.client.sync_with(&heard, &options, &|_| ()).expect("a report");
+        assert_eq!((report.outcome, unanswered(&asha)), (SyncOutcome::Complete, 0), "{address:?}");
+        assert_eq!(report.next_try_ms, None, "the sync was complete");
+        heard.heard().iter().filter(|request| request.server_url == ADDRESS).count()
+    });
+    let [without, with] = requests_at_the_old_address;
+    assert_eq!(with, without);
+}
+
+#[test]
+fn an_announced_address_that_hangs_is_not_tried_in_each_background_sync() {
+    let mut market = Market::open(10);
+    let asha = market.hires("Asha", "field_manager");
+    market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+    asha.syncs_wholly();
+    let hanging = Hanging(market.network(), Arc::clone(&market.clock));
+    let heard = Overheard::of(&hanging);
+    for _ in 0..20 {
+        let report = asha.client.sync_with(&heard, &SyncOptions::default(), &|_| ()).expect("a report");
+        assert_eq!(report.outcome, SyncOutcome::Complete);
+        market.clock.pass(10);
+    }
+    let tried = heard.heard().iter().filter(|request| request.server_url == NEW_ADDRESS).count();
+    assert!((2..=8).contains(&tried), "{tried}");
+    let before_ms = market.clock.boot_ms();
+    assert_eq!(asha.client.sync(&heard, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+    assert!(market.clock.boot_ms() > before_ms, "a person's sync tries it");
+}
+
+#[test]
+fn naming_the_stored_address_again_without_network_is_no_answer() {
+    let mut market = Market::open(11);
+    let asha = market.hires("Asha", "field_manager");
+    let refused = asha.client.set_server_url(&Addresses::default(), ADDRESS).expect_err("no server");
+    assert_eq!(refused.code(), ErrorCode::Offline);
+}
+
+/// A server, or something before it, that answers with a problem.
+struct Answers(u16, &'static str);
+
+impl Transport for Answers {
+    fn send(&self, _: &WireRequest, _: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let problem = Problem { code: self.1.into(), reason: "why".into() };
+        Ok(WireResponse::new(self.0, message::pack(&problem).expect("a body")))
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_newer_app_or_fails_is_not_called_another() {
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    for (status, code) in [(426, "incompatible_version"), (413, "too_large"), (500, "internal")] {
+        let refused = asha.client.set_server_url(&Answers(status, code), NEW_ADDRESS).expect_err(code);
+        assert_eq!(refused.code().as_str(), code, "{refused}");
+    }
+}
+
+#[test]
+fn a_phone_that_is_pointed_to_a_new_address_follows_the_orders_there() {
+    let mut market = Market::open(13);
+    let asha = market.hires("Asha", "field_manager");
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
+    let new = Addresses::of([(NEW_ADDRESS, &market)]);
+    let report = asha.client.set_server_url(&new, NEW_ADDRESS).expect("a report");
+    assert_eq!((report.outcome, unanswered(&asha)), (SyncOutcome::Complete, 0));
+    assert_ne!(asha.client.session().expect("a session").device_code, device, "a new key and a new id");
 }

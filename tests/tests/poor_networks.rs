@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use farmtally_core::client::{FieldClient, SyncBudget, SyncOptions, SyncOutcome, SyncReport};
+use farmtally_core::decisions::Order;
 use farmtally_core::environment::Clock;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::{Error, ErrorCode, UnavailableCause};
@@ -221,6 +222,11 @@ fn a_sync_says_why_it_got_no_answer() {
     assert_eq!(reason(&link).cause, UnavailableCause::Interrupted);
     link.breaks_in(0);
     assert_eq!(reason(&link).cause, UnavailableCause::Interrupted);
+    let whole = Link::new(&market, SLOW, SLOW);
+    for bytes in [3, 15, 100] {
+        whole.passes(Middlebox::CutsCompressed(bytes));
+        assert_eq!(reason(&whole).cause, UnavailableCause::Interrupted, "cut after {bytes} bytes");
+    }
     let nowhere = Failing(UnavailableCause::WrongCertificate);
     assert_eq!(reason(&nowhere).cause, UnavailableCause::WrongCertificate);
 }
@@ -247,4 +253,74 @@ fn a_budget_ends_a_sync_that_waits_for_an_answer() {
     assert_eq!((report.outcome, report.progress.sent), (SyncOutcome::Partial, 0));
     let took_ms = market.clock.boot_ms() - before_ms;
     assert!((20_000..22_000).contains(&took_ms), "{took_ms} ms");
+}
+
+/// Cancels the sync of a phone while its request of this number waits, and notes the size of each request.
+struct Cancelling<'a>(&'a Link, &'a FieldClient, usize, Mutex<Vec<usize>>);
+
+impl Transport for Cancelling<'_> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let mut sizes = self.3.lock().expect("a lock");
+        sizes.push(request.body.len());
+        if sizes.len() == self.2 {
+            self.1.cancel_sync();
+        }
+        self.0.send(request, must_stop)
+    }
+}
+
+#[test]
+fn a_persons_cancel_does_not_make_the_next_requests_smaller() {
+    let mut market = Market::open(11);
+    let asha = market.hires("Asha", "field_manager");
+    weighs(&asha, 700);
+    let link = Link::new(&market, FAST, FAST);
+    let cancelling = Cancelling(&link, &asha.client, 3, Mutex::default());
+    assert_eq!(asha.client.sync(&cancelling, &|_| ()).expect("a report").outcome, SyncOutcome::Cancelled);
+    assert_eq!(asha.client.sync(&cancelling, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+    let sizes = cancelling.3.into_inner().expect("a lock");
+    assert!(sizes[3] >= sizes[2], "{sizes:?}");
+}
+
+#[test]
+fn a_spent_budget_makes_requests_smaller_only_if_no_answer_came_in_it() {
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    weighs(&asha, 700);
+    let sync = |link: &Link, time_ms| {
+        let budget = SyncBudget { time_ms, ..SyncBudget::default() };
+        let options = SyncOptions { is_manual: true, budget, ..SyncOptions::default() };
+        let sizes = Cancelling(link, &asha.client, 0, Mutex::default());
+        let report = asha.client.sync_with(&sizes, &options, &|_| ()).expect("a report");
+        (sizes.3.into_inner().expect("a lock"), report)
+    };
+    let fast = Link::new(&market, FAST, FAST);
+    // The first request gets a challenge, the second is answered, the third is cut.
+    let ((sizes, _), (next, _)) = (sync(&fast, 1_100), sync(&fast, 700));
+    assert_eq!(sizes.len(), 3, "{sizes:?}");
+    assert!(next[0] >= sizes[2], "{next:?} after {sizes:?}");
+    assert!(unanswered(&asha.client) > 100);
+    // Pieces for a fast network do not fit into the time of a slow one.
+    let slow = Link::new(&market, SLOW / 3, FAST);
+    let arrived = (0..6).any(|_| sync(&slow, 15_000).1.progress.sent > 0);
+    assert!(arrived, "requests become small enough for the budget");
+}
+
+#[test]
+fn an_order_for_a_new_key_is_carried_out_by_syncs_that_always_run_out_of_time() {
+    let mut market = Market::open(13);
+    let asha = market.hires("Asha", "field_manager");
+    weighs(&asha, 700);
+    let device = asha.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
+    let link = Link::new(&market, SLOW / 3, FAST);
+    let budget = SyncBudget { time_ms: 20_000, ..SyncBudget::default() };
+    for _ in 0..3 {
+        let options = SyncOptions { budget, ..SyncOptions::default() };
+        let report = asha.client.sync_with(&link, &options, &|_| ()).expect("a report");
+        assert_eq!(report.outcome, SyncOutcome::Partial, "{report:?}");
+        assert_eq!(report.next_try_ms, Some(0), "the rest may follow at once");
+    }
+    assert_ne!(asha.client.session().expect("a session").device_code, device, "a new key and a new id");
+    assert!(unanswered(&asha.client) > 0, "long before everything is sent");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryView, DraftEdit, Event, Events, FarmerInput, FarmerView,
     FieldClient as Core, LoadView, OpenLoad, PhoneUser, Session, StartDraft, SyncBudget, SyncOptions, SyncReport,
-    SyncStatus, Today,
+    SyncStatus, SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
@@ -158,11 +158,13 @@ impl FieldClient {
         .await
     }
 
-    /// Runs a call that may wait for the network; shutting down does not wait for it.
+    /// Runs a call that may wait for the network, with a ticket from before it waits for its turn; shutting down does not wait for it.
     async fn call_network<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&Engine) -> Result<T, FieldError> + Send + 'static,
+        f: impl FnOnce(&Engine, SyncTicket) -> Result<T, FieldError> + Send + 'static,
     ) -> Result<T, FieldError> {
+        // While the client shuts down, a call must not wait for its ticket.
+        let ticket = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.ticket()));
         let engine = Arc::clone(&self.engine);
         on_runtime(async move {
             let turn = NETWORK_CALLS.acquire().await.map_err(FieldError::internal)?;
@@ -170,7 +172,8 @@ impl FieldClient {
                 // The work continues, and occupies its thread, even if its caller has been cancelled.
                 let _turn = turn;
                 let engine = engine.read().unwrap_or_else(PoisonError::into_inner).clone();
-                f(&*engine.ok_or_else(FieldError::shut_down)?)
+                let engine = engine.ok_or_else(FieldError::shut_down)?;
+                f(&engine, ticket.unwrap_or_else(|| engine.core.ticket()))
             })
             .await
         })
@@ -280,7 +283,10 @@ impl FieldClient {
     /// Refused if this device is already enrolled; with Unavailable if no answer came: repeat the call with the same code. cancel_sync ends
     /// it.
     pub async fn enrol(&self, server_url: String, code: String, model: String) -> Result<Session, FieldError> {
-        self.call_network(move |engine| Ok(engine.core.enrol(engine.transport()?, &server_url, &code, &model)?)).await
+        self.call_network(move |engine, ticket| {
+            Ok(engine.core.enrol_with(engine.transport()?, &server_url, &code, &model, ticket)?)
+        })
+        .await
     }
 
     /// Returns commodities, bag types and lorries, as far as they were received; the bag types of the rules that are valid today.
@@ -441,12 +447,10 @@ impl FieldClient {
     /// device, and with UpdateNeeded if app or server is too old for the other.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
-        // While the client shuts down, a call must not wait for its ticket.
-        let ticket = self.engine.try_read().ok().and_then(|it| it.as_ref().map(|engine| engine.core.ticket()));
-        self.call_network(move |engine| {
+        self.call_network(move |engine, ticket| {
             let unlimited = SyncBudget::default();
             let budget = SyncBudget { time_ms: budget_ms.unwrap_or(unlimited.time_ms), ..unlimited };
-            let options = SyncOptions { is_manual: !in_background, budget, ticket };
+            let options = SyncOptions { is_manual: !in_background, budget, ticket: Some(ticket) };
             Ok(engine.core.sync_with(engine.transport()?, &options, &|_| ())?)
         })
         .await
@@ -467,7 +471,10 @@ impl FieldClient {
     /// Fails with Invalid (field server_url) if the address is malformed, leads to another, or another server answers there; with
     /// Unavailable if no server does; with Unauthorized if this phone is not enrolled.
     pub async fn set_server_url(&self, server_url: String) -> Result<SyncReport, FieldError> {
-        self.call_network(move |engine| Ok(engine.core.set_server_url(engine.transport()?, &server_url)?)).await
+        self.call_network(move |engine, ticket| {
+            Ok(engine.core.set_server_url_with(engine.transport()?, &server_url, ticket)?)
+        })
+        .await
     }
 
     /// Writes everything that the server has not answered into the file `path`, for a colleague's phone or a USB stick to carry to the

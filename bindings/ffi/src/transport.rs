@@ -5,16 +5,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use farmtally_core::sync::{self, CONTENT_TYPE};
+use farmtally_core::sync::{self, CONTENT_TYPE, STOP_STEP, UPLOAD_BYTES_PER_S};
 
 use crate::client::threads;
 
 /// Time to wait for a response to a request without a body.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
-/// Bytes of a request's body that a second of further waiting is allowed for.
-const UPLOAD_BYTES_PER_S: u64 = 512;
-/// Interval at which a waiting call asks whether it must stop.
-const STEP: Duration = Duration::from_millis(250);
 
 /// An HTTP request to the server.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -83,7 +79,7 @@ impl sync::Transport for AppTransport {
         request: &sync::WireRequest,
         must_stop: &dyn Fn() -> bool,
     ) -> Result<sync::WireResponse, sync::TransportError> {
-        let longest = ANSWER_TIME + Duration::from_secs(request.body.len() as u64 / UPLOAD_BYTES_PER_S);
+        let longest = ANSWER_TIME + Duration::from_secs(request.body.len() as u64 / u64::from(UPLOAD_BYTES_PER_S));
         let authorization = request.authorization.clone().map(|it| ("authorization".to_owned(), it));
         let content = ("content-type".to_owned(), CONTENT_TYPE.to_owned());
         let sent = self.0.send(WireRequest {
@@ -96,7 +92,7 @@ impl sync::Transport for AppTransport {
         let answer = threads.block_on(async {
             let (mut sent, started_at) = (pin!(sent), Instant::now());
             loop {
-                match tokio::time::timeout(STEP, sent.as_mut()).await {
+                match tokio::time::timeout(STOP_STEP, sent.as_mut()).await {
                     Ok(answer) => return answer.map_err(sync::TransportError::from),
                     Err(_elapsed) if must_stop() => {
                         return Err(sync::TransportError::interrupted("stopped before the answer"));

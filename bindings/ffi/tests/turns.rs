@@ -112,6 +112,34 @@ fn a_call_that_was_left_while_it_waited_for_the_network_keeps_no_turn() {
 }
 
 #[test]
+fn cancelling_ends_enrolments_and_moves_that_wait_for_their_turn() {
+    runtime().block_on(async {
+        let (gate, mut was_asked, opens) = gate();
+        let busy = FieldClient::open(config("busy"), None, Some(gate)).await.unwrap();
+        let running = [(); 2].map(|()| tokio::spawn(enrols(Arc::clone(&busy))));
+        for _ in &running {
+            soon(was_asked.recv()).await;
+        }
+        let (other, mut other_was_asked, other_opens) = self::gate();
+        let client = FieldClient::open(config("waiting"), None, Some(other)).await.unwrap();
+        other_opens.send(true).unwrap();
+        let waiting = enrols(Arc::clone(&client));
+        let mut waiting = Box::pin(waiting);
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        client.cancel_sync().await.unwrap();
+        opens.send(true).unwrap();
+        for call in running {
+            assert_eq!(soon(call).await.unwrap(), "offline");
+        }
+        assert_eq!(soon(waiting).await, "interrupted");
+        assert!(other_was_asked.try_recv().is_err(), "nothing was sent");
+    });
+    for name in ["busy", "waiting"] {
+        std::fs::remove_dir_all(folder(name)).unwrap();
+    }
+}
+
+#[test]
 #[cfg(feature = "encryption")]
 fn an_opening_that_was_left_while_it_waited_for_its_key_store_keeps_no_turn() {
     runtime().block_on(async {

@@ -172,6 +172,11 @@ impl FieldClient {
         // Nothing is destroyed until the server confirms the receipt; the next sync tries again.
         let receipt = signed_request("POST", installation, installation.challenge, path::WIPED, Vec::new());
         let answer = self.send(run, &receipt);
+        if let Err(error) = &answer
+            && self.must_stop(run)
+        {
+            return Err(error.clone().into());
+        }
         if answer.is_ok_and(|answer| is_success(answer.status) && challenge(&answer).is_some()) {
             let is_wiped = self.store.write(|db| {
                 // Checked again: a user may have recorded something in the meantime.

@@ -109,7 +109,7 @@ impl FieldClient {
 
     fn pack(&self) -> Result<Vec<u8>, Error> {
         let installation = self.installation()?;
-        seal(&self.store, &self.environment, &installation, BUNDLE_BYTES, usize::MAX)?;
+        seal(&self.store, &installation, self.now(), BUNDLE_BYTES, usize::MAX)?;
         let bundles = self.store.read(|db| outbox::unanswered_bundles(db, 0, i32::MAX as usize))?;
         if bundles.is_empty() {
             return Err(Error::not_allowed("nothing to hand over: the server has answered everything"));

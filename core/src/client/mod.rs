@@ -12,6 +12,7 @@ mod handover;
 mod inbox;
 mod listen;
 mod load;
+mod moving;
 mod sync;
 mod time;
 mod today;
@@ -94,6 +95,8 @@ pub struct FieldClient {
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
+    /// When an automatic sync next tries the address to which the server says that it moves.
+    next_address_schedule: Mutex<RetrySchedule>,
     /// Whether nothing was received or rewound since the last purge; `false` after opening.
     is_purge_current: AtomicBool,
     listening: Stops,
@@ -247,6 +250,7 @@ impl FieldClient {
             is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
+            next_address_schedule: Mutex::default(),
             listening: Stops::default(),
             events: Arc::default(),
             last_day_and_access: Mutex::default(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use ed25519_dalek::SigningKey;
 
 use super::{FieldClient, Session, Topic};
+use crate::decisions::Order;
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
 use crate::protocol::message::EnrolRequest;
 use crate::protocol::{normalize_server_url, path};
@@ -19,7 +20,7 @@ use crate::sync::exchange::{Exchange, enrolment, is_success, unsigned_request};
 use crate::sync::piece_size::PieceSize;
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 use crate::sync::{Progress, Transport, TransportError, WireRequest, WireResponse};
-use crate::units::{EnrolCode, Timestamp};
+use crate::units::{EnrolCode, HybridTime, Timestamp};
 use crate::{Error, ErrorCode, UnavailableCause};
 
 /// Maximum number of rounds of a sync; each after the first follows from an order of the office.
@@ -124,19 +125,25 @@ pub struct SyncStatus {
 pub(super) struct Run<'a> {
     transport: &'a dyn Transport,
     on_progress: &'a dyn Fn(&Progress),
+    /// Whether a person asked for it.
+    pub(super) is_manual: bool,
     ticket: SyncTicket,
     budget: SyncBudget,
-    done: Progress,
-    /// The boot clock when the last request was sent to which there is a signed answer.
-    contact_ms: u64,
-    piece_size: PieceSize,
+    pub(super) done: Progress,
+    /// Number of answers that the server has signed.
+    pub(super) answers: u32,
+    pub(super) piece_size: PieceSize,
     /// Whether a person has given the address, which can be wrong.
-    is_moving: bool,
+    pub(super) is_moving: bool,
+    /// The boot clock up to which the first answer at the next address is awaited.
+    pub(super) proof_until_ms: u64,
+    /// Number of requests at a next address without an answer; the budget does not end a run before another request.
+    pub(super) in_vain: u64,
 }
 
 /// How a run or a part of it ended.
-struct Ended {
-    outcome: SyncOutcome,
+pub(super) struct Ended {
+    pub(super) outcome: SyncOutcome,
     /// End of the run for the retry schedule; `None` if it was cancelled.
     run_end: Option<RunEnd>,
     offline: Option<OfflineReason>,
@@ -170,6 +177,21 @@ impl FieldClient {
         code: &str,
         model: &str,
     ) -> Result<Session, Error> {
+        self.enrol_with(transport, server_url, code, model, self.ticket())
+    }
+
+    /// Enrols as [`Self::enrol`], with a ticket from before the call, because it had to wait for its turn.
+    ///
+    /// # Errors
+    /// As [`Self::enrol`].
+    pub fn enrol_with(
+        &self,
+        transport: &dyn Transport,
+        server_url: &str,
+        code: &str,
+        model: &str,
+        ticket: SyncTicket,
+    ) -> Result<Session, Error> {
         let already = "this device is enrolled already: a new organisation needs a data folder of its own";
         if self.identity().installation.is_some() {
             return Err(Error::not_allowed(already));
@@ -183,9 +205,11 @@ impl FieldClient {
         let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
         let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
         let sent_ms = self.environment.clock.boot_ms();
-        let ticket = self.ticket();
         // Not ended by closing the client: the code may be redeemed already.
         let must_stop = || self.cancellations.load(Ordering::Acquire) != ticket.cancellations;
+        if must_stop() {
+            return Err(TransportError::interrupted("stopped before the request").into());
+        }
         let response = transport.send(&request, &must_stop)?;
         require_no_redirect(&response, path::ENROL)?;
         let enrolment = enrolment(&response, &key)?;
@@ -199,7 +223,8 @@ impl FieldClient {
         self.refresh_identity()?;
         self.events.changed(&Topic::ALL);
         // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
-        drop(self.sync(transport, &|_| ()));
+        let first = SyncOptions { is_manual: true, ticket: Some(ticket), ..SyncOptions::default() };
+        drop(self.sync_with(transport, &first, &|_| ()));
         self.session().ok_or_else(|| Error::Internal { reason: "no session after enrolment".into() })
     }
 
@@ -236,48 +261,15 @@ impl FieldClient {
             let (outcome, progress) = (SyncOutcome::NotDue, Progress::default());
             return Ok(SyncReport { outcome, offline: None, progress, next_try_ms });
         }
-        let mut run = Run { piece_size: *piece_size, ..Run::new(transport, on_progress, ticket, options.budget) };
+        let run = Run::new(transport, on_progress, ticket, *piece_size);
+        let mut run = Run { is_manual: options.is_manual, budget: options.budget, ..run };
         let report = self.report(&mut run, |run| self.sync_rounds(run));
         *piece_size = run.piece_size;
         report
     }
 
-    /// Points this phone to another address of its server, and syncs there; everything unsent stays and is sent there. The address replaces
-    /// the stored one once the server that this phone was enrolled with has signed an answer there. Nothing is sent before but who asks.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] (`server_url`) if the address is wrong, redirects to another, or another server answers there;
-    /// [`Error::Unavailable`] if none answers there; otherwise as [`FieldClient::sync_with`]. The stored address stays then.
-    pub fn set_server_url(&self, transport: &dyn Transport, server_url: &str) -> Result<SyncReport, Error> {
-        let wrong = |reason: &dyn std::fmt::Display| Error::invalid("server_url", reason);
-        let server_url = normalize_server_url(server_url).map_err(|error| wrong(&error))?;
-        let ticket = self.ticket();
-        let mut piece_size = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = Run::new(transport, &|_| (), ticket, SyncBudget::default());
-        let mut run = Run { piece_size: *piece_size, is_moving: true, ..run };
-        let report = self.report(&mut run, |run| self.sync_once(run, Some(&server_url)));
-        *piece_size = run.piece_size;
-        let is_replaced = self.installation()?.server_url == server_url;
-        match report {
-            Ok(SyncReport { offline: Some(OfflineReason { cause, reason }), .. }) if !is_replaced => {
-                Err(Error::Unavailable { cause, reason })
-            }
-            Ok(SyncReport { outcome: SyncOutcome::Cancelled, .. }) if !is_replaced => {
-                Err(TransportError::interrupted("stopped before the answer").into())
-            }
-            // A redirect names its address.
-            Err(error @ (Error::Store(_) | Error::Unavailable { .. } | Error::Invalid { field: "server_url", .. })) => {
-                Err(error)
-            }
-            Err(_) if !is_replaced => {
-                Err(wrong(&"another server answers at this address, or one that does not know this phone"))
-            }
-            report => report,
-        }
-    }
-
     /// Runs a sync, plans the next, and raises the events around it.
-    fn report<'a>(
+    pub(super) fn report<'a>(
         &self,
         run: &mut Run<'a>,
         sync: impl FnOnce(&mut Run<'a>) -> Result<Ended, Error>,
@@ -291,7 +283,9 @@ impl FieldClient {
             Err(_) => Some(RunEnd::ServerFailed),
         };
         let now_ms = self.environment.clock.boot_ms();
-        if let Some(run_end) = run_end {
+        // An address that may be wrong says nothing about the stored one.
+        let is_about_the_stored = !run.is_moving || run.answers > 0;
+        if let Some(run_end) = run_end.filter(|_| is_about_the_stored) {
             self.retry_schedule().run_ended(run_end, now_ms, self.random_u64());
         }
         // The identity was read again after the last response, and `synced_at` may have changed.
@@ -302,15 +296,19 @@ impl FieldClient {
         Ok(SyncReport { outcome, offline, progress: run.done, next_try_ms })
     }
 
-    /// Runs up to [`MAX_ROUNDS`] exchanges, until no order of the office requires another. Returns the end of the last.
+    /// Runs exchanges until no order of the office requires another, the first at the next address if the server answers there.
     fn sync_rounds(&self, run: &mut Run<'_>) -> Result<Ended, Error> {
-        let mut ended = Ended::new(SyncOutcome::Complete, RunEnd::Complete);
+        let ended = match self.sync_at_next_address(run) {
+            Some(ended) => ended?,
+            None => self.sync_once(run, None)?,
+        };
+        self.follow_orders(run, ended)
+    }
+
+    /// Carries out orders of the office after an exchange, with up to [`MAX_ROUNDS`] exchanges in all. Returns the end of the last.
+    pub(super) fn follow_orders(&self, run: &mut Run<'_>, mut ended: Ended) -> Result<Ended, Error> {
         // A further round follows only from an order of the office: after a change of keys, or to upload everything before a wipe.
-        for _ in 0..MAX_ROUNDS {
-            ended = match self.sync_at_next_address(run) {
-                Some(ended) => ended?,
-                None => self.sync_once(run, None)?,
-            };
+        for round in 1..=MAX_ROUNDS {
             // Also after a partial run: a copied phone that shares its key may never complete one, and the order to change the key ends
             // that.
             let is_complete = match ended.outcome {
@@ -319,10 +317,10 @@ impl FieldClient {
                 SyncOutcome::Offline | SyncOutcome::Cancelled | SyncOutcome::NotDue => break,
             };
             match self.apply_orders(run, is_complete) {
-                Ok(false) => break,
-                Ok(true) => {}
+                Ok(true) if round < MAX_ROUNDS => ended = self.sync_once(run, None)?,
+                Ok(_) => break,
                 Err(Error::Unavailable { cause, reason }) if cause != UnavailableCause::RateLimited => {
-                    return Ok(Ended::offline(RunEnd::Failed, cause, reason));
+                    return Ok(self.unanswered(run, cause, reason));
                 }
                 Err(error) => return Err(error),
             }
@@ -330,24 +328,14 @@ impl FieldClient {
         Ok(ended)
     }
 
-    /// Syncs at the address to which the server says that it moves; `None` if there is none or the server has not answered there yet.
-    fn sync_at_next_address(&self, run: &mut Run<'_>) -> Option<Result<Ended, Error>> {
-        let next = self.installation().ok()?.next_server_url.clone()?;
-        let ended = self.sync_once(run, Some(&next));
-        let has_answered = self.installation().is_ok_and(|it| it.server_url == next);
-        let is_stopped = ended.as_ref().is_ok_and(|ended| ended.outcome == SyncOutcome::Cancelled);
-        (has_answered || is_stopped).then_some(ended)
-    }
-
     /// Runs one exchange, at the address `moving_to` if there is one, which replaces the stored address once the server has answered there.
-    fn sync_once(&self, run: &mut Run<'_>, moving_to: Option<&str>) -> Result<Ended, Error> {
+    pub(super) fn sync_once(&self, run: &mut Run<'_>, moving_to: Option<&str>) -> Result<Ended, Error> {
         let mut installation = self.installation()?;
         if let Some(server_url) = moving_to {
             installation = Arc::new(Installation { server_url: server_url.to_owned(), ..(*installation).clone() });
         }
         let before = run.done;
-        let store = (&self.store, &self.environment);
-        let mut exchange = Exchange::new(store.0, store.1, Arc::clone(&installation), before, run.piece_size);
+        let mut exchange = Exchange::new(&self.store, Arc::clone(&installation), before, run.piece_size);
         if moving_to.is_some() {
             exchange.require_proof();
         }
@@ -355,13 +343,8 @@ impl FieldClient {
             exchange.refresh_challenge_first();
         }
         let ended = self.exchange(&mut exchange, run);
-        let (progress, newest, answers) = (exchange.progress, exchange.newest, exchange.answers);
+        let progress = exchange.progress;
         (run.done, run.piece_size) = (progress, exchange.piece_size);
-        if let Some(server_url) = moving_to
-            && answers > 0
-        {
-            self.store.write(|db| installation::save_server_url(db, server_url))?;
-        }
         let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
         if has_grown || progress.received != before.received || exchange.has_rewound() {
             self.is_purge_current.store(false, Ordering::Release);
@@ -379,18 +362,7 @@ impl FieldClient {
                 installation::save_synced(db, now)
             })?;
         }
-        if answers > 0 {
-            self.reset_idle(exchange.server_time, run.contact_ms, |_| Ok(()))?;
-        }
         self.refresh_identity()?;
-        // Later records sort after those received, unless the received ones are more than a day ahead.
-        let mut counters = self.counters();
-        let hybrid = counters.hybrid.following(newest, self.now());
-        if hybrid != counters.hybrid {
-            counters.hybrid = hybrid;
-            self.store.write(|db| counters.save(db))?;
-        }
-        drop(counters);
         ended
     }
 
@@ -403,22 +375,23 @@ impl FieldClient {
                 return Ok(Ended::new(SyncOutcome::Partial, RunEnd::Slice));
             }
             let before = exchange.progress;
-            let Some(request) = exchange.next_request()? else { break };
+            let Some(request) = exchange.next_request(self.now())? else { break };
             let asked_at_ms = self.environment.clock.boot_ms();
             let response = match self.send(run, &request) {
                 Ok(response) => response,
-                Err(error) => return Ok(self.unanswered(exchange, run, error)),
+                Err(TransportError { cause, reason }) => {
+                    // Without a connection, the size of the request does not matter.
+                    if cause == UnavailableCause::Interrupted && !self.has_stopped(run) {
+                        exchange.piece_size.failed();
+                    }
+                    return Ok(self.unanswered(run, cause, reason));
+                }
             };
             let took_ms = self.environment.clock.boot_ms().saturating_sub(asked_at_ms);
             if run.is_moving {
                 require_no_redirect(&response, request.path)?;
             }
-            let answers = exchange.answers;
-            let handled = exchange.handle_response(&response);
-            if exchange.answers > answers {
-                run.contact_ms = asked_at_ms;
-            }
-            match handled {
+            match self.handle_response(exchange, run, &response, asked_at_ms) {
                 Err(Error::Unavailable { cause, reason }) if cause != UnavailableCause::RateLimited => {
                     if is_success(response.status) {
                         exchange.piece_size.failed();
@@ -438,6 +411,10 @@ impl FieldClient {
             }
             self.events.progressed(Some(now), if has_moved { &Topic::ALL } else { &[Topic::Sync] });
             (run.on_progress)(&now);
+            // Otherwise a sync that always runs out of time never takes the new key.
+            if run.budget.time_ms != u64::MAX && exchange.answers > 0 && self.order() == Some(Order::Rekey) {
+                return Ok(Ended::new(SyncOutcome::Partial, RunEnd::Slice));
+            }
         }
         let (backlog, carried) =
             self.store.read(|db| Ok::<_, crate::store::Error>((outbox::backlog(db)?, carried::load(db)?)))?;
@@ -449,26 +426,61 @@ impl FieldClient {
         })
     }
 
-    /// Returns how a run ends whose last request got no answer.
-    fn unanswered(&self, exchange: &mut Exchange<'_>, run: &Run<'_>, error: TransportError) -> Ended {
-        // Without a connection, the size of the request does not matter.
-        if error.cause == UnavailableCause::Interrupted {
-            exchange.piece_size.failed();
+    /// Applies a response. A signed answer is a contact, which is saved before, and the hybrid clock follows the times in it.
+    fn handle_response(
+        &self,
+        exchange: &mut Exchange<'_>,
+        run: &mut Run<'_>,
+        response: &WireResponse,
+        asked_at_ms: u64,
+    ) -> Result<(), Error> {
+        let Some(answer) = exchange.read_response(response)? else { return Ok(()) };
+        self.reset_idle(answer.server_time(), asked_at_ms, |db| Ok(exchange.save_contact(db, &answer)?))?;
+        run.answers += 1;
+        let applied = exchange.apply(&answer, self.now());
+        self.follow(exchange.newest)?;
+        applied
+    }
+
+    /// Lets later records sort after one of this hybrid time, unless it is more than a day ahead.
+    fn follow(&self, newest: HybridTime) -> Result<(), Error> {
+        let mut counters = self.counters();
+        let hybrid = counters.hybrid.following(newest, self.now());
+        if hybrid != counters.hybrid {
+            counters.hybrid = hybrid;
+            self.store.write(|db| counters.save(db))?;
         }
+        Ok(())
+    }
+
+    /// Returns how a run ends whose last request got no answer.
+    fn unanswered(&self, run: &Run<'_>, cause: UnavailableCause, reason: String) -> Ended {
         if self.is_cancelled(run) {
             return Ended::cancelled();
         }
         if run.is_out_of_time(self.environment.clock.boot_ms()) {
-            let run_end = if exchange.answers > 0 { RunEnd::Slice } else { RunEnd::Failed };
+            let run_end = if run.answers > 0 { RunEnd::Slice } else { RunEnd::Failed };
             return Ended::new(SyncOutcome::Partial, run_end);
         }
-        Ended::offline(RunEnd::Failed, error.cause, error.reason)
+        Ended::offline(RunEnd::Failed, cause, reason)
+    }
+
+    /// Returns whether a request got no answer because its run was stopped, and not because of its size. If no answer came in the whole
+    /// time of a run, its requests may be too large for such a time.
+    fn has_stopped(&self, run: &Run<'_>) -> bool {
+        self.is_cancelled(run) || run.answers > 0 && run.is_out_of_time(self.environment.clock.boot_ms())
     }
 
     /// Sends a request of a run; fails as soon as the run is cancelled or its time is used up.
     pub(super) fn send(&self, run: &Run<'_>, request: &WireRequest) -> Result<WireResponse, TransportError> {
-        let must_stop = || self.is_cancelled(run) || run.is_out_of_time(self.environment.clock.boot_ms());
-        run.transport.send(request, &must_stop)
+        run.transport.send(request, &|| self.must_stop(run))
+    }
+
+    /// Returns whether a run was cancelled, or its time or that for a proof is used up.
+    pub(super) fn must_stop(&self, run: &Run<'_>) -> bool {
+        let now_ms = self.environment.clock.boot_ms();
+        let is_unproven = run.answers == 0 && now_ms >= run.proof_until_ms;
+        self.is_cancelled(run) || run.is_out_of_time(now_ms) || is_unproven
     }
 
     fn is_cancelled(&self, run: &Run<'_>) -> bool {
@@ -528,24 +540,41 @@ impl FieldClient {
 }
 
 impl<'a> Run<'a> {
-    fn new(
+    /// Returns an automatic run without a budget.
+    pub(super) fn new(
         transport: &'a dyn Transport,
         on_progress: &'a dyn Fn(&Progress),
         ticket: SyncTicket,
-        budget: SyncBudget,
+        piece_size: PieceSize,
     ) -> Self {
-        let (done, piece_size) = Default::default();
-        Self { transport, on_progress, ticket, budget, done, contact_ms: 0, piece_size, is_moving: false }
+        Self {
+            transport,
+            on_progress,
+            is_manual: false,
+            ticket,
+            budget: SyncBudget::default(),
+            done: Progress::default(),
+            answers: 0,
+            piece_size,
+            is_moving: false,
+            proof_until_ms: u64::MAX,
+            in_vain: 0,
+        }
     }
 
     /// Returns whether the budget is used up; never before the first request of the run.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
-        spent.requests > 0 && (self.is_out_of_time(now_ms) || bytes >= self.budget.bytes)
+        spent.requests > self.in_vain && (self.is_out_of_time(now_ms) || bytes >= self.budget.bytes)
     }
 
     fn is_out_of_time(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.ticket.at_ms) >= self.budget.time_ms
+        self.left_ms(now_ms) == 0
+    }
+
+    /// Returns what is left of the budget's milliseconds.
+    pub(super) fn left_ms(&self, now_ms: u64) -> u64 {
+        self.budget.time_ms.saturating_sub(now_ms.saturating_sub(self.ticket.at_ms))
     }
 }
 

@@ -407,9 +407,9 @@ impl RecordKind for Delivery {
         Some(self.recorded)
     }
 
-    fn newest_time(&self) -> HybridTime {
+    fn times(&self) -> Vec<HybridTime> {
         let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp.at);
-        acts.fold(self.recorded.at, HybridTime::max)
+        acts.chain([self.recorded.at]).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {

@@ -87,9 +87,9 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns author, device and time of creation; `None` if unknown here or not recorded: permission then ignores creator and age.
     fn created(&self) -> Option<Stamp>;
 
-    /// Returns the time to which a phone advances its hybrid clock: the newest of creation and added values, not registers; 0 if unknown.
-    fn newest_time(&self) -> HybridTime {
-        self.created().map_or(HybridTime::default(), |stamp| stamp.at)
+    /// Returns the times which a phone's hybrid clock follows: those of creation and added values, not registers; in no order.
+    fn times(&self) -> Vec<HybridTime> {
+        self.created().into_iter().map(|stamp| stamp.at).collect()
     }
 
     /// Returns the scope that the record's own content names, if any. The server holds a change whose entry names another.
@@ -246,8 +246,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn conflicts(&self) -> &[Conflict];
     /// [`RecordKind::created`].
     fn created(&self) -> Option<Stamp>;
-    /// [`RecordKind::newest_time`].
-    fn newest_time(&self) -> HybridTime;
+    /// [`RecordKind::times`].
+    fn times(&self) -> Vec<HybridTime>;
     /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
     /// [`RecordKind::shown_under`].
@@ -280,8 +280,8 @@ impl<K: RecordKind> AnyRecord for K {
         K::created(self)
     }
 
-    fn newest_time(&self) -> HybridTime {
-        K::newest_time(self)
+    fn times(&self) -> Vec<HybridTime> {
+        K::times(self)
     }
 
     fn own_scope(&self) -> Option<Scope> {

@@ -268,9 +268,9 @@ impl RecordKind for Load {
         self.opened
     }
 
-    fn newest_time(&self) -> HybridTime {
+    fn times(&self) -> Vec<HybridTime> {
         let requests = self.close_requests.iter().map(|request| request.stamp.at);
-        requests.chain(self.loaders.iter().map(|loader| loader.since)).max().unwrap_or_default()
+        requests.chain(self.loaders.iter().map(|loader| loader.since)).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {

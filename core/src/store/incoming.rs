@@ -103,12 +103,12 @@ pub(crate) enum FrameError {
 }
 
 /// Result of applying a frame or an entry.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Received {
     /// Entries of others: changes, erased changes and decisions, also those known before or set aside.
     pub(crate) entries: u64,
-    /// The newest hybrid time in the changed records; zero if there is none.
-    pub(crate) newest: HybridTime,
+    /// Hybrid times in the changed records.
+    pub(crate) times: Vec<HybridTime>,
     /// Whether bytes were erased, so that the store must be scrubbed.
     pub(crate) has_erased: bool,
 }
@@ -116,7 +116,7 @@ pub(crate) struct Received {
 impl Received {
     fn add(&mut self, applied: Self) {
         self.entries += applied.entries;
-        self.newest = self.newest.max(applied.newest);
+        self.times.extend(applied.times);
         self.has_erased |= applied.has_erased;
     }
 }
@@ -273,8 +273,8 @@ impl<'a> Changes<'a> {
         if self.has_drafts {
             drafts::give_new_id(self.db, document)?;
         }
-        let newest = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;
-        Ok(Received { newest: newest.unwrap_or_default(), ..Received::default() })
+        let times = self.merged.merge(&mut seam(self.db), scope, kind, document, &change)?;
+        Ok(Received { times, ..Received::default() })
     }
 }
 

@@ -117,20 +117,16 @@ pub(crate) fn wipe(db: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) fn save_contact(db: &Connection, challenge: Challenge, server_time: Timestamp) -> Result<(), Error> {
-    db.execute("UPDATE installation SET challenge = ?1, server_time_ms = ?2", (challenge.0, server_time.0))?;
-    Ok(())
-}
-
-/// Saves the address at which the server has answered, in place of the old one.
-pub(crate) fn save_server_url(db: &Connection, server_url: &str) -> Result<(), Error> {
-    db.execute("UPDATE installation SET server_url = ?1, next_server_url = NULL", [server_url])?;
-    Ok(())
-}
-
-/// Saves the address to which the server says that it moves; `None` for none.
-pub(crate) fn save_next_server_url(db: &Connection, next: Option<&str>) -> Result<(), Error> {
-    db.execute("UPDATE installation SET next_server_url = ?1 WHERE next_server_url IS NOT ?1", [next])?;
+/// Saves what each signed answer says: the challenge and time of the server, the address where it answered, and the one to which it moves.
+pub(crate) fn save_contact(
+    db: &Connection,
+    challenge: Challenge,
+    server_time: Timestamp,
+    server_url: &str,
+    next_server_url: Option<&str>,
+) -> Result<(), Error> {
+    let update = "UPDATE installation SET challenge = ?1, server_time_ms = ?2, server_url = ?3, next_server_url = ?4";
+    db.execute(update, (challenge.0, server_time.0, server_url, next_server_url))?;
     Ok(())
 }
 

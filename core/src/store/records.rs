@@ -134,7 +134,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Merges a change into its document. Returns the record's newest time; `None` if the change was known or there is no record.
+    /// Merges a change into its document. Returns the record's times; none if the change was known or there is no record.
     ///
     /// # Errors
     /// As for [`apply`]; the batch is unchanged.
@@ -145,7 +145,7 @@ impl Batch {
         kind: Kind,
         id: DocumentId,
         change: &Change,
-    ) -> Result<Option<HybridTime>, Error> {
+    ) -> Result<Vec<HybridTime>, Error> {
         let stored = if self.merged.contains_key(&id) { None } else { find(db, id)? };
         let merged = self.merged.get(&id).map(|(scope, kind, merged)| (scope, *kind, merged.saved.as_slice()));
         let before = merged.or_else(|| stored.as_ref().map(|it| (&it.scope, it.kind, it.saved.as_slice())));
@@ -157,14 +157,14 @@ impl Batch {
         }
         let merged = records::merge(kind, id, before.map(|(.., saved)| saved), change)?;
         if merged.was_known {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let newest = merged.record.as_ref().map(|record| record.newest_time());
+        let times = merged.record.as_ref().map_or_else(Vec::new, |record| record.times());
         let scope = before.map_or(scope, |(scope, ..)| scope).clone();
         if self.merged.insert(id, (scope, kind, merged)).is_none() {
             self.documents.push(id);
         }
-        Ok(newest)
+        Ok(times)
     }
 
     /// Writes the documents, their rows and their words.

@@ -12,7 +12,6 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use super::piece_size::PieceSize;
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
-use crate::environment::Environment;
 use crate::limits::{MAX_PARCELS, MAX_WIRE_BYTES};
 use crate::protocol::authorization::{Authorization, SignedRequest};
 use crate::protocol::log::Cursor;
@@ -108,7 +107,6 @@ enum ChallengeState {
 
 pub(crate) struct Exchange<'a> {
     store: &'a Store,
-    environment: &'a Environment,
     installation: Arc<Installation>,
     challenge: message::Challenge,
     /// Number up to which bundles were sent in this run; lowered to send bundles again.
@@ -126,7 +124,7 @@ pub(crate) struct Exchange<'a> {
     /// Whether neither side has more to send.
     pub(crate) is_done: bool,
     challenge_state: ChallengeState,
-    /// Whether bundles and parcels wait for the first answer of the pinned server, because it may be another at this address.
+    /// Whether everything waits for the first answer of the pinned server, because it may be another at this address.
     requires_proof: bool,
     repair: Repair,
     /// Size of the next request and answer; the caller records how long each took.
@@ -134,27 +132,36 @@ pub(crate) struct Exchange<'a> {
     idle_answers: u32,
     /// Number of responses from the pinned server.
     pub(crate) answers: u32,
-    /// The server's time in the last answer; that of the installation before the first.
-    pub(crate) server_time: Timestamp,
     pub(crate) progress: Progress,
-    /// Newest hybrid time received.
+    /// Newest hybrid time received, without those too far ahead of the server's time.
     pub(crate) newest: HybridTime,
+}
+
+/// A response that the pinned server signed.
+pub(crate) struct Answer {
+    attestation: Attestation,
+    updates: SyncUpdates,
+    challenge: Challenge,
+    evidence: Evidence,
+}
+
+impl Answer {
+    pub(crate) fn server_time(&self) -> Timestamp {
+        self.attestation.server_time
+    }
 }
 
 impl<'a> Exchange<'a> {
     /// Returns an exchange that continues the counts of the run's earlier rounds.
     pub(crate) fn new(
         store: &'a Store,
-        environment: &'a Environment,
         installation: Arc<Installation>,
         progress: Progress,
         piece_size: PieceSize,
     ) -> Self {
         Self {
             challenge: installation.challenge,
-            server_time: installation.server_time,
             store,
-            environment,
             installation,
             sent_up_to: 0,
             bundles_in_flight: Vec::new(),
@@ -175,7 +182,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Withholds bundles and parcels until the pinned server has signed an answer.
+    /// Sends only a question without content until the pinned server has signed an answer.
     pub(crate) fn require_proof(&mut self) {
         self.requires_proof = true;
     }
@@ -191,10 +198,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Returns the next request, with its bundles marked as sent; `None` when neither side has more to send. Seals as many changes as it
-    /// carries. Pass the response to [`Self::handle_response`] before the next call.
-    pub(crate) fn next_request(&mut self) -> Result<Option<WireRequest>, Error> {
+    /// carries, at the phone's time `now`. Pass the response to [`Self::read_response`] before the next call.
+    pub(crate) fn next_request(&mut self, now: Timestamp) -> Result<Option<WireRequest>, Error> {
         if self.is_done {
             return Ok(None);
+        }
+        if self.requires_proof {
+            let question = message::pack(&self.bare_request()).map_err(|error| internal(&error))?;
+            return Ok(Some(self.signed(question)));
         }
         self.repair.entries_in_flight = 0;
         if let Some(request) = self.repair_request()? {
@@ -203,9 +214,8 @@ impl<'a> Exchange<'a> {
         let waiting = self.store.read(|db| outbox::unheld_count(db, self.sent_up_to))?;
         let (mut bundles, mut parcels) = match self.challenge_state {
             ChallengeState::Expired => Default::default(),
-            _ if self.requires_proof && self.answers == 0 => Default::default(),
             ChallengeState::Assumed | ChallengeState::Fresh => {
-                let bundles = self.next_bundles()?;
+                let bundles = self.next_bundles(now)?;
                 let parcels = self.next_parcels(&bundles)?;
                 (bundles, parcels)
             }
@@ -252,14 +262,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Seals what the next request has room for, and returns its bundles with their numbers: at least one if there is any.
-    fn next_bundles(&self) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    fn next_bundles(&self, now: Timestamp) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let unanswered = || self.store.read(|db| outbox::unanswered_bundles(db, self.sent_up_to, BUNDLES_PER_REQUEST));
         let mut bundles = unanswered()?;
         let (piece, bundle_bytes) = (self.piece_size.bytes(), self.piece_size.bundle_bytes());
         let sealed: usize = bundles.iter().map(|(_, bytes)| bytes.len()).sum();
         let room = piece.saturating_sub(sealed).div_ceil(bundle_bytes);
         if room > 0 {
-            seal(self.store, self.environment, &self.installation, bundle_bytes, room)?;
+            seal(self.store, &self.installation, now, bundle_bytes, room)?;
             bundles = unanswered()?;
         }
         // Envelopes add up to half as much as the changes.
@@ -357,7 +367,9 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    pub(crate) fn handle_response(&mut self, response: &WireResponse) -> Result<(), Error> {
+    /// Reads the response to the last request. Returns the answer if the pinned server signed it: save the contact, then pass it to
+    /// [`Self::apply`]. Otherwise the next request asks again.
+    pub(crate) fn read_response(&mut self, response: &WireResponse) -> Result<Option<Answer>, Error> {
         self.progress.bytes_down += response.body.len() as u64;
         if std::mem::take(&mut self.repair.needs_readmit) {
             self.challenge_state = ChallengeState::Assumed;
@@ -368,13 +380,13 @@ impl<'a> Exchange<'a> {
             self.challenge = answer.challenge;
             self.repair.was_readmitted = true;
             self.sent_up_to = 0;
-            return Ok(());
+            return Ok(None);
         }
         match response.status {
             status if is_success(status) => {
                 let answer: SyncResponse = response.unpack().map_err(|error| response.unreadable(&error))?;
                 self.challenge_state = ChallengeState::Assumed;
-                self.apply_response(&answer)
+                self.open(&answer).map(Some)
             }
             401 => {
                 // A body without a challenge is not from the server, but for instance from a proxy.
@@ -383,9 +395,10 @@ impl<'a> Exchange<'a> {
                     self.challenge_state = ChallengeState::Fresh;
                     self.challenge = answer.challenge;
                     self.send_again();
-                    return Ok(());
+                    return Ok(None);
                 }
-                if self.repair.was_readmitted {
+                // At an address that is not proven, another server says nothing about this device.
+                if self.requires_proof || self.repair.was_readmitted {
                     return Err(unknown_device());
                 }
                 // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
@@ -393,19 +406,19 @@ impl<'a> Exchange<'a> {
                 self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device_id))?;
                 self.repair.needs_readmit = true;
                 self.send_again();
-                Ok(())
+                Ok(None)
             }
             // The server cannot use the entries that are kept here: the phone follows the server's log instead. A page of a firewall says
             // nothing about them.
             422 if self.repair.entries_in_flight > 0 && response.unpack::<Problem>().is_ok() => {
                 self.repair.entries_in_flight = 0;
                 self.repair.pending_offers.pop();
-                Ok(())
+                Ok(None)
             }
             // The server or a proxy before it takes smaller requests.
             413 if self.can_send_less() && self.piece_size.failed() => {
                 self.send_again();
-                Ok(())
+                Ok(None)
             }
             _ => Err(problem(response, "request")),
         }
@@ -425,15 +438,35 @@ impl<'a> Exchange<'a> {
         self.parcels_in_flight.clear();
     }
 
-    fn apply_response(&mut self, answer: &SyncResponse) -> Result<(), Error> {
+    /// Verifies that the pinned server signed this answer to the last request of this device.
+    fn open(&self, answer: &SyncResponse) -> Result<Answer, Error> {
         let key = VerifyingKey::from_bytes(&self.installation.server_key).map_err(|error| internal(&error))?;
-        let (attestation, updates) = answer.open(&self.last_request_body, &key).map_err(|error| internal(&error))?;
+        let opened = answer.open(&self.last_request_body, &key);
+        let (attestation, updates) =
+            opened.map_err(|error| if self.requires_proof { unknown_device() } else { internal(&error) })?;
         if attestation.device_id != self.installation.device_id {
             return Err(Error::Internal { reason: "the response is for another device".into() });
         }
+        let evidence = answer.evidence(&self.last_request_body);
+        Ok(Answer { attestation, updates, challenge: answer.challenge, evidence })
+    }
+
+    /// Saves what an answer says about the contact with the server, at whose address it was asked.
+    pub(crate) fn save_contact(&self, db: &rusqlite::Connection, answer: &Answer) -> Result<(), crate::store::Error> {
+        let server_url = &self.installation.server_url;
+        let next = answer.updates.moved_to.as_deref().filter(|next| next != server_url);
+        installation::save_contact(db, answer.challenge, answer.server_time(), server_url, next)
+    }
+
+    /// Applies an answer at the phone's time `now`.
+    pub(crate) fn apply(&mut self, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+        let Answer { attestation, updates, .. } = answer;
         self.challenge = answer.challenge;
-        self.server_time = attestation.server_time;
         self.answers += 1;
+        // An answer to the question without cursors has nothing that follows them.
+        if std::mem::take(&mut self.requires_proof) {
+            return Ok(());
+        }
         self.idle_answers += 1;
         if self.idle_answers > MAX_IDLE_ANSWERS {
             return Err(Error::Internal {
@@ -456,13 +489,12 @@ impl<'a> Exchange<'a> {
             return self.repair_diverged(&updates.diverged);
         }
         let had_own_bytes = self.own_bytes;
-        self.apply_attestation(&attestation, &updates, answer.challenge)?;
+        self.apply_attestation(attestation, updates, now)?;
         let had_work = !self.bundles_in_flight.is_empty() || !self.parcels_in_flight.is_empty();
         self.bundles_in_flight.clear();
         self.parcels_in_flight.clear();
         self.progress.sent += std::mem::take(&mut self.changes_in_flight);
-        let has_read =
-            self.read_frames(&updates.frames, &attestation.heads, &answer.evidence(&self.last_request_body))?;
+        let has_read = self.read_frames(answer)?;
         if has_read || had_work || !updates.more {
             self.idle_answers = 0;
         }
@@ -477,14 +509,11 @@ impl<'a> Exchange<'a> {
         &mut self,
         attestation: &Attestation,
         updates: &SyncUpdates,
-        challenge: Challenge,
+        now: Timestamp,
     ) -> Result<(), Error> {
         let known =
             self.store.read(|db| outbox::known_up_to(db, self.installation.device_id, attestation.device_head))?;
         let (has_lost, has_erased, progress) = self.store.write(|db| {
-            installation::save_contact(db, challenge, attestation.server_time)?;
-            let next = updates.moved_to.as_deref().filter(|next| *next != self.installation.server_url);
-            installation::save_next_server_url(db, next)?;
             let has_lost = outbox::requeue_lost_bundles(db, self.installation.device_id, known, attestation.epoch)?;
             if let Some(safe) = &attestation.safe {
                 installation::save_safe_copy(db, safe.copy)?;
@@ -494,7 +523,7 @@ impl<'a> Exchange<'a> {
             let (mut progress, mut has_erased) = (self.progress, false);
             for verdict in &updates.verdicts {
                 if let Some(sequence) = self.bundles_in_flight.get(verdict.index as usize) {
-                    let settled = outbox::apply_verdicts(db, *sequence, verdict, self.environment.clock.now())?;
+                    let settled = outbox::apply_verdicts(db, *sequence, verdict, now)?;
                     progress.logged += settled.logged;
                     progress.held += settled.held;
                     has_erased |= settled.has_erased;
@@ -519,12 +548,13 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Applies frames, and counts what was read and remains of these heads. Returns whether any frame could be applied.
-    fn read_frames(&mut self, frames: &[LogFrame], heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
+    /// Applies frames, and counts what was read and remains. Returns whether any frame could be applied.
+    fn read_frames(&mut self, answer: &Answer) -> Result<bool, Error> {
+        let heads = &answer.attestation.heads;
         self.progress.to_read = self.progress.read.saturating_add(self.behind(heads)?);
         let mut has_read = false;
-        for frame in frames {
-            has_read |= self.apply_frame(frame, heads, evidence)?;
+        for frame in &answer.updates.frames {
+            has_read |= self.apply_frame(frame, answer)?;
         }
         self.progress.read = self.progress.to_read.saturating_sub(self.behind(heads)?);
         Ok(has_read)
@@ -548,21 +578,22 @@ impl<'a> Exchange<'a> {
 
     /// Applies a frame with its cursor and, if it reaches a head that the server signed, stores the evidence in the same transaction: a
     /// phone can always prove what it read. Returns whether the frame was applied.
-    fn apply_frame(&mut self, frame: &LogFrame, heads: &[Cursor], evidence: &Evidence) -> Result<bool, Error> {
+    fn apply_frame(&mut self, frame: &LogFrame, answer: &Answer) -> Result<bool, Error> {
         let organisation = self.installation.organisation_id;
         let applied = self.store.write(|db| {
             let received = incoming::apply(db, organisation, frame)?;
-            if let Some(head) = heads.iter().find(|head| head.scope == frame.scope)
+            if let Some(head) = answer.attestation.heads.iter().find(|head| head.scope == frame.scope)
                 && incoming::cursor(db, organisation, &head.scope)? == *head
             {
-                tail::save_evidence(db, head, evidence)?;
+                tail::save_evidence(db, head, &answer.evidence)?;
             }
             Ok(received)
         });
         match applied {
             Ok(received) => {
                 self.progress.received += received.entries;
-                self.newest = self.newest.max(received.newest);
+                let newest = |newest: HybridTime, time| newest.following(time, answer.server_time());
+                self.newest = received.times.into_iter().fold(self.newest, newest);
                 if received.has_erased {
                     self.store.scrub()?;
                 }

@@ -6,12 +6,12 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};
+use super::transport::{
+    CONTENT_TYPE, STOP_STEP, Transport, TransportError, UPLOAD_BYTES_PER_S, WireRequest, WireResponse,
+};
 use crate::UnavailableCause;
 use crate::limits::MAX_WIRE_BYTES;
 
-/// Interval at which a waiting transport asks whether it must stop.
-const STEP: Duration = Duration::from_millis(250);
 /// Time for which an idle connection is kept; less than a server keeps it.
 const KEPT: Duration = Duration::from_secs(20);
 
@@ -39,7 +39,7 @@ impl Default for HttpTimeouts {
             idle: Duration::from_secs(30),
             doubted: Duration::from_secs(8),
             trusted: Duration::from_secs(2),
-            upload_bytes_per_s: 512,
+            upload_bytes_per_s: UPLOAD_BYTES_PER_S,
         }
     }
 }
@@ -110,6 +110,10 @@ impl HttpTransport {
         let mut answer = WireResponse { status: response.status().as_u16(), body: Vec::new(), location };
         // One piece more than allowed is read, so that the exchange detects an oversized response.
         while answer.body.len() <= MAX_WIRE_BYTES {
+            // A body that trickles is never silent for long.
+            if must_stop() {
+                return Err(late(stopped()));
+            }
             let piece = self.wait_for(pin!(response.chunk()), self.timeouts.idle, must_stop).map_err(late)?;
             let Some(piece) = piece.map_err(|error| late(failed(error)))? else { break };
             answer.body.extend_from_slice(&piece);
@@ -127,10 +131,10 @@ impl HttpTransport {
         let started_at = Instant::now();
         loop {
             let left = longest.saturating_sub(started_at.elapsed());
-            let step = left.min(STEP);
+            let step = left.min(STOP_STEP);
             match self.runtime.block_on(async { tokio::time::timeout(step, future.as_mut()).await }) {
                 Ok(output) => return Ok(output),
-                Err(_elapsed) if must_stop() => return Err(TransportError::interrupted("stopped before the answer")),
+                Err(_elapsed) if must_stop() => return Err(stopped()),
                 Err(_elapsed) if left.is_zero() => {
                     return Err(TransportError::interrupted(format!("nothing arrived for {} s", longest.as_secs())));
                 }
@@ -161,6 +165,10 @@ impl Transport for HttpTransport {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner).answered_at = answered_at;
         answer.map_err(|failure| failure.error)
     }
+}
+
+fn stopped() -> TransportError {
+    TransportError::interrupted("stopped before the answer")
 }
 
 fn client(tls: rustls::ClientConfig, connect: Duration) -> Result<reqwest::Client, TransportError> {

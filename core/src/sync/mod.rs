@@ -18,4 +18,6 @@ pub use http::{HttpTimeouts, HttpTransport};
 #[cfg(feature = "http")]
 pub use live::HttpLive;
 pub use live::Live;
-pub use transport::{CONTENT_TYPE, Transport, TransportError, WireRequest, WireResponse};
+pub use transport::{
+    CONTENT_TYPE, STOP_STEP, Transport, TransportError, UPLOAD_BYTES_PER_S, WireRequest, WireResponse,
+};

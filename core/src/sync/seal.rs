@@ -1,19 +1,18 @@
 //! Sealing of the outbox into bundles, for the exchange and for a hand-over alike.
 
 use crate::Error;
-use crate::environment::Environment;
 use crate::protocol::bundle::{BUNDLE_VERSION, Bundle, BundleHeader, SCHEMA_VERSION};
 use crate::store::Store;
 use crate::store::installation::Installation;
 use crate::store::outbox;
-use crate::units::BundleHash;
+use crate::units::{BundleHash, Timestamp};
 
 /// Seals unsealed changes into up to `bundles` bundles that end at `bundle_bytes`, each in a transaction of its own, so that concurrent
-/// callers seal each change once.
+/// callers seal each change once. `now` is the phone's time.
 pub(crate) fn seal(
     store: &Store,
-    environment: &Environment,
     installation: &Installation,
+    now: Timestamp,
     bundle_bytes: usize,
     bundles: usize,
 ) -> Result<(), Error> {
@@ -30,7 +29,7 @@ pub(crate) fn seal(
                 device_id: installation.device_id,
                 sequence: sequence + 1,
                 previous: previous.unwrap_or(BundleHash([0; 32])),
-                sealed_at: environment.clock.now(),
+                sealed_at: now,
                 schema: SCHEMA_VERSION,
             };
             let bundle = Bundle::seal(header, actions, &installation.key);

@@ -1,6 +1,7 @@
 //! The network seam: a [`Transport`] sends one request and returns one response.
 
 use std::io::Read;
+use std::time::Duration;
 
 use crate::limits::MAX_WIRE_BYTES;
 use crate::protocol::message::{self, WireError};
@@ -23,6 +24,11 @@ pub struct WireRequest {
 
 /// Media type of all bodies.
 pub const CONTENT_TYPE: &str = "application/vnd.farmtally+cbor-zstd";
+
+/// Bytes of a request that a second of further waiting for its answer is allowed for: a slow upload looks like silence.
+pub const UPLOAD_BYTES_PER_S: u32 = 512;
+/// Interval at which a transport that waits asks whether it must stop.
+pub const STOP_STEP: Duration = Duration::from_millis(250);
 
 impl WireRequest {
     /// Returns the bytes above TLS that this request costs: method, path, content type, `authorization` and body.
@@ -58,15 +64,15 @@ impl WireResponse {
     /// Returns the message in the body, also if a proxy compressed it once more without having been asked.
     pub(crate) fn unpack<T: for<'b> minicbor::Decode<'b, ()>>(&self) -> Result<T, WireError> {
         match self.unzipped() {
-            Some(body) => message::unpack(&body),
-            None => message::unpack(&self.body),
+            Some((body, Ok(_))) => message::unpack(&body),
+            Some((_, Err(_))) | None => message::unpack(&self.body),
         }
     }
 
     /// Returns the error for a response of a successful status whose body is not the expected message.
     pub(crate) fn unreadable(&self, error: &WireError) -> Error {
         let unzipped = self.unzipped();
-        let body = unzipped.as_deref().unwrap_or(&self.body);
+        let body = unzipped.as_ref().map_or(&self.body, |(body, _)| body);
         if body.is_empty() || body.starts_with(&ZSTD) {
             return Error::Unavailable { cause: UnavailableCause::Interrupted, reason: error.to_string() };
         }
@@ -93,14 +99,15 @@ impl WireResponse {
         location.strip_suffix(path).filter(|address| address.starts_with("http"))
     }
 
-    fn unzipped(&self) -> Option<Vec<u8>> {
+    /// Returns what a proxy compressed, as far as it arrived, and whether that is all; `None` if the body is not of gzip.
+    fn unzipped(&self) -> Option<(Vec<u8>, std::io::Result<usize>)> {
         if !self.body.starts_with(&GZIP) {
             return None;
         }
         let mut body = Vec::new();
         let limit = MAX_WIRE_BYTES as u64 + 1;
-        flate2::read::GzDecoder::new(self.body.as_slice()).take(limit).read_to_end(&mut body).ok()?;
-        Some(body)
+        let read = flate2::read::GzDecoder::new(self.body.as_slice()).take(limit).read_to_end(&mut body);
+        Some((body, read))
     }
 }
 
