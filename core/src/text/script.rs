@@ -235,7 +235,7 @@ const SCRIPTS: [Script; 19] = [
     Script { blocks: &['\u{a840}'..='\u{a87f}', '\u{10ac0}'..='\u{10aff}'], joiners: Joiners::Cursive, ..NOTHING },
 ];
 
-/// Zeros of the decimal digits of all scripts (general category `Nd`); each is followed by one to nine. Those with a compatibility
+/// Zeros of the decimal digits of all scripts (Unicode's decimal numbers); each is followed by one to nine. Those with a compatibility
 /// decomposition are left out.
 const ZEROS: [char; 43] = [
     '\u{660}',
