@@ -76,12 +76,11 @@ impl SystemClock {
             #[cfg(not(unix))]
             started: std::time::Instant::now(),
         };
-        match boot_id {
-            Some(boot_id) => clock.boot_id = boot_id,
-            None => {
-                SystemEntropy.fill(&mut clock.boot_id);
-                clock.since_ms = clock.reading_ms();
-            }
+        if let Some(boot_id) = boot_id {
+            clock.boot_id = boot_id;
+        } else {
+            SystemEntropy.fill(&mut clock.boot_id);
+            clock.since_ms = clock.reading_ms();
         }
         clock
     }
