@@ -196,7 +196,8 @@ fn lists_have_column_heads_and_times_name_their_zone() {
         (first.split("  ").map(str::trim).filter(|head| !head.is_empty()).collect::<Vec<_>>().join(", "), listed)
     };
     for (arguments, expected) in [
-        (["org", "list"].as_slice(), "ID, NAME"),
+        (["org", "list"].as_slice(), "ID, NAME, COUNTRY, ZONE MINUTES"),
+        (&["users"], "ID, NAME, PHONES, STATE"),
         (&["devices"], "CODE, USER, MODEL, LAST CONTACT (UTC+05:30), STATE"),
         (&["grant", "list"], "GRANT, DEVICE, USER, ROLE, CENTRES"),
         (&["held", "list"], "DOCUMENT, CHANGE, SINCE (UTC+05:30), DEVICE, AUTHOR, WHAT, CODE, REASON"),

@@ -126,10 +126,11 @@ impl Command {
             }
             Self::Users { target } => {
                 let (server, organisation) = target.open()?;
-                server.users(organisation)?.iter().try_for_each(|it| {
+                let rows = server.users(organisation)?.into_iter().map(|it| {
                     let state = if it.is_suspended { "suspended" } else { "" };
-                    print(&format_args!("{}  {}  {} phone(s)  {state}", it.user_id, it.name, it.devices))
-                })
+                    [it.user_id.to_string(), it.name, it.devices.to_string(), state.to_owned()]
+                });
+                print_table(["ID", "NAME", "PHONES", "STATE"], &rows.collect::<Vec<_>>())
             }
             Self::Devices { target } => {
                 let (server, organisation) = target.open()?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
+use farmtally_core::decisions::Organisation;
 use farmtally_core::rules::check_text;
 use farmtally_core::text::folded_text;
 use farmtally_core::units::CountryCode;
@@ -70,9 +71,10 @@ impl Org {
                 let server = data.open_existing()?;
                 let mut rows = Vec::new();
                 for organisation in server.organisations()? {
-                    rows.push([organisation.to_string(), server.day(organisation, None)?.organisation.name]);
+                    let Organisation { name, country, zone_minutes, .. } = server.day(organisation, None)?.organisation;
+                    rows.push([organisation.to_string(), name, country.to_string(), zone_minutes.to_string()]);
                 }
-                print_table(["ID", "NAME"], &rows)
+                print_table(["ID", "NAME", "COUNTRY", "ZONE MINUTES"], &rows)
             }
         }
     }
