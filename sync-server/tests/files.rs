@@ -192,7 +192,7 @@ fn what_this_account_may_not_use_is_named_by_every_command() {
     }
     let database = office.database();
     let database = database.strip_prefix(office.folder.path()).expect("inside").to_str().expect("text");
-    for (path, bad_mode, named) in [
+    for (path, wrong_mode, named) in [
         ("server/data", 0o500, ".db"),
         ("server/data/control.db", 0o400, "control.db"),
         (database, 0o400, database),
@@ -203,14 +203,14 @@ fn what_this_account_may_not_use_is_named_by_every_command() {
         ("server/keys", 0o000, "server/keys"),
         ("server/keys/server.key", 0o000, "server/keys/server.key"),
     ] {
-        let good_mode = mode(&office.path(path));
-        set_mode(&office.path(path), bad_mode);
+        let mode_before = mode(&office.path(path));
+        set_mode(&office.path(path), wrong_mode);
         for command in COMMANDS {
             let error = office.refuses(command);
-            assert!(error.contains(named), "{path} {bad_mode:o}, {command:?}: {error}");
-            assert!(error.contains("give this account"), "{path} {bad_mode:o}, {command:?}: {error}");
+            assert!(error.contains(named), "{path} {wrong_mode:o}, {command:?}: {error}");
+            assert!(error.contains("give this account"), "{path} {wrong_mode:o}, {command:?}: {error}");
         }
-        set_mode(&office.path(path), good_mode);
+        set_mode(&office.path(path), mode_before);
         assert_eq!(office.says(&["devices"]), "", "{path}: nothing was changed");
     }
     set_mode(&office.path("server"), 0o500);

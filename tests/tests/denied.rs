@@ -70,19 +70,19 @@ fn a_folder_that_the_app_may_not_write_is_named() {
         let _is_root = chown(path, Some(NOBODY), Some(NOBODY));
     }
     assert_eq!(opened_by_nobody(&folder), "done");
-    for (path, bad_mode, named) in [
+    for (path, wrong_mode, named) in [
         (folder.clone(), 0o500, "field.db"),
         (folder.join("field.db"), 0o400, "field.db"),
         (folder.join("field.db"), 0o000, "field.db"),
         (folder.join("field.lock"), 0o400, "field.lock"),
         (folder.clone(), 0o000, "Asha"),
     ] {
-        let good_mode = mode(&path);
-        set_mode(&path, bad_mode);
+        let mode_before = mode(&path);
+        set_mode(&path, wrong_mode);
         let said = opened_by_nobody(&folder);
-        assert!(said.starts_with("storage_denied: "), "{} {bad_mode:o}: {said}", path.display());
-        assert!(said.contains(named) && said.contains("write access"), "{} {bad_mode:o}: {said}", path.display());
-        set_mode(&path, good_mode);
+        assert!(said.starts_with("storage_denied: "), "{} {wrong_mode:o}: {said}", path.display());
+        assert!(said.contains(named) && said.contains("write access"), "{} {wrong_mode:o}: {said}", path.display());
+        set_mode(&path, mode_before);
         assert_eq!(opened_by_nobody(&folder), "done", "nothing was changed");
     }
     set_mode(&folder, 0o500);
