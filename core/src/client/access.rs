@@ -14,7 +14,7 @@ use crate::protocol::path;
 use crate::store::decisions::DeviceAccess;
 use crate::store::installation::{self, Installation};
 use crate::store::{drafts, incoming, outbox};
-use crate::sync::exchange::{challenge, enrolment, is_success, rekey_request, signed_request};
+use crate::sync::request::{challenge, enrolment, is_success, rekey_request, signed_request};
 use crate::units::{BusinessDate, UserId};
 use crate::{Error, UnavailableCause};
 

@@ -9,8 +9,8 @@ use crate::Error;
 use crate::protocol::path;
 use crate::store::incoming;
 use crate::sync::Live;
-use crate::sync::exchange::{challenge, signed_request};
 use crate::sync::live;
+use crate::sync::request::{challenge, signed_request};
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 
 /// Count of the calls that ended listening; a rise wakes listeners that wait to reconnect.

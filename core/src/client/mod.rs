@@ -6,6 +6,7 @@ mod access;
 mod action;
 mod delivery;
 mod draft;
+mod enrol;
 mod events;
 mod farmer;
 mod handover;

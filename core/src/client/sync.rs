@@ -1,125 +1,30 @@
-//! Enrolment and sync.
+//! Runs of the sync, over as many rounds as the office's orders need.
+
+mod views;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use ed25519_dalek::SigningKey;
-
-use super::{FieldClient, Session, Topic};
+pub use self::views::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
+use super::enrol::require_no_redirect;
+use super::{FieldClient, Topic};
 use crate::decisions::Order;
 use crate::limits::{CHALLENGE_LIFE_MS, MAX_KEPT_BYTES, MAX_KEPT_ENTRIES};
-use crate::protocol::message::EnrolRequest;
-use crate::protocol::{normalize_server_url, path};
-use crate::rules::check_text;
-use crate::store::carried::{self, Carried};
+use crate::store::carried;
 use crate::store::incoming;
 use crate::store::installation::{self, Installation};
-use crate::store::outbox::{self, Backlog};
+use crate::store::outbox;
 use crate::store::tail;
-use crate::sync::exchange::{Exchange, enrolment, is_success, unsigned_request};
+use crate::sync::exchange::Exchange;
 use crate::sync::piece_size::PieceSize;
+use crate::sync::request::is_success;
 use crate::sync::retry_schedule::{RetrySchedule, RunEnd};
 use crate::sync::{Progress, Transport, TransportError, WireRequest, WireResponse};
-use crate::units::{EnrolCode, HybridTime, Timestamp};
+use crate::units::{HybridTime, Timestamp};
 use crate::{Error, ErrorCode, UnavailableCause};
 
 /// Maximum number of rounds of a sync; each after the first follows from an order of the office.
 const MAX_ROUNDS: u32 = 4;
-
-/// Options of a sync; by default an automatic one without a budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SyncOptions {
-    /// Whether a person asked for it; such a sync resets the retry schedule and begins at once.
-    pub is_manual: bool,
-    /// Limits of time and data; at least one request is tried.
-    pub budget: SyncBudget,
-    /// Ticket from [`FieldClient::ticket`], if the sync had to wait before it could be called; `None` takes one at the call.
-    pub ticket: Option<SyncTicket>,
-}
-
-/// Moment of a request for a sync: its time budget counts from there, and a later cancellation ends it, even while it waits for its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyncTicket {
-    /// The boot clock in milliseconds.
-    at_ms: u64,
-    /// Number of cancellations at that time.
-    cancellations: u64,
-}
-
-/// Limits of one sync; the next one continues from there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyncBudget {
-    /// Milliseconds since the sync's ticket was taken; after them, the sync does not wait for an answer any longer either.
-    pub time_ms: u64,
-    /// Bytes sent plus bytes received; the sync ends with the response that uses them up.
-    pub bytes: u64,
-}
-
-impl Default for SyncBudget {
-    /// Unlimited.
-    fn default() -> Self {
-        Self { time_ms: u64::MAX, bytes: u64::MAX }
-    }
-}
-
-/// How a sync ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncOutcome {
-    /// The server has everything from this phone, logged or held, and this phone has everything from the server.
-    Complete,
-    /// The budget was used up; or the server deferred or refused something, or did not answer about a carried parcel, and the rest is done.
-    Partial,
-    /// There was no connection, it broke, something else answered, or the server could not answer at present ([`SyncReport::offline`]); what
-    /// was exchanged stays exchanged.
-    Offline,
-    /// It was cancelled, or the client was closed; what was exchanged stays exchanged.
-    Cancelled,
-    /// Nothing was tried, because earlier syncs failed and the next automatic one is not due.
-    NotDue,
-}
-
-/// Why no answer came from the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfflineReason {
-    /// Kind of the failure, by which an app chooses its text.
-    pub cause: UnavailableCause,
-    /// Description of the failure, with the status if something else answered.
-    pub reason: String,
-}
-
-/// Result of a sync.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncReport {
-    /// How it ended.
-    pub outcome: SyncOutcome,
-    /// Why there was no answer, if the outcome is [`SyncOutcome::Offline`].
-    pub offline: Option<OfflineReason>,
-    /// Counts of what it sent and received.
-    pub progress: Progress,
-    /// Milliseconds until the next automatic sync is due; `None` if none is scheduled, and one may run at any time.
-    pub next_try_ms: Option<u64>,
-}
-
-/// Sync state of the whole phone, for all users, from what the server has answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncStatus {
-    /// Counts of changes that the server's log does not have yet; drafts are not among them.
-    pub backlog: Backlog,
-    /// Number of entries from the server that this version cannot apply.
-    pub set_aside: u64,
-    /// Parcels of colleagues that the server has not answered.
-    pub carried: Carried,
-    /// When everything unanswered was last exported, by the phone's time; does not mean that it arrived.
-    pub exported_at: Option<Timestamp>,
-    /// When the last complete sync ended, by the phone's time.
-    pub synced_at: Option<Timestamp>,
-    /// Time, by the server's clock, up to which two safe copies contain its data, as far as this phone knows; `None` if there are none.
-    pub copied_at: Option<Timestamp>,
-    /// Milliseconds until the next automatic sync is due; `None` if none is scheduled, and one may run at any time.
-    pub next_try_ms: Option<u64>,
-    /// Whether the circuit breaker is open, because the server failed repeatedly; a manual sync ignores it.
-    pub is_server_failing: bool,
-}
 
 /// A running sync.
 pub(super) struct Run<'a> {
@@ -165,69 +70,6 @@ impl Ended {
 }
 
 impl FieldClient {
-    /// Enrols this device with a code from the office, then tries a first sync. If the response was lost, repeat it with the same code.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for an address that is wrong or redirects to another (`server_url`), or a wrong, used or expired code;
-    /// [`Error::Refused`] if enrolled; [`Error::Unavailable`], also after [`Self::cancel_sync`].
-    pub fn enrol(
-        &self,
-        transport: &dyn Transport,
-        server_url: &str,
-        code: &str,
-        model: &str,
-    ) -> Result<Session, Error> {
-        self.enrol_with(transport, server_url, code, model, self.ticket())
-    }
-
-    /// Enrols as [`Self::enrol`], with a ticket from before the call, because it had to wait for its turn.
-    ///
-    /// # Errors
-    /// As [`Self::enrol`].
-    pub fn enrol_with(
-        &self,
-        transport: &dyn Transport,
-        server_url: &str,
-        code: &str,
-        model: &str,
-        ticket: SyncTicket,
-    ) -> Result<Session, Error> {
-        let already = "this device is enrolled already: a new organisation needs a data folder of its own";
-        if self.identity().installation.is_some() {
-            return Err(Error::not_allowed(already));
-        }
-        let server_url = normalize_server_url(server_url).map_err(|wrong| Error::invalid("server_url", wrong))?;
-        // Normalised: the same code typed differently must find the key of the earlier attempt.
-        let code: EnrolCode = code.parse().map_err(|wrong| Error::invalid("code", wrong))?;
-        let code = code.to_string();
-        let model = check_text(model, false).map_err(|wrong| Error::invalid("model", wrong))?;
-        let fresh = SigningKey::from_bytes(&self.environment.random());
-        let key = self.store.write(|db| installation::enrolling_key(db, &code, fresh))?;
-        let request = unsigned_request(&server_url, path::ENROL, &EnrolRequest::new(&code, &key, &model))?;
-        let sent_ms = self.environment.clock.boot_ms();
-        // Not ended by closing the client: the code may be redeemed already.
-        let must_stop = || self.cancellations.load(Ordering::Acquire) != ticket.cancellations;
-        if must_stop() {
-            return Err(TransportError::interrupted("stopped before the request").into());
-        }
-        let response = transport.send(&request, &must_stop)?;
-        require_no_redirect(&response, path::ENROL)?;
-        let enrolment = enrolment(&response, &key)?;
-        // In one transaction, because a repeated call would need the key that `save` deletes.
-        self.reset_idle(enrolment.server_time, sent_ms, |db| {
-            if installation::load(db)?.is_some() {
-                return Err(Error::not_allowed(already));
-            }
-            Ok(installation::save(db, &key, &server_url, &enrolment)?)
-        })?;
-        self.refresh_identity()?;
-        self.events.changed(&Topic::ALL);
-        // The phone is enrolled now. If this first sync fails, the session has no grant until a later one.
-        let first = SyncOptions { is_manual: true, ticket: Some(ticket), ..SyncOptions::default() };
-        drop(self.sync_with(transport, &first, &|_| ()));
-        self.session().ok_or_else(|| Error::Internal { reason: "no session after enrolment".into() })
-    }
-
     /// Runs [`FieldClient::sync_with`] as a person's request: manual and without a budget.
     ///
     /// # Errors
@@ -575,13 +417,5 @@ impl<'a> Run<'a> {
     /// Returns what is left of the budget's milliseconds.
     pub(super) fn left_ms(&self, now_ms: u64) -> u64 {
         self.budget.time_ms.saturating_sub(now_ms.saturating_sub(self.ticket.at_ms))
-    }
-}
-
-/// Requires that a response is no redirect to another address of the same server, such as from HTTP to HTTPS.
-fn require_no_redirect(response: &WireResponse, path: &str) -> Result<(), Error> {
-    match response.redirected_server(path) {
-        Some(to) => Err(Error::invalid("server_url", format!("this address leads to {to}: use that one"))),
-        None => Ok(()),
     }
 }

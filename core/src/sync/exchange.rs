@@ -4,24 +4,26 @@
 //! or parcel is sent at most once in a run, unless a response requires it again; a response is trusted only under the pinned server's
 //! signature; a frame and its cursor are one transaction, so a run may end after any step and the next one continues.
 
-use std::collections::BTreeSet;
+mod repair;
+
 use std::sync::Arc;
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 
+use self::repair::Repair;
 use super::piece_size::PieceSize;
+use super::request::{internal, is_success, problem, signed_request, unknown_device};
 use super::seal::seal;
 use super::transport::{WireRequest, WireResponse};
+use crate::Error;
 use crate::limits::{MAX_PARCELS, MAX_WIRE_BYTES};
-use crate::protocol::authorization::{Authorization, SignedRequest};
 use crate::protocol::log::Cursor;
 use crate::protocol::message::{
-    self, Attestation, Challenge, ChallengeResponse, Enrolment, FrameEntry, LogFrame, PROTOCOL_VERSION, Problem,
-    RekeyRequest, SyncRequest, SyncResponse, SyncUpdates, WireError,
+    self, Attestation, Challenge, ChallengeResponse, LogFrame, PROTOCOL_VERSION, Problem, SyncRequest, SyncResponse,
+    SyncUpdates, WireError,
 };
 use crate::protocol::path;
-use crate::protocol::repair::{Divergence, Evidence, Offer};
-use crate::scope::Scope;
+use crate::protocol::repair::Evidence;
 use crate::store::Store;
 use crate::store::carried;
 use crate::store::incoming::{self, FrameError};
@@ -29,7 +31,6 @@ use crate::store::installation::{self, Installation};
 use crate::store::outbox;
 use crate::store::tail;
 use crate::units::{HybridTime, Timestamp};
-use crate::{Error, ErrorCode, UnavailableCause};
 
 /// Progress of a run over all its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,33 +67,6 @@ const BUNDLES_PER_REQUEST: usize = 32;
 const PARCELS_PER_REQUEST: usize = MAX_PARCELS / 2;
 /// Maximum consecutive responses without progress; the next one fails the run.
 const MAX_IDLE_ANSWERS: u32 = 6;
-
-/// Repair of diverged logs in a run.
-#[derive(Default)]
-struct Repair {
-    /// Scopes whose checkpoints the next request sends.
-    needs_checkpoints: BTreeSet<Scope>,
-    /// Runs of entries to restore to the server; the last one is sent first.
-    pending_offers: Vec<PendingOffer>,
-    /// Number of entries of the offer in the last request; 0 if it had no offer.
-    entries_in_flight: u64,
-    /// Scopes offered in this run; if one of them diverges again, the phone rewinds instead.
-    offered: BTreeSet<Scope>,
-    rewound: BTreeSet<Scope>,
-    /// Whether bundles were sent again in this run because the server had lost them.
-    has_resent_bundles: bool,
-    needs_readmit: bool,
-    was_readmitted: bool,
-}
-
-/// Run of log entries to restore to the server: those after `after`, up to and including `up_to`.
-#[derive(Clone)]
-struct PendingOffer {
-    scope: Scope,
-    after: u64,
-    up_to: u64,
-    evidence: Evidence,
-}
 
 /// State of the challenge for the next request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -194,7 +168,7 @@ impl<'a> Exchange<'a> {
 
     /// Returns whether this run rewound a log; what was applied after the common position may no longer be valid.
     pub(crate) fn has_rewound(&self) -> bool {
-        !self.repair.rewound.is_empty()
+        self.repair.has_rewound()
     }
 
     /// Returns the next request, with its bundles marked as sent; `None` when neither side has more to send. Seals as many changes as it
@@ -300,71 +274,8 @@ impl<'a> Exchange<'a> {
         request
     }
 
-    /// Returns a request with the certificate that re-admits this device, or with the next offer; `None` if nothing is to be repaired.
-    fn repair_request(&mut self) -> Result<Option<WireRequest>, Error> {
-        if self.repair.needs_readmit {
-            let request =
-                unsigned_request(&self.installation.server_url, path::READMIT, &self.installation.certificate);
-            return request.map(Some);
-        }
-        let Some(PendingOffer { scope, after, up_to, evidence }) = self.repair.pending_offers.last().cloned() else {
-            return Ok(None);
-        };
-        let mut limit = self.piece_size.bytes();
-        loop {
-            let entries = self.store.read(|db| tail::entries_after(db, &scope, after, up_to, limit))?;
-            if entries.is_empty() || entries.iter().any(|entry| matches!(entry, FrameEntry::Own { .. })) {
-                // The phone no longer has all of the entries: it follows the server's log instead.
-                self.repair.pending_offers.pop();
-                return self.repair_request();
-            }
-            let sent = entries.len() as u64;
-            let offer = Offer { scope: scope.clone(), after, entries, evidence: evidence.clone() };
-            let request = SyncRequest { offers: vec![offer], ..self.bare_request() };
-            match message::pack(&request) {
-                Ok(body) => {
-                    self.repair.entries_in_flight = sent;
-                    return Ok(Some(self.signed(body)));
-                }
-                Err(WireError::TooLarge { .. }) if sent > 1 => limit /= 2,
-                Err(error) => return Err(internal(&error)),
-            }
-        }
-    }
-
     fn bare_request(&self) -> SyncRequest {
         SyncRequest { protocol: PROTOCOL_VERSION, own_bytes: self.own_bytes, ..SyncRequest::default() }
-    }
-
-    /// Takes the next step for each diverged log: asks for the last common position, then offers what the server had signed, then rewinds.
-    fn repair_diverged(&mut self, diverged: &[Divergence]) -> Result<(), Error> {
-        for Divergence { scope, common } in diverged {
-            let Some(common) = common else {
-                self.repair.needs_checkpoints.insert(scope.clone());
-                continue;
-            };
-            self.repair.needs_checkpoints.remove(scope);
-            let (read, signed) = self.store.read(|db| {
-                let read = incoming::cursor(db, self.installation.organisation_id, scope)?.sequence;
-                Ok::<_, Error>((read, tail::evidence(db, scope)?))
-            })?;
-            match signed {
-                Some((up_to, evidence))
-                    if up_to <= read && up_to > *common && self.repair.offered.insert(scope.clone()) =>
-                {
-                    let (scope, after) = (scope.clone(), *common);
-                    self.repair.pending_offers.push(PendingOffer { scope, after, up_to, evidence });
-                }
-                _ if self.repair.rewound.insert(scope.clone()) => {
-                    self.store.write(|db| tail::rewind(db, self.installation.organisation_id, scope, *common))?;
-                }
-                _ => {
-                    let reason = format!("the server's log of {scope} changed twice while it was repaired: sync again");
-                    return Err(Error::Internal { reason });
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Reads the response to the last request. Returns the answer if the pinned server signed it: save the contact, then pass it to
@@ -473,13 +384,7 @@ impl<'a> Exchange<'a> {
                 reason: "the server announces more entries but sends none that follow".into(),
             });
         }
-        if let Some(pending_offers) = self.repair.pending_offers.last_mut()
-            && self.repair.entries_in_flight > 0
-        {
-            pending_offers.after += std::mem::take(&mut self.repair.entries_in_flight);
-            if pending_offers.after >= pending_offers.up_to {
-                self.repair.pending_offers.pop();
-            }
+        if self.repair.has_restored() {
             self.idle_answers = 0;
             return Ok(());
         }
@@ -606,134 +511,6 @@ impl<'a> Exchange<'a> {
             }
             Err(error @ FrameError::Diverged { .. }) => Err(internal(&error)),
             Err(FrameError::Store(error)) => Err(error.into()),
-        }
-    }
-}
-
-pub(crate) fn rekey_request(installation: &Installation, key: &SigningKey) -> Result<WireRequest, Error> {
-    let body = message::pack(&RekeyRequest::new(installation.device_id, key)).map_err(|error| internal(&error))?;
-    Ok(signed_request("POST", installation, installation.challenge, path::REKEY, body))
-}
-
-/// Returns the challenge in a [`ChallengeResponse`], whatever its status; `None` if the body is another, such as that of a proxy.
-pub(crate) fn challenge(answer: &WireResponse) -> Option<message::Challenge> {
-    answer.unpack::<ChallengeResponse>().ok().map(|answer| answer.challenge)
-}
-
-pub(crate) fn unknown_device() -> Error {
-    Error::Unauthorized { reason: "the server does not know this device: export its work and ask the office".into() }
-}
-
-/// Returns an unsigned request, for a device that the server does not know.
-pub(crate) fn unsigned_request(
-    server_url: &str,
-    path: &'static str,
-    message: &impl minicbor::Encode<()>,
-) -> Result<WireRequest, Error> {
-    let body = message::pack(message).map_err(|error| internal(&error))?;
-    Ok(WireRequest { method: "POST", server_url: server_url.to_owned(), path, authorization: None, body })
-}
-
-pub(crate) fn signed_request(
-    method: &'static str,
-    installation: &Installation,
-    challenge: message::Challenge,
-    path: &'static str,
-    body: Vec<u8>,
-) -> WireRequest {
-    let signed = SignedRequest { server_key: &installation.server_key, method, path, body: &body };
-    let authorization = Authorization::sign(&signed, installation.device_id, challenge, &installation.key).to_header();
-    let server_url = installation.server_url.clone();
-    WireRequest { method, server_url, path, authorization: Some(authorization), body }
-}
-
-/// Reads the response to an enrolment or rekey, which must be for this device key. The caller compares the server key with the pinned one.
-pub(crate) fn enrolment(response: &WireResponse, key: &SigningKey) -> Result<Enrolment, Error> {
-    if !is_success(response.status) {
-        return Err(problem(response, "code"));
-    }
-    response
-        .unpack()
-        .and_then(|it: Enrolment| if it.is_for(&key.verifying_key()) { Ok(it) } else { Err(WireError::Unsigned) })
-        .map_err(|error| response.unreadable(&error))
-}
-
-/// Returns whether a status is that of an answer: 200, or 203 from a proxy that has transformed it.
-pub(crate) fn is_success(status: u16) -> bool {
-    matches!(status, 200 | 203)
-}
-
-/// Returns the error for a failed response: by the server's code, or that of a missing answer if the server did not write the body.
-fn problem(response: &WireResponse, field: &'static str) -> Error {
-    let Ok(Problem { code, reason }) = response.unpack() else { return response.foreign_answer() };
-    match code.parse().unwrap_or_else(|_newer| code_of_status(response.status)) {
-        ErrorCode::Unauthorized => Error::Unauthorized { reason },
-        code @ (ErrorCode::NotAllowed | ErrorCode::OutOfScope | ErrorCode::Locked) => Error::Refused { code, reason },
-        ErrorCode::TooLarge => Error::TooLarge { field, reason },
-        ErrorCode::InvalidInput => Error::Invalid { field, reason },
-        // A server of another version does not have this path.
-        ErrorCode::IncompatibleVersion | ErrorCode::NotFound => Error::UpdateNeeded { reason },
-        ErrorCode::RateLimited => Error::Unavailable { cause: UnavailableCause::RateLimited, reason },
-        // If it is the server's disk that is full or read-only, there is nothing that the person with the phone can fix.
-        ErrorCode::Interrupted | ErrorCode::Offline | ErrorCode::StorageFull | ErrorCode::StorageDenied => {
-            Error::Unavailable { cause: UnavailableCause::Interrupted, reason }
-        }
-        ErrorCode::ConfirmNeeded
-        | ErrorCode::Stale
-        | ErrorCode::KeyUnavailable
-        | ErrorCode::WrongKey
-        | ErrorCode::StorageCorrupt
-        | ErrorCode::StorageTooNew
-        | ErrorCode::Internal => Error::Internal { reason },
-    }
-}
-
-/// Returns the code for the status of a server with a code of a newer version.
-fn code_of_status(status: u16) -> ErrorCode {
-    match status {
-        401 => ErrorCode::Unauthorized,
-        403 => ErrorCode::NotAllowed,
-        413 => ErrorCode::TooLarge,
-        422 => ErrorCode::InvalidInput,
-        426 => ErrorCode::IncompatibleVersion,
-        429 => ErrorCode::RateLimited,
-        503 => ErrorCode::Interrupted,
-        _ => ErrorCode::Internal,
-    }
-}
-
-fn internal(error: &dyn std::error::Error) -> Error {
-    Error::Internal { reason: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_that_is_none_is_read_by_the_servers_code_and_otherwise_is_no_connection() {
-        let written = |code: &str| message::pack(&Problem { code: code.into(), reason: "why".into() }).expect("a body");
-        for (status, body, expected) in [
-            (503, written("storage_full"), "interrupted"),
-            (403, written("locked"), "locked"),
-            (403, written("out_of_scope"), "out_of_scope"),
-            (422, written("rate_limited"), "rate_limited"),
-            (404, written("not_found"), "incompatible_version"),
-            (500, written("storage_corrupt"), "internal"),
-            (200, written("invalid_input"), "invalid_input"),
-            (429, written("a_code_of_a_newer_version"), "rate_limited"),
-            (418, written("a_code_of_a_newer_version"), "internal"),
-            (403, b"<html>".to_vec(), "offline"),
-            (404, Vec::new(), "offline"),
-            (504, Vec::new(), "interrupted"),
-            (500, Vec::new(), "offline"),
-            (429, Vec::new(), "rate_limited"),
-        ] {
-            let is_written = !body.is_empty() && body != b"<html>";
-            let error = problem(&WireResponse::new(status, body), "request");
-            assert_eq!(error.code().as_str(), expected, "{status}");
-            let text = if is_written { "why".to_owned() } else { status.to_string() };
-            assert!(error.to_string().contains(&text), "{error}");
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 mod http;
 pub mod live;
 pub(crate) mod piece_size;
+pub(crate) mod request;
 pub(crate) mod retry_schedule;
 pub(crate) mod seal;
 mod transport;

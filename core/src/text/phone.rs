@@ -39,21 +39,32 @@ pub fn e164(digits: &str, country: &str) -> Option<String> {
         .then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
 }
 
-/// Returns the words by which a stored telephone number is found: its digits, with and without the country code.
+/// Returns the words by which a stored telephone number is found: its digits, those without the country code, and these after the digits
+/// that are dialled before them within the country, such as `8` in Russia.
 pub fn phone_words(number: &str) -> Vec<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).take(MAX_DIGITS).collect();
     let parsed = number.starts_with('+').then(|| PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok()).flatten();
-    let national = parsed.map(|number| rlibphonenumber::get_national_significant_number_owned(&number));
-    [digits].into_iter().chain(national).filter(|word| !word.is_empty()).collect()
+    let within = parsed.into_iter().flat_map(|number| {
+        let dialled = number.format_as(PhoneNumberFormat::National);
+        let dialled = dialled.chars().filter(char::is_ascii_digit).collect();
+        [rlibphonenumber::get_national_significant_number_owned(&number), dialled]
+    });
+    let mut words: Vec<String> = [digits].into_iter().chain(within).filter(|word| !word.is_empty()).collect();
+    words.dedup();
+    words
 }
 
-/// Returns the digits with which a stored number may begin if `text` is the beginning of one as people dial it: all, and without the `0` or
-/// `00` before them. None if the text is no such beginning.
+/// Returns the beginnings of words by which a number is found if `text` is its beginning as people dial it: all digits, and those after
+/// the `00` of a call from abroad. None if the text is no such beginning.
 pub(super) fn phone_beginnings(text: &str) -> Vec<String> {
     let Some(digits) = phone_digits(text) else { return Vec::new() };
     let dialled = digits.trim_start_matches('+');
-    let without = [dialled.strip_prefix("00"), dialled.strip_prefix('0')].into_iter().flatten();
-    [dialled].into_iter().chain(without).filter(|digits| !digits.is_empty()).map(str::to_owned).collect()
+    [dialled]
+        .into_iter()
+        .chain(dialled.strip_prefix("00"))
+        .filter(|digits| !digits.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Returns whether a number is one that people type for want of another: its last seven digits are the same, or count up or down.
@@ -97,10 +108,13 @@ mod tests {
 
     #[test]
     fn numbers_are_found_as_dialled_from_far_and_near() {
-        assert_eq!(phone_words("+919845011111"), ["919845011111", "9845011111"]);
+        assert_eq!(phone_words("+919845011111"), ["919845011111", "9845011111", "09845011111"]);
+        assert_eq!(phone_words("+79123456789"), ["79123456789", "9123456789", "89123456789"]);
+        assert_eq!(phone_words("+3612345678"), ["3612345678", "12345678", "0612345678"], "Hungary dials 06");
+        assert_eq!(phone_words("+390391234567"), ["390391234567", "0391234567"], "Italy dials nothing before it");
         assert_eq!(phone_words("12345"), ["12345"]);
         assert_eq!(phone_words(""), [""; 0]);
-        assert_eq!(phone_beginnings("0091 98"), ["009198", "9198", "09198"]);
+        assert_eq!(phone_beginnings("0091 98"), ["009198", "9198"]);
         assert_eq!(phone_beginnings("Asha"), [""; 0]);
     }
 
