@@ -1,5 +1,6 @@
 //! Names of farmers in many scripts, and how people search for them.
 
+use farmtally_core::units::DocumentId;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{Market, Person};
@@ -19,7 +20,7 @@ const fn name(typed: &'static str, also: &'static [&'static str]) -> Name {
 /// Twenty-one names in thirteen scripts: Latin, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Bengali, Tamil, Kannada, Malayalam, Ethiopic,
 /// Han and Hangul. The Yoruba name has letters without a composed form, the Kannada names and the second Malayalam one U+200D.
 pub const NAMES: [Name; 21] = [
-    name("O'Brien", &["brien", "obrien", "o'b", "O\u{2019}Brien", "o\u{b4}brien", "OBR"]),
+    name("O'Brien", &["brien", "obrien", "o'b", "O\u{2019}Brien", "o\u{b4}brien", "OBR", "ɓ", "Ɓ"]),
     name("Anne-Marie Nguyễn", &["annemarie", "anne marie", "nguyen", "ANNE\u{2013}MARIE"]),
     name("Adébọ\u{300}wálé", &["adebowale", "ADEBOWALE", "Adébò\u{323}wálé"]),
     name("Łukasz Groß", &["lukasz", "gross", "GROSS"]),
@@ -59,23 +60,28 @@ impl Name {
     }
 }
 
-/// Registers all names at KOLAR, syncs, and returns the searches that do not find their name, on the phone and on the server.
-pub fn not_found(market: &Market, person: &Person) -> Vec<String> {
-    let farmers: Vec<_> = NAMES.iter().map(|name| person.registers(name.typed, "", "").farmer_id).collect();
+/// Registers all names at KOLAR, syncs, and returns the searches that do not find their name, or find one that has another word, on the
+/// phone and on the server.
+pub fn wrongly_searched(market: &Market, person: &Person) -> Vec<String> {
+    let farmers: Vec<DocumentId> =
+        NAMES.iter().map(|name| person.registers(name.typed, "", "").farmer_id.into()).collect();
     person.syncs_wholly();
     let centre = "KOLAR".parse().expect("a code");
-    let mut missing = Vec::new();
-    for (name, farmer) in NAMES.iter().zip(farmers) {
-        for text in name.searches() {
-            let shown = person.client.farmers(&centre, &text, 100).expect("a search");
-            if !shown.iter().any(|row| row.farmer_id == farmer) {
-                missing.push(format!("{}: {text} on the phone", name.typed));
-            }
-            let found = market.server.find(market.organisation, &text).expect("a search");
-            if !found.iter().any(|it| it.document_id == farmer.into()) {
-                missing.push(format!("{}: {text} on the server", name.typed));
+    let searches: Vec<Vec<String>> = NAMES.iter().map(Name::searches).collect();
+    let mut wrong = Vec::new();
+    for (name, text) in NAMES.iter().zip(&searches).flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)))
+    {
+        let shown = person.client.farmers(&centre, text, 100).expect("a search");
+        let found = market.server.find(market.organisation, text).expect("a search");
+        let on_phone: Vec<DocumentId> = shown.into_iter().map(|row| row.farmer_id.into()).collect();
+        let on_server: Vec<DocumentId> = found.into_iter().map(|it| it.document_id).collect();
+        for ((other, farmer), texts) in NAMES.iter().zip(&farmers).zip(&searches) {
+            for (place, found) in [("phone", &on_phone), ("server", &on_server)] {
+                if found.contains(farmer) != texts.contains(text) {
+                    wrong.push(format!("{}: {text} and {} on the {place}", name.typed, other.typed));
+                }
             }
         }
     }
-    missing
+    wrong
 }

@@ -35,6 +35,8 @@ pub fn find<'c>(
         let with_phone = if is_placeholder(&details.phone) { &mut shared } else { &mut by_phone };
         with_phone.extend(details.phone_key().map(|key| (n, scope, key)));
     }
+    let crowded = phones_of_many(db, &by_phone)?;
+    shared.extend(by_phone.extract_if(.., |(n, ..)| crowded.contains(n)));
     let mut alike = others_with_same(db, "phone_key", &by_phone, &own)?;
     shared.extend(
         by_phone.into_iter().filter(|(n, ..)| alike.get(*n as usize).is_some_and(|it| it.len() > MAX_SHARED_PHONE)),
@@ -82,6 +84,20 @@ fn others_with_same(
         Ok(())
     })?;
     Ok(others)
+}
+
+/// Returns which of `compared` are telephone numbers that more contacts have than [`find`] returns; reads no more rows than it needs for that.
+fn phones_of_many(db: &mut dyn Reader, compared: &[Compared<'_>]) -> Result<BTreeSet<u32>, Error> {
+    // The farmer may be among them.
+    let many = MAX_SHARED_PHONE + 2;
+    let statement = format!(
+        "SELECT keys.number, (SELECT count(*) FROM
+             (SELECT 1 FROM contacts c WHERE c.scope = keys.scope AND c.phone_key = keys.compared LIMIT {many}) found)
+         FROM keys"
+    );
+    let row = |row: &dyn Row| Ok((row.get::<u32>(0)?, row.get::<u32>(1)? as usize));
+    let counts = db.query_all_keys(&COMPARED, &compared_values(compared), &statement, row)?;
+    Ok(counts.into_iter().filter(|(_, count)| *count >= many).map(|(n, _)| n).collect())
 }
 
 /// Returns the first farmer with each number, with one step in the index however many have it.

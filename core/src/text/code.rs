@@ -9,7 +9,7 @@ use super::script::ascii_digit;
 /// dashes and blanks, and nothing that cannot be seen.
 pub fn code_text(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
-    for c in text.trim().nfkd().filter(|c| !is_ignorable(*c)) {
+    for c in text.nfkd().filter(|c| !is_ignorable(*c)) {
         match ascii_digit(c) {
             Some(digit) => code.push(digit),
             None if is_dash(c) || c.is_whitespace() => {
@@ -20,7 +20,7 @@ pub fn code_text(text: &str) -> String {
             None => code.extend(c.to_uppercase()),
         }
     }
-    code
+    code.trim_matches('-').to_owned()
 }
 
 /// Returns the form of a code in which letters and digits that look or sound alike are the same: `O` is 0, `I` and `L` are 1. Two texts with
@@ -64,6 +64,7 @@ mod tests {
             "KOLAR 13 17 W",
             "ＫＯＬＡＲ-१३-१७-W",
             "KOLAR\u{200b}-13-17\u{a0}W",
+            "\u{feff} KOLAR-13-17-W-",
         ] {
             assert_eq!(code_text(text), "KOLAR-13-17-W", "{text:?}");
         }

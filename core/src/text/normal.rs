@@ -28,7 +28,7 @@ pub fn normalize(text: &str) -> String {
                 continue;
             }
             NON_JOINER | JOINER => {
-                let after = characters.clone().find(|after| !is_ignorable(*after));
+                let after = characters.clone().find(|after| is_blank(*after) || !is_ignorable(*after));
                 joins(c, before, after)
             }
             _ if is_variation_selector(c) => before.is_some_and(|before| before != ' ' && !is_combining_mark(before)),
@@ -90,6 +90,8 @@ pub(super) fn is_ignorable(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,11 +114,20 @@ mod tests {
             ("ಆಶಾ\u{200d}", "ಆಶಾ"),
             ("ಆ\u{200c}\u{200c}\u{200b}ಶಾ", "ಆ\u{200c}ಶಾ"),
             ("\u{200d}ಆಶಾ ", "ಆಶಾ"),
+            ("ಆ\u{200c}\u{3164}ಶಾ", "ಆ ಶಾ"),
             ("葛\u{e0100}城", "葛\u{e0100}城"),
             ("\u{fe0f}Asha", "Asha"),
         ] {
             assert_eq!(normalize(typed), stored, "{typed:?}");
             assert_eq!(normalize(stored), stored, "{stored:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_stored_text_is_stored_as_it_is(typed in "[ a\u{301}ಆ್ಶนم\u{200b}-\u{200f}\u{ad}\u{3164}\u{fe0f}\u{feff}]{0,8}|\\PC{0,8}") {
+            let stored = normalize(&typed);
+            prop_assert_eq!(normalize(&stored), stored);
         }
     }
 

@@ -34,7 +34,9 @@ pub fn phone_digits(text: &str) -> Option<String> {
 pub fn e164(digits: &str, country: &str) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(digits, country.parse::<Region>().ok()).ok()?;
     let is_possible = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) == Ok(NumberLengthType::IsPossible);
-    let has_country_code = digits.starts_with('+') || digits.starts_with("00");
+    // In some countries calls abroad do not begin with 00.
+    let abroad = digits.strip_prefix("00").and_then(|rest| PHONE_NUMBER_UTIL.parse(format!("+{rest}"), None).ok());
+    let has_country_code = digits.starts_with('+') || abroad.as_ref() == Some(&number);
     (is_possible && (has_country_code || PHONE_NUMBER_UTIL.is_valid_number(&number)))
         .then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
 }
@@ -98,6 +100,8 @@ mod tests {
             assert_eq!(e164(&digits, "IN").as_deref(), Some("+919845011111"), "{text}");
         }
         assert_eq!(e164("0712345678", "KE").as_deref(), Some("+254712345678"));
+        assert_eq!(e164("00447911123456", "IN").as_deref(), Some("+447911123456"));
+        assert_eq!(e164("00447911123456", "KE"), None, "calls from Kenya abroad begin with 000");
         assert_eq!(e164("0391234567", "IT").as_deref(), Some("+390391234567"), "Italian numbers keep their zero");
         assert_eq!(e164("12345", "IN"), None);
         assert_eq!(e164("22224567", "IN"), None, "a number of a town, without its code");

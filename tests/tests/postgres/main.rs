@@ -16,7 +16,7 @@ use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 use farmtally_sync_server::Error;
 use farmtally_sync_server::storage::postgres::Options;
 use farmtally_sync_server::storage::{self, CopyContent, Device, PostgresStorage, SqliteStorage, Storage};
-use farmtally_tests::names::not_found;
+use farmtally_tests::names::wrongly_searched;
 use farmtally_tests::postgres::{OWNER, PostgresServer, SERVER};
 use farmtally_tests::{ADDRESS, Exchange, Forger, Market, Person, Tap, ddl, hostile_details, verdict_code};
 use rusqlite::Connection;
@@ -72,8 +72,8 @@ fn names_in_thirteen_scripts_are_found_by_every_beginning_as_on_sqlite() {
     let url = PostgresServer::url(SERVER, server.address(), &server.create_server_database());
     let mut market = Market::open_over(storage_at(&url), 46);
     let asha = market.hires("Asha", "field_manager");
-    let missing = not_found(&market, &asha);
-    assert!(missing.is_empty(), "{} searches", missing.len());
+    let wrong = wrongly_searched(&market, &asha);
+    assert!(wrong.is_empty(), "{} searches", wrong.len());
 }
 
 /// Requests and responses of a day, and what a phone and the server showed meanwhile.
