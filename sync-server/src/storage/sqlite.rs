@@ -45,7 +45,7 @@ impl SqliteStorage {
     pub fn open_existing(folder: &Path) -> Result<Self, Error> {
         let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
-        if !path.exists() && folder.exists() && has_databases(folder)? {
+        if folder.exists() && has_databases(folder)? && !path.exists() {
             return Err(missing(&path));
         }
         let control = Store::open_existing(&path, CONTROL).map_err(|error| match error {
@@ -63,7 +63,8 @@ impl SqliteStorage {
         create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
-        if !path.exists() && has_databases(folder)? {
+        // In this order, because another process may create the control file between these looks.
+        if has_databases(folder)? && !path.exists() {
             return Err(missing(&path));
         }
         Ok(Self::with_control(folder, schema, Store::open(&path, CONTROL)?, warnings))
