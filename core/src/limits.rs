@@ -64,6 +64,8 @@ pub const COMMON_BAG: RangeInclusive<Grams> = Grams(10_000)..=Grams(100_000);
 pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
 /// Usual business dates, in days after today, negative for earlier days (soft).
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
+/// Reading of an odometer in kilometres (hard).
+pub const MAX_ODOMETER_KM: u32 = 9_999_999;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 /// Other farmers of a centre who may have a farmer's telephone number before it says no longer that they look alike (neither soft nor hard).

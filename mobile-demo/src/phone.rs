@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use farmtally_core::Error;
 use farmtally_core::client::{
-    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, LoadView, OpenLoad, StartDraft,
-    SyncReport, Today,
+    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, LoadEdit, LoadView, OpenLoad,
+    StartDraft, SyncReport, Today,
 };
 use farmtally_core::permission::Role;
 use farmtally_core::records::BagSource;
@@ -67,7 +67,14 @@ impl Phone {
     /// Opens a load on the lorry of this number, from 0.
     pub(crate) fn open_load(&self, lorry: usize) -> anyhow::Result<LoadView> {
         let (centre, commodity) = (self.market.centre.clone(), self.market.commodity.clone());
-        let opened = self.client.open_load(&OpenLoad { centre, commodity, lorry: plate(lorry)?, driver: None });
+        let opened = self.client.open_load(&OpenLoad {
+            centre,
+            commodity,
+            lorry: plate(lorry)?,
+            driver: None,
+            destination: None,
+            is_planned: false,
+        });
         opened.with_context(|| format!("{} cannot open a load", self.name))
     }
 
@@ -79,7 +86,11 @@ impl Phone {
     /// Asks the office to close a load with the deliveries that this phone knows.
     pub(crate) fn request_close(&self, load: LoadId) -> anyhow::Result<LoadView> {
         let load = self.client.load(load)?;
-        let closing = self.client.request_close(load.basis, &load.manifest_hash);
+        let closing = self.client.change_load(
+            load.basis,
+            &LoadEdit::RequestClose { manifest_hash: load.manifest_hash.clone() },
+            &[],
+        );
         closing.with_context(|| format!("{} cannot close a load", self.name))
     }
 

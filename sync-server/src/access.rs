@@ -9,7 +9,7 @@ use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
 use crate::ingest::decide;
-use crate::office::require_centres;
+use crate::office::{require_centres, require_phone};
 use crate::storage::Device;
 use crate::users::{NewUser, known_by_name, known_user, require_not_suspended, user_or_new};
 use crate::{Error, Server};
@@ -60,6 +60,7 @@ impl Server {
     ) -> Result<GrantId, Error> {
         let user = user.into();
         let (grant, fresh, by) = (self.environment.new_id(), self.environment.new_id(), self.decided_by_operator());
+        require_phone(role)?;
         self.write(organisation, |db| {
             require_centres(db, centres)?;
             let device = working_device(&db.devices()?, device)?.device_id;

@@ -317,6 +317,7 @@ impl Server {
         centres: &[CentreCode],
     ) -> Result<String, Error> {
         let user = user.into();
+        require_phone(role)?;
         let code = EnrolCode::new(self.environment.random());
         let hash = code_hash(&code);
         let (by, fresh) = (self.decided_by_operator(), self.environment.new_id());
@@ -354,6 +355,12 @@ fn decide_each<D: DecisionKind + PartialEq>(
         logged += 1;
     }
     Ok(logged)
+}
+
+/// Requires a role that a grant on a phone can have.
+pub(crate) fn require_phone(role: Role) -> Result<(), Error> {
+    let reason = format!("a {role} has no phone of the organisation: it would show all records of the centres");
+    if role.has_phone() { Ok(()) } else { Err(Error::Invalid { field: "role", reason }) }
 }
 
 /// Requires that the centres exist and that none is named twice.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, OpenLoad};
+use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, LoadEdit, OpenLoad};
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::protocol::message::{self, SyncRequest};
@@ -131,12 +131,15 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let other = asha.registers("Lakshmi Devi", "Vemagal", "");
     rename(asha, &other, "Muniyappa");
     let load = asha.opens("KA07A1111");
-    asha.client.set_lorry(load.basis, &"KA07A2222".parse().expect("a plate")).expect("corrected");
+    let corrected = LoadEdit::SetLorry("KA07A2222".parse().expect("a plate"));
+    asha.client.change_load(load.basis, &corrected, &[]).expect("corrected");
     let contended = OpenLoad {
         centre: "KOLAR".parse().expect("a code"),
         commodity: "TOMATO".parse().expect("a code"),
         lorry: "KA07A2222".parse().expect("a plate"),
         driver: Some("Basavaraj".into()),
+        destination: None,
+        is_planned: false,
     };
     ravi.client.open_load(&contended).expect("a load");
     ravi.joins(&load.join_code);

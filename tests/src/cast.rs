@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use automerge::transaction::Transactable;
 use farmtally_core::client::{
-    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadView, OpenLoad,
-    StartDraft, SyncReport,
+    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadEdit, LoadView,
+    OpenLoad, StartDraft, SyncReport,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::records::delivery::Reason;
@@ -126,15 +126,25 @@ impl Person {
         self.tries_to_open(lorry).expect("a load")
     }
 
+    /// Plans a load on a lorry.
+    pub fn plans(&self, lorry: &str) -> LoadView {
+        self.client.open_load(&OpenLoad { is_planned: true, ..self.load_on(lorry) }).expect("a planned load")
+    }
+
     /// Opens a load on a lorry, or returns the refusal.
     pub fn tries_to_open(&self, lorry: &str) -> Result<LoadView, Error> {
-        let input = OpenLoad {
+        self.client.open_load(&self.load_on(lorry))
+    }
+
+    fn load_on(&self, lorry: &str) -> OpenLoad {
+        OpenLoad {
             centre: self.centre.clone(),
             commodity: "TOMATO".parse().expect("a code"),
             lorry: lorry.parse().expect("a plate"),
             driver: None,
-        };
-        self.client.open_load(&input)
+            destination: None,
+            is_planned: false,
+        }
     }
 
     /// Joins a load by its join code.
@@ -145,7 +155,7 @@ impl Person {
     /// Asks to close a load with the deliveries that the phone knows.
     pub fn closes(&self, load: LoadId) -> Result<LoadView, Error> {
         let view = self.client.load(load)?;
-        self.client.request_close(view.basis, &view.manifest_hash)
+        self.client.change_load(view.basis, &LoadEdit::RequestClose { manifest_hash: view.manifest_hash.clone() }, &[])
     }
 
     /// Writes a record of a kind that no call of an app writes into the phone's database and outbox; `snapshot` encodes its key `v1`.

@@ -125,6 +125,8 @@ fn texts_have_at_most_200_characters() {
                 commodity: "TOMATO".parse().expect("a code"),
                 lorry: "KA07A1111".parse().expect("a plate"),
                 driver: Some(text.clone()),
+                destination: None,
+                is_planned: false,
             };
             assert_eq!(code(asha.client.open_load(&opens)), expected, "a driver of {length}");
 

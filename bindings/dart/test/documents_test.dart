@@ -32,7 +32,7 @@ void documentTests(Server server, String libraryFolder) {
     const others = {
       ...{'waitForEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'setServerUrl', 'resolve'},
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
-      ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'setLorry', 'requestClose'},
+      ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'changeLoad'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
     };
     expect(calls.where((call) => !watched.contains(call) && !others.contains(call)).toList(), []);

@@ -177,7 +177,7 @@ void marketDay(Server server, String library) {
     await ravi.client.voidDelivery(seen.basis, mistyped);
     final second = await asha.weighs(lakshmi, ['22'], load: load);
     final shown = await asha.client.load(load.loadId);
-    expect((await asha.client.requestClose(shown.basis, shown.manifestHash)).state, LoadState.closing);
+    expect((await asha.client.changeLoad(shown.basis, LoadEdit.requestClose(manifestHash: shown.manifestHash))).state, LoadState.closing);
     final late = await ravi.weighs(twice, ['18.2', '18.3'], load: load);
 
     for (final person in [asha, ravi, asha]) {
@@ -357,8 +357,8 @@ void marketDay(Server server, String library) {
         () => client.amendDelivery(basis, mistyped, []),
         () => client.voidDelivery(basis, mistyped),
         () => client.editFarmer(lakshmi.farmerId, basis, contact),
-        () => client.setLorry(basis, const LorryPlate('KA07A1111')),
-        () => client.requestClose(basis, ''),
+        () => client.changeLoad(basis, const LoadEdit.setLorry(lorry: LorryPlate('KA07A1111'))),
+        () => client.changeLoad(basis, const LoadEdit.requestClose(manifestHash: '')),
       ],
       'date': [
         () => edit(const DraftEdit.setBusinessDate(date: BusinessDate('2026-02-30'))),
@@ -367,7 +367,7 @@ void marketDay(Server server, String library) {
         () => client.deliveries(const DeliveryQuery(date: BusinessDate('2026-13-01'))),
       ],
       'commodity': [() => client.startDraft(const StartDraft(centre: kolar, commodity: CommodityCode('')))],
-      'lorry': [() => client.setLorry(lakshmi.basis, const LorryPlate('?'))],
+      'lorry': [() => client.changeLoad(lakshmi.basis, const LoadEdit.setLorry(lorry: LorryPlate('?')))],
       'join_code': [() => client.joinLoad('no-id')],
       'centre': [
         () => client.today(const CentreCode('not a centre')),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryView, DraftEdit, Event, Events, FarmerInput, FarmerView,
-    FieldClient as Core, LoadView, OpenLoad, PhoneUser, Session, StartDraft, SyncBudget, SyncOptions, SyncReport,
-    SyncStatus, SyncTicket, Today,
+    FieldClient as Core, LoadEdit, LoadView, OpenLoad, PhoneUser, Session, StartDraft, SyncBudget, SyncOptions,
+    SyncReport, SyncStatus, SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
@@ -14,7 +14,7 @@ use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::{self, HttpTransport};
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, LorryPlate, UserId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -407,16 +407,12 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.join_load(&join_code)?)).await
     }
 
-    /// Corrects the lorry of a load. Fails with Invalid (field lorry) if it is unknown or already the load's lorry.
-    pub async fn set_lorry(&self, basis: Basis, lorry: LorryPlate) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.set_lorry(basis, &lorry)?)).await
-    }
-
-    /// Asks the office to close a load with the deliveries that this phone knows to be on it; later ones count as late. `manifest_hash` is
-    /// that of the load's view: Stale if deliveries were added or changed since. Refused if the load has no delivery, or this phone has a
-    /// draft for it.
-    pub async fn request_close(&self, basis: Basis, manifest_hash: String) -> Result<LoadView, FieldError> {
-        self.call(move |engine| Ok(engine.core.request_close(basis, &manifest_hash)?)).await
+    /// Changes a load. Fails with Refused if the change is not among the view's actions, or this phone has a draft for a load to be closed;
+    /// with Confirm for checks that are not in `accept` yet; with Invalid (field lorry, driver, destination, place, seal, odometer_km or
+    /// reason); with Stale if the load changed, or deliveries were added to a manifest or changed since it was shown.
+    #[uniffi::method(default(accept = []))]
+    pub async fn change_load(&self, basis: Basis, edit: LoadEdit, accept: Vec<Check>) -> Result<LoadView, FieldError> {
+        self.call(move |engine| Ok(engine.core.change_load(basis, &edit, &checks(accept)?)?)).await
     }
 
     /// Returns a load. Fails with NotFound if it is not on this phone or not in a granted centre.

@@ -1,6 +1,6 @@
 //! Inputs: core's own types, described as in [`crate::view`], and those that cross in another form.
 
-use farmtally_core::client::{DeliveryEdit, DraftEdit, OpenLoad, StartDraft};
+use farmtally_core::client::{DeliveryEdit, DraftEdit, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::records::BagSource;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::store::rows::DeliveryFilter;
@@ -142,6 +142,78 @@ pub struct OpenLoad {
     /// The driver's name, one line of at most 200 characters; null if not known
     #[uniffi(default = None)]
     pub driver: Option<String>,
+    /// Name of the destination, at most 200 characters; null if not known
+    #[uniffi(default = None)]
+    pub destination: Option<String>,
+    /// Whether it is only planned, and loading begins later with LoadEdit.Open
+    #[uniffi(default = false)]
+    pub is_planned: bool,
+}
+
+/// A change of a load. Texts have at most 200 characters.
+#[uniffi::remote(Enum)]
+pub enum LoadEdit {
+    /// Begins loading a planned load
+    Open,
+    /// Sets the lorry
+    SetLorry(
+        /// Plate of a known lorry
+        #[uniffi(name = "lorry")]
+        LorryPlate,
+    ),
+    /// Sets the driver
+    SetDriver(
+        /// The driver's name
+        #[uniffi(name = "driver")]
+        String,
+    ),
+    /// Sets the destination before the load left
+    SetDestination(
+        /// Name of the place
+        #[uniffi(name = "destination")]
+        String,
+    ),
+    /// Records a stop
+    AddStop {
+        /// Name of the place
+        place: String,
+    },
+    /// Records a seal on the lorry
+    AddSeal {
+        /// Number on the seal
+        seal: String,
+    },
+    /// Asks the office to close the load with the deliveries that this phone knows to be on it; later ones count as late
+    RequestClose {
+        /// That of the load's view, as shown
+        manifest_hash: String,
+    },
+    /// Records that the lorry left with the load
+    Depart {
+        /// Reading of the odometer in kilometres, at most 9,999,999; null if it was not read
+        #[uniffi(default = None)]
+        odometer_km: Option<u32>,
+    },
+    /// Orders another destination on the way
+    Divert {
+        /// Name of the new destination
+        destination: String,
+        /// Why
+        reason: Reason,
+    },
+    /// Records that the lorry arrived at its destination
+    Arrive {
+        /// Reading of the odometer in kilometres, at most 9,999,999; null if it was not read
+        #[uniffi(default = None)]
+        odometer_km: Option<u32>,
+    },
+    /// Takes the load over at its destination
+    Receive,
+    /// Gives up a load without deliveries before it left
+    Cancel {
+        /// Why
+        reason: Reason,
+    },
 }
 
 /// Configuration of a client.

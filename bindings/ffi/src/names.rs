@@ -4,7 +4,9 @@
 
 use farmtally_core::client::Basis;
 use farmtally_core::decisions::ReviewCode;
+use farmtally_core::permission::Capability;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
+use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeliveryId, DeviceCode, DeviceId,
@@ -25,10 +27,14 @@ macro_rules! texts {
 }
 
 texts! {
+    /// Code of something that a person may do with a record now; listed in docs/records.md
+    ActionCode, "action";
     /// A record and the version of it that a person saw; pass it on unchanged
     Basis, "basis";
     /// A calendar day, such as 2026-11-21
     BusinessDate, "date";
+    /// Code of something that a role may do; listed in docs/records.md
+    Capability, "capability";
     /// Code of a centre, such as KOLAR
     CentreCode, "centre";
     /// Hash of a change of a record; pass it on unchanged

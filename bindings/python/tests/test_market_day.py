@@ -22,6 +22,7 @@ from farmtally_field import (
     FieldClient,
     FieldError,
     Lifecycle,
+    LoadEdit,
     LoadState,
     RecordRef,
     Role,
@@ -241,7 +242,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         await ravi.client.void_delivery(seen.basis, MISTYPED)
         second = await asha.weighs(lakshmi, "22", load=load)
         shown = await asha.client.load(load.load_id)
-        closing = await asha.client.request_close(shown.basis, shown.manifest_hash)
+        closing = await asha.client.change_load(shown.basis, LoadEdit.REQUEST_CLOSE(shown.manifest_hash))
         self.assertEqual(closing.state, LoadState.CLOSING)
         late = await ravi.weighs(twice, "18.2", "18.3", load=load)
 
@@ -410,8 +411,8 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 client.amend_delivery(bad, MISTYPED, []),
                 client.void_delivery(bad, MISTYPED),
                 client.edit_farmer(lakshmi.farmer_id, bad, contact),
-                client.set_lorry(bad, "KA07A1111"),
-                client.request_close(bad, ""),
+                client.change_load(bad, LoadEdit.SET_LORRY("KA07A1111")),
+                client.change_load(bad, LoadEdit.REQUEST_CLOSE("")),
             ],
             "date": [
                 edit(DraftEdit.SET_BUSINESS_DATE("2026-02-30")),
@@ -420,7 +421,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 client.deliveries(DeliveryQuery(date="2026-13-01")),
             ],
             "commodity": [client.start_draft(StartDraft(centre="KOLAR", commodity=""))],
-            "lorry": [client.set_lorry(lakshmi.basis, "?")],
+            "lorry": [client.change_load(lakshmi.basis, LoadEdit.SET_LORRY("?"))],
             "join_code": [client.join_load(bad)],
             "centre": [client.today("not a centre"), client.farmers("", "")],
         }

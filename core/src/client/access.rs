@@ -195,11 +195,8 @@ impl FieldClient {
 }
 
 fn visibility(device: &DeviceAccess, installation: &Installation) -> Visibility {
-    Visibility {
-        device_id: installation.device_id,
-        is_lost: device.order == Some(Order::Lost),
-        centres: device.grants.iter().flat_map(|grant| grant.centres.iter().cloned()).collect(),
-    }
+    let grants = device.grants.iter().map(|grant| (grant.role, grant.centres.as_slice()));
+    Visibility::new(installation.device_id, device.order == Some(Order::Lost), grants)
 }
 
 impl Author {

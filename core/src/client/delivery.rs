@@ -417,15 +417,15 @@ pub(super) fn require_changeable(author: &Author, delivery: &Delivery, stamp: St
     if delivery.is_voided() {
         return Err(Error::not_allowed("the delivery is voided: record a new one instead"));
     }
-    let target = delivery.recorded.target_of(&stamp);
-    author.grant.role.check(Capability::AmendDelivery, target).map_err(|denied| Error::not_allowed(denied.to_string()))
+    author.require_about(Capability::AmendDelivery, delivery.recorded.target_of(&stamp))
 }
 
 fn delivery_of(merged: Merged) -> Result<Delivery, Error> {
     merged.record.and_then(<dyn AnyRecord>::downcast).ok_or_else(|| not_found("delivery"))
 }
 
-fn checked(reason: &Reason) -> Result<Reason, Error> {
+/// Returns a reason in its stored form.
+pub(super) fn checked(reason: &Reason) -> Result<Reason, Error> {
     let code = check_text(&reason.code, true).map_err(|wrong| Error::invalid("reason", wrong))?;
     let text = check_text(&reason.text, false).map_err(|wrong| Error::invalid("reason", wrong))?;
     Ok(Reason { code, text })

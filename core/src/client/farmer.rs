@@ -85,12 +85,13 @@ impl FieldClient {
         details: &ContactDetails,
     ) -> Result<FarmerView, Error> {
         let author = self.author()?;
-        author.require(Capability::RegisterFarmer)?;
+        author.require(Capability::EditFarmer)?;
         let details = self.checked(details)?;
         self.act(&author, |action| {
             let found = require_visible::<Contact>(action.db, &author, basis.document_id.into(), "farmer")?;
             require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record: contact } = found;
+            author.require_about(Capability::EditFarmer, contact.registered.target_of(&action.stamp))?;
             if contact.farmer_id != farmer_id {
                 return Err(Error::Stale);
             }

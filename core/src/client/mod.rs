@@ -52,7 +52,7 @@ pub use draft::{DraftEdit, StartDraft};
 pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
-pub use load::{CloseView, LoadView, OpenLoad};
+pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 
@@ -140,6 +140,8 @@ pub struct Session {
     pub grant_id: Option<GrantId>,
     /// Role of that grant.
     pub role: Option<Role>,
+    /// What that role may do, for some records at least; empty without one.
+    pub capabilities: Vec<Capability>,
     /// Centres of that grant; empty without one.
     pub centres: Vec<CentreCode>,
     /// When the last complete sync ended, by the phone's time.
@@ -160,7 +162,12 @@ impl Author {
         if capability != Capability::RecordDelivery {
             self.require_contact()?;
         }
-        self.grant.role.check(capability, Target::New).map_err(|denied| Error::not_allowed(denied.to_string()))
+        self.require_about(capability, Target::New)
+    }
+
+    /// Requires a capability for a record, but no contact with the server.
+    fn require_about(&self, capability: Capability, target: Target) -> Result<(), Error> {
+        self.grant.role.check(capability, target).map_err(|denied| Error::not_allowed(denied.to_string()))
     }
 
     /// Returns the scopes of all known seasons at the granted centres, in which this user may see deliveries and loads.
@@ -280,6 +287,7 @@ impl FieldClient {
             user_name: reference.user_name(user_id),
             grant_id: grant.as_ref().map(|grant| grant.grant_id),
             role: grant.as_ref().map(|grant| grant.role),
+            capabilities: grant.as_ref().map_or_else(Vec::new, |grant| grant.role.capabilities().collect()),
             centres: grant.map_or_else(Vec::new, |grant| grant.centres),
             synced_at: installation.synced_at,
         })
@@ -395,9 +403,10 @@ fn newest_grant(device: &DeviceAccess, installation: &Installation) -> Option<Gr
     device.grants.iter().rev().find(|grant| grant.user_id == installation.user_id).cloned()
 }
 
-/// Returns whether a scope belongs to a centre of the grant, or to no centre.
+/// Returns whether a scope belongs to a centre of the grant, or to no centre, and its role may read it.
 fn is_within(grant: &Grant, scope: &Scope) -> bool {
-    scope.centre().is_none_or(|centre| grant.centres.contains(centre))
+    let is_granted = scope.centre().is_none_or(|centre| grant.centres.contains(centre));
+    is_granted && (grant.role.sees_farmers() || !matches!(scope, Scope::Centre(_)))
 }
 
 /// Returns a record at a granted centre; [`Error::NotFound`] of `what` if it is elsewhere or not stored.

@@ -11,35 +11,67 @@ use minicbor::{Decode, Encode};
 use crate::units::{FromValue, TRUSTED_LEAD_MS, ToValue, Value, named};
 
 named! {
-    /// Role that a grant gives a user. The numbers are in every grant: never reuse one.
+    /// Role that a grant gives a user. The names are in every grant: never reuse one.
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub Role, "a role" {
-        /// Records deliveries, and amends own ones for an hour; may not open loads or amend those of others.
+        /// Weighs and records deliveries at a centre.
         #[n(0)]
         Clerk = "clerk",
-        /// Runs the field work of a centre; may also open loads, and amend own deliveries for 24 hours.
+        /// Runs the field work of a centre and its loads.
         #[n(1)]
         FieldManager = "field_manager",
-        /// Heads a centre and its lorries; may also amend and void any delivery at any time.
+        /// Heads a centre and its lorries.
         #[n(2)]
         Dispatcher = "dispatcher",
+        /// Weighs and receives loads at their destination.
+        #[n(3)]
+        Receiver = "receiver",
+        /// Drives a load.
+        #[n(4)]
+        Driver = "driver",
+        /// Owns or manages the organisation.
+        #[n(5)]
+        Admin = "admin",
+        /// Keeps the accounts.
+        #[n(6)]
+        Accountant = "accountant",
+        /// Reads everything, changes nothing.
+        #[n(7)]
+        Auditor = "auditor",
+        /// Delivers produce; has no phone of the organisation.
+        #[n(8)]
+        Farmer = "farmer",
+        /// Runs the server for several organisations; sees no records.
+        #[n(9)]
+        PlatformAdmin = "platform_admin",
     }
 }
 
-/// An action that a role may or may not take. The phone checks it without network, the server again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
-    /// Record deliveries and write notes.
-    RecordDelivery,
-    /// Register farmers, and correct the contact details of any farmer.
-    RegisterFarmer,
-    /// Open a load, correct its lorry, and ask to close it.
-    OpenLoad,
-    /// Join a load that another person opened.
-    JoinLoad,
-    /// Amend and void a recorded delivery; whose, and for how long, depends on the role.
-    AmendDelivery,
+named! {
+    /// What a role may or may not do. The phone checks it without network, the server again.
+    pub Capability, "a capability" {
+        /// Record deliveries.
+        RecordDelivery = "record_delivery",
+        /// Amend and void a recorded delivery.
+        AmendDelivery = "amend_delivery",
+        /// Add moisture readings and observations of quality to a recorded delivery.
+        ObserveQuality = "observe_quality",
+        /// Write notes.
+        Comment = "comment",
+        /// Register farmers.
+        RegisterFarmer = "register_farmer",
+        /// Correct the contact details of a farmer.
+        EditFarmer = "edit_farmer",
+        /// Open a load, correct it, seal it, ask to close it, cancel it.
+        OpenLoad = "open_load",
+        /// Join a load that another person opened.
+        JoinLoad = "join_load",
+        /// Record that a load departed or arrived.
+        DriveLoad = "drive_load",
+        /// Record that a load was received at its destination.
+        ReceiveLoad = "receive_load",
+    }
 }
 
 /// Authorship of a record, relative to the person who changes it.
@@ -56,18 +88,64 @@ pub enum Target {
     Others,
 }
 
+/// How far a role has a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    /// Not at all.
+    No,
+    /// For what the person created, up to this many hours afterwards.
+    Own { hours: i64 },
+    /// For every record of the grant's centres.
+    Yes,
+}
+
+use Right::{No, Own, Yes};
+
+/// Rights of a capability, in the order of [`Role::ALL`].
+type Rights = [Right; Role::ALL.len()];
+
 const HOUR_MS: i64 = 3_600_000;
 
-impl Role {
-    /// Returns whether the role has a capability, for some records at least (`docs/records.md`, "Who may do what"); see [`Self::check`].
-    pub fn may(self, capability: Capability) -> bool {
-        match capability {
-            Capability::RecordDelivery
-            | Capability::AmendDelivery
-            | Capability::RegisterFarmer
-            | Capability::JoinLoad => true,
-            Capability::OpenLoad => self != Self::Clerk,
+impl Capability {
+    /// Returns the rights of all roles: a line of the table in `docs/records.md`, "Who may do what".
+    #[expect(clippy::match_same_arms, reason = "a line for each capability")]
+    const fn rights(self) -> Rights {
+        let (hour, day) = (Own { hours: 1 }, Own { hours: 24 });
+        // Clerk, field manager, dispatcher, receiver, driver, admin, accountant, auditor, farmer, platform admin.
+        match self {
+            Self::RecordDelivery => [Yes, Yes, Yes, No, No, No, No, No, No, No],
+            Self::AmendDelivery => [hour, day, Yes, No, No, Yes, No, No, No, No],
+            Self::ObserveQuality => [Yes, Yes, Yes, Yes, No, Yes, No, No, No, No],
+            Self::Comment => [Yes, Yes, Yes, Yes, Yes, Yes, Yes, No, No, No],
+            Self::RegisterFarmer => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::EditFarmer => [hour, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::OpenLoad => [No, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::JoinLoad => [Yes, Yes, Yes, No, No, No, No, No, No, No],
+            Self::DriveLoad => [No, Yes, Yes, No, Yes, No, No, No, No, No],
+            Self::ReceiveLoad => [No, No, No, Yes, No, Yes, No, No, No, No],
         }
+    }
+}
+
+impl Role {
+    /// Returns whether a grant on a phone can have this role. The others would see all records of the centres there.
+    pub fn has_phone(self) -> bool {
+        !matches!(self, Self::Farmer | Self::PlatformAdmin)
+    }
+
+    /// Returns whether the role may read who the farmers of its centres are.
+    pub fn sees_farmers(self) -> bool {
+        !matches!(self, Self::Receiver | Self::Driver | Self::Farmer | Self::PlatformAdmin)
+    }
+
+    /// Returns whether the role has a capability, for some records at least; see [`Self::check`].
+    pub fn may(self, capability: Capability) -> bool {
+        self.right(capability) != No
+    }
+
+    /// Returns the capabilities that the role has for some records at least.
+    pub fn capabilities(self) -> impl Iterator<Item = Capability> {
+        Capability::ALL.into_iter().filter(move |capability| self.may(*capability))
     }
 
     /// Checks that the role may do this to this record, but not centre, grant or lapse. On an error, the phone refuses, the server holds.
@@ -75,27 +153,20 @@ impl Role {
     /// # Errors
     /// [`Denied`] if the role may not do this, not to this record, or not so late.
     pub fn check(self, capability: Capability, target: Target) -> Result<(), Denied> {
-        if !self.may(capability) {
-            return Err(Denied::Role(self));
-        }
-        match (capability, target) {
-            (Capability::AmendDelivery, Target::Others) if self != Self::Dispatcher => Err(Denied::Others(self)),
-            (Capability::AmendDelivery, Target::Own { age_ms }) => match self.amend_window_ms() {
-                Some(_) if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
-                Some(window_ms) if age_ms > window_ms => Err(Denied::Late { role: self, hours: window_ms / HOUR_MS }),
-                _ => Ok(()),
-            },
+        match (self.right(capability), target) {
+            (No, _) => Err(Denied::Role(self)),
+            (Own { .. }, Target::Others) => Err(Denied::Others(self)),
+            (Own { .. }, Target::Own { age_ms }) if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
+            (Own { hours }, Target::Own { age_ms }) if age_ms > hours * HOUR_MS => {
+                Err(Denied::Late { role: self, hours })
+            }
             _ => Ok(()),
         }
     }
 
-    /// Returns the time after recording within which a person may amend or void their own delivery; `None` is no limit.
-    fn amend_window_ms(self) -> Option<i64> {
-        match self {
-            Self::Clerk => Some(HOUR_MS),
-            Self::FieldManager => Some(24 * HOUR_MS),
-            Self::Dispatcher => None,
-        }
+    fn right(self, capability: Capability) -> Right {
+        let rights = Self::ALL.into_iter().zip(capability.rights());
+        rights.into_iter().find(|(role, _)| *role == self).map_or(No, |(_, right)| right)
     }
 }
 
@@ -109,15 +180,13 @@ pub enum Denied {
     #[error("role {0} does not permit changes to what others recorded")]
     Others(Role),
     /// The change is more than a day older than the record, so nobody knows whether the role's time limit for own records has passed.
-    #[error(
-        "role {role} may change a delivery only for some hours, and its time is more than a day ahead: ask a dispatcher"
-    )]
+    #[error("role {role} may change this only for some hours, and its time is more than a day ahead: ask a dispatcher")]
     Clocks {
         /// Role of the person.
         role: Role,
     },
     /// The role's time limit for own records has passed.
-    #[error("role {role} may change a delivery only within {hours} h of recording")]
+    #[error("role {role} may change this only within {hours} h of recording")]
     Late {
         /// Role of the person.
         role: Role,
@@ -162,6 +231,16 @@ mod tests {
             assert_eq!(role.check(Capability::AmendDelivery, target).is_ok(), allowed, "{role:?} {target:?}");
         }
         assert_eq!(Role::Clerk.check(Capability::OpenLoad, Target::New), Err(Denied::Role(Role::Clerk)));
-        assert_eq!(Role::Clerk.check(Capability::RegisterFarmer, Target::Others), Ok(()), "contacts have no owner");
+        assert_eq!(Role::Clerk.check(Capability::RegisterFarmer, Target::Others), Ok(()));
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing_and_roles_without_a_phone_may_nothing_on_one() {
+        for capability in Capability::ALL {
+            for role in [Role::Auditor, Role::Farmer, Role::PlatformAdmin] {
+                assert!(!role.may(capability), "{role} {capability}");
+            }
+            assert!(Role::ALL.into_iter().any(|role| role.may(capability)), "{capability}");
+        }
     }
 }

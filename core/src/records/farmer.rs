@@ -106,6 +106,8 @@ impl Farmer {
 pub struct Contact {
     /// Id of the contact.
     pub contact_id: ContactId,
+    /// Author, device and time of the registration.
+    pub registered: Stamp,
     /// Farmer that the contact belongs to.
     pub farmer_id: FarmerId,
     /// The effective details.
@@ -186,9 +188,9 @@ impl RecordKind for Contact {
     const PRIVACY: Privacy = Privacy::Personal;
     const SHAPE: Shape = Shape(&[
         KeyRule::snapshot(Capability::RegisterFarmer, "the details at registration", leading_stamp),
-        KeyRule::of(Class::Register, "name", Capability::RegisterFarmer, "the name"),
-        KeyRule::of(Class::Register, "village", Capability::RegisterFarmer, "the village"),
-        KeyRule::of(Class::Register, "phone", Capability::RegisterFarmer, "the telephone number"),
+        KeyRule::of(Class::Register, "name", Capability::EditFarmer, "the name"),
+        KeyRule::of(Class::Register, "village", Capability::EditFarmer, "the village"),
+        KeyRule::of(Class::Register, "phone", Capability::EditFarmer, "the telephone number"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "contacts",
@@ -218,7 +220,7 @@ impl RecordKind for Contact {
         let mut conflicts = Vec::new();
         let text = |snapshot: &ContactSnapshot| snapshot.details.name.clone();
         let snapshot = fields.effective(SNAPSHOT, |snapshot: &ContactSnapshot| snapshot.stamp, text, &mut conflicts)?;
-        let Some(ContactSnapshot { farmer_id: farmer, details, .. }) = snapshot else { return Ok(None) };
+        let Some(ContactSnapshot { stamp, farmer_id, details, .. }) = snapshot else { return Ok(None) };
         let mut latest = |key, first: String| -> Result<String, Error> {
             let value = fields.register(key, |value: &Personal| value.text.clone(), &mut conflicts)?;
             Ok(value.map_or(first, |value| value.text))
@@ -231,7 +233,7 @@ impl RecordKind for Contact {
         for conflict in &mut conflicts {
             conflict.is_hard = conflict.field == SNAPSHOT;
         }
-        Ok(Some(Contact { contact_id, farmer_id: farmer, details, conflicts }))
+        Ok(Some(Contact { contact_id, registered: stamp, farmer_id, details, conflicts }))
     }
 
     fn conflicts(&self) -> &[Conflict] {
@@ -239,7 +241,7 @@ impl RecordKind for Contact {
     }
 
     fn created(&self) -> Option<Stamp> {
-        None
+        Some(self.registered)
     }
 
     /// Returns the farmer: inbox items about a contact are shown under its farmer.

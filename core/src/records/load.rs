@@ -1,10 +1,11 @@
-//! A lorry load: opened by one clerk, joined by others, closed with a manifest.
+//! A lorry load: planned or opened by one clerk, joined by others, closed with a manifest, driven to its destination and received.
 //!
-//! Invariant: a clerk who joins by code may write into the document before receiving its creating change; until then the header of the join
+//! Invariants: the state follows from the set of steps, so any order of merging gives the same; a clerk who joins by code may write into the document before receiving its creating change; until then the header of the join
 //! code is used.
 
 use minicbor::{Decode, Encode};
 
+use super::delivery::Reason;
 use super::shape::SNAPSHOT;
 use super::stamp::Register;
 use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
@@ -26,6 +27,11 @@ pub(crate) struct LoadSnapshot {
     pub(crate) stamp: Stamp,
     #[n(2)]
     pub(crate) driver: Option<String>,
+    #[n(3)]
+    pub(crate) destination: Option<String>,
+    /// Whether it was only planned; loading begins with [`LoadStep::Opened`].
+    #[n(4)]
+    pub(crate) is_planned: bool,
 }
 
 /// Fields that identify a load to people; a join code has the same ones.
@@ -108,6 +114,91 @@ impl CloseRequest {
     }
 }
 
+/// A step of a load: what happened to it, by one person at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum LoadStep {
+    /// Loading of a planned load began.
+    #[n(0)]
+    Opened,
+    /// The lorry stopped to load or unload.
+    #[n(1)]
+    Stopped {
+        /// Name of the place.
+        #[n(0)]
+        place: String,
+    },
+    /// A seal was put on the lorry.
+    #[n(2)]
+    Sealed {
+        /// Number on the seal.
+        #[n(0)]
+        seal: String,
+    },
+    /// Another destination was ordered on the way; the destination itself is in [`Load::destination`].
+    #[n(3)]
+    Diverted {
+        /// Why.
+        #[n(0)]
+        reason: Reason,
+    },
+    /// The load was given up before it departed.
+    #[n(4)]
+    Cancelled {
+        /// Why.
+        #[n(0)]
+        reason: Reason,
+    },
+    /// The lorry left with the load.
+    #[n(5)]
+    Departed {
+        /// Reading of the odometer in kilometres, if it was read.
+        #[n(0)]
+        odometer_km: Option<u32>,
+    },
+    /// The lorry arrived at its destination.
+    #[n(6)]
+    Arrived {
+        /// Reading of the odometer in kilometres, if it was read.
+        #[n(0)]
+        odometer_km: Option<u32>,
+    },
+    /// The destination took the load over.
+    #[n(7)]
+    Received,
+}
+
+impl LoadStep {
+    /// Returns the family of keys under which the step is written. Each has its own capability.
+    fn family(&self) -> char {
+        match self {
+            Self::Opened
+            | Self::Stopped { .. }
+            | Self::Sealed { .. }
+            | Self::Diverted { .. }
+            | Self::Cancelled { .. } => LOADING,
+            Self::Departed { .. } | Self::Arrived { .. } => DRIVING,
+            Self::Received => RECEIVING,
+        }
+    }
+}
+
+/// Families of keys for steps.
+const LOADING: char = 's';
+const DRIVING: char = 't';
+const RECEIVING: char = 'r';
+
+/// A step of a load, with author, device and time.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct LoadEvent {
+    /// Author, device and time.
+    #[n(0)]
+    pub stamp: Stamp,
+    /// What happened.
+    #[n(1)]
+    pub step: LoadStep,
+}
+
 /// Clerk who opened or joined a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loader {
@@ -122,10 +213,20 @@ pub struct Loader {
 named! {
     /// State of a load, as far as the field knows. Tables contain its position in this list, from 0.
     pub LoadState, "a load state" {
+        /// It is planned; nothing is loaded yet.
+        Planned = "planned",
         /// Deliveries are being loaded.
         Open = "open",
-        /// Somebody requested to close it; no state follows.
+        /// Somebody requested to close it.
         Closing = "closing",
+        /// The lorry has left with it.
+        Dispatched = "dispatched",
+        /// The lorry is at the destination.
+        Arrived = "arrived",
+        /// The destination took it over.
+        Received = "received",
+        /// It was given up before it departed.
+        Cancelled = "cancelled",
     }
 }
 
@@ -138,36 +239,77 @@ pub struct Load {
     pub header: LoadHeader,
     /// Effective lorry, after corrections.
     pub lorry: LorryPlate,
-    /// Driver, if known.
+    /// Effective driver, if known.
     pub driver: Option<String>,
+    /// Effective destination, if known.
+    pub destination: Option<String>,
+    /// Whether it began as a planned load.
+    pub is_planned: bool,
     /// Author, device and time of opening; `None` while the creating change is missing, as after joining by code.
     pub opened: Option<Stamp>,
     /// Clerks who opened or joined, earliest first, once for each user and device.
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first.
     pub close_requests: Vec<CloseRequest>,
+    /// Steps, oldest first.
+    pub timeline: Vec<LoadEvent>,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Load {
-    /// Returns [`LoadState::Closing`] once somebody requested to close the load.
+    /// Returns the state that follows from all steps, in whichever order they became known: the furthest one. A load that departed is not
+    /// cancelled, because it is on the road.
     pub fn state(&self) -> LoadState {
-        if self.close_requests.is_empty() { LoadState::Open } else { LoadState::Closing }
+        let has = |is: fn(&LoadStep) -> bool| self.timeline.iter().any(|event| is(&event.step));
+        let is_open = !self.is_planned || self.loaders.len() > 1 || has(|step| *step == LoadStep::Opened);
+        match () {
+            () if has(|step| *step == LoadStep::Received) => LoadState::Received,
+            () if has(|step| matches!(step, LoadStep::Arrived { .. })) => LoadState::Arrived,
+            () if has(|step| matches!(step, LoadStep::Departed { .. })) => LoadState::Dispatched,
+            () if has(|step| matches!(step, LoadStep::Cancelled { .. })) => LoadState::Cancelled,
+            () if !self.close_requests.is_empty() => LoadState::Closing,
+            () if is_open => LoadState::Open,
+            () => LoadState::Planned,
+        }
     }
 
-    /// Returns whether both loads may have been open at one time: neither was asked to be closed before the other was opened, as far as is
-    /// known. Between devices, a time by a clock in doubt says nothing.
+    /// Returns whether the load takes no more deliveries: somebody asked to close it, or it left or was cancelled.
+    pub fn is_shut(&self) -> bool {
+        !matches!(self.state(), LoadState::Planned | LoadState::Open)
+    }
+
+    /// Returns the numbers of its seals, in the order of their times.
+    pub fn seals(&self) -> impl Iterator<Item = &str> {
+        self.timeline.iter().filter_map(|event| match &event.step {
+            LoadStep::Sealed { seal } => Some(seal.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns whether both loads may have been open at one time: loading of both has begun, and neither was shut before that of the other
+    /// began, as far as is known. Between devices, a time by a clock in doubt says nothing.
     pub fn may_overlap(&self, other: &Self) -> bool {
-        !self.was_closed_before(other) && !other.was_closed_before(self)
+        let is_planned = [self, other].into_iter().any(|it| it.state() == LoadState::Planned);
+        !is_planned && !self.was_shut_before(other) && !other.was_shut_before(self)
     }
 
-    fn was_closed_before(&self, other: &Self) -> bool {
-        let Some(opened) = other.opened else { return false };
+    fn was_shut_before(&self, other: &Self) -> bool {
+        let Some(begun) = other.loading_began() else { return false };
         let is_comparable =
-            |at: &Stamp| at.device_code == opened.device_code || !(at.clock_suspect || opened.clock_suspect);
-        let mut closed = self.close_requests.iter().map(|request| request.stamp);
-        closed.any(|closed| is_comparable(&closed) && closed.at < opened.at)
+            |at: &Stamp| at.device_code == begun.device_code || !(at.clock_suspect || begun.clock_suspect);
+        let shuts = |step: &LoadStep| step.family() != LOADING || matches!(step, LoadStep::Cancelled { .. });
+        let steps = self.timeline.iter().filter(|event| shuts(&event.step)).map(|event| event.stamp);
+        let mut shut = self.close_requests.iter().map(|request| request.stamp).chain(steps);
+        shut.any(|shut| is_comparable(&shut) && shut.at < begun.at)
+    }
+
+    /// Returns when loading began; `None` if that is not known.
+    fn loading_began(&self) -> Option<Stamp> {
+        if !self.is_planned {
+            return self.opened;
+        }
+        self.timeline.iter().find(|event| event.step == LoadStep::Opened).map(|event| event.stamp)
     }
 
     /// Returns whether any manifest names the delivery; false also while nobody has requested to close, when no delivery is late.
@@ -181,12 +323,24 @@ pub(crate) fn join(stamp: Stamp, header: LoadHeader) -> Vec<Put> {
     vec![Put::Add('j', String::new(), encode(&Joined { stamp, header }))]
 }
 
-pub(crate) fn request_close(request: &CloseRequest) -> Vec<Put> {
-    vec![Put::Add('c', String::new(), encode(request))]
+pub(crate) fn request_close(request: &CloseRequest) -> Put {
+    Put::Add('c', String::new(), encode(request))
 }
 
-pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Vec<Put> {
-    vec![Put::Key("lorry", encode(&Register { stamp, value }))]
+pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Put {
+    Put::Key("lorry", encode(&Register { stamp, value }))
+}
+
+pub(crate) fn set_driver(stamp: Stamp, value: String) -> Put {
+    Put::Key("driver", encode(&Register { stamp, value }))
+}
+
+pub(crate) fn set_destination(stamp: Stamp, value: String) -> Put {
+    Put::Key("place", encode(&Register { stamp, value }))
+}
+
+pub(crate) fn step(stamp: Stamp, step: LoadStep) -> Put {
+    Put::Add(step.family(), String::new(), encode(&LoadEvent { stamp, step }))
 }
 
 impl RecordKind for Load {
@@ -201,6 +355,11 @@ impl RecordKind for Load {
         KeyRule::of(Class::Add, "j", Capability::JoinLoad, "a clerk joined, with what the join code said"),
         KeyRule::of(Class::Add, "c", Capability::OpenLoad, "a request to close, with its manifest"),
         KeyRule::of(Class::Register, "lorry", Capability::OpenLoad, "the lorry"),
+        KeyRule::of(Class::Register, "driver", Capability::OpenLoad, "the driver"),
+        KeyRule::of(Class::Register, "place", Capability::OpenLoad, "the destination"),
+        KeyRule::of(Class::Add, "s", Capability::OpenLoad, "a step of loading"),
+        KeyRule::of(Class::Add, "t", Capability::DriveLoad, "departed or arrived"),
+        KeyRule::of(Class::Add, "r", Capability::ReceiveLoad, "received"),
     ]);
     const TABLE: Table<Self> = Table {
         name: "loads",
@@ -233,6 +392,17 @@ impl RecordKind for Load {
             return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
         }
         close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user_id));
+        let mut timeline = Vec::new();
+        for family in [LOADING, DRIVING, RECEIVING] {
+            timeline.extend(
+                fields
+                    .added(family)?
+                    .into_iter()
+                    .map(|(_, event)| event)
+                    .filter(|it: &LoadEvent| it.step.family() == family),
+            );
+        }
+        timeline.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
 
         let said = joined.iter().min_by_key(|it| (it.stamp.clock_suspect, it.stamp.at, it.stamp.user_id));
         let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
@@ -246,16 +416,21 @@ impl RecordKind for Load {
         let mut seen = std::collections::BTreeSet::new();
         loaders.retain(|loader| seen.insert((loader.user_id, loader.device_code)));
 
+        let lorry = fields.register("lorry", LorryPlate::to_string, &mut conflicts)?;
+        let driver = fields.register("driver", String::clone, &mut conflicts)?;
+        let destination = fields.register("place", String::clone, &mut conflicts)?;
+        let (first, opened) = (snapshot.as_ref(), snapshot.as_ref().map(|it| it.stamp));
         Ok(Some(Load {
             load_id,
-            lorry: fields
-                .register("lorry", LorryPlate::to_string, &mut conflicts)?
-                .unwrap_or_else(|| header.lorry.clone()),
+            lorry: lorry.unwrap_or_else(|| header.lorry.clone()),
             header,
-            driver: snapshot.as_ref().and_then(|it| it.driver.clone()),
-            opened: snapshot.as_ref().map(|it| it.stamp),
+            driver: driver.or_else(|| first.and_then(|it| it.driver.clone())),
+            destination: destination.or_else(|| first.and_then(|it| it.destination.clone())),
+            is_planned: first.is_some_and(|it| it.is_planned),
+            opened,
             loaders,
             close_requests,
+            timeline,
             conflicts,
         }))
     }
@@ -270,7 +445,8 @@ impl RecordKind for Load {
 
     fn times(&self) -> Vec<HybridTime> {
         let requests = self.close_requests.iter().map(|request| request.stamp.at);
-        requests.chain(self.loaders.iter().map(|loader| loader.since)).collect()
+        let steps = self.timeline.iter().map(|event| event.stamp.at);
+        requests.chain(steps).chain(self.loaders.iter().map(|loader| loader.since)).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {
@@ -306,9 +482,12 @@ mod tests {
             header: header("KA07A1111"),
             lorry: "KA07A1111".parse().expect("a plate"),
             driver: None,
+            destination: None,
+            is_planned: false,
             opened,
             loaders: Vec::new(),
             close_requests: closed.into_iter().map(request).collect(),
+            timeline: Vec::new(),
             conflicts: Vec::new(),
         }
     }
@@ -330,6 +509,32 @@ mod tests {
             let (first, second) = (load(Some(at(1, 1)), closed), load(opened, None));
             assert_eq!(first.may_overlap(&second), overlap, "{closed:?} {opened:?}");
             assert_eq!(second.may_overlap(&first), overlap, "{closed:?} {opened:?}");
+        }
+    }
+
+    #[test]
+    fn the_state_is_the_furthest_that_any_step_reached() {
+        let reason = || Reason { code: "rain".into(), text: String::new() };
+        let (sealed, cancelled) = (LoadStep::Sealed { seal: "17".into() }, LoadStep::Cancelled { reason: reason() });
+        let (departed, arrived) =
+            (LoadStep::Departed { odometer_km: None }, LoadStep::Arrived { odometer_km: Some(7) });
+        let closed = Some(stamp(1, 2, false));
+        for (is_planned, closed, steps, expected) in [
+            (true, None, vec![], LoadState::Planned),
+            (true, None, vec![LoadStep::Opened], LoadState::Open),
+            (false, None, vec![sealed], LoadState::Open),
+            (false, closed, vec![], LoadState::Closing),
+            (true, None, vec![cancelled.clone()], LoadState::Cancelled),
+            (false, None, vec![departed.clone()], LoadState::Dispatched),
+            (false, closed, vec![cancelled, departed.clone()], LoadState::Dispatched),
+            (false, None, vec![departed.clone(), LoadStep::Diverted { reason: reason() }], LoadState::Dispatched),
+            (false, closed, vec![arrived.clone(), departed], LoadState::Arrived),
+            (false, None, vec![LoadStep::Received, arrived], LoadState::Received),
+        ] {
+            let event = |step| LoadEvent { stamp: stamp(1, 3, false), step };
+            let timeline = steps.into_iter().map(event).collect();
+            let load = Load { is_planned, timeline, ..load(Some(stamp(1, 1, false)), closed) };
+            assert_eq!(load.state(), expected, "{load:?}");
         }
     }
 

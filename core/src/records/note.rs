@@ -62,8 +62,7 @@ impl RecordKind for Note {
     const NAME: &'static str = "note";
     const HOME: ScopeForm = ScopeForm::Season;
     const PRIVACY: Privacy = Privacy::Business;
-    // Anyone who may weigh may add notes.
-    const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::RecordDelivery, "the remark", leading_stamp)]);
+    const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::Comment, "the remark", leading_stamp)]);
     const TABLE: Table<Self> = Table {
         name: "notes",
         key: "note_id",

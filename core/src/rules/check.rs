@@ -28,6 +28,16 @@ named! {
         FarmerLooksAlike = "farmer_looks_alike",
         /// Closing the load was already requested, so the delivery will count as late.
         LoadClosing = "load_closing",
+        /// The load has left, so the delivery will count as late.
+        LoadDeparted = "load_departed",
+        /// The load was cancelled.
+        LoadCancelled = "load_cancelled",
+        /// Nobody asked to close the load, as far as this phone knows.
+        LoadNotClosed = "load_not_closed",
+        /// The load has no seal, as far as this phone knows.
+        LoadNotSealed = "load_not_sealed",
+        /// The load did not depart, as far as this phone knows.
+        LoadNotDeparted = "load_not_departed",
         /// With this delivery, the load exceeds the lorry's payload, as far as this phone knows.
         OverCapacity = "over_capacity",
     }

@@ -261,7 +261,7 @@ pub fn load_capacity(db: &mut dyn Reader, id: LoadId) -> Result<Option<(LoadStat
 }
 
 fn load_state(stored: u8) -> LoadState {
-    if stored == LoadState::Open as u8 { LoadState::Open } else { LoadState::Closing }
+    LoadState::ALL.get(usize::from(stored)).copied().unwrap_or(LoadState::Open)
 }
 
 /// Returns the loads of a scope and day, ordered by number.

@@ -1,9 +1,8 @@
-//! Review of deliveries on a load that somebody has asked to close, which are in no manifest.
+//! Review of deliveries on a load that takes no more, which are in no manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{Delivery, Load};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows;
@@ -31,7 +30,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let loads: Vec<LoadId> = loaded.keys().copied().collect();
     let mut findings = Vec::new();
     for load in read_loads(db, &loads)? {
-        let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.state() != LoadState::Open) else {
+        let Some((scope, deliveries)) = loaded.get(&load.load_id).filter(|_| load.is_shut()) else {
             continue;
         };
         findings.extend(deliveries.iter().filter(|delivery| !load.manifest_contains(**delivery)).map(|delivery| {

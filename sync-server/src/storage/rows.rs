@@ -32,9 +32,9 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     /// Returns the scopes that a device may read now.
     pub fn visibility(&mut self, device: DeviceId) -> Result<Visibility, Error> {
         let is_lost = decisions::order(self.reader(), device)?.is_some_and(|order| order.order == Order::Lost);
-        let centres =
-            decisions::grants_of(self.reader(), device)?.into_iter().flat_map(|grant| grant.centres).collect();
-        Ok(Visibility { device_id: device, is_lost, centres })
+        let grants = decisions::grants_of(self.reader(), device)?;
+        let grants = grants.iter().map(|grant| (grant.role, grant.centres.as_slice()));
+        Ok(Visibility::new(device, is_lost, grants))
     }
 }
 

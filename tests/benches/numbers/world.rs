@@ -342,6 +342,8 @@ impl Phone {
             commodity: COMMODITY.parse().expect("a code"),
             lorry: "KA07A1111".parse().expect("a plate"),
             driver: None,
+            destination: None,
+            is_planned: false,
         };
         self.client().open_load(&input).expect("a load").load_id
     }

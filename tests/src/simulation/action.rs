@@ -4,7 +4,7 @@
 //! [`World::expect_durable`]; any other result is classified with [`World::observe`].
 
 use ed25519_dalek::SigningKey;
-use farmtally_core::client::{DeliveryEdit, FarmerInput, OpenLoad, StartDraft};
+use farmtally_core::client::{DeliveryEdit, FarmerInput, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
 use farmtally_core::records::BagSource;
@@ -293,6 +293,8 @@ pub(super) fn opens(world: &mut World, who: usize) {
         commodity: "TOMATO".parse().expect("a code"),
         lorry: LORRIES[world.rng.random_range(0..LORRIES.len())].parse().expect("a plate"),
         driver: None,
+        destination: None,
+        is_planned: false,
     };
     let result = world.phones[who].client().open_load(&input);
     if let CallOutcome::Done(view) = world.observe(who, "opens a load", result) {
@@ -314,7 +316,7 @@ fn closes(world: &mut World, who: usize) {
     let Ok(view) = world.phones[who].client().load(load) else { return };
     let sign = ActMatcher::after(view.close_requests.iter().map(|request| request.stamp).collect());
     world.expect_durable(who, FactKind::CloseAsked { load, sign }, |client| {
-        client.request_close(view.basis, &view.manifest_hash)
+        client.change_load(view.basis, &LoadEdit::RequestClose { manifest_hash: view.manifest_hash.clone() }, &[])
     });
 }
 

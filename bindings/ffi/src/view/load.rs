@@ -1,7 +1,9 @@
 use farmtally_core::client::{Basis, CloseView, LoadView, SyncState};
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::load::{LoadState, Loader};
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::load::{LoadEvent, LoadState, LoadStep, Loader};
 use farmtally_core::records::{Conflict, Stamp};
+use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::{LoadRow, Sum};
 use farmtally_core::units::{
@@ -11,10 +13,68 @@ use farmtally_core::units::{
 /// State of a load, as far as this phone knows.
 #[uniffi::remote(Enum)]
 pub enum LoadState {
+    /// It is planned; nothing is loaded yet
+    Planned,
     /// Deliveries are being added
     Open,
-    /// A request to close it was made; no state follows
+    /// A request to close it was made
     Closing,
+    /// The lorry has left with it
+    Dispatched,
+    /// The lorry is at the destination
+    Arrived,
+    /// The destination took it over
+    Received,
+    /// It was given up before it departed
+    Cancelled,
+}
+
+/// A step of a load.
+#[uniffi::remote(Enum)]
+pub enum LoadStep {
+    /// Loading of a planned load began
+    Opened,
+    /// The lorry stopped to load or unload
+    Stopped {
+        /// Name of the place
+        place: String,
+    },
+    /// A seal was put on the lorry
+    Sealed {
+        /// Number on the seal
+        seal: String,
+    },
+    /// Another destination was ordered on the way
+    Diverted {
+        /// Why
+        reason: Reason,
+    },
+    /// It was given up before it departed
+    Cancelled {
+        /// Why
+        reason: Reason,
+    },
+    /// The lorry left with the load
+    Departed {
+        /// Reading of the odometer in kilometres; null if it was not read
+        odometer_km: Option<u32>,
+    },
+    /// The lorry arrived at its destination
+    Arrived {
+        /// Reading of the odometer in kilometres; null if it was not read
+        odometer_km: Option<u32>,
+    },
+    /// The destination took it over
+    Received,
+}
+
+/// A step of a load, with author, device and time.
+#[uniffi::remote(Record)]
+pub struct LoadEvent {
+    /// Author, device and time
+    pub stamp: Stamp,
+    /// What happened
+    pub step: LoadStep,
 }
 
 /// A load as a screen shows it.
@@ -36,15 +96,21 @@ pub struct LoadView {
     pub lorry: LorryPlate,
     /// The driver's name; null if not known
     pub driver: Option<String>,
-    /// Whether a request to close was made
+    /// Name of the destination; null if not known
+    pub destination: Option<String>,
+    /// State that follows from all steps that this phone knows
     pub state: LoadState,
     /// Clerks who opened or joined it, in the order of their times
     pub loaders: Vec<Loader>,
     /// Requests to close, oldest first
     pub close_requests: Vec<CloseView>,
+    /// Steps such as stops, seals and the departure, oldest first
+    pub timeline: Vec<LoadEvent>,
+    /// What the current user may do with it now
+    pub actions: Vec<ActionCode>,
     /// Totals of its deliveries, as far as they are on this phone
     pub sum: Sum,
-    /// Hash of the deliveries on it that count and are on this phone, in their versions; pass it to request_close
+    /// Hash of the deliveries on it that count and are on this phone, in their versions; pass it to RequestClose
     pub manifest_hash: String,
     /// Code that other clerks read, as text or QR code, to join without network
     pub join_code: String,
@@ -67,7 +133,7 @@ pub struct Loader {
     pub since: HybridTime,
 }
 
-/// A clerk's request to the office to close a load, as shown. To make one, call request_close.
+/// A clerk's request to the office to close a load, as shown. To make one, call change_load with RequestClose.
 #[uniffi::remote(Record)]
 pub struct CloseView {
     /// Author, device and time
@@ -91,7 +157,7 @@ pub struct LoadRow {
     pub lorry: LorryPlate,
     /// Day on which it was opened
     pub business_date: BusinessDate,
-    /// Whether a request to close was made
+    /// State that follows from all steps that this phone knows
     pub state: LoadState,
     /// Number of clerks who opened or joined it
     pub loaders: u32,

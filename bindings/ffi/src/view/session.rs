@@ -1,5 +1,5 @@
 use farmtally_core::client::{Access, PhoneUser, Session};
-use farmtally_core::permission::Role;
+use farmtally_core::permission::{Capability, Role};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId, Timestamp, UserId};
 
 /// The current user of the phone and their rights.
@@ -21,6 +21,8 @@ pub struct Session {
     pub grant_id: Option<GrantId>,
     /// Role of that grant; null without one
     pub role: Option<Role>,
+    /// What that role may do, for some records at least; empty without one
+    pub capabilities: Vec<Capability>,
     /// Centres of that grant; empty without one
     pub centres: Vec<CentreCode>,
     /// When the last complete sync ended, by the phone's time; null if none did
@@ -30,12 +32,26 @@ pub struct Session {
 /// Role of a user in the organisation.
 #[uniffi::remote(Enum)]
 pub enum Role {
-    /// Records deliveries; may not open loads, or amend deliveries of others or own ones after an hour
+    /// Weighs and records deliveries at a centre
     Clerk,
-    /// Runs the field work of a centre; may not amend deliveries of others, or own ones after 24 hours
+    /// Runs the field work of a centre and its loads
     FieldManager,
-    /// Heads a centre and its lorries; may amend any delivery
+    /// Heads a centre and its lorries
     Dispatcher,
+    /// Weighs and receives loads at their destination
+    Receiver,
+    /// Drives a load
+    Driver,
+    /// Owns or manages the organisation
+    Admin,
+    /// Keeps the accounts
+    Accountant,
+    /// Reads everything, changes nothing
+    Auditor,
+    /// Delivers produce; has no phone of the organisation
+    Farmer,
+    /// Runs the server for several organisations; has no phone of one
+    PlatformAdmin,
 }
 
 /// A user who has a grant on this phone.

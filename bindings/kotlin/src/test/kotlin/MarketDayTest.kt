@@ -237,7 +237,7 @@ class MarketDayTest {
         ravi.client.voidDelivery(seen.basis, MISTYPED)
         val second = asha.weighs(lakshmi, "22", load = load)
         val shown = asha.client.load(load.loadId)
-        assertEquals(LoadState.CLOSING, asha.client.requestClose(shown.basis, shown.manifestHash).state)
+        assertEquals(LoadState.CLOSING, asha.client.changeLoad(shown.basis, LoadEdit.RequestClose(shown.manifestHash)).state)
         val late = ravi.weighs(twice, "18.2", "18.3", load = load)
 
         for (person in listOf(asha, ravi, asha)) assertEquals(SyncOutcome.COMPLETE, person.client.sync().outcome)
@@ -390,14 +390,14 @@ class MarketDayTest {
             "basis" to { client.amendDelivery(badBasis, MISTYPED, listOf()) },
             "basis" to { client.voidDelivery(badBasis, MISTYPED) },
             "basis" to { client.editFarmer(lakshmi.farmerId, badBasis, contact) },
-            "basis" to { client.setLorry(badBasis, LorryPlate("KA07A1111")) },
-            "basis" to { client.requestClose(badBasis, "") },
+            "basis" to { client.changeLoad(badBasis, LoadEdit.SetLorry(LorryPlate("KA07A1111"))) },
+            "basis" to { client.changeLoad(badBasis, LoadEdit.RequestClose("")) },
             "date" to { edit(DraftEdit.SetBusinessDate(BusinessDate("2026-02-30"))) },
             "date" to { amend(DeliveryEdit.SetBusinessDate(BusinessDate("today"))) },
             "date" to { client.today(KOLAR, BusinessDate("21.11.2026")) },
             "date" to { client.deliveries(DeliveryQuery(date = BusinessDate("2026-13-01"))) },
             "commodity" to { client.startDraft(start.copy(commodity = CommodityCode(""))) },
-            "lorry" to { client.setLorry(lakshmi.basis, LorryPlate("?")) },
+            "lorry" to { client.changeLoad(lakshmi.basis, LoadEdit.SetLorry(LorryPlate("?"))) },
             "join_code" to { client.joinLoad(bad) },
             "centre" to { client.today(CentreCode("not a centre")) },
             "centre" to { client.farmers(CentreCode(""), "") },
