@@ -7,6 +7,7 @@ use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{Delivery, Kind, Note, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
@@ -77,6 +78,10 @@ impl Capture {
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
         }
+        let kavya = hire(&mut market, "Kavya", "receiver", "KOLAR");
+        syncs(&kavya);
+        receives_all(&kavya);
+        syncs(&kavya);
         // From two verified copies on, phones trim what both contain.
         for name in ["a copy", "another copy"] {
             let copy = market.path_of(name);
@@ -166,9 +171,27 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let voided = asha.weighs(other.farmer_id, Some(load.load_id), &[18_000]).delivery_id;
     asha.voids(voided).expect("voided");
     asha.weighs(other.farmer_id, Some(load.load_id), &[18_500]);
-    asha.closes(load.load_id).expect("closing");
+    let mut load = asha.closes(load.load_id).expect("closing");
+    for step in [
+        LoadEdit::SetDriver("Nagaraj".into()),
+        LoadEdit::SetDestination("Mill".into()),
+        LoadEdit::AddSeal { seal: "S-17".into() },
+        LoadEdit::Depart { odometer_km: Some(120_345) },
+    ] {
+        load = asha.client.change_load(load.basis, &step, &[]).expect("a step");
+    }
     remarks(asha, &"c/KOLAR/2019".parse().expect("a scope"), voided, "the crates were wet");
     asha.exports()
+}
+
+/// Takes over each load that departed and is on the phone.
+fn receives_all(receiver: &Person) {
+    for row in receiver.client.today(&"KOLAR".parse().expect("a code"), None).expect("today").loads {
+        if row.state == LoadState::Dispatched {
+            let load = receiver.client.load(row.load_id).expect("a load");
+            receiver.client.change_load(load.basis, &LoadEdit::Receive, &[]).expect("received");
+        }
+    }
 }
 
 /// Creates a note on a delivery, in the delivery's scope.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::ErrorCode;
 use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCode, StoredAsInfo};
-use farmtally_core::permission::Role;
+use farmtally_core::permission::{Capability, Denied, Role, Target};
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::{Class, KINDS, Kind};
 use farmtally_core::rules::Check;
@@ -93,6 +93,26 @@ fn every_check_and_role_is_described() {
     let text = document("records.md");
     for name in Check::ALL.map(Check::as_str).into_iter().chain(Role::ALL.map(Role::as_str)) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/records.md");
+    }
+}
+
+#[test]
+fn the_table_of_rights_is_that_of_the_code() {
+    let text = document("records.md");
+    let row = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    };
+    let lines: Vec<Vec<String>> =
+        text.lines().skip_while(|line| !line.starts_with("| Capability |")).map(row).collect();
+    assert_eq!(lines[0][1..], Role::ALL.map(|role| role.as_str().to_owned()));
+    let right = |capability, role: Role| match role.check(capability, Target::Own { age_ms: i64::MAX }) {
+        Ok(()) => "yes".to_owned(),
+        Err(Denied::Late { hours, .. }) => format!("{hours}&nbsp;h"),
+        Err(_) => "–".to_owned(),
+    };
+    for (capability, line) in Capability::ALL.into_iter().zip(&lines[2..]) {
+        let rights = Role::ALL.map(|role| right(capability, role));
+        assert_eq!((line[0].as_str(), &line[1..]), (capability.as_str(), rights.as_slice()));
     }
 }
 
