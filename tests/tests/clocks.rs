@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use farmtally_core::client::{DraftEdit, SyncOptions, SyncOutcome};
+use farmtally_core::client::{Access, DraftEdit, SyncOptions, SyncOutcome};
 use farmtally_core::permission::Role;
 use farmtally_core::records::Stamp;
 use farmtally_core::rules::Check;
@@ -247,15 +247,39 @@ fn the_newest_grant_counts_although_the_servers_clock_was_ahead_when_an_older_on
 }
 
 #[test]
-fn an_enrolment_code_lives_seven_days_although_the_servers_clock_was_ahead_when_it_was_made() {
+fn an_enrolment_code_that_was_made_while_the_servers_clock_was_ahead_has_expired() {
     let mut market = Market::open(370);
     market.clock.jump(400 * DAY);
     let early = market.code("Asha", "clerk", "KOLAR");
     market.clock.jump(-400 * DAY);
-    market.clock.pass(8 * DAY);
     let asha = market.meets("Asha");
-    let refused = asha.client.enrol(&asha.network, ADDRESS, &early, "test phone").expect_err("too old");
+    let refused = asha.client.enrol(&asha.network, ADDRESS, &early, "test phone").expect_err("nobody knows its age");
     assert_eq!(refused.code(), ErrorCode::InvalidInput, "{refused}");
+    assert!(refused.to_string().contains("has expired"), "{refused}");
+}
+
+#[test]
+fn a_phone_that_starts_at_a_wrong_date_in_the_future_each_time_counts_three_days_each_time() {
+    let (mut market, clock) = market(375);
+    let mut asha = market.hires_with("Asha", "clerk", &clock);
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    asha.syncs_wholly();
+    for starts in 1..=7 {
+        clock.boots_at(Timestamp(4_291_747_200_000));
+        asha = asha.restarts();
+        clock.pass(HOUR);
+        let access = match starts {
+            ..5 => Access::Full,
+            5..7 => Access::RecordOnly,
+            _ => Access::Locked,
+        };
+        assert_eq!(asha.client.access(), access, "start {starts}");
+        if access != Access::Locked {
+            asha.weighs(farmer, None, &[20_000]);
+        }
+    }
+    asha.syncs_wholly();
+    assert_eq!(asha.client.access(), Access::Full);
 }
 
 #[test]
