@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
 use crate::decisions::{Grant, Order, Season};
-use crate::environment::Environment;
+use crate::environment::{Clock, Environment};
 use crate::permission::{Capability, Role, Target};
 use crate::protocol::qr::QrCollector;
 use crate::records::{Actor, Kind, RecordKind};
@@ -228,16 +228,11 @@ impl FieldClient {
         let is_first_opening = lock.metadata().map_err(unusable)?.len() == 0;
         let key = keys.map(|keys| StoreKey::of(keys, is_first_opening && !path.exists(), &environment)).transpose()?;
         let store = Store::open_with(&path, key, PHONE, is_first_opening)?;
+        file::keep_private(&path);
         if is_first_opening {
             lock.write_all(b"created\n").and_then(|()| lock.sync_all()).map_err(unusable)?;
         }
-        let (counters, has_erased) = store.write(|db| {
-            crate::store::records::refold(&mut seam(db))?;
-            let has_erased = crate::store::incoming::retry_all(db)?;
-            let counters = time::counted_to_now(&Counters::load(db)?, &*environment.clock);
-            counters.save(db)?;
-            Ok::<_, crate::store::Error>((counters, has_erased))
-        })?;
+        let (counters, has_erased) = catch_up(&store, &*environment.clock)?;
         if has_erased {
             store.scrub()?;
         }
@@ -367,6 +362,22 @@ impl FieldClient {
 impl Drop for FieldClient {
     fn drop(&mut self) {
         self.events.end();
+    }
+}
+
+/// Brings the rows up to this version, and saves the counters as of now. Returns the counters, and whether documents were erased.
+fn catch_up(store: &Store, clock: &dyn Clock) -> Result<(Counters, bool), crate::store::Error> {
+    let done = store.write(|db| {
+        crate::store::records::refold(&mut seam(db))?;
+        let has_erased = crate::store::incoming::retry_all(db)?;
+        let counters = time::counted_to_now(&Counters::load(db)?, clock);
+        counters.save(db)?;
+        Ok((counters, has_erased))
+    });
+    match done {
+        // What is stored can be shown; the next opening does the rest.
+        Err(crate::store::Error::Full) => Ok((time::counted_to_now(&store.read(Counters::load)?, clock), false)),
+        done => done,
     }
 }
 

@@ -1,25 +1,20 @@
 //! Connections to a database's file, and their settings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Error;
+use super::file::{self, plain_path};
 use super::key::StoreKey;
-use super::{Error, file};
 
 /// Longest wait of a statement for another connection.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-/// Tries of the first connections to a new file, each of which another connection may prevent.
+/// Attempts to enable the write-ahead log of a new file, each of which another connection may prevent.
 const WRITE_AHEAD_TRIES: u32 = 10;
-
-/// Returns the path so that SQLite takes it for one: it reads a name that begins with `file:` as a URI, which would name another file than
-/// the one whose folder is locked.
-pub(super) fn plain_path(path: &Path) -> PathBuf {
-    Path::new(".").join(path)
-}
 
 /// Opens a further connection to an open store.
 pub(super) fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection, Error> {
@@ -28,6 +23,10 @@ pub(super) fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection,
     connection.map_err(Error::from).and_then(|it| configure(it, path, key, false)).map_err(|error| error.about(path))
 }
 
+/// Unlocks a new connection with the key, if there is one, and applies the settings of all connections.
+///
+/// # Errors
+/// [`Error::Corrupt`] if the file is empty, unless it `may_be_empty`; [`Error::WrongKey`]; other SQLite errors.
 pub(super) fn configure(
     connection: Connection,
     path: &Path,

@@ -72,15 +72,21 @@ impl<'a> DatabaseFile<'a> {
             removed => removed.and_then(|()| sync_folder_of(&mark)).map_err(|error| of_io(&mark, &error)),
         }
     }
+}
 
-    /// Takes access to the file, its log, its index and its key's fingerprint from all other accounts, where the file system knows permissions.
-    pub(super) fn keep_private(&self) {
-        let parts = ["", "-wal", "-shm"].map(|part| beside(self.path, part));
-        for path in parts.into_iter().chain([self.path.with_extension("fingerprint")]) {
-            // A file that belongs to another account, or is on a file system without permissions, is used as it is.
-            drop(restrict(&path));
-        }
+/// Takes access to a database, its log, its index and its key's fingerprint from all other accounts, where the file system knows
+/// permissions.
+pub(crate) fn keep_private(database: &Path) {
+    let parts = ["", "-wal", "-shm"].map(|part| beside(database, part));
+    for path in parts.into_iter().chain([database.with_extension("fingerprint")]) {
+        // A file that belongs to another account, or is on a file system without permissions, is used as it is.
+        drop(restrict(&path));
     }
+}
+
+/// Returns a path that SQLite takes for one: it reads a name that begins with `file:` as a URI, which would name another file.
+pub fn plain_path(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
 }
 
 /// Makes files that are created with these options readable by this account only.

@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use connection::{BUSY_WAIT, configure, connect, plain_path};
-use file::DatabaseFile;
+use connection::{BUSY_WAIT, configure, connect};
+use file::{DatabaseFile, plain_path};
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
 
@@ -216,7 +216,10 @@ impl Store {
             }
             opened => opened,
         };
-        file.keep_private();
+        if file.may_be_empty() {
+            // SQLite makes files as the process's mask allows. An existing file is left to the caller: it may be another program's.
+            file::keep_private(path);
+        }
         let opened = opened.map_err(|error| named(error.into()))?;
         if opened.is_readonly(rusqlite::MAIN_DB)? {
             // SQLite would read it, and fail with the first write.
@@ -293,8 +296,11 @@ impl Store {
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
         let reader = connect(&self.path, self.key.as_ref())?;
         let unusable = |error: std::io::Error| file::of_io(path, &error);
+        let plain = plain_path(path);
+        let name =
+            plain.to_str().ok_or_else(|| unusable(std::io::Error::other("its path is not UTF-8: name another")))?;
         let copy = file::private(std::fs::File::options().write(true).create(true)).open(path).map_err(unusable)?;
-        reader.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(|error| Error::from(error).about(path))?;
+        reader.execute("VACUUM INTO ?1", [name]).map_err(|error| Error::from(error).about(path))?;
         copy.sync_all().map_err(unusable)
     }
 
