@@ -14,18 +14,19 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::file::{create_private_folder, private, restrict, sync_folder_of};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
+use crate::files::is_locked;
 use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy, copied_organisations};
 use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
 const COPIES: usize = 2;
-/// File with the id of the copy and the time when it was begun. It gets this name last, so a folder without it is not a whole copy.
+/// File with the id of the copy and the time when it was begun. It gets this name last, so a folder without it is not a complete copy.
 const COPY_ID: &str = "copy-id";
-/// File that marks a copy that is not whole yet, locked by the process that makes it; renamed to [`COPY_ID`] at the end.
+/// File that marks a copy that is not complete yet, locked by the process that makes it; renamed to [`COPY_ID`] at the end.
 const INCOMPLETE: &str = "incomplete-copy";
 
 impl Server {
-    /// Copies all data into a new or empty folder, or over the rest of a copy that was broken off, while the server runs. Keys and journal
+    /// Copies all data into a new or empty folder, or over an interrupted copy, while the server runs. Keys and journal
     /// are not copied. The copy counts once it is verified.
     ///
     /// # Errors
@@ -38,8 +39,8 @@ impl Server {
         let mut mark = begin_copy(to)?;
         let end = |()| end_copy(to, &mut mark, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&to.display()));
         self.storage.copy_to(to).and_then(end).inspect_err(|_failed| {
-            // A whole copy is kept even if its name is perhaps not on the disk; one that is not whole is of no use.
-            if has_copy_id(to).is_ok_and(|is_whole| !is_whole) {
+            // A complete copy is kept even if its name is perhaps not on the disk; one that is not complete is of no use.
+            if has_copy_id(to).is_ok_and(|is_complete| !is_complete) {
                 drop(discard(to));
             }
         })
@@ -89,7 +90,7 @@ impl Server {
     }
 }
 
-/// Creates the folder of a copy, or clears it of a copy that was broken off, and marks it. Returns the locked mark.
+/// Creates the folder of a copy, or clears it of an interrupted copy, and marks it. Returns the locked mark.
 fn begin_copy(to: &Path) -> Result<File, Error> {
     let failed = Error::io(&to.display());
     let is_used = || Error::unusable(&to.display(), "the folder exists and is not empty: name a new one");
@@ -105,7 +106,7 @@ fn begin_copy(to: &Path) -> Result<File, Error> {
     drop(restrict(to));
     let file = private(File::options().write(true).create(true).truncate(false)).open(&mark);
     let file = file.map_err(Error::io(&mark.display()))?;
-    if file.try_lock().is_err() || !is_same_file(&file, &mark) {
+    if !is_locked(&mark, file.try_lock())? || !is_same_file(&file, &mark) {
         return Err(Error::unusable(&to.display(), "another backup writes to it: wait until it has ended"));
     }
     // Asked again under the lock: until then another backup may have ended.
@@ -175,12 +176,12 @@ fn parts(copy: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(parts)
 }
 
-/// Deletes all files of a copy that is not whole, except for the mark.
+/// Deletes all files of a copy that is not complete, except for the mark.
 fn clear(copy: &Path) -> Result<(), Error> {
     parts(copy)?.iter().try_for_each(|part| std::fs::remove_file(part).map_err(Error::io(&part.display())))
 }
 
-/// Deletes a copy that is not whole. Its mark comes last: without it, another backup may begin in the folder.
+/// Deletes a copy that is not complete. Its mark comes last: without it, another backup may begin in the folder.
 fn discard(copy: &Path) -> Result<(), Error> {
     clear(copy)?;
     let removed = std::fs::remove_file(copy.join(INCOMPLETE)).and_then(|()| std::fs::remove_dir(copy));

@@ -35,7 +35,7 @@ const CONTRADICTIONS: [(&str, &str, &str); 5] = [
     ),
     (
         "documents",
-        "documents that the logs speak of are missing",
+        "documents named in the logs are missing",
         "SELECT count(DISTINCT document_id) FROM logged_changes
          WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)",
     ),
@@ -103,7 +103,7 @@ fn open(path: &Path) -> Result<Connection, Error> {
         Ok(_) => {}
     }
     let read = || -> rusqlite::Result<(Connection, String)> {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db = Connection::open_with_flags(store::file::plain_path(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let state = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         Ok((db, state))
     };

@@ -75,9 +75,9 @@ pub trait Storage: Database {
     /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Returns what the operator should know of the opening, such as files whose permissions were changed.
-    fn warnings(&self) -> &[String] {
-        &[]
+    /// Takes access to the files of the storage from all other accounts of the machine. Returns a warning for each that they had access to.
+    fn keep_private(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Copies all data into a folder that it creates, each organisation as of a moment of its own. A failure leaves a part of the copy.

@@ -26,14 +26,13 @@ pub struct SqliteStorage {
     schema: &'static [store::Migration],
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
-    warnings: Vec<String>,
 }
 
 impl SqliteStorage {
     /// Opens a folder and its control file, or creates both; the file of an organisation is opened when it is used.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Storage`], also if only `control.db` is missing.
+    /// [`Error::Io`]; [`Error::DataMissing`] if only `control.db` is missing; [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::open_with(folder, ORGANISATION)
     }
@@ -43,16 +42,12 @@ impl SqliteStorage {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_existing(folder: &Path) -> Result<Self, Error> {
-        let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
-        if folder.exists() && has_databases(folder)? && !path.exists() {
-            return Err(missing(&path));
-        }
-        let control = Store::open_existing(&path, CONTROL).map_err(|error| match error {
-            store::Error::Corrupt { .. } if !folder.exists() => missing(&path),
-            error => error.into(),
+        let control = Store::open_existing(&path, CONTROL).map_err(|error| match path.try_exists() {
+            Ok(false) => missing(&path),
+            _ => error.into(),
         })?;
-        Ok(Self::with_control(folder, ORGANISATION, control, warnings))
+        Ok(Self::with_control(folder, ORGANISATION, control))
     }
 
     /// Like [`Self::open`], with another schema for the files of organisations.
@@ -61,17 +56,16 @@ impl SqliteStorage {
     /// As for [`Self::open`].
     pub fn open_with(folder: &Path, schema: &'static [store::Migration]) -> Result<Self, Error> {
         create_private_folder(folder).map_err(Error::io(&folder.display()))?;
-        let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
         // In this order, because another process may create the control file between these looks.
         if has_databases(folder)? && !path.exists() {
             return Err(missing(&path));
         }
-        Ok(Self::with_control(folder, schema, Store::open(&path, CONTROL)?, warnings))
+        Ok(Self::with_control(folder, schema, Store::open(&path, CONTROL)?))
     }
 
-    fn with_control(folder: &Path, schema: &'static [store::Migration], control: Store, warnings: Vec<String>) -> Self {
-        Self { folder: folder.to_owned(), schema, control, open: Mutex::default(), warnings }
+    fn with_control(folder: &Path, schema: &'static [store::Migration], control: Store) -> Self {
+        Self { folder: folder.to_owned(), schema, control, open: Mutex::default() }
     }
 
     /// Returns an organisation's store. Never creates it: an empty file in place of a lost one would look like a new organisation.
@@ -145,8 +139,8 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn warnings(&self) -> &[String] {
-        &self.warnings
+    fn keep_private(&self) -> Vec<String> {
+        keep_private(&self.folder)
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
@@ -171,8 +165,7 @@ impl Storage for SqliteStorage {
 }
 
 fn missing(control: &Path) -> Error {
-    let reason = "it is missing: restore it from a copy, or say where the data are (--postgres)";
-    corrupt(format!("{}: {reason}", control.display()))
+    Error::DataMissing { what: control.display().to_string(), reason: "it is missing".into() }
 }
 
 /// Returns whether a folder contains a database.
