@@ -99,8 +99,8 @@ fn has_parts(folder: &Path) -> Result<bool, Error> {
 pub(crate) struct Target {
     #[command(flatten)]
     data: Data,
-    /// The id of the organisation; optional while there is only one
-    #[arg(long)]
+    /// The id of the organisation, as `org list` prints it; optional while there is only one
+    #[arg(long, value_name = "ID", value_parser = organisation)]
     org: Option<OrganisationId>,
 }
 
@@ -134,6 +134,12 @@ impl Person {
     pub(crate) fn user(&self) -> NewUser<'_> {
         NewUser { name: &self.user, is_another: self.another }
     }
+}
+
+/// Parses the id of an organisation.
+pub(crate) fn organisation(text: &str) -> Result<OrganisationId, String> {
+    let known = "`farmtally-server org list --data DIR` prints the ids and names";
+    text.parse().map_err(|_other| format!("this is not the id of an organisation: {known}"))
 }
 
 pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {
