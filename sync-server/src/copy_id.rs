@@ -38,13 +38,14 @@ impl CopyId {
         databases: &[PathBuf],
         key: &SigningKey,
     ) -> Result<String, Error> {
-        let mut text = format!("{id} {}\n", begun_at.0);
+        let mut lines = vec![format!("{id} {}\n", begun_at.0)];
         for path in databases {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             for TableSum { table, rows, hash } in table_sums(path)? {
-                text += &format!("{file} {table} {rows} {}\n", HEXLOWER.encode(&hash));
+                lines.push(format!("{file} {table} {rows} {}\n", HEXLOWER.encode(&hash)));
             }
         }
+        let text = lines.concat();
         let signature = key.sign(&message(&text)).to_bytes();
         Ok(format!("{text}{SIGNATURE}{}\n", HEXLOWER.encode(&signature)))
     }

@@ -99,9 +99,11 @@ fn replace(path: &Path) {
     fs::rename(&other, path).expect("replaced");
 }
 
+type Removal = fn(&Market);
+
 #[test]
 fn a_server_whose_files_are_gone_accepts_nothing_and_says_so() {
-    let removals: [(&str, fn(&Market)); 5] = [
+    let removals: [(&str, Removal); 5] = [
         ("the folder", |it| fs::rename(it.data(""), it.folder.path().join("aside")).expect("moved")),
         ("the organisation's database", |it| fs::remove_file(it.database()).expect("removed")),
         ("the organisation's database replaced", |it| replace(&it.database())),

@@ -87,8 +87,7 @@ pub trait Storage: Database {
     }
 
     /// Adds to an error about damage which file is damaged and what to do; returns any other error as it is.
-    fn explain(&self, organisation: OrganisationId, error: Error) -> Error {
-        let _has_no_files = organisation;
+    fn explain(&self, _organisation: OrganisationId, error: Error) -> Error {
         error
     }
 
