@@ -147,7 +147,8 @@ impl Error {
             Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
-            Self::Storage(store::Error::Denied { .. }) => ErrorCode::StorageDenied,
+            // A phone keeps what it has and tries again, as with any storage that cannot be written at present.
+            Self::Storage(store::Error::Denied { .. } | store::Error::Removed { .. }) => ErrorCode::StorageDenied,
             Self::Storage(store::Error::Corrupt { .. }) | Self::DataMissing { .. } => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,

@@ -7,6 +7,7 @@
 mod access;
 mod address;
 mod backup;
+mod copy_id;
 mod drafts;
 mod enrol;
 mod error;
@@ -175,12 +176,13 @@ impl Server {
     }
 
     /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable and the new heads are in the journal. If
-    /// writing the journal fails, this fails although the transaction is committed.
+    /// writing the journal fails, this fails although the transaction is committed; that the journal may be written is known before.
     fn write<T>(
         &self,
         organisation: OrganisationId,
         f: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.journal.require_writable(organisation)?;
         let (result, heads) = storage::write(&*self.storage, organisation, f)?;
         self.note(organisation, &heads)?;
         if !heads.is_empty() {
@@ -208,6 +210,11 @@ impl Server {
     /// [`Error::Storage`].
     pub fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
         self.storage.organisations()
+    }
+
+    /// Requires that no file of the server was removed or replaced since it was opened; logs it if one was.
+    pub(crate) fn require_in_place(&self) -> Result<(), Error> {
+        self.storage.require_in_place().inspect_err(|error| error.log("/healthz"))
     }
 
     /// Answers a request from a phone, except one for the live signal. Blocks on the database.

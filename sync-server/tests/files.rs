@@ -285,6 +285,23 @@ fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew(
 }
 
 #[test]
+fn an_enrolment_code_that_cannot_be_made_leaves_no_user() {
+    let office = Office::open();
+    office.says(&["org", "update", "--reference", office.reference()]);
+    if !office.belongs_to_nobody() {
+        return;
+    }
+    let code = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"];
+    let organisation = office.database().file_stem().expect("a name").to_str().expect("text").to_owned();
+    let heads = office.path(&format!("server/journal/{organisation}.heads"));
+    set_mode(&heads, 0o400);
+    let error = office.refuses(&code);
+    assert!(error.contains(".heads") && error.contains("give this account"), "{error}");
+    set_mode(&heads, 0o600);
+    office.says(&code);
+}
+
+#[test]
 fn a_backup_that_was_killed_can_be_repeated() {
     let office = Office::open();
     let copy = office.path("copy");
@@ -482,8 +499,9 @@ fn a_copy_is_not_made_inside_the_servers_folder_and_its_missing_files_are_named(
     }
     office.says(&["backup", "--to", "copy"]);
     let id = fs::read_to_string(office.path("copy/copy-id")).expect("an id");
-    let (id, _) = id.split_once(' ').expect("an id and a time");
-    fs::write(office.path("copy/copy-id"), format!("{id} 4102444800000\n")).expect("in 2100");
+    let (first, tables) = id.split_once('\n').expect("lines");
+    let (id, _) = first.split_once(' ').expect("an id and a time");
+    fs::write(office.path("copy/copy-id"), format!("{id} 4102444800000\n{tables}")).expect("in 2100");
     let error = office.refuses(&["verify", "copy"]);
     assert!(error.contains("copy-id") && error.contains("in the future"), "{error}");
 }

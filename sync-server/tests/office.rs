@@ -49,8 +49,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let told = server(folder, &["backup", "--to", "copy"]).expect("copied");
     assert!(told.contains("verify"), "{told}");
     server(folder, &["verify", "copy"]).expect("verified");
-    assert_eq!(server(folder, &["devices"]), Ok(String::new()));
-    assert_eq!(server(folder, &["devices", "--org", &organisation]), Ok(String::new()));
+    server(folder, &["devices"]).expect("the only organisation");
+    server(folder, &["devices", "--org", &organisation]).expect("its id");
 
     let journal = std::fs::read_dir(folder.join("server/journal")).expect("a folder");
     let heads =
@@ -132,4 +132,19 @@ fn a_text_like_an_id_that_is_none_is_no_new_user() {
         assert_eq!(users(), listed, "{wrong} is no name");
     }
     run("Clerk 007").expect("a name with digits");
+}
+
+#[test]
+fn a_list_without_rows_prints_its_column_heads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--zone-minutes", "330"]).expect("created");
+    for (list, heads) in [
+        (&["users"][..], "ID  NAME  PHONES  STATE"),
+        (&["devices"], "CODE  USER  MODEL  LAST CONTACT (UTC+05:30)  STATE"),
+        (&["grant", "list"], "GRANT  DEVICE  USER  ROLE  CENTRES"),
+        (&["held", "list"], "DOCUMENT  CHANGE  SINCE (UTC+05:30)  DEVICE  AUTHOR  WHAT  CODE  REASON"),
+    ] {
+        assert_eq!(server(folder, list).as_deref(), Ok(heads), "{list:?}");
+    }
 }

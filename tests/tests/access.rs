@@ -553,3 +553,25 @@ fn a_grant_or_suspension_that_stands_already_is_not_decided_again() {
         assert_eq!(decisions() - before, new, "{is_suspended}: the user and the phone, or nothing");
     }
 }
+
+#[test]
+fn a_user_without_a_grant_is_reported_as_locked_until_one_is_on_the_phone() {
+    let mut market = Market::open(45);
+    let code = market.code("Kiran", "clerk", "KOLAR");
+    let kiran = market.meets("Kiran");
+    assert_eq!(kiran.client.access(), Access::Full, "a phone that is not enrolled has no limit but that");
+    kiran.network.plan(&[Through, RequestLost]);
+    kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect("enrolled, but for the first sync");
+    assert_eq!(kiran.client.session().expect("a session").grant_id, None);
+    assert_eq!(kiran.client.access(), Access::Locked, "a sync brings the grant");
+    kiran.syncs_wholly();
+    assert_eq!(kiran.client.access(), Access::Full);
+
+    revoke(&market, &kiran);
+    kiran.syncs_wholly();
+    let refused = kiran.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
+    assert_eq!(refused.code(), ErrorCode::Locked);
+    assert!(refused.to_string().contains("ask the office for a grant"), "{refused}");
+    assert_eq!(kiran.client.access(), Access::Locked);
+    assert_eq!(kiran.restarts().client.access(), Access::Locked);
+}

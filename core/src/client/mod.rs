@@ -330,7 +330,7 @@ impl FieldClient {
         let Identity { reference, device, .. } = self.identity();
         let installation = self.installation()?;
         let no_grant = "nothing is granted to this user on this phone: sync, and ask the office for a grant";
-        let access = self.access();
+        let access = self.access_of_phone();
         if access == Access::Locked {
             return Err(Error::locked("this phone is locked: sync, so that what it has recorded is uploaded"));
         }

@@ -86,8 +86,8 @@ impl Data {
 pub(crate) struct Target {
     #[command(flatten)]
     data: Data,
-    /// The id of the organisation; optional while there is only one
-    #[arg(long)]
+    /// The id of the organisation, as `org list` prints it; optional while there is only one
+    #[arg(long, value_name = "ID", value_parser = organisation)]
     org: Option<OrganisationId>,
 }
 
@@ -156,6 +156,12 @@ fn looks_like_id(text: &str) -> bool {
     let is_of_id = |it: &char| it.is_ascii_hexdigit() || *it == '-';
     let others = text.chars().filter(|it| !is_of_id(it)).count();
     text.len() >= 8 && others <= 1 && text.contains(|it: char| it.is_ascii_digit()) && !text.contains(' ')
+}
+
+/// Parses the id of an organisation.
+pub(crate) fn organisation(text: &str) -> Result<OrganisationId, String> {
+    let known = "`farmtally-server org list --data DIR` prints the ids and names";
+    text.parse().map_err(|_other| format!("this is not the id of an organisation: {known}"))
 }
 
 pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {

@@ -12,6 +12,7 @@ mod serve;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use farmtally_core::decisions::Order;
 use farmtally_core::store::rows::FoundRecord;
@@ -123,7 +124,8 @@ impl Command {
             Self::Import(it) => it.run(),
             Self::EnrolCode { target, person } => {
                 let (server, organisation) = target.open()?;
-                print(&server.create_code(organisation, person.user(), person.role, &person.centres)?)
+                let code = server.create_code(organisation, person.user(), person.role, &person.centres)?;
+                print(&code).context("the code is lost: create another, for the user's id as `users` prints it")
             }
             Self::Users { target } => {
                 let (server, organisation) = target.open()?;
