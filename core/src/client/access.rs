@@ -109,10 +109,10 @@ impl FieldClient {
     /// Returns what this phone may do by the office's newest order and the time without contact; grants are not considered.
     pub(super) fn access_of_phone(&self) -> Access {
         let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
-        match self.idle().ms {
+        match self.phone_clock().idle_ms {
             _ if ordered => Access::Locked,
-            idle if idle > LOCK_MS => Access::Locked,
-            idle if idle > LAPSE_MS => Access::RecordOnly,
+            idle_ms if idle_ms > LOCK_MS => Access::Locked,
+            idle_ms if idle_ms > LAPSE_MS => Access::RecordOnly,
             _ => Access::Full,
         }
     }

@@ -81,7 +81,7 @@ const LOCK_FILE: &str = "field.lock";
 /// ```
 pub struct FieldClient {
     // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `saved_idle`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
+    // `saved_phone_clock`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
@@ -92,7 +92,7 @@ pub struct FieldClient {
     /// Locked while a sync runs, so that only one does; the size of its next request and answer.
     syncing: Mutex<PieceSize>,
     /// The time without contact that was last committed with the counters. Separate, so that reads do not wait for a write.
-    saved_idle: Mutex<time::Idle>,
+    saved_phone_clock: Mutex<time::PhoneClock>,
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
@@ -242,7 +242,7 @@ impl FieldClient {
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
-            saved_idle: Mutex::new(time::Idle::of(&counters)),
+            saved_phone_clock: Mutex::new(time::PhoneClock::of(&counters)),
             is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
