@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use farmtally_core::store::file::plain_path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 use sha2::{Digest, Sha256};
@@ -28,7 +29,7 @@ pub(crate) struct TableSum {
 /// [`Error::Unusable`] naming the file.
 pub(crate) fn table_sums(path: &Path) -> Result<Vec<TableSum>, Error> {
     let sums = || -> rusqlite::Result<Vec<TableSum>> {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db = Connection::open_with_flags(plain_path(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut sums = vec![sum(&db, "sqlite_schema", SCHEMA)?, sum(&db, "user_version", VERSION)?];
         let mut statement = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
         let tables = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
